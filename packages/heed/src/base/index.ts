@@ -1,1 +1,3 @@
-export {}
+export * from './errors.js'
+export * from './dtype.js'
+export * from './shape.js'
