@@ -1,0 +1,32 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+// Three suites: the default one (fast), `--mode long` (*.long.test.ts) and `--mode browser` (*.browser.test.ts).
+const suites: Readonly<Record<string, string>> = {
+  long: '*.long.test.ts',
+  browser: '*.browser.test.ts',
+}
+
+export default defineConfig(({ mode }) => {
+  const files = suites[mode] ?? '*.test.ts'
+  const others = Object.values(suites).filter((suite) => suite !== files)
+  return {
+    resolve: {
+      alias: [
+        {
+          find: /^heed$/,
+          replacement: fileURLToPath(new URL('packages/heed/src/index.ts', import.meta.url)),
+        },
+      ],
+    },
+    test: {
+      include: ['packages/*/src', 'recipes', 'bench', 'examples', 'scripts'].map(
+        (folder) => `${folder}/**/${files}`,
+      ),
+      exclude: ['**/node_modules/**', '**/dist/**', ...others.map((suite) => `**/${suite}`)],
+      setupFiles: ['scripts/property-tests.ts'],
+      passWithNoTests: mode in suites,
+      ...(mode in suites ? { testTimeout: 300_000, hookTimeout: 300_000 } : {}),
+    },
+  }
+})
