@@ -1,0 +1,8 @@
+import type { Builder } from './builder.js'
+import type { MathOperation } from './ir.js'
+import type { FloatType, Term } from './term.js'
+
+/** Writes `name(x)` out in arithmetic, for machines without `math`. */
+export function expandMath<T extends FloatType>(_builder: Builder, name: MathOperation, _x: Term<T>): Term<T> {
+  throw new Error(`no polynomial for ${name} yet`)
+}

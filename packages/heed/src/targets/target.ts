@@ -1,0 +1,19 @@
+import type { Machine, Program } from '../kernels/index.js'
+
+/**
+ * A kernel that is ready to run on one thread: executes tasks begin … end − 1. `parameters` is the byte address of the
+ * launch's parameter block (8 bytes a parameter), `scratch` that of this thread's scratch memory.
+ */
+export type Run = (parameters: number, begin: number, end: number, scratch: number) => void
+
+/**
+ * Turns programs into something that runs on a heap. Code is plain bytes, so that one thread can emit it
+ * and every thread of the process can load it: WebAssembly bytes, JavaScript source, the address of machine code.
+ */
+export interface Target {
+  readonly machine: Machine
+  emit(program: Program): Uint8Array
+  load(code: Uint8Array, memory: WebAssembly.Memory): Run
+  /** What a person reads to see what runs: WebAssembly text, a disassembly, JavaScript. */
+  print(program: Program): string
+}
