@@ -1,0 +1,18 @@
+import { inspect } from 'node:util'
+
+/** The command was called wrongly (an unknown name, a value out of range): exit status 2. */
+export class UsageError extends Error {
+  override readonly name: string = 'UsageError'
+}
+
+/**
+ * What the user reads when a command fails: one line, without a stack.
+ *
+ * @param error whatever was thrown
+ * @param debug true (HEED_DEBUG=1): the stack and the causes as well
+ */
+export function describeError(error: unknown, debug: boolean): string {
+  if (debug) return inspect(error)
+  const message = error instanceof Error ? error.message || error.name : String(error)
+  return message.replace(/\s*[\r\n]+\s*/g, ' ').trim()
+}

@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { describeError, UsageError } from './errors.js'
+import { styled, type Environment, type Output } from './terminal.js'
+
+/** Adds one command to the program. Each file of commands/ exports one, and is listed below. */
+export type Register = (program: Command) => void
+
+const commands: readonly Register[] = []
+
+/** Exit statuses of `heed`: done; failed; called wrongly. */
+export type ExitStatus = 0 | 1 | 2
+
+export interface RunOptions {
+  readonly commands?: readonly Register[]
+  readonly output?: Output
+  readonly errorOutput?: Output
+  readonly environment?: Environment
+}
+
+/**
+ * Runs the `heed` command.
+ *
+ * @param args the arguments after the command's own name
+ * @returns the exit status: 0 done, 1 failed, 2 called wrongly. Nothing is thrown: an error becomes one line
+ *   on the error output, and its stack as well where HEED_DEBUG=1.
+ */
+export async function run(args: readonly string[], options: RunOptions = {}): Promise<ExitStatus> {
+  const output = options.output ?? process.stdout
+  const errorOutput = options.errorOutput ?? process.stderr
+  const environment = options.environment ?? process.env
+  const fail = (message: string): void => {
+    errorOutput.write(`${styled(errorOutput, 'red', 'heed:', environment)} ${message}\n`)
+  }
+
+  const program = new Command('heed')
+    .description('Self-attention: build it, train it, run it, see it.')
+    .version(version(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => output.write(text),
+      writeErr: (text) => errorOutput.write(text),
+      outputError: (text) => fail(describeError(text.replace(/^error: /, ''), false)),
+    })
+  for (const register of options.commands ?? commands) register(program)
+
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return 0
+  } catch (error) {
+    // Commander has already written its own message, or the help or the version that was asked for.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    fail(describeError(error, environment.HEED_DEBUG === '1'))
+    return error instanceof UsageError ? 2 : 1
+  }
+}
+
+function version(): string {
+  const file = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  const { version } = JSON.parse(file) as { version: string }
+  return version
+}
