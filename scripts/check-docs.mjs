@@ -1,0 +1,125 @@
+// Compiles and runs every ```ts block of README.md and docs/*.md, each as a module of its own, against the
+// built packages. A block opened with ```ts no-run is only compiled. Blocks run in a scratch folder in which
+// models/ is the repository's.
+//
+//   node scripts/check-docs.mjs [root] [file.md …]
+
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const secondsPerBlock = 60
+const root = resolve(process.argv[2] ?? fileURLToPath(new URL('..', import.meta.url)))
+const scratch = join(root, '.cache', 'docs')
+rmSync(scratch, { recursive: true, force: true })
+mkdirSync(join(scratch, 'run'), { recursive: true })
+if (existsSync(join(root, 'models')))
+  symlinkSync(join(root, 'models'), join(scratch, 'run', 'models'), 'junction')
+
+const blocks = documents().flatMap(blocksOf)
+for (const { file, code } of blocks) {
+  mkdirSync(dirname(join(scratch, file)), { recursive: true })
+  writeFileSync(join(scratch, file), code)
+}
+const problems = blocks.length > 0 ? [...compile(), ...blocks.filter((block) => block.runs).flatMap(run)] : []
+for (const problem of problems) console.error(problem)
+console.log(`${blocks.length} blocks, ${problems.length} problems`)
+process.exitCode = problems.length > 0 ? 1 : 0
+
+/** README.md and docs/*.md, relative to the root. */
+function documents() {
+  const folder = join(root, 'docs')
+  const guides = existsSync(folder) ? readdirSync(folder).filter((entry) => entry.endsWith('.md')) : []
+  return ['README.md', ...guides.sort().map((guide) => `docs/${guide}`)].filter((path) =>
+    existsSync(join(root, path)),
+  )
+}
+
+/** The ts blocks of a document. Empty lines before the code keep its line numbers those of the document. */
+function blocksOf(document) {
+  const blocks = []
+  let open
+  for (const [index, line] of readFileSync(join(root, document), 'utf8').split(/\r?\n/).entries()) {
+    const fence = /^\s*(`{3,}|~{3,})\s*(.*)$/.exec(line)
+    if (open === undefined) {
+      if (fence === null) continue
+      const [language, ...flags] = fence[2].trim().split(/\s+/)
+      const unknown = flags.find((flag) => flag !== 'no-run')
+      if (language === 'ts' && unknown !== undefined)
+        throw new Error(`${document}:${index + 1}: '${unknown}' after ts`)
+      open = { fence: fence[1], language, runs: !flags.includes('no-run'), start: index + 1, lines: [] }
+    } else if (fence !== null && fence[2] === '' && fence[1].startsWith(open.fence)) {
+      if (open.language === 'ts') {
+        const name = `${document.replace(/\.md$/, '').replaceAll('/', '-')}-${open.start}`
+        const code = `${'\n'.repeat(open.start)}${open.lines.join('\n')}\nexport {}\n`
+        blocks.push({ document, file: `${name}.ts`, code, runs: open.runs, start: open.start })
+      }
+      open = undefined
+    } else {
+      open.lines.push(line)
+    }
+  }
+  if (open !== undefined) throw new Error(`${document}:${open.start}: this block is never closed`)
+  return blocks
+}
+
+/** Compiles all blocks at once, as strictly as the project itself; what the compiler says. */
+function compile() {
+  const options = {
+    extends: relative(scratch, join(root, 'tsconfig.base.json')).replaceAll('\\', '/'),
+    compilerOptions: {
+      composite: false,
+      declaration: false,
+      declarationMap: false,
+      isolatedDeclarations: false,
+      noUnusedLocals: false,
+      lib: ['ES2023', 'DOM', 'DOM.Iterable'],
+      types: ['node'],
+      rootDir: '.',
+      outDir: 'dist',
+    },
+    include: ['*.ts'],
+  }
+  writeFileSync(join(scratch, 'tsconfig.json'), JSON.stringify(options))
+  writeFileSync(join(scratch, 'package.json'), '{ "type": "module" }')
+  const compiler = fileURLToPath(import.meta.resolve('typescript/package.json')).replace(
+    'package.json',
+    'bin/tsc',
+  )
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [compiler, '-p', scratch, '--pretty', 'false'],
+    {
+      cwd: scratch,
+      encoding: 'utf8',
+    },
+  )
+  if (status === 0) return []
+  const documentOf = new Map(blocks.map(({ file, document }) => [file, document]))
+  const places = /^([^\s(]+\.ts)\((\d+),(\d+)\)/gm
+  return [
+    `${stdout}${stderr}`
+      .trim()
+      .replace(
+        places,
+        (_, file, line, column) => `${documentOf.get(basename(file)) ?? file}:${line}:${column}`,
+      ),
+  ]
+}
+
+/** Runs one block; what went wrong. */
+function run({ document, file, start }) {
+  const script = join(scratch, 'dist', file.replace(/\.ts$/, '.js'))
+  if (!existsSync(script)) return [`${document}:${start}: was not compiled`]
+  const { status, signal, stderr } = spawnSync(process.execPath, ['--enable-source-maps', script], {
+    cwd: join(scratch, 'run'),
+    encoding: 'utf8',
+    timeout: secondsPerBlock * 1000,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  if (status === 0) return []
+  const reason =
+    signal === 'SIGTERM' ? `did not end within ${secondsPerBlock} seconds` : `exit status ${status}`
+  return [`${document}:${start}: ${reason}\n${stderr.trim()}`]
+}
