@@ -7,7 +7,7 @@
  * Conversions round to nearest, ties to even; infinities stay, what is too large becomes infinite, and
  * subnormals are exact. NaN stays NaN; the array versions keep its upper payload bits, too.
  */
-import { DtypeError } from './errors.js'
+import { UsageError } from './errors.js'
 
 export type Dtype = 'f32' | 'f16' | 'bf16' | 'i32' | 'u8' | 'i8' | 'f64'
 
@@ -23,7 +23,15 @@ export interface DtypeArrays {
 }
 
 /** Bytes per element. */
-export const bytesOf: Readonly<Record<Dtype, number>> = { f32: 4, f16: 2, bf16: 2, i32: 4, u8: 1, i8: 1, f64: 8 }
+export const bytesOf: Readonly<Record<Dtype, number>> = {
+  f32: 4,
+  f16: 2,
+  bf16: 2,
+  i32: 4,
+  u8: 1,
+  i8: 1,
+  f64: 8,
+}
 
 /** Whether `value` names a dtype. */
 export function isDtype(value: unknown): value is Dtype {
@@ -41,7 +49,12 @@ const arrayTypes = {
 } as const
 
 /** A view of `length` elements of memory, from `byteOffset` on (a multiple of the element's size). */
-export function viewOf<D extends Dtype>(dtype: D, buffer: ArrayBufferLike, byteOffset: number, length: number): DtypeArrays[D] {
+export function viewOf<D extends Dtype>(
+  dtype: D,
+  buffer: ArrayBufferLike,
+  byteOffset: number,
+  length: number,
+): DtypeArrays[D] {
   return new arrayTypes[dtype](buffer as ArrayBuffer, byteOffset, length) as DtypeArrays[D]
 }
 
@@ -78,7 +91,10 @@ export function f32ToBf16(value: number): number {
 }
 
 /** Widens a whole array of binary16 bits. */
-export function f16ArrayToF32(source: Uint16Array, target: Float32Array = new Float32Array(source.length)): Float32Array {
+export function f16ArrayToF32(
+  source: Uint16Array,
+  target: Float32Array = new Float32Array(source.length),
+): Float32Array {
   checkLengths('f16ArrayToF32', source, target)
   const table = f16Table()
   const out = bitsOf(target)
@@ -87,7 +103,10 @@ export function f16ArrayToF32(source: Uint16Array, target: Float32Array = new Fl
 }
 
 /** Narrows a whole array to binary16 bits. */
-export function f32ArrayToF16(source: Float32Array, target: Uint16Array = new Uint16Array(source.length)): Uint16Array {
+export function f32ArrayToF16(
+  source: Float32Array,
+  target: Uint16Array = new Uint16Array(source.length),
+): Uint16Array {
   checkLengths('f32ArrayToF16', source, target)
   const from = bitsOf(source)
   for (let i = 0; i < from.length; i++) target[i] = f16Narrow(from[i]!)
@@ -95,7 +114,10 @@ export function f32ArrayToF16(source: Float32Array, target: Uint16Array = new Ui
 }
 
 /** Widens a whole array of bfloat16 bits. */
-export function bf16ArrayToF32(source: Uint16Array, target: Float32Array = new Float32Array(source.length)): Float32Array {
+export function bf16ArrayToF32(
+  source: Uint16Array,
+  target: Float32Array = new Float32Array(source.length),
+): Float32Array {
   checkLengths('bf16ArrayToF32', source, target)
   const out = bitsOf(target)
   for (let i = 0; i < source.length; i++) out[i] = source[i]! << 16
@@ -103,7 +125,10 @@ export function bf16ArrayToF32(source: Uint16Array, target: Float32Array = new F
 }
 
 /** Narrows a whole array to bfloat16 bits. */
-export function f32ArrayToBf16(source: Float32Array, target: Uint16Array = new Uint16Array(source.length)): Uint16Array {
+export function f32ArrayToBf16(
+  source: Float32Array,
+  target: Uint16Array = new Uint16Array(source.length),
+): Uint16Array {
   checkLengths('f32ArrayToBf16', source, target)
   const from = bitsOf(source)
   for (let i = 0; i < from.length; i++) target[i] = bf16Narrow(from[i]!)
@@ -114,9 +139,13 @@ function bitsOf(array: Float32Array): Uint32Array {
   return new Uint32Array(array.buffer, array.byteOffset, array.length)
 }
 
-function checkLengths(operation: string, source: { readonly length: number }, target: { readonly length: number }): void {
+function checkLengths(
+  operation: string,
+  source: { readonly length: number },
+  target: { readonly length: number },
+): void {
   if (target.length !== source.length) {
-    throw new DtypeError({
+    throw new UsageError({
       operation,
       expected: `a target of ${source.length} elements`,
       found: String(target.length),
@@ -175,5 +204,5 @@ function bf16Narrow(word: number): number {
     const upper = word >>> 16
     return (upper & 0x7f) === 0 ? upper | 0x40 : upper
   }
-  return ((word + 0x7fff + ((word >>> 16) & 1)) / 65536) & 0xffff
+  return (word + 0x7fff + ((word >>> 16) & 1)) >>> 16
 }

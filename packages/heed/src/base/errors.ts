@@ -29,7 +29,10 @@ export class HeedError extends Error {
 
   constructor(detail: ErrorDetail) {
     const { operation, expected, found, hint } = detail
-    super(`${operation}: expected ${expected}, found ${found}; ${hint}`, 'cause' in detail ? { cause: detail.cause } : {})
+    super(
+      `${operation}: expected ${expected}, found ${found}; ${hint}`,
+      'cause' in detail ? { cause: detail.cause } : {},
+    )
     this.operation = operation
     this.expected = expected
     this.found = found
@@ -62,7 +65,9 @@ export class FormatError extends HeedError {
   /** Where in the file, in bytes from its start, where known. */
   readonly offset: number | undefined
 
-  constructor(detail: ErrorDetail & { readonly file?: string | undefined; readonly offset?: number | undefined }) {
+  constructor(
+    detail: ErrorDetail & { readonly file?: string | undefined; readonly offset?: number | undefined },
+  ) {
     super(detail)
     this.file = detail.file
     this.offset = detail.offset
