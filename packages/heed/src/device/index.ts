@@ -1,1 +1,3 @@
-export {}
+export * from './device.js'
+export * from './heap.js'
+export { availableThreads } from './pool.js'

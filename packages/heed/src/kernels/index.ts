@@ -1,1 +1,2 @@
 export * from './language/index.js'
+export * from './launch.js'

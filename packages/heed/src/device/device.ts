@@ -1,0 +1,117 @@
+import { assemble, type Kernel } from '../kernels/index.js'
+import type { Run, Target } from '../targets/index.js'
+import { Heap, type HeapOptions } from './heap.js'
+import { ThreadPool } from './pool.js'
+
+/** Where the parameters of the running launch lie: 8 bytes each. */
+const parameterAddress = 1024
+const parameterLimit = 300
+
+export interface DeviceOptions extends HeapOptions {
+  /** Threads that compute, this one included. Needs a shared heap; results don't depend on it. */
+  readonly threads?: number
+}
+
+interface Compiled {
+  readonly kernel: Kernel
+  readonly number: number
+  readonly run: Run
+  readonly codeAddress: number
+  readonly codeBytes: number
+  /** For each parameter, whether it is a float. */
+  readonly floats: readonly boolean[]
+}
+
+/**
+ * A target together with a heap and threads: the place where tensors live and kernels run.
+ * Everything is synchronous: when `launch` returns, the work is done.
+ */
+export class Device {
+  readonly target: Target
+  readonly heap: Heap
+  readonly threads: number
+  readonly #pool: ThreadPool | undefined
+  readonly #compiled = new Map<string, Compiled>()
+  readonly #recent = new WeakMap<Kernel, Compiled>()
+  #scratch = 0
+  #scratchBytes = 0
+
+  constructor(target: Target, options: DeviceOptions = {}) {
+    this.target = target
+    this.threads = options.shared ? Math.max(1, options.threads ?? 1) : 1
+    this.heap = new Heap(options)
+    this.#pool = this.threads > 1 ? new ThreadPool(this.heap, this.threads) : undefined
+  }
+
+  get name(): string { return this.target.machine.name }
+
+  /** Bytes that one f32 element takes in this heap. */
+  get floatBytes(): 4 | 8 { return this.target.machine.floatBytes }
+
+  /**
+   * Runs tasks 0 … tasks − 1 of a kernel. `parameters` in the order of the kernel's declaration: numbers, and byte
+   * addresses for pointers. Each thread gets `scratchBytes` of scratch memory.
+   */
+  launch(kernel: Kernel, parameters: readonly number[], tasks: number, scratchBytes = 0): void {
+    const compiled = this.#recent.get(kernel) ?? this.#compile(kernel)
+    if (tasks <= 0) return
+    const { heap } = this
+    const scratch = scratchBytes > 0 ? this.#reserveScratch(scratchBytes) : 0
+    const integers = heap.i32
+    const { floats } = compiled
+    if (parameters.length !== floats.length) {
+      throw new Error(`kernel ${kernel.name}: expected ${floats.length} parameters, found ${parameters.length}`)
+    }
+    for (let i = 0; i < floats.length; i++) {
+      const at = parameterAddress + 8 * i
+      if (!floats[i]) integers[at >> 2] = parameters[i]!
+      else if (this.floatBytes === 8) heap.f64[at >> 3] = parameters[i]!
+      else heap.f32[at >> 2] = parameters[i]!
+    }
+    if (this.#pool === undefined || tasks === 1) {
+      compiled.run(parameterAddress, 0, tasks, scratch)
+      return
+    }
+    this.#pool.run((begin, end) => compiled.run(parameterAddress, begin, end, scratch), {
+      kernel: compiled.number,
+      codeAddress: compiled.codeAddress,
+      codeBytes: compiled.codeBytes,
+      parameters: parameterAddress,
+      tasks,
+      grain: Math.max(1, Math.floor(tasks / (this.threads * 8))),
+      scratch,
+      scratchBytes: this.#scratchBytes,
+    })
+  }
+
+  /** Ends the threads; the device is of no use afterwards. */
+  close(): void { this.#pool?.terminate() }
+
+  #compile(kernel: Kernel): Compiled {
+    let compiled = this.#compiled.get(kernel.name)
+    if (compiled === undefined) {
+      const types = Object.values(kernel.parameters)
+      if (types.length > parameterLimit) throw new Error(`kernel ${kernel.name}: more than ${parameterLimit} parameters`)
+      const code = this.target.emit(assemble(kernel, this.target.machine))
+      const codeAddress = this.#pool === undefined ? 0 : this.heap.allocate(code.length)
+      if (codeAddress !== 0) this.heap.u8.set(code, codeAddress)
+      compiled = {
+        kernel, number: this.#compiled.size, run: this.target.load(code, this.heap.memory),
+        codeAddress, codeBytes: code.length, floats: types.map((type) => type === 'f32'),
+      }
+      this.#compiled.set(kernel.name, compiled)
+    }
+    this.#recent.set(kernel, compiled)
+    return compiled
+  }
+
+  /** Scratch for every thread, kept from launch to launch; gives the calling thread's. */
+  #reserveScratch(bytes: number): number {
+    if (bytes > this.#scratchBytes) {
+      if (this.#scratch !== 0) this.heap.free(this.#scratch)
+      this.#scratchBytes = Math.ceil(bytes / 64) * 64
+      this.#scratch = this.heap.allocate(this.#scratchBytes * this.threads)
+    }
+    return this.#scratch
+  }
+}

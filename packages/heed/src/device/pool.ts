@@ -1,0 +1,115 @@
+import type { Heap } from './heap.js'
+import { workerSource } from './worker-source.js'
+
+/** Where the control words lie in the heap (index into its Int32Array), each on a cache line of its own. */
+const state = 64
+const epoch = 80
+const sleeping = 96
+const next = 112
+const failed = 128
+const job = 144
+/** The bit of `state` that says that threads may join; the bits below count those inside. */
+const open = 1 << 30
+
+/** What a thread needs to know to take part, in the order of the words from `job` on. */
+interface Job {
+  readonly kernel: number
+  readonly codeAddress: number
+  readonly codeBytes: number
+  readonly parameters: number
+  readonly tasks: number
+  readonly grain: number
+  readonly scratch: number
+  readonly scratchBytes: number
+}
+
+interface Thread { terminate(): void }
+
+/**
+ * Threads that share the heap and take tasks from a common counter. A launch opens a gate, the calling thread works
+ * along, closes the gate and waits for those inside: a thread that was asleep is not waited for. Tasks are independent, so
+ * which thread runs which one changes nothing in the results. Threads are started at the first launch that wants them
+ * and keep no process alive.
+ */
+export class ThreadPool {
+  readonly #heap: Heap
+  readonly #threads: Thread[] = []
+  readonly #wanted: number
+
+  /** `threads` counts the calling thread. */
+  constructor(heap: Heap, threads: number) {
+    this.#heap = heap
+    this.#wanted = threads
+  }
+
+  /** Runs `work(begin, end)` here until no tasks are left, with the other threads doing the same from `job`. */
+  run(work: (begin: number, end: number) => void, current: Job): void {
+    if (this.#threads.length === 0) this.#start()
+    const words = this.#heap.i32
+    words[job] = current.kernel
+    words[job + 1] = current.codeAddress
+    words[job + 2] = current.codeBytes
+    words[job + 3] = current.parameters
+    words[job + 4] = current.tasks
+    words[job + 5] = current.grain
+    words[job + 6] = current.scratch
+    words[job + 7] = current.scratchBytes
+    Atomics.store(words, next, 0)
+    Atomics.store(words, state, open)
+    Atomics.add(words, epoch, 1)
+    if (Atomics.load(words, sleeping) > 0) Atomics.notify(words, epoch)
+    let error: unknown
+    try {
+      for (;;) {
+        const begin = Atomics.add(words, next, current.grain)
+        if (begin >= current.tasks) break
+        work(begin, Math.min(begin + current.grain, current.tasks))
+      }
+    } catch (thrown) {
+      error = thrown
+      Atomics.store(words, next, current.tasks)
+    }
+    Atomics.and(words, state, ~open)
+    while (Atomics.load(words, state) !== 0) { /* the others finish what they hold */ }
+    if (error !== undefined) throw error
+    if (Atomics.exchange(words, failed, 0) !== 0) throw new Error('a kernel failed on another thread')
+  }
+
+  terminate(): void {
+    for (const thread of this.#threads.splice(0)) thread.terminate()
+  }
+
+  #start(): void {
+    const words = { state, epoch, sleeping, next, failed, job, open }
+    for (let thread = 1; thread < this.#wanted; thread++) {
+      this.#threads.push(startThread({ memory: this.#heap.memory, thread, words }))
+    }
+  }
+}
+
+interface Start { readonly memory: WebAssembly.Memory; readonly thread: number; readonly words: Readonly<Record<string, number>> }
+
+/** A Node worker, or a Web Worker from a blob where there is no Node. */
+function startThread(start: Start): Thread {
+  const node = nodeWorkers()
+  if (node) {
+    const worker = new node.Worker(workerSource, { eval: true, workerData: start, stdout: false, stderr: false, execArgv: [] })
+    worker.unref()
+    return { terminate: () => void worker.terminate() }
+  }
+  const worker = new Worker(URL.createObjectURL(new Blob([workerSource], { type: 'text/javascript' })))
+  worker.postMessage(start)
+  return { terminate: () => worker.terminate() }
+}
+
+function nodeWorkers(): typeof import('node:worker_threads') | undefined {
+  return globalThis.process?.getBuiltinModule?.('node:worker_threads')
+}
+
+/** How many threads this environment can share a heap with: 1 where memory can't be shared. */
+export function availableThreads(): number {
+  const os = globalThis.process?.getBuiltinModule?.('node:os')
+  if (os) return os.availableParallelism()
+  const isolated = (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === true
+  return isolated ? (globalThis.navigator?.hardwareConcurrency ?? 1) : 1
+}

@@ -1,0 +1,51 @@
+/**
+ * What a thread runs, as source text, so that no bundler and no file layout stands between it and the library.
+ * It waits for a job, joins it if the gate is still open, loads the kernel's code when it first meets it, and takes tasks
+ * until none are left.
+ */
+export const workerSource: string = `
+'use strict'
+const serve = ({ memory, thread, words: { state, epoch, sleeping, next, failed, job, open } }) => {
+  const kernels = new Map()
+  let words = new Int32Array(memory.buffer)
+  let seen = Atomics.load(words, epoch)
+  const load = (address, bytes) => {
+    const code = new Uint8Array(memory.buffer, address, bytes).slice()
+    return new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory } }).exports.run
+  }
+  const join = () => {
+    for (;;) {
+      const now = Atomics.load(words, state)
+      if ((now & open) === 0) return false
+      if (Atomics.compareExchange(words, state, now, now + 1) === now) return true
+    }
+  }
+  for (;;) {
+    for (let spin = 0; Atomics.load(words, epoch) === seen; spin++) {
+      if (spin < 20000) continue
+      Atomics.add(words, sleeping, 1)
+      Atomics.wait(words, epoch, seen)
+      Atomics.sub(words, sleeping, 1)
+    }
+    seen = Atomics.load(words, epoch)
+    if (!join()) continue
+    try {
+      const kernel = words[job], tasks = words[job + 4], grain = words[job + 5]
+      let run = kernels.get(kernel)
+      if (run === undefined) kernels.set(kernel, run = load(words[job + 1] >>> 0, words[job + 2]))
+      const scratch = (words[job + 6] >>> 0) + thread * words[job + 7]
+      for (;;) {
+        const begin = Atomics.add(words, next, grain)
+        if (begin >= tasks) break
+        run(words[job + 3], begin, Math.min(begin + grain, tasks), scratch)
+      }
+    } catch (error) {
+      Atomics.store(words, failed, 1)
+      Atomics.store(words, next, 0x3fffffff)
+    }
+    Atomics.sub(words, state, 1)
+  }
+}
+if (typeof require === 'function') serve(require('node:worker_threads').workerData)
+else onmessage = (event) => serve(event.data)
+`
