@@ -1,0 +1,215 @@
+/**
+ * The safetensors format (github.com/huggingface/safetensors, "Format"): a little-endian u64 with the
+ * length of the header, the header in JSON, and then the tensors' numbers, row-major and little-endian,
+ * end to end with neither gap nor overlap.
+ *
+ * What is read may be hostile: every claim in the header is checked before a tensor is handed out, in time
+ * and memory proportional to the header.
+ */
+import {
+  bf16ArrayToF32, bytesOf as bytesOfDtype, f16ArrayToF32, FormatError, MemoryError, ShapeError, UsageError, type DtypeArrays,
+} from '../base/index.js'
+import { readHeader } from './safetensors-header.js'
+
+/** The number formats that a file may hold: heed's own, and two that only files have. */
+export interface StoredArrays extends DtypeArrays {
+  i64: BigInt64Array
+  bool: Uint8Array
+}
+export type StoredDtype = keyof StoredArrays
+export type StoredArray = StoredArrays[StoredDtype]
+
+const fileNames: Readonly<Record<StoredDtype, string>> = {
+  f64: 'F64', f32: 'F32', f16: 'F16', bf16: 'BF16', i64: 'I64', i32: 'I32', i8: 'I8', u8: 'U8', bool: 'BOOL',
+}
+const dtypesByFileName: ReadonlyMap<string, StoredDtype> = new Map(
+  (Object.keys(fileNames) as StoredDtype[]).map((dtype) => [fileNames[dtype], dtype]),
+)
+const bytesOf: Readonly<Record<StoredDtype, number>> = { ...bytesOfDtype, i64: 8, bool: 1 }
+const arrayTypes = {
+  f64: Float64Array, f32: Float32Array, f16: Uint16Array, bf16: Uint16Array, i64: BigInt64Array, i32: Int32Array,
+  i8: Int8Array, u8: Uint8Array, bool: Uint8Array,
+} as const
+
+/** The format's own limit on the length of the header, in bytes. */
+const maximumHeaderBytes = 100_000_000
+
+/** A tensor to be written: numbers in row-major order. f16 and bf16 are bits in a Uint16Array. */
+export interface StoredTensor {
+  readonly dtype: StoredDtype
+  readonly shape: readonly number[]
+  readonly data: StoredArray
+}
+
+/** A tensor in a file that was read. */
+export class SafetensorsTensor implements StoredTensor {
+  readonly dtype: StoredDtype
+  readonly shape: number[]
+  readonly #bytes: Uint8Array
+
+  constructor(dtype: StoredDtype, shape: readonly number[], bytes: Uint8Array) {
+    this.dtype = dtype
+    this.shape = [...shape]
+    this.#bytes = bytes
+  }
+
+  /** The raw numbers: a view of the file's bytes where they are aligned, a new copy each time where not. */
+  get data(): StoredArray {
+    const bytes = this.#bytes
+    const aligned = bytes.byteOffset % bytesOf[this.dtype] === 0 ? bytes : bytes.slice()
+    return new arrayTypes[this.dtype](aligned.buffer as ArrayBuffer, aligned.byteOffset, bytes.byteLength / bytesOf[this.dtype])
+  }
+
+  /**
+   * The numbers in f32: f32 itself is not copied, f16 and bf16 are exact, f64 and integers are rounded to
+   * nearest, and of bool true is 1.
+   */
+  toFloat32(): Float32Array {
+    const { data, dtype } = this
+    if (data instanceof Float32Array) return data
+    if (data instanceof Uint16Array) return dtype === 'f16' ? f16ArrayToF32(data) : bf16ArrayToF32(data)
+    if (data instanceof BigInt64Array) return Float32Array.from(data, Number)
+    if (dtype === 'bool') return Float32Array.from(data, (byte) => (byte === 0 ? 0 : 1))
+    return new Float32Array(data)
+  }
+}
+
+/** What a file holds: its tensors by name, in the header's order, and its metadata. */
+export interface Safetensors {
+  readonly tensors: Map<string, SafetensorsTensor>
+  readonly metadata: Map<string, string>
+}
+
+/**
+ * Reads a safetensors file. The tensors are views of `bytes`, which must not change from here on.
+ *
+ * @param file the path, for errors
+ * @throws FormatError for anything that isn't exactly such a file
+ */
+export function readSafetensors(bytes: Uint8Array, file?: string): Safetensors {
+  const refuse = (expected: string, found: string, offset: number): never => {
+    const hint = 'the file is damaged, cut short, or not a safetensors file'
+    throw new FormatError({ operation: 'readSafetensors', expected, found, hint, file, offset })
+  }
+  if (bytes.length < 8) refuse('at least 8 bytes', String(bytes.length), 0)
+  const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true)
+  if (length > maximumHeaderBytes) refuse(`a header of at most ${maximumHeaderBytes} bytes`, `one of ${length}`, 0)
+  const start = 8 + Number(length)
+  if (start > bytes.length) refuse(`a header of ${length} bytes`, `${bytes.length - 8} bytes behind its length`, 0)
+
+  const { entries, metadata } = readHeader(bytes, 8, start, file)
+  const tensors = new Map<string, SafetensorsTensor>()
+  for (const [name, entry] of entries) {
+    const { shape, begin, end, offset } = entry
+    const shown = JSON.stringify(name.slice(0, 100))
+    const dtype = dtypesByFileName.get(entry.dtype)
+    if (dtype === undefined) {
+      return refuse(`a dtype of ${Object.values(fileNames).join(', ')} for ${shown}`, JSON.stringify(entry.dtype.slice(0, 100)), offset)
+    }
+    if (begin > end || end > bytes.length - start) {
+      refuse(`${shown} within ${bytes.length - start} bytes of data`, `bytes ${begin} to ${end}`, offset)
+    }
+    if (elementsOf(shape) * bytesOf[dtype] !== end - begin) {
+      refuse(`${end - begin} bytes for ${shown}`, `shape [${shape.join(', ')}] of ${entry.dtype}`, offset)
+    }
+    tensors.set(name, new SafetensorsTensor(dtype, shape, bytes.subarray(start + begin, start + end)))
+  }
+
+  let covered = 0
+  const byPlace = [...entries].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)
+  for (const [name, { begin, end, offset }] of byPlace) {
+    if (begin !== covered) {
+      refuse(`${JSON.stringify(name.slice(0, 100))} to begin at byte ${covered} of the data, end to end`, `byte ${begin}`, offset)
+    }
+    covered = end
+  }
+  if (covered !== bytes.length - start) refuse(`${covered} bytes of data`, String(bytes.length - start), start + covered)
+  return { tensors, metadata }
+}
+
+/**
+ * Writes tensors as a safetensors file: the same bytes for the same tensors, whatever their order. The
+ * widest numbers come first and then the order is by name, so that all of them are aligned.
+ *
+ * @throws UsageError for a name or metadata that the format can't hold
+ * @throws ShapeError where the shape doesn't fit the data
+ * @throws MemoryError where the whole doesn't fit in memory
+ */
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  metadata: ReadonlyMap<string, string> = new Map(),
+): Uint8Array {
+  const ordered = [...tensors].sort(([a, { dtype: first }], [b, { dtype: second }]) =>
+    bytesOf[second] - bytesOf[first] || (a < b ? -1 : 1))
+  const fields: string[] = []
+  if (metadata.size > 0) {
+    const texts = [...metadata].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, text]) => `${quoted(key)}:${quoted(text)}`)
+    fields.push(`"__metadata__":{${texts.join(',')}}`)
+  }
+  let size = 0
+  for (const [name, tensor] of ordered) {
+    checkTensor(name, tensor)
+    const { dtype, shape, data } = tensor
+    const end = size + data.byteLength
+    fields.push(`${quoted(name)}:{"dtype":"${fileNames[dtype]}","shape":[${shape.join(',')}],"data_offsets":[${size},${end}]}`)
+    size = end
+  }
+  const header = new TextEncoder().encode(`{${fields.join(',')}}`)
+  const headerBytes = Math.ceil(header.length / 8) * 8
+  if (headerBytes > maximumHeaderBytes) {
+    throw usageError(`a header of at most ${maximumHeaderBytes} bytes`, `${headerBytes}`, 'split the file')
+  }
+  const bytes = allocate(8 + headerBytes + size)
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerBytes), true)
+  bytes.set(header, 8)
+  bytes.fill(0x20, 8 + header.length, 8 + headerBytes)
+  let offset = 8 + headerBytes
+  for (const [, { data }] of ordered) {
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset)
+    offset += data.byteLength
+  }
+  return bytes
+}
+
+/** The product of the sizes; NaN where it passes 2^53 on the way. */
+function elementsOf(shape: readonly number[]): number {
+  let elements = 1
+  for (const size of shape) {
+    elements *= size
+    if (!Number.isSafeInteger(elements)) return NaN
+  }
+  return elements
+}
+
+function checkTensor(name: string, { dtype, shape, data }: StoredTensor): void {
+  const shown = JSON.stringify(name)
+  if (name === '__metadata__') throw usageError('another name for a tensor', shown, 'the format keeps it for its metadata')
+  if (!Object.hasOwn(fileNames, dtype) || !(data instanceof arrayTypes[dtype])) {
+    throw usageError(`the array of a dtype for ${shown}`, `dtype ${dtype}`, `use ${Object.keys(fileNames).join(', ')}, with its typed array`)
+  }
+  if (elementsOf(shape) !== data.length || !shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
+    throw new ShapeError({
+      operation: 'writeSafetensors',
+      expected: `${data.length} elements for ${shown}`,
+      found: `shape [${shape.join(', ')}]`,
+      hint: 'give the shape that the data has',
+    })
+  }
+}
+
+function quoted(text: string): string {
+  if (/\p{Surrogate}/u.test(text)) throw usageError('whole characters', `${JSON.stringify(text)}, with half of a surrogate pair`, 'rename it')
+  return JSON.stringify(text)
+}
+
+function usageError(expected: string, found: string, hint: string): UsageError {
+  return new UsageError({ operation: 'writeSafetensors', expected, found, hint })
+}
+
+function allocate(size: number): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(size)
+  } catch (cause) {
+    throw new MemoryError({ operation: 'writeSafetensors', expected: 'memory for the file', found: `${size} bytes`, hint: 'split the file', cause })
+  }
+}
