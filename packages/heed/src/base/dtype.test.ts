@@ -1,8 +1,20 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  bf16ArrayToF32, bf16ToF32, bytesOf, f16ArrayToF32, f16ToF32, f32ArrayToBf16, f32ArrayToF16, f32ToBf16, f32ToF16, isDtype, UsageError,
-  viewOf, zerosOf, type Dtype,
+  bf16ArrayToF32,
+  bf16ToF32,
+  bytesOf,
+  f16ArrayToF32,
+  f16ToF32,
+  f32ArrayToBf16,
+  f32ArrayToF16,
+  f32ToBf16,
+  f32ToF16,
+  isDtype,
+  UsageError,
+  viewOf,
+  zerosOf,
+  type Dtype,
 } from './index.js'
 
 const every = Uint16Array.from({ length: 65536 }, (_, bits) => bits)
@@ -41,8 +53,24 @@ function nearestBits(value: number, exponentBits: number, fractionBits: number):
 }
 
 const formats = [
-  { name: 'f16', exponentBits: 5, fractionBits: 10, widen: f16ToF32, narrow: f32ToF16, widenAll: f16ArrayToF32, narrowAll: f32ArrayToF16 },
-  { name: 'bf16', exponentBits: 8, fractionBits: 7, widen: bf16ToF32, narrow: f32ToBf16, widenAll: bf16ArrayToF32, narrowAll: f32ArrayToBf16 },
+  {
+    name: 'f16',
+    exponentBits: 5,
+    fractionBits: 10,
+    widen: f16ToF32,
+    narrow: f32ToF16,
+    widenAll: f16ArrayToF32,
+    narrowAll: f32ArrayToF16,
+  },
+  {
+    name: 'bf16',
+    exponentBits: 8,
+    fractionBits: 7,
+    widen: bf16ToF32,
+    narrow: f32ToBf16,
+    widenAll: bf16ArrayToF32,
+    narrowAll: f32ArrayToBf16,
+  },
 ] as const
 
 describe.each(formats)('$name', ({ exponentBits, fractionBits, widen, narrow, widenAll, narrowAll }) => {
@@ -53,7 +81,9 @@ describe.each(formats)('$name', ({ exponentBits, fractionBits, widen, narrow, wi
 
   it('widens all 65,536 values to what they are defined to be', () => {
     const wide = widenAll(every)
-    const wrong = [...every].filter((bits) => !Object.is(widen(bits), define(bits)) || !Object.is(wide[bits], define(bits)))
+    const wrong = [...every].filter(
+      (bits) => !Object.is(widen(bits), define(bits)) || !Object.is(wide[bits], define(bits)),
+    )
     expect(wrong).toEqual([])
   })
 
@@ -73,31 +103,37 @@ describe.each(formats)('$name', ({ exponentBits, fractionBits, widen, narrow, wi
       words[0] = words[1]! - 1
       words[2] = words[1]! + 1
       const even = bits + (bits % 2)
-      if (narrow(around[0]!) !== bits || narrow(around[1]!) !== even || narrow(around[2]!) !== bits + 1) wrong.push(bits)
+      if (narrow(around[0]!) !== bits || narrow(around[1]!) !== even || narrow(around[2]!) !== bits + 1)
+        wrong.push(bits)
       if (narrow(-around[1]!) !== even + 0x8000) wrong.push(-bits)
     }
     expect(wrong).toEqual([])
   })
 
   it('rounds any f32 to the nearest value', () => {
-    fc.assert(fc.property(fc.float(), (value) => {
-      const expected = Number.isNaN(value) ? undefined : nearest(value)
-      for (const bits of [narrow(value), narrowAll(Float32Array.of(value))[0]!]) {
-        if (expected === undefined) expect(isNaNBits(bits)).toBe(true)
-        else expect(bits).toBe(expected)
-      }
-    }), { numRuns: 2000 })
+    fc.assert(
+      fc.property(fc.float(), (value) => {
+        const expected = Number.isNaN(value) ? undefined : nearest(value)
+        for (const bits of [narrow(value), narrowAll(Float32Array.of(value))[0]!]) {
+          if (expected === undefined) expect(isNaNBits(bits)).toBe(true)
+          else expect(bits).toBe(expected)
+        }
+      }),
+      { numRuns: 2000 },
+    )
   })
 
   it('rounds any f32 bits to the nearest value', () => {
-    fc.assert(fc.property(fc.uint32Array({ minLength: 1, maxLength: 200 }), (words) => {
-      const values = new Float32Array(words.buffer, words.byteOffset, words.length)
-      narrowAll(values).forEach((bits, i) => {
-        const value = values[i]!
-        if (Number.isNaN(value)) expect(isNaNBits(bits)).toBe(true)
-        else expect(bits).toBe(nearest(value))
-      })
-    }))
+    fc.assert(
+      fc.property(fc.uint32Array({ minLength: 1, maxLength: 200 }), (words) => {
+        const values = new Float32Array(words.buffer, words.byteOffset, words.length)
+        narrowAll(values).forEach((bits, i) => {
+          const value = values[i]!
+          if (Number.isNaN(value)) expect(isNaNBits(bits)).toBe(true)
+          else expect(bits).toBe(nearest(value))
+        })
+      }),
+    )
   })
 
   it('keeps a NaN whose payload is cut away a NaN', () => {

@@ -1,6 +1,19 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { bitsAt, fillNormal, fillUniform, foldIn, integerAt, normalAt, permutation, philox, randomKey, uniformAt, UsageError, type RandomKey } from './index.js'
+import {
+  bitsAt,
+  fillNormal,
+  fillUniform,
+  foldIn,
+  integerAt,
+  normalAt,
+  permutation,
+  philox,
+  randomKey,
+  uniformAt,
+  UsageError,
+  type RandomKey,
+} from './index.js'
 
 const keys = fc.tuple(fc.nat(0xffffffff), fc.nat(0xffffffff)) as fc.Arbitrary<RandomKey>
 const indices = fc.oneof(fc.nat(1000), fc.maxSafeNat(), fc.constantFrom(2 ** 34 - 1, 2 ** 34, 2 ** 34 + 1))
@@ -23,44 +36,72 @@ function plainPhilox(counter: readonly number[], key: readonly number[]): number
 describe('philox', () => {
   // Random123, tests/kat_vectors, the three lines "philox4x32 10".
   it.each([
-    [[0, 0, 0, 0], [0, 0], [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]],
-    [[0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff], [0xffffffff, 0xffffffff], [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd]],
-    [[0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0], [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1]],
+    [
+      [0, 0, 0, 0],
+      [0, 0],
+      [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8],
+    ],
+    [
+      [0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff],
+      [0xffffffff, 0xffffffff],
+      [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd],
+    ],
+    [
+      [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344],
+      [0xa4093822, 0x299f31d0],
+      [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1],
+    ],
   ] as const)('gives the published answer for counter %j, key %j', (counter, key, answer) => {
     expect(philox(counter, key)).toEqual(answer)
   })
 
   it('is its plain definition for any counter and key', () => {
     const word = fc.nat(0xffffffff)
-    fc.assert(fc.property(fc.tuple(word, word, word, word), keys, (counter, key) => {
-      expect(philox(counter, key)).toEqual(plainPhilox(counter, key))
-    }), { numRuns: 500 })
+    fc.assert(
+      fc.property(fc.tuple(word, word, word, word), keys, (counter, key) => {
+        expect(philox(counter, key)).toEqual(plainPhilox(counter, key))
+      }),
+      { numRuns: 500 },
+    )
   })
 })
 
 describe('a stream', () => {
   it('lays its elements out as documented', () => {
-    fc.assert(fc.property(keys, indices, (key, index) => {
-      const counter = BigInt(index) / 4n
-      const words = plainPhilox([Number(counter & 0xffffffffn), Number(counter >> 32n), 0, 0], key)
-      expect(bitsAt(key, index)).toBe(words[index % 4])
-      expect(uniformAt(key, index)).toBe(Math.floor(words[index % 4]! / 256) / 2 ** 24)
-      const first = index % 4 < 2 ? 0 : 2
-      const radius = Math.sqrt(-2 * Math.log((words[first]! + 0.5) / 2 ** 32))
-      const angle = (2 * Math.PI * words[first + 1]!) / 2 ** 32
-      expect(normalAt(key, index)).toBeCloseTo(radius * (index % 2 === 0 ? Math.cos(angle) : Math.sin(angle)), 5)
-    }))
+    fc.assert(
+      fc.property(keys, indices, (key, index) => {
+        const counter = BigInt(index) / 4n
+        const words = plainPhilox([Number(counter & 0xffffffffn), Number(counter >> 32n), 0, 0], key)
+        expect(bitsAt(key, index)).toBe(words[index % 4])
+        expect(uniformAt(key, index)).toBe(Math.floor(words[index % 4]! / 256) / 2 ** 24)
+        const first = index % 4 < 2 ? 0 : 2
+        const radius = Math.sqrt(-2 * Math.log((words[first]! + 0.5) / 2 ** 32))
+        const angle = (2 * Math.PI * words[first + 1]!) / 2 ** 32
+        expect(normalAt(key, index)).toBeCloseTo(
+          radius * (index % 2 === 0 ? Math.cos(angle) : Math.sin(angle)),
+          5,
+        )
+      }),
+    )
   })
 
   it('fills arrays with the same elements, wherever they start', () => {
-    fc.assert(fc.property(keys, fc.nat(50), indices.filter((i) => i < 2 ** 52), (key, length, start) => {
-      const target = new Float32Array(length)
-      const expected = (at: (key: RandomKey, index: number) => number): Float32Array => target.map((_, i) => at(key, start + i))
-      const uniform = expected(uniformAt)
-      expect(fillUniform(key, target, start)).toEqual(uniform)
-      const normal = expected(normalAt)
-      expect(fillNormal(key, target, start)).toEqual(normal)
-    }))
+    fc.assert(
+      fc.property(
+        keys,
+        fc.nat(50),
+        indices.filter((i) => i < 2 ** 52),
+        (key, length, start) => {
+          const target = new Float32Array(length)
+          const expected = (at: (key: RandomKey, index: number) => number): Float32Array =>
+            target.map((_, i) => at(key, start + i))
+          const uniform = expected(uniformAt)
+          expect(fillUniform(key, target, start)).toEqual(uniform)
+          const normal = expected(normalAt)
+          expect(fillNormal(key, target, start)).toEqual(normal)
+        },
+      ),
+    )
   })
 
   it('is uniform', () => {
@@ -77,7 +118,8 @@ describe('a stream', () => {
   it('is normal', () => {
     const count = 200_000
     const numbers = fillNormal(randomKey(7, 'normal'), new Float32Array(count))
-    const moment = (power: number): number => numbers.reduce((sum, number) => sum + number ** power, 0) / count
+    const moment = (power: number): number =>
+      numbers.reduce((sum, number) => sum + number ** power, 0) / count
     // Four standard errors of each moment: 1, sqrt 2, sqrt 15, sqrt 96.
     const standardError = 4 / Math.sqrt(count)
     expect(Math.abs(moment(1))).toBeLessThan(standardError)
@@ -101,7 +143,24 @@ describe('keys', () => {
   })
 
   it('differ from path to path', () => {
-    const paths = [[], [''], ['a'], ['b'], ['a\0'], ['a', 'b'], ['ab'], ['b', 'a'], [0], [1], ['0'], ['1'], [0, 0], ['abcdef'], ['abcdefg'], ['abcdef', 'g']]
+    const paths = [
+      [],
+      [''],
+      ['a'],
+      ['b'],
+      ['a\0'],
+      ['a', 'b'],
+      ['ab'],
+      ['b', 'a'],
+      [0],
+      [1],
+      ['0'],
+      ['1'],
+      [0, 0],
+      ['abcdef'],
+      ['abcdefg'],
+      ['abcdef', 'g'],
+    ]
     const seen = new Set(paths.map((path) => randomKey(1, ...path).join(' ')))
     expect(seen.size).toBe(paths.length)
   })
@@ -119,17 +178,28 @@ describe('keys', () => {
 
 describe('whole numbers below a limit', () => {
   it('are what Lemire defines, for any limit', () => {
-    fc.assert(fc.property(keys, indices, fc.oneof(fc.integer({ min: 1, max: 2 ** 32 }), fc.integer({ min: 1, max: 100 })), (key, index, limit) => {
-      const counter = BigInt(index) / 4n
-      const wide = BigInt(limit)
-      for (let attempt = 0; ; attempt++) {
-        const word = plainPhilox([Number(counter & 0xffffffffn), Number(counter >> 32n), attempt, 0], key)[index % 4]!
-        const product = BigInt(word) * wide
-        if ((product & 0xffffffffn) < 2n ** 32n % wide) continue
-        expect(integerAt(key, index, limit)).toBe(Number(product >> 32n))
-        break
-      }
-    }), { numRuns: 500 })
+    fc.assert(
+      fc.property(
+        keys,
+        indices,
+        fc.oneof(fc.integer({ min: 1, max: 2 ** 32 }), fc.integer({ min: 1, max: 100 })),
+        (key, index, limit) => {
+          const counter = BigInt(index) / 4n
+          const wide = BigInt(limit)
+          for (let attempt = 0; ; attempt++) {
+            const word = plainPhilox(
+              [Number(counter & 0xffffffffn), Number(counter >> 32n), attempt, 0],
+              key,
+            )[index % 4]!
+            const product = BigInt(word) * wide
+            if ((product & 0xffffffffn) < 2n ** 32n % wide) continue
+            expect(integerAt(key, index, limit)).toBe(Number(product >> 32n))
+            break
+          }
+        },
+      ),
+      { numRuns: 500 },
+    )
   })
 
   it('favour none, even where a third of the attempts is thrown away', () => {
@@ -142,18 +212,21 @@ describe('whole numbers below a limit', () => {
   })
 
   it('refuse other limits', () => {
-    for (const wrong of [0, -1, 1.5, NaN, 2 ** 32 + 1]) expect(() => integerAt([1, 2], 0, wrong)).toThrow(UsageError)
+    for (const wrong of [0, -1, 1.5, NaN, 2 ** 32 + 1])
+      expect(() => integerAt([1, 2], 0, wrong)).toThrow(UsageError)
   })
 })
 
 describe('permutation', () => {
   it('holds every number once, and depends on the key', () => {
-    fc.assert(fc.property(keys, fc.nat(300), (key, length) => {
-      const order = permutation(key, length)
-      expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length }, (_, i) => i))
-      expect(permutation(key, length)).toEqual(order)
-      if (length > 20) expect(permutation(foldIn(key, 1), length)).not.toEqual(order)
-    }))
+    fc.assert(
+      fc.property(keys, fc.nat(300), (key, length) => {
+        const order = permutation(key, length)
+        expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length }, (_, i) => i))
+        expect(permutation(key, length)).toEqual(order)
+        if (length > 20) expect(permutation(foldIn(key, 1), length)).not.toEqual(order)
+      }),
+    )
   })
 
   it('gives every order of four equally often', () => {
@@ -163,7 +236,10 @@ describe('permutation', () => {
       const order = permutation(randomKey(11, i), 4).join('')
       seen.set(order, (seen.get(order) ?? 0) + 1)
     }
-    const chiSquare = [...seen.values()].reduce((sum, times) => sum + (times - count / 24) ** 2 / (count / 24), 0)
+    const chiSquare = [...seen.values()].reduce(
+      (sum, times) => sum + (times - count / 24) ** 2 / (count / 24),
+      0,
+    )
     expect(seen.size).toBe(24)
     expect(chiSquare).toBeLessThan(49.7) // 23 degrees of freedom, 0.1 %
   })

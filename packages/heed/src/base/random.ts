@@ -226,7 +226,7 @@ function multiplyHigh(a: number, b: number): number {
   const aHigh = a >>> 16
   const bLow = b & 0xffff
   const bHigh = b >>> 16
-  const middle = aHigh * bLow + ((aLow * bLow) / 65536 >>> 0)
+  const middle = aHigh * bLow + (((aLow * bLow) / 65536) >>> 0)
   const other = aLow * bHigh + (middle & 0xffff)
   return (aHigh * bHigh + (middle >>> 16) + (other >>> 16)) >>> 0
 }

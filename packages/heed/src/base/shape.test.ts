@@ -2,7 +2,10 @@ import * as fc from 'fast-check'
 import { describe as suite, expect, it } from 'vitest'
 import { axesOf, describe, sameShape, ShapeError, sizeOf, validateShape, type Shape } from './index.js'
 
-const shapes = fc.uniqueArray(fc.tuple(fc.constantFrom('batch', 'head', 'query', 'key', 'width'), fc.nat(20)), { selector: ([axis]) => axis })
+const shapes = fc
+  .uniqueArray(fc.tuple(fc.constantFrom('batch', 'head', 'query', 'key', 'width'), fc.nat(20)), {
+    selector: ([axis]) => axis,
+  })
   .map((entries): Shape => Object.fromEntries(entries))
 
 suite('named shapes', () => {
@@ -19,15 +22,17 @@ suite('named shapes', () => {
   })
 
   it('are the same with the same axes, sizes and order', () => {
-    fc.assert(fc.property(shapes, (shape) => {
-      validateShape('test', shape)
-      expect(sameShape(shape, { ...shape })).toBe(true)
-      const axes = axesOf(shape)
-      const reversed: Shape = Object.fromEntries(axes.toReversed().map((axis) => [axis, shape[axis]!]))
-      expect(sameShape(shape, reversed)).toBe(axes.length < 2)
-      expect(sameShape(shape, { ...shape, extra: 1 })).toBe(false)
-      if (axes.length > 0) expect(sameShape(shape, { ...shape, [axes[0]!]: 99 })).toBe(false)
-    }))
+    fc.assert(
+      fc.property(shapes, (shape) => {
+        validateShape('test', shape)
+        expect(sameShape(shape, { ...shape })).toBe(true)
+        const axes = axesOf(shape)
+        const reversed: Shape = Object.fromEntries(axes.toReversed().map((axis) => [axis, shape[axis]!]))
+        expect(sameShape(shape, reversed)).toBe(axes.length < 2)
+        expect(sameShape(shape, { ...shape, extra: 1 })).toBe(false)
+        if (axes.length > 0) expect(sameShape(shape, { ...shape, [axes[0]!]: 99 })).toBe(false)
+      }),
+    )
   })
 
   it.each([

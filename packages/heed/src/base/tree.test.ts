@@ -64,23 +64,47 @@ describe('trees', () => {
   })
 
   it('come back from their paths', () => {
-    fc.assert(fc.property(trees, (tree) => {
-      const leaves = leavesOf(tree, isLeaf)
-      expect(fromPaths(leaves)).toEqual(tree)
-      const mapped = leavesOf(mapTree(tree, isLeaf, double), isLeaf)
-      expect([...mapped].map(([path, leaf]) => [path, leaf.value])).toEqual([...leaves].map(([path, leaf]) => [path, leaf.value * 2]))
-    }))
+    fc.assert(
+      fc.property(trees, (tree) => {
+        const leaves = leavesOf(tree, isLeaf)
+        expect(fromPaths(leaves)).toEqual(tree)
+        const mapped = leavesOf(mapTree(tree, isLeaf, double), isLeaf)
+        expect([...mapped].map(([path, leaf]) => [path, leaf.value])).toEqual(
+          [...leaves].map(([path, leaf]) => [path, leaf.value * 2]),
+        )
+      }),
+    )
   })
 
   it('become arrays only where the indices have no gap', () => {
-    expect(fromPaths(new Map([['b.1', 1], ['b.0', 0]]))).toEqual({ b: [0, 1] })
-    expect(fromPaths(new Map([['b.0', 0], ['b.2', 2]]))).toEqual({ b: { 0: 0, 2: 2 } })
+    expect(
+      fromPaths(
+        new Map([
+          ['b.1', 1],
+          ['b.0', 0],
+        ]),
+      ),
+    ).toEqual({ b: [0, 1] })
+    expect(
+      fromPaths(
+        new Map([
+          ['b.0', 0],
+          ['b.2', 2],
+        ]),
+      ),
+    ).toEqual({ b: { 0: 0, 2: 2 } })
     expect(fromPaths(new Map([['b.00', 0]]))).toEqual({ b: { '00': 0 } })
     expect(fromPaths(new Map())).toEqual({})
   })
 
   it.each([
-    [['a', 'a.b']], [['a.b', 'a']], [['a..b']], [['.a']], [['', 'a']], [['__proto__.polluted']], [['a.__proto__']],
+    [['a', 'a.b']],
+    [['a.b', 'a']],
+    [['a..b']],
+    [['.a']],
+    [['', 'a']],
+    [['__proto__.polluted']],
+    [['a.__proto__']],
     [[Array(1_000_000).fill('a').join('.')]],
   ])('refuse hostile paths %#', (paths) => {
     expect(() => fromPaths(new Map(paths.map((path) => [path, 1])))).toThrow(FormatError)
@@ -91,7 +115,12 @@ describe('trees', () => {
     const join = (leaf: Leaf): Leaf => leaf
     const leaf = new Leaf(1)
     const pairs: [unknown, unknown][] = [
-      [{ a: leaf }, { b: leaf }], [{ a: leaf }, { a: leaf, b: leaf }], [[leaf], [leaf, leaf]], [[leaf], { 0: leaf }], [leaf, [leaf]], [{ a: leaf }, { a: undefined }],
+      [{ a: leaf }, { b: leaf }],
+      [{ a: leaf }, { a: leaf, b: leaf }],
+      [[leaf], [leaf, leaf]],
+      [[leaf], { 0: leaf }],
+      [leaf, [leaf]],
+      [{ a: leaf }, { a: undefined }],
     ]
     for (const [one, two] of pairs) {
       expect(() => zipTrees(one, two, isLeaf, join)).toThrow(UsageError)
@@ -102,7 +131,13 @@ describe('trees', () => {
   it('refuse foreign objects, names with dots, and themselves inside', () => {
     const loop: Record<string, unknown> = {}
     loop['self'] = loop
-    for (const wrong of [{ a: new Float32Array(2) }, { a: new Map() }, { 'a.b': new Leaf(1) }, { '': new Leaf(1) }, loop]) {
+    for (const wrong of [
+      { a: new Float32Array(2) },
+      { a: new Map() },
+      { 'a.b': new Leaf(1) },
+      { '': new Leaf(1) },
+      loop,
+    ]) {
       expect(() => leavesOf(wrong, isLeaf)).toThrow(UsageError)
     }
   })

@@ -31,17 +31,28 @@ export function mapTree<M, T>(tree: M, isLeaf: IsLeaf<T>, change: (leaf: T, path
  *
  * @throws UsageError where the two differ in form
  */
-export function zipTrees<M, T>(tree: M, other: M, isLeaf: IsLeaf<T>, join: (leaf: T, other: T, path: string) => T): M {
+export function zipTrees<M, T>(
+  tree: M,
+  other: M,
+  isLeaf: IsLeaf<T>,
+  join: (leaf: T, other: T, path: string) => T,
+): M {
   return walk([tree, other], isLeaf, ([leaf, second], path) => join(leaf!, second!, path), '', 0) as M
 }
 
 /** The leaves by path, in order. */
 export function leavesOf<T>(tree: unknown, isLeaf: IsLeaf<T>): Map<string, T> {
   const leaves = new Map<string, T>()
-  walk([tree], isLeaf, ([leaf], path) => {
-    leaves.set(path, leaf!)
-    return leaf!
-  }, '', 0)
+  walk(
+    [tree],
+    isLeaf,
+    ([leaf], path) => {
+      leaves.set(path, leaf!)
+      return leaf!
+    },
+    '',
+    0,
+  )
   return leaves
 }
 
@@ -77,8 +88,12 @@ export function fromPaths<T>(leaves: ReadonlyMap<string, T>): Tree<T> {
 type Branch<T> = Map<string, { readonly leaf: T } | { readonly branch: Branch<T> }>
 
 function build<T>(branch: Branch<T>): Tree<T> {
-  const entries = [...branch].map(([name, node]) => [name, 'leaf' in node ? node.leaf : build(node.branch)] as const)
-  const counted = entries.length > 0 && entries.every(([name]) => /^(0|[1-9]\d*)$/.test(name) && Number(name) < entries.length)
+  const entries = [...branch].map(
+    ([name, node]) => [name, 'leaf' in node ? node.leaf : build(node.branch)] as const,
+  )
+  const counted =
+    entries.length > 0 &&
+    entries.every(([name]) => /^(0|[1-9]\d*)$/.test(name) && Number(name) < entries.length)
   if (!counted) return Object.fromEntries(entries)
   const list: Tree<T>[] = new Array(entries.length)
   for (const [name, node] of entries) list[Number(name)] = node
@@ -91,7 +106,13 @@ function pathError(expected: string, path: string): FormatError {
 }
 
 /** Maps trees of one form side by side; the first one leads. */
-function walk<T>(nodes: readonly unknown[], isLeaf: IsLeaf<T>, change: (leaves: T[], path: string) => T, path: string, depth: number): unknown {
+function walk<T>(
+  nodes: readonly unknown[],
+  isLeaf: IsLeaf<T>,
+  change: (leaves: T[], path: string) => T,
+  path: string,
+  depth: number,
+): unknown {
   const kind = kindOf(nodes[0], isLeaf)
   for (const node of nodes) {
     const found = kindOf(node, isLeaf)
@@ -100,7 +121,12 @@ function walk<T>(nodes: readonly unknown[], isLeaf: IsLeaf<T>, change: (leaves: 
   if (kind === 'leaf') return change(nodes as T[], path)
   if (kind === 'value') return nodes[0]
   if (kind === 'object') {
-    throw treeError(path, 'a leaf, a record or an array', 'an object of another class', 'leave it out of the tree')
+    throw treeError(
+      path,
+      'a leaf, a record or an array',
+      'an object of another class',
+      'leave it out of the tree',
+    )
   }
   if (depth >= maximumDepth) {
     throw treeError(path, `at most ${maximumDepth} levels`, 'more', 'check whether the tree contains itself')
@@ -110,7 +136,12 @@ function walk<T>(nodes: readonly unknown[], isLeaf: IsLeaf<T>, change: (leaves: 
   const result: Record<string, unknown> | unknown[] = kind === 'array' ? [] : {}
   for (const branch of branches) {
     if (Object.keys(branch).length !== names.length) {
-      throw treeError(path, `the names ${names.join(', ')}`, Object.keys(branch).join(', '), 'give trees of the same form')
+      throw treeError(
+        path,
+        `the names ${names.join(', ')}`,
+        Object.keys(branch).join(', '),
+        'give trees of the same form',
+      )
     }
   }
   for (const name of names) {
@@ -119,7 +150,8 @@ function walk<T>(nodes: readonly unknown[], isLeaf: IsLeaf<T>, change: (leaves: 
       throw treeError(below, 'names without dots', `'${name}'`, 'rename it')
     }
     const children = branches.map((branch) => {
-      if (!Object.hasOwn(branch, name)) throw treeError(below, `'${name}' in every tree`, 'none', 'give trees of the same form')
+      if (!Object.hasOwn(branch, name))
+        throw treeError(below, `'${name}' in every tree`, 'none', 'give trees of the same form')
       return branch[name]
     })
     ;(result as Record<string, unknown>)[name] = walk(children, isLeaf, change, below, depth + 1)
@@ -127,7 +159,10 @@ function walk<T>(nodes: readonly unknown[], isLeaf: IsLeaf<T>, change: (leaves: 
   return result
 }
 
-function kindOf(value: unknown, isLeaf: (value: unknown) => boolean): 'leaf' | 'array' | 'record' | 'object' | 'value' {
+function kindOf(
+  value: unknown,
+  isLeaf: (value: unknown) => boolean,
+): 'leaf' | 'array' | 'record' | 'object' | 'value' {
   if (isLeaf(value)) return 'leaf'
   if (typeof value !== 'object' || value === null) return 'value'
   if (Array.isArray(value)) return 'array'

@@ -46,7 +46,15 @@ export function readHeader(bytes: Uint8Array, start: number, end: number, file: 
 
   function refuse(expected: string, found: string, offset: number = position, cause?: unknown): never {
     const hint = 'the file is damaged, or not a safetensors file'
-    throw new FormatError({ operation: 'readSafetensors', expected, found: `${found} at byte ${offset}`, hint, file, offset, cause })
+    throw new FormatError({
+      operation: 'readSafetensors',
+      expected,
+      found: `${found} at byte ${offset}`,
+      hint,
+      file,
+      offset,
+      cause,
+    })
   }
 
   /** The next byte that is no white space, without taking it; -1 at the end. */
@@ -60,7 +68,11 @@ export function readHeader(bytes: Uint8Array, start: number, end: number, file: 
   }
 
   function shown(byte: number): string {
-    return byte === -1 ? 'the end of the header' : byte > 0x20 && byte < 0x7f ? `'${String.fromCharCode(byte)}'` : `byte ${byte}`
+    return byte === -1
+      ? 'the end of the header'
+      : byte > 0x20 && byte < 0x7f
+        ? `'${String.fromCharCode(byte)}'`
+        : `byte ${byte}`
   }
 
   function take(byte: number): void {
@@ -85,7 +97,7 @@ export function readHeader(bytes: Uint8Array, start: number, end: number, file: 
     if (position >= end) refuse('the end of a string', 'the end of the header', end)
     let text: string
     try {
-      text = decoder.decode(bytes.slice(first, position))
+      text = decoder.decode(new Uint8Array(bytes.subarray(first, position)))
       if (escaped) text = JSON.parse(`"${text}"`) as string
     } catch (cause) {
       return refuse('a string of JSON in UTF-8', 'another', first, cause)
@@ -98,10 +110,12 @@ export function readHeader(bytes: Uint8Array, start: number, end: number, file: 
   function readInteger(): number {
     const first = peek() === -1 ? refuse('a whole number', 'the end of the header') : position
     let value = 0
-    while (position < end && bytes[position]! >= 0x30 && bytes[position]! <= 0x39) value = value * 10 + bytes[position++]! - 0x30
+    while (position < end && bytes[position]! >= 0x30 && bytes[position]! <= 0x39)
+      value = value * 10 + bytes[position++]! - 0x30
     const digits = position - first
     if (digits === 0) refuse('a whole number of at least 0', shown(peek()))
-    if (digits > 16 || !Number.isSafeInteger(value)) refuse('a whole number below 2^53', `one of ${digits} digits`, first)
+    if (digits > 16 || !Number.isSafeInteger(value))
+      refuse('a whole number below 2^53', `one of ${digits} digits`, first)
     if (digits > 1 && bytes[first] === 0x30) refuse('a whole number', 'a leading 0', first)
     return value
   }
@@ -131,7 +145,10 @@ export function readHeader(bytes: Uint8Array, start: number, end: number, file: 
   }
 
   /** Reads `{ "name": … }`, calling `value` behind the colon, and refuses a name that was there before. */
-  function readRecord(seen: { has(name: string): boolean }, value: (name: string, offset: number) => void): void {
+  function readRecord(
+    seen: { has(name: string): boolean },
+    value: (name: string, offset: number) => void,
+  ): void {
     readList(openBrace, closeBrace, () => {
       peek()
       const offset = position
@@ -155,7 +172,11 @@ export function readHeader(bytes: Uint8Array, start: number, end: number, file: 
       else refuse('dtype, shape or data_offsets', JSON.stringify(field.slice(0, 100)), at)
     })
     if (fields.size < 3 || offsets.length < 2) {
-      refuse(`a dtype, a shape and two data_offsets for ${JSON.stringify(name.slice(0, 100))}`, 'less', offset)
+      refuse(
+        `a dtype, a shape and two data_offsets for ${JSON.stringify(name.slice(0, 100))}`,
+        'less',
+        offset,
+      )
     }
     return { dtype, shape, begin: offsets[0]!, end: offsets[1]!, offset }
   }
@@ -163,12 +184,15 @@ export function readHeader(bytes: Uint8Array, start: number, end: number, file: 
   const entries = new Map<string, HeaderEntry>()
   const metadata = new Map<string, string>()
   let hasMetadata = false
-  readRecord({ has: (name) => entries.has(name) || (hasMetadata && name === '__metadata__') }, (name, offset) => {
-    if (name === '__metadata__') {
-      hasMetadata = true
-      readRecord(metadata, (key) => metadata.set(key, readString()))
-    } else entries.set(name, readEntry(name, offset))
-  })
+  readRecord(
+    { has: (name) => entries.has(name) || (hasMetadata && name === '__metadata__') },
+    (name, offset) => {
+      if (name === '__metadata__') {
+        hasMetadata = true
+        readRecord(metadata, (key) => metadata.set(key, readString()))
+      } else entries.set(name, readEntry(name, offset))
+    },
+  )
   const rest = peek()
   if (rest !== -1) refuse('nothing but spaces behind the header', shown(rest))
   return { entries, metadata }

@@ -6,25 +6,42 @@ import { FormatError, ShapeError, UsageError } from '../base/index.js'
 import { readSafetensors, writeSafetensors, type StoredDtype, type StoredTensor } from './safetensors.js'
 
 const arrays = {
-  f64: Float64Array, f32: Float32Array, f16: Uint16Array, bf16: Uint16Array, i64: BigInt64Array, i32: Int32Array,
-  i8: Int8Array, u8: Uint8Array, bool: Uint8Array,
+  f64: Float64Array,
+  f32: Float32Array,
+  f16: Uint16Array,
+  bf16: Uint16Array,
+  i64: BigInt64Array,
+  i32: Int32Array,
+  i8: Int8Array,
+  u8: Uint8Array,
+  bool: Uint8Array,
 } as const
-const bytes = (data: ArrayBufferView): number[] => [...new Uint8Array(data.buffer, data.byteOffset, data.byteLength)]
+const bytes = (data: ArrayBufferView): number[] => [
+  ...new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+]
 
 /** Any tensor, of any bits. */
-const anyTensor: fc.Arbitrary<StoredTensor> = fc.tuple(
-  fc.constantFrom(...(Object.keys(arrays) as StoredDtype[])),
-  fc.array(fc.nat(4), { maxLength: 3 }),
-  fc.infiniteStream(fc.nat(255)),
-).map(([dtype, shape, stream]) => {
-  const data = new arrays[dtype](shape.reduce((a, b) => a * b, 1))
-  const raw = new Uint8Array(data.buffer)
-  for (let i = 0; i < raw.length; i++) raw[i] = stream.next().value as number
-  return { dtype, shape, data }
-})
+const anyTensor: fc.Arbitrary<StoredTensor> = fc
+  .tuple(
+    fc.constantFrom(...(Object.keys(arrays) as StoredDtype[])),
+    fc.array(fc.nat(4), { maxLength: 3 }),
+    fc.infiniteStream(fc.nat(255)),
+  )
+  .map(([dtype, shape, stream]) => {
+    const data = new arrays[dtype](shape.reduce((a, b) => a * b, 1))
+    const raw = new Uint8Array(data.buffer)
+    for (let i = 0; i < raw.length; i++) raw[i] = stream.next().value as number
+    return { dtype, shape, data }
+  })
 const text = fc.string({ unit: 'binary', maxLength: 12 })
 const anyFile = fc.tuple(
-  fc.uniqueArray(fc.tuple(text.filter((name) => name !== '__metadata__'), anyTensor), { selector: ([name]) => name, maxLength: 5 }),
+  fc.uniqueArray(
+    fc.tuple(
+      text.filter((name) => name !== '__metadata__'),
+      anyTensor,
+    ),
+    { selector: ([name]) => name, maxLength: 5 },
+  ),
   fc.uniqueArray(fc.tuple(text, text), { selector: ([name]) => name, maxLength: 3 }),
 )
 
@@ -41,31 +58,44 @@ const entry = (name: string, begin: number, end: number, shape: string = `[${end
 
 describe('safetensors', () => {
   it('gives back what was written, and writes the same again', () => {
-    fc.assert(fc.property(anyFile, ([tensors, metadata]) => {
-      const written = writeSafetensors(new Map(tensors), new Map(metadata))
-      const read = readSafetensors(written)
-      expect(read.metadata).toEqual(new Map(metadata))
-      expect(read.tensors.size).toBe(tensors.length)
-      for (const [name, tensor] of tensors) {
-        const found = read.tensors.get(name)!
-        expect([found.dtype, found.shape, bytes(found.data)]).toEqual([tensor.dtype, tensor.shape, bytes(tensor.data)])
-        expect(found.data.constructor).toBe(tensor.data.constructor)
-        expect(found.data.buffer).toBe(written.buffer)
-        expect(found.toFloat32().length).toBe(tensor.data.length)
-      }
-      expect(bytes(writeSafetensors(new Map(tensors.toReversed()), new Map(metadata.toReversed())))).toEqual(bytes(written))
-      expect(bytes(writeSafetensors(read.tensors, read.metadata))).toEqual(bytes(written))
-    }), { numRuns: 200 })
+    fc.assert(
+      fc.property(anyFile, ([tensors, metadata]) => {
+        const written = writeSafetensors(new Map(tensors), new Map(metadata))
+        const read = readSafetensors(written)
+        expect(read.metadata).toEqual(new Map(metadata))
+        expect(read.tensors.size).toBe(tensors.length)
+        for (const [name, tensor] of tensors) {
+          const found = read.tensors.get(name)!
+          expect([found.dtype, found.shape, bytes(found.data)]).toEqual([
+            tensor.dtype,
+            tensor.shape,
+            bytes(tensor.data),
+          ])
+          expect(found.data.constructor).toBe(tensor.data.constructor)
+          expect(found.data.buffer).toBe(written.buffer)
+          expect(found.toFloat32().length).toBe(tensor.data.length)
+        }
+        expect(
+          bytes(writeSafetensors(new Map(tensors.toReversed()), new Map(metadata.toReversed()))),
+        ).toEqual(bytes(written))
+        expect(bytes(writeSafetensors(read.tensors, read.metadata))).toEqual(bytes(written))
+      }),
+      { numRuns: 200 },
+    )
   })
 
   it('writes the header as the format says, padded to 8 bytes, wide numbers first', () => {
-    const written = writeSafetensors(new Map<string, StoredTensor>([
-      ['b', { dtype: 'u8', shape: [3], data: Uint8Array.of(7, 8, 9) }],
-      ['c', { dtype: 'f32', shape: [1, 1], data: Float32Array.of(1) }],
-      ['a', { dtype: 'u8', shape: [], data: Uint8Array.of(6) }],
-    ]), new Map([['format', 'pt']]))
-    const header = '{"__metadata__":{"format":"pt"},"c":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]},'
-      + '"a":{"dtype":"U8","shape":[],"data_offsets":[4,5]},"b":{"dtype":"U8","shape":[3],"data_offsets":[5,8]}}'
+    const written = writeSafetensors(
+      new Map<string, StoredTensor>([
+        ['b', { dtype: 'u8', shape: [3], data: Uint8Array.of(7, 8, 9) }],
+        ['c', { dtype: 'f32', shape: [1, 1], data: Float32Array.of(1) }],
+        ['a', { dtype: 'u8', shape: [], data: Uint8Array.of(6) }],
+      ]),
+      new Map([['format', 'pt']]),
+    )
+    const header =
+      '{"__metadata__":{"format":"pt"},"c":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]},' +
+      '"a":{"dtype":"U8","shape":[],"data_offsets":[4,5]},"b":{"dtype":"U8","shape":[3],"data_offsets":[5,8]}}'
     const padded = Math.ceil(header.length / 8) * 8
     expect(new DataView(written.buffer).getBigUint64(0, true)).toBe(BigInt(padded))
     expect(new TextDecoder().decode(written.subarray(8, 8 + padded))).toBe(header.padEnd(padded))
@@ -86,8 +116,15 @@ describe('safetensors', () => {
     ])
     const read = readSafetensors(writeSafetensors(tensors)).tensors
     expect(Object.fromEntries([...read].map(([name, tensor]) => [name, [...tensor.toFloat32()]]))).toEqual({
-      f64: [Math.fround(0.1), -2], f32: [0.5, -2], f16: [1, -2], bf16: [1, -2], i64: [-3, 2 ** 53], i32: [-3, 3],
-      i8: [-128, 127], u8: [0, 255], bool: [0, 1],
+      f64: [Math.fround(0.1), -2],
+      f32: [0.5, -2],
+      f16: [1, -2],
+      bf16: [1, -2],
+      i64: [-3, 2 ** 53],
+      i32: [-3, 3],
+      i8: [-128, 127],
+      u8: [0, 255],
+      bool: [0, 1],
     })
   })
 
@@ -97,15 +134,25 @@ describe('safetensors', () => {
     for (let shift = 0; shift < 8; shift++) {
       const shifted = new Uint8Array(plain.length + shift)
       shifted.set(plain, shift)
-      expect([...readSafetensors(shifted.subarray(shift)).tensors.get('a')!.toFloat32()]).toEqual([1])
+      const part = shifted.subarray(shift)
+      const shared = new Uint8Array(new SharedArrayBuffer(shifted.length)).subarray(shift)
+      shared.set(part)
+      for (const bytes of [part, Buffer.from(shifted.buffer, shift), shared]) {
+        expect([...readSafetensors(bytes).tensors.get('a')!.toFloat32()]).toEqual([1])
+      }
     }
   })
 
   it('reads white space, escapes, any order of fields, an empty file and an empty name', () => {
-    const header = ' {\n"a\\u0041\\n" : { "shape" : [ 2 , 0 ] , "data_offsets":[0,0],\t"dtype":"\\u0046\\u0033\\u0032" } , "": '
-      + '{"dtype":"BOOL","shape":[],"data_offsets":[0,1]}, "__metadata__":{}} \r\n '
-    expect([...readSafetensors(file(header, 1)).tensors].map(([name, { dtype, shape }]) => [name, dtype, shape]))
-      .toEqual([['aA\n', 'f32', [2, 0]], ['', 'bool', []]])
+    const header =
+      ' {\n"a\\u0041\\n" : { "shape" : [ 2 , 0 ] , "data_offsets":[0,0],\t"dtype":"\\u0046\\u0033\\u0032" } , "": ' +
+      '{"dtype":"BOOL","shape":[],"data_offsets":[0,1]}, "__metadata__":{}} \r\n '
+    expect(
+      [...readSafetensors(file(header, 1)).tensors].map(([name, { dtype, shape }]) => [name, dtype, shape]),
+    ).toEqual([
+      ['aA\n', 'f32', [2, 0]],
+      ['', 'bool', []],
+    ])
     expect(readSafetensors(file('{}'))).toEqual({ tensors: new Map(), metadata: new Map() })
     const odd = readSafetensors(file(`{${entry('__proto__', 0, 0)},"__metadata__":{"__proto__":"x"}}`))
     expect([[...odd.tensors.keys()], odd.metadata.get('__proto__')]).toEqual([['__proto__'], 'x'])
@@ -128,15 +175,27 @@ describe('a hostile file', () => {
     ['a comma too many', file(`{${entry('a', 0, 1)},}`, 1), /expected '"'/],
     ['no comma', file(`{${entry('a', 0, 1)}${entry('b', 1, 2)}}`, 2), /expected ','/],
     ['a name twice', file(`{${entry('a', 0, 1)},${entry('a', 0, 1)}}`, 1), /each name once, found "a" again/],
-    ['a name twice, once escaped', file(`{${entry('a', 0, 1)},${entry('\\u0061', 0, 1)}}`, 1), /each name once/],
-    ['a field twice', file('{"a":{"dtype":"U8","dtype":"U8","shape":[0],"data_offsets":[0,0]}}'), /each name once/],
+    [
+      'a name twice, once escaped',
+      file(`{${entry('a', 0, 1)},${entry('\\u0061', 0, 1)}}`, 1),
+      /each name once/,
+    ],
+    [
+      'a field twice',
+      file('{"a":{"dtype":"U8","dtype":"U8","shape":[0],"data_offsets":[0,0]}}'),
+      /each name once/,
+    ],
     ['metadata twice', file('{"__metadata__":{},"__metadata__":{}}'), /each name once/],
     ['metadata that is no text', file('{"__metadata__":{"a":1}}'), /expected '"', found '1'/],
     ['metadata with a name twice', file('{"__metadata__":{"a":"1","a":"1"}}'), /each name once/],
     ['an unknown field', file('{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0],"x":1}}'), /found "x"/],
     ['no dtype', file('{"a":{"shape":[0],"data_offsets":[0,0]}}'), /two data_offsets for "a", found less/],
     ['an unknown dtype', file('{"a":{"dtype":"F4","shape":[0],"data_offsets":[0,0]}}'), /found "F4"/],
-    ['a dtype in small letters', file('{"a":{"dtype":"f32","shape":[0],"data_offsets":[0,0]}}'), /found "f32"/],
+    [
+      'a dtype in small letters',
+      file('{"a":{"dtype":"f32","shape":[0],"data_offsets":[0,0]}}'),
+      /found "f32"/,
+    ],
     ['one offset', file('{"a":{"dtype":"U8","shape":[0],"data_offsets":[0]}}'), /found less/],
     ['three offsets', file('{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0,0]}}'), /at most 2 numbers/],
     ['a fraction', file(`{${entry('a', 0, 1, '[1.0]')}}`, 1), /expected ','/],
@@ -144,19 +203,35 @@ describe('a hostile file', () => {
     ['a negative size', file(`{${entry('a', 0, 1, '[-1]')}}`, 1), /whole number of at least 0/],
     ['a leading zero', file(`{${entry('a', 0, 1, '[01]')}}`, 1), /leading 0/],
     ['a size of 2^53', file(`{${entry('a', 0, 1, '[9007199254740992]')}}`, 1), /below 2\^53/],
-    ['a size of a million digits', file(`{${entry('a', 0, 1, `[${'9'.repeat(1e6)}]`)}}`, 1), /one of 1000000 digits/],
-    ['a product that overflows', file(`{${entry('a', 0, 0, '[4294967296,4294967296,0]')}}`), /0 bytes for "a", found shape/],
+    [
+      'a size of a million digits',
+      file(`{${entry('a', 0, 1, `[${'9'.repeat(1e6)}]`)}}`, 1),
+      /one of 1000000 digits/,
+    ],
+    [
+      'a product that overflows',
+      file(`{${entry('a', 0, 0, '[4294967296,4294967296,0]')}}`),
+      /0 bytes for "a", found shape/,
+    ],
     ['a rank of a million', file(`{${entry('a', 0, 1, `[${'1,'.repeat(1e6)}1]`)}}`, 1), /at most 64 numbers/],
     ['brackets a million deep', file(`{"a":${'['.repeat(1e6)}`), /expected '{'/],
     ['a size too small', file(`{${entry('a', 0, 2, '[1]')}}`, 2), /2 bytes for "a"/],
     ['offsets backwards', file(`{${entry('a', 1, 0, '[1]')}}`, 1), /within 1 bytes/],
     ['data cut short', file(`{${entry('a', 0, 2)}}`, 1), /within 1 bytes of data, found bytes 0 to 2/],
     ['data left over', file(`{${entry('a', 0, 2)}}`, 3), /2 bytes of data, found 3/],
-    ['a hole', file(`{${entry('a', 0, 1)},${entry('b', 2, 3)}}`, 3), /"b" to begin at byte 1 .* found byte 2/],
+    [
+      'a hole',
+      file(`{${entry('a', 0, 1)},${entry('b', 2, 3)}}`, 3),
+      /"b" to begin at byte 1 .* found byte 2/,
+    ],
     ['a hole at the start', file(`{${entry('a', 1, 2)}}`, 2), /begin at byte 0/],
     ['an overlap', file(`{${entry('a', 0, 2)},${entry('b', 1, 3)}}`, 3), /"b" to begin at byte 2/],
     ['the same place twice', file(`{${entry('a', 0, 2)},${entry('b', 0, 2)}}`, 2), /begin at byte 2/],
-    ['an empty tensor inside another', file(`{${entry('a', 0, 2)},${entry('b', 1, 1)}}`, 2), /begin at byte 2/],
+    [
+      'an empty tensor inside another',
+      file(`{${entry('a', 0, 2)},${entry('b', 1, 1)}}`, 2),
+      /begin at byte 2/,
+    ],
     ['a broken escape', file('{"\\q":{}}'), /a string of JSON in UTF-8/],
     ['an escape at the end', file('{"\\'), /end of a string/],
     ['a control character', file('{"a\n":{}}'), /without control characters/],
@@ -168,39 +243,61 @@ describe('a hostile file', () => {
     const refused = (): unknown => readSafetensors(hostile, 'model.safetensors')
     expect(refused).toThrow(FormatError)
     expect(refused).toThrow(message)
-    expect(refused).toThrow(expect.objectContaining({ operation: 'readSafetensors', file: 'model.safetensors', offset: expect.any(Number) }))
+    expect(refused).toThrow(
+      expect.objectContaining({
+        operation: 'readSafetensors',
+        file: 'model.safetensors',
+        offset: expect.any(Number),
+      }),
+    )
   })
 
   it('never gives anything but tensors or a FormatError, whatever bytes change', () => {
     const mutation = fc.record({
       kind: fc.constantFrom('set', 'insert', 'delete', 'cut', 'swap'),
       at: fc.double({ min: 0, max: 1, noNaN: true }),
-      byte: fc.oneof(fc.nat(255), fc.constantFrom(...[...'{}[]":,0123456789\\ eE-.'].map((c) => c.charCodeAt(0)))),
+      byte: fc.oneof(
+        fc.nat(255),
+        fc.constantFrom(...[...'{}[]":,0123456789\\ eE-.'].map((c) => c.charCodeAt(0))),
+      ),
     })
     let refusals = 0
-    fc.assert(fc.property(anyFile, fc.array(mutation, { minLength: 1, maxLength: 4 }), fc.boolean(), ([tensors, metadata], mutations, fixLength) => {
-      const whole = [...writeSafetensors(new Map(tensors), new Map(metadata))]
-      const before = whole.length
-      for (const { kind, at, byte } of mutations) {
-        const place = Math.floor(at * whole.length)
-        if (kind === 'set') whole[place] = byte
-        else if (kind === 'insert') whole.splice(place, 0, byte)
-        else if (kind === 'delete') whole.splice(place, 1)
-        else if (kind === 'cut') whole.length = place
-        else whole.push(...whole.splice(place, 1))
-      }
-      const mutated = Uint8Array.from(whole)
-      if (fixLength && mutated.length >= 8) {
-        const view = new DataView(mutated.buffer)
-        view.setBigUint64(0, view.getBigUint64(0, true) + BigInt(mutated.length) - BigInt(before) & 0xffffffffffffffffn, true)
-      }
-      try {
-        for (const { shape, data } of readSafetensors(mutated).tensors.values()) expect(data.length).toBe(shape.reduce((a, b) => a * b, 1))
-      } catch (error) {
-        expect(error).toBeInstanceOf(FormatError)
-        refusals++
-      }
-    }), { numRuns: 1000 })
+    fc.assert(
+      fc.property(
+        anyFile,
+        fc.array(mutation, { minLength: 1, maxLength: 4 }),
+        fc.boolean(),
+        ([tensors, metadata], mutations, fixLength) => {
+          const whole = [...writeSafetensors(new Map(tensors), new Map(metadata))]
+          const before = whole.length
+          for (const { kind, at, byte } of mutations) {
+            const place = Math.floor(at * whole.length)
+            if (kind === 'set') whole[place] = byte
+            else if (kind === 'insert') whole.splice(place, 0, byte)
+            else if (kind === 'delete') whole.splice(place, 1)
+            else if (kind === 'cut') whole.length = place
+            else whole.push(...whole.splice(place, 1))
+          }
+          const mutated = Uint8Array.from(whole)
+          if (fixLength && mutated.length >= 8) {
+            const view = new DataView(mutated.buffer)
+            view.setBigUint64(
+              0,
+              (view.getBigUint64(0, true) + BigInt(mutated.length) - BigInt(before)) & 0xffffffffffffffffn,
+              true,
+            )
+          }
+          try {
+            for (const { shape, data } of readSafetensors(mutated).tensors.values())
+              expect(data.length).toBe(shape.reduce((a, b) => a * b, 1))
+          } catch (error) {
+            expect(error).toBeInstanceOf(FormatError)
+            refusals++
+          }
+        },
+      ),
+      { numRuns: 1000 },
+    )
     expect(refusals).toBeGreaterThan(0)
   })
 })
@@ -225,31 +322,44 @@ const shared = process.env['HEED_SHARED']
 const reference = shared === undefined ? undefined : join(shared, 'reference')
 const folders = ['attention', 'layers', 'training', 'images']
 
-describe.skipIf(reference === undefined || !existsSync(reference))('files of the reference (set HEED_SHARED to run)', () => {
-  it.each(folders)('%s: are read, written and read again', (folder) => {
-    const names = readdirSync(join(reference!, folder), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.safetensors'))
-    expect(names.length).toBeGreaterThan(0)
-    for (const name of names) {
-      const read = readSafetensors(readFileSync(join(reference!, folder, name)), name)
-      expect(read.tensors.size).toBeGreaterThan(0)
-      const again = readSafetensors(writeSafetensors(read.tensors, read.metadata))
-      expect([...again.tensors.keys()].sort()).toEqual([...read.tensors.keys()].sort())
-      for (const [key, tensor] of read.tensors) {
-        const { dtype, shape, data } = again.tensors.get(key)!
-        expect([dtype, shape]).toEqual([tensor.dtype, tensor.shape])
-        const raw = tensor.data
-        expect(Buffer.compare(Buffer.from(data.buffer, data.byteOffset, data.byteLength), Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength))).toBe(0)
+describe.skipIf(reference === undefined || !existsSync(reference))(
+  'files of the reference (set HEED_SHARED to run)',
+  () => {
+    it.each(folders)('%s: are read, written and read again', (folder) => {
+      const names = readdirSync(join(reference!, folder), { recursive: true, encoding: 'utf8' }).filter(
+        (name) => name.endsWith('.safetensors'),
+      )
+      expect(names.length).toBeGreaterThan(0)
+      for (const name of names) {
+        const read = readSafetensors(readFileSync(join(reference!, folder, name)), name)
+        expect(read.tensors.size).toBeGreaterThan(0)
+        const again = readSafetensors(writeSafetensors(read.tensors, read.metadata))
+        expect([...again.tensors.keys()].sort()).toEqual([...read.tensors.keys()].sort())
+        for (const [key, tensor] of read.tensors) {
+          const { dtype, shape, data } = again.tensors.get(key)!
+          expect([dtype, shape]).toEqual([tensor.dtype, tensor.shape])
+          const raw = tensor.data
+          expect(
+            Buffer.compare(
+              Buffer.from(data.buffer, data.byteOffset, data.byteLength),
+              Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength),
+            ),
+          ).toBe(0)
+        }
       }
-    }
-  })
+    })
 
-  it('attention: the filter that causal-7 holds sums to 1 along the keys', () => {
-    const { tensors } = readSafetensors(readFileSync(join(reference!, 'attention', 'causal-7.safetensors')))
-    const filter = tensors.get('filter')!
-    expect(filter.shape).toEqual([2, 2, 7, 7])
-    const numbers = filter.toFloat32()
-    for (let row = 0; row < 28; row++) {
-      expect(numbers.subarray(row * 7, row * 7 + 7).reduce((sum, number) => sum + number, 0)).toBeCloseTo(1, 6)
-    }
-  })
-})
+    it('attention: the filter that causal-7 holds sums to 1 along the keys', () => {
+      const { tensors } = readSafetensors(readFileSync(join(reference!, 'attention', 'causal-7.safetensors')))
+      const filter = tensors.get('filter')!
+      expect(filter.shape).toEqual([2, 2, 7, 7])
+      const numbers = filter.toFloat32()
+      for (let row = 0; row < 28; row++) {
+        expect(numbers.subarray(row * 7, row * 7 + 7).reduce((sum, number) => sum + number, 0)).toBeCloseTo(
+          1,
+          6,
+        )
+      }
+    })
+  },
+)

@@ -7,7 +7,14 @@
  * and memory proportional to the header.
  */
 import {
-  bf16ArrayToF32, bytesOf as bytesOfDtype, f16ArrayToF32, FormatError, MemoryError, ShapeError, UsageError, type DtypeArrays,
+  bf16ArrayToF32,
+  bytesOf as bytesOfDtype,
+  f16ArrayToF32,
+  FormatError,
+  MemoryError,
+  ShapeError,
+  UsageError,
+  type DtypeArrays,
 } from '../base/index.js'
 import { readHeader } from './safetensors-header.js'
 
@@ -20,15 +27,30 @@ export type StoredDtype = keyof StoredArrays
 export type StoredArray = StoredArrays[StoredDtype]
 
 const fileNames: Readonly<Record<StoredDtype, string>> = {
-  f64: 'F64', f32: 'F32', f16: 'F16', bf16: 'BF16', i64: 'I64', i32: 'I32', i8: 'I8', u8: 'U8', bool: 'BOOL',
+  f64: 'F64',
+  f32: 'F32',
+  f16: 'F16',
+  bf16: 'BF16',
+  i64: 'I64',
+  i32: 'I32',
+  i8: 'I8',
+  u8: 'U8',
+  bool: 'BOOL',
 }
 const dtypesByFileName: ReadonlyMap<string, StoredDtype> = new Map(
   (Object.keys(fileNames) as StoredDtype[]).map((dtype) => [fileNames[dtype], dtype]),
 )
 const bytesOf: Readonly<Record<StoredDtype, number>> = { ...bytesOfDtype, i64: 8, bool: 1 }
 const arrayTypes = {
-  f64: Float64Array, f32: Float32Array, f16: Uint16Array, bf16: Uint16Array, i64: BigInt64Array, i32: Int32Array,
-  i8: Int8Array, u8: Uint8Array, bool: Uint8Array,
+  f64: Float64Array,
+  f32: Float32Array,
+  f16: Uint16Array,
+  bf16: Uint16Array,
+  i64: BigInt64Array,
+  i32: Int32Array,
+  i8: Int8Array,
+  u8: Uint8Array,
+  bool: Uint8Array,
 } as const
 
 /** The format's own limit on the length of the header, in bytes. */
@@ -44,20 +66,26 @@ export interface StoredTensor {
 /** A tensor in a file that was read. */
 export class SafetensorsTensor implements StoredTensor {
   readonly dtype: StoredDtype
-  readonly shape: number[]
-  readonly #bytes: Uint8Array
+  readonly shape: readonly number[]
+  readonly #file: Uint8Array
+  readonly #begin: number
+  readonly #end: number
 
-  constructor(dtype: StoredDtype, shape: readonly number[], bytes: Uint8Array) {
+  /** A tensor whose numbers are the bytes from `begin` up to `end` of `file`. */
+  constructor(dtype: StoredDtype, shape: readonly number[], file: Uint8Array, begin: number, end: number) {
     this.dtype = dtype
-    this.shape = [...shape]
-    this.#bytes = bytes
+    this.shape = shape
+    this.#file = file
+    this.#begin = begin
+    this.#end = end
   }
 
   /** The raw numbers: a view of the file's bytes where they are aligned, a new copy each time where not. */
   get data(): StoredArray {
-    const bytes = this.#bytes
-    const aligned = bytes.byteOffset % bytesOf[this.dtype] === 0 ? bytes : bytes.slice()
-    return new arrayTypes[this.dtype](aligned.buffer as ArrayBuffer, aligned.byteOffset, bytes.byteLength / bytesOf[this.dtype])
+    const width = bytesOf[this.dtype]
+    const inPlace = this.#file.subarray(this.#begin, this.#end)
+    const bytes = inPlace.byteOffset % width === 0 ? inPlace : new Uint8Array(inPlace)
+    return new arrayTypes[this.dtype](bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length / width)
   }
 
   /**
@@ -93,9 +121,11 @@ export function readSafetensors(bytes: Uint8Array, file?: string): Safetensors {
   }
   if (bytes.length < 8) refuse('at least 8 bytes', String(bytes.length), 0)
   const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true)
-  if (length > maximumHeaderBytes) refuse(`a header of at most ${maximumHeaderBytes} bytes`, `one of ${length}`, 0)
+  if (length > maximumHeaderBytes)
+    refuse(`a header of at most ${maximumHeaderBytes} bytes`, `one of ${length}`, 0)
   const start = 8 + Number(length)
-  if (start > bytes.length) refuse(`a header of ${length} bytes`, `${bytes.length - 8} bytes behind its length`, 0)
+  if (start > bytes.length)
+    refuse(`a header of ${length} bytes`, `${bytes.length - 8} bytes behind its length`, 0)
 
   const { entries, metadata } = readHeader(bytes, 8, start, file)
   const tensors = new Map<string, SafetensorsTensor>()
@@ -104,7 +134,11 @@ export function readSafetensors(bytes: Uint8Array, file?: string): Safetensors {
     const shown = JSON.stringify(name.slice(0, 100))
     const dtype = dtypesByFileName.get(entry.dtype)
     if (dtype === undefined) {
-      return refuse(`a dtype of ${Object.values(fileNames).join(', ')} for ${shown}`, JSON.stringify(entry.dtype.slice(0, 100)), offset)
+      return refuse(
+        `a dtype of ${Object.values(fileNames).join(', ')} for ${shown}`,
+        JSON.stringify(entry.dtype.slice(0, 100)),
+        offset,
+      )
     }
     if (begin > end || end > bytes.length - start) {
       refuse(`${shown} within ${bytes.length - start} bytes of data`, `bytes ${begin} to ${end}`, offset)
@@ -112,18 +146,23 @@ export function readSafetensors(bytes: Uint8Array, file?: string): Safetensors {
     if (elementsOf(shape) * bytesOf[dtype] !== end - begin) {
       refuse(`${end - begin} bytes for ${shown}`, `shape [${shape.join(', ')}] of ${entry.dtype}`, offset)
     }
-    tensors.set(name, new SafetensorsTensor(dtype, shape, bytes.subarray(start + begin, start + end)))
+    tensors.set(name, new SafetensorsTensor(dtype, shape, bytes, start + begin, start + end))
   }
 
   let covered = 0
   const byPlace = [...entries].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)
   for (const [name, { begin, end, offset }] of byPlace) {
     if (begin !== covered) {
-      refuse(`${JSON.stringify(name.slice(0, 100))} to begin at byte ${covered} of the data, end to end`, `byte ${begin}`, offset)
+      refuse(
+        `${JSON.stringify(name.slice(0, 100))} to begin at byte ${covered} of the data, end to end`,
+        `byte ${begin}`,
+        offset,
+      )
     }
     covered = end
   }
-  if (covered !== bytes.length - start) refuse(`${covered} bytes of data`, String(bytes.length - start), start + covered)
+  if (covered !== bytes.length - start)
+    refuse(`${covered} bytes of data`, String(bytes.length - start), start + covered)
   return { tensors, metadata }
 }
 
@@ -139,11 +178,14 @@ export function writeSafetensors(
   tensors: ReadonlyMap<string, StoredTensor>,
   metadata: ReadonlyMap<string, string> = new Map(),
 ): Uint8Array {
-  const ordered = [...tensors].sort(([a, { dtype: first }], [b, { dtype: second }]) =>
-    bytesOf[second] - bytesOf[first] || (a < b ? -1 : 1))
+  const ordered = [...tensors].sort(
+    ([a, { dtype: first }], [b, { dtype: second }]) => bytesOf[second] - bytesOf[first] || (a < b ? -1 : 1),
+  )
   const fields: string[] = []
   if (metadata.size > 0) {
-    const texts = [...metadata].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, text]) => `${quoted(key)}:${quoted(text)}`)
+    const texts = [...metadata]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, text]) => `${quoted(key)}:${quoted(text)}`)
     fields.push(`"__metadata__":{${texts.join(',')}}`)
   }
   let size = 0
@@ -151,7 +193,9 @@ export function writeSafetensors(
     checkTensor(name, tensor)
     const { dtype, shape, data } = tensor
     const end = size + data.byteLength
-    fields.push(`${quoted(name)}:{"dtype":"${fileNames[dtype]}","shape":[${shape.join(',')}],"data_offsets":[${size},${end}]}`)
+    fields.push(
+      `${quoted(name)}:{"dtype":"${fileNames[dtype]}","shape":[${shape.join(',')}],"data_offsets":[${size},${end}]}`,
+    )
     size = end
   }
   const header = new TextEncoder().encode(`{${fields.join(',')}}`)
@@ -183,9 +227,14 @@ function elementsOf(shape: readonly number[]): number {
 
 function checkTensor(name: string, { dtype, shape, data }: StoredTensor): void {
   const shown = JSON.stringify(name)
-  if (name === '__metadata__') throw usageError('another name for a tensor', shown, 'the format keeps it for its metadata')
+  if (name === '__metadata__')
+    throw usageError('another name for a tensor', shown, 'the format keeps it for its metadata')
   if (!Object.hasOwn(fileNames, dtype) || !(data instanceof arrayTypes[dtype])) {
-    throw usageError(`the array of a dtype for ${shown}`, `dtype ${dtype}`, `use ${Object.keys(fileNames).join(', ')}, with its typed array`)
+    throw usageError(
+      `the array of a dtype for ${shown}`,
+      `dtype ${dtype}`,
+      `use ${Object.keys(fileNames).join(', ')}, with its typed array`,
+    )
   }
   if (elementsOf(shape) !== data.length || !shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
     throw new ShapeError({
@@ -198,7 +247,12 @@ function checkTensor(name: string, { dtype, shape, data }: StoredTensor): void {
 }
 
 function quoted(text: string): string {
-  if (/\p{Surrogate}/u.test(text)) throw usageError('whole characters', `${JSON.stringify(text)}, with half of a surrogate pair`, 'rename it')
+  if (/\p{Surrogate}/u.test(text))
+    throw usageError(
+      'whole characters',
+      `${JSON.stringify(text)}, with half of a surrogate pair`,
+      'rename it',
+    )
   return JSON.stringify(text)
 }
 
@@ -210,6 +264,12 @@ function allocate(size: number): Uint8Array<ArrayBuffer> {
   try {
     return new Uint8Array(size)
   } catch (cause) {
-    throw new MemoryError({ operation: 'writeSafetensors', expected: 'memory for the file', found: `${size} bytes`, hint: 'split the file', cause })
+    throw new MemoryError({
+      operation: 'writeSafetensors',
+      expected: 'memory for the file',
+      found: `${size} bytes`,
+      hint: 'split the file',
+      cause,
+    })
   }
 }

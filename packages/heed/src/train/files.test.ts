@@ -27,7 +27,9 @@ describe('writeFileWhole', () => {
     const path = join(folder, 'model.safetensors')
     const size = 1 << 20
     await writeFileWhole(path, new Uint8Array(size).fill(0))
-    const writing = Promise.all([1, 2, 3].map((value) => writeFileWhole(path, new Uint8Array(size).fill(value))))
+    const writing = Promise.all(
+      [1, 2, 3].map((value) => writeFileWhole(path, new Uint8Array(size).fill(value))),
+    )
     let done = false
     const finished = writing.then(() => (done = true))
     do {

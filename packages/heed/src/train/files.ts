@@ -13,7 +13,7 @@ import { HeedError } from '../base/index.js'
  */
 export async function writeFileWhole(path: string, bytes: Uint8Array): Promise<void> {
   const { open, rename, rm } = await import('node:fs/promises')
-  const { dirname } = await import('node:path')
+  const paths = await import('node:path')
   const temporary = `${path}.${process.pid}-${Math.random().toString(36).slice(2)}.tmp`
   let temporaryLeft = false
   try {
@@ -29,7 +29,7 @@ export async function writeFileWhole(path: string, bytes: Uint8Array): Promise<v
     temporaryLeft = false
     // Windows can't open a folder; there the rename itself is as safe as it gets.
     if (process.platform !== 'win32') {
-      const folder = await open(dirname(path), 'r')
+      const folder = await open(paths.dirname(path), 'r')
       try {
         await folder.sync()
       } finally {
