@@ -89,8 +89,8 @@ export class SafetensorsTensor implements StoredTensor {
   }
 
   /**
-   * The numbers in f32: f32 itself is not copied, f16 and bf16 are exact, f64 and integers are rounded to
-   * nearest, and of bool true is 1.
+   * The numbers in f32: f32 itself is not copied, f16 and bf16 are exact, f64 and i32 are rounded to
+   * nearest, i64 by way of f64, and of bool true is 1.
    */
   toFloat32(): Float32Array {
     const { data, dtype } = this
