@@ -1,0 +1,92 @@
+import { visible, visibleText } from '../visible.js'
+
+/** An element with attributes and children; text is always text, never markup. */
+export function element<Name extends keyof HTMLElementTagNameMap>(
+  name: Name,
+  attributes: Readonly<Record<string, string>> = {},
+  ...children: (Node | string)[]
+): HTMLElementTagNameMap[Name] {
+  const node = document.createElement(name)
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value)
+  node.append(...children)
+  return node
+}
+
+/** The same for SVG. */
+export function svg<Name extends keyof SVGElementTagNameMap>(
+  name: Name,
+  attributes: Readonly<Record<string, string | number>> = {},
+  ...children: (Node | string)[]
+): SVGElementTagNameMap[Name] {
+  const node = document.createElementNS('http://www.w3.org/2000/svg', name)
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, String(value))
+  node.append(...children)
+  return node
+}
+
+/** A section of the page with its heading and one line that says what it shows. */
+export function section(
+  id: string,
+  heading: string,
+  lead: string,
+  ...children: (Node | string)[]
+): HTMLElement {
+  return element(
+    'section',
+    { id, 'aria-labelledby': `${id}-heading` },
+    element(
+      'header',
+      {},
+      element('h2', { id: `${id}-heading` }, heading),
+      element('p', { class: 'lead' }, lead),
+    ),
+    ...children,
+  )
+}
+
+/** Longest text of one token that is put on the page; the rest is said to be left out. */
+const LONGEST = 200
+
+/** A token's text as nodes: its own direction, its marks set apart, its whole text on hover where it is cut. */
+export function tokenText(text: string): HTMLElement {
+  const whole = [...text]
+  const cut = whole.length > LONGEST
+  const shown = cut ? whole.slice(0, LONGEST).join('') : text
+  const node = element('bdi', { class: 'token-text' })
+  for (const piece of visible(shown)) {
+    node.append(piece.mark ? element('span', { class: 'mark' }, piece.text) : piece.text)
+  }
+  if (cut) node.append(element('span', { class: 'mark' }, `… (${whole.length} characters)`))
+  return node
+}
+
+/** A token's text in quotes, for labels. */
+export function quoted(text: string): string {
+  return `“${visibleText(text, 40)}”`
+}
+
+/** A weight to three decimals. */
+export function weightText(weight: number): string {
+  return weight > 0 && weight < 0.0005 ? '<0.001' : weight.toFixed(3)
+}
+
+/** A score to three decimals, or a dash where it isn't known. */
+export function scoreText(score: number | null): string {
+  return score === null ? '–' : score.toFixed(3)
+}
+
+/** Whether the reader asked for little motion. */
+export function calm(): boolean {
+  return matchMedia('(prefers-reduced-motion: reduce)').matches
+}
+
+/** Calls `draw` with the element's width, in CSS pixels, now and whenever it changes. */
+export function onWidth(node: Element, draw: (width: number) => void): void {
+  let last = -1
+  new ResizeObserver(([entry]) => {
+    const width = Math.floor(entry?.contentRect.width ?? 0)
+    if (width === last || width === 0) return
+    last = width
+    draw(width)
+  }).observe(node)
+}

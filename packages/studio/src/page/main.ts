@@ -1,0 +1,87 @@
+import type { Payload } from '../payload.js'
+import { element } from './dom.js'
+import { filterView } from './filter.js'
+import { openData } from './frames.js'
+import { headsView } from './heads.js'
+import { helpButton } from './help.js'
+import { nextView } from './next.js'
+import { player } from './player.js'
+import { mostAttended, sentenceView } from './sentence.js'
+import { createStore } from './state.js'
+import { tableView } from './table.js'
+import { themeButton } from './theme.js'
+import { trainingView } from './training.js'
+
+/** A count to three digits: 124 M. */
+function short(count: number): string {
+  for (const [size, unit] of [
+    [1e9, ' B'],
+    [1e6, ' M'],
+    [1e3, ' k'],
+  ] as const) {
+    if (count >= size) return `${Number((count / size).toPrecision(3))}${unit}`
+  }
+  return `${count}`
+}
+
+function plural(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? '' : 's'}`
+}
+
+async function start(): Promise<void> {
+  const payload = JSON.parse(document.getElementById('payload')!.textContent ?? '') as Payload
+  const data = openData(payload)
+  const frame = payload.frames.length - 1
+  const trained = frame > 0
+  const store = createStore({
+    head: 0,
+    query: data.tokens - 1,
+    key: 0,
+    frame,
+    shown: await data.load(frame),
+    playing: false,
+    theme: 0,
+  })
+  store.set({ key: mostAttended(data, store, data.tokens - 1) })
+
+  const header = document.getElementById('header')!
+  const { model } = payload
+  if (model !== null) {
+    const facts = [
+      model.name,
+      `${short(model.parameters)} parameters`,
+      plural(model.layers, 'layer'),
+      `${plural(model.heads, 'head')} each`,
+      `width ${model.width}`,
+    ]
+    header.firstElementChild!.append(
+      element('p', { class: 'model' }, ...facts.map((fact) => element('bdi', {}, fact))),
+    )
+  }
+  header.append(element('div', { class: 'buttons' }, themeButton(store), helpButton(trained)))
+
+  const filter = filterView(data, store)
+  const main = document.getElementById('main')!
+  main.replaceChildren(
+    sentenceView(data, store),
+    ...(payload.next.length > 0 ? [nextView(data)] : []),
+    headsView(data, store, () => filter.enlarge()),
+    filter.node,
+    ...(trained || payload.loss.length > 0 ? [trainingView(data, store)] : []),
+    tableView(data, store),
+  )
+  main.classList.toggle('without-next', payload.next.length === 0)
+  if (trained) {
+    document.body.append(player(data, store))
+    document.body.classList.add('trained')
+  }
+  document.documentElement.dataset['ready'] = 'true'
+}
+
+start().catch((error: unknown) => {
+  const said = error instanceof Error ? error.message : String(error)
+  document
+    .getElementById('main')
+    ?.replaceChildren(element('p', { role: 'alert' }, `This report can't be shown: ${said}`))
+  throw error
+})

@@ -1,0 +1,135 @@
+import { lineChart, type Chart, type Line } from './chart.js'
+import type { Data } from './frames.js'
+import { element, onWidth, section } from './dom.js'
+import type { Store } from './state.js'
+import { lastStep, nearestFrame, stepOf } from './steps.js'
+
+const HEIGHT = 260
+
+/** Mean entropy, in nats, of queries that attend evenly to every key they may attend to. */
+function uniformEntropy(data: Data): number {
+  if (!data.payload.causal) return Math.log(data.tokens)
+  let sum = 0
+  for (let query = 0; query < data.tokens; query++) sum += Math.log(query + 1)
+  return sum / data.tokens
+}
+
+function extent(values: readonly (number | null)[]): [number, number] {
+  let low = Infinity
+  let high = -Infinity
+  for (const value of values) {
+    if (value === null) continue
+    low = Math.min(low, value)
+    high = Math.max(high, value)
+  }
+  return low > high ? [0, 1] : [low, high]
+}
+
+/** The loss, and every head's entropy, over training. */
+export function trainingView(data: Data, store: Store): HTMLElement {
+  const { loss, frames } = data.payload
+  const end = lastStep(data)
+  const figure = (
+    id: string,
+    caption: string,
+    build: (width: number) => Chart,
+    update: (chart: Chart) => void,
+  ): HTMLElement => {
+    const stage = element('div', { class: 'chart-stage' })
+    let chart: Chart | null = null
+    const refresh = (): void => {
+      if (chart === null) return
+      chart.cursor(stepOf(data, store.get().frame))
+      update(chart)
+    }
+    const seek = (event: PointerEvent): void => {
+      if (chart === null || (event.type === 'pointermove' && event.buttons !== 1)) return
+      const step = chart.stepAt(event.clientX - stage.getBoundingClientRect().left)
+      store.set({ frame: nearestFrame(data, step), playing: false })
+    }
+    stage.addEventListener('pointerdown', seek)
+    stage.addEventListener('pointermove', seek)
+    onWidth(stage, (width) => {
+      chart = build(width)
+      stage.replaceChildren(chart.node)
+      refresh()
+    })
+    store.on(['frame', 'head'], refresh)
+    return element('figure', { id }, element('figcaption', {}, caption), stage)
+  }
+
+  const parts: HTMLElement[] = []
+  if (loss.length > 0) {
+    const lines: Line[] = [
+      { label: 'training', style: 'training', points: loss.map((point) => [point.step, point.loss]) },
+    ]
+    const measured = loss.filter((point) => point.validation !== null)
+    if (measured.length > 0) {
+      lines.push({
+        label: 'validation',
+        style: 'validation',
+        points: measured.map((point) => [point.step, point.validation]),
+      })
+    }
+    const [low, high] = extent(lines.flatMap((line) => line.points.map((point) => point[1])))
+    const room = 0.04 * (high - low || 1)
+    parts.push(
+      figure(
+        'loss',
+        'Loss',
+        (width) =>
+          lineChart(
+            lines,
+            { lastStep: end, low: low - room, high: high + room },
+            { width, height: HEIGHT },
+            'Loss over the training steps',
+          ),
+        () => {},
+      ),
+    )
+  }
+  const uniform = uniformEntropy(data)
+  const entropies: Line[] = Array.from({ length: data.heads }, (_, head) => ({
+    label: '',
+    style: 'entropy',
+    points: frames.map((frame, index) => [stepOf(data, index), frame.scores[0]![head] ?? null]),
+  }))
+  entropies.push({
+    label: 'uniform',
+    style: 'uniform',
+    points: [
+      [0, uniform],
+      [end, uniform],
+    ],
+  })
+  const [, highest] = extent(entropies.flatMap((line) => line.points.map((point) => point[1])))
+  parts.push(
+    figure(
+      'entropy',
+      'Entropy of each head, in nats',
+      (width) =>
+        lineChart(
+          entropies,
+          { lastStep: end, low: 0, high: 1.05 * highest },
+          { width, height: HEIGHT },
+          'Entropy of every head over the training steps',
+        ),
+      ({ node, paths, labels }) => {
+        const { head } = store.get()
+        paths.forEach((path, index) => path.classList.toggle('chosen', index === head))
+        labels.forEach((label, index) => {
+          label.classList.toggle('chosen', index === head)
+          if (index < data.heads) label.textContent = index === head ? data.nameOf(head) : ''
+        })
+        const path = paths[head]
+        if (path !== undefined) node.append(path) // on top of the others
+      },
+    ),
+  )
+  return section(
+    'training',
+    'How it learned',
+    'From random to meaningful: play the snapshots below, or drag in a figure. Low entropy means sharp attention.',
+    element('div', { class: 'figures' }, ...parts),
+  )
+}

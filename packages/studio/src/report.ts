@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { deflateSync } from 'node:zlib'
+import { StateError } from 'heed'
+import { checkReport } from './check.js'
+import { isCausal, packFilters, SCORES, type FrameSummary, type Payload } from './payload.js'
+import type { HeadView, LayerView, Report } from './types.js'
+import { visible } from './visible.js'
+
+/** The bundled client code, or style; `npm run build` puts both beside the compiled sources. */
+function asset(name: string): string {
+  try {
+    return readFileSync(new URL(`../dist/${name}`, import.meta.url), 'utf8')
+  } catch (cause) {
+    throw new StateError({
+      operation: 'renderReport',
+      expected: `the page's ${name} in the package's dist folder`,
+      found: 'none that can be read',
+      hint: 'build the package first: npm run build -w @heed/studio',
+      cause,
+    })
+  }
+}
+
+function finite(value: number | undefined): number | null {
+  return value !== undefined && Number.isFinite(value) ? value : null
+}
+
+function summary(step: number | null, layers: readonly LayerView[]): FrameSummary {
+  const heads: readonly HeadView[] = layers.flatMap((layer) => layer.heads)
+  return { step, scores: SCORES.map((score) => heads.map((head) => finite(head[score]))) }
+}
+
+function escapeHtml(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll("'", '&#39;')
+}
+
+/** A title with its invisible characters shown, except plain spaces. */
+function titleText(title: string): string {
+  return title
+    .split(' ')
+    .map((word) =>
+      word === ''
+        ? ''
+        : visible(word)
+            .map((piece) => piece.text)
+            .join(''),
+    )
+    .join(' ')
+}
+
+/** JSON that can stand inside a script element: no markup, no character that acts on the text around it. */
+function safeJson(value: unknown): string {
+  return JSON.stringify(value).replace(/[<>&\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+    [...Array(character.length).keys()]
+      .map((unit) => `\\u${character.charCodeAt(unit).toString(16).padStart(4, '0')}`)
+      .join(''),
+  )
+}
+
+function hash(source: string): string {
+  return `'sha256-${createHash('sha256').update(source, 'utf8').digest('base64')}'`
+}
+
+/**
+ * The page that shows how a model attends: one HTML document with its style, its script and its numbers inside.
+ * It opens from a file, asks no server for anything (its content security policy forbids it to), and shows the
+ * sentence, every head's attention filter, the next token's probabilities, the heads' scores, and, where
+ * `report.training` is given, how the filters came about.
+ *
+ * Weights are kept to 16 bits, see payload.ts; every other number as it is.
+ *
+ * @throws {UsageError} when the report can't be shown, see {@link checkReport}.
+ * @throws {StateError} when the package hasn't been built.
+ */
+export function renderReport(report: Report): string {
+  checkReport(report)
+  const { attend, training } = report
+  const snapshots = [...(training?.snapshots ?? [])].sort((a, b) => a.step - b.step)
+  const frames = [...snapshots.map((snapshot) => snapshot.layers), attend.layers]
+  const causal = frames.every(isCausal)
+  const payload: Payload = {
+    model: report.model ?? null,
+    tokens: attend.tokens.map(({ id, text, start, end }) => ({ id, text, start, end })),
+    next: attend.next
+      .map(({ id, text, probability }) => ({ id, text, probability }))
+      .sort((a, b) => b.probability - a.probability),
+    causal,
+    heads: attend.layers.map((layer) => layer.heads.length),
+    frames: [
+      ...snapshots.map((snapshot) => summary(snapshot.step, snapshot.layers)),
+      summary(null, attend.layers),
+    ],
+    loss: [...(training?.steps ?? [])]
+      .sort((a, b) => a.step - b.step)
+      .map((point) => ({
+        step: point.step,
+        loss: finite(point.loss),
+        validation: finite(point.validation),
+      })),
+  }
+  const filters = frames.map((layers, index) => {
+    const bytes = deflateSync(packFilters(layers, attend.tokens.length, causal))
+    return `<script type="application/octet-stream" id="frame-${index}">${bytes.toString('base64')}</script>`
+  })
+  const script = asset('page.js')
+  const style = asset('page-style.css')
+  const title = escapeHtml(titleText(report.title))
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src ${hash(script)}; style-src ${hash(style)}; base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<title>${title}</title>
+<style>${style}</style>
+</head>
+<body>
+<header id="header"><div><h1><bdi>${title}</bdi></h1></div></header>
+<main id="main"><noscript>This page draws its figures with the script inside it; please allow it to run.</noscript></main>
+<script type="application/json" id="payload">${safeJson(payload)}</script>
+${filters.join('\n')}
+<script>${script}</script>
+</body>
+</html>
+`
+}

@@ -1,0 +1,81 @@
+/** One token of the sentence. */
+export interface Token {
+  /** Its number in the vocabulary. */
+  readonly id: number
+  readonly text: string
+  /** Its span in {@link AttendResult.text}: from `start` up to, not including, `end`. */
+  readonly start: number
+  readonly end: number
+}
+
+/** What one attention head did with the sentence. */
+export interface HeadView {
+  /** query × key: row q says how much query q attends to each key; between 0 and 1, each row summing to 1. */
+  readonly filter: readonly (readonly number[])[]
+  /** Mean over the queries of the row's entropy, in nats. */
+  readonly entropy: number
+  /** How much the head attends to the token just before the query: 0 to 1. */
+  readonly previous: number
+  /** How much it attends to the first token (attention sink): 0 to 1. */
+  readonly first: number
+  /** How much it attends to the token after an earlier occurrence of the query (induction): 0 to 1. */
+  readonly induction: number
+}
+
+/** The heads of one layer. */
+export interface LayerView {
+  readonly heads: readonly HeadView[]
+}
+
+/** A candidate for the token that follows the sentence. */
+export interface Prediction {
+  readonly id: number
+  readonly text: string
+  readonly probability: number
+}
+
+/** A sentence, and how every head of a model attended to it. */
+export interface AttendResult {
+  readonly text: string
+  readonly tokens: readonly Token[]
+  readonly layers: readonly LayerView[]
+  /** The likeliest next tokens, in any order; empty for a model that predicts none. */
+  readonly next: readonly Prediction[]
+}
+
+/** One point of the loss curve. */
+export interface LossPoint {
+  readonly step: number
+  readonly loss: number
+  readonly validation?: number
+}
+
+/** The same sentence, as the model of an earlier training step attended to it. */
+export interface Snapshot {
+  readonly step: number
+  /** As many layers and heads as in {@link AttendResult.layers}, over the same tokens. */
+  readonly layers: readonly LayerView[]
+}
+
+/** How the model came to attend as it does. */
+export interface Training {
+  readonly steps: readonly LossPoint[]
+  readonly snapshots: readonly Snapshot[]
+}
+
+/** The model's size, for the heading. */
+export interface ModelSummary {
+  readonly name: string
+  readonly parameters: number
+  readonly layers: number
+  readonly heads: number
+  readonly width: number
+}
+
+/** What one page shows. */
+export interface Report {
+  readonly title: string
+  readonly model?: ModelSummary
+  readonly attend: AttendResult
+  readonly training?: Training
+}
