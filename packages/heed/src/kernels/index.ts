@@ -1,2 +1,3 @@
 export * from './language/index.js'
 export * from './launch.js'
+export * from './expression/index.js'

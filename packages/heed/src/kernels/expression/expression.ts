@@ -1,0 +1,272 @@
+import { HeedError } from '../../base/index.js'
+import type { BinaryName, ComparisonName, Kind, Operation } from './operation.js'
+import { simplify } from './simplify.js'
+
+/** What may stand on the right: numbers are lifted, integers become floats where a float stands on the left. */
+export type Lifted<K extends Kind> = K extends 'float'
+  ? Expression<'float'> | Expression<'integer'> | number
+  : K extends 'integer'
+    ? Expression<'integer'> | number
+    : Expression<'boolean'> | boolean
+
+type Number_ = 'float' | 'integer'
+
+/**
+ * A scalar function of positions and of elements of tensors, as a graph: what tracing a user's TypeScript function
+ * gives. Immutable. Methods build larger expressions; simple identities (x + 0, x × 1, arithmetic on constants)
+ * are simplified at once.
+ */
+export class Expression<K extends Kind = Kind> {
+  readonly kind: K
+  readonly operation: Operation
+  readonly operands: readonly Expression[]
+  /** The constant (booleans: 0, 1), the slot, the axis, or the number on the right of pow, divideBy, remainderBy. */
+  readonly value: number | string
+
+  constructor(
+    kind: K,
+    operation: Operation,
+    operands: readonly Expression[] = [],
+    value: number | string = 0,
+  ) {
+    this.kind = kind
+    this.operation = operation
+    this.operands = operands
+    this.value = value
+  }
+
+  add<N extends Number_>(this: Expression<N>, other: Lifted<N>): Expression<N> {
+    return this.#binary('add', other)
+  }
+  sub<N extends Number_>(this: Expression<N>, other: Lifted<N>): Expression<N> {
+    return this.#binary('sub', other)
+  }
+  mul<N extends Number_>(this: Expression<N>, other: Lifted<N>): Expression<N> {
+    return this.#binary('mul', other)
+  }
+  /** The lesser. Its gradient goes to the lesser operand; of equals half to each, all of it to the one that is no constant. */
+  min<N extends Number_>(this: Expression<N>, other: Lifted<N>): Expression<N> {
+    return this.#binary('min', other)
+  }
+  /** The greater; gradients as for `min`. (x.max(0) has gradient 1 at 0; x.gt(0).select(x, 0) has 0.) */
+  max<N extends Number_>(this: Expression<N>, other: Lifted<N>): Expression<N> {
+    return this.#binary('max', other)
+  }
+  neg<N extends Number_>(this: Expression<N>): Expression<N> {
+    return make(this.kind, 'neg', [this])
+  }
+  /** The gradient at 0 is 0. */
+  abs<N extends Number_>(this: Expression<N>): Expression<N> {
+    return make(this.kind, 'abs', [this])
+  }
+
+  /** Floats: the quotient. */
+  div(this: Expression<'float'>, other: Lifted<'float'>): Expression<'float'> {
+    return this.#binary('div', other)
+  }
+  sqrt(this: Expression<'float'>): Expression<'float'> {
+    return make('float', 'sqrt', [this])
+  }
+  /** 1 / sqrt(x) */
+  rsqrt(this: Expression<'float'>): Expression<'float'> {
+    return make('float', 'rsqrt', [this])
+  }
+  exp(this: Expression<'float'>): Expression<'float'> {
+    return make('float', 'exp', [this])
+  }
+  /** The natural logarithm. */
+  log(this: Expression<'float'>): Expression<'float'> {
+    return make('float', 'log', [this])
+  }
+  tanh(this: Expression<'float'>): Expression<'float'> {
+    return make('float', 'tanh', [this])
+  }
+  /** The error function, 2 / sqrt(π) ∫ exp(−t²) dt from 0 to x. */
+  erf(this: Expression<'float'>): Expression<'float'> {
+    return make('float', 'erf', [this])
+  }
+  /** Of an angle in radians. */
+  sin(this: Expression<'float'>): Expression<'float'> {
+    return make('float', 'sin', [this])
+  }
+  cos(this: Expression<'float'>): Expression<'float'> {
+    return make('float', 'cos', [this])
+  }
+  /** The largest whole number that is not above; its gradient is 0. */
+  floor(this: Expression<'float'>): Expression<'float'> {
+    return make('float', 'floor', [this])
+  }
+  /** Whole exponents by products; others as exp(exponent · log x), which is NaN below 0. */
+  pow(this: Expression<'float'>, exponent: number): Expression<'float'> {
+    return make('float', 'pow', [this], exponent)
+  }
+  square(this: Expression<'float'>): Expression<'float'> {
+    return this.mul(this)
+  }
+  /** Cut off towards 0; its gradient is 0. */
+  toInteger(this: Expression<'float'>): Expression<'integer'> {
+    return make('integer', 'toInteger', [this])
+  }
+
+  /** ⌊x / divisor⌋ for a whole divisor ≥ 1: rounds down below 0, too. */
+  divideBy(this: Expression<'integer'>, divisor: number): Expression<'integer'> {
+    return make('integer', 'divideBy', [this], positive('divideBy', divisor))
+  }
+  /** x − divisor ⌊x / divisor⌋, in 0 … divisor − 1. */
+  remainderBy(this: Expression<'integer'>, divisor: number): Expression<'integer'> {
+    return make('integer', 'remainderBy', [this], positive('remainderBy', divisor))
+  }
+  /** x · 2^count */
+  shl(this: Expression<'integer'>, count: Lifted<'integer'>): Expression<'integer'> {
+    return this.#binary('shl', count)
+  }
+  /** ⌊x / 2^count⌋ */
+  shr(this: Expression<'integer'>, count: Lifted<'integer'>): Expression<'integer'> {
+    return this.#binary('shr', count)
+  }
+  toFloat(this: Expression<'integer'>): Expression<'float'> {
+    return make('float', 'toFloat', [this])
+  }
+
+  eq<N extends Number_>(this: Expression<N>, other: Lifted<N>): Expression<'boolean'> {
+    return this.#compare('eq', other)
+  }
+  ne<N extends Number_>(this: Expression<N>, other: Lifted<N>): Expression<'boolean'> {
+    return this.#compare('ne', other)
+  }
+  lt<N extends Number_>(this: Expression<N>, other: Lifted<N>): Expression<'boolean'> {
+    return this.#compare('lt', other)
+  }
+  le<N extends Number_>(this: Expression<N>, other: Lifted<N>): Expression<'boolean'> {
+    return this.#compare('le', other)
+  }
+  gt<N extends Number_>(this: Expression<N>, other: Lifted<N>): Expression<'boolean'> {
+    return this.#compare('gt', other)
+  }
+  ge<N extends Number_>(this: Expression<N>, other: Lifted<N>): Expression<'boolean'> {
+    return this.#compare('ge', other)
+  }
+
+  and(this: Expression<'boolean'>, other: Lifted<'boolean'>): Expression<'boolean'> {
+    return this.#binary('and', other)
+  }
+  or(this: Expression<'boolean'>, other: Lifted<'boolean'>): Expression<'boolean'> {
+    return this.#binary('or', other)
+  }
+  not(this: Expression<'boolean'>): Expression<'boolean'> {
+    return make('boolean', 'not', [this])
+  }
+  /** this ? a : b. Both are computed; the gradient goes to the one that is chosen. Numbers are floats; write `integer(1)` for integers. */
+  select<V extends Kind>(this: Expression<'boolean'>, a: Expression<V>, b: Lifted<V>): Expression<V>
+  select(this: Expression<'boolean'>, a: number, b: Lifted<'float'>): Expression<'float'>
+  select(this: Expression<'boolean'>, a: Expression | number, b: Expression | number | boolean): Expression {
+    const first: Expression =
+      typeof a === 'number' ? (typeof b === 'object' && b.kind === 'integer' ? integer(a) : float(a)) : a
+    return make(first.kind, 'select', [this, first, lift(first.kind, b)])
+  }
+
+  #binary(name: BinaryName, other: Expression | number | boolean): Expression<K> {
+    return make(this.kind, name, [this, lift(this.kind, other)])
+  }
+  #compare(name: ComparisonName, other: Expression | number | boolean): Expression<'boolean'> {
+    return make('boolean', name, [this, lift(this.kind, other)])
+  }
+}
+
+/** Makes a node, or the simpler one that is equal to it. */
+export function make<K extends Kind>(
+  kind: K,
+  operation: Operation,
+  operands: readonly Expression[],
+  value: number | string = 0,
+): Expression<K> {
+  const simple = simplify<Expression>(kind, operation, operands, value)
+  if (typeof simple === 'number') return new Expression(kind, 'constant', [], simple)
+  return (
+    (simple as Expression<Kind> as Expression<K> | undefined) ??
+    new Expression(kind, operation, operands, value)
+  )
+}
+
+/** A float constant. */
+export function float(value: number): Expression<'float'> {
+  return new Expression('float', 'constant', [], value)
+}
+/** An integer constant (32 bits). */
+export function integer(value: number): Expression<'integer'> {
+  if (!Number.isInteger(value) || value !== (value | 0))
+    throw refuse('integer', 'a whole number of 32 bits', String(value))
+  return new Expression('integer', 'constant', [], value)
+}
+export function boolean(value: boolean): Expression<'boolean'> {
+  return new Expression('boolean', 'constant', [], value ? 1 : 0)
+}
+
+/** The element of the i-th tensor at the current position. */
+export function input(slot: number): Expression<'float'> {
+  return new Expression('float', 'input', [], slot)
+}
+/** The position along a named axis: `query`, `key`, `head`, … */
+export function index(axis: string): Expression<'integer'> {
+  return new Expression('integer', 'index', [], axis)
+}
+/** A number that is given at launch, so that another number is no other kernel. */
+export function parameter(slot: number): Expression<'float'>
+export function parameter<N extends Number_>(slot: number, kind: N): Expression<N>
+export function parameter(slot: number, kind: Number_ = 'float'): Expression<Number_> {
+  return new Expression(kind, 'parameter', [], slot)
+}
+
+/** A tensor that a traced function reads from, addressed by integer expressions. */
+export class Capture<N extends 'float' | 'integer' = 'float' | 'integer'> {
+  readonly slot: number
+  readonly kind: N
+  readonly rank: number
+
+  constructor(slot: number, kind: N, rank: number) {
+    this.slot = slot
+    this.kind = kind
+    this.rank = rank
+  }
+
+  /** The element at these indices, one for each axis. Computed indices are clamped to the axis; a bare `index(…)` must be within it. */
+  at(...indices: readonly (Expression<'integer'> | number)[]): Expression<N> {
+    if (indices.length !== this.rank)
+      throw refuse('capture.at', `${this.rank} indices, one for each axis`, String(indices.length))
+    return new Expression(
+      this.kind,
+      'capture',
+      indices.map((i) => lift('integer', i)),
+      this.slot,
+    )
+  }
+}
+
+export function lift<K extends Kind>(kind: K, value: Expression | number | boolean): Expression<K> {
+  if (typeof value === 'number') {
+    if (kind === 'float') return float(value) as Expression<Kind> as Expression<K>
+    if (kind === 'integer') return integer(value) as Expression<Kind> as Expression<K>
+  } else if (typeof value === 'boolean') {
+    if (kind === 'boolean') return boolean(value) as Expression<Kind> as Expression<K>
+  } else {
+    if (value.kind === kind) return value as Expression<K>
+    if (kind === 'float' && value.kind === 'integer')
+      return make('float', 'toFloat', [value]) as Expression<Kind> as Expression<K>
+  }
+  throw refuse('expression', `a ${kind}`, value instanceof Expression ? `a ${value.kind}` : String(value))
+}
+
+function positive(operation: string, divisor: number): number {
+  if (!Number.isInteger(divisor) || divisor < 1 || divisor > 0x7fffffff)
+    throw refuse(operation, 'a whole divisor ≥ 1', String(divisor))
+  return divisor
+}
+
+function refuse(operation: string, expected: string, found: string): HeedError {
+  return new HeedError({
+    operation,
+    expected,
+    found,
+    hint: 'convert it with toFloat(), toInteger() or a comparison',
+  })
+}

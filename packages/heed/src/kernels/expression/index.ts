@@ -1,0 +1,16 @@
+export * from './bounds.js'
+export * from './differentiate.js'
+export * from './emit.js'
+export {
+  boolean,
+  Capture,
+  Expression,
+  float,
+  index,
+  input,
+  integer,
+  type Lifted,
+  parameter,
+} from './expression.js'
+export * from './graph.js'
+export type { Kind, Operation } from './operation.js'
