@@ -4,7 +4,7 @@ import type {
   BinaryOperation, Block, Comparison, Conversion, ElementType, Instruction, Machine, MachineElement, MathOperation, Reduction, Type, UnaryOperation,
 } from './ir.js'
 import { expandMath } from './math.js'
-import type { ConditionOf, ConditionType, FloatType, Int, IntVector, Mask, Operand, Vector } from './term.js'
+import type { ConditionOf, ConditionType, FloatType, Int, IntVector, Mask, Operand, TermWriter, Vector } from './term.js'
 import { Pointer, Term, Variable } from './term.js'
 
 /** f32 loads of half-precision elements come back as floats, integer elements as integers. */
@@ -20,9 +20,10 @@ const elementSizes: Readonly<Record<ElementType, number>> = { f32: 4, i32: 4, u1
  * Writes a kernel: control flow, memory and constants are methods here, arithmetic is methods of `Term`.
  * Kernels ask `machine` for lanes and registers and shape their tiles by them.
  */
-export class Builder {
+export class Builder implements TermWriter {
   readonly machine: Machine
   readonly lanes: number
+  readonly fused: boolean
   readonly types: Type[] = []
   readonly variables: Type[] = []
   #block: Block = []
@@ -30,6 +31,7 @@ export class Builder {
   constructor(machine: Machine) {
     this.machine = machine
     this.lanes = machine.lanes
+    this.fused = machine.fused
   }
 
   // ---- constants ----

@@ -1,12 +1,11 @@
-import type { Builder } from './builder.js'
 import type { BinaryOperation, Type } from './ir.js'
-import type { Term } from './term.js'
+import type { Term, TermWriter } from './term.js'
 
 /**
  * Integer arithmetic on what is known while building, done at once; x + 0, x × 1, x × 0 and x × 2^n made simpler.
  * Floats are left alone: a kernel computes what it says. Gives `undefined` where there is nothing to fold.
  */
-export function foldBinary<T extends Type>(builder: Builder, name: BinaryOperation, a: Term<T>, b: Term<T>): Term<T> | undefined {
+export function foldBinary<T extends Type>(builder: TermWriter, name: BinaryOperation, a: Term<T>, b: Term<T>): Term<T> | undefined {
   if (a.type !== 'i32') return undefined
   const [x, y] = [a.constant, b.constant]
   if (x !== undefined && y !== undefined) {

@@ -1,5 +1,4 @@
-import type { BinaryOperation, Comparison, ElementType, MathOperation, Type, UnaryOperation } from './ir.js'
-import type { Builder } from './builder.js'
+import type { BinaryOperation, Comparison, Conversion, ElementType, MathOperation, Reduction, Type, UnaryOperation } from './ir.js'
 
 /** What scalars and vectors share: `f32` and `vector` are floats, `i32` and `ivector` integers, `bool` and `mask` conditions. */
 export type FloatType = 'f32' | 'vector'
@@ -21,18 +20,37 @@ export type Mask = Term<'mask'>
 /** What may stand on the right of an operation on `T`: the same type, its scalar (broadcast), or a number. */
 export type Operand<T extends Type> = Term<T> | Term<ScalarOf<T>> | number
 
+/** What terms write to: the builder, as far as they know it. */
+export interface TermWriter {
+  int(value: number): Int
+  operand<T extends Type>(type: T, value: Operand<T>): Term<T>
+  binary<T extends Type>(name: BinaryOperation, a: Term<T>, b: Term<T>): Term<T>
+  unary<T extends Type>(name: UnaryOperation, a: Term<T>): Term<T>
+  math<T extends FloatType>(name: MathOperation, a: Term<T>): Term<T>
+  compare<T extends Type>(name: Comparison, a: Term<T>, b: Term<T>): Term<ConditionOf<T>>
+  fma<T extends Type>(a: Term<T>, b: Term<T>, c: Term<T>): Term<T>
+  select<T extends Type>(condition: Term<ConditionType>, a: Term<T>, b: Term<T>): Term<T>
+  convert(name: Conversion, a: Term<Type>): Term<Type>
+  reduce(name: Reduction, a: Term<Type>): Term<Type>
+  read<T extends Type>(variable: Variable<T>): Term<T>
+  assign<T extends Type>(variable: Variable<T>, value: Term<T>): void
+  elementBytes(element: ElementType): number
+  /** True where `fma` rounds once. */
+  readonly fused: boolean
+}
+
 /**
  * A value inside a kernel. Each method appends an instruction to the kernel that is being built and gives its result.
  * Scalars on the right of a vector are broadcast. Constants are folded where that is exact.
  */
 export class Term<T extends Type> {
-  readonly builder: Builder
+  readonly builder: TermWriter
   readonly type: T
   readonly id: number
   /** The value, where it is known while building. */
   readonly constant: number | undefined
 
-  constructor(builder: Builder, type: T, id: number, constant?: number) {
+  constructor(builder: TermWriter, type: T, id: number, constant?: number) {
     this.builder = builder
     this.type = type
     this.id = id
@@ -119,11 +137,11 @@ export class Term<T extends Type> {
 
 /** A place that can be assigned again: what a loop carries from one round to the next. */
 export class Variable<T extends Type> {
-  readonly builder: Builder
+  readonly builder: TermWriter
   readonly type: T
   readonly id: number
 
-  constructor(builder: Builder, type: T, id: number) {
+  constructor(builder: TermWriter, type: T, id: number) {
     this.builder = builder
     this.type = type
     this.id = id
@@ -135,14 +153,14 @@ export class Variable<T extends Type> {
 
 /** A typed address in the heap. Steps are counted in elements of `E`. */
 export class Pointer<E extends ElementType = ElementType> {
-  readonly builder: Builder
+  readonly builder: TermWriter
   readonly element: E
   /** Byte address. */
   readonly address: Int
   /** Bytes to add to the address, ≥ 0, known while building: it costs nothing at run time. */
   readonly offset: number
 
-  constructor(builder: Builder, element: E, address: Int, offset = 0) {
+  constructor(builder: TermWriter, element: E, address: Int, offset = 0) {
     this.builder = builder
     this.element = element
     this.address = address
