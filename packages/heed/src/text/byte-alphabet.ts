@@ -1,0 +1,110 @@
+/**
+ * The byte alphabet of GPT-2: one printable character for each of the 256 bytes, so that a token made of any
+ * bytes has a spelling without spaces and control characters (a space is `Ġ`, a line break `Ċ`).
+ * Source: Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", `bytes_to_unicode`.
+ */
+
+/** Byte → its character: the byte's own where it is printable in Latin-1, else one from U+0100 on. */
+export const CHARACTER_OF_BYTE: readonly string[] = buildAlphabet()
+
+const BYTE_OF_CHARACTER: ReadonlyMap<string, number> = new Map(
+  CHARACTER_OF_BYTE.map((character, byte) => [character, byte]),
+)
+
+function buildAlphabet(): string[] {
+  const isPrintable = (byte: number): boolean =>
+    (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte !== 0xad)
+  let next = 0x100
+  return Array.from({ length: 256 }, (_, byte) => String.fromCharCode(isPrintable(byte) ? byte : next++))
+}
+
+/** The bytes that a token stands for: spelled in the byte alphabet, or, where it isn't, its own UTF-8. */
+export function bytesOfToken(token: string): Uint8Array {
+  const bytes = new Uint8Array(token.length)
+  for (let i = 0; i < token.length; i++) {
+    const byte = BYTE_OF_CHARACTER.get(token.charAt(i))
+    if (byte === undefined) return new TextEncoder().encode(token)
+    bytes[i] = byte
+  }
+  return bytes
+}
+
+/** The token that stands for bytes. */
+export function tokenOfBytes(bytes: Uint8Array, start: number = 0, end: number = bytes.length): string {
+  let token = ''
+  for (let i = start; i < end; i++) token += CHARACTER_OF_BYTE[bytes[i]!]!
+  return token
+}
+
+/**
+ * The character at a place in a text, as a code point. A lone surrogate, which no UTF-8 can hold, reads as U+FFFD
+ * (the replacement character), as TextEncoder has it.
+ */
+export function codePointAt(text: string, at: number, end: number = text.length): number {
+  const unit = text.charCodeAt(at)
+  if ((unit & 0xf800) !== 0xd800) return unit
+  if (unit < 0xdc00 && at + 1 < end) {
+    const low = text.charCodeAt(at + 1)
+    if ((low & 0xfc00) === 0xdc00) return 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00)
+  }
+  return 0xfffd
+}
+
+/** How many UTF-16 code units the character before a place takes. */
+export function unitsBefore(text: string, at: number, start: number = 0): number {
+  return at - 2 >= start &&
+    (text.charCodeAt(at - 1) & 0xfc00) === 0xdc00 &&
+    (text.charCodeAt(at - 2) & 0xfc00) === 0xd800
+    ? 2
+    : 1
+}
+
+/** A word's UTF-8 bytes, and for each byte where its character begins and ends in UTF-16 code units. */
+export class WordBytes {
+  bytes: Uint8Array = new Uint8Array(64)
+  starts: Int32Array = new Int32Array(64)
+  ends: Int32Array = new Int32Array(64)
+  length: number = 0
+
+  /** Replaces the content by `word`. */
+  read(word: string): void {
+    this.reserve(3 * word.length)
+    const { bytes, starts, ends } = this
+    let length = 0
+    for (let at = 0; at < word.length; ) {
+      const point = codePointAt(word, at)
+      const units = point > 0xffff ? 2 : 1
+      const first = length
+      if (point < 0x80) bytes[length++] = point
+      else if (point < 0x800) {
+        bytes[length++] = 0xc0 | (point >> 6)
+        bytes[length++] = 0x80 | (point & 0x3f)
+      } else {
+        if (point < 0x10000) bytes[length++] = 0xe0 | (point >> 12)
+        else {
+          bytes[length++] = 0xf0 | (point >> 18)
+          bytes[length++] = 0x80 | ((point >> 12) & 0x3f)
+        }
+        bytes[length++] = 0x80 | ((point >> 6) & 0x3f)
+        bytes[length++] = 0x80 | (point & 0x3f)
+      }
+      for (let i = first; i < length; i++) {
+        starts[i] = at
+        ends[i] = at + units
+      }
+      at += units
+    }
+    this.length = length
+  }
+
+  private reserve(size: number): void {
+    // Grows for a long word, and lets its memory go with the next ordinary one.
+    const capacity = this.bytes.length
+    if (size <= capacity && capacity <= 1 << 16) return
+    if (size <= capacity && size > capacity >> 2) return
+    const length = Math.max(64, size)
+    this.bytes = new Uint8Array(length)
+    this.starts = new Int32Array(length)
+    this.ends = new Int32Array(length)
+  }
+}

@@ -1,0 +1,216 @@
+import { FormatError, HeedError } from '../base/index.js'
+import { CHARACTER_OF_BYTE, tokenOfBytes, WordBytes } from './byte-alphabet.js'
+import { PairTable } from './pair-table.js'
+
+/** The model part of a byte-level tokenizer.json: tokens and merges are spelled in the byte alphabet. */
+export interface BytePairDefinition {
+  readonly vocabulary: ReadonlyMap<string, number>
+  /** Pairs of tokens that join, the earlier the sooner. */
+  readonly merges: readonly (readonly [left: string, right: string])[]
+  /** Stands for bytes without a token of their own; null: there are none. */
+  readonly unknownToken: string | null
+  /** Neighbouring unknown bytes become one token. */
+  readonly fuseUnknown: boolean
+  /** A word that is a token becomes that token, merges or not. */
+  readonly ignoreMerges: boolean
+}
+
+/** Words up to this many UTF-16 code units are remembered, this many of them. */
+const LONGEST_CACHED_WORD = 128
+const CACHED_WORDS = 1 << 16
+
+/**
+ * Byte pair encoding: a word starts as its bytes, and of all neighbours that may merge those of the lowest rank do,
+ * the leftmost first, until none may. O(n log n) for a word of n bytes.
+ * Source: Sennrich et al. 2016, "Neural Machine Translation of Rare Words with Subword Units".
+ */
+export class BytePairModel {
+  private readonly vocabulary: ReadonlyMap<string, number>
+  private readonly tokenOfByte = new Int32Array(256)
+  private readonly unknown: number
+  private readonly fuseUnknown: boolean
+  private readonly ignoreMerges: boolean
+  private readonly longestToken: number
+  /** Pair of token ids → rank of its merge. */
+  private readonly ranks: PairTable
+  /** Rank → token id of the merged pair. */
+  private readonly merged: Int32Array
+  private readonly cache = new Map<string, Int32Array>()
+  private readonly bytes = new WordBytes()
+  private readonly heap = new RankHeap()
+
+  /** Throws a FormatError where a merge names a token that the vocabulary lacks. */
+  constructor(definition: BytePairDefinition) {
+    const { vocabulary, merges } = definition
+    this.vocabulary = vocabulary
+    this.fuseUnknown = definition.fuseUnknown
+    this.ignoreMerges = definition.ignoreMerges
+    const idOf = (token: string): number => {
+      const id = vocabulary.get(token)
+      if (id !== undefined) return id
+      throw new FormatError({
+        operation: 'loadTokenizer',
+        expected: 'a vocabulary with every token that merges and unk_token name',
+        found: `no '${token.slice(0, 100)}'`,
+        hint: 'check that vocabulary and merges belong together',
+      })
+    }
+    this.unknown = definition.unknownToken === null ? -1 : idOf(definition.unknownToken)
+    for (let byte = 0; byte < 256; byte++) {
+      this.tokenOfByte[byte] = vocabulary.get(CHARACTER_OF_BYTE[byte]!) ?? -1
+    }
+    let longest = 0
+    for (const token of vocabulary.keys()) longest = Math.max(longest, token.length)
+    this.longestToken = longest
+    this.ranks = new PairTable(merges.length)
+    this.merged = new Int32Array(merges.length)
+    merges.forEach(([left, right], rank) => {
+      this.merged[rank] = idOf(left + right)
+      this.ranks.set(idOf(left), idOf(right), rank)
+    })
+  }
+
+  /**
+   * A word's tokens as triples: id, and the place [start, end) in the word of the characters that it has bytes of, in
+   * UTF-16 code units. The array is shared: don't change it.
+   */
+  encodeWord(word: string): Int32Array {
+    const known = this.cache.get(word)
+    if (known !== undefined) return known
+    const tokens = this.computeWord(word)
+    if (word.length <= LONGEST_CACHED_WORD) {
+      if (this.cache.size >= CACHED_WORDS) this.cache.clear()
+      this.cache.set(detached(word), tokens)
+    }
+    return tokens
+  }
+
+  private computeWord(word: string): Int32Array {
+    this.bytes.read(word)
+    const { bytes, starts, ends, length } = this.bytes
+    if (this.ignoreMerges && length <= this.longestToken) {
+      const id = this.vocabulary.get(tokenOfBytes(bytes, 0, length))
+      if (id !== undefined) return Int32Array.of(id, 0, word.length)
+    }
+    // A list of symbols, linked both ways: symbol i begins with byte first[i], and next[i] is -1 at the end.
+    const ids = new Int32Array(length)
+    const first = new Int32Array(length + 1)
+    let count = 0
+    let wasUnknown = false
+    for (let at = 0; at < length; at++) {
+      const id = this.tokenOfByte[bytes[at]!]!
+      if (id < 0 && this.unknown < 0) this.refuseByte(bytes[at]!)
+      if (id < 0 && wasUnknown && this.fuseUnknown) continue
+      wasUnknown = id < 0
+      first[count] = at
+      ids[count++] = id < 0 ? this.unknown : id
+    }
+    first[count] = length
+    const next = this.merge(ids, count)
+    let tokens = 0
+    for (let i = 0; i >= 0 && i < count; i = next[i]!) tokens++
+    const result = new Int32Array(3 * tokens)
+    for (let i = 0, out = 0; i >= 0 && i < count; i = next[i]!) {
+      const after = next[i]! < 0 ? length : first[next[i]!]!
+      result[out++] = ids[i]!
+      result[out++] = starts[first[i]!]!
+      result[out++] = ends[after - 1]!
+    }
+    return result
+  }
+
+  /** Merges the symbols `ids` in place; answers each symbol's follower, -1 for the last. */
+  private merge(ids: Int32Array, count: number): Int32Array {
+    const { ranks, heap } = this
+    const next = new Int32Array(count)
+    const previous = new Int32Array(count)
+    heap.reset(count)
+    for (let i = 0; i < count; i++) {
+      next[i] = i + 1 < count ? i + 1 : -1
+      previous[i] = i - 1
+      if (i + 1 < count) heap.push(ranks.get(ids[i]!, ids[i + 1]!), i)
+    }
+    while (heap.pop()) {
+      const { rank, position } = heap
+      const right = next[position]!
+      // What has changed since it was pushed is stale: a symbol that was merged away has id -1, which has no merges.
+      if (right < 0 || ranks.get(ids[position]!, ids[right]!) !== rank) continue
+      ids[position] = this.merged[rank]!
+      ids[right] = -1
+      const after = next[right]!
+      const before = previous[position]!
+      next[position] = after
+      next[right] = -1
+      if (after >= 0) {
+        previous[after] = position
+        heap.push(ranks.get(ids[position]!, ids[after]!), position)
+      }
+      if (before >= 0) heap.push(ranks.get(ids[before]!, ids[position]!), before)
+    }
+    return next
+  }
+
+  private refuseByte(byte: number): never {
+    throw new HeedError({
+      operation: 'encode',
+      expected: 'a vocabulary with a token for every byte, or an unk_token',
+      found: `none for byte 0x${byte.toString(16)}`,
+      hint: `add the token '${CHARACTER_OF_BYTE[byte]}', or train with trainByteLevel, which has all 256`,
+    })
+  }
+}
+
+/** A word without the text that it was cut from, which a slice of a string keeps in memory. */
+function detached(word: string): string {
+  return word.length < 13 ? word : ` ${word}`.slice(1)
+}
+
+/** Places by rank, then position: the lowest first. */
+class RankHeap {
+  rank: number = 0
+  position: number = 0
+  private keys = new Float64Array(128)
+  private size = 0
+  private places = 1
+
+  reset(places: number): void {
+    this.size = 0
+    this.places = Math.max(1, places)
+    const room = 2 * places + 2
+    if (room > this.keys.length || this.keys.length > 1 << 16) this.keys = new Float64Array(Math.max(128, room))
+  }
+
+  push(rank: number, position: number): void {
+    if (rank < 0) return
+    const { keys } = this
+    // Exact: rank × places stays below 2^53 for any file and word that fit in memory.
+    const key = rank * this.places + position
+    let at = this.size++
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      if (keys[parent]! <= key) break
+      keys[at] = keys[parent]!
+      at = parent
+    }
+    keys[at] = key
+  }
+
+  /** Takes the lowest away and leaves it in `rank` and `position`; false where there is none. */
+  pop(): boolean {
+    if (this.size === 0) return false
+    const { keys } = this
+    const top = keys[0]!
+    const last = keys[--this.size]!
+    let at = 0
+    for (let child = 1; child < this.size; child = 2 * at + 1) {
+      if (child + 1 < this.size && keys[child + 1]! < keys[child]!) child++
+      if (keys[child]! >= last) break
+      keys[at] = keys[child]!
+      at = child
+    }
+    keys[at] = last
+    this.rank = Math.floor(top / this.places)
+    this.position = top - this.rank * this.places
+    return true
+  }
+}

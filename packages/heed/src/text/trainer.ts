@@ -1,0 +1,131 @@
+import { UsageError } from '../base/index.js'
+import { CHARACTER_OF_BYTE, WordBytes } from './byte-alphabet.js'
+import { ByteLevelTokenizer } from './byte-level-tokenizer.js'
+import { learnMerges } from './merge-learner.js'
+import type { CountedWords } from './merge-learner.js'
+import { createPreTokenizer } from './pre-tokenizer.js'
+import type { Tokenizer } from './tokenizer.js'
+
+export interface TrainOptions {
+  /** How many tokens to have in all: special ones, the 256 bytes, and one for each merge. */
+  readonly vocabularySize: number
+  /** A pair must be this frequent to merge. Default 2. */
+  readonly minimumFrequency?: number
+  /** Special tokens, ids from 0 on. Default none. */
+  readonly special?: readonly string[]
+  /** Split texts into words as GPT-2 does, so that no token crosses words. Default true. */
+  readonly useRegex?: boolean
+  /** Put a space before a text that has none. Default false. */
+  readonly addPrefixSpace?: boolean
+  /** Leave the white space at a token's ends out of its span. Default false. */
+  readonly trimSpans?: boolean
+  /** Called after each merge. */
+  readonly onProgress?: (tokens: number, vocabularySize: number) => void
+}
+
+/**
+ * Trains a byte-level BPE tokenizer: merges the most frequent pair of neighbours within words, of equally frequent
+ * ones that of the lower ids, until the vocabulary is full or no pair is frequent enough. Memory grows with the
+ * number of different words, not with the texts. Throws a UsageError for options that make no sense.
+ * Source: Sennrich et al. 2016, "Neural Machine Translation of Rare Words with Subword Units", algorithm 1.
+ */
+export function trainByteLevel(texts: Iterable<string>, options: TrainOptions): Tokenizer {
+  const { vocabularySize, minimumFrequency = 2, special = [], onProgress } = options
+  const { useRegex = true, addPrefixSpace = false, trimSpans = false } = options
+  const contents = [...new Set(special)]
+  const alphabet = [...CHARACTER_OF_BYTE].sort().filter((character) => !contents.includes(character))
+  checkOptions(vocabularySize, minimumFrequency, contents, contents.length + alphabet.length)
+  const plain = { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true } as const
+  const preTokenizer = { ...plain, add_prefix_space: addPrefixSpace, use_regex: useRegex }
+  const counts = countWords(texts, createPreTokenizer(preTokenizer))
+  const vocabulary = new Map([...contents, ...alphabet].map((token, id) => [token, id]))
+  const idOfByte = CHARACTER_OF_BYTE.map((character) => vocabulary.get(character)!)
+  const merges = learnMerges(wordsAsIds(counts, idOfByte), vocabulary, {
+    vocabularySize,
+    minimumFrequency,
+    ...(onProgress === undefined ? {} : { onProgress }),
+  })
+  return new ByteLevelTokenizer({
+    addedTokens: contents.map((content, id) => ({
+      id,
+      content,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+      special: true,
+    })),
+    normalizer: null,
+    preTokenizer,
+    postProcessor: { ...plain, trim_offsets: trimSpans },
+    decoder: plain,
+    model: { vocabulary, merges, unknownToken: null, fuseUnknown: false, ignoreMerges: false },
+  })
+}
+
+function checkOptions(size: number, frequency: number, special: readonly string[], least: number): void {
+  const refuse = (expected: string, found: string, hint: string): never => {
+    throw new UsageError({ operation: 'trainByteLevel', expected, found, hint })
+  }
+  if (!Number.isSafeInteger(size) || size < least || size > 2 ** 24) {
+    refuse(
+      `vocabularySize from ${least} to ${2 ** 24}`,
+      String(size),
+      'the 256 bytes and the special tokens come first',
+    )
+  }
+  if (!Number.isSafeInteger(frequency) || frequency < 0) {
+    refuse('minimumFrequency, a whole number from 0 on', String(frequency), 'take 2, or more for large texts')
+  }
+  for (const content of special) {
+    if (typeof content !== 'string' || content === '' || /[\ud800-\udfff]/u.test(content)) {
+      refuse('special tokens of whole characters', `'${content}'`, 'name them like <|endoftext|>')
+    }
+  }
+}
+
+type PreTokenize = ReturnType<typeof createPreTokenizer>
+
+/** How often each word occurs. */
+function countWords(texts: Iterable<string>, preTokenize: PreTokenize): Map<string, number> {
+  const counts = new Map<string, number>()
+  const add = (word: string): void => {
+    const count = counts.get(word)
+    // A slice keeps the text that it was cut from in memory; words that stay get a text of their own.
+    if (count === undefined) counts.set(word.length < 13 ? word : ` ${word}`.slice(1), 1)
+    else counts.set(word, count + 1)
+  }
+  for (const text of texts) {
+    if (typeof text !== 'string') {
+      throw new UsageError({
+        operation: 'trainByteLevel',
+        expected: 'texts that are strings',
+        found: `a value of type ${typeof text}`,
+        hint: 'decode bytes to text first',
+      })
+    }
+    preTokenize(text, 0, text.length, add)
+  }
+  return counts
+}
+
+function wordsAsIds(words: ReadonlyMap<string, number>, idOfByte: readonly number[]): CountedWords {
+  const starts = new Int32Array(words.size + 1)
+  const counts = new Float64Array(words.size)
+  const bytes = new WordBytes()
+  let symbols = new Int32Array(1024)
+  let length = 0
+  let index = 0
+  for (const [word, count] of words) {
+    bytes.read(word)
+    if (length + bytes.length > symbols.length) {
+      const grown = new Int32Array(2 * (length + bytes.length))
+      grown.set(symbols)
+      symbols = grown
+    }
+    for (let i = 0; i < bytes.length; i++) symbols[length++] = idOfByte[bytes.bytes[i]!]!
+    counts[index++] = count
+    starts[index] = length
+  }
+  return { symbols, starts, counts }
+}
