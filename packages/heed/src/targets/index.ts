@@ -1,2 +1,3 @@
 export * from './target.js'
 export * from './interpreter/interpreter.js'
+export * from './wasm/index.js'

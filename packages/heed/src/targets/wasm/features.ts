@@ -1,0 +1,64 @@
+import type { Kernel, Machine, Program } from '../../kernels/index.js'
+import { assemble, kernel } from '../../kernels/index.js'
+import { encodeModule } from './encode.js'
+import { lower } from './lower.js'
+import { setEngineFlags } from './engine.js'
+
+/** What this process's WebAssembly engine has. */
+export interface WasmFeatures {
+  /** 128-bit vectors: without them there is no wasm target. */
+  readonly simd: boolean
+  /** Relaxed SIMD: `f32x4.relaxed_madd` and its kin. */
+  readonly relaxed: boolean
+  /** `relaxed_madd` rounds once. */
+  readonly fused: boolean
+  /** The engine merges pairs of 128-bit instructions into 256-bit ones (V8 on AVX2), with the same results. */
+  readonly revectorize: boolean
+}
+
+let known: WasmFeatures | undefined
+
+/**
+ * Probes the engine, once a process or thread. On Node it first turns on what V8 has behind flags (they are the
+ * process's, so worker threads agree); elsewhere, and where a flag does not work, the probe finds less and that is all.
+ */
+export function wasmFeatures(): WasmFeatures { return (known ??= probe()) }
+
+function probe(): WasmFeatures {
+  const simd = validates(multiplyAdd, 4, false)
+  let relaxed = simd && validates(multiplyAdd, 4, true)
+  if (simd && !relaxed) {
+    setEngineFlags('--experimental-wasm-relaxed-simd')
+    relaxed = validates(multiplyAdd, 4, true)
+  }
+  // (1 + 2⁻¹²)² − (1 + 2⁻¹¹) is 2⁻²⁴; a product that is rounded loses it.
+  const fused = relaxed && runs(multiplyAdd, 4, true, [1 + 2 ** -12, 1 + 2 ** -12, -(1 + 2 ** -11)])[0] === 2 ** -24
+  return { simd, relaxed, fused, revectorize: false }
+}
+
+type Probe = Kernel<{ readonly x: 'f32*' }>
+
+const multiplyAdd: Probe = kernel('probe-multiply-add', { x: 'f32*' }, (k, { x }) => {
+  k.store(x, k.loadBroadcast(x).fma(k.loadBroadcast(x.at(1)), k.loadBroadcast(x.at(2))))
+})
+
+function bytes(source: Probe, lanes: 4 | 8, relaxed: boolean): Uint8Array<ArrayBuffer> {
+  const machine: Machine = { name: 'wasm', lanes, registers: 16, floatBytes: 4, math: false, fused: false }
+  const program: Program = assemble(source, machine)
+  return encodeModule(lower(program, { lanes, relaxed, shared: false }), false) as Uint8Array<ArrayBuffer>
+}
+
+function validates(source: Probe, lanes: 4 | 8, relaxed: boolean): boolean {
+  return typeof WebAssembly === 'object' && WebAssembly.validate(bytes(source, lanes, relaxed))
+}
+
+/** Runs the kernel on `values` in a memory of its own and gives what it left there. */
+function runs(source: Probe, lanes: 4 | 8, relaxed: boolean, values: readonly number[]): Float32Array {
+  const memory = new WebAssembly.Memory({ initial: 1 })
+  const floats = new Float32Array(memory.buffer, 64)
+  floats.set(values)
+  new Int32Array(memory.buffer)[0] = 64
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes(source, lanes, relaxed)), { env: { memory } })
+  ;(instance.exports['run'] as (...values: number[]) => void)(0, 0, 1, 0)
+  return floats
+}

@@ -1,0 +1,3 @@
+export * from './features.js'
+export type { WasmOptions } from './lowering.js'
+export * from './wasm.js'
