@@ -72,7 +72,7 @@ function checkLayers(
  * Refuses a report that can't be shown.
  *
  * @throws {UsageError} when it has no tokens or heads, when a filter isn't tokens × tokens or holds a weight
- * outside 0 to 1, when a snapshot has other layers or heads than `attend`, or when all filters together are
+ * outside 0 to 1, when a probability or a step is none, when a snapshot has other layers or heads than `attend`, or when all filters together are
  * larger than {@link FILTER_BYTES}.
  */
 export function checkReport(report: Report): void {
@@ -90,6 +90,20 @@ export function checkReport(report: Report): void {
       `${bytes} (${frames} × ${headCount} heads × ${tokens} × ${tokens} weights)`,
       'shorten the text, or keep fewer snapshots',
     )
+  }
+  for (const { id, probability } of attend.next) {
+    if (!(probability >= 0 && probability <= 1 + ROUNDING)) {
+      refuse(
+        `a probability between 0 and 1 for the next token ${id}`,
+        `${probability}`,
+        'apply softmax first',
+      )
+    }
+  }
+  for (const [index, { step }] of (training?.steps ?? []).entries()) {
+    if (!Number.isFinite(step)) {
+      refuse(`a number as the step of loss ${index}`, `${step}`, 'give the training step')
+    }
   }
   checkLayers(attend.layers, heads, tokens, 'attend')
   training?.snapshots.forEach((snapshot, index) => {

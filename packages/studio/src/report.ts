@@ -7,6 +7,9 @@ import { isCausal, packFilters, SCORES, type FrameSummary, type Payload } from '
 import type { HeadView, LayerView, Report } from './types.js'
 import { visible } from './visible.js'
 
+/** Of the next tokens so many are shown, the likeliest. */
+const PREDICTIONS = 20
+
 /** The bundled client code, or style; `npm run build` puts both beside the compiled sources. */
 function asset(name: string): string {
   try {
@@ -89,7 +92,8 @@ export function renderReport(report: Report): string {
     tokens: attend.tokens.map(({ id, text, start, end }) => ({ id, text, start, end })),
     next: attend.next
       .map(({ id, text, probability }) => ({ id, text, probability }))
-      .sort((a, b) => b.probability - a.probability),
+      .sort((a, b) => b.probability - a.probability)
+      .slice(0, PREDICTIONS),
     causal,
     heads: attend.layers.map((layer) => layer.heads.length),
     frames: [

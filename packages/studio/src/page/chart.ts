@@ -15,7 +15,7 @@ export function ticks(from: number, to: number, count: number): number[] {
     [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= raw * 0.999) ?? raw
   const result: number[] = []
   for (let index = Math.ceil(from / step - 1e-9); index * step <= to + 1e-9 * step; index++)
-    result.push(index * step)
+    result.push(index * step + 0) // never -0
   return result
 }
 
@@ -97,7 +97,7 @@ export function lineChart(
       svg('text', { class: 'tick', x: x(tick), y: bottom + 18, 'text-anchor': 'middle' }, tickText(tick)),
     )
   }
-  node.append(svg('text', { class: 'tick', x: right + 10, y: bottom + 18 }, 'step'))
+  node.append(svg('text', { class: 'tick', x: right + 28, y: bottom + 18 }, 'step'))
   const labels: SVGTextElement[] = []
   const taken: number[] = []
   const paths = lines.map((line) => {

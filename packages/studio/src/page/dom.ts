@@ -60,9 +60,9 @@ export function tokenText(text: string): HTMLElement {
   return node
 }
 
-/** A token's text in quotes, for labels. */
+/** A token's text in quotes, for labels; its direction is its own (FSI … PDI). */
 export function quoted(text: string): string {
-  return `“${visibleText(text, 40)}”`
+  return `“\u2068${visibleText(text, 40)}\u2069”`
 }
 
 /** A weight to three decimals. */

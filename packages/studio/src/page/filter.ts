@@ -6,10 +6,13 @@ import type { Store } from './state.js'
 import { palette } from './theme.js'
 
 const LARGEST_SIDE = 760
+const SMALLEST_SIDE = 300
+/** Height of what stands above and below the map, so that all of it fits the window. */
+const AROUND = 330
 const FEWEST_TOKENS = 6
 /** One press of + or − changes the number of tokens shown by this factor. */
 const ZOOM = 1.6
-const LEGEND = [0, 0.01, 0.1, 0.25, 0.5, 1]
+const LEGEND = [0, 0.03, 0.1, 0.25, 0.5, 1]
 
 function legend(causal: boolean, store: Store): HTMLElement {
   const ramp = element('span', { class: 'ramp' })
@@ -61,7 +64,8 @@ export function filterView(data: Data, store: Store): { readonly node: HTMLEleme
   function draw(): void {
     const { head, query, key, shown } = store.get()
     const room = labelRoom(data, canvas, width)
-    const side = Math.max(80, Math.min(LARGEST_SIDE, width - room - 2))
+    const high = Math.max(SMALLEST_SIDE, window.innerHeight - AROUND - room)
+    const side = Math.max(80, Math.min(LARGEST_SIDE, width - room - 2, high))
     const keep = (from: number, at: number): number =>
       Math.max(0, Math.min(data.tokens - span, Math.max(at - span + 1, Math.min(at, from))))
     start = { query: keep(start.query, query), key: keep(start.key, key) }

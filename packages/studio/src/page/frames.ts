@@ -78,3 +78,12 @@ export function openData(payload: Payload): Data {
   }
   return data
 }
+
+/** The largest entropy of any head at any moment, in nats; never 0. */
+export function highestEntropy(data: Data): number {
+  let highest = 1e-9
+  for (const frame of data.payload.frames) {
+    for (const entropy of frame.scores[0]!) highest = Math.max(highest, entropy ?? 0)
+  }
+  return highest
+}

@@ -1,4 +1,4 @@
-import type { Data } from './frames.js'
+import { highestEntropy, type Data } from './frames.js'
 import { element, section, svg } from './dom.js'
 import { drawPicture } from './picture.js'
 import type { Store } from './state.js'
@@ -36,10 +36,7 @@ export function headsView(data: Data, store: Store, enlarge: () => void): HTMLEl
   const { heads, frames } = data.payload
   const trained = frames.length > 1
   const columns = Math.max(...heads)
-  const highest = Math.max(
-    1e-9,
-    ...frames.flatMap((frame) => frame.scores[0]!.map((entropy) => entropy ?? 0)),
-  )
+  const highest = highestEntropy(data)
   const cells: HTMLElement[] = []
   const pictures: HTMLCanvasElement[] = []
   const near = new Set<number>()
@@ -64,7 +61,7 @@ export function headsView(data: Data, store: Store, enlarge: () => void): HTMLEl
   const top = element(
     'div',
     { role: 'row', class: 'top' },
-    element('span', { role: 'columnheader', 'aria-label': 'Layer' }),
+    element('span', { role: 'columnheader' }, element('span', { class: 'unseen' }, 'Layer')),
   )
   for (let number = 0; number < columns; number++) {
     top.append(element('span', { role: 'columnheader' }, `H${number}`))

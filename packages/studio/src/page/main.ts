@@ -28,13 +28,19 @@ function plural(count: number, thing: string): string {
   return `${count} ${thing}${count === 1 ? '' : 's'}`
 }
 
+/** The head to show first: the one with the highest induction score, which shows the most of the sentence. */
+function telling(payload: Payload): number {
+  const scores = payload.frames.at(-1)!.scores[3]!.map((score) => score ?? 0)
+  return scores.indexOf(Math.max(...scores))
+}
+
 async function start(): Promise<void> {
   const payload = JSON.parse(document.getElementById('payload')!.textContent ?? '') as Payload
   const data = openData(payload)
   const frame = payload.frames.length - 1
   const trained = frame > 0
   const store = createStore({
-    head: 0,
+    head: telling(payload),
     query: data.tokens - 1,
     key: 0,
     frame,
@@ -67,8 +73,8 @@ async function start(): Promise<void> {
     ...(payload.next.length > 0 ? [nextView(data)] : []),
     headsView(data, store, () => filter.enlarge()),
     filter.node,
-    ...(trained || payload.loss.length > 0 ? [trainingView(data, store)] : []),
     tableView(data, store),
+    ...(trained || payload.loss.length > 0 ? [trainingView(data, store)] : []),
   )
   main.classList.toggle('without-next', payload.next.length === 0)
   if (trained) {

@@ -24,7 +24,7 @@ const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-se
 /** Cells smaller than this are drawn as one image; from the next on, with a gap; from the last, with numbers. */
 const SMALL = 7
 const GAP = 13
-const NUMBERS = 36
+const NUMBERS = 28
 /** Room between two labels of an axis. */
 const LABEL = 14
 
@@ -123,7 +123,7 @@ export function drawMap(
   } else {
     context.textAlign = 'center'
     context.textBaseline = 'middle'
-    context.font = `${Math.min(13, Math.round(cell / 3.4))}px ${FONT}`
+    context.font = `${Math.min(13, Math.round(cell / 3))}px ${FONT}`
     for (let query = layout.query; query < layout.query + span; query++) {
       for (let key = layout.key; key < layout.key + span && data.mayAttend(query, key); key++) {
         const code = data.code(frame, head, query, key)

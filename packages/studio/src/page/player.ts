@@ -80,7 +80,7 @@ export function player(data: Data, store: Store): HTMLElement {
   show()
   change()
   return element(
-    'footer',
+    'div',
     { class: 'dock', 'aria-label': 'Training player', role: 'region' },
     button,
     slider,

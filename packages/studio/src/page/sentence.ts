@@ -8,6 +8,8 @@ const ARCS = 32
 const ARC_WEIGHT = 0.02
 /** Weights from here on are written under their token. */
 const WRITTEN_WEIGHT = 0.05
+/** A sentence of more tokens is set smaller, and scrolls. */
+const LONG = 80
 
 /** Where a token lies in the sentence, in CSS pixels. */
 interface Box {
@@ -16,14 +18,14 @@ interface Box {
   readonly bottom: number
 }
 
-/** The curve from a query to a key: over the words on one line, between the lines otherwise. */
-function arc(query: Box, key: Box, same: boolean): string {
+/** The curve from a query to a key: over the words on one line (at most `highest`), between lines otherwise. */
+function arc(query: Box, key: Box, same: boolean, highest: number): string {
   if (same) {
     const { middle: x, top: y } = query
     return `M${x - 5} ${y} C${x - 16} ${y - 26} ${x + 16} ${y - 26} ${x + 5} ${y}`
   }
   if (query.top === key.top) {
-    const height = Math.min(38, 16 + 0.12 * Math.abs(query.middle - key.middle))
+    const height = Math.min(highest, 16 + 0.12 * Math.abs(query.middle - key.middle))
     const y = query.top
     return `M${query.middle} ${y} C${query.middle} ${y - height} ${key.middle} ${y - height} ${key.middle} ${y}`
   }
@@ -55,6 +57,7 @@ function fillPicker(select: HTMLSelectElement, count: number, value: number): vo
 /** The sentence: choose a token, see what it attends to. */
 export function sentenceView(data: Data, store: Store): HTMLElement {
   const { tokens } = data.payload
+  const long = tokens.length > LONG
   const layer = picker('Layer', 'layer')
   const number = picker('Head', 'head')
   const arcs = svg('svg', { class: 'arcs', 'aria-hidden': 'true' })
@@ -135,7 +138,7 @@ export function sentenceView(data: Data, store: Store): HTMLElement {
           const [from, to] = [places[query], places[key]]
           if (from === undefined || to === undefined) return []
           return svg('path', {
-            d: arc(from, to, key === query),
+            d: arc(from, to, key === query, long ? 28 : 40),
             'stroke-width': (0.75 + 5 * weight).toFixed(2),
             'stroke-opacity': Math.min(1, 0.25 + 0.75 * Math.sqrt(weight)).toFixed(2),
           })
@@ -178,9 +181,11 @@ export function sentenceView(data: Data, store: Store): HTMLElement {
     options[Math.min(tokens.length - 1, Math.max(0, to))]?.focus()
   })
 
-  const stage = element('div', { class: 'stage' }, list)
-  stage.prepend(arcs)
-  onWidth(stage, (width) => {
+  const stage = element('div', { class: long ? 'stage long' : 'stage' }, arcs, list)
+  let opened = false
+  onWidth(list, (width) => {
+    if (!opened) stage.scrollTop = options[store.get().query]!.offsetTop - stage.clientHeight / 2
+    opened = true
     arcs.setAttribute('width', `${width}`)
     arcs.setAttribute('height', `${list.offsetHeight}`)
     places = boxes()

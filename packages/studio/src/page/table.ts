@@ -1,5 +1,5 @@
 import { SCORES } from '../payload.js'
-import type { Data } from './frames.js'
+import { highestEntropy, type Data } from './frames.js'
 import { element, scoreText, section } from './dom.js'
 import type { Store } from './state.js'
 
@@ -35,10 +35,7 @@ export function tableView(data: Data, store: Store): HTMLElement {
   })
   const body = element('tbody')
   const scores = (): readonly (readonly (number | null)[])[] => data.payload.frames[store.get().frame]!.scores
-  const largest = Math.max(
-    1e-9,
-    ...data.payload.frames.flatMap((frame) => frame.scores[0]!.map((entropy) => entropy ?? 0)),
-  )
+  const largest = highestEntropy(data)
 
   function sort(): void {
     headings.forEach((heading, index) => {

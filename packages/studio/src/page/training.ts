@@ -121,6 +121,12 @@ export function trainingView(data: Data, store: Store): HTMLElement {
           label.classList.toggle('chosen', index === head)
           if (index < data.heads) label.textContent = index === head ? data.nameOf(head) : ''
         })
+        // The head's name gives way to the word "uniform" where both ends meet.
+        const [name, other] = [labels[head], labels.at(-1)]
+        if (name !== undefined && other !== undefined) {
+          const gap = Number(name.getAttribute('y')) - Number(other.getAttribute('y'))
+          name.setAttribute('dy', `${Math.abs(gap) < 14 ? 14 - gap : 0}`)
+        }
         const path = paths[head]
         if (path !== undefined) node.append(path) // on top of the others
       },
