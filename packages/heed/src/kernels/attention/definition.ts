@@ -1,0 +1,81 @@
+import { type Expression, keyOf, share } from '../expression/index.js'
+
+/** A tensor that score or mask read. */
+export interface CapturedTensor {
+  /** f32 or i32 elements. */
+  readonly kind: 'float' | 'integer'
+  readonly rank: number
+  /** The last axis has stride 1: along the keys it is read in whole vectors. */
+  readonly contiguous: boolean
+}
+
+/**
+ * What is compiled into an attention kernel. `score` and `mask` are expressions over
+ *
+ * - `input(0)`: the product q·k, unscaled (score only);
+ * - `index('batch')`, `index('head')`, `index('key')`, `index('query')`: positions, aligned at the end: query row i stands at
+ *   position i + keys − queries, which is negative for the first rows where there are more queries than keys;
+ *   `index('queryRow')`: i itself, for tensors with an axis of query rows;
+ * - `parameter(i)` of the kind `parameters[i]`;
+ * - elements of captured tensors: `new Capture(i, kind, rank).at(…)` with i counting in `captures`.
+ *
+ * The expressions must have gone through `share`; `attentionDefinition` does so.
+ */
+export interface AttentionDefinition {
+  readonly width: number
+  readonly valueWidth: number
+  readonly score: Expression<'float'>
+  /** May this query attend to this key? Without it, to each. */
+  readonly mask: Expression<'boolean'> | undefined
+  readonly captures: readonly CapturedTensor[]
+  readonly parameters: readonly ('float' | 'integer')[]
+  /** One more logit per head in each row's denominator, without a value (attention sink). */
+  readonly sink: boolean
+  /** Stable: equal definitions have equal keys. */
+  readonly key: string
+}
+
+/** Completes a definition. Left out: no mask, nothing captured, no parameters, no sink. */
+export function attentionDefinition(definition: {
+  readonly width: number
+  readonly valueWidth: number
+  readonly score: Expression<'float'>
+  readonly mask?: Expression<'boolean'> | undefined
+  readonly captures?: readonly CapturedTensor[]
+  readonly parameters?: readonly ('float' | 'integer')[]
+  readonly sink?: boolean
+}): AttentionDefinition {
+  const { width, valueWidth, captures = [], parameters = [], sink = false } = definition
+  const roots = share(definition.mask === undefined ? [definition.score] : [definition.score, definition.mask])
+  const shapes = captures.map(({ kind, rank, contiguous }) => `${kind[0]}${rank}${contiguous ? 'c' : ''}`).join(',')
+  return {
+    width, valueWidth, captures, parameters, sink,
+    score: roots[0] as Expression<'float'>,
+    mask: roots[1] as Expression<'boolean'> | undefined,
+    key: `${width}x${valueWidth}${sink ? ' sink' : ''} [${shapes}] [${parameters.map((kind) => kind[0]).join('')}] ${keyOf(roots)}`,
+  }
+}
+
+/** Lengths of the axes. `heads` is a multiple of `kvHeads`; query head h uses key/value head ⌊h / (heads / kvHeads)⌋. */
+export interface AttentionSizes {
+  readonly batch: number
+  readonly heads: number
+  readonly kvHeads: number
+  readonly queries: number
+  readonly keys: number
+}
+
+/** A tensor of axes batch, head, row, width in the heap: byte address, strides of the outer axes in elements; the width's stride is 1. */
+export interface Place {
+  readonly address: number
+  readonly batch: number
+  readonly head: number
+  readonly row: number
+}
+
+/** A captured tensor in the heap: strides in elements (0 where it is broadcast) and sizes, axis by axis. */
+export interface CapturePlace {
+  readonly address: number
+  readonly strides: readonly number[]
+  readonly sizes: readonly number[]
+}

@@ -1,0 +1,300 @@
+import { bounds, Emitter, spread } from '../expression/index.js'
+import { type Bool, type Builder, type Int, type Kernel, kernel, type Mask, type ParameterTerms, type ParameterType, type Pointer, type Term, type Vector } from '../language/index.js'
+import type { AttentionDefinition } from './definition.js'
+import { leafEnvironment, leafIntervals, leafParameters, type Terms } from './leaves.js'
+import { roundUp, type Tile, writeTileProduct } from './tile.js'
+
+const parameters = {
+  query: 'f32*', queryBatch: 'i32', queryHead: 'i32', queryRow: 'i32',
+  /** [batch kvHead ⌈key / panel⌉ width panel] */
+  packedKey: 'f32*',
+  /** [batch kvHead ⌈valueWidth / panel⌉ key panel] */
+  packedValue: 'f32*',
+  output: 'f32*', outputBatch: 'i32', outputHead: 'i32', outputRow: 'i32',
+  /** [batch head query] */
+  logSumExp: 'f32*',
+  heads: 'i32', kvHeads: 'i32', queries: 'i32', keys: 'i32',
+} as const
+const statisticsParameters = { entropy: 'f32*', largestWeight: 'f32*', largestKey: 'i32*' } as const
+
+type Parameters = ParameterTerms<typeof parameters & typeof statisticsParameters & { sink: 'f32*' }>
+
+/** Elements of scratch memory, each part at a multiple of 16. */
+function scratchLayout({ width, valueWidth }: AttentionDefinition, tile: Tile): Readonly<Record<'query' | 'output' | 'scores' | 'largest' | 'sum' | 'weighted' | 'key' | 'round' | 'total', number>> {
+  const sizes = {
+    query: tile.queries * width, output: tile.queries * roundUp(valueWidth, tile.panel), scores: tile.rows * tile.keys,
+    largest: tile.queries, sum: tile.queries, weighted: tile.queries, key: tile.queries, round: tile.rows,
+  }
+  let total = 0
+  const layout: Record<string, number> = {}
+  for (const [part, size] of Object.entries(sizes)) {
+    layout[part] = total
+    total += roundUp(size, 16)
+  }
+  return { ...layout, total } as ReturnType<typeof scratchLayout>
+}
+
+/** Bytes of scratch memory that the forward kernel needs. */
+export function forwardScratchBytes(definition: AttentionDefinition, tile: Tile, floatBytes: number): number {
+  return scratchLayout(definition, tile).total * floatBytes
+}
+
+/**
+ * Attention for blocks of query rows with the online softmax (Milakov and Gimelshein, 2018; Dao et al., FlashAttention, 2022):
+ * the keys go by in rounds, each row keeps its largest score, the sum of exp(score − largest), and its output so far,
+ * which are rescaled when a larger score comes. Tasks: batch × heads × ⌈queries / tile.queries⌉.
+ */
+export function attentionForwardKernel(definition: AttentionDefinition, tile: Tile, statistics: boolean): Kernel {
+  const types: Record<string, ParameterType> = {
+    ...parameters,
+    ...(statistics ? statisticsParameters : {}),
+    ...(definition.sink ? { sink: 'f32*' } : {}),
+    ...leafParameters(definition),
+  }
+  const name = `attention forward ${Object.values(tile).join(' ')}${statistics ? ' statistics' : ''} ${definition.key}`
+  return kernel(name, types, (k, terms, task) => new Forward(k, terms as Terms, task, definition, tile, statistics).write())
+}
+
+class Forward {
+  readonly k: Builder
+  readonly terms: Terms
+  readonly p: Parameters
+  readonly definition: AttentionDefinition
+  readonly tile: Tile
+  readonly statistics: boolean
+  readonly batch: Int
+  readonly head: Int
+  /** Which [query …] row of batch × heads. */
+  readonly matrix: Int
+  readonly kvMatrix: Int
+  readonly firstRow: Int
+  readonly rows: Int
+  readonly part: Readonly<Record<keyof ReturnType<typeof scratchLayout>, Pointer<'f32'>>>
+  readonly emitter: Emitter
+
+  constructor(k: Builder, terms: Terms, task: Int, definition: AttentionDefinition, tile: Tile, statistics: boolean) {
+    this.k = k
+    this.terms = terms
+    this.p = terms as unknown as Parameters
+    this.definition = definition
+    this.tile = tile
+    this.statistics = statistics
+    const { heads, kvHeads, queries } = this.p
+    const blocks = queries.add(tile.queries - 1).div(tile.queries)
+    this.matrix = task.div(blocks)
+    this.batch = this.matrix.div(heads)
+    this.head = this.matrix.rem(heads)
+    this.kvMatrix = this.batch.mul(kvHeads).add(this.head.div(heads.div(kvHeads)))
+    this.firstRow = task.rem(blocks).mul(tile.queries)
+    this.rows = queries.sub(this.firstRow).min(tile.queries)
+    const scratch = k.scratch('f32')
+    this.part = Object.fromEntries(Object.entries(scratchLayout(definition, tile)).map(([name, start]) => [name, scratch.at(start)])) as typeof this.part
+    const { batch, head } = this
+    this.emitter = new Emitter(k, {
+      ...leafEnvironment(k, terms, definition),
+      index: (axis) => (axis === 'batch' ? batch : axis === 'head' ? head : undefined),
+    })
+    this.emitter.hoist(this.#roots)
+  }
+
+  get #roots(): AttentionDefinition['score'][] {
+    const { score, mask } = this.definition
+    return (mask === undefined ? [score] : [score, mask]) as AttentionDefinition['score'][]
+  }
+
+  write(): void {
+    const { k, tile, p } = this
+    this.#begin()
+    const rowTiles = this.rows.add(tile.rows - 1).div(tile.rows)
+    k.loop(0, p.keys, tile.keys, (key) => {
+      k.loop(0, rowTiles, 1, (rowTile) => this.#round(key, rowTile.mul(tile.rows)))
+    })
+    this.#end()
+  }
+
+  /** Copies the queries, rows without a query as zeros, and starts the rows. */
+  #begin(): void {
+    const { k, p, part, tile, definition: { width, valueWidth } } = this
+    const source = p.query.at(this.batch.mul(p.queryBatch)).at(this.head.mul(p.queryHead)).at(this.firstRow.mul(p.queryRow))
+    k.loop(0, this.rows, 1, (row) => {
+      k.vectors(width, (i, mask) => k.store(part.query.at(row.mul(width)).at(i), k.load(source.at(row.mul(p.queryRow)).at(i), mask), mask))
+    })
+    const tail = this.rows.rem(tile.rows)
+    k.if(tail.ne(0), () => {
+      k.vectors(this.k.int(tile.rows).sub(tail).mul(width), (i, mask) => k.store(part.query.at(this.rows.mul(width)).at(i), k.vector(0), mask))
+    })
+    k.vectors(tile.queries * roundUp(valueWidth, tile.panel), (i, mask) => k.store(part.output.at(i), k.vector(0), mask))
+    k.loop(0, tile.queries, 1, (row) => {
+      k.store(part.largest.at(row), k.float(-Infinity))
+      k.store(part.sum.at(row), k.float(0))
+      if (this.statistics) {
+        k.store(part.weighted.at(row), k.float(0))
+        k.store(part.key.as('i32').at(row), k.int(-1))
+      }
+    })
+  }
+
+  /** `tile.rows` query rows from `row` on (in the block) against `tile.keys` keys from `key` on. */
+  #round(key: Int, row: Int): void {
+    const { k, p, tile, part, definition: { width } } = this
+    const keys = p.keys.sub(key).min(tile.keys)
+    const { possible, certain } = this.#truth(key, keys, row)
+    k.if(possible, () => {
+      k.loop(0, keys, tile.panel, (column) => {
+        writeTileProduct(k, {
+          rows: tile.rows, panel: tile.panel, count: width,
+          left: part.query.at(row.mul(width)), leftRow: width, leftStep: 1,
+          right: p.packedKey.at(this.kvMatrix.mul(p.keys.add(tile.panel - 1).div(tile.panel).mul(tile.panel)).add(key).add(column).mul(width)), rightStep: tile.panel,
+          start: () => k.vector(0),
+          finish: (i, j, sum) => k.store(part.scores.at(column).at(i * tile.keys + j), sum),
+        })
+      })
+      const rows = this.rows.sub(row).min(tile.rows)
+      k.if(certain, () => this.#scores(key, keys, row, rows, false), () => this.#scores(key, keys, row, rows, true))
+      k.loop(0, rows, 1, (i) => this.#exponentials(key, keys, row.add(i), i))
+      const panelElements = p.keys.mul(tile.panel)
+      const values = p.packedValue.at(this.kvMatrix.mul(p.keys).mul(this.#valuePanels * tile.panel)).at(key.mul(tile.panel))
+      const stride = this.#valuePanels * tile.panel
+      k.loop(0, this.#valuePanels, 1, (panel) => {
+        const output = part.output.at(row.mul(stride)).at(panel.mul(tile.panel))
+        writeTileProduct(k, {
+          rows: tile.rows, panel: tile.panel, count: keys,
+          left: part.scores, leftRow: tile.keys, leftStep: 1,
+          right: values.at(panel.mul(panelElements)), rightStep: tile.panel,
+          start: (i, j) => k.load(output.at(i * stride + j)).mul(k.loadBroadcast(part.round.at(i))),
+          finish: (i, j, sum) => k.store(output.at(i * stride + j), sum),
+        })
+      })
+    })
+  }
+
+  get #valuePanels(): number { return Math.ceil(this.definition.valueWidth / this.tile.panel) }
+
+  /** Whether these rows may attend to any of these keys, and whether to all of them (and all the tile's keys exist). */
+  #truth(key: Int, keys: Int, row: Int): { possible: Bool; certain: Bool } {
+    const { k, p, tile, definition: { mask } } = this
+    const whole = keys.eq(tile.keys)
+    if (mask === undefined) return { possible: k.bool(true), certain: whole }
+    const first = this.firstRow.add(row)
+    const last = first.add(tile.rows).min(p.queries).sub(1)
+    const shift = p.keys.sub(p.queries)
+    const { possible, certain } = bounds(k, mask, {
+      ...leafIntervals(k, this.terms),
+      index: (axis) => {
+        if (axis === 'key') return { low: key, high: key.add(keys).sub(1) }
+        if (axis === 'query') return { low: first.add(shift), high: last.add(shift) }
+        if (axis === 'queryRow') return { low: first, high: last }
+        const point = axis === 'batch' ? this.batch : axis === 'head' ? this.head : undefined
+        return { low: point, high: point }
+      },
+    })
+    return { possible, certain: certain.constant === undefined ? certain.and(whole) : certain.constant ? whole : certain }
+  }
+
+  /** Products -> scores, −infinity where masked; the largest of each row to `round`. */
+  #scores(key: Int, keys: Int, row: Int, rows: Int, masked: boolean): void {
+    const { k, p, part, tile, definition: { score, mask } } = this
+    const lane = k.laneIndex()
+    k.loop(0, rows, 1, (i) => {
+      const queryRow = this.firstRow.add(row).add(i)
+      const emitter = this.emitter.within({
+        index: (axis) => (axis === 'query' ? queryRow.add(p.keys).sub(p.queries) : axis === 'queryRow' ? queryRow : undefined),
+      })
+      emitter.hoist(this.#roots)
+      const line = part.scores.at(i.mul(tile.keys))
+      const largest = k.variable(k.vector(-Infinity))
+      k.loop(0, keys, k.lanes, (j) => {
+        const first = key.add(j)
+        const index = lane.add(first)
+        const inside = masked ? index.lt(p.keys) : undefined
+        const inner = emitter.within({
+          ...leafEnvironment(k, this.terms, this.definition, { first, mask: inside }),
+          input: () => k.load(line.at(j)),
+          index: (axis) => (axis === 'key' ? index : undefined),
+        })
+        let value = spread(inner.emit(score)) as Vector
+        if (inside !== undefined) {
+          const allowed = mask === undefined ? inside : inside.and(spread(inner.emit(mask)) as Mask)
+          value = allowed.select(value, k.vector(-Infinity))
+        }
+        largest.set(largest.get().max(value))
+        k.store(line.at(j), value)
+      })
+      k.store(part.round.at(i), largest.get().largest())
+    })
+  }
+
+  /** Scores -> exp(score − largest); renews the row's state and leaves in `round` the factor for its output so far. */
+  #exponentials(key: Int, keys: Int, row: Int, i: Int): void {
+    const { k, part, tile } = this
+    const before = k.loadScalar(part.largest.at(row))
+    const round = k.loadScalar(part.round.at(i))
+    const largest = before.max(round)
+    // A row that has seen nothing yet has largest = −infinity: 0 keeps the differences from being NaN.
+    const base = largest.gt(-Infinity).select(largest, 0)
+    const factor = before.sub(base).exp()
+    const line = part.scores.at(i.mul(tile.keys))
+    const sum = k.variable(k.vector(0))
+    const weighted = this.statistics ? k.variable(k.vector(0)) : undefined
+    const best = this.statistics ? k.variable(k.intVector(0x7fffffff)) : undefined
+    k.loop(0, keys, k.lanes, (j) => {
+      const value = k.load(line.at(j))
+      const difference = value.sub(base)
+      const weight = difference.exp()
+      sum.set(sum.get().add(weight))
+      weighted?.set(weight.fma(difference.max(-1e30), weighted.get()))
+      best?.set(value.eq(round).select(k.laneIndex().add(key.add(j)).min(best.get()), best.get()))
+      k.store(line.at(j), weight)
+    })
+    const sumBefore = k.loadScalar(part.sum.at(row))
+    k.store(part.sum.at(row), factor.fma(sumBefore, sum.get().sum()))
+    k.store(part.largest.at(row), largest)
+    k.store(part.round.at(i), factor)
+    if (weighted !== undefined && best !== undefined) {
+      const shift = before.gt(-Infinity).select(before.sub(base), 0)
+      const moved = shift.fma(sumBefore, k.loadScalar(part.weighted.at(row)))
+      k.store(part.weighted.at(row), factor.fma(moved, weighted.get().sum()))
+      k.if(round.gt(before), () => k.store(part.key.as('i32').at(row), best.get().least()))
+    }
+  }
+
+  /** Divides by the sums and writes what was asked for. */
+  #end(): void {
+    const { k, p, part, tile, definition: { valueWidth, sink } } = this
+    const target = p.output.at(this.batch.mul(p.outputBatch)).at(this.head.mul(p.outputHead)).at(this.firstRow.mul(p.outputRow))
+    const extra = sink ? k.loadScalar(p.sink.at(this.head)) : undefined
+    k.loop(0, this.rows, 1, (row) => {
+      const largest = k.loadScalar(part.largest.at(row))
+      const sum = k.loadScalar(part.sum.at(row))
+      const some = largest.gt(-Infinity)
+      const { scale, logSumExp } = extra === undefined ? plainEnd(largest, sum, some) : sinkEnd(largest, sum, extra)
+      const at = this.matrix.mul(p.queries).add(this.firstRow).add(row)
+      k.store(p.logSumExp.at(at), logSumExp)
+      if (this.statistics) {
+        // −Σ f ln f with f = exp(score − largest) scale and ln scale = largest − logSumExp
+        const entropy = logSumExp.sub(largest).mul(sum.mul(scale)).sub(scale.mul(k.loadScalar(part.weighted.at(row))))
+        k.store(p.entropy.at(at), some.select(entropy, 0))
+        k.store(p.largestWeight.at(at), scale)
+        k.store(p.largestKey.at(at), k.loadScalar(part.key.as('i32').at(row)))
+      }
+      const line = target.at(row.mul(p.outputRow))
+      const from = part.output.at(row.mul(roundUp(valueWidth, tile.panel)))
+      k.vectors(valueWidth, (i, mask) => k.store(line.at(i), k.load(from.at(i), mask).mul(scale), mask))
+    })
+  }
+}
+
+interface End { readonly scale: Term<'f32'>; readonly logSumExp: Term<'f32'> }
+
+function plainEnd(largest: Term<'f32'>, sum: Term<'f32'>, some: Bool): End {
+  const divisor = some.select(sum, 1)
+  return { scale: some.select(divisor.builder.operand('f32', 1).div(divisor), 0), logSumExp: largest.add(divisor.log()) }
+}
+
+/** The sink is one more score in the denominator; it is finite, so there always is one. */
+function sinkEnd(largest: Term<'f32'>, sum: Term<'f32'>, sink: Term<'f32'>): End {
+  const top = sink.max(largest)
+  const factor = largest.sub(top).exp()
+  const total = factor.fma(sum, sink.sub(top).exp())
+  return { scale: factor.div(total), logSumExp: top.add(total.log()) }
+}

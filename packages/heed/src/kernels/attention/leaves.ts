@@ -1,0 +1,86 @@
+import type { Environment, Expression, IntegerTerm, Intervals } from '../expression/index.js'
+import { isVector } from '../expression/index.js'
+import type { Builder, Int, IntVector, Mask, ParameterType, Pointer, Term } from '../language/index.js'
+import type { AttentionDefinition, CapturePlace } from './definition.js'
+
+/** The parameters of a kernel by name, whatever their number. */
+export type Terms = Readonly<Record<string, Term<'i32'> | Term<'f32'> | Pointer>>
+
+/** The kernel parameters that carry a definition's own parameters and captured tensors. */
+export function leafParameters(definition: AttentionDefinition): Record<string, ParameterType> {
+  const types: Record<string, ParameterType> = {}
+  definition.parameters.forEach((kind, i) => { types[`parameter${i}`] = kind === 'float' ? 'f32' : 'i32' })
+  definition.captures.forEach(({ kind, rank }, slot) => {
+    types[`capture${slot}`] = kind === 'float' ? 'f32*' : 'i32*'
+    for (let axis = 0; axis < rank; axis++) {
+      types[`capture${slot}stride${axis}`] = 'i32'
+      types[`capture${slot}size${axis}`] = 'i32'
+    }
+  })
+  return types
+}
+
+/** Their values, in the same order. */
+export function leafValues(parameters: readonly number[], captures: readonly CapturePlace[]): number[] {
+  return [...parameters, ...captures.flatMap(({ address, strides, sizes }) => [address, ...strides.flatMap((stride, axis) => [stride, sizes[axis]!])])]
+}
+
+/** Where a vector of keys lies. */
+export interface KeyVector {
+  readonly first: Int
+  /** The lanes that are keys, where not all are. */
+  readonly mask: Mask | undefined
+}
+
+/** Axes whose bare index lies within the tensors that have them; others are clamped. */
+const trusted: ReadonlySet<string> = new Set(['batch', 'head', 'queryRow', 'key'])
+
+/** What score and mask read, apart from positions. Vectors of keys need `keys`. */
+export function leafEnvironment(k: Builder, terms: Terms, definition: AttentionDefinition, keys?: KeyVector): Environment {
+  return {
+    parameter: (slot) => terms[`parameter${slot}`] as Term<'f32'> | undefined,
+    capture: (node, indices) => {
+      const slot = node.value as number
+      const pointer = terms[`capture${slot}`] as Pointer<'f32' | 'i32'>
+      const offset = elementOffset(terms, `capture${slot}`, slot, node, indices)
+      if (!isVector(offset)) return k.loadScalar(pointer.at(offset as Int)) as Term<'f32'>
+      if (alongKeys(definition, node, indices) && keys !== undefined) {
+        const base = elementOffset(terms, `capture${slot}`, slot, node, [...indices.slice(0, -1), keys.first]) as Int
+        return k.load(pointer.at(base), keys.mask) as Term<'vector'>
+      }
+      return k.gather(pointer, offset as IntVector, keys?.mask) as Term<'vector'>
+    },
+  }
+}
+
+/** Elements from the start of a captured tensor (or of its gradient, which has strides of its own) to the one at `indices`. */
+export function elementOffset(terms: Terms, strides: string, slot: number, node: Expression, indices: readonly IntegerTerm[]): IntegerTerm {
+  let offset: IntegerTerm | undefined
+  indices.forEach((index, axis) => {
+    const operand = node.operands[axis]!
+    const last = (terms[`capture${slot}size${axis}`] as Int).sub(1)
+    const bare = operand.operation === 'index' && trusted.has(operand.value as string)
+    const within = bare ? index : (index as Int).max(0).min(last)
+    const step = (within as Int).mul(terms[`${strides}stride${axis}`] as Int)
+    offset = offset === undefined ? step : isVector(step) ? step.add(offset as Int) : (offset as Int).add(step)
+  })
+  return offset ?? (terms[`capture${slot}`] as Pointer).builder.int(0)
+}
+
+/** Whether the elements for a vector of keys lie one after the other. */
+export function alongKeys(definition: AttentionDefinition, node: Expression, indices: readonly IntegerTerm[]): boolean {
+  const last = node.operands[node.operands.length - 1]
+  const contiguous = definition.captures[node.value as number]!.contiguous
+  return contiguous && last?.operation === 'index' && last.value === 'key' && indices.slice(0, -1).every((index) => !isVector(index))
+}
+
+/** What bounds of a mask need beside the positions. */
+export function leafIntervals(k: Builder, terms: Terms): Pick<Intervals, 'parameter' | 'capture'> {
+  return {
+    parameter: (slot) => terms[`parameter${slot}`] as Int,
+    capture: (node, indices) => {
+      const slot = node.value as number
+      return k.loadScalar((terms[`capture${slot}`] as Pointer<'i32'>).at(elementOffset(terms, `capture${slot}`, slot, node, indices) as Int))
+    },
+  }
+}

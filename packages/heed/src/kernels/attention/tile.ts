@@ -1,0 +1,63 @@
+import type { Builder, Int, Machine, Pointer, Vector } from '../language/index.js'
+
+/** How attention is cut up: register tiles of `rows` × `panel` elements, tasks of `queries` rows, rounds of `keys` keys. */
+export interface Tile {
+  readonly rows: number
+  readonly panel: number
+  /** A multiple of `rows`. */
+  readonly queries: number
+  /** A multiple of `rows` and of `panel`. */
+  readonly keys: number
+}
+
+/** The tile that keeps the accumulators and one round's operands in registers. */
+export function tileFor(machine: Machine): Tile {
+  const { lanes, registers } = machine
+  if (lanes === 1) return { rows: 2, panel: 2, queries: 8, keys: 8 }
+  if (registers >= 32) return { rows: 6, panel: 4 * lanes, queries: 96, keys: 12 * lanes }
+  if (lanes >= 8) return { rows: 6, panel: 2 * lanes, queries: 96, keys: 12 * lanes }
+  return { rows: 4, panel: 2 * lanes, queries: 64, keys: 64 }
+}
+
+/** One register tile of a matrix product. Steps are in elements and known while building: they become part of the addresses. */
+export interface TileProduct {
+  readonly rows: number
+  /** Columns of the tile: a multiple of the machine's lanes. */
+  readonly panel: number
+  /** Length of the sum. */
+  readonly count: Int | number
+  /** Element (row, t) of the left side stands at left + row × leftRow + t × leftStep. */
+  readonly left: Pointer<'f32'>
+  readonly leftRow: number
+  readonly leftStep: number
+  /** Row t of the right side, `panel` elements, stands at right + t × rightStep. */
+  readonly right: Pointer<'f32'>
+  readonly rightStep: number
+  /** What the sum starts with; columns count in elements. */
+  readonly start: (row: number, column: number) => Vector
+  readonly finish: (row: number, column: number, sum: Vector) => void
+}
+
+/** sum(row, column) = start + Σ over t of left(row, t) × right(t, column), in the order of t. */
+export function writeTileProduct(k: Builder, product: TileProduct): void {
+  const { rows, panel, left, leftRow, leftStep, right, rightStep } = product
+  const vectors = panel / k.lanes
+  const sums = Array.from({ length: rows * vectors }, (_, i) =>
+    k.variable(product.start(Math.floor(i / vectors), (i % vectors) * k.lanes)),
+  )
+  k.loop(0, product.count, 1, (t) => {
+    const a = left.at(t.mul(leftStep))
+    const b = right.at(t.mul(rightStep))
+    const columns = Array.from({ length: vectors }, (_, v) => k.load(b.at(v * k.lanes)))
+    k.unroll(rows, (row) => {
+      const factor = k.loadBroadcast(a.at(row * leftRow))
+      columns.forEach((column, v) => {
+        const sum = sums[row * vectors + v]!
+        sum.set(factor.fma(column, sum.get()))
+      })
+    })
+  })
+  sums.forEach((sum, i) => product.finish(Math.floor(i / vectors), (i % vectors) * k.lanes, sum.get()))
+}
+
+export function roundUp(value: number, step: number): number { return Math.ceil(value / step) * step }
