@@ -64,18 +64,3 @@ export interface AttentionSizes {
   readonly queries: number
   readonly keys: number
 }
-
-/** A tensor of axes batch, head, row, width in the heap: byte address, strides of the outer axes in elements; the width's stride is 1. */
-export interface Place {
-  readonly address: number
-  readonly batch: number
-  readonly head: number
-  readonly row: number
-}
-
-/** A captured tensor in the heap: strides in elements (0 where it is broadcast) and sizes, axis by axis. */
-export interface CapturePlace {
-  readonly address: number
-  readonly strides: readonly number[]
-  readonly sizes: readonly number[]
-}

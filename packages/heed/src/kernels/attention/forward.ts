@@ -1,7 +1,8 @@
-import { bounds, Emitter, spread } from '../expression/index.js'
+import { Emitter, spread } from '../expression/index.js'
 import { type Bool, type Builder, type Int, type Kernel, kernel, type Mask, type ParameterTerms, type ParameterType, type Pointer, type Term, type Vector } from '../language/index.js'
 import type { AttentionDefinition } from './definition.js'
-import { leafEnvironment, leafIntervals, leafParameters, type Terms } from './leaves.js'
+import { leafEnvironment, leafParameters, type Terms } from './leaves.js'
+import { regionTruth } from './truth.js'
 import { roundUp, type Tile, writeTileProduct } from './tile.js'
 
 const parameters = {
@@ -138,7 +139,10 @@ class Forward {
   #round(key: Int, row: Int): void {
     const { k, p, tile, part, definition: { width } } = this
     const keys = p.keys.sub(key).min(tile.keys)
-    const { possible, certain } = this.#truth(key, keys, row)
+    const firstRow = this.firstRow.add(row)
+    const { possible, certain } = regionTruth(k, this.terms, this.definition, {
+      batch: this.batch, head: this.head, firstRow, lastRow: firstRow.add(tile.rows).min(p.queries).sub(1), firstKey: key, keys, tileKeys: tile.keys,
+    })
     k.if(possible, () => {
       k.loop(0, keys, tile.panel, (column) => {
         writeTileProduct(k, {
@@ -169,27 +173,6 @@ class Forward {
   }
 
   get #valuePanels(): number { return Math.ceil(this.definition.valueWidth / this.tile.panel) }
-
-  /** Whether these rows may attend to any of these keys, and whether to all of them (and all the tile's keys exist). */
-  #truth(key: Int, keys: Int, row: Int): { possible: Bool; certain: Bool } {
-    const { k, p, tile, definition: { mask } } = this
-    const whole = keys.eq(tile.keys)
-    if (mask === undefined) return { possible: k.bool(true), certain: whole }
-    const first = this.firstRow.add(row)
-    const last = first.add(tile.rows).min(p.queries).sub(1)
-    const shift = p.keys.sub(p.queries)
-    const { possible, certain } = bounds(k, mask, {
-      ...leafIntervals(k, this.terms),
-      index: (axis) => {
-        if (axis === 'key') return { low: key, high: key.add(keys).sub(1) }
-        if (axis === 'query') return { low: first.add(shift), high: last.add(shift) }
-        if (axis === 'queryRow') return { low: first, high: last }
-        const point = axis === 'batch' ? this.batch : axis === 'head' ? this.head : undefined
-        return { low: point, high: point }
-      },
-    })
-    return { possible, certain: certain.constant === undefined ? certain.and(whole) : certain.constant ? whole : certain }
-  }
 
   /** Products -> scores, −infinity where masked; the largest of each row to `round`. */
   #scores(key: Int, keys: Int, row: Int, rows: Int, masked: boolean): void {

@@ -1,4 +1,3 @@
-export {
-  attentionDefinition, type AttentionDefinition, type AttentionSizes, type CapturedTensor, type CapturePlace, type Place,
-} from './definition.js'
-export { attentionForward, type ForwardPlaces, type Plan, type StatisticsPlaces } from './plan.js'
+export { attentionDefinition, type AttentionDefinition, type AttentionSizes, type CapturedTensor } from './definition.js'
+export type { BackwardPlaces, CapturePlace, ForwardPlaces, Place, Plan, StatisticsPlaces } from './places.js'
+export { attentionBackward, attentionForward } from './plan.js'

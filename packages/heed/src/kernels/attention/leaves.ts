@@ -1,7 +1,8 @@
 import type { Environment, Expression, IntegerTerm, Intervals } from '../expression/index.js'
 import { isVector } from '../expression/index.js'
 import type { Builder, Int, IntVector, Mask, ParameterType, Pointer, Term } from '../language/index.js'
-import type { AttentionDefinition, CapturePlace } from './definition.js'
+import type { AttentionDefinition } from './definition.js'
+import type { CapturePlace } from './places.js'
 
 /** The parameters of a kernel by name, whatever their number. */
 export type Terms = Readonly<Record<string, Term<'i32'> | Term<'f32'> | Pointer>>

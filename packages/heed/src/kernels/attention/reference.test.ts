@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { interpreter } from '../../targets/index.js'
 import { Arena } from '../testing/arena.js'
-import { runForward } from '../testing/attention.js'
-import { prepare, referenceCases, referenceFolder } from '../testing/reference.js'
+import { runBackward, runForward } from '../testing/attention.js'
+import { normGradient, prepare, referenceCases, referenceFolder } from '../testing/reference.js'
 
 const cases = referenceCases()
 
@@ -17,6 +17,22 @@ describe.skipIf(referenceFolder === undefined)('attention against PyTorch (set H
     expectClose('largest_weight', found.largestWeight, tensor('largest_weight'))
     const margin = tensor('largest_margin')
     expect(found.largestKey.filter((_, i) => margin[i]! > 1e-5)).toEqual(tensor('largest_key').filter((_, i) => margin[i]! > 1e-5))
+  })
+
+  test.each(cases.map((reference) => [reference.name, reference] as const))('%s, backward, in f64', (_, reference) => {
+    const { definition, sizes, inputs, tensor, captured, norms } = prepare(reference)
+    const arena = new Arena(interpreter, 1 << 25)
+    const slots = captured.flatMap((name, slot) => (name === '' ? [] : [slot]))
+    const found = runBackward(arena, definition, sizes, inputs, tensor('d_output'), slots)
+    const { width } = definition
+    expectClose('d_q', norms ? normGradient(found.query, inputs.query, norms.query, width) : found.query, tensor('d_q'))
+    expectClose('d_k', norms ? normGradient(found.key, inputs.key, norms.key, width) : found.key, tensor('d_k'))
+    expectClose('d_v', found.value, tensor('d_v'))
+    if (definition.sink) expectClose('d_sink', found.sink, tensor('d_sink'))
+    for (const slot of slots) {
+      // Slopes are given, not learned: the reference has no gradient of them.
+      if (captured[slot] !== 'slope') expectClose(`d_${captured[slot]}`, found.captures[slot]!, tensor(`d_${captured[slot]}`))
+    }
   })
 })
 

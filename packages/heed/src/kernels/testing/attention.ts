@@ -1,5 +1,5 @@
 import type { AttentionDefinition, AttentionSizes } from '../attention/index.js'
-import { attentionForward } from '../attention/index.js'
+import { attentionBackward, attentionForward } from '../attention/index.js'
 import type { Arena } from './arena.js'
 
 export interface CaptureValues {
@@ -84,5 +84,52 @@ export function runForward(arena: Arena, definition: AttentionDefinition, sizes:
   return {
     output: rowsFirst ? exchange(found, batch, queries, heads, valueWidth) : found,
     logSumExp: arena.read(logSumExp, rows), entropy: arena.read(entropy, rows), largestWeight: arena.read(largestWeight, rows), largestKey: arena.readIntegers(largestKey, rows),
+  }
+}
+
+export interface BackwardResult {
+  readonly query: number[]
+  readonly key: number[]
+  readonly value: number[]
+  readonly sink: number[]
+  /** By slot; empty where there is none. */
+  readonly captures: number[][]
+}
+
+/** Runs forward, then backward from `upstream` [batch head query valueWidth]. */
+export function runBackward(
+  arena: Arena, definition: AttentionDefinition, sizes: AttentionSizes, inputs: AttentionInputs, upstream: ArrayLike<number>, slots: readonly number[] = [], rowsFirst = false,
+): BackwardResult {
+  const forward = runForward(arena, definition, sizes, inputs, { rowsFirst, statistics: false })
+  arena.reset()
+  const { batch, heads, kvHeads, queries, keys } = sizes
+  const { width, valueWidth } = definition
+  const put = (values: ArrayLike<number>, heads: number, rows: number, width: number): ReturnType<typeof place> =>
+    place(arena.floats(rowsFirst ? exchange(values, batch, heads, rows, width) : values), heads, rows, width, rowsFirst)
+  const room = (heads: number, rows: number, width: number): ReturnType<typeof place> =>
+    place(arena.allocate(batch * heads * rows * width * arena.floatBytes), heads, rows, width, rowsFirst)
+  const [queryGradient, keyGradient, valueGradient] = [room(heads, queries, width), room(kvHeads, keys, width), room(kvHeads, keys, valueWidth)]
+  const captures = inputs.captures ?? []
+  const captureGradients = captures.map(({ sizes, values }, slot) =>
+    slots.includes(slot) ? { address: arena.floats(new Float64Array(values.length)), sizes, strides: contiguousStrides(sizes) } : undefined,
+  )
+  const sinkGradient = inputs.sink === undefined ? undefined : arena.allocate(heads * arena.floatBytes)
+  const plan = attentionBackward(arena.target.machine, definition, sizes, slots)
+  const workspace = arena.allocate(plan.workspaceBytes)
+  arena.run(plan.launches({
+    query: put(inputs.query, heads, queries, width), key: put(inputs.key, kvHeads, keys, width), value: put(inputs.value, kvHeads, keys, valueWidth),
+    output: put(forward.output, heads, queries, valueWidth), logSumExp: arena.floats(forward.logSumExp), upstream: put(upstream, heads, queries, valueWidth),
+    queryGradient, keyGradient, valueGradient, captureGradients,
+    ...(inputs.sink === undefined ? {} : { sink: arena.floats(inputs.sink) }), ...(sinkGradient === undefined ? {} : { sinkGradient }),
+    captures: capturePlaces(arena, definition, captures), parameters: inputs.parameters ?? [],
+  }, workspace))
+  const get = ({ address }: { address: number }, heads: number, rows: number, width: number): number[] => {
+    const values = arena.read(address, batch * heads * rows * width)
+    return rowsFirst ? exchange(values, batch, rows, heads, width) : values
+  }
+  return {
+    query: get(queryGradient, heads, queries, width), key: get(keyGradient, kvHeads, keys, width), value: get(valueGradient, kvHeads, keys, valueWidth),
+    sink: sinkGradient === undefined ? [] : arena.read(sinkGradient, heads),
+    captures: captureGradients.map((gradient, slot) => (gradient === undefined ? [] : arena.read(gradient.address, captures[slot]!.values.length))),
   }
 }

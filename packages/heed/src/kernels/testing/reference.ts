@@ -69,12 +69,11 @@ export function prepare(reference: ReferenceCase): PreparedCase {
   const capture = <K extends 'float' | 'integer'>(kind: K, name: string, contiguous = false): Capture<K> => {
     const { values, shape } = get(name)
     const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1))
-    const broadcast = shape.length === 4
-    captures.push({ kind, rank: shape.length, contiguous: contiguous && shape[shape.length - 1] !== 1, values, sizes: shape, strides: broadcast ? strides.map((stride, axis) => (shape[axis] === 1 ? 0 : stride)) : strides })
+    captures.push({ kind, rank: shape.length, contiguous: contiguous && shape[shape.length - 1] !== 1, values, sizes: shape, strides })
     captured.push(kind === 'float' ? name : '')
     return new Capture(captures.length - 1, kind, shape.length)
   }
-  const [query, key, row, head, b] = [index('query'), index('key'), index('queryRow'), index('head'), index('batch')]
+  const [query, key, head] = [index('query'), index('key'), index('head')]
   let [q, k] = [get('q').values, get('k').values]
   let norms: PreparedCase['norms']
   let score = input(0).mul(reference.scale ?? 1)
@@ -87,11 +86,11 @@ export function prepare(reference: ReferenceCase): PreparedCase {
   if (reference.soft_cap !== undefined) score = score.div(reference.soft_cap).tanh().mul(reference.soft_cap)
   if (reference.score === 'alibi') score = score.sub(capture('float', 'slope').at(head).mul(query.sub(key).abs()))
   if (reference.score === 't5') score = score.add(capture('float', 'table').at(t5Bucket(key.sub(query), reference.bidirectional!), head))
-  if (reference.score === 'bias') score = score.add(capture('float', 'bias', true).at(b, head, row, key))
+  if (reference.score === 'bias') score = score.add(broadcast(capture('float', 'bias', true), get('bias').shape))
   if (reference.score === 'written') score = score.add(capture('float', 'gain').at(head).mul(query.sub(key).toFloat().sin()))
   let mask: Expression<'boolean'> | undefined
   for (const name of reference.mask) {
-    const next = maskOf(name, reference, capture)
+    const next = maskOf(name, reference, capture, (tensor) => get(tensor).shape)
     mask = mask === undefined ? next : mask.and(next)
   }
   const sink = reference.sink ? { sink: get('sink').values } : {}
@@ -104,8 +103,15 @@ export function prepare(reference: ReferenceCase): PreparedCase {
   }
 }
 
-function maskOf(name: string, reference: ReferenceCase, capture: <K extends 'float' | 'integer'>(kind: K, name: string, contiguous?: boolean) => Capture<K>): Expression<'boolean'> {
-  const [query, key, row, head, batch] = [index('query'), index('key'), index('queryRow'), index('head'), index('batch')]
+/** The element for a batch, head, query and key of a tensor with these four axes, some of size 1. */
+function broadcast<K extends 'float' | 'integer'>(capture: Capture<K>, shape: readonly number[]): Expression<K> {
+  return capture.at(...['batch', 'head', 'queryRow', 'key'].map((axis, i) => (shape[i] === 1 ? 0 : index(axis))))
+}
+
+function maskOf(
+  name: string, reference: ReferenceCase, capture: <K extends 'float' | 'integer'>(kind: K, name: string, contiguous?: boolean) => Capture<K>, shape: (name: string) => readonly number[],
+): Expression<'boolean'> {
+  const [query, key, row, batch] = [index('query'), index('key'), index('queryRow'), index('batch')]
   switch (name) {
     case 'causal': return key.le(query)
     case 'window': return key.le(query).and(query.sub(key).lt(reference.window!))
@@ -113,11 +119,21 @@ function maskOf(name: string, reference: ReferenceCase, capture: <K extends 'flo
     case 'prefix': return key.le(query).or(key.lt(capture('integer', 'prefix').at(batch)))
     case 'document': return capture('integer', 'query_document').at(batch, row).eq(capture('integer', 'key_document', true).at(batch, key))
     case 'padding': return capture('integer', 'key_padding', true).at(batch, key).eq(1)
-    case 'random': return capture('integer', 'mask', true).at(batch, head, row, key).eq(1)
+    case 'random': return broadcast(capture('integer', 'mask', true), shape('mask')).eq(1)
     default: throw new Error(`unknown mask ${name}`)
   }
 }
 
 function rowNorms(values: readonly number[], width: number): number[] {
   return Array.from({ length: values.length / width }, (_, row) => Math.max(1e-12, Math.hypot(...values.slice(row * width, (row + 1) * width))))
+}
+
+/** Gradient of x / |x| by rows -> gradient of x. */
+export function normGradient(gradient: readonly number[], normalized: ArrayLike<number>, norms: readonly number[], width: number): number[] {
+  return gradient.map((g, i) => {
+    const row = Math.floor(i / width)
+    let along = 0
+    for (let w = row * width; w < (row + 1) * width; w++) along += gradient[w]! * normalized[w]!
+    return (g - normalized[i]! * along) / norms[row]!
+  })
 }

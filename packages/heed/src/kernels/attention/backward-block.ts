@@ -1,0 +1,178 @@
+import { type Emitter, spread } from '../expression/index.js'
+import type { Builder, Int, Mask, ParameterTerms, Pointer, Vector } from '../language/index.js'
+import type { CaptureScatter } from './capture-scatter.js'
+import type { AttentionDefinition } from './definition.js'
+import type { AttentionDerivative } from './derivative.js'
+import { leafEnvironment, type Terms } from './leaves.js'
+import { roundUp, type Tile, writeTileProduct } from './tile.js'
+import { regionTruth } from './truth.js'
+
+/** The parameters that both backward kernels start with. */
+export const blockParameters = {
+  query: 'f32*', queryBatch: 'i32', queryHead: 'i32', queryRow: 'i32',
+  /** Gradient of the output. */
+  upstream: 'f32*', upstreamBatch: 'i32', upstreamHead: 'i32', upstreamRow: 'i32',
+  /** [batch kvHead ⌈key / panel⌉ width panel] */
+  packedKey: 'f32*',
+  /** [batch kvHead ⌈key / panel⌉ valueWidth panel] */
+  packedValue: 'f32*',
+  /** [batch head query] */
+  logSumExp: 'f32*',
+  /** [batch head query]: Σ over the width of upstream × output. */
+  dots: 'f32*',
+  heads: 'i32', kvHeads: 'i32', queries: 'i32', keys: 'i32',
+} as const
+
+export type BlockParts = 'query' | 'upstream' | 'weights' | 'gradients' | 'keyGradient' | 'valueGradient' | 'lanes'
+
+/** Elements of scratch memory, each part at a multiple of 16. */
+export function blockLayout({ width, valueWidth }: AttentionDefinition, tile: Tile): Readonly<Record<BlockParts | 'total', number>> {
+  const [padded, valuePadded] = [roundUp(width, tile.panel), roundUp(valueWidth, tile.panel)]
+  const sizes: Record<BlockParts, number> = {
+    query: tile.queries * padded, upstream: tile.queries * valuePadded,
+    weights: tile.queries * tile.keys, gradients: tile.queries * tile.keys,
+    keyGradient: tile.keys * padded, valueGradient: tile.keys * valuePadded, lanes: 64,
+  }
+  const layout = { total: 0 } as Record<BlockParts | 'total', number>
+  for (const [part, size] of Object.entries(sizes)) {
+    layout[part as BlockParts] = layout.total
+    layout.total += roundUp(size, 16)
+  }
+  return layout
+}
+
+/** One block of query rows of one head. */
+export interface Block {
+  readonly batch: Int
+  readonly head: Int
+  /** Knows batch and head. */
+  readonly emitter: Emitter
+  readonly firstRow: Int
+  /** How many rows. */
+  readonly rows: Int
+}
+
+/** What the backward kernels do for a block of query rows and a tile of keys: weights and score gradients, computed anew. */
+export class BackwardBlock {
+  readonly k: Builder
+  readonly terms: Terms
+  readonly p: ParameterTerms<typeof blockParameters>
+  readonly definition: AttentionDefinition
+  readonly derivative: AttentionDerivative
+  readonly tile: Tile
+  /** Width and value width, padded to whole panels: row lengths in scratch memory. */
+  readonly padded: number
+  readonly valuePadded: number
+  readonly part: Readonly<Record<BlockParts, Pointer<'f32'>>>
+
+  constructor(k: Builder, terms: Terms, definition: AttentionDefinition, derivative: AttentionDerivative, tile: Tile) {
+    this.k = k
+    this.terms = terms
+    this.p = terms as unknown as ParameterTerms<typeof blockParameters>
+    this.definition = definition
+    this.derivative = derivative
+    this.tile = tile
+    this.padded = roundUp(definition.width, tile.panel)
+    this.valuePadded = roundUp(definition.valueWidth, tile.panel)
+    const scratch = k.scratch('f32')
+    this.part = Object.fromEntries(Object.entries(blockLayout(definition, tile)).map(([name, start]) => [name, scratch.at(start)])) as typeof this.part
+  }
+
+  /** Which of batch × heads. */
+  matrix({ batch, head }: Block): Int { return batch.mul(this.p.heads).add(head) }
+  /** Which of batch × kvHeads. */
+  kvMatrix({ batch, head }: Block): Int { return batch.mul(this.p.kvHeads).add(head.div(this.p.heads.div(this.p.kvHeads))) }
+
+  /** Copies the block's queries and output gradients; columns beyond the width become 0. */
+  load({ batch, head, firstRow, rows }: Block): void {
+    const { k, p, part, definition } = this
+    const query = p.query.at(batch.mul(p.queryBatch)).at(head.mul(p.queryHead)).at(firstRow.mul(p.queryRow))
+    const upstream = p.upstream.at(batch.mul(p.upstreamBatch)).at(head.mul(p.upstreamHead)).at(firstRow.mul(p.upstreamRow))
+    const copy = (target: Pointer<'f32'>, length: number, source: Pointer<'f32'>, stride: Int, width: number): void => {
+      k.loop(0, rows, 1, (row) => {
+        const [to, from] = [target.at(row.mul(length)), source.at(row.mul(stride))]
+        k.vectors(width, (i, mask) => k.store(to.at(i), k.load(from.at(i), mask)))
+        for (let column = roundUp(width, k.lanes); column < length; column += k.lanes) k.store(to.at(column), k.vector(0))
+      })
+    }
+    copy(part.query, this.padded, query, p.queryRow, definition.width)
+    copy(part.upstream, this.valuePadded, upstream, p.upstreamRow, definition.valueWidth)
+  }
+
+  /**
+   * Runs `then` where some of the rows may attend to some of the keys, after part `weights` was filled with the filter and
+   * part `gradients` with the gradients of q·k, both [row key] with rows of `tile.keys`.
+   */
+  ifPossible(block: Block, key: Int, keys: Int, scatter: CaptureScatter | undefined, prepare: () => void, then: () => void): void {
+    const { k, p, tile } = this
+    const { possible, certain } = regionTruth(k, this.terms, this.definition, {
+      batch: block.batch, head: block.head, firstRow: block.firstRow, lastRow: block.firstRow.add(block.rows).sub(1), firstKey: key, keys, tileKeys: tile.keys,
+    })
+    k.if(possible, () => {
+      prepare()
+      const panels = p.keys.add(tile.panel - 1).div(tile.panel)
+      const first = this.kvMatrix(block).mul(panels).mul(tile.panel).add(key)
+      this.#products(block.rows, keys, this.part.query, this.padded, this.definition.width, p.packedKey.at(first.mul(this.definition.width)), this.part.weights)
+      this.#products(block.rows, keys, this.part.upstream, this.valuePadded, this.definition.valueWidth, p.packedValue.at(first.mul(this.definition.valueWidth)), this.part.gradients)
+      k.if(certain, () => this.#weights(block, key, keys, scatter, false), () => this.#weights(block, key, keys, scatter, true))
+      then()
+    })
+  }
+
+  /** target[row, key] = Σ left[row, t] right[t, key] */
+  #products(rows: Int, keys: Int, left: Pointer<'f32'>, leftRow: number, count: number, right: Pointer<'f32'>, target: Pointer<'f32'>): void {
+    const { k, tile } = this
+    k.loop(0, keys, tile.panel, (column) => {
+      const panel = right.at(column.mul(count))
+      k.loop(0, rows, tile.rows, (row) => {
+        const to = target.at(row.mul(tile.keys)).at(column)
+        writeTileProduct(k, {
+          rows: tile.rows, panel: tile.panel, count, left: left.at(row.mul(leftRow)), leftRow, leftStep: 1, right: panel, rightStep: tile.panel,
+          start: () => k.vector(0),
+          finish: (i, j, sum) => k.store(to.at(i * tile.keys + j), sum),
+        })
+      })
+    })
+  }
+
+  /** weights: q·k -> filter; gradients: gradient of the filter -> gradient of q·k. */
+  #weights(block: Block, key: Int, keys: Int, scatter: CaptureScatter | undefined, masked: boolean): void {
+    const { k, p, tile, part, derivative: { score, mask, product, roots } } = this
+    const lane = k.laneIndex()
+    k.loop(0, block.rows, 1, (i) => {
+      const queryRow = block.firstRow.add(i)
+      const at = this.matrix(block).mul(p.queries).add(queryRow)
+      const logSumExp = k.loadScalar(p.logSumExp.at(at))
+      // Where nothing may be attended it is −infinity; +infinity makes all weights 0.
+      const base = logSumExp.gt(-Infinity).select(logSumExp, Infinity)
+      const dot = k.loadScalar(p.dots.at(at))
+      const emitter = block.emitter.within({
+        index: (axis) => (axis === 'query' ? queryRow.add(p.keys).sub(p.queries) : axis === 'queryRow' ? queryRow : undefined),
+      })
+      emitter.hoist(roots)
+      const weights = part.weights.at(i.mul(tile.keys))
+      const gradients = part.gradients.at(i.mul(tile.keys))
+      const row = scatter?.beginRow(k, emitter)
+      k.loop(0, keys, k.lanes, (j) => {
+        const first = key.add(j)
+        const index = lane.add(first)
+        const inside = masked ? index.lt(p.keys) : undefined
+        let seed: Vector | undefined
+        const inner = emitter.within({
+          ...leafEnvironment(k, this.terms, this.definition, { first, mask: inside }),
+          input: (slot) => (slot === 0 ? k.load(weights.at(j)) : seed),
+          index: (axis) => (axis === 'key' ? index : undefined),
+        })
+        let weight = (spread(inner.emit(score)) as Vector).sub(base).exp()
+        const allowed = inside === undefined || mask === undefined ? inside : inside.and(spread(inner.emit(mask)) as Mask)
+        const keep = (value: Vector): Vector => (allowed === undefined ? value : allowed.select(value, k.vector(0)))
+        weight = keep(weight)
+        seed = weight.mul(k.load(gradients.at(j)).sub(dot))
+        k.store(gradients.at(j), product === undefined ? k.vector(0) : keep(spread(inner.emit(product)) as Vector))
+        k.store(weights.at(j), weight)
+        row?.add(inner, { first, mask: inside }, p.keys, keep)
+      })
+      row?.end()
+    })
+  }
+}

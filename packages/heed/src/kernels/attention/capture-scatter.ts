@@ -1,0 +1,95 @@
+import { type Emitter, type Expression, type IntegerTerm, spread } from '../expression/index.js'
+import type { Builder, Int, ParameterType, Pointer, Variable, Vector } from '../language/index.js'
+import type { AttentionDefinition } from './definition.js'
+import type { AttentionDerivative } from './derivative.js'
+import { alongKeys, elementOffset, type KeyVector, type Terms } from './leaves.js'
+import type { CapturePlace } from './places.js'
+
+/** The gradient of a captured tensor as kernel parameters: an address, and strides of its own. */
+export function gradientParameters(definition: AttentionDefinition, slots: readonly number[]): Record<string, ParameterType> {
+  const types: Record<string, ParameterType> = {}
+  for (const slot of slots) {
+    types[`gradient${slot}`] = 'f32*'
+    for (let axis = 0; axis < definition.captures[slot]!.rank; axis++) types[`gradient${slot}stride${axis}`] = 'i32'
+  }
+  return types
+}
+
+export function gradientValues(slots: readonly number[], gradients: readonly (CapturePlace | undefined)[]): number[] {
+  return slots.flatMap((slot) => [gradients[slot]!.address, ...gradients[slot]!.strides])
+}
+
+type Access = AttentionDerivative['captures'][number]
+
+/** Adds the gradients of what the score reads from captured tensors to the tensors' gradients. */
+export class CaptureScatter {
+  readonly terms: Terms
+  readonly definition: AttentionDefinition
+  readonly accesses: readonly Access[]
+  /** Room for the lanes of a vector of floats and, after it, of one of integers. */
+  readonly lanes: Pointer<'f32'>
+
+  constructor(terms: Terms, definition: AttentionDefinition, derivative: AttentionDerivative, slots: readonly number[], lanes: Pointer<'f32'>) {
+    this.terms = terms
+    this.definition = definition
+    this.accesses = derivative.captures.filter(({ node }) => slots.includes(node.value as number))
+    this.lanes = lanes
+  }
+
+  /** One query row: what is the same for all its keys is summed before it is added. */
+  beginRow(k: Builder, emitter: Emitter): ScatterRow { return new ScatterRow(k, this, emitter) }
+}
+
+class ScatterRow {
+  readonly k: Builder
+  readonly scatter: CaptureScatter
+  readonly #sums = new Map<Access, { sum: Variable<'vector'>; pointer: Pointer<'f32'> }>()
+
+  constructor(k: Builder, scatter: CaptureScatter, emitter: Emitter) {
+    this.k = k
+    this.scatter = scatter
+    for (const access of scatter.accesses) {
+      const { node } = access
+      if (!node.operands.every((operand) => operand.operation === 'constant' || emitter.known(operand) !== undefined)) continue
+      this.#sums.set(access, { sum: k.variable(k.vector(0)), pointer: this.#pointer(node).at(this.#offset(node, this.#indices(node, emitter)) as Int) })
+    }
+  }
+
+  /** A vector of keys; `keep` clears what is masked. */
+  add(emitter: Emitter, keys: KeyVector, length: Int, keep: (value: Vector) => Vector): void {
+    const { k, scatter } = this
+    for (const access of scatter.accesses) {
+      const { node, gradient } = access
+      const value = keep(spread(emitter.emit(gradient)) as Vector)
+      const row = this.#sums.get(access)
+      if (row !== undefined) {
+        row.sum.set(row.sum.get().add(value))
+        continue
+      }
+      const indices = this.#indices(node, emitter)
+      if (alongKeys(scatter.definition, node, indices)) {
+        const at = this.#pointer(node).at(this.#offset(node, [...indices.slice(0, -1), keys.first]) as Int)
+        k.store(at, k.load(at, keys.mask).add(value), keys.mask)
+        continue
+      }
+      const offsets = scatter.lanes.at(32).as('i32')
+      k.store(scatter.lanes, value)
+      k.store(offsets, spread(this.#offset(node, indices)) as never)
+      const count = keys.mask === undefined ? k.int(k.lanes) : length.sub(keys.first).min(k.lanes)
+      k.loop(0, count, 1, (lane) => {
+        const at = this.#pointer(node).at(k.loadScalar(offsets.at(lane)))
+        k.store(at, k.loadScalar(at).add(k.loadScalar(scatter.lanes.at(lane))))
+      })
+    }
+  }
+
+  end(): void {
+    for (const { sum, pointer } of this.#sums.values()) this.k.store(pointer, this.k.loadScalar(pointer).add(sum.get().sum()))
+  }
+
+  #indices(node: Expression, emitter: Emitter): IntegerTerm[] { return node.operands.map((operand) => emitter.emit(operand as Expression<'integer'>)) }
+  #pointer(node: Expression): Pointer<'f32'> { return this.scatter.terms[`gradient${node.value}`] as Pointer<'f32'> }
+  #offset(node: Expression, indices: readonly IntegerTerm[]): IntegerTerm {
+    return elementOffset(this.scatter.terms, `gradient${node.value}`, node.value as number, node, indices)
+  }
+}

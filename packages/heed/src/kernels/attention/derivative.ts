@@ -1,0 +1,50 @@
+import { differentiate, type Expression, input, share } from '../expression/index.js'
+import type { AttentionDefinition } from './definition.js'
+
+type Float = Expression<'float'>
+
+/** A definition with the gradients of its score; `input(1)` is the gradient of the score. All expressions share their nodes. */
+export interface AttentionDerivative {
+  readonly score: Float
+  readonly mask: Expression<'boolean'> | undefined
+  /** Gradient of q·k; `undefined` where the score does not depend on it. */
+  readonly product: Float | undefined
+  /** For each element of a captured float tensor that the score reads: what is to be added to that element's gradient. */
+  readonly captures: readonly { readonly node: Float; readonly gradient: Float }[]
+  readonly roots: readonly Expression[]
+}
+
+export function attentionDerivative({ score, mask }: AttentionDefinition): AttentionDerivative {
+  const leaves = [...differentiate(score, input(1))]
+  const product = leaves.find(([leaf]) => leaf.operation === 'input' && leaf.value === 0)?.[1]
+  const captures = leaves.filter(([leaf]) => leaf.operation === 'capture')
+  const roots = share([
+    score, ...(mask === undefined ? [] : [mask]), ...(product === undefined ? [] : [product]), ...captures.flat(),
+  ] as readonly Expression[])
+  let next = 0
+  const take = <E extends Expression>(): E => roots[next++] as E
+  return {
+    score: take<Float>(),
+    mask: mask === undefined ? undefined : take<Expression<'boolean'>>(),
+    product: product === undefined ? undefined : take<Float>(),
+    captures: captures.map(() => ({ node: take<Float>(), gradient: take<Float>() })),
+    roots,
+  }
+}
+
+/** Axes whose bare index makes tasks write to different elements. */
+const separable = ['batch', 'head', 'queryRow'] as const
+export type Separable = (typeof separable)[number]
+
+/** The captured tensors that can get a gradient, each with the axes that every access has as a bare index. */
+export function captureGradients(definition: AttentionDefinition): { readonly slot: number; readonly axes: readonly Separable[] }[] {
+  const { captures } = attentionDerivative(definition)
+  const slots = [...new Set(captures.map(({ node }) => node.value as number))].toSorted((a, b) => a - b)
+  return slots.map((slot) => ({ slot, axes: separable.filter((axis) => samePlace(captures.filter(({ node }) => node.value === slot).map(({ node }) => node), axis)) }))
+}
+
+/** Whether all these accesses have the axis as a bare index, and at the same place, so that they never meet across its positions. */
+function samePlace(nodes: readonly Float[], axis: Separable): boolean {
+  const places = (node: Float): number[] => node.operands.flatMap((operand, place) => (operand.operation === 'index' && operand.value === axis ? [place] : []))
+  return places(nodes[0]!).some((place) => nodes.every((node) => places(node).includes(place)))
+}
