@@ -1,0 +1,24 @@
+/** Training a small character model: tokens per second. */
+import { timeWorks, type Result, type Unit } from './measure.js'
+import type { Options } from './options.js'
+import type { TrainWork } from './peer.js'
+import { isMain, report } from './report.js'
+
+const work: TrainWork = {
+  kind: 'train',
+  layers: 6,
+  width: 384,
+  heads: 6,
+  context: 256,
+  vocabulary: 65,
+  batch: 8,
+}
+const unit: Unit = {
+  unit: 'tokens/s',
+  higherIsBetter: true,
+  figure: (seconds) => (work.batch * work.context) / seconds,
+}
+
+export const train = (options: Options): Promise<Result[]> => timeWorks([work], 'arithmetic', unit, options)
+
+if (isMain(import.meta.url)) await report(train)
