@@ -4,7 +4,7 @@ import { HeedError } from '../../base/index.js'
 import { interpreter } from '../../targets/index.js'
 import { Capture, index, input } from '../expression/index.js'
 import { Arena } from '../testing/arena.js'
-import { type AttentionInputs, type ForwardResult, runBackward, runForward } from '../testing/attention.js'
+import { type AttentionInputs, runBackward, runForward } from '../testing/attention.js'
 import { plainAttention } from '../testing/plain.js'
 import { randomAttention, variantNames } from '../testing/variants.js'
 import { attentionDefinition, attentionForward, type AttentionSizes } from './index.js'
@@ -24,7 +24,7 @@ describe.each(variantNames)('attention in f64, %s', (name) => {
         const { definition, inputs } = randomAttention(name, sizes, width, valueWidth, seed)
         const expected = plainAttention(definition, sizes, inputs)
         const found = runForward(arena, definition, sizes, inputs, { rowsFirst })
-        for (const part of Object.keys(expected) as (keyof ForwardResult)[]) expectClose(part, found[part], expected[part], 1e-12)
+        for (const part of Object.keys(expected) as (keyof typeof expected)[]) expectClose(part, found[part], expected[part], 1e-12)
       }),
       { numRuns: 12 },
     )
@@ -105,7 +105,7 @@ describe('attention', () => {
     const definition = attentionDefinition({ width: 4, valueWidth: 4, score: input(0).add(bias.at(index('key'))), captures: [{ kind: 'float', rank: 1, contiguous: true }] })
     const plan = attentionForward(interpreter.machine, definition, sizes)
     const place = { address: 0, batch: 0, head: 0, row: 0 }
-    const places = { query: place, key: place, value: place, output: place, logSumExp: 0, parameters: [] }
+    const places = { query: place, key: place, value: place, output: place, logSumExp: 0, logSumExpRest: 0, parameters: [] }
     expect(() => plan.launches({ ...places, captures: [{ address: 0, strides: [1], sizes: [22] }] }, 0)).toThrow(/size 23, as the axis key, found 22/)
     expect(() => plan.launches({ ...places, captures: [] }, 0)).toThrow(HeedError)
     expect(() => plan.launches({ ...places, captures: [{ address: 0, strides: [2], sizes: [23] }] }, 0)).toThrow(/stride 1/)

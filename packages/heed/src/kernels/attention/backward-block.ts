@@ -18,6 +18,8 @@ export const blockParameters = {
   packedValue: 'f32*',
   /** [batch head query] */
   logSumExp: 'f32*',
+  /** [batch head query]: what it lost when it was rounded; where scores are large, weights would lose as much. */
+  logSumExpRest: 'f32*',
   /** [batch head query]: Σ over the width of upstream × output. */
   dots: 'f32*',
   heads: 'i32', kvHeads: 'i32', queries: 'i32', keys: 'i32',
@@ -145,6 +147,7 @@ export class BackwardBlock {
       const logSumExp = k.loadScalar(p.logSumExp.at(at))
       // Where nothing may be attended it is −infinity; +infinity makes all weights 0.
       const base = logSumExp.gt(-Infinity).select(logSumExp, Infinity)
+      const rest = k.loadScalar(p.logSumExpRest.at(at))
       const dot = k.loadScalar(p.dots.at(at))
       const emitter = block.emitter.within({
         index: (axis) => (axis === 'query' ? queryRow.add(p.keys).sub(p.queries) : axis === 'queryRow' ? queryRow : undefined),
@@ -163,7 +166,7 @@ export class BackwardBlock {
           input: (slot) => (slot === 0 ? k.load(weights.at(j)) : seed),
           index: (axis) => (axis === 'key' ? index : undefined),
         })
-        let weight = (spread(inner.emit(score)) as Vector).sub(base).exp()
+        let weight = (spread(inner.emit(score)) as Vector).sub(base).sub(rest).exp()
         const allowed = inside === undefined || mask === undefined ? inside : inside.and(spread(inner.emit(mask)) as Mask)
         const keep = (value: Vector): Vector => (allowed === undefined ? value : allowed.select(value, k.vector(0)))
         weight = keep(weight)

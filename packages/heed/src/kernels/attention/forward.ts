@@ -14,6 +14,8 @@ const parameters = {
   output: 'f32*', outputBatch: 'i32', outputHead: 'i32', outputRow: 'i32',
   /** [batch head query] */
   logSumExp: 'f32*',
+  /** [batch head query]: what the log-sum-exp lost when it was rounded. */
+  logSumExpRest: 'f32*',
   heads: 'i32', kvHeads: 'i32', queries: 'i32', keys: 'i32',
 } as const
 const statisticsParameters = { entropy: 'f32*', largestWeight: 'f32*', largestKey: 'i32*' } as const
@@ -250,9 +252,10 @@ class Forward {
       const largest = k.loadScalar(part.largest.at(row))
       const sum = k.loadScalar(part.sum.at(row))
       const some = largest.gt(-Infinity)
-      const { scale, logSumExp } = extra === undefined ? plainEnd(largest, sum, some) : sinkEnd(largest, sum, extra)
+      const { scale, logSumExp, rest } = extra === undefined ? plainEnd(largest, sum, some) : sinkEnd(largest, sum, extra)
       const at = this.matrix.mul(p.queries).add(this.firstRow).add(row)
       k.store(p.logSumExp.at(at), logSumExp)
+      k.store(p.logSumExpRest.at(at), rest)
       if (this.statistics) {
         // −Σ f ln f with f = exp(score − largest) scale and ln scale = largest − logSumExp
         const entropy = logSumExp.sub(largest).mul(sum.mul(scale)).sub(scale.mul(k.loadScalar(part.weighted.at(row))))
@@ -267,11 +270,20 @@ class Forward {
   }
 }
 
-interface End { readonly scale: Term<'f32'>; readonly logSumExp: Term<'f32'> }
+interface End {
+  readonly scale: Term<'f32'>
+  readonly logSumExp: Term<'f32'>
+  readonly rest: Term<'f32'>
+}
 
 function plainEnd(largest: Term<'f32'>, sum: Term<'f32'>, some: Bool): End {
   const divisor = some.select(sum, 1)
-  return { scale: some.select(divisor.builder.operand('f32', 1).div(divisor), 0), logSumExp: largest.add(divisor.log()) }
+  const logarithm = divisor.log()
+  const logSumExp = largest.add(logarithm)
+  return {
+    scale: some.select(divisor.builder.operand('f32', 1).div(divisor), 0), logSumExp,
+    rest: some.select(largest.sub(logSumExp).add(logarithm), 0),
+  }
 }
 
 /** The sink is one more score in the denominator; it is finite, so there always is one. */
@@ -279,5 +291,7 @@ function sinkEnd(largest: Term<'f32'>, sum: Term<'f32'>, sink: Term<'f32'>): End
   const top = sink.max(largest)
   const factor = largest.sub(top).exp()
   const total = factor.fma(sum, sink.sub(top).exp())
-  return { scale: factor.div(total), logSumExp: top.add(total.log()) }
+  const logarithm = total.log()
+  const logSumExp = top.add(logarithm)
+  return { scale: factor.div(total), logSumExp, rest: top.sub(logSumExp).add(logarithm) }
 }

@@ -27,6 +27,8 @@ export interface ForwardPlaces {
   readonly output: Place
   /** Byte address; [batch head query], contiguous: ln of the denominator, −infinity where it is 0 (nothing to attend, no sink). */
   readonly logSumExp: number
+  /** Byte address; [batch head query], contiguous: what `logSumExp` lost when it was rounded to f32. Backward needs both. */
+  readonly logSumExpRest: number
   /** Byte address; [head], contiguous; where the definition has a sink. */
   readonly sink?: number
   readonly captures: readonly CapturePlace[]

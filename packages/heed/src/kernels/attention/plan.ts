@@ -30,7 +30,7 @@ export function attentionForward(machine: Machine, definition: AttentionDefiniti
     workspaceBytes: total,
     launches(places, workspace) {
       checkPlaces('attention', definition, sizes, places)
-      const { query, key, value, output, logSumExp } = places
+      const { query, key, value, output, logSumExp, logSumExpRest } = places
       const [packedKey, packedValue] = [workspace + offsets.key, workspace + offsets.value]
       return [
         { kernel: keyPack, tasks: matrices * Math.ceil(keys / tile.panel), parameters: packParameters(key, packedKey, kvHeads, keys) },
@@ -40,7 +40,7 @@ export function attentionForward(machine: Machine, definition: AttentionDefiniti
           tasks: batch * heads * Math.ceil(queries / tile.queries),
           scratchBytes: forwardScratchBytes(definition, tile, machine.floatBytes),
           parameters: [
-            ...placeValues(query), packedKey, packedValue, ...placeValues(output), logSumExp, heads, kvHeads, queries, keys,
+            ...placeValues(query), packedKey, packedValue, ...placeValues(output), logSumExp, logSumExpRest, heads, kvHeads, queries, keys,
             ...(statistics ? [places.statistics!.entropy, places.statistics!.largestWeight, places.statistics!.largestKey] : []),
             ...(definition.sink ? [places.sink!] : []),
             ...leafValues(places.parameters, places.captures),
@@ -84,12 +84,12 @@ export function attentionBackward(machine: Machine, definition: AttentionDefinit
     workspaceBytes: total,
     launches(places, workspace) {
       checkPlaces('attention backward', definition, sizes, places)
-      const { query, key, value, output, upstream, logSumExp, queryGradient, keyGradient, valueGradient } = places
+      const { query, key, value, output, upstream, logSumExp, logSumExpRest, queryGradient, keyGradient, valueGradient } = places
       const at = (part: keyof typeof offsets): number => workspace + offsets[part]
       const rowTasks = batch * heads * Math.ceil(queries / rowsPerTask)
       const panelTasks = matrices * Math.ceil(keys / tile.panel)
       const scratchBytes = backwardScratchBytes(definition, tile, machine.floatBytes)
-      const block = [...placeValues(query), ...placeValues(upstream), at('key'), at('value'), logSumExp, at('dots'), heads, kvHeads, queries, keys]
+      const block = [...placeValues(query), ...placeValues(upstream), at('key'), at('value'), logSumExp, logSumExpRest, at('dots'), heads, kvHeads, queries, keys]
       const leaves = leafValues(places.parameters, places.captures)
       const extents: Readonly<Record<Separable, number>> = { batch, head: heads, queryRow: Math.ceil(queries / tile.queries) }
       return [

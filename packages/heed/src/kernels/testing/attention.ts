@@ -22,6 +22,7 @@ export interface AttentionInputs {
 export interface ForwardResult {
   readonly output: number[]
   readonly logSumExp: number[]
+  readonly logSumExpRest: number[]
   readonly entropy: number[]
   readonly largestWeight: number[]
   readonly largestKey: number[]
@@ -69,6 +70,7 @@ export function runForward(arena: Arena, definition: AttentionDefinition, sizes:
   const rows = batch * heads * queries
   const output = place(arena.allocate(rows * valueWidth * arena.floatBytes), heads, queries, valueWidth, rowsFirst)
   const logSumExp = arena.allocate(rows * arena.floatBytes)
+  const logSumExpRest = arena.allocate(rows * arena.floatBytes)
   const entropy = arena.allocate(rows * arena.floatBytes)
   const largestWeight = arena.allocate(rows * arena.floatBytes)
   const largestKey = arena.allocate(rows * 4)
@@ -76,14 +78,14 @@ export function runForward(arena: Arena, definition: AttentionDefinition, sizes:
   const workspace = arena.allocate(plan.workspaceBytes)
   arena.run(plan.launches({
     query: put(inputs.query, heads, queries, width), key: put(inputs.key, kvHeads, keys, width), value: put(inputs.value, kvHeads, keys, valueWidth),
-    output, logSumExp, statistics: { entropy, largestWeight, largestKey },
+    output, logSumExp, logSumExpRest, statistics: { entropy, largestWeight, largestKey },
     ...(inputs.sink === undefined ? {} : { sink: arena.floats(inputs.sink) }),
     captures: capturePlaces(arena, definition, inputs.captures ?? []), parameters: inputs.parameters ?? [],
   }, workspace))
   const found = arena.read(output.address, rows * valueWidth)
   return {
     output: rowsFirst ? exchange(found, batch, queries, heads, valueWidth) : found,
-    logSumExp: arena.read(logSumExp, rows), entropy: arena.read(entropy, rows), largestWeight: arena.read(largestWeight, rows), largestKey: arena.readIntegers(largestKey, rows),
+    logSumExp: arena.read(logSumExp, rows), logSumExpRest: arena.read(logSumExpRest, rows), entropy: arena.read(entropy, rows), largestWeight: arena.read(largestWeight, rows), largestKey: arena.readIntegers(largestKey, rows),
   }
 }
 
@@ -118,7 +120,7 @@ export function runBackward(
   const workspace = arena.allocate(plan.workspaceBytes)
   arena.run(plan.launches({
     query: put(inputs.query, heads, queries, width), key: put(inputs.key, kvHeads, keys, width), value: put(inputs.value, kvHeads, keys, valueWidth),
-    output: put(forward.output, heads, queries, valueWidth), logSumExp: arena.floats(forward.logSumExp), upstream: put(upstream, heads, queries, valueWidth),
+    output: put(forward.output, heads, queries, valueWidth), logSumExp: arena.floats(forward.logSumExp), logSumExpRest: arena.floats(forward.logSumExpRest), upstream: put(upstream, heads, queries, valueWidth),
     queryGradient, keyGradient, valueGradient, captureGradients,
     ...(inputs.sink === undefined ? {} : { sink: arena.floats(inputs.sink) }), ...(sinkGradient === undefined ? {} : { sinkGradient }),
     captures: capturePlaces(arena, definition, captures), parameters: inputs.parameters ?? [],

@@ -4,10 +4,10 @@ import { contiguousStrides } from './attention.js'
 import { evaluate, type Numbers } from './evaluate.js'
 
 /** The plain definition: one loop for each axis, the whole filter row at a time, in f64. */
-export function plainAttention(definition: AttentionDefinition, sizes: AttentionSizes, inputs: AttentionInputs): ForwardResult {
+export function plainAttention(definition: AttentionDefinition, sizes: AttentionSizes, inputs: AttentionInputs): Omit<ForwardResult, 'logSumExpRest'> {
   const { width, valueWidth, score, mask } = definition
   const { batch, heads, kvHeads, queries, keys } = sizes
-  const result: ForwardResult = { output: [], logSumExp: [], entropy: [], largestWeight: [], largestKey: [] }
+  const result: ReturnType<typeof plainAttention> = { output: [], logSumExp: [], entropy: [], largestWeight: [], largestKey: [] }
   const { query, key, value } = inputs
   for (let b = 0; b < batch; b++) {
     for (let h = 0; h < heads; h++) {
