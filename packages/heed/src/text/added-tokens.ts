@@ -54,7 +54,8 @@ export class AddedTokenMatcher {
   }
 
   /**
-   * Cuts a text into added tokens and what lies between, in order, and hands over each as [start, end).
+   * Cuts a text into added tokens and what lies between, in order, and hands over each as [start, end). White space
+   * that a token took along isn't searched again.
    * `matchSpecial` false takes special tokens as ordinary text.
    */
   split(
@@ -63,7 +64,7 @@ export class AddedTokenMatcher {
     found: (start: number, end: number, token: AddedToken | undefined) => void,
   ): void {
     let last = 0
-    for (let at = 0; at < text.length && !this.isEmpty; ) {
+    for (let at = 0; at < text.length && !this.isEmpty;) {
       const token = this.longestAt(text, at)
       if (token === undefined) {
         at++
@@ -76,9 +77,8 @@ export class AddedTokenMatcher {
       if (token.single_word && (hasWordBefore(text, start) || hasWordAfter(text, end))) continue
       if (token.lstrip) {
         while (start > last && whiteSpace.has(text.charCodeAt(start - 1))) start--
-        start = Math.max(start, last)
       }
-      if (token.rstrip) end = whiteSpace.endOfRun(text, end, text.length)
+      if (token.rstrip) at = end = whiteSpace.endOfRun(text, end, text.length)
       if (last < start) found(last, start, undefined)
       found(start, end, token)
       last = end

@@ -71,7 +71,7 @@ export class WordBytes {
     this.reserve(3 * word.length)
     const { bytes, starts, ends } = this
     let length = 0
-    for (let at = 0; at < word.length; ) {
+    for (let at = 0; at < word.length;) {
       const point = codePointAt(word, at)
       const units = point > 0xffff ? 2 : 1
       const first = length

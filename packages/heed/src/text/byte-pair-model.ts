@@ -177,7 +177,8 @@ class RankHeap {
     this.size = 0
     this.places = Math.max(1, places)
     const room = 2 * places + 2
-    if (room > this.keys.length || this.keys.length > 1 << 16) this.keys = new Float64Array(Math.max(128, room))
+    if (room > this.keys.length || this.keys.length > 1 << 16)
+      this.keys = new Float64Array(Math.max(128, room))
   }
 
   push(rank: number, position: number): void {

@@ -47,7 +47,8 @@ export class JsonValue {
 
   /** A whole number from 0 on. */
   count(): number {
-    if (!Number.isSafeInteger(this.value) || (this.value as number) < 0) this.refuse('a whole number from 0 on')
+    if (!Number.isSafeInteger(this.value) || (this.value as number) < 0)
+      this.refuse('a whole number from 0 on')
     return this.value as number
   }
 
@@ -66,7 +67,12 @@ export class JsonValue {
           : typeof value === 'object' && value !== null
             ? 'an object'
             : String(value).slice(0, 60)
-    throw new FormatError({ operation: 'loadTokenizer', expected: `${path} to be ${expected}`, found: shown, hint })
+    throw new FormatError({
+      operation: 'loadTokenizer',
+      expected: `${path} to be ${expected}`,
+      found: shown,
+      hint,
+    })
   }
 
   private record(): Record<string, unknown> {

@@ -10,6 +10,8 @@ export interface NormalizedText {
   readonly ends?: Int32Array
 }
 
+const LONG_RUN_OF_MARKS = /\p{M}{100}/u
+
 /** A character and its change: 0 replaces one, 1 is inserted, -n replaces one and removes the n after it. */
 interface Change {
   readonly character: string
@@ -21,16 +23,18 @@ interface Change {
  * base alone, as in the tokenizers that models were trained with: "e" and U+0301 become "é" with the span of "e".
  */
 export function normalizeNfc(original: string): NormalizedText {
-  const text = original.normalize('NFC')
-  if (text === original) return { text }
+  // JavaScript's own takes quadratic time for long runs of marks; those are left to what follows.
+  if (!LONG_RUN_OF_MARKS.test(original) && original.normalize('NFC') === original) return { text: original }
   const characters = [...original]
+  const changes = compose(decompose(characters))
+  const text = changes.map((change) => change.character).join('')
   const offsets = new Int32Array(characters.length + 1)
   characters.forEach((character, i) => (offsets[i + 1] = offsets[i]! + character.length))
   const starts = new Int32Array(text.length)
   const ends = new Int32Array(text.length)
   let unit = 0
   let at = 0
-  for (const { character, change } of compose(decompose(characters))) {
+  for (const { character, change } of changes) {
     const from = Math.min(change > 0 ? at - 1 : at, characters.length - 1)
     if (change <= 0) at += 1 - change
     for (let i = 0; i < character.length; i++) {
@@ -65,17 +69,17 @@ function decompose(characters: readonly string[]): Change[] {
   return changes
 }
 
-/** JavaScript has no combining classes, but it sorts by them, and equal marks keep their order. */
+/** Sorts marks by combining class; those of one class keep their order. */
 function inCanonicalOrder(marks: readonly Change[]): Change[] {
-  const waiting = new Map<string, Change[]>()
-  for (const mark of marks) {
-    const same = waiting.get(mark.character)
-    if (same === undefined) waiting.set(mark.character, [mark])
-    else same.push(mark)
-  }
-  for (const same of waiting.values()) same.reverse()
-  const sorted = [...marks.map((mark) => mark.character).join('').normalize('NFD')]
-  return sorted.map((character) => waiting.get(character)!.pop()!)
+  const different = [...new Set(marks.map((mark) => mark.character))].sort((a, b) =>
+    precedes(a, b) ? -1 : precedes(b, a) ? 1 : 0,
+  )
+  const ranks = new Map<string, number>()
+  different.forEach((mark, i) => {
+    const last = different[i - 1]
+    ranks.set(mark, last === undefined ? 0 : ranks.get(last)! + (precedes(last, mark) ? 1 : 0))
+  })
+  return marks.toSorted((a, b) => ranks.get(a.character)! - ranks.get(b.character)!)
 }
 
 /** Canonical composition: a mark joins the last starter unless one of its own class stands between. */
@@ -123,7 +127,10 @@ function isStarter(character: string): boolean {
   return known
 }
 
-/** Whether the class of one mark is below the class of another, both not 0. */
+/**
+ * Whether the class of one mark is below the class of another, both not 0. JavaScript doesn't tell the classes, but
+ * its normalization puts the lower one first.
+ */
 function precedes(first: string, second: string): boolean {
   return (second + first).normalize('NFD') !== second + first
 }

@@ -128,7 +128,8 @@ class PatternParser {
         this.at++
         if (this.atEnd) this.refuse("']'")
         const last = this.character(true)
-        if (!(first.startsWith('\\u') && last.startsWith('\\u'))) this.refuse('a range between two characters')
+        if (!(first.startsWith('\\u') && last.startsWith('\\u')))
+          this.refuse('a range between two characters')
         if (parseInt(first.slice(3), 16) > parseInt(last.slice(3), 16)) this.refuse('a range that ascends')
         source += `-${last}`
       }
@@ -147,21 +148,19 @@ class PatternParser {
       this.at += character.length
       return escaped(point)
     }
-    const escape = /^\\(?:([rntfv])|([sSdD])|([pP])\{(\^?)([\w=]{1,40})\}|x\{?([0-9A-Fa-f]{2,6})\}?|u([0-9A-Fa-f]{4})|([^\w\s]))/u.exec(
-      this.source.slice(this.at, this.at + 60),
-    )
+    const escape =
+      /^\\(?:([rntfv])|([sSdD])|([pP])\{(\^?)([\w=]{1,40})\}|x\{?([0-9A-Fa-f]{2,6})\}?|u([0-9A-Fa-f]{4})|([^\w\s]))/u.exec(
+        this.source.slice(this.at, this.at + 60),
+      )
     if (escape === null) this.refuse('an escape such as \\s, \\d, \\p{L}, \\r, \\n or \\.')
     const [whole, control, shorthand, property, complement, name, hex, unicode, literal] = escape
     let source: string
     if (control !== undefined) source = escaped({ r: 13, n: 10, t: 9, f: 12, v: 11 }[control]!)
     else if (shorthand !== undefined) source = this.shorthand(shorthand, bracketed)
     else if (property !== undefined) {
-      source = `\\${(property === 'P') === (complement === '^') ? 'p' : 'P'}{${name}}`
-      try {
-        new RegExp(source, 'u')
-      } catch {
-        this.refuse('a Unicode property that JavaScript has')
-      }
+      const letter = (property === 'P') === (complement === '^') ? 'p' : 'P'
+      const spellings = [`\\${letter}{${name}}`, `\\${letter}{Script=${name}}`]
+      source = spellings.find(isExpression) ?? this.refuse('a Unicode property that JavaScript has')
     } else if (literal !== undefined) source = escaped(literal.codePointAt(0)!)
     else {
       const value = parseInt((hex ?? unicode)!, 16)
@@ -194,4 +193,13 @@ class PatternParser {
 
 function escaped(point: number): string {
   return `\\u{${point.toString(16)}}`
+}
+
+function isExpression(source: string): boolean {
+  try {
+    new RegExp(source, 'u')
+    return true
+  } catch {
+    return false
+  }
 }

@@ -10,8 +10,10 @@ export const GPT2_PATTERN: string =
 /** Goes on from a place in the text: the end of the whole match, or -1. */
 type Step = (at: number) => number
 
-/** Steps back per character of text before a pattern counts as too slow for it. */
-const STEPS_PER_CHARACTER = 256
+/** Alternatives and repeats given up, per character of text before a pattern counts as too slow for it. */
+const STEPS_PER_CHARACTER = 1024
+/** Parts of a pattern, those of a repeated group as often as it is. */
+const MOST_PARTS = 2000
 
 /**
  * A compiled regular expression, with first-match alternatives and greedy repeats as in Oniguruma. Unlike
@@ -24,6 +26,7 @@ export class Pattern {
   private text = ''
   private end = 0
   private steps = 0
+  private parts = 0
 
   /** Throws a PatternError where the source isn't understood, or matches nothing at all. */
   constructor(source: string) {
@@ -54,7 +57,7 @@ export class Pattern {
     this.end = end
     this.steps = 4096 + STEPS_PER_CHARACTER * (end - start)
     let last = start
-    for (let at = start; at < end; ) {
+    for (let at = start; at < end;) {
       const stop = this.first(at)
       if (stop < 0) {
         at += codePointAt(text, at, end) > 0xffff ? 2 : 1
@@ -69,6 +72,14 @@ export class Pattern {
   }
 
   private compile(node: PatternNode, next: Step): Step {
+    if (++this.parts > MOST_PARTS) {
+      throw new PatternError({
+        operation: 'Pattern',
+        expected: `a pattern of up to ${MOST_PARTS} parts`,
+        found: `more in '${this.source.slice(0, 200)}'`,
+        hint: 'use classes for alternatives of one character, and repeat groups less often',
+      })
+    }
     switch (node.kind) {
       case 'class': {
         const { characters } = node
@@ -86,6 +97,7 @@ export class Pattern {
           for (const step of steps) {
             const stop = step(at)
             if (stop >= 0) return stop
+            this.spend(at)
           }
           return -1
         }
@@ -148,7 +160,7 @@ export class Pattern {
     if (--this.steps >= 0) return
     throw new UsageError({
       operation: 'Pattern.split',
-      expected: `a pattern that takes up to ${STEPS_PER_CHARACTER} steps back a character`,
+      expected: `a pattern that gives up at most ${STEPS_PER_CHARACTER} tries a character`,
       found: `more at ${at} of a text of ${this.end} for '${this.source.slice(0, 200)}'`,
       hint: 'split the text before, or use a pattern whose repeats do not overlap',
     })

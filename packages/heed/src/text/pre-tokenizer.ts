@@ -34,7 +34,10 @@ export interface PreTokenizerSequence {
 
 /** How a text is split into words, in the words of tokenizer.json. */
 export type PreTokenizerDefinition =
-  ByteLevelDefinition | SplitDefinition | DigitsDefinition | PreTokenizerSequence
+  | ByteLevelDefinition
+  | SplitDefinition
+  | DigitsDefinition
+  | PreTokenizerSequence
 
 /**
  * Takes a word. It stands at `start` of the text that was split, in UTF-16 code units; where `prefixed`, its first
@@ -92,7 +95,7 @@ function byteLevel(definition: ByteLevelDefinition): PreTokenizer {
 function digits(definition: DigitsDefinition): (text: string, start: number, end: number) => Span[] {
   const splitter: Splitter = (text, start, end, found) => {
     let last = start
-    for (let at = start; at < end; ) {
+    for (let at = start; at < end;) {
       const point = codePointAt(text, at, end)
       const next = at + (point > 0xffff ? 2 : 1)
       if (numeric.has(point)) {

@@ -4,7 +4,8 @@ import type { ByteLevelDefinition, PreTokenizerDefinition } from './pre-tokenize
 
 /** Unicode normalization before the text is split. */
 export type NormalizerDefinition =
-  { readonly type: 'NFC' } | { readonly type: 'Sequence'; readonly normalizers: readonly NormalizerDefinition[] }
+  | { readonly type: 'NFC' }
+  | { readonly type: 'Sequence'; readonly normalizers: readonly NormalizerDefinition[] }
 
 /** A part of a template: the text itself (A), a second text (B), or special tokens. */
 export type TemplatePiece =

@@ -16,6 +16,8 @@ import type {
 
 const UNSUPPORTED = 'heed reads byte-level BPE; convert the tokenizer, or use one of that kind'
 const DEEPEST_SEQUENCE = 20
+/** Each place of a text is compared with added tokens up to this length. */
+const LONGEST_ADDED_TOKEN = 1024
 const LARGEST_ID = 2 ** 31 - 2
 
 /**
@@ -108,9 +110,7 @@ function readMerges(list: JsonValue): BytePairDefinition['merges'] {
   const merges = new Map<string, [string, string]>()
   for (const merge of list.items()) {
     const pair =
-      typeof merge.value === 'string'
-        ? merge.value.split(' ')
-        : merge.items().map((part) => part.string())
+      typeof merge.value === 'string' ? merge.value.split(' ') : merge.items().map((part) => part.string())
     if (typeof merge.value === 'string' && merge.value.startsWith('#version')) continue
     const [left, right] = pair
     if (pair.length !== 2 || left === '' || right === '') merge.refuse('two tokens')
@@ -128,6 +128,9 @@ function readAddedTokens(list: JsonValue, model: BytePairDefinition): AddedToken
   for (const item of list.isNull ? [] : list.items()) {
     const content = item.member('content').string()
     if (content === '') continue
+    if (content.length > LONGEST_ADDED_TOKEN) {
+      item.member('content').refuse(`at most ${LONGEST_ADDED_TOKEN} characters long`)
+    }
     const id = item.member('id').count()
     if (id > LARGEST_ID) item.member('id').refuse(`an id up to ${LARGEST_ID}`)
     const owner = vocabularyTokens.get(id) ?? contents.get(id) ?? content
@@ -152,7 +155,8 @@ function readNormalizer(value: JsonValue, depth: number): NormalizerDefinition |
   if (value.isNull) return null
   const type = value.member('type')
   if (type.value === 'NFC') return { type: 'NFC' }
-  if (type.value !== 'Sequence' || depth > DEEPEST_SEQUENCE) type.refuse("'NFC' or a Sequence of it", UNSUPPORTED)
+  if (type.value !== 'Sequence' || depth > DEEPEST_SEQUENCE)
+    type.refuse("'NFC' or a Sequence of it", UNSUPPORTED)
   const normalizers = value
     .member('normalizers')
     .items()
@@ -222,7 +226,11 @@ function readDecoder(value: JsonValue): ByteLevelDefinition {
   return readByteLevel(value)
 }
 
-function readPostProcessor(value: JsonValue, depth: number, highestId: number): PostProcessorDefinition | null {
+function readPostProcessor(
+  value: JsonValue,
+  depth: number,
+  highestId: number,
+): PostProcessorDefinition | null {
   if (value.isNull) return null
   const type = value.member('type')
   if (type.value === 'ByteLevel') return readByteLevel(value)
@@ -243,8 +251,14 @@ function readTemplate(value: JsonValue, highestId: number): TemplateDefinition {
       .member('special_tokens')
       .members()
       .map(([name, entry]) => {
-        const ids = entry.member('ids').items().map((id) => id.count())
-        const tokens = entry.member('tokens').items().map((token) => token.string())
+        const ids = entry
+          .member('ids')
+          .items()
+          .map((id) => id.count())
+        const tokens = entry
+          .member('tokens')
+          .items()
+          .map((token) => token.string())
         if (ids.length !== tokens.length) entry.refuse('as many ids as tokens')
         if (ids.some((id) => id > highestId)) entry.refuse(`token ids up to ${highestId}`)
         return [name, { id: entry.member('id').string(), ids, tokens }]
