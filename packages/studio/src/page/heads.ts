@@ -1,5 +1,5 @@
 import { highestEntropy, type Data } from './frames.js'
-import { element, section, svg } from './dom.js'
+import { element, onWidth, section, svg } from './dom.js'
 import { drawPicture } from './picture.js'
 import type { Store } from './state.js'
 import { lastStep, stepOf } from './steps.js'
@@ -130,12 +130,18 @@ export function headsView(data: Data, store: Store, enlarge: () => void): HTMLEl
     for (const head of near) paint(head)
   })
   select()
+  const scroller = element('div', { class: 'scroll' }, grid)
+  let opened = false
+  onWidth(scroller, (width) => {
+    if (!opened) scroller.scrollLeft = cells[store.get().head]!.offsetLeft - width / 2
+    opened = true
+  })
   return section(
     'heads',
     'All heads',
     trained
       ? 'A row for each layer. Under each filter its entropy during training. Choose one to enlarge it.'
       : 'A row for each layer. Choose one to enlarge it.',
-    element('div', { class: 'scroll' }, grid),
+    scroller,
   )
 }

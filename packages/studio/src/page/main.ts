@@ -71,9 +71,13 @@ async function start(): Promise<void> {
   main.replaceChildren(
     sentenceView(data, store),
     ...(payload.next.length > 0 ? [nextView(data)] : []),
-    headsView(data, store, () => filter.enlarge()),
-    filter.node,
-    tableView(data, store),
+    element(
+      'div',
+      { class: 'workbench' },
+      headsView(data, store, () => filter.enlarge()),
+      filter.node,
+      tableView(data, store),
+    ),
     ...(trained || payload.loss.length > 0 ? [trainingView(data, store)] : []),
   )
   main.classList.toggle('without-next', payload.next.length === 0)

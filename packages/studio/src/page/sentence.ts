@@ -10,6 +10,8 @@ const ARC_WEIGHT = 0.02
 const WRITTEN_WEIGHT = 0.05
 /** A sentence of more tokens is set smaller, and scrolls. */
 const LONG = 80
+/** One of up to so many is set larger. */
+const SHORT = 12
 
 /** Where a token lies in the sentence, in CSS pixels. */
 interface Box {
@@ -181,7 +183,12 @@ export function sentenceView(data: Data, store: Store): HTMLElement {
     options[Math.min(tokens.length - 1, Math.max(0, to))]?.focus()
   })
 
-  const stage = element('div', { class: long ? 'stage long' : 'stage' }, arcs, list)
+  const stage = element(
+    'div',
+    { class: long ? 'stage long' : tokens.length <= SHORT ? 'stage short' : 'stage' },
+    arcs,
+    list,
+  )
   let opened = false
   onWidth(list, (width) => {
     if (!opened) stage.scrollTop = options[store.get().query]!.offsetTop - stage.clientHeight / 2
