@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { HeedError } from 'heed'
 
 export type Indices = {
   /** Names of the two index files, without the archive's address. */
@@ -14,7 +15,14 @@ const aptHelper = '/usr/lib/apt/apt-helper'
 
 function text(file: string): string {
   const result = spawnSync(aptHelper, ['cat-file', file], { maxBuffer: 1 << 30 })
-  if (result.status !== 0) throw new Error(`apt-helper cat-file ${file}: ${result.stderr.toString().trim()}`)
+  if (result.status !== 0) {
+    throw new HeedError({
+      operation: 'debianIndices',
+      expected: `apt-helper to unpack '${file}'`,
+      found: result.error?.message ?? result.stderr.toString().trim(),
+      hint: 'delete the folder that the indices are kept in, and run again',
+    })
+  }
   return result.stdout.toString('utf8')
 }
 
@@ -36,7 +44,9 @@ export function debianIndices(folder: string): Indices | string {
     for (const translation of files) {
       const release = /_dists_([a-z]+)_main_i18n_Translation-en(?:\.|$)/.exec(translation)?.[1]
       if (release === undefined) continue
-      const packages = files.find((file) => new RegExp(`_dists_${release}_main_binary-[^_]+_Packages(?:\\.|$)`).test(file))
+      const packages = files.find((file) =>
+        new RegExp(`_dists_${release}_main_binary-[^_]+_Packages(?:\\.|$)`).test(file),
+      )
       if (packages !== undefined) return [translation, packages]
     }
     return undefined

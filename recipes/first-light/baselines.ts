@@ -9,15 +9,16 @@ import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { UsageError, writeFileWhole } from 'heed'
 import { gzipBytes, xzBytes } from './compressors.js'
-import { readDocuments, sources, writeWhole } from './document.js'
+import { readDocuments, sources } from './document.js'
 import type { Source } from './document.js'
 import { ngramBits, packDocuments, trainNgrams } from './kneser-ney.js'
 
 const { values: options } = parseArgs({
   options: {
     data: { type: 'string' },
-    order: { type: 'string', default: '12' },
+    order: { type: 'string', default: '18' },
     json: { type: 'string' },
     context: { type: 'boolean', default: false },
   },
@@ -31,7 +32,14 @@ function progress(step: string): void {
 
 async function texts(name: string): Promise<Uint8Array[]> {
   const file = join(folder, name)
-  if (!existsSync(file)) throw new Error(`${file} is not there: make the corpus first, with data.js`)
+  if (!existsSync(file)) {
+    throw new UsageError({
+      operation: 'baselines',
+      expected: `the corpus in '${folder}'`,
+      found: `no ${name} there`,
+      hint: 'make it first, with data.js',
+    })
+  }
   const out: Uint8Array[] = []
   for await (const { text } of readDocuments(file)) out.push(Buffer.from(text))
   return out
@@ -71,12 +79,19 @@ progress(`${ngrams.reduce((sum, count) => sum + count, 0)} distinct n-grams; eva
 const validationBits = validation.map((part) => ngramBits(model, part.documents))
 const testBits = test.map((part) => ngramBits(model, part.documents))
 const byOrder = Array.from({ length: highest }, (_, index) =>
-  row(`Kneser-Ney, order ${index + 1}`, validation, validationBits.map((bits) => bits[index + 1] ?? 0)),
+  row(
+    `Kneser-Ney, order ${index + 1}`,
+    validation,
+    validationBits.map((bits) => bits[index + 1] ?? 0),
+  ),
 )
 const overall = byOrder.map((one) => one.overall ?? Infinity)
 const order = overall.indexOf(Math.min(...overall)) + 1
 
-function compressed(parts: readonly HeldOut[], size: (text: Uint8Array) => number | undefined): number[] | undefined {
+function compressed(
+  parts: readonly HeldOut[],
+  size: (text: Uint8Array) => number | undefined,
+): number[] | undefined {
   const sizes = parts.map((part) => size(packDocuments(part.documents)))
   return sizes.some((bytes) => bytes === undefined) ? undefined : sizes.map((bytes) => 8 * (bytes ?? 0))
 }
@@ -89,10 +104,18 @@ function rows(parts: readonly HeldOut[], ngram: readonly Float64Array[]): Row[] 
   if (xz !== undefined && options.context) {
     progress('xz -9 after the training text')
     const before = xzBytes(packDocuments(training)) ?? 0
-    const after = parts.map((part) => 8 * ((xzBytes(packDocuments([...training, ...part.documents])) ?? 0) - before))
+    const after = parts.map(
+      (part) => 8 * ((xzBytes(packDocuments([...training, ...part.documents])) ?? 0) - before),
+    )
     out.push(row('xz -9 after training text', parts, after))
   }
-  out.push(row(`Kneser-Ney, order ${order}`, parts, ngram.map((bits) => bits[order] ?? 0)))
+  out.push(
+    row(
+      `Kneser-Ney, order ${order}`,
+      parts,
+      ngram.map((bits) => bits[order] ?? 0),
+    ),
+  )
   return out
 }
 
@@ -103,7 +126,9 @@ function table(title: string, parts: readonly HeldOut[], lines: readonly Row[]):
   return [
     format([title, ...columns]),
     `|${'-'.repeat(28)}|${columns.map(() => `${'-'.repeat(9)}:|`).join('')}`,
-    ...lines.map((line) => format([line.method, ...columns.map((column) => (line[column] ?? NaN).toFixed(4))])),
+    ...lines.map((line) =>
+      format([line.method, ...columns.map((column) => (line[column] ?? NaN).toFixed(4))]),
+    ),
   ].join('\n')
 }
 
@@ -111,7 +136,9 @@ const validationRows = rows(validation, validationBits)
 const testRows = rows(test, testBits)
 progress('done')
 process.stdout.write(`${table('validation, by order', validation, byOrder)}\n\n`)
-process.stdout.write(`${table('validation', validation, validationRows)}\n\n${table('test', test, testRows)}\n`)
+process.stdout.write(
+  `${table('validation', validation, validationRows)}\n\n${table('test', test, testRows)}\n`,
+)
 if (options.json !== undefined) {
   const bytes = (parts: readonly HeldOut[]): Record<string, number> =>
     Object.fromEntries(parts.map((part) => [part.source, part.bytes]))
@@ -123,5 +150,5 @@ if (options.json !== undefined) {
     validation: { bytes: bytes(validation), byOrder, rows: validationRows },
     test: { bytes: bytes(test), rows: testRows },
   }
-  writeWhole(options.json, [`${JSON.stringify(report, undefined, 2)}\n`])
+  await writeFileWhole(options.json, Buffer.from(`${JSON.stringify(report, undefined, 2)}\n`))
 }

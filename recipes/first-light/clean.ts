@@ -1,7 +1,8 @@
 /** Cleaning that every source shares: one way to write a space, a quotation mark, a dash. */
 
 /** Zero-width characters, soft hyphens, byte-order marks, object and replacement characters, control characters. */
-const invisible = /[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\ufffc\ufffd\u0000-\u0008\u000b-\u001f\u007f-\u009f]/gu
+const invisible =
+  /[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\ufffc\ufffd\u0000-\u0008\u000b-\u001f\u007f-\u009f]/gu
 
 /**
  * Text on one line: canonical composition, plain spaces, straight quotation marks, no invisible characters,
@@ -33,5 +34,10 @@ export function proseShare(text: string): number {
 
 /** Lower-case words of a text, every number written as 0: what near-duplicates are compared by. */
 export function words(text: string): string[] {
-  return text.toLowerCase().replace(/\p{N}+/gu, '0').match(/[\p{L}\p{M}0]+/gu) ?? []
+  return (
+    text
+      .toLowerCase()
+      .replace(/\p{N}+/gu, '0')
+      .match(/[\p{L}\p{M}0]+/gu) ?? []
+  )
 }

@@ -11,16 +11,22 @@ import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { writeFileWhole } from 'heed'
 import { debianIndices } from './apt.js'
 import { makeCorpus, nearDuplicate, overlapAllowed, overlapWords } from './corpus.js'
 import { debianDrafts } from './debian.js'
-import { sources, splits, writeDocuments, writeWhole } from './document.js'
+import { sources, splits, writeDocuments } from './document.js'
 import type { Document, Draft, Source } from './document.js'
 import { squadDrafts } from './squad.js'
 import { partsOfSpeech, wordnetDrafts } from './wordnet.js'
 import type { PartOfSpeech } from './wordnet.js'
 
-type Input = { readonly name: string; readonly bytes: number; readonly sha256: string; readonly licence: string }
+type Input = {
+  readonly name: string
+  readonly bytes: number
+  readonly sha256: string
+  readonly licence: string
+}
 
 const { values: options } = parseArgs({ options: { out: { type: 'string' }, squad: { type: 'string' } } })
 /** `.cache` beside the sources, seen from dist/first-light. */
@@ -52,9 +58,12 @@ function input(source: Source, name: string, data: Uint8Array | string, licence:
 
 function squad(): Draft[] {
   const shared = process.env['HEED_SHARED']
-  const file = options.squad ?? (shared === undefined ? undefined : join(shared, 'data', 'squad', 'train-v1.1.jsonl.gz'))
+  const file =
+    options.squad ?? (shared === undefined ? undefined : join(shared, 'data', 'squad', 'train-v1.1.jsonl.gz'))
   if (file === undefined || !existsSync(file)) {
-    say(`squad: left out: ${file === undefined ? 'neither --squad FILE nor HEED_SHARED is given' : `${file} is not there`}`)
+    say(
+      `squad: left out: ${file === undefined ? 'neither --squad FILE nor HEED_SHARED is given' : `${file} is not there`}`,
+    )
     return []
   }
   const bytes = readFileSync(file)
@@ -86,7 +95,11 @@ function debian(): Draft[] {
 }
 
 const drafts: Draft[] = []
-for (const [source, read] of [['squad', squad], ['wordnet', wordnet], ['debian', debian]] as const) {
+for (const [source, read] of [
+  ['squad', squad],
+  ['wordnet', wordnet],
+  ['debian', debian],
+] as const) {
   progress(`reading ${source}`)
   drafts.push(...read())
 }
@@ -94,17 +107,21 @@ const corpus = makeCorpus(drafts, progress)
 
 progress('writing')
 const files: { name: string; documents: number; bytes: number; sha256: string }[] = []
-function write(name: string, documents: readonly Document[]): void {
-  files.push({ name, documents: documents.length, ...writeDocuments(join(out, name), documents) })
+async function write(name: string, documents: readonly Document[]): Promise<void> {
+  files.push({ name, documents: documents.length, ...(await writeDocuments(join(out, name), documents)) })
 }
-write('train.jsonl', corpus.documents.train)
+await write('train.jsonl', corpus.documents.train)
 for (const split of ['validation', 'test'] as const) {
   for (const source of sources) {
-    write(`${split}-${source}.jsonl`, corpus.documents[split].filter((document) => document.source === source))
+    await write(
+      `${split}-${source}.jsonl`,
+      corpus.documents[split].filter((document) => document.source === source),
+    )
   }
 }
 const manifest = {
-  format: 'JSON lines, {"source", "document", "text"}: one document a line; an end-of-text token goes after each',
+  format:
+    'JSON lines, {"source", "document", "text"}: one document a line; an end-of-text token goes after each',
   split: 'by sha256 of source and family of the document: 96 % train, 2 % validation, 2 % test',
   duplicates: { nearDuplicate, overlapWords, overlapAllowed },
   inputs,
@@ -113,13 +130,17 @@ const manifest = {
   overlapLeft: corpus.overlap,
   files,
 }
-writeWhole(join(out, 'manifest.json'), [`${JSON.stringify(manifest, undefined, 2)}\n`])
+await writeFileWhole(join(out, 'manifest.json'), Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`))
 
-say(`${'split'.padEnd(11)}${'source'.padEnd(9)}${'documents'.padStart(10)}${'paragraphs'.padStart(12)}${'words'.padStart(11)}${'bytes'.padStart(12)}`)
+say(
+  `${'split'.padEnd(11)}${'source'.padEnd(9)}${'documents'.padStart(10)}${'paragraphs'.padStart(12)}${'words'.padStart(11)}${'bytes'.padStart(12)}`,
+)
 for (const split of splits) {
   for (const source of sources) {
     const { documents, paragraphs, words, bytes } = corpus.sizes[split][source]
-    say(`${split.padEnd(11)}${source.padEnd(9)}${String(documents).padStart(10)}${String(paragraphs).padStart(12)}${String(words).padStart(11)}${String(bytes).padStart(12)}`)
+    say(
+      `${split.padEnd(11)}${source.padEnd(9)}${String(documents).padStart(10)}${String(paragraphs).padStart(12)}${String(words).padStart(11)}${String(bytes).padStart(12)}`,
+    )
   }
 }
 say(`in ${out}, ${((performance.now() - started) / 1000).toFixed(1)} s`)

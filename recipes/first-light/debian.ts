@@ -8,7 +8,7 @@ export type Stanza = ReadonlyMap<string, string>
 export function* parseStanzas(text: string): Generator<Stanza> {
   let fields = new Map<string, string>()
   let name = ''
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     let end = text.indexOf('\n', at)
     if (end < 0) end = text.length
     const line = text.slice(at, end)
@@ -69,7 +69,11 @@ function withoutMarkup(text: string): string {
 /** False for lines that are mostly an address, or a table, formula or piece of code. */
 function isProse(line: string): boolean {
   const addresses = line.match(/\b(?:https?|ftp):\/\/\S+|\bwww\.\S+/g)?.join('').length ?? 0
-  return addresses * 10 < line.length * 3 && proseShare(line) > 0.85 && !/^(?:Homepage|URL|Website)\s*:/i.test(line)
+  return (
+    addresses * 10 < line.length * 3 &&
+    proseShare(line) > 0.85 &&
+    !/^(?:Homepage|URL|Website)\s*:/i.test(line)
+  )
 }
 
 /**
@@ -127,7 +131,11 @@ export function packageParagraphs(body: string): Paragraph[] {
     if (text === '') continue
     const last = out.at(-1)
     // A list goes with the paragraph that announces it.
-    if (last !== undefined && text.startsWith('- ') && (last.endsWith(':') || last.split('\n').at(-1)?.startsWith('- '))) {
+    if (
+      last !== undefined &&
+      text.startsWith('- ') &&
+      (last.endsWith(':') || last.split('\n').at(-1)?.startsWith('- '))
+    ) {
       out[out.length - 1] = `${last}\n${text}`
     } else {
       out.push(text)

@@ -1,7 +1,8 @@
 /** The documents of the corpus: their form, their split, and the files that they are kept in. */
 import { createHash } from 'node:crypto'
-import { closeSync, createReadStream, fsyncSync, openSync, renameSync, writeSync } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { FormatError, writeFileWhole } from 'heed'
 
 export const sources: readonly ['squad', 'wordnet', 'debian'] = ['squad', 'wordnet', 'debian']
 export type Source = (typeof sources)[number]
@@ -75,55 +76,41 @@ export function splitOf(source: Source, family: string): Split {
 /** A copy in an order that looks random and depends on nothing but the documents' names. */
 export function inHashOrder<T extends { source: Source; document: string }>(documents: readonly T[]): T[] {
   return documents
-    .map((document) => ({ document, key: keyHash(`order\t${document.source}\t${document.document}`).toString('hex') }))
+    .map((document) => ({
+      document,
+      key: keyHash(`order\t${document.source}\t${document.document}`).toString('hex'),
+    }))
     .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
     .map(({ document }) => document)
 }
 
-/** Writes a file whole: under a temporary name first, flushed to disk, then renamed. */
-export function writeWhole(file: string, chunks: Iterable<string | Uint8Array>): { bytes: number; sha256: string } {
-  const temporary = `${file}.partial`
-  const hash = createHash('sha256')
-  let bytes = 0
-  const descriptor = openSync(temporary, 'w')
-  try {
-    for (const chunk of chunks) {
-      const data = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
-      hash.update(data)
-      bytes += data.length
-      for (let at = 0; at < data.length; ) at += writeSync(descriptor, data, at)
-    }
-    fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
-  }
-  renameSync(temporary, file)
-  return { bytes, sha256: hash.digest('hex') }
-}
-
-/** Writes documents as JSON lines, some thousand lines at a time. */
-export function writeDocuments(file: string, documents: readonly Document[]): { bytes: number; sha256: string } {
-  function* chunks(): Generator<string> {
-    for (let at = 0; at < documents.length; at += 2000) {
-      yield documents
-        .slice(at, at + 2000)
-        .map(({ source, document, text }) => `${JSON.stringify({ source, document, text })}\n`)
-        .join('')
-    }
-  }
-  return writeWhole(file, chunks())
+/** Writes documents as JSON lines; says how large the file is, and its checksum. */
+export async function writeDocuments(
+  file: string,
+  documents: readonly Document[],
+): Promise<{ bytes: number; sha256: string }> {
+  const lines = documents.map(
+    ({ source, document, text }) => `${JSON.stringify({ source, document, text })}\n`,
+  )
+  const bytes = Buffer.from(lines.join(''))
+  await writeFileWhole(file, bytes)
+  return { bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') }
 }
 
 function isDocument(value: unknown): value is Document {
   if (typeof value !== 'object' || value === null) return false
   const { source, document, text } = value as Record<string, unknown>
-  return (sources as readonly unknown[]).includes(source) && typeof document === 'string' && typeof text === 'string'
+  return (
+    (sources as readonly unknown[]).includes(source) &&
+    typeof document === 'string' &&
+    typeof text === 'string'
+  )
 }
 
 /**
  * Reads a file that `writeDocuments` wrote.
  *
- * @throws Error naming the file and line of anything that is not a document.
+ * @throws FormatError naming the file and line of anything that is not a document.
  */
 export async function* readDocuments(file: string): AsyncGenerator<Document> {
   let line = 0
@@ -136,10 +123,13 @@ export async function* readDocuments(file: string): AsyncGenerator<Document> {
       value = undefined
     }
     if (!isDocument(value)) {
-      throw new Error(
-        `${file}:${line}: expected {"source", "document", "text"} as JSON, found ${JSON.stringify(json.slice(0, 60))}; ` +
-          'make the corpus again with data.js',
-      )
+      throw new FormatError({
+        operation: 'readDocuments',
+        expected: `{"source", "document", "text"} as JSON on line ${line} of '${file}'`,
+        found: JSON.stringify(json.slice(0, 60)),
+        hint: 'make the corpus again, with data.js',
+        file,
+      })
     }
     yield value
   }

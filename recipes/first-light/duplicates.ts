@@ -50,7 +50,7 @@ function sortedSet(values: Uint32Array): Uint32Array {
 /** Jaccard similarity of two sorted sets: shared members over all members, 0 to 1. */
 export function jaccard(a: Uint32Array, b: Uint32Array): number {
   let shared = 0
-  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
+  for (let i = 0, j = 0; i < a.length && j < b.length;) {
     const x = a[i] ?? 0
     const y = b[j] ?? 0
     if (x === y) shared++
@@ -110,7 +110,8 @@ export class DuplicateFilter {
     }
     for (let band = 0; band < bands; band++) {
       let hash = band
-      for (let row = 0; row < rows; row++) hash = mix(Math.imul(hash, 31) + (this.#signature[band * rows + row] ?? 0))
+      for (let row = 0; row < rows; row++)
+        hash = mix(Math.imul(hash, 31) + (this.#signature[band * rows + row] ?? 0))
       this.#bucket[band] = hash & (buckets - 1)
     }
   }

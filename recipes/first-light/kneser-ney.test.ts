@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { UsageError } from 'heed'
 import { describe, expect, it } from 'vitest'
 import {
   advance,
@@ -15,18 +16,27 @@ import { sortPrefixes } from './sort-prefixes.js'
 
 /** Documents over few symbols, so that n-grams repeat. */
 const documents = fc.array(
-  fc.array(fc.constantFrom(97, 98, 99, 32, 254), { minLength: 1, maxLength: 40 }).map((bytes) => Uint8Array.from(bytes)),
+  fc
+    .array(fc.constantFrom(97, 98, 99, 32, 254), { minLength: 1, maxLength: 40 })
+    .map((bytes) => Uint8Array.from(bytes)),
   { minLength: 1, maxLength: 6 },
 )
 const query = fc.array(fc.constantFrom(97, 98, 99, 32, 254, 0, 200), { maxLength: 12 })
 
 /** The same model straight from the equations, on strings and maps. */
-function naive(training: readonly Uint8Array[], order: number, history: readonly number[], symbol: number): number {
+function naive(
+  training: readonly Uint8Array[],
+  order: number,
+  history: readonly number[],
+  symbol: number,
+): number {
   const end = String.fromCharCode(endOfDocument)
   const grams = (length: number): string[] =>
     training.flatMap((document) => {
       const text = end + String.fromCharCode(...document) + end
-      const all = Array.from({ length: Math.max(0, text.length - length + 1) }, (_, at) => text.slice(at, at + length))
+      const all = Array.from({ length: Math.max(0, text.length - length + 1) }, (_, at) =>
+        text.slice(at, at + length),
+      )
       // The 0xff at a document's start is never predicted.
       return length === 1 ? all.slice(1) : all
     })
@@ -40,7 +50,8 @@ function naive(training: readonly Uint8Array[], order: number, history: readonly
     for (const longer of new Set(grams(length + 1))) {
       counts.set(longer.slice(1), (counts.get(longer.slice(1)) ?? 0) + 1)
     }
-    if (length > 1) for (const [gram, count] of tally(length)) if (gram.startsWith(end)) counts.set(gram, count)
+    if (length > 1)
+      for (const [gram, count] of tally(length)) if (gram.startsWith(end)) counts.set(gram, count)
     return counts
   }
   const probability = (length: number): number => {
@@ -63,20 +74,26 @@ function naive(training: readonly Uint8Array[], order: number, history: readonly
 describe('sortPrefixes', () => {
   it('orders positions by the symbols that follow, and counts what neighbours share', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ max: 3, minLength: 1, maxLength: 60 }), fc.integer({ min: 1, max: 6 }), (text, length) => {
-        const key = (at: number): string =>
-          String.fromCharCode(...Array.from({ length }, (_, offset) => text[at + offset] ?? 0))
-        const { positions, shared } = sortPrefixes(text, length)
-        const expected = Array.from(text.keys()).sort((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : a - b))
-        expect([...positions]).toEqual(expected)
-        positions.forEach((position, i) => {
-          if (i === 0) return
-          const [a, b] = [key(positions[i - 1] ?? 0), key(position)]
-          let same = 0
-          while (same < length && a[same] === b[same]) same++
-          expect(shared[i]).toBe(same)
-        })
-      }),
+      fc.property(
+        fc.uint8Array({ max: 3, minLength: 1, maxLength: 60 }),
+        fc.integer({ min: 1, max: 6 }),
+        (text, length) => {
+          const key = (at: number): string =>
+            String.fromCharCode(...Array.from({ length }, (_, offset) => text[at + offset] ?? 0))
+          const { positions, shared } = sortPrefixes(text, length)
+          const expected = Array.from(text.keys()).sort((a, b) =>
+            key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : a - b,
+          )
+          expect([...positions]).toEqual(expected)
+          positions.forEach((position, i) => {
+            if (i === 0) return
+            const [a, b] = [key(positions[i - 1] ?? 0), key(position)]
+            let same = 0
+            while (same < length && a[same] === b[same]) same++
+            expect(shared[i]).toBe(same)
+          })
+        },
+      ),
     )
   })
 })
@@ -139,8 +156,8 @@ describe('trainNgrams', () => {
   })
 
   it('refuses orders out of range, no text, and text that is not UTF-8', () => {
-    expect(() => trainNgrams([Buffer.from('a')], 0)).toThrow('order from 1 to 32, found 0')
-    expect(() => trainNgrams([], 3)).toThrow('expected some text')
-    expect(() => packDocuments([Uint8Array.of(97, 255)])).toThrow('0xff')
+    expect(() => trainNgrams([Buffer.from('a')], 0)).toThrow(/an order from 1 to 32, found 0/)
+    expect(() => trainNgrams([], 3)).toThrow(UsageError)
+    expect(() => packDocuments([Uint8Array.of(97, 255)])).toThrow(UsageError)
   })
 })

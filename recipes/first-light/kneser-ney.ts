@@ -9,6 +9,7 @@
  * lexicographic order. Since each level keeps both its occurrences and its continuation counts, one trie holds the
  * models of all orders, and one pass over a text evaluates them all.
  */
+import { UsageError } from 'heed'
 import { sortPrefixes } from './sort-prefixes.js'
 
 export const endOfDocument = 0xff
@@ -45,7 +46,14 @@ export function packDocuments(documents: readonly Uint8Array[]): Uint8Array {
   packed[0] = endOfDocument
   let at = 1
   for (const document of full) {
-    if (document.includes(endOfDocument)) throw new Error('n-gram model: expected UTF-8 text, found the byte 0xff')
+    if (document.includes(endOfDocument)) {
+      throw new UsageError({
+        operation: 'packDocuments',
+        expected: 'documents in UTF-8',
+        found: 'the byte 0xff',
+        hint: 'encode text as UTF-8',
+      })
+    }
     packed.set(document, at)
     at += document.length
     packed[at++] = endOfDocument
@@ -85,7 +93,8 @@ function buildTrie(text: Uint8Array, order: number): Building[] {
   const sizes = new Array<number>(order + 1).fill(0)
   for (let i = 0; i < positions.length; i++) {
     const longestHere = longest[positions[i] ?? 0] ?? 0
-    for (let length = (shared[i] ?? 0) + 1; length <= longestHere; length++) sizes[length] = (sizes[length] ?? 0) + 1
+    for (let length = (shared[i] ?? 0) + 1; length <= longestHere; length++)
+      sizes[length] = (sizes[length] ?? 0) + 1
   }
   sizes[0] = 1
   const levels = sizes.map((size, length): Building => ({
@@ -122,7 +131,9 @@ function buildTrie(text: Uint8Array, order: number): Building[] {
  * becomes without its first symbol.
  */
 function countContinuations(levels: readonly Building[]): Uint32Array[] {
-  const out = levels.map((level, length) => new Uint32Array(length > 0 && length < levels.length - 1 ? level.size : 0))
+  const out = levels.map(
+    (level, length) => new Uint32Array(length > 0 && length < levels.length - 1 ? level.size : 0),
+  )
   // For each n-gram of the level at hand, the index, one level up, of the n-gram without the first symbol.
   let suffix = new Uint32Array(levels[1]?.size ?? 0)
   for (let length = 1; length < levels.length - 1; length++) {
@@ -143,7 +154,9 @@ function countContinuations(levels: readonly Building[]): Uint32Array[] {
     suffix = nextSuffix
   }
   // Nothing comes before an n-gram that starts a document: it counts as often as it occurs.
-  let [first, end] = startOfDocuments(levels)
+  // 0xff alone is the last n-gram of length 1.
+  let end = levels[1]?.size ?? 0
+  let first = end - 1
   for (let length = 2; length < levels.length - 1; length++) {
     first = levels[length - 1]?.firstChild[first] ?? 0
     end = levels[length - 1]?.firstChild[end] ?? 0
@@ -152,28 +165,36 @@ function countContinuations(levels: readonly Building[]): Uint32Array[] {
   return out
 }
 
-/** The range, in level 1, of the n-gram that is 0xff alone: the last one. */
-function startOfDocuments(levels: readonly Building[]): [number, number] {
-  const size = levels[1]?.size ?? 0
-  return [size - 1, size]
-}
-
 /**
  * Counts the n-grams of some documents.
  *
  * @param documents UTF-8, at least one of them not empty.
  * @param order longest n-gram, 1 to 32. Memory: some 13 bytes for each distinct n-gram of each length.
+ * @throws UsageError for an order out of range, for no text, and for text that is not UTF-8.
  */
 export function trainNgrams(documents: readonly Uint8Array[], order: number): NgramModel {
   if (!Number.isInteger(order) || order < 1 || order > 32) {
-    throw new Error(`n-gram model: expected an order from 1 to 32, found ${order}`)
+    throw new UsageError({
+      operation: 'trainNgrams',
+      expected: 'an order from 1 to 32',
+      found: `${order}`,
+      hint: 'take 5 to 20 for text',
+    })
   }
   const text = packDocuments(documents)
-  if (text.length < 2) throw new Error('n-gram model: expected some text, found none')
+  if (text.length < 2) {
+    throw new UsageError({
+      operation: 'trainNgrams',
+      expected: 'some text',
+      found: `${documents.length} documents without any`,
+      hint: 'give at least one document that is not empty',
+    })
+  }
   const levels = buildTrie(text, order)
   // The 0xff at the very start is seen, but never predicted.
   const single = levels[1]
-  if (single !== undefined) single.occurrences[single.size - 1] = (single.occurrences[single.size - 1] ?? 1) - 1
+  if (single !== undefined)
+    single.occurrences[single.size - 1] = (single.occurrences[single.size - 1] ?? 1) - 1
   const continuations = countContinuations(levels)
   return {
     order,
@@ -200,7 +221,7 @@ function childOf(model: NgramModel, length: number, node: number, symbol: number
   if (node < 0 || level === undefined || next === undefined) return -1
   let low = level.firstChild[node] ?? 0
   const end = level.firstChild[node + 1] ?? 0
-  for (let high = end; low < high; ) {
+  for (let high = end; low < high;) {
     const middle = (low + high) >>> 1
     if ((next.symbol[middle] ?? 0) < symbol) low = middle + 1
     else high = middle
@@ -219,7 +240,8 @@ export function startContext(model: NgramModel): Context {
 /** The context after one more symbol, in place. After 0xff it is that of a new document. */
 export function advance(model: NgramModel, context: Context, symbol: number): void {
   if (symbol === endOfDocument) context.set(startContext(model))
-  else for (let k = model.order - 1; k > 0; k--) context[k] = childOf(model, k - 1, context[k - 1] ?? -1, symbol)
+  else
+    for (let k = model.order - 1; k > 0; k--) context[k] = childOf(model, k - 1, context[k - 1] ?? -1, symbol)
 }
 
 /**
@@ -227,7 +249,14 @@ export function advance(model: NgramModel, context: Context, symbol: number): vo
  *
  * @param lower probability of the symbol in the context that is one symbol shorter.
  */
-function interpolate(model: NgramModel, length: number, node: number, counts: Counts, symbol: number, lower: number): number {
+function interpolate(
+  model: NgramModel,
+  length: number,
+  node: number,
+  counts: Counts,
+  symbol: number,
+  lower: number,
+): number {
   const parent = model.levels[length - 1]
   const level = model.levels[length]
   if (node < 0 || parent === undefined || level === undefined) return lower
@@ -250,7 +279,12 @@ function interpolate(model: NgramModel, length: number, node: number, counts: Co
  *
  * @returns at n, the probability under the model of order n; at 0, 1/256.
  */
-export function probabilities(model: NgramModel, context: Context, symbol: number, out?: Float64Array): Float64Array {
+export function probabilities(
+  model: NgramModel,
+  context: Context,
+  symbol: number,
+  out?: Float64Array,
+): Float64Array {
   const probability = out ?? new Float64Array(model.order + 1)
   let lower = 1 / symbols
   probability[0] = lower
@@ -266,7 +300,10 @@ export function probabilities(model: NgramModel, context: Context, symbol: numbe
 
 /** The probability of each of the 256 symbols under the model of one order; they sum to 1. */
 export function distribution(model: NgramModel, context: Context, order: number): Float64Array {
-  return Float64Array.from({ length: symbols }, (_, symbol) => probabilities(model, context, symbol)[order] ?? 0)
+  return Float64Array.from(
+    { length: symbols },
+    (_, symbol) => probabilities(model, context, symbol)[order] ?? 0,
+  )
 }
 
 /**

@@ -25,7 +25,8 @@ export function sortPrefixes(text: Uint8Array, length: number): SortedPrefixes {
       const bucket = (padded[at] ?? 0) + 1
       start[bucket] = (start[bucket] ?? 0) + 1
     }
-    for (let bucket = 0; bucket < 256; bucket++) start[bucket + 1] = (start[bucket + 1] ?? 0) + (start[bucket] ?? 0)
+    for (let bucket = 0; bucket < 256; bucket++)
+      start[bucket + 1] = (start[bucket + 1] ?? 0) + (start[bucket] ?? 0)
     for (let i = 0; i < size; i++) {
       const position = positions[i] ?? 0
       const bucket = padded[position + offset] ?? 0

