@@ -1,1 +1,13 @@
-export {}
+import './bind.js'
+
+export * from './context.js'
+export * from './create.js'
+export * from './default-device.js'
+export * from './execute.js'
+export * from './layout.js'
+export * from './operations/index.js'
+export { disposeOwned, dispose, keep, scope } from './scope.js'
+export { leaks, type LeakReport, storedBytes } from './storage.js'
+export * from './tape.js'
+export { type AnyTensor, type Axis, axisOf, hasAxis, isTensor, Tensor, type Renamed, type Values } from './tensor.js'
+export { viewOf } from './view.js'

@@ -1,0 +1,3 @@
+export * from './map.js'
+export type { StridedOperand, Space } from './space.js'
+export * from './reduce.js'

@@ -1,0 +1,33 @@
+import type { Int, Pointer } from '../language/index.js'
+
+/** Parameters `outer0.size`, `outer0.a`, …: the axes that a kernel steps over by its task number, innermost last. */
+export function outerParameters(rank: number, operands: readonly string[]): Record<string, 'i32'> {
+  const parameters: Record<string, 'i32'> = {}
+  for (let axis = 0; axis < rank; axis++) {
+    for (const field of ['size', ...operands]) parameters[`outer${axis}.${field}`] = 'i32'
+  }
+  return parameters
+}
+
+/** A pointer for each operand, moved to the place that `index`, counted over the outer axes, means. */
+export function outerPointers<Name extends string>(
+  pointers: Readonly<Record<Name, Pointer<'f32'>>>, rank: number, parameters: Readonly<Record<string, unknown>>, index: Int,
+): Record<Name, Pointer<'f32'>> {
+  const names = Object.keys(pointers) as Name[]
+  const moved: Record<Name, Pointer<'f32'>> = { ...pointers }
+  let rest = index
+  for (let axis = rank - 1; axis >= 0; axis--) {
+    const size = parameters[`outer${axis}.size`] as Int
+    const [place, remaining] = axis === 0 ? [rest, rest] : divide(rest, size)
+    for (const name of names) moved[name] = moved[name].at(place.mul(parameters[`outer${axis}.${name}`] as Int))
+    rest = remaining
+  }
+  return moved
+}
+
+/** [remainder, quotient] */
+export function divide(dividend: Int, divisor: Int): [Int, Int] {
+  const quotient = dividend.div(divisor)
+  return [dividend.sub(quotient.mul(divisor)), quotient]
+}
+

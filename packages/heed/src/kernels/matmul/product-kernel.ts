@@ -1,0 +1,177 @@
+import type { Bool, Builder, Int, Kernel, Variable } from '../language/index.js'
+import { kernel, Pointer } from '../language/index.js'
+import { type Epilogue, epilogueName, type FinishOperands, writeFinish } from './epilogue.js'
+import { divide, outerParameters, outerPointers } from './outer.js'
+import { tileFor } from './tile.js'
+
+/** What is fixed while a product kernel is written. */
+export interface ProductForm {
+  /** Rows of C that a tile holds in registers. */
+  readonly rows: number
+  /** Panels of B that a tile spans. */
+  readonly panels: number
+  /** A lies in packed panels of `rows` rows; else its rows are read where they are. */
+  readonly packedA: boolean
+  /** Neighbours along n are neighbours in C. */
+  readonly contiguous: boolean
+  /** Outer axes. */
+  readonly rank: number
+  readonly epilogue: Epilogue
+}
+
+const kernels = new Map<string, Kernel>()
+
+/**
+ * C = A·B over tiles. A task is a block of `blockRows` × `blockPanels` panels of C, at one place of the outer axes: for each
+ * block of k, for each panel of B (which stays in the nearest cache), for each tile of rows, the sums run over k
+ * in registers and are added to C. The epilogue follows when k is complete.
+ *
+ * Strides are in elements. Row i of A starts at `a + i · aRow` (packed: tile i at `a + i · aRow`), its next k is `aDepth`
+ * further; panel p of B starts at `b + p · bPanel`, its next k is `bDepth` further, its columns are adjacent.
+ */
+export function productKernel(form: ProductForm): Kernel {
+  const { rows, panels, packedA, contiguous, rank, epilogue } = form
+  const name = `matmul-${rows}x${panels}${packedA ? '-packed' : ''}${contiguous ? '' : '-scattered'}-${rank}${epilogueName(epilogue)}`
+  let known = kernels.get(name)
+  if (known === undefined) kernels.set(name, (known = write(name, form)))
+  return known
+}
+
+export const productParameters = {
+  a: 'f32*', b: 'f32*', c: 'f32*', m: 'i32', n: 'i32', k: 'i32', aRow: 'i32', aDepth: 'i32', bPanel: 'i32', bDepth: 'i32', cRow: 'i32', cColumn: 'i32',
+  blocksM: 'i32', blocksN: 'i32', blockRows: 'i32', blockPanels: 'i32', blockDepth: 'i32',
+  scale: 'f32', bias: 'f32*', biasRow: 'i32', biasColumn: 'i32', residual: 'f32*', residualRow: 'i32', residualColumn: 'i32',
+} as const
+
+export const productOperands = ['a', 'b', 'c', 'bias', 'residual'] as const
+
+function write(name: string, form: ProductForm): Kernel {
+  const { rows, panels, packedA, contiguous, rank, epilogue } = form
+  const parameters = { ...productParameters, ...outerParameters(rank, productOperands) }
+  return kernel(name, parameters, (k, p, task) => {
+    const { columns } = tileFor(k.machine)
+    const [mBlock, rest] = divide(task, p.blocksM)
+    const [nBlock, outer] = divide(rest, p.blocksN)
+    const { a, b, c, bias, residual } = outerPointers({ a: p.a, b: p.b, c: p.c, bias: p.bias, residual: p.residual }, rank, p, outer)
+    const firstRow = mBlock.mul(p.blockRows)
+    const firstPanel = nBlock.mul(p.blockPanels)
+    const firstColumn = firstPanel.mul(columns)
+    const rowEnd = firstRow.add(p.blockRows).min(p.m)
+    const columnEnd = firstColumn.add(p.blockPanels.mul(columns)).min(p.n)
+    const lastPanel = p.n.sub(1).div(columns)
+
+    const depth = k.variable(k.int(0))
+    const block = (start: Int): void => {
+      const count = p.k.sub(start).min(p.blockDepth)
+      k.loop(firstPanel, columnEnd.add(columns - 1).div(columns), panels, (panel) => {
+        const column = panel.mul(columns)
+        k.loop(firstRow, rowEnd, rows, (row) => {
+          const tile = new TileWriter(k, form)
+          const aStart = a.at(start.mul(p.aDepth))
+          tile.sum(
+            packedA ? [aStart.at(row.div(rows).mul(p.aRow))] : repeat(rows, (r) => aStart.at(row.add(r).min(p.m.sub(1)).mul(p.aRow))),
+            repeat(panels, (q) => b.at(start.mul(p.bDepth)).at(panel.add(q).min(lastPanel).mul(p.bPanel))), count, p.aDepth, p.bDepth,
+          )
+          tile.store(c.at(row.mul(p.cRow)).at(column.mul(p.cColumn)), p.cRow, p.cColumn, rowEnd.sub(row).min(rows), columnEnd.sub(column).min(columns * panels), start.eq(0))
+        })
+      })
+    }
+    // At least once: without any k, C is the epilogue of 0.
+    k.while(() => depth.get().lt(p.k.max(1)), () => {
+      const start = depth.get()
+      block(start)
+      depth.set(start.add(p.blockDepth))
+    })
+    const finish: FinishOperands = {
+      ...p,
+      c: c.at(firstRow.mul(p.cRow)).at(firstColumn.mul(p.cColumn)),
+      bias: bias.at(firstRow.mul(p.biasRow)).at(firstColumn.mul(p.biasColumn)),
+      residual: residual.at(firstRow.mul(p.residualRow)).at(firstColumn.mul(p.residualColumn)),
+    }
+    writeFinish(k, epilogue, contiguous, finish, rowEnd.sub(firstRow), columnEnd.sub(firstColumn))
+  }) as unknown as Kernel
+}
+
+/** The sums of one tile of C, in registers. */
+class TileWriter {
+  readonly #k: Builder
+  readonly #form: ProductForm
+  readonly #columns: number
+  readonly #vectors: number
+  /** [row][vector], vectors counted over all panels. */
+  readonly #sums: readonly (readonly Variable<'vector'>[])[]
+
+  constructor(k: Builder, form: ProductForm) {
+    const { columns, vectors } = tileFor(k.machine)
+    this.#k = k
+    this.#form = form
+    this.#columns = columns
+    this.#vectors = vectors
+    this.#sums = repeat(form.rows, () => repeat(form.panels * vectors, () => k.variable(k.vector(0))))
+  }
+
+  /** Adds `count` products to each sum. The loop is not unrolled: V8 would hoist the loads and spill the sums. */
+  sum(a: readonly Pointer<'f32'>[], b: readonly Pointer<'f32'>[], count: Int, aDepth: Int, bDepth: Int): void {
+    const k = this.#k
+    const { lanes } = k
+    const pointer = (from: Pointer<'f32'>): Variable<'i32'> => k.variable(from.at(k.int(0)).address.add(from.offset))
+    const [aPlaces, bPlaces] = [a.map(pointer), b.map(pointer)]
+    const bytes = k.elementBytes('f32')
+    const [aBytes, bBytes] = [aDepth.mul(bytes), bDepth.mul(bytes)]
+    k.loop(0, count, 1, () => {
+      const columns = bPlaces.flatMap((place) => {
+        const row = new Pointer(k, 'f32', place.get())
+        return repeat(this.#vectors, (v) => k.load(row.at(v * lanes)))
+      })
+      const packed = this.#form.packedA ? new Pointer(k, 'f32', aPlaces[0]!.get()) : undefined
+      this.#sums.forEach((sums, r) => {
+        const element = k.loadBroadcast(packed?.at(r) ?? new Pointer(k, 'f32', aPlaces[r]!.get()))
+        sums.forEach((sum, v) => sum.set(columns[v]!.fma(element, sum.get())))
+      })
+      aPlaces.forEach((place) => place.set(place.get().add(aBytes)))
+      bPlaces.forEach((place) => place.set(place.get().add(bBytes)))
+    })
+  }
+
+  /** Writes the sums to C if `first`, else adds them to it; only the first `rows` rows and `columns` columns. */
+  store(c: Pointer<'f32'>, cRow: Int, cColumn: Int, rows: Int, columns: Int, first: Bool): void {
+    const k = this.#k
+    const { lanes } = k
+    const width = this.#form.panels * this.#columns
+    if (!this.#form.contiguous) return this.#storePart(c, cRow, cColumn, rows, columns, first)
+    const full = rows.eq(this.#form.rows).and(columns.eq(width))
+    k.if(full, () => {
+      const each = (write: (at: Pointer<'f32'>, sum: Variable<'vector'>) => void): void => this.#sums.forEach((sums, r) => {
+        const row = c.at(cRow.mul(r))
+        sums.forEach((sum, v) => write(row.at(v * lanes), sum))
+      })
+      k.if(first, () => each((at, sum) => k.store(at, sum.get())), () => each((at, sum) => k.store(at, k.load(at).add(sum.get()))))
+    }, () => this.#storePart(c, cRow, cColumn, rows, columns, first))
+  }
+
+  /** By way of scratch memory, so that it is written in loops. */
+  #storePart(c: Pointer<'f32'>, cRow: Int, cColumn: Int, rows: Int, columns: Int, first: Bool): void {
+    const k = this.#k
+    const { lanes } = k
+    const width = this.#form.panels * this.#columns
+    const scratch = k.scratch('f32')
+    this.#sums.forEach((sums, r) => sums.forEach((sum, v) => k.store(scratch.at(r * width + v * lanes), sum.get())))
+    k.loop(0, rows, 1, (r) => {
+      const [from, to] = [scratch.at(r.mul(width)), c.at(r.mul(cRow))]
+      if (this.#form.contiguous) {
+        k.vectors(columns, (i, mask) => {
+          k.if(first, () => k.store(to.at(i), k.load(from.at(i), mask), mask),
+            () => k.store(to.at(i), k.load(to.at(i), mask).add(k.load(from.at(i), mask)), mask))
+        })
+        return
+      }
+      k.loop(0, columns, 1, (i) => {
+        const at = to.at(i.mul(cColumn))
+        k.if(first, () => k.store(at, k.loadScalar(from.at(i))), () => k.store(at, k.loadScalar(at).add(k.loadScalar(from.at(i)))))
+      })
+    })
+  }
+}
+
+
+export function repeat<T>(count: number, make: (index: number) => T): T[] { return Array.from({ length: count }, (_, index) => make(index)) }

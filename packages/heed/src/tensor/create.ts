@@ -1,0 +1,135 @@
+import {
+  f16ArrayToF32, bf16ArrayToF32, f32ArrayToF16, f32ArrayToBf16, fillNormal, fillUniform, ShapeError, sizeOf, validateShape,
+  type Dtype, type RandomKey, type Shape,
+} from '../base/index.js'
+import type { Device } from '../device/index.js'
+import { currentDevice } from './context.js'
+import { Storage } from './storage.js'
+import { type AnyTensor, rowMajor, Tensor, type Values } from './tensor.js'
+
+export interface TensorOptions {
+  /** What the elements are stored as; default f32. */
+  readonly dtype?: Dtype
+  /** Where; default the current device. */
+  readonly device?: Device
+}
+
+/** A new tensor with unspecified contents, row-major. */
+export function empty<A extends string>(shape: Shape<A>, { dtype = 'f32', device = currentDevice() }: TensorOptions = {}): Tensor<A> {
+  validateShape('tensor', shape)
+  return new Tensor<A>(new Storage(device, dtype, sizeOf(shape)), rowMajor(shape))
+}
+
+/**
+ * A tensor of given numbers, row-major in the order of `shape`. Numbers are converted to `dtype` (f16 and bf16: rounded to nearest even);
+ * a Uint16Array given for f16 or bf16 is taken as their bits.
+ */
+export function tensor<A extends string>(data: ArrayLike<number> | number, shape: Shape<A>, options: TensorOptions = {}): Tensor<A> {
+  const made = empty(shape, options)
+  const numbers = typeof data === 'number' ? [data] : data
+  if (numbers.length !== made.elements) {
+    made.dispose()
+    throw new ShapeError({ operation: 'tensor', expected: `${made.elements} numbers for ${made.describe()}`, found: `${numbers.length}`, hint: 'check the sizes' })
+  }
+  writeInto(made, numbers)
+  return made
+}
+
+/** A scalar: a tensor without axes. */
+export function scalar(value: number, options: TensorOptions = {}): Tensor<never> { return tensor(value, {}, options) as Tensor<never> }
+
+export function full<A extends string>(shape: Shape<A>, value: number, options: TensorOptions = {}): Tensor<A> {
+  const made = empty(shape, options)
+  heapView(made).fill(storedValue(made.dtype, value))
+  return made
+}
+export function zeros<A extends string>(shape: Shape<A>, options: TensorOptions = {}): Tensor<A> { return full(shape, 0, options) }
+export function ones<A extends string>(shape: Shape<A>, options: TensorOptions = {}): Tensor<A> { return full(shape, 1, options) }
+
+/** 0, 1, …, size − 1 along one axis, as i32. */
+export function range<A extends string>(axis: A, size: number, options: Omit<TensorOptions, 'dtype'> = {}): Tensor<A> {
+  return tensor(Int32Array.from({ length: size }, (_, i) => i), { [axis]: size } as Shape<A>, { ...options, dtype: 'i32' })
+}
+
+/** Normally distributed with mean 0: the same numbers for the same key on every device. */
+export function normal<A extends string>(key: RandomKey, shape: Shape<A>, deviation = 1, options: Omit<TensorOptions, 'dtype'> = {}): Tensor<A> {
+  const numbers = fillNormal(key, new Float32Array(sizeOf(shape)))
+  for (let i = 0; i < numbers.length; i++) numbers[i]! *= deviation
+  return tensor(numbers, shape, options)
+}
+
+/** Uniformly distributed in [low, high). */
+export function uniform<A extends string>(key: RandomKey, shape: Shape<A>, low = 0, high = 1, options: Omit<TensorOptions, 'dtype'> = {}): Tensor<A> {
+  const numbers = fillUniform(key, new Float32Array(sizeOf(shape)))
+  for (let i = 0; i < numbers.length; i++) numbers[i] = low + (high - low) * numbers[i]!
+  return tensor(numbers, shape, options)
+}
+
+/** The elements of a contiguous tensor in the heap, as they are stored. The view is invalid once the heap grows. */
+export function heapView(tensor: AnyTensor): Values {
+  const { device: { heap }, dtype, address, elements } = tensor
+  const { buffer } = heap.memory
+  switch (dtype) {
+    case 'f32': return tensor.device.floatBytes === 8 ? new Float64Array(buffer, address, elements) : new Float32Array(buffer, address, elements)
+    case 'i32': return new Int32Array(buffer, address, elements)
+    case 'f16': case 'bf16': return new Uint16Array(buffer, address, elements)
+    case 'u8': return new Uint8Array(buffer, address, elements)
+    case 'i8': return new Int8Array(buffer, address, elements)
+    case 'f64': throw new ShapeError({ operation: 'tensor', expected: 'a stored dtype', found: 'f64', hint: 'use f32' })
+  }
+}
+
+/** Writes numbers over a contiguous tensor that nobody else has seen yet. */
+export function writeInto(tensor: AnyTensor, numbers: ArrayLike<number>): void {
+  const { dtype } = tensor
+  const half = (dtype === 'f16' || dtype === 'bf16') && !(numbers instanceof Uint16Array)
+  if (half) {
+    const floats = numbers instanceof Float32Array ? numbers : Float32Array.from(numbers)
+    heapView(tensor).set(dtype === 'f16' ? f32ArrayToF16(floats) : f32ArrayToBf16(floats))
+  } else heapView(tensor).set(numbers)
+}
+
+function storedValue(dtype: Dtype, value: number): number {
+  if (dtype === 'f16') return f32ArrayToF16(Float32Array.of(value))[0]!
+  if (dtype === 'bf16') return f32ArrayToBf16(Float32Array.of(value))[0]!
+  return value
+}
+
+/** See `Tensor.values`. f16 and bf16 come back as f32. */
+export function values(source: AnyTensor, order: readonly string[]): Values {
+  const axes = order.map((name) => source.layout.find((axis) => axis.name === name))
+  if (order.length !== source.layout.length || axes.includes(undefined) || new Set(order).size !== order.length) {
+    throw new ShapeError({
+      operation: 'values', expected: `each of the axes ${source.layout.map(({ name }) => name).join(', ')} once`, found: order.join(', '), hint: 'name every axis of the tensor in the order wanted',
+    })
+  }
+  const stored = gatherElements(source, axes as { size: number; stride: number }[])
+  if (source.dtype === 'f16') return f16ArrayToF32(stored as Uint16Array)
+  if (source.dtype === 'bf16') return bf16ArrayToF32(stored as Uint16Array)
+  return stored
+}
+
+function gatherElements(source: AnyTensor, axes: readonly { readonly size: number; readonly stride: number }[]): Values {
+  const { elements } = source
+  let stride = elements
+  const contiguous = axes.every((axis) => { stride /= axis.size || 1; return axis.size === 1 || axis.stride === stride })
+  if (contiguous) return heapView(source).slice()
+  const extent = 1 + axes.reduce((last, axis) => last + (axis.size - 1) * axis.stride, 0)
+  const all = heapView({ ...pick(source), elements: extent } as AnyTensor)
+  const result = new (all.constructor as new (length: number) => Values)(elements)
+  const inner = axes[axes.length - 1]!
+  const counters = axes.slice(0, -1).map(() => 0)
+  for (let from = 0, to = 0; to < elements;) {
+    for (let i = 0; i < inner.size; i++) result[to++] = all[from + i * inner.stride]!
+    for (let axis = counters.length - 1; axis >= 0; axis--) {
+      const { size, stride: step } = axes[axis]!
+      from += step
+      if (++counters[axis]! < size) break
+      from -= size * step
+      counters[axis] = 0
+    }
+  }
+  return result
+}
+
+function pick({ device, dtype, address }: AnyTensor): Pick<AnyTensor, 'device' | 'dtype' | 'address'> { return { device, dtype, address } }

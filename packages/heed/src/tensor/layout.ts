@@ -1,0 +1,74 @@
+import { ShapeError, sizeOf, validateShape, type Dtype, type Shape } from '../base/index.js'
+import type { Device } from '../device/index.js'
+import { Storage } from './storage.js'
+import { type AnyTensor, type Axis, rowMajor, Tensor } from './tensor.js'
+
+/** A new tensor whose axes are in the order of `shape`, and whose elements lie row-major in `physical` order. */
+export function emptyArranged(device: Device, dtype: Dtype, shape: Shape, physical: readonly string[] = Object.keys(shape)): Tensor {
+  validateShape('tensor', shape)
+  const strides = new Map(rowMajor(Object.fromEntries(physical.map((name) => [name, shape[name]!]))).map(({ name, stride }) => [name, stride]))
+  const layout = Object.entries(shape).map(([name, size]) => ({ name, size, stride: strides.get(name)! }))
+  return new Tensor(new Storage(device, dtype, sizeOf(shape)), layout)
+}
+
+/** Axis names from the outermost in memory to the innermost; axes of size 1 and broadcast ones keep their place in front. */
+export function physicalOrder(tensor: AnyTensor): string[] {
+  return tensor.layout.map((axis, place) => ({ ...axis, place })).sort((a, b) => rank(b) - rank(a) || a.place - b.place).map(({ name }) => name)
+}
+function rank({ size, stride }: Axis): number { return size === 1 || stride === 0 ? Infinity : stride }
+
+/** Whether the elements lie row-major in this order without gaps. */
+export function isRowMajor(tensor: AnyTensor, order: readonly string[]): boolean {
+  let expected = 1
+  for (let i = order.length - 1; i >= 0; i--) {
+    const axis = tensor.layout.find(({ name }) => name === order[i])!
+    if (axis.size !== 1 && axis.stride !== expected) return false
+    expected *= axis.size
+  }
+  return true
+}
+
+/** The rows along one axis, where they can be addressed by one stride: elements of a row adjacent, rows evenly apart. */
+export interface Rows { readonly rows: number; readonly width: number; readonly stride: number }
+
+export function rowsAlong(tensor: AnyTensor, name: string): Rows | undefined {
+  const axis = tensor.layout.find((candidate) => candidate.name === name)!
+  if (axis.size > 1 && axis.stride !== 1) return undefined
+  const outer = tensor.layout.filter((other) => other !== axis && other.size !== 1)
+  const ordered = [...outer].sort((a, b) => b.stride - a.stride)
+  for (let i = 0; i + 1 < ordered.length; i++) {
+    if (ordered[i]!.stride !== ordered[i + 1]!.stride * ordered[i + 1]!.size) return undefined
+  }
+  const rows = outer.reduce((count, { size }) => count * size, 1)
+  return { rows, width: axis.size, stride: ordered[ordered.length - 1]?.stride ?? axis.size }
+}
+
+/** The union of the axes of several tensors, in order of appearance, with sizes that agree. */
+export function broadcastShape(operation: string, tensors: readonly AnyTensor[]): Record<string, number> {
+  const shape: Record<string, number> = {}
+  for (const { layout } of tensors) {
+    for (const { name, size } of layout) {
+      const known = shape[name]
+      if (known === undefined) shape[name] = size
+      else if (known !== size) {
+        throw new ShapeError({ operation, axis: name, expected: `axis '${name}' of size ${known}`, found: String(size), hint: 'rename the axis if it means something else, or slice it' })
+      }
+    }
+  }
+  return shape
+}
+
+/** Strides of a tensor along the axes of a larger shape: 0 where it lacks one. */
+export function stridesFor(tensor: AnyTensor, axes: readonly string[]): number[] {
+  return axes.map((name) => tensor.layout.find((axis) => axis.name === name)?.stride ?? 0)
+}
+
+export function sameDevice(operation: string, tensors: readonly AnyTensor[]): Device {
+  const { device } = tensors[0]!
+  for (const tensor of tensors) {
+    if (tensor.device !== device) {
+      throw new ShapeError({ operation, expected: `tensors of one device (${device.name})`, found: `one of ${tensor.device.name}`, hint: 'copy it with to(device)' })
+    }
+  }
+  return device
+}

@@ -1,0 +1,5 @@
+export * from './contraction.js'
+export * from './copy.js'
+export * from './elementwise.js'
+export * from './movement.js'
+export * from './reduction.js'

@@ -1,0 +1,72 @@
+/** Anything that a scope frees. */
+interface Disposable { readonly freed: boolean; dispose(): void }
+
+interface Scope { readonly made: Set<Disposable> }
+
+let current: Scope | undefined
+let deferring = false
+
+/** While `deferred`, inner scopes hand what they made to the scope around them: a gradient may still need it. Gives the setting before. */
+export function deferFreeing(deferred: boolean): boolean {
+  const before = deferring
+  deferring = deferred
+  return before
+}
+
+/** Called by each new tensor. */
+export function register(tensor: Disposable): void { current?.made.add(tensor) }
+
+/**
+ * Runs `work` and frees every tensor made in it, but for those in its result (anywhere in a tree of arrays and records)
+ * and those given to `keep`. Scopes nest: what a scope returns belongs to the scope around it.
+ */
+export function scope<T>(work: () => T): T {
+  const outer = current
+  const inner: Scope = { made: new Set() }
+  current = inner
+  let result: T | undefined
+  try {
+    result = work()
+    return result
+  } finally {
+    current = outer
+    const kept = new Set<unknown>()
+    collect(result, kept)
+    for (const tensor of inner.made) {
+      if (!kept.has(tensor) && !(deferring && outer)) tensor.dispose()
+      else if (!tensor.freed) outer?.made.add(tensor)
+    }
+  }
+}
+
+/** Takes a tensor (or each tensor of a tree) out of the scope it was made in: it lives until it is disposed or is garbage. */
+export function keep<T>(tree: T): T {
+  const found = new Set<unknown>()
+  collect(tree, found)
+  for (const tensor of found) current?.made.delete(tensor as Disposable)
+  return tree
+}
+
+/** Frees a tensor that the innermost scope made; leaves any other alone. */
+export function disposeOwned(tensor: Disposable): void {
+  if (current?.made.delete(tensor)) tensor.dispose()
+}
+
+/** Frees a tensor, or each tensor of a tree. */
+export function dispose(tree: unknown): void {
+  const found = new Set<unknown>()
+  collect(tree, found)
+  for (const tensor of found) (tensor as Disposable).dispose()
+}
+
+function collect(value: unknown, into: Set<unknown>, seen: Set<unknown> = new Set()): void {
+  if (typeof value !== 'object' || value === null || seen.has(value)) return
+  seen.add(value)
+  if ('dispose' in value && 'freed' in value) { into.add(value); return }
+  if (value instanceof Map || Array.isArray(value) || value instanceof Set) {
+    for (const inner of value.values()) collect(inner, into, seen)
+    return
+  }
+  if (ArrayBuffer.isView(value)) return
+  for (const inner of Object.values(value)) collect(inner, into, seen)
+}

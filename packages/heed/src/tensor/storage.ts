@@ -1,0 +1,70 @@
+import { bytesOf, MemoryError, StateError, type Dtype } from '../base/index.js'
+import type { Device } from '../device/index.js'
+
+/** Bytes that one element takes in a device's heap: f32 takes 8 where the device computes in f64. */
+export function storedBytes(device: Device, dtype: Dtype): number {
+  return dtype === 'f32' ? device.floatBytes : bytesOf[dtype]
+}
+
+/** A block of a device's heap, shared by a tensor and its views; freed when the last of them is. */
+export class Storage {
+  readonly device: Device
+  readonly dtype: Dtype
+  readonly elements: number
+  readonly address: number
+  #references = 1
+
+  constructor(device: Device, dtype: Dtype, elements: number) {
+    if (dtype === 'f64') {
+      throw new MemoryError({ operation: 'tensor', expected: 'a dtype that tensors store', found: 'f64', hint: 'f32 tensors compute in f64 on the interpreter' })
+    }
+    this.device = device
+    this.dtype = dtype
+    this.elements = elements
+    this.address = device.heap.allocate(elements * storedBytes(device, dtype))
+    live.add(this)
+  }
+
+  retain(): this {
+    if (this.#references === 0) throw new StateError({ operation: 'view', expected: 'a tensor in use', found: 'a freed one', hint: 'keep it out of scope() or dispose() until it is no longer needed' })
+    this.#references++
+    return this
+  }
+
+  release(): void {
+    if (this.#references === 0) return
+    if (--this.#references === 0) {
+      this.device.heap.free(this.address)
+      live.delete(this)
+    }
+  }
+}
+
+const live = new Set<Storage>()
+
+/** What tensors hold at the moment. */
+export interface LeakReport {
+  readonly tensors: number
+  readonly bytes: number
+  /** The largest blocks first: dtype and elements, and how many such blocks. */
+  readonly blocks: readonly { readonly dtype: Dtype; readonly elements: number; readonly count: number; readonly bytes: number }[]
+}
+
+/**
+ * The blocks that tensors hold now. Called before and after a piece of work, it shows what the work left behind:
+ * tensors made outside any `scope` and neither disposed nor collected yet.
+ */
+export function leaks(): LeakReport {
+  const groups = new Map<string, { dtype: Dtype; elements: number; count: number; bytes: number }>()
+  let bytes = 0
+  for (const { device, dtype, elements } of live) {
+    const size = elements * storedBytes(device, dtype)
+    bytes += size
+    const name = `${dtype} ${elements}`
+    const group = groups.get(name) ?? { dtype, elements, count: 0, bytes: 0 }
+    group.count++
+    group.bytes += size
+    groups.set(name, group)
+  }
+  return { tensors: live.size, bytes, blocks: [...groups.values()].sort((a, b) => b.bytes - a.bytes) }
+}

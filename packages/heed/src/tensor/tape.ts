@@ -1,0 +1,38 @@
+import { deferFreeing } from './scope.js'
+import type { AnyTensor } from './tensor.js'
+
+/** An operation that ran: enough to find its gradient. */
+export interface Recorded<Attributes = unknown> {
+  /** Its name in autograd's table. */
+  readonly operation: string
+  readonly inputs: readonly AnyTensor[]
+  readonly output: AnyTensor
+  /** What the gradient needs beside inputs and output. */
+  readonly attributes: Attributes
+}
+
+/** Listens to operations while a gradient is wanted. */
+export interface Tape {
+  /** Whether the gradient of anything that depends on these is wanted. */
+  tracks(inputs: readonly AnyTensor[]): boolean
+  record(entry: Recorded): void
+}
+
+let current: Tape | undefined
+
+/** Called by each operation with what it made. */
+export function record<T extends AnyTensor>(operation: string, inputs: readonly AnyTensor[], output: T, attributes?: unknown): T {
+  if (current !== undefined && current.tracks(inputs)) current.record({ operation, inputs, output, attributes })
+  return output
+}
+
+/** Whether an operation on these inputs will be differentiated: then it keeps what its gradient needs. */
+export function tracked(inputs: readonly AnyTensor[]): boolean { return current !== undefined && current.tracks(inputs) }
+
+/** Runs `work` with operations reported to `tape`, or to nobody. */
+export function withTape<T>(tape: Tape | undefined, work: () => T): T {
+  const outer = current
+  const deferred = deferFreeing(tape !== undefined)
+  current = tape
+  try { return work() } finally { current = outer; deferFreeing(deferred) }
+}
