@@ -1,6 +1,6 @@
 /** The character model's training in f64, one scalar at a time: slow, short, and with nothing to hide. */
 import type { Inputs, TrainWork } from './peer.js'
-import { erf } from './plain.js'
+import { erf } from './erf.js'
 
 /** A number that remembers what it came from. */
 class Scalar {

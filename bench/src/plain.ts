@@ -1,18 +1,7 @@
 /** What each work means, in plain f64 loops: what every engine is checked against. */
 import type { Inputs, Kind, Work } from './peer.js'
+import { erf } from './erf.js'
 import { plainLosses } from './plain-train.js'
-
-/** erf(x) = 2/√π · exp(-x²) · Σ 2ⁿ x²ⁿ⁺¹ / (2n+1)!! (Abramowitz and Stegun, 7.1.6): every term has one sign. */
-export function erf(x: number): number {
-  if (Math.abs(x) > 6) return Math.sign(x)
-  let term = x
-  let sum = x
-  for (let n = 1; n < 200; n++) {
-    term *= (2 * x * x) / (2 * n + 1)
-    sum += term
-  }
-  return ((2 / Math.sqrt(Math.PI)) * sum) / Math.exp(x * x)
-}
 
 export const gelu = (x: number): number => (x / 2) * (1 + erf(x / Math.SQRT2))
 

@@ -1,1 +1,3 @@
-export {}
+export * from './check.js'
+export * from './grad.js'
+export * from './table.js'

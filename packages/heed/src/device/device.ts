@@ -43,10 +43,14 @@ export class Device {
     this.#pool = this.threads > 1 ? new ThreadPool(this.heap, this.threads) : undefined
   }
 
-  get name(): string { return this.target.machine.name }
+  get name(): string {
+    return this.target.machine.name
+  }
 
   /** Bytes that one f32 element takes in this heap. */
-  get floatBytes(): 4 | 8 { return this.target.machine.floatBytes }
+  get floatBytes(): 4 | 8 {
+    return this.target.machine.floatBytes
+  }
 
   /**
    * Runs tasks 0 … tasks − 1 of a kernel. `parameters` in the order of the kernel's declaration: numbers, and byte
@@ -60,7 +64,9 @@ export class Device {
     const integers = heap.i32
     const { floats } = compiled
     if (parameters.length !== floats.length) {
-      throw new Error(`kernel ${kernel.name}: expected ${floats.length} parameters, found ${parameters.length}`)
+      throw new Error(
+        `kernel ${kernel.name}: expected ${floats.length} parameters, found ${parameters.length}`,
+      )
     }
     for (let i = 0; i < floats.length; i++) {
       const at = parameterAddress + 8 * i
@@ -85,19 +91,26 @@ export class Device {
   }
 
   /** Ends the threads; the device is of no use afterwards. */
-  close(): void { this.#pool?.terminate() }
+  close(): void {
+    this.#pool?.terminate()
+  }
 
   #compile(kernel: Kernel): Compiled {
     let compiled = this.#compiled.get(kernel.name)
     if (compiled === undefined) {
       const types = Object.values(kernel.parameters)
-      if (types.length > parameterLimit) throw new Error(`kernel ${kernel.name}: more than ${parameterLimit} parameters`)
+      if (types.length > parameterLimit)
+        throw new Error(`kernel ${kernel.name}: more than ${parameterLimit} parameters`)
       const code = this.target.emit(assemble(kernel, this.target.machine))
       const codeAddress = this.#pool === undefined ? 0 : this.heap.allocate(code.length)
       if (codeAddress !== 0) this.heap.u8.set(code, codeAddress)
       compiled = {
-        kernel, number: this.#compiled.size, run: this.target.load(code, this.heap.memory),
-        codeAddress, codeBytes: code.length, floats: types.map((type) => type === 'f32'),
+        kernel,
+        number: this.#compiled.size,
+        run: this.target.load(code, this.heap.memory),
+        codeAddress,
+        codeBytes: code.length,
+        floats: types.map((type) => type === 'f32'),
       }
       this.#compiled.set(kernel.name, compiled)
     }

@@ -23,7 +23,9 @@ interface Job {
   readonly scratchBytes: number
 }
 
-interface Thread { terminate(): void }
+interface Thread {
+  terminate(): void
+}
 
 /**
  * Threads that share the heap and take tasks from a common counter. A launch opens a gate, the calling thread works
@@ -70,7 +72,9 @@ export class ThreadPool {
       Atomics.store(words, next, current.tasks)
     }
     Atomics.and(words, state, ~open)
-    while (Atomics.load(words, state) !== 0) { /* the others finish what they hold */ }
+    while (Atomics.load(words, state) !== 0) {
+      /* the others finish what they hold */
+    }
     if (error !== undefined) throw error
     if (Atomics.exchange(words, failed, 0) !== 0) throw new Error('a kernel failed on another thread')
   }
@@ -87,13 +91,23 @@ export class ThreadPool {
   }
 }
 
-interface Start { readonly memory: WebAssembly.Memory; readonly thread: number; readonly words: Readonly<Record<string, number>> }
+interface Start {
+  readonly memory: WebAssembly.Memory
+  readonly thread: number
+  readonly words: Readonly<Record<string, number>>
+}
 
 /** A Node worker, or a Web Worker from a blob where there is no Node. */
 function startThread(start: Start): Thread {
   const node = nodeWorkers()
   if (node) {
-    const worker = new node.Worker(workerSource, { eval: true, workerData: start, stdout: false, stderr: false, execArgv: [] })
+    const worker = new node.Worker(workerSource, {
+      eval: true,
+      workerData: start,
+      stdout: false,
+      stderr: false,
+      execArgv: [],
+    })
     worker.unref()
     return { terminate: () => void worker.terminate() }
   }

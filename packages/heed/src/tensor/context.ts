@@ -4,11 +4,17 @@ import { defaultDevice } from './default-device.js'
 let current: Device | undefined
 
 /** The device that new tensors are made on: the one of the innermost `withDevice`, else this machine's best. */
-export function currentDevice(): Device { return current ?? defaultDevice() }
+export function currentDevice(): Device {
+  return current ?? defaultDevice()
+}
 
 /** Runs `work` with new tensors made on `device`. */
 export function withDevice<T>(device: Device, work: () => T): T {
   const outer = current
   current = device
-  try { return work() } finally { current = outer }
+  try {
+    return work()
+  } finally {
+    current = outer
+  }
 }

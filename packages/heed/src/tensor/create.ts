@@ -1,6 +1,16 @@
 import {
-  f16ArrayToF32, bf16ArrayToF32, f32ArrayToF16, f32ArrayToBf16, fillNormal, fillUniform, ShapeError, sizeOf, validateShape,
-  type Dtype, type RandomKey, type Shape,
+  f16ArrayToF32,
+  bf16ArrayToF32,
+  f32ArrayToF16,
+  f32ArrayToBf16,
+  fillNormal,
+  fillUniform,
+  ShapeError,
+  sizeOf,
+  validateShape,
+  type Dtype,
+  type RandomKey,
+  type Shape,
 } from '../base/index.js'
 import type { Device } from '../device/index.js'
 import { currentDevice } from './context.js'
@@ -15,7 +25,10 @@ export interface TensorOptions {
 }
 
 /** A new tensor with unspecified contents, row-major. */
-export function empty<A extends string>(shape: Shape<A>, { dtype = 'f32', device = currentDevice() }: TensorOptions = {}): Tensor<A> {
+export function empty<A extends string>(
+  shape: Shape<A>,
+  { dtype = 'f32', device = currentDevice() }: TensorOptions = {},
+): Tensor<A> {
   validateShape('tensor', shape)
   return new Tensor<A>(new Storage(device, dtype, sizeOf(shape)), rowMajor(shape))
 }
@@ -24,42 +37,80 @@ export function empty<A extends string>(shape: Shape<A>, { dtype = 'f32', device
  * A tensor of given numbers, row-major in the order of `shape`. Numbers are converted to `dtype` (f16 and bf16: rounded to nearest even);
  * a Uint16Array given for f16 or bf16 is taken as their bits.
  */
-export function tensor<A extends string>(data: ArrayLike<number> | number, shape: Shape<A>, options: TensorOptions = {}): Tensor<A> {
+export function tensor<A extends string>(
+  data: ArrayLike<number> | number,
+  shape: Shape<A>,
+  options: TensorOptions = {},
+): Tensor<A> {
   const made = empty(shape, options)
   const numbers = typeof data === 'number' ? [data] : data
   if (numbers.length !== made.elements) {
     made.dispose()
-    throw new ShapeError({ operation: 'tensor', expected: `${made.elements} numbers for ${made.describe()}`, found: `${numbers.length}`, hint: 'check the sizes' })
+    throw new ShapeError({
+      operation: 'tensor',
+      expected: `${made.elements} numbers for ${made.describe()}`,
+      found: `${numbers.length}`,
+      hint: 'check the sizes',
+    })
   }
   writeInto(made, numbers)
   return made
 }
 
 /** A scalar: a tensor without axes. */
-export function scalar(value: number, options: TensorOptions = {}): Tensor<never> { return tensor(value, {}, options) as Tensor<never> }
+export function scalar(value: number, options: TensorOptions = {}): Tensor<never> {
+  return tensor(value, {}, options) as Tensor<never>
+}
 
-export function full<A extends string>(shape: Shape<A>, value: number, options: TensorOptions = {}): Tensor<A> {
+export function full<A extends string>(
+  shape: Shape<A>,
+  value: number,
+  options: TensorOptions = {},
+): Tensor<A> {
   const made = empty(shape, options)
   heapView(made).fill(storedValue(made.dtype, value))
   return made
 }
-export function zeros<A extends string>(shape: Shape<A>, options: TensorOptions = {}): Tensor<A> { return full(shape, 0, options) }
-export function ones<A extends string>(shape: Shape<A>, options: TensorOptions = {}): Tensor<A> { return full(shape, 1, options) }
+export function zeros<A extends string>(shape: Shape<A>, options: TensorOptions = {}): Tensor<A> {
+  return full(shape, 0, options)
+}
+export function ones<A extends string>(shape: Shape<A>, options: TensorOptions = {}): Tensor<A> {
+  return full(shape, 1, options)
+}
 
 /** 0, 1, …, size − 1 along one axis, as i32. */
-export function range<A extends string>(axis: A, size: number, options: Omit<TensorOptions, 'dtype'> = {}): Tensor<A> {
-  return tensor(Int32Array.from({ length: size }, (_, i) => i), { [axis]: size } as Shape<A>, { ...options, dtype: 'i32' })
+export function range<A extends string>(
+  axis: A,
+  size: number,
+  options: Omit<TensorOptions, 'dtype'> = {},
+): Tensor<A> {
+  return tensor(
+    Int32Array.from({ length: size }, (_, i) => i),
+    { [axis]: size } as Shape<A>,
+    { ...options, dtype: 'i32' },
+  )
 }
 
 /** Normally distributed with mean 0: the same numbers for the same key on every device. */
-export function normal<A extends string>(key: RandomKey, shape: Shape<A>, deviation = 1, options: Omit<TensorOptions, 'dtype'> = {}): Tensor<A> {
+export function normal<A extends string>(
+  key: RandomKey,
+  shape: Shape<A>,
+  deviation = 1,
+  options: Omit<TensorOptions, 'dtype'> = {},
+): Tensor<A> {
   const numbers = fillNormal(key, new Float32Array(sizeOf(shape)))
   for (let i = 0; i < numbers.length; i++) numbers[i]! *= deviation
   return tensor(numbers, shape, options)
 }
 
 /** Uniformly distributed in [low, high). */
-export function uniform<A extends string>(key: RandomKey, shape: Shape<A>, low = 0, high = 1, options: Omit<TensorOptions, 'dtype'> = {}): Tensor<A> {
+export function uniform<A extends string>(
+  key: RandomKey,
+  shape: Shape<A>,
+  low = 0,
+  high = 1,
+  options: Omit<TensorOptions, 'dtype'> = {},
+): Tensor<A> {
   const numbers = fillUniform(key, new Float32Array(sizeOf(shape)))
   for (let i = 0; i < numbers.length; i++) numbers[i] = low + (high - low) * numbers[i]!
   return tensor(numbers, shape, options)
@@ -67,15 +118,29 @@ export function uniform<A extends string>(key: RandomKey, shape: Shape<A>, low =
 
 /** The elements of a contiguous tensor in the heap, as they are stored. The view is invalid once the heap grows. */
 export function heapView(tensor: AnyTensor): Values {
-  const { device: { heap }, dtype, address, elements } = tensor
+  const {
+    device: { heap },
+    dtype,
+    address,
+    elements,
+  } = tensor
   const { buffer } = heap.memory
   switch (dtype) {
-    case 'f32': return tensor.device.floatBytes === 8 ? new Float64Array(buffer, address, elements) : new Float32Array(buffer, address, elements)
-    case 'i32': return new Int32Array(buffer, address, elements)
-    case 'f16': case 'bf16': return new Uint16Array(buffer, address, elements)
-    case 'u8': return new Uint8Array(buffer, address, elements)
-    case 'i8': return new Int8Array(buffer, address, elements)
-    case 'f64': throw new ShapeError({ operation: 'tensor', expected: 'a stored dtype', found: 'f64', hint: 'use f32' })
+    case 'f32':
+      return tensor.device.floatBytes === 8
+        ? new Float64Array(buffer, address, elements)
+        : new Float32Array(buffer, address, elements)
+    case 'i32':
+      return new Int32Array(buffer, address, elements)
+    case 'f16':
+    case 'bf16':
+      return new Uint16Array(buffer, address, elements)
+    case 'u8':
+      return new Uint8Array(buffer, address, elements)
+    case 'i8':
+      return new Int8Array(buffer, address, elements)
+    case 'f64':
+      throw new ShapeError({ operation: 'tensor', expected: 'a stored dtype', found: 'f64', hint: 'use f32' })
   }
 }
 
@@ -98,9 +163,16 @@ function storedValue(dtype: Dtype, value: number): number {
 /** See `Tensor.values`. f16 and bf16 come back as f32. */
 export function values(source: AnyTensor, order: readonly string[]): Values {
   const axes = order.map((name) => source.layout.find((axis) => axis.name === name))
-  if (order.length !== source.layout.length || axes.includes(undefined) || new Set(order).size !== order.length) {
+  if (
+    order.length !== source.layout.length ||
+    axes.includes(undefined) ||
+    new Set(order).size !== order.length
+  ) {
     throw new ShapeError({
-      operation: 'values', expected: `each of the axes ${source.layout.map(({ name }) => name).join(', ')} once`, found: order.join(', '), hint: 'name every axis of the tensor in the order wanted',
+      operation: 'values',
+      expected: `each of the axes ${source.layout.map(({ name }) => name).join(', ')} once`,
+      found: order.join(', '),
+      hint: 'name every axis of the tensor in the order wanted',
     })
   }
   const stored = gatherElements(source, axes as { size: number; stride: number }[])
@@ -109,10 +181,16 @@ export function values(source: AnyTensor, order: readonly string[]): Values {
   return stored
 }
 
-function gatherElements(source: AnyTensor, axes: readonly { readonly size: number; readonly stride: number }[]): Values {
+function gatherElements(
+  source: AnyTensor,
+  axes: readonly { readonly size: number; readonly stride: number }[],
+): Values {
   const { elements } = source
   let stride = elements
-  const contiguous = axes.every((axis) => { stride /= axis.size || 1; return axis.size === 1 || axis.stride === stride })
+  const contiguous = axes.every((axis) => {
+    stride /= axis.size || 1
+    return axis.size === 1 || axis.stride === stride
+  })
   if (contiguous) return heapView(source).slice()
   const extent = 1 + axes.reduce((last, axis) => last + (axis.size - 1) * axis.stride, 0)
   const all = heapView({ ...pick(source), elements: extent } as AnyTensor)
@@ -132,4 +210,6 @@ function gatherElements(source: AnyTensor, axes: readonly { readonly size: numbe
   return result
 }
 
-function pick({ device, dtype, address }: AnyTensor): Pick<AnyTensor, 'device' | 'dtype' | 'address'> { return { device, dtype, address } }
+function pick({ device, dtype, address }: AnyTensor): Pick<AnyTensor, 'device' | 'dtype' | 'address'> {
+  return { device, dtype, address }
+}

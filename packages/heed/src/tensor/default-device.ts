@@ -16,11 +16,22 @@ export function defaultDevice(): Device {
   const environment = globalThis.process?.env ?? {}
   const name = environment.HEED_TARGET ?? 'wasm'
   if (!targets.includes(name)) {
-    throw new UsageError({ operation: 'HEED_TARGET', expected: targets.join(' or '), found: `'${name}'`, hint: 'unset it to let heed choose' })
+    throw new UsageError({
+      operation: 'HEED_TARGET',
+      expected: targets.join(' or '),
+      found: `'${name}'`,
+      hint: 'unset it to let heed choose',
+    })
   }
-  const threads = environment.HEED_THREADS === undefined ? availableThreads() : Number(environment.HEED_THREADS)
+  const threads =
+    environment.HEED_THREADS === undefined ? availableThreads() : Number(environment.HEED_THREADS)
   if (!Number.isInteger(threads) || threads < 1 || threads > 256) {
-    throw new UsageError({ operation: 'HEED_THREADS', expected: 'a whole number from 1 to 256', found: `'${environment.HEED_THREADS}'`, hint: 'unset it to use every processor' })
+    throw new UsageError({
+      operation: 'HEED_THREADS',
+      expected: 'a whole number from 1 to 256',
+      found: `'${environment.HEED_THREADS}'`,
+      hint: 'unset it to use every processor',
+    })
   }
   const shared = name !== 'interpreter' && availableThreads() > 1
   device = new Device(name === 'interpreter' ? interpreter : bestWasm(shared), { shared, threads })

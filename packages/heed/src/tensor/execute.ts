@@ -2,7 +2,10 @@ import type { Device } from '../device/index.js'
 import type { Launch } from '../kernels/index.js'
 
 /** Runs the launches that `plan` gives; the workspace that it asks for is freed when they are done. */
-export function execute(device: Device, plan: (allocate: (bytes: number) => number) => readonly Launch[]): void {
+export function execute(
+  device: Device,
+  plan: (allocate: (bytes: number) => number) => readonly Launch[],
+): void {
   const workspace: number[] = []
   const allocate = (bytes: number): number => {
     const address = device.heap.allocate(bytes)
@@ -10,7 +13,8 @@ export function execute(device: Device, plan: (allocate: (bytes: number) => numb
     return address
   }
   try {
-    for (const { kernel, parameters, tasks, scratchBytes } of plan(allocate)) device.launch(kernel, parameters, tasks, scratchBytes)
+    for (const { kernel, parameters, tasks, scratchBytes } of plan(allocate))
+      device.launch(kernel, parameters, tasks, scratchBytes)
   } finally {
     for (const address of workspace) device.heap.free(address)
   }

@@ -9,5 +9,14 @@ export * from './operations/index.js'
 export { disposeOwned, dispose, keep, scope } from './scope.js'
 export { leaks, type LeakReport, storedBytes } from './storage.js'
 export * from './tape.js'
-export { type AnyTensor, type Axis, axisOf, hasAxis, isTensor, Tensor, type Renamed, type Values } from './tensor.js'
-export { viewOf } from './view.js'
+export {
+  type AnyTensor,
+  type Axis,
+  axisOf,
+  hasAxis,
+  isTensor,
+  Tensor,
+  type Renamed,
+  type Values,
+} from './tensor.js'
+export { viewOver } from './view.js'

@@ -4,18 +4,33 @@ import { Storage } from './storage.js'
 import { type AnyTensor, type Axis, rowMajor, Tensor } from './tensor.js'
 
 /** A new tensor whose axes are in the order of `shape`, and whose elements lie row-major in `physical` order. */
-export function emptyArranged(device: Device, dtype: Dtype, shape: Shape, physical: readonly string[] = Object.keys(shape)): Tensor {
+export function emptyArranged(
+  device: Device,
+  dtype: Dtype,
+  shape: Shape,
+  physical: readonly string[] = Object.keys(shape),
+): Tensor {
   validateShape('tensor', shape)
-  const strides = new Map(rowMajor(Object.fromEntries(physical.map((name) => [name, shape[name]!]))).map(({ name, stride }) => [name, stride]))
+  const strides = new Map(
+    rowMajor(Object.fromEntries(physical.map((name) => [name, shape[name]!]))).map(({ name, stride }) => [
+      name,
+      stride,
+    ]),
+  )
   const layout = Object.entries(shape).map(([name, size]) => ({ name, size, stride: strides.get(name)! }))
   return new Tensor(new Storage(device, dtype, sizeOf(shape)), layout)
 }
 
 /** Axis names from the outermost in memory to the innermost; axes of size 1 and broadcast ones keep their place in front. */
 export function physicalOrder(tensor: AnyTensor): string[] {
-  return tensor.layout.map((axis, place) => ({ ...axis, place })).sort((a, b) => rank(b) - rank(a) || a.place - b.place).map(({ name }) => name)
+  return tensor.layout
+    .map((axis, place) => ({ ...axis, place }))
+    .sort((a, b) => rank(b) - rank(a) || a.place - b.place)
+    .map(({ name }) => name)
 }
-function rank({ size, stride }: Axis): number { return size === 1 || stride === 0 ? Infinity : stride }
+function rank({ size, stride }: Axis): number {
+  return size === 1 || stride === 0 ? Infinity : stride
+}
 
 /** Whether the elements lie row-major in this order without gaps. */
 export function isRowMajor(tensor: AnyTensor, order: readonly string[]): boolean {
@@ -29,7 +44,11 @@ export function isRowMajor(tensor: AnyTensor, order: readonly string[]): boolean
 }
 
 /** The rows along one axis, where they can be addressed by one stride: elements of a row adjacent, rows evenly apart. */
-export interface Rows { readonly rows: number; readonly width: number; readonly stride: number }
+export interface Rows {
+  readonly rows: number
+  readonly width: number
+  readonly stride: number
+}
 
 export function rowsAlong(tensor: AnyTensor, name: string): Rows | undefined {
   const axis = tensor.layout.find((candidate) => candidate.name === name)!
@@ -51,7 +70,13 @@ export function broadcastShape(operation: string, tensors: readonly AnyTensor[])
       const known = shape[name]
       if (known === undefined) shape[name] = size
       else if (known !== size) {
-        throw new ShapeError({ operation, axis: name, expected: `axis '${name}' of size ${known}`, found: String(size), hint: 'rename the axis if it means something else, or slice it' })
+        throw new ShapeError({
+          operation,
+          axis: name,
+          expected: `axis '${name}' of size ${known}`,
+          found: String(size),
+          hint: 'rename the axis if it means something else, or slice it',
+        })
       }
     }
   }
@@ -67,7 +92,12 @@ export function sameDevice(operation: string, tensors: readonly AnyTensor[]): De
   const { device } = tensors[0]!
   for (const tensor of tensors) {
     if (tensor.device !== device) {
-      throw new ShapeError({ operation, expected: `tensors of one device (${device.name})`, found: `one of ${tensor.device.name}`, hint: 'copy it with to(device)' })
+      throw new ShapeError({
+        operation,
+        expected: `tensors of one device (${device.name})`,
+        found: `one of ${tensor.device.name}`,
+        hint: 'copy it with to(device)',
+      })
     }
   }
   return device

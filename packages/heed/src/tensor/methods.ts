@@ -18,6 +18,8 @@ export interface Methods {
 
 export const methods: Methods = {} as Methods
 
-export function bindMethods(operations: Readonly<Record<keyof Methods, (...values: never[]) => unknown>>): void {
+export function bindMethods(
+  operations: Readonly<Record<keyof Methods, (...values: never[]) => unknown>>,
+): void {
   Object.assign(methods, operations)
 }

@@ -1,7 +1,12 @@
 /** Anything that a scope frees. */
-interface Disposable { readonly freed: boolean; dispose(): void }
+interface Disposable {
+  readonly freed: boolean
+  dispose(): void
+}
 
-interface Scope { readonly made: Set<Disposable> }
+interface Scope {
+  readonly made: Set<Disposable>
+}
 
 let current: Scope | undefined
 let deferring = false
@@ -14,7 +19,9 @@ export function deferFreeing(deferred: boolean): boolean {
 }
 
 /** Called by each new tensor. */
-export function register(tensor: Disposable): void { current?.made.add(tensor) }
+export function register(tensor: Disposable): void {
+  current?.made.add(tensor)
+}
 
 /**
  * Runs `work` and frees every tensor made in it, but for those in its result (anywhere in a tree of arrays and records)
@@ -62,7 +69,10 @@ export function dispose(tree: unknown): void {
 function collect(value: unknown, into: Set<unknown>, seen: Set<unknown> = new Set()): void {
   if (typeof value !== 'object' || value === null || seen.has(value)) return
   seen.add(value)
-  if ('dispose' in value && 'freed' in value) { into.add(value); return }
+  if ('dispose' in value && 'freed' in value) {
+    into.add(value)
+    return
+  }
   if (value instanceof Map || Array.isArray(value) || value instanceof Set) {
     for (const inner of value.values()) collect(inner, into, seen)
     return

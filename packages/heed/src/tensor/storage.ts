@@ -16,7 +16,12 @@ export class Storage {
 
   constructor(device: Device, dtype: Dtype, elements: number) {
     if (dtype === 'f64') {
-      throw new MemoryError({ operation: 'tensor', expected: 'a dtype that tensors store', found: 'f64', hint: 'f32 tensors compute in f64 on the interpreter' })
+      throw new MemoryError({
+        operation: 'tensor',
+        expected: 'a dtype that tensors store',
+        found: 'f64',
+        hint: 'f32 tensors compute in f64 on the interpreter',
+      })
     }
     this.device = device
     this.dtype = dtype
@@ -26,7 +31,13 @@ export class Storage {
   }
 
   retain(): this {
-    if (this.#references === 0) throw new StateError({ operation: 'view', expected: 'a tensor in use', found: 'a freed one', hint: 'keep it out of scope() or dispose() until it is no longer needed' })
+    if (this.#references === 0)
+      throw new StateError({
+        operation: 'view',
+        expected: 'a tensor in use',
+        found: 'a freed one',
+        hint: 'keep it out of scope() or dispose() until it is no longer needed',
+      })
     this.#references++
     return this
   }
@@ -47,7 +58,12 @@ export interface LeakReport {
   readonly tensors: number
   readonly bytes: number
   /** The largest blocks first: dtype and elements, and how many such blocks. */
-  readonly blocks: readonly { readonly dtype: Dtype; readonly elements: number; readonly count: number; readonly bytes: number }[]
+  readonly blocks: readonly {
+    readonly dtype: Dtype
+    readonly elements: number
+    readonly count: number
+    readonly bytes: number
+  }[]
 }
 
 /**

@@ -21,18 +21,31 @@ export interface Tape {
 let current: Tape | undefined
 
 /** Called by each operation with what it made. */
-export function record<T extends AnyTensor>(operation: string, inputs: readonly AnyTensor[], output: T, attributes?: unknown): T {
-  if (current !== undefined && current.tracks(inputs)) current.record({ operation, inputs, output, attributes })
+export function record<T extends AnyTensor>(
+  operation: string,
+  inputs: readonly AnyTensor[],
+  output: T,
+  attributes?: unknown,
+): T {
+  if (current !== undefined && current.tracks(inputs))
+    current.record({ operation, inputs, output, attributes })
   return output
 }
 
 /** Whether an operation on these inputs will be differentiated: then it keeps what its gradient needs. */
-export function tracked(inputs: readonly AnyTensor[]): boolean { return current !== undefined && current.tracks(inputs) }
+export function tracked(inputs: readonly AnyTensor[]): boolean {
+  return current !== undefined && current.tracks(inputs)
+}
 
 /** Runs `work` with operations reported to `tape`, or to nobody. */
 export function withTape<T>(tape: Tape | undefined, work: () => T): T {
   const outer = current
   const deferred = deferFreeing(tape !== undefined)
   current = tape
-  try { return work() } finally { current = outer; deferFreeing(deferred) }
+  try {
+    return work()
+  } finally {
+    current = outer
+    deferFreeing(deferred)
+  }
 }

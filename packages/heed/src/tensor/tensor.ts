@@ -5,7 +5,11 @@ import { register } from './scope.js'
 import { type Storage, storedBytes } from './storage.js'
 
 /** One axis of a tensor: its name, its size, and how many elements apart its neighbours lie. */
-export interface Axis { readonly name: string; readonly size: number; readonly stride: number }
+export interface Axis {
+  readonly name: string
+  readonly size: number
+  readonly stride: number
+}
 
 /** What is true of a tensor whatever its axes are called. */
 export interface AnyTensor {
@@ -48,13 +52,23 @@ export class Tensor<A extends string = string> implements AnyTensor {
     register(this)
   }
 
-  get device(): Device { return this.storage.device }
-  get dtype(): Dtype { return this.storage.dtype }
-  get freed(): boolean { return this.#freed }
+  get device(): Device {
+    return this.storage.device
+  }
+  get dtype(): Dtype {
+    return this.storage.dtype
+  }
+  get freed(): boolean {
+    return this.#freed
+  }
 
   /** Axis names with their sizes. */
-  get shape(): Shape<A> { return Object.fromEntries(this.layout.map(({ name, size }) => [name, size])) as Shape<A> }
-  get axes(): readonly A[] { return this.layout.map(({ name }) => name as A) }
+  get shape(): Shape<A> {
+    return Object.fromEntries(this.layout.map(({ name, size }) => [name, size])) as Shape<A>
+  }
+  get axes(): readonly A[] {
+    return this.layout.map(({ name }) => name as A)
+  }
 
   /** The number of positions along an axis. */
   size(axis: A): number {
@@ -65,7 +79,12 @@ export class Tensor<A extends string = string> implements AnyTensor {
 
   get address(): number {
     if (this.#freed) {
-      throw new StateError({ operation: 'tensor', expected: 'a tensor in use', found: `a freed one (${this.describe()})`, hint: 'return it from scope(), or do not dispose it while it is needed' })
+      throw new StateError({
+        operation: 'tensor',
+        expected: 'a tensor in use',
+        found: `a freed one (${this.describe()})`,
+        hint: 'return it from scope(), or do not dispose it while it is needed',
+      })
     }
     return this.storage.address + this.offset * storedBytes(this.device, this.dtype)
   }
@@ -86,51 +105,90 @@ export class Tensor<A extends string = string> implements AnyTensor {
    * The elements in row-major order of `order` (default: the order of `shape`). f32 tensors give a Float32Array, or a Float64Array on a
    * device that computes in f64; others the array of their dtype.
    */
-  values(order: readonly A[] = this.axes): Values { return methods.values(this, order) as Values }
+  values(order: readonly A[] = this.axes): Values {
+    return methods.values(this, order) as Values
+  }
   /** The only element. */
   item(): number {
     if (this.elements !== 1) {
-      throw new ShapeError({ operation: 'item', expected: 'a tensor of one element', found: this.describe(), hint: 'reduce it first: sum, mean, max' })
+      throw new ShapeError({
+        operation: 'item',
+        expected: 'a tensor of one element',
+        found: this.describe(),
+        hint: 'reduce it first: sum, mean, max',
+      })
     }
     return this.values()[0]!
   }
 
   // Arithmetic, element by element; axes that one side lacks are broadcast by name.
-  add<B extends string = never>(other: Tensor<B> | number): Tensor<A | B> { return methods.add(this, other) }
-  sub<B extends string = never>(other: Tensor<B> | number): Tensor<A | B> { return methods.sub(this, other) }
-  mul<B extends string = never>(other: Tensor<B> | number): Tensor<A | B> { return methods.mul(this, other) }
-  div<B extends string = never>(other: Tensor<B> | number): Tensor<A | B> { return methods.div(this, other) }
-  neg(): Tensor<A> { return methods.mul(this, -1) }
+  add<B extends string = never>(other: Tensor<B> | number): Tensor<A | B> {
+    return methods.add(this, other)
+  }
+  sub<B extends string = never>(other: Tensor<B> | number): Tensor<A | B> {
+    return methods.sub(this, other)
+  }
+  mul<B extends string = never>(other: Tensor<B> | number): Tensor<A | B> {
+    return methods.mul(this, other)
+  }
+  div<B extends string = never>(other: Tensor<B> | number): Tensor<A | B> {
+    return methods.div(this, other)
+  }
+  neg(): Tensor<A> {
+    return methods.mul(this, -1)
+  }
 
   /** The same elements under other axis names: `rename({ position: 'key' })`. No copy. */
-  rename<const R extends Partial<Record<A, string>>>(names: R): Tensor<Renamed<A, R>> { return methods.rename(this, names) as Tensor<Renamed<A, R>> }
+  rename<const R extends Partial<Record<A, string>>>(names: R): Tensor<Renamed<A, R>> {
+    return methods.rename(this, names) as Tensor<Renamed<A, R>>
+  }
   /** One axis as several, the first outermost: `split('width', { head: 4, width: 16 })`. No copy. */
-  split<F extends A, const S extends Readonly<Record<string, number>>>(axis: F, into: S): Tensor<Exclude<A, F> | (keyof S & string)> { return methods.split(this, axis, into) }
+  split<F extends A, const S extends Readonly<Record<string, number>>>(
+    axis: F,
+    into: S,
+  ): Tensor<Exclude<A, F> | (keyof S & string)> {
+    return methods.split(this, axis, into)
+  }
   /** Several axes as one, the first outermost: `merge(['head', 'width'], 'width')`. A copy only where they do not lie so already. */
-  merge<const F extends A, N extends string>(axes: readonly F[], into: N): Tensor<Exclude<A, F> | N> { return methods.merge(this, axes, into) }
+  merge<const F extends A, N extends string>(axes: readonly F[], into: N): Tensor<Exclude<A, F> | N> {
+    return methods.merge(this, axes, into)
+  }
   /** Positions start … end − 1 of an axis. No copy. */
-  slice(axis: A, start: number, end: number): Tensor<A> { return methods.slice(this, axis, start, end) }
+  slice(axis: A, start: number, end: number): Tensor<A> {
+    return methods.slice(this, axis, start, end)
+  }
   /** One position of an axis, which is gone from the result. No copy. */
-  at<F extends A>(axis: F, position: number): Tensor<Exclude<A, F>> { return methods.at(this, axis, position) }
-
+  at<F extends A>(axis: F, position: number): Tensor<Exclude<A, F>> {
+    return methods.at(this, axis, position)
+  }
 }
 
 export type Values = Float32Array | Float64Array | Int32Array | Uint8Array | Int8Array | Uint16Array
 
 /** `A` with the names that `R` changes. */
-export type Renamed<A extends string, R> = { [K in A]: K extends keyof R ? (R[K] extends string ? R[K] : K) : K }[A]
+export type Renamed<A extends string, R> = {
+  [K in A]: K extends keyof R ? (R[K] extends string ? R[K] : K) : K
+}[A]
 
 // `using tensor = …` where the language has it; Node 20 has the symbol under another name or not at all.
 const disposeSymbol = (Symbol as { dispose?: symbol }).dispose ?? Symbol.for('nodejs.dispose')
-Object.defineProperty(Tensor.prototype, disposeSymbol, { value(this: Tensor) { this.dispose() } })
+Object.defineProperty(Tensor.prototype, disposeSymbol, {
+  value(this: Tensor) {
+    this.dispose()
+  },
+})
 // What console.log shows in Node.
 Object.defineProperty(Tensor.prototype, Symbol.for('nodejs.util.inspect.custom'), {
-  value(this: Tensor) { return `Tensor(${this.describe()}${this.freed ? ', freed' : ''})` },
+  value(this: Tensor) {
+    return `Tensor(${this.describe()}${this.freed ? ', freed' : ''})`
+  },
 })
 
 const collected = new FinalizationRegistry<Storage>((storage) => storage.release())
 
-export function isTensor(value: unknown): value is Tensor { return value instanceof Tensor }
+export function isTensor(value: unknown): value is Tensor {
+  return value instanceof Tensor
+}
 
 /** Row-major axes of a shape: what a new tensor gets. */
 export function rowMajor(shape: Shape): Axis[] {
@@ -147,11 +205,19 @@ export function axisOf(operation: string, tensor: AnyTensor, name: string): Axis
   return axis
 }
 
-export function hasAxis(tensor: AnyTensor, name: string): boolean { return tensor.layout.some((axis) => axis.name === name) }
+export function hasAxis(tensor: AnyTensor, name: string): boolean {
+  return tensor.layout.some((axis) => axis.name === name)
+}
 
 function missingAxis(operation: string, axis: string, tensor: AnyTensor): ShapeError {
   const names = tensor.layout.map(({ name }) => name).join(', ') || 'none'
-  return new ShapeError({ operation, axis, expected: `an axis '${axis}'`, found: `axes ${names}`, hint: 'name an axis that the tensor has, or rename one' })
+  return new ShapeError({
+    operation,
+    axis,
+    expected: `an axis '${axis}'`,
+    found: `axes ${names}`,
+    hint: 'name an axis that the tensor has, or rename one',
+  })
 }
 
 /** The type of what fills `methods`: operations as the tensor's methods call them. */

@@ -4,7 +4,7 @@ import { type AnyTensor, type Axis, axisOf, type Tensor, Tensor as TensorClass }
 // Other names, sizes or parts for the same elements: no element moves. The gradients stand in autograd's table.
 
 /** A tensor over the same storage. */
-export function viewOf(source: AnyTensor, layout: readonly Axis[], offset: number = source.offset): Tensor {
+export function viewOver(source: AnyTensor, layout: readonly Axis[], offset: number = source.offset): Tensor {
   void source.address // a freed tensor has no views
   return new TensorClass(source.storage.retain(), layout, offset)
 }
@@ -13,7 +13,7 @@ export function renameView(source: AnyTensor, names: Readonly<Record<string, str
   for (const name of Object.keys(names)) axisOf('rename', source, name)
   const layout = source.layout.map((axis) => ({ ...axis, name: names[axis.name] ?? axis.name }))
   refuseTwice('rename', layout)
-  return viewOf(source, layout)
+  return viewOver(source, layout)
 }
 
 export function splitView(source: AnyTensor, name: string, into: Readonly<Record<string, number>>): Tensor {
@@ -22,7 +22,10 @@ export function splitView(source: AnyTensor, name: string, into: Readonly<Record
   const product = parts.reduce((count, [, size]) => count * size, 1)
   if (product !== axis.size) {
     throw new ShapeError({
-      operation: 'split', axis: name, expected: `sizes whose product is ${axis.size}, the size of '${name}'`, found: `${parts.map(([part, size]) => `${part} ${size}`).join(', ')} (product ${product})`,
+      operation: 'split',
+      axis: name,
+      expected: `sizes whose product is ${axis.size}, the size of '${name}'`,
+      found: `${parts.map(([part, size]) => `${part} ${size}`).join(', ')} (product ${product})`,
       hint: 'choose sizes that divide the axis',
     })
   }
@@ -30,7 +33,7 @@ export function splitView(source: AnyTensor, name: string, into: Readonly<Record
   const inner = parts.map(([part, size]) => ({ name: part, size, stride: (stride /= size || 1) }))
   const layout = source.layout.flatMap((other) => (other === axis ? inner : [other]))
   refuseTwice('split', layout)
-  return viewOf(source, layout)
+  return viewOver(source, layout)
 }
 
 /** The merged view, or undefined where the axes do not lie one inside the other. */
@@ -40,29 +43,62 @@ export function mergeView(source: AnyTensor, names: readonly string[], into: str
   for (let i = 0; i + 1 < significant.length; i++) {
     if (significant[i]!.stride !== significant[i + 1]!.stride * significant[i + 1]!.size) return undefined
   }
-  const merged = { name: into, size: axes.reduce((count, { size }) => count * size, 1), stride: significant[significant.length - 1]?.stride ?? 1 }
-  const layout = source.layout.flatMap((axis) => (axis === axes[0] ? [merged] : axes.includes(axis) ? [] : [axis]))
+  const merged = {
+    name: into,
+    size: axes.reduce((count, { size }) => count * size, 1),
+    stride: significant[significant.length - 1]?.stride ?? 1,
+  }
+  const layout = source.layout.flatMap((axis) =>
+    axis === axes[0] ? [merged] : axes.includes(axis) ? [] : [axis],
+  )
   refuseTwice('merge', layout)
-  return viewOf(source, layout)
+  return viewOver(source, layout)
 }
 
 export function sliceView(source: AnyTensor, name: string, start: number, end: number): Tensor {
   const axis = axisOf('slice', source, name)
   if (!(Number.isInteger(start) && Number.isInteger(end) && 0 <= start && start <= end && end <= axis.size)) {
-    throw new ShapeError({ operation: 'slice', axis: name, expected: `0 ≤ start ≤ end ≤ ${axis.size}`, found: `start ${start}, end ${end}`, hint: 'positions count from 0; the end is not included' })
+    throw new ShapeError({
+      operation: 'slice',
+      axis: name,
+      expected: `0 ≤ start ≤ end ≤ ${axis.size}`,
+      found: `start ${start}, end ${end}`,
+      hint: 'positions count from 0; the end is not included',
+    })
   }
-  return viewOf(source, source.layout.map((other) => (other === axis ? { ...axis, size: end - start } : other)), source.offset + start * axis.stride)
+  return viewOver(
+    source,
+    source.layout.map((other) => (other === axis ? { ...axis, size: end - start } : other)),
+    source.offset + start * axis.stride,
+  )
 }
 
 export function atView(source: AnyTensor, name: string, position: number): Tensor {
   const axis = axisOf('at', source, name)
   if (!(Number.isInteger(position) && 0 <= position && position < axis.size)) {
-    throw new ShapeError({ operation: 'at', axis: name, expected: `a position from 0 to ${axis.size - 1}`, found: String(position), hint: 'positions count from 0' })
+    throw new ShapeError({
+      operation: 'at',
+      axis: name,
+      expected: `a position from 0 to ${axis.size - 1}`,
+      found: String(position),
+      hint: 'positions count from 0',
+    })
   }
-  return viewOf(source, source.layout.filter((other) => other !== axis), source.offset + position * axis.stride)
+  return viewOver(
+    source,
+    source.layout.filter((other) => other !== axis),
+    source.offset + position * axis.stride,
+  )
 }
 
 function refuseTwice(operation: string, layout: readonly Axis[]): void {
   const twice = layout.find(({ name }, i) => layout.findIndex((other) => other.name === name) !== i)
-  if (twice) throw new ShapeError({ operation, axis: twice.name, expected: 'each axis name once', found: `'${twice.name}' twice`, hint: 'choose another name' })
+  if (twice)
+    throw new ShapeError({
+      operation,
+      axis: twice.name,
+      expected: 'each axis name once',
+      found: `'${twice.name}' twice`,
+      hint: 'choose another name',
+    })
 }

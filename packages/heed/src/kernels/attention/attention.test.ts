@@ -9,11 +9,19 @@ import { plainAttention } from '../testing/plain.js'
 import { randomAttention, variantNames } from '../testing/variants.js'
 import { attentionDefinition, attentionForward, type AttentionSizes } from './index.js'
 
-const shape = fc.record({
-  batch: fc.integer({ min: 1, max: 2 }), kvHeads: fc.integer({ min: 1, max: 2 }), group: fc.integer({ min: 1, max: 3 }),
-  queries: fc.integer({ min: 1, max: 21 }), keys: fc.integer({ min: 1, max: 21 }),
-  width: fc.integer({ min: 1, max: 9 }), valueWidth: fc.integer({ min: 1, max: 9 }), seed: fc.integer(), rowsFirst: fc.boolean(),
-}).map(({ group, ...rest }) => ({ ...rest, heads: rest.kvHeads * group }))
+const shape = fc
+  .record({
+    batch: fc.integer({ min: 1, max: 2 }),
+    kvHeads: fc.integer({ min: 1, max: 2 }),
+    group: fc.integer({ min: 1, max: 3 }),
+    queries: fc.integer({ min: 1, max: 21 }),
+    keys: fc.integer({ min: 1, max: 21 }),
+    width: fc.integer({ min: 1, max: 9 }),
+    valueWidth: fc.integer({ min: 1, max: 9 }),
+    seed: fc.integer(),
+    rowsFirst: fc.boolean(),
+  })
+  .map(({ group, ...rest }) => ({ ...rest, heads: rest.kvHeads * group }))
 
 const arena = new Arena(interpreter, 1 << 25)
 
@@ -24,7 +32,8 @@ describe.each(variantNames)('attention in f64, %s', (name) => {
         const { definition, inputs } = randomAttention(name, sizes, width, valueWidth, seed)
         const expected = plainAttention(definition, sizes, inputs)
         const found = runForward(arena, definition, sizes, inputs, { rowsFirst })
-        for (const part of Object.keys(expected) as (keyof typeof expected)[]) expectClose(part, found[part], expected[part], 1e-12)
+        for (const part of Object.keys(expected) as (keyof typeof expected)[])
+          expectClose(part, found[part], expected[part], 1e-12)
       }),
       { numRuns: 12 },
     )
@@ -36,15 +45,30 @@ describe.each(variantNames)('attention in f64, %s', (name) => {
         const sizes = { ...shape, queries: Math.min(shape.queries, 11), keys: Math.min(shape.keys, 11) }
         const { definition, inputs, upstream, slots } = randomAttention(name, sizes, width, valueWidth, seed)
         const found = runBackward(arena, definition, sizes, inputs, upstream, slots, rowsFirst)
-        const loss = (changed: AttentionInputs): number => plainAttention(definition, sizes, changed).output.reduce((sum, value, i) => sum + value * upstream[i]!, 0)
+        const loss = (changed: AttentionInputs): number =>
+          plainAttention(definition, sizes, changed).output.reduce(
+            (sum, value, i) => sum + value * upstream[i]!,
+            0,
+          )
         // Along a random direction of all elements of one tensor at once: one difference checks the whole gradient.
-        const check = (part: string, gradient: readonly number[], values: ArrayLike<number>, change: (values: number[]) => AttentionInputs): void => {
-          const direction = Array.from({ length: values.length }, (_, i) => Math.sin(i * 12.9898 + seed % 1000))
-          const moved = (step: number): AttentionInputs => change(Array.from(values, (value, i) => value + step * direction[i]!))
+        const check = (
+          part: string,
+          gradient: readonly number[],
+          values: ArrayLike<number>,
+          change: (values: number[]) => AttentionInputs,
+        ): void => {
+          const direction = Array.from({ length: values.length }, (_, i) =>
+            Math.sin(i * 12.9898 + (seed % 1000)),
+          )
+          const moved = (step: number): AttentionInputs =>
+            change(Array.from(values, (value, i) => value + step * direction[i]!))
           const difference = (loss(moved(1e-5)) - loss(moved(-1e-5))) / 2e-5
           const product = gradient.reduce((sum, g, i) => sum + g * direction[i]!, 0)
           const size = Math.sqrt(gradient.reduce((sum, g) => sum + g * g, 0))
-          expect(Math.abs(product - difference), `${part}: ${product}, by differences ${difference}`).toBeLessThanOrEqual(1e-6 * Math.max(1, size))
+          expect(
+            Math.abs(product - difference),
+            `${part}: ${product}, by differences ${difference}`,
+          ).toBeLessThanOrEqual(1e-6 * Math.max(1, size))
         }
         check('query', found.query, inputs.query, (query) => ({ ...inputs, query }))
         check('key', found.key, inputs.key, (key) => ({ ...inputs, key }))
@@ -52,7 +76,8 @@ describe.each(variantNames)('attention in f64, %s', (name) => {
         if (inputs.sink !== undefined) check('sink', found.sink, inputs.sink, (sink) => ({ ...inputs, sink }))
         for (const slot of slots) {
           check(`capture ${slot}`, found.captures[slot]!, inputs.captures[slot]!.values, (values) => ({
-            ...inputs, captures: inputs.captures.map((capture, i) => (i === slot ? { ...capture, values } : capture)),
+            ...inputs,
+            captures: inputs.captures.map((capture, i) => (i === slot ? { ...capture, values } : capture)),
           }))
         }
       }),
@@ -69,7 +94,10 @@ describe('attention', () => {
     const results = [Infinity, 1, 3].map((grain) => {
       const pieces = new Arena(interpreter, 1 << 24)
       pieces.grain = grain
-      return [runForward(pieces, definition, sizes, inputs), runBackward(pieces, definition, sizes, inputs, upstream, slots)]
+      return [
+        runForward(pieces, definition, sizes, inputs),
+        runBackward(pieces, definition, sizes, inputs, upstream, slots),
+      ]
     })
     expect(results[1]).toEqual(results[0])
     expect(results[2]).toEqual(results[0])
@@ -79,9 +107,15 @@ describe('attention', () => {
     const { definition, inputs } = randomAttention('causal', sizes, 5, 6, 2)
     const before = runForward(arena, definition, sizes, inputs)
     // Query row i stands at position i + 4: rows up to 15 see keys up to 19.
-    const spoil = (values: ArrayLike<number>, width: number): number[] => Array.from(values, (value, i) => (Math.floor(i / width) % sizes.keys >= 20 ? 1e3 : value))
-    const after = runForward(arena, definition, sizes, { ...inputs, key: spoil(inputs.key, 5), value: spoil(inputs.value, 6) })
-    const rows = (values: readonly number[]): number[] => values.filter((_, i) => Math.floor(i / 6) % sizes.queries <= 15)
+    const spoil = (values: ArrayLike<number>, width: number): number[] =>
+      Array.from(values, (value, i) => (Math.floor(i / width) % sizes.keys >= 20 ? 1e3 : value))
+    const after = runForward(arena, definition, sizes, {
+      ...inputs,
+      key: spoil(inputs.key, 5),
+      value: spoil(inputs.value, 6),
+    })
+    const rows = (values: readonly number[]): number[] =>
+      values.filter((_, i) => Math.floor(i / 6) % sizes.queries <= 15)
     expect(rows(after.output)).toEqual(rows(before.output))
     expect(after.output).not.toEqual(before.output)
   })
@@ -90,7 +124,8 @@ describe('attention', () => {
     const more: AttentionSizes = { ...sizes, queries: 23, keys: 9 }
     const { definition, inputs, upstream } = randomAttention('causal', more, 5, 6, 3)
     const forward = runForward(arena, definition, more, inputs)
-    const firstRows = (values: readonly number[], width: number): number[] => values.filter((_, i) => Math.floor(i / width) % more.queries < 14)
+    const firstRows = (values: readonly number[], width: number): number[] =>
+      values.filter((_, i) => Math.floor(i / width) % more.queries < 14)
     expect(new Set(firstRows(forward.output, 6))).toEqual(new Set([0]))
     expect(new Set(firstRows(forward.logSumExp, 1))).toEqual(new Set([-Infinity]))
     expect(new Set(firstRows(forward.entropy, 1))).toEqual(new Set([0]))
@@ -102,24 +137,58 @@ describe('attention', () => {
 
   test('refuses captured tensors that are too short, and gradients that tasks would share', () => {
     const bias = new Capture(0, 'float', 1)
-    const definition = attentionDefinition({ width: 4, valueWidth: 4, score: input(0).add(bias.at(index('key'))), captures: [{ kind: 'float', rank: 1, contiguous: true }] })
+    const definition = attentionDefinition({
+      width: 4,
+      valueWidth: 4,
+      score: input(0).add(bias.at(index('key'))),
+      captures: [{ kind: 'float', rank: 1, contiguous: true }],
+    })
     const plan = attentionForward(interpreter.machine, definition, sizes)
     const place = { address: 0, batch: 0, head: 0, row: 0 }
-    const places = { query: place, key: place, value: place, output: place, logSumExp: 0, logSumExpRest: 0, parameters: [] }
-    expect(() => plan.launches({ ...places, captures: [{ address: 0, strides: [1], sizes: [22] }] }, 0)).toThrow(/size 23, as the axis key, found 22/)
+    const places = {
+      query: place,
+      key: place,
+      value: place,
+      output: place,
+      logSumExp: 0,
+      logSumExpRest: 0,
+      parameters: [],
+    }
+    expect(() =>
+      plan.launches({ ...places, captures: [{ address: 0, strides: [1], sizes: [22] }] }, 0),
+    ).toThrow(/size 23, as the axis key, found 22/)
     expect(() => plan.launches({ ...places, captures: [] }, 0)).toThrow(HeedError)
-    expect(() => plan.launches({ ...places, captures: [{ address: 0, strides: [2], sizes: [23] }] }, 0)).toThrow(/stride 1/)
+    expect(() =>
+      plan.launches({ ...places, captures: [{ address: 0, strides: [2], sizes: [23] }] }, 0),
+    ).toThrow(/stride 1/)
   })
 
   test('equal definitions have equal keys', () => {
-    const define = (window: number): string => attentionDefinition({ width: 4, valueWidth: 4, score: input(0), mask: index('query').sub(index('key')).lt(window) }).key
+    const define = (window: number): string =>
+      attentionDefinition({
+        width: 4,
+        valueWidth: 4,
+        score: input(0),
+        mask: index('query').sub(index('key')).lt(window),
+      }).key
     expect(define(4)).toBe(define(4))
     expect(define(4)).not.toBe(define(5))
   })
 })
 
-function expectClose(part: string, found: readonly number[], expected: readonly number[], tolerance: number): void {
+function expectClose(
+  part: string,
+  found: readonly number[],
+  expected: readonly number[],
+  tolerance: number,
+): void {
   expect(found.length, part).toBe(expected.length)
-  const wrong = found.findIndex((value, i) => !(value === expected[i] || Math.abs(value - expected[i]!) <= tolerance * Math.max(1, Math.abs(expected[i]!))))
+  const wrong = found.findIndex(
+    (value, i) =>
+      !(
+        value === expected[i] ||
+        Math.abs(value - expected[i]!) <= tolerance * Math.max(1, Math.abs(expected[i]!))
+      ),
+  )
   expect(wrong, `${part}: element ${wrong} is ${found[wrong]}, not ${expected[wrong]}`).toBe(-1)
 }

@@ -9,9 +9,15 @@ import { regionTruth } from './truth.js'
 
 /** The parameters that both backward kernels start with. */
 export const blockParameters = {
-  query: 'f32*', queryBatch: 'i32', queryHead: 'i32', queryRow: 'i32',
+  query: 'f32*',
+  queryBatch: 'i32',
+  queryHead: 'i32',
+  queryRow: 'i32',
   /** Gradient of the output. */
-  upstream: 'f32*', upstreamBatch: 'i32', upstreamHead: 'i32', upstreamRow: 'i32',
+  upstream: 'f32*',
+  upstreamBatch: 'i32',
+  upstreamHead: 'i32',
+  upstreamRow: 'i32',
   /** [batch kvHead ⌈key / panel⌉ width panel] */
   packedKey: 'f32*',
   /** [batch kvHead ⌈key / panel⌉ valueWidth panel] */
@@ -22,18 +28,35 @@ export const blockParameters = {
   logSumExpRest: 'f32*',
   /** [batch head query]: Σ over the width of upstream × output. */
   dots: 'f32*',
-  heads: 'i32', kvHeads: 'i32', queries: 'i32', keys: 'i32',
+  heads: 'i32',
+  kvHeads: 'i32',
+  queries: 'i32',
+  keys: 'i32',
 } as const
 
-export type BlockParts = 'query' | 'upstream' | 'weights' | 'gradients' | 'keyGradient' | 'valueGradient' | 'lanes'
+export type BlockParts =
+  | 'query'
+  | 'upstream'
+  | 'weights'
+  | 'gradients'
+  | 'keyGradient'
+  | 'valueGradient'
+  | 'lanes'
 
 /** Elements of scratch memory, each part at a multiple of 16. */
-export function blockLayout({ width, valueWidth }: AttentionDefinition, tile: Tile): Readonly<Record<BlockParts | 'total', number>> {
+export function blockLayout(
+  { width, valueWidth }: AttentionDefinition,
+  tile: Tile,
+): Readonly<Record<BlockParts | 'total', number>> {
   const [padded, valuePadded] = [roundUp(width, tile.panel), roundUp(valueWidth, tile.panel)]
   const sizes: Record<BlockParts, number> = {
-    query: tile.queries * padded, upstream: tile.queries * valuePadded,
-    weights: tile.queries * tile.keys, gradients: tile.queries * tile.keys,
-    keyGradient: tile.keys * padded, valueGradient: tile.keys * valuePadded, lanes: 64,
+    query: tile.queries * padded,
+    upstream: tile.queries * valuePadded,
+    weights: tile.queries * tile.keys,
+    gradients: tile.queries * tile.keys,
+    keyGradient: tile.keys * padded,
+    valueGradient: tile.keys * valuePadded,
+    lanes: 64,
   }
   const layout = { total: 0 } as Record<BlockParts | 'total', number>
   for (const [part, size] of Object.entries(sizes)) {
@@ -67,7 +90,13 @@ export class BackwardBlock {
   readonly valuePadded: number
   readonly part: Readonly<Record<BlockParts, Pointer<'f32'>>>
 
-  constructor(k: Builder, terms: Terms, definition: AttentionDefinition, derivative: AttentionDerivative, tile: Tile) {
+  constructor(
+    k: Builder,
+    terms: Terms,
+    definition: AttentionDefinition,
+    derivative: AttentionDerivative,
+    tile: Tile,
+  ) {
     this.k = k
     this.terms = terms
     this.p = terms as unknown as ParameterTerms<typeof blockParameters>
@@ -77,24 +106,40 @@ export class BackwardBlock {
     this.padded = roundUp(definition.width, tile.panel)
     this.valuePadded = roundUp(definition.valueWidth, tile.panel)
     const scratch = k.scratch('f32')
-    this.part = Object.fromEntries(Object.entries(blockLayout(definition, tile)).map(([name, start]) => [name, scratch.at(start)])) as typeof this.part
+    this.part = Object.fromEntries(
+      Object.entries(blockLayout(definition, tile)).map(([name, start]) => [name, scratch.at(start)]),
+    ) as typeof this.part
   }
 
   /** Which of batch × heads. */
-  matrix({ batch, head }: Block): Int { return batch.mul(this.p.heads).add(head) }
+  matrix({ batch, head }: Block): Int {
+    return batch.mul(this.p.heads).add(head)
+  }
   /** Which of batch × kvHeads. */
-  kvMatrix({ batch, head }: Block): Int { return batch.mul(this.p.kvHeads).add(head.div(this.p.heads.div(this.p.kvHeads))) }
+  kvMatrix({ batch, head }: Block): Int {
+    return batch.mul(this.p.kvHeads).add(head.div(this.p.heads.div(this.p.kvHeads)))
+  }
 
   /** Copies the block's queries and output gradients; columns beyond the width become 0. */
   load({ batch, head, firstRow, rows }: Block): void {
     const { k, p, part, definition } = this
     const query = p.query.at(batch.mul(p.queryBatch)).at(head.mul(p.queryHead)).at(firstRow.mul(p.queryRow))
-    const upstream = p.upstream.at(batch.mul(p.upstreamBatch)).at(head.mul(p.upstreamHead)).at(firstRow.mul(p.upstreamRow))
-    const copy = (target: Pointer<'f32'>, length: number, source: Pointer<'f32'>, stride: Int, width: number): void => {
+    const upstream = p.upstream
+      .at(batch.mul(p.upstreamBatch))
+      .at(head.mul(p.upstreamHead))
+      .at(firstRow.mul(p.upstreamRow))
+    const copy = (
+      target: Pointer<'f32'>,
+      length: number,
+      source: Pointer<'f32'>,
+      stride: Int,
+      width: number,
+    ): void => {
       k.loop(0, rows, 1, (row) => {
         const [to, from] = [target.at(row.mul(length)), source.at(row.mul(stride))]
         k.vectors(width, (i, mask) => k.store(to.at(i), k.load(from.at(i), mask)))
-        for (let column = roundUp(width, k.lanes); column < length; column += k.lanes) k.store(to.at(column), k.vector(0))
+        for (let column = roundUp(width, k.lanes); column < length; column += k.lanes)
+          k.store(to.at(column), k.vector(0))
       })
     }
     copy(part.query, this.padded, query, p.queryRow, definition.width)
@@ -105,31 +150,79 @@ export class BackwardBlock {
    * Runs `then` where some of the rows may attend to some of the keys, after part `weights` was filled with the filter and
    * part `gradients` with the gradients of q·k, both [row key] with rows of `tile.keys`.
    */
-  ifPossible(block: Block, key: Int, keys: Int, scatter: CaptureScatter | undefined, prepare: () => void, then: () => void): void {
+  ifPossible(
+    block: Block,
+    key: Int,
+    keys: Int,
+    scatter: CaptureScatter | undefined,
+    prepare: () => void,
+    then: () => void,
+  ): void {
     const { k, p, tile } = this
     const { possible, certain } = regionTruth(k, this.terms, this.definition, {
-      batch: block.batch, head: block.head, firstRow: block.firstRow, lastRow: block.firstRow.add(block.rows).sub(1), firstKey: key, keys, tileKeys: tile.keys,
+      batch: block.batch,
+      head: block.head,
+      firstRow: block.firstRow,
+      lastRow: block.firstRow.add(block.rows).sub(1),
+      firstKey: key,
+      keys,
+      tileKeys: tile.keys,
     })
     k.if(possible, () => {
       prepare()
       const panels = p.keys.add(tile.panel - 1).div(tile.panel)
       const first = this.kvMatrix(block).mul(panels).mul(tile.panel).add(key)
-      this.#products(block.rows, keys, this.part.query, this.padded, this.definition.width, p.packedKey.at(first.mul(this.definition.width)), this.part.weights)
-      this.#products(block.rows, keys, this.part.upstream, this.valuePadded, this.definition.valueWidth, p.packedValue.at(first.mul(this.definition.valueWidth)), this.part.gradients)
-      k.if(certain, () => this.#weights(block, key, keys, scatter, false), () => this.#weights(block, key, keys, scatter, true))
+      this.#products(
+        block.rows,
+        keys,
+        this.part.query,
+        this.padded,
+        this.definition.width,
+        p.packedKey.at(first.mul(this.definition.width)),
+        this.part.weights,
+      )
+      this.#products(
+        block.rows,
+        keys,
+        this.part.upstream,
+        this.valuePadded,
+        this.definition.valueWidth,
+        p.packedValue.at(first.mul(this.definition.valueWidth)),
+        this.part.gradients,
+      )
+      k.if(
+        certain,
+        () => this.#weights(block, key, keys, scatter, false),
+        () => this.#weights(block, key, keys, scatter, true),
+      )
       then()
     })
   }
 
   /** target[row, key] = Σ left[row, t] right[t, key] */
-  #products(rows: Int, keys: Int, left: Pointer<'f32'>, leftRow: number, count: number, right: Pointer<'f32'>, target: Pointer<'f32'>): void {
+  #products(
+    rows: Int,
+    keys: Int,
+    left: Pointer<'f32'>,
+    leftRow: number,
+    count: number,
+    right: Pointer<'f32'>,
+    target: Pointer<'f32'>,
+  ): void {
     const { k, tile } = this
     k.loop(0, keys, tile.panel, (column) => {
       const panel = right.at(column.mul(count))
       k.loop(0, rows, tile.rows, (row) => {
         const to = target.at(row.mul(tile.keys)).at(column)
         writeTileProduct(k, {
-          rows: tile.rows, panel: tile.panel, count, left: left.at(row.mul(leftRow)), leftRow, leftStep: 1, right: panel, rightStep: tile.panel,
+          rows: tile.rows,
+          panel: tile.panel,
+          count,
+          left: left.at(row.mul(leftRow)),
+          leftRow,
+          leftStep: 1,
+          right: panel,
+          rightStep: tile.panel,
           start: () => k.vector(0),
           finish: (i, j, sum) => k.store(to.at(i * tile.keys + j), sum),
         })
@@ -139,7 +232,13 @@ export class BackwardBlock {
 
   /** weights: q·k -> filter; gradients: gradient of the filter -> gradient of q·k. */
   #weights(block: Block, key: Int, keys: Int, scatter: CaptureScatter | undefined, masked: boolean): void {
-    const { k, p, tile, part, derivative: { score, mask, product, roots } } = this
+    const {
+      k,
+      p,
+      tile,
+      part,
+      derivative: { score, mask, product, roots },
+    } = this
     const lane = k.laneIndex()
     k.loop(0, block.rows, 1, (i) => {
       const queryRow = block.firstRow.add(i)
@@ -150,7 +249,8 @@ export class BackwardBlock {
       const rest = k.loadScalar(p.logSumExpRest.at(at))
       const dot = k.loadScalar(p.dots.at(at))
       const emitter = block.emitter.within({
-        index: (axis) => (axis === 'query' ? queryRow.add(p.keys).sub(p.queries) : axis === 'queryRow' ? queryRow : undefined),
+        index: (axis) =>
+          axis === 'query' ? queryRow.add(p.keys).sub(p.queries) : axis === 'queryRow' ? queryRow : undefined,
       })
       emitter.hoist(roots)
       const weights = part.weights.at(i.mul(tile.keys))
@@ -160,18 +260,23 @@ export class BackwardBlock {
         const first = key.add(j)
         const index = lane.add(first)
         const inside = masked ? index.lt(p.keys) : undefined
-        let seed: Vector | undefined
+        let seed: Vector | undefined = undefined
         const inner = emitter.within({
           ...leafEnvironment(k, this.terms, this.definition, { first, mask: inside }),
           input: (slot) => (slot === 0 ? k.load(weights.at(j)) : seed),
           index: (axis) => (axis === 'key' ? index : undefined),
         })
         let weight = (spread(inner.emit(score)) as Vector).sub(base).sub(rest).exp()
-        const allowed = inside === undefined || mask === undefined ? inside : inside.and(spread(inner.emit(mask)) as Mask)
-        const keep = (value: Vector): Vector => (allowed === undefined ? value : allowed.select(value, k.vector(0)))
+        const allowed =
+          inside === undefined || mask === undefined ? inside : inside.and(spread(inner.emit(mask)) as Mask)
+        const keep = (value: Vector): Vector =>
+          allowed === undefined ? value : allowed.select(value, k.vector(0))
         weight = keep(weight)
         seed = weight.mul(k.load(gradients.at(j)).sub(dot))
-        k.store(gradients.at(j), product === undefined ? k.vector(0) : keep(spread(inner.emit(product)) as Vector))
+        k.store(
+          gradients.at(j),
+          product === undefined ? k.vector(0) : keep(spread(inner.emit(product)) as Vector),
+        )
         k.store(weights.at(j), weight)
         row?.add(inner, { first, mask: inside }, p.keys, keep)
       })

@@ -1,13 +1,28 @@
-import { type Builder, type Int, type Kernel, kernel, type ParameterTerms, type ParameterType } from '../language/index.js'
+import {
+  type Builder,
+  type Int,
+  type Kernel,
+  kernel,
+  type ParameterTerms,
+  type ParameterType,
+} from '../language/index.js'
 import { roundUp, type Tile } from './tile.js'
 
 /** Rows that one task of the kernels here has. */
 export const rowsPerTask = 64
 
 const dotParameters = {
-  output: 'f32*', outputBatch: 'i32', outputHead: 'i32', outputRow: 'i32',
-  upstream: 'f32*', upstreamBatch: 'i32', upstreamHead: 'i32', upstreamRow: 'i32',
-  dots: 'f32*', heads: 'i32', queries: 'i32',
+  output: 'f32*',
+  outputBatch: 'i32',
+  outputHead: 'i32',
+  outputRow: 'i32',
+  upstream: 'f32*',
+  upstreamBatch: 'i32',
+  upstreamHead: 'i32',
+  upstreamRow: 'i32',
+  dots: 'f32*',
+  heads: 'i32',
+  queries: 'i32',
 } as const
 
 /** dots[batch head query] = Σ over the width of output × upstream. Tasks: batch × heads × ⌈queries / rowsPerTask⌉. */
@@ -26,7 +41,15 @@ export function rowDots(valueWidth: number): Kernel {
 }
 
 const sumParameters = {
-  partial: 'f32*', target: 'f32*', targetBatch: 'i32', targetHead: 'i32', targetRow: 'i32', batches: 'i32', heads: 'i32', queries: 'i32', splits: 'i32',
+  partial: 'f32*',
+  target: 'f32*',
+  targetBatch: 'i32',
+  targetHead: 'i32',
+  targetRow: 'i32',
+  batches: 'i32',
+  heads: 'i32',
+  queries: 'i32',
+  splits: 'i32',
 } as const
 
 /** target[batch head query width] = Σ over the splits, in their order, of partial. Tasks: batch × heads × ⌈queries / rowsPerTask⌉. */
@@ -34,7 +57,10 @@ export function sumPartials(width: number, tile: Tile): Kernel {
   const padded = roundUp(width, tile.panel)
   return define(`attention sum partials ${width} ${tile.rows} ${tile.panel}`, sumParameters, (k, p, task) => {
     const { batch, head, matrix, first, end } = rowsOf(task, p.heads, p.queries)
-    const rowsPadded = p.queries.add(tile.rows - 1).div(tile.rows).mul(tile.rows)
+    const rowsPadded = p.queries
+      .add(tile.rows - 1)
+      .div(tile.rows)
+      .mul(tile.rows)
     const target = p.target.at(batch.mul(p.targetBatch)).at(head.mul(p.targetHead))
     const source = p.partial.at(matrix.mul(rowsPadded).mul(padded))
     const stride = p.batches.mul(p.heads).mul(rowsPadded).mul(padded)
@@ -49,7 +75,15 @@ export function sumPartials(width: number, tile: Tile): Kernel {
   })
 }
 
-const sinkParameters = { logSumExp: 'f32*', dots: 'f32*', sink: 'f32*', gradient: 'f32*', batches: 'i32', heads: 'i32', queries: 'i32' } as const
+const sinkParameters = {
+  logSumExp: 'f32*',
+  dots: 'f32*',
+  sink: 'f32*',
+  gradient: 'f32*',
+  batches: 'i32',
+  heads: 'i32',
+  queries: 'i32',
+} as const
 
 /** gradient[head] = −Σ over batch and query of exp(sink − logSumExp) × dots: the sink's weight times what it takes away. Tasks: heads. */
 export function sinkGradient(): Kernel {
@@ -61,7 +95,12 @@ export function sinkGradient(): Kernel {
       const sum = k.variable(k.vector(0))
       k.vectors(p.queries, (i, mask) => {
         // Never above 0; lanes outside the mask must not overflow either.
-        const weight = k.load(p.logSumExp.at(first.add(i)), mask).sub(sink).max(0).neg().exp()
+        const weight = k
+          .load(p.logSumExp.at(first.add(i)), mask)
+          .sub(sink)
+          .max(0)
+          .neg()
+          .exp()
         sum.set(weight.fma(k.load(p.dots.at(first.add(i)), mask), sum.get()))
       })
       total.set(total.get().add(sum.get().sum()))
@@ -70,13 +109,29 @@ export function sinkGradient(): Kernel {
   })
 }
 
-function rowsOf(task: Int, heads: Int, queries: Int): { batch: Int; head: Int; matrix: Int; first: Int; end: Int } {
+function rowsOf(
+  task: Int,
+  heads: Int,
+  queries: Int,
+): { batch: Int; head: Int; matrix: Int; first: Int; end: Int } {
   const blocks = queries.add(rowsPerTask - 1).div(rowsPerTask)
   const matrix = task.div(blocks)
   const first = task.rem(blocks).mul(rowsPerTask)
-  return { batch: matrix.div(heads), head: matrix.rem(heads), matrix, first, end: first.add(rowsPerTask).min(queries) }
+  return {
+    batch: matrix.div(heads),
+    head: matrix.rem(heads),
+    matrix,
+    first,
+    end: first.add(rowsPerTask).min(queries),
+  }
 }
 
-function define<const P extends Record<string, ParameterType>>(name: string, parameters: P, write: (k: Builder, p: ParameterTerms<P>, task: Int) => void): Kernel {
-  return kernel(name, parameters as Record<string, ParameterType>, (k, terms, task) => write(k, terms as unknown as ParameterTerms<P>, task))
+function define<const P extends Record<string, ParameterType>>(
+  name: string,
+  parameters: P,
+  write: (k: Builder, p: ParameterTerms<P>, task: Int) => void,
+): Kernel {
+  return kernel(name, parameters as Record<string, ParameterType>, (k, terms, task) =>
+    write(k, terms as unknown as ParameterTerms<P>, task),
+  )
 }

@@ -1,5 +1,13 @@
 import { Emitter } from '../expression/index.js'
-import { type Builder, type Int, type Kernel, kernel, type ParameterTerms, type ParameterType, type Pointer } from '../language/index.js'
+import {
+  type Builder,
+  type Int,
+  type Kernel,
+  kernel,
+  type ParameterTerms,
+  type ParameterType,
+  type Pointer,
+} from '../language/index.js'
 import { BackwardBlock, type Block, blockLayout, blockParameters } from './backward-block.js'
 import { CaptureScatter, gradientParameters } from './capture-scatter.js'
 import type { AttentionDefinition } from './definition.js'
@@ -8,7 +16,11 @@ import { leafEnvironment, leafParameters, type Terms } from './leaves.js'
 import { type Tile, writeTileProduct } from './tile.js'
 
 /** Bytes of scratch memory that the backward kernels need. */
-export function backwardScratchBytes(definition: AttentionDefinition, tile: Tile, floatBytes: number): number {
+export function backwardScratchBytes(
+  definition: AttentionDefinition,
+  tile: Tile,
+  floatBytes: number,
+): number {
   return blockLayout(definition, tile).total * floatBytes
 }
 
@@ -18,9 +30,16 @@ const parameters = {
   keyRows: 'f32*',
   /** [split batch head query (in whole row tiles) width (in whole panels)]: the gradient of the queries from the keys of each split. */
   partial: 'f32*',
-  keyGradient: 'f32*', keyGradientBatch: 'i32', keyGradientHead: 'i32', keyGradientRow: 'i32',
-  valueGradient: 'f32*', valueGradientBatch: 'i32', valueGradientHead: 'i32', valueGradientRow: 'i32',
-  batches: 'i32', splits: 'i32',
+  keyGradient: 'f32*',
+  keyGradientBatch: 'i32',
+  keyGradientHead: 'i32',
+  keyGradientRow: 'i32',
+  valueGradient: 'f32*',
+  valueGradientBatch: 'i32',
+  valueGradientHead: 'i32',
+  valueGradientRow: 'i32',
+  batches: 'i32',
+  splits: 'i32',
 } as const
 
 /**
@@ -32,53 +51,109 @@ const parameters = {
 export function attentionBackwardKernel(definition: AttentionDefinition, tile: Tile): Kernel {
   const derivative = attentionDerivative(definition)
   const types: Record<string, ParameterType> = { ...parameters, ...leafParameters(definition) }
-  return kernel(`attention backward ${Object.values(tile).join(' ')} ${definition.key}`, types, (k, terms, task) => {
-    const p = terms as unknown as ParameterTerms<typeof parameters>
-    const block = new BackwardBlock(k, terms as Terms, definition, derivative, tile)
-    const { part, padded, valuePadded } = block
-    const split = task.rem(p.splits)
-    const kvMatrix = task.div(p.splits)
-    const batch = kvMatrix.div(p.kvHeads)
-    const kvHead = kvMatrix.rem(p.kvHeads)
-    const group = p.heads.div(p.kvHeads)
-    const rowsPadded = p.queries.add(tile.rows - 1).div(tile.rows).mul(tile.rows)
-    const partialOf = (head: Int): Pointer<'f32'> => p.partial.at(split.mul(p.batches).add(batch).mul(p.heads).add(head).mul(rowsPadded).mul(padded))
-    const zero = (pointer: Pointer<'f32'>, count: Int | number): void => k.vectors(count, (i, mask) => k.store(pointer.at(i), k.vector(0), mask))
-    zero(partialOf(kvHead.mul(group)), group.mul(rowsPadded).mul(padded))
-    k.loop(split.mul(tile.keys), p.keys, p.splits.mul(tile.keys), (key) => {
-      const keys = p.keys.sub(key).min(tile.keys)
-      zero(part.keyGradient, tile.keys * padded)
-      zero(part.valueGradient, tile.keys * valuePadded)
-      k.loop(0, group, 1, (member) => {
-        const head = kvHead.mul(group).add(member)
-        const emitter = headEmitter(k, terms as Terms, definition, derivative.roots, batch, head)
-        const keyRows = p.keyRows.at(kvMatrix.mul(p.keys).mul(padded))
-        k.loop(0, p.queries, tile.queries, (firstRow) => {
-          const rows = p.queries.sub(firstRow).min(tile.queries)
-          const place: Block = { batch, head, emitter, firstRow, rows }
-          block.ifPossible(place, key, keys, undefined, () => block.load(place), () => {
-            addTransposed(k, tile, part.weights, part.upstream, rows, keys, valuePadded, part.valueGradient)
-            addTransposed(k, tile, part.gradients, part.query, rows, keys, padded, part.keyGradient)
-            const target = partialOf(head).at(firstRow.mul(padded))
-            addQueries(k, tile, part.gradients, keyRows, rows, key, keys, p.keys, padded, target)
+  return kernel(
+    `attention backward ${Object.values(tile).join(' ')} ${definition.key}`,
+    types,
+    (k, terms, task) => {
+      const p = terms as unknown as ParameterTerms<typeof parameters>
+      const block = new BackwardBlock(k, terms as Terms, definition, derivative, tile)
+      const { part, padded, valuePadded } = block
+      const split = task.rem(p.splits)
+      const kvMatrix = task.div(p.splits)
+      const batch = kvMatrix.div(p.kvHeads)
+      const kvHead = kvMatrix.rem(p.kvHeads)
+      const group = p.heads.div(p.kvHeads)
+      const rowsPadded = p.queries
+        .add(tile.rows - 1)
+        .div(tile.rows)
+        .mul(tile.rows)
+      const partialOf = (head: Int): Pointer<'f32'> =>
+        p.partial.at(split.mul(p.batches).add(batch).mul(p.heads).add(head).mul(rowsPadded).mul(padded))
+      const zero = (pointer: Pointer<'f32'>, count: Int | number): void =>
+        k.vectors(count, (i, mask) => k.store(pointer.at(i), k.vector(0), mask))
+      zero(partialOf(kvHead.mul(group)), group.mul(rowsPadded).mul(padded))
+      k.loop(split.mul(tile.keys), p.keys, p.splits.mul(tile.keys), (key) => {
+        const keys = p.keys.sub(key).min(tile.keys)
+        zero(part.keyGradient, tile.keys * padded)
+        zero(part.valueGradient, tile.keys * valuePadded)
+        k.loop(0, group, 1, (member) => {
+          const head = kvHead.mul(group).add(member)
+          const emitter = headEmitter(k, terms as Terms, definition, derivative.roots, batch, head)
+          const keyRows = p.keyRows.at(kvMatrix.mul(p.keys).mul(padded))
+          k.loop(0, p.queries, tile.queries, (firstRow) => {
+            const rows = p.queries.sub(firstRow).min(tile.queries)
+            const place: Block = { batch, head, emitter, firstRow, rows }
+            block.ifPossible(
+              place,
+              key,
+              keys,
+              undefined,
+              () => block.load(place),
+              () => {
+                addTransposed(
+                  k,
+                  tile,
+                  part.weights,
+                  part.upstream,
+                  rows,
+                  keys,
+                  valuePadded,
+                  part.valueGradient,
+                )
+                addTransposed(k, tile, part.gradients, part.query, rows, keys, padded, part.keyGradient)
+                const target = partialOf(head).at(firstRow.mul(padded))
+                addQueries(k, tile, part.gradients, keyRows, rows, key, keys, p.keys, padded, target)
+              },
+            )
           })
         })
+        const to = (
+          pointer: Pointer<'f32'>,
+          batchStride: Int,
+          headStride: Int,
+          rowStride: Int,
+        ): Pointer<'f32'> =>
+          pointer.at(batch.mul(batchStride)).at(kvHead.mul(headStride)).at(key.mul(rowStride))
+        writeRows(
+          k,
+          part.keyGradient,
+          padded,
+          keys,
+          definition.width,
+          to(p.keyGradient, p.keyGradientBatch, p.keyGradientHead, p.keyGradientRow),
+          p.keyGradientRow,
+        )
+        writeRows(
+          k,
+          part.valueGradient,
+          valuePadded,
+          keys,
+          definition.valueWidth,
+          to(p.valueGradient, p.valueGradientBatch, p.valueGradientHead, p.valueGradientRow),
+          p.valueGradientRow,
+        )
       })
-      const to = (pointer: Pointer<'f32'>, batchStride: Int, headStride: Int, rowStride: Int): Pointer<'f32'> =>
-        pointer.at(batch.mul(batchStride)).at(kvHead.mul(headStride)).at(key.mul(rowStride))
-      writeRows(k, part.keyGradient, padded, keys, definition.width, to(p.keyGradient, p.keyGradientBatch, p.keyGradientHead, p.keyGradientRow), p.keyGradientRow)
-      writeRows(k, part.valueGradient, valuePadded, keys, definition.valueWidth, to(p.valueGradient, p.valueGradientBatch, p.valueGradientHead, p.valueGradientRow), p.valueGradientRow)
-    })
-  })
+    },
+  )
 }
 
 /**
  * Gradients of captured tensors. A task has some batch, head and block of query rows, or all of them along the axes that are
  * not in `axes`, so that no two tasks write to the same element. Tasks: the product of the axes' tasks.
  */
-export function captureGradientKernel(definition: AttentionDefinition, tile: Tile, slots: readonly number[], axes: readonly Separable[]): Kernel {
+export function captureGradientKernel(
+  definition: AttentionDefinition,
+  tile: Tile,
+  slots: readonly number[],
+  axes: readonly Separable[],
+): Kernel {
   const derivative = attentionDerivative(definition)
-  const types: Record<string, ParameterType> = { ...blockParameters, batches: 'i32', ...gradientParameters(definition, slots), ...leafParameters(definition) }
+  const types: Record<string, ParameterType> = {
+    ...blockParameters,
+    batches: 'i32',
+    ...gradientParameters(definition, slots),
+    ...leafParameters(definition),
+  }
   const name = `attention capture gradient ${slots.join(',')} ${axes.join(',')} ${Object.values(tile).join(' ')} ${definition.key}`
   return kernel(name, types, (k, terms, task) => {
     const p = terms as unknown as ParameterTerms<typeof blockParameters & { batches: 'i32' }>
@@ -87,7 +162,10 @@ export function captureGradientKernel(definition: AttentionDefinition, tile: Til
     let rest = task
     /** The part of an axis that is this task's: one position, or all. */
     const range = (axis: Separable, length: Int, step: number, body: (i: Int) => void): void => {
-      if (!axes.includes(axis)) { k.loop(0, length, step, body); return }
+      if (!axes.includes(axis)) {
+        k.loop(0, length, step, body)
+        return
+      }
       const count = length.add(step - 1).div(step)
       const position = rest.rem(count).mul(step)
       rest = rest.div(count)
@@ -97,16 +175,38 @@ export function captureGradientKernel(definition: AttentionDefinition, tile: Til
       range('head', p.heads, 1, (head) => {
         const emitter = headEmitter(k, terms as Terms, definition, derivative.roots, batch, head)
         range('queryRow', p.queries, tile.queries, (firstRow) => {
-          const place: Block = { batch, head, emitter, firstRow, rows: p.queries.sub(firstRow).min(tile.queries) }
+          const place: Block = {
+            batch,
+            head,
+            emitter,
+            firstRow,
+            rows: p.queries.sub(firstRow).min(tile.queries),
+          }
           block.load(place)
-          k.loop(0, p.keys, tile.keys, (key) => block.ifPossible(place, key, p.keys.sub(key).min(tile.keys), scatter, () => {}, () => {}))
+          k.loop(0, p.keys, tile.keys, (key) =>
+            block.ifPossible(
+              place,
+              key,
+              p.keys.sub(key).min(tile.keys),
+              scatter,
+              () => {},
+              () => {},
+            ),
+          )
         })
       })
     })
   })
 }
 
-function headEmitter(k: Builder, terms: Terms, definition: AttentionDefinition, roots: ReturnType<typeof attentionDerivative>['roots'], batch: Int, head: Int): Emitter {
+function headEmitter(
+  k: Builder,
+  terms: Terms,
+  definition: AttentionDefinition,
+  roots: ReturnType<typeof attentionDerivative>['roots'],
+  batch: Int,
+  head: Int,
+): Emitter {
   const emitter = new Emitter(k, {
     ...leafEnvironment(k, terms, definition),
     index: (axis) => (axis === 'batch' ? batch : axis === 'head' ? head : undefined),
@@ -116,12 +216,28 @@ function headEmitter(k: Builder, terms: Terms, definition: AttentionDefinition, 
 }
 
 /** target[key, column] += Σ over the rows of left[row, key] right[row, column] */
-function addTransposed(k: Builder, tile: Tile, left: Pointer<'f32'>, right: Pointer<'f32'>, rows: Int, keys: Int, width: number, target: Pointer<'f32'>): void {
+function addTransposed(
+  k: Builder,
+  tile: Tile,
+  left: Pointer<'f32'>,
+  right: Pointer<'f32'>,
+  rows: Int,
+  keys: Int,
+  width: number,
+  target: Pointer<'f32'>,
+): void {
   k.loop(0, width, tile.panel, (column) => {
     k.loop(0, keys, tile.rows, (key) => {
       const to = target.at(key.mul(width)).at(column)
       writeTileProduct(k, {
-        rows: tile.rows, panel: tile.panel, count: rows, left: left.at(key), leftRow: 1, leftStep: tile.keys, right: right.at(column), rightStep: width,
+        rows: tile.rows,
+        panel: tile.panel,
+        count: rows,
+        left: left.at(key),
+        leftRow: 1,
+        leftStep: tile.keys,
+        right: right.at(column),
+        rightStep: width,
         start: (i, j) => k.load(to.at(i * width + j)),
         finish: (i, j, sum) => k.store(to.at(i * width + j), sum),
       })
@@ -130,13 +246,31 @@ function addTransposed(k: Builder, tile: Tile, left: Pointer<'f32'>, right: Poin
 }
 
 /** target[row, column] += Σ over the keys of left[row, key] keyRows[key, column] */
-function addQueries(k: Builder, tile: Tile, left: Pointer<'f32'>, keyRows: Pointer<'f32'>, rows: Int, key: Int, keys: Int, length: Int, width: number, target: Pointer<'f32'>): void {
+function addQueries(
+  k: Builder,
+  tile: Tile,
+  left: Pointer<'f32'>,
+  keyRows: Pointer<'f32'>,
+  rows: Int,
+  key: Int,
+  keys: Int,
+  length: Int,
+  width: number,
+  target: Pointer<'f32'>,
+): void {
   k.loop(0, width, tile.panel, (column) => {
     const right = keyRows.at(column.mul(length)).at(key.mul(tile.panel))
     k.loop(0, rows, tile.rows, (row) => {
       const to = target.at(row.mul(width)).at(column)
       writeTileProduct(k, {
-        rows: tile.rows, panel: tile.panel, count: keys, left: left.at(row.mul(tile.keys)), leftRow: tile.keys, leftStep: 1, right, rightStep: tile.panel,
+        rows: tile.rows,
+        panel: tile.panel,
+        count: keys,
+        left: left.at(row.mul(tile.keys)),
+        leftRow: tile.keys,
+        leftStep: 1,
+        right,
+        rightStep: tile.panel,
         start: (i, j) => k.load(to.at(i * width + j)),
         finish: (i, j, sum) => k.store(to.at(i * width + j), sum),
       })
@@ -144,7 +278,15 @@ function addQueries(k: Builder, tile: Tile, left: Pointer<'f32'>, keyRows: Point
   })
 }
 
-function writeRows(k: Builder, source: Pointer<'f32'>, length: number, rows: Int, width: number, target: Pointer<'f32'>, stride: Int): void {
+function writeRows(
+  k: Builder,
+  source: Pointer<'f32'>,
+  length: number,
+  rows: Int,
+  width: number,
+  target: Pointer<'f32'>,
+  stride: Int,
+): void {
   k.loop(0, rows, 1, (row) => {
     const [from, to] = [source.at(row.mul(length)), target.at(row.mul(stride))]
     k.vectors(width, (i, mask) => k.store(to.at(i), k.load(from.at(i)), mask))

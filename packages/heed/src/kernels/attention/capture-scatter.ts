@@ -6,16 +6,23 @@ import { alongKeys, elementOffset, type KeyVector, type Terms } from './leaves.j
 import type { CapturePlace } from './places.js'
 
 /** The gradient of a captured tensor as kernel parameters: an address, and strides of its own. */
-export function gradientParameters(definition: AttentionDefinition, slots: readonly number[]): Record<string, ParameterType> {
+export function gradientParameters(
+  definition: AttentionDefinition,
+  slots: readonly number[],
+): Record<string, ParameterType> {
   const types: Record<string, ParameterType> = {}
   for (const slot of slots) {
     types[`gradient${slot}`] = 'f32*'
-    for (let axis = 0; axis < definition.captures[slot]!.rank; axis++) types[`gradient${slot}stride${axis}`] = 'i32'
+    for (let axis = 0; axis < definition.captures[slot]!.rank; axis++)
+      types[`gradient${slot}stride${axis}`] = 'i32'
   }
   return types
 }
 
-export function gradientValues(slots: readonly number[], gradients: readonly (CapturePlace | undefined)[]): number[] {
+export function gradientValues(
+  slots: readonly number[],
+  gradients: readonly (CapturePlace | undefined)[],
+): number[] {
   return slots.flatMap((slot) => [gradients[slot]!.address, ...gradients[slot]!.strides])
 }
 
@@ -29,7 +36,13 @@ export class CaptureScatter {
   /** Room for the lanes of a vector of floats and, after it, of one of integers. */
   readonly lanes: Pointer<'f32'>
 
-  constructor(terms: Terms, definition: AttentionDefinition, derivative: AttentionDerivative, slots: readonly number[], lanes: Pointer<'f32'>) {
+  constructor(
+    terms: Terms,
+    definition: AttentionDefinition,
+    derivative: AttentionDerivative,
+    slots: readonly number[],
+    lanes: Pointer<'f32'>,
+  ) {
     this.terms = terms
     this.definition = definition
     this.accesses = derivative.captures.filter(({ node }) => slots.includes(node.value as number))
@@ -37,7 +50,9 @@ export class CaptureScatter {
   }
 
   /** One query row: what is the same for all its keys is summed before it is added. */
-  beginRow(k: Builder, emitter: Emitter): ScatterRow { return new ScatterRow(k, this, emitter) }
+  beginRow(k: Builder, emitter: Emitter): ScatterRow {
+    return new ScatterRow(k, this, emitter)
+  }
 }
 
 class ScatterRow {
@@ -50,8 +65,16 @@ class ScatterRow {
     this.scatter = scatter
     for (const access of scatter.accesses) {
       const { node } = access
-      if (!node.operands.every((operand) => operand.operation === 'constant' || emitter.known(operand) !== undefined)) continue
-      this.#sums.set(access, { sum: k.variable(k.vector(0)), pointer: this.#pointer(node).at(this.#offset(node, this.#indices(node, emitter)) as Int) })
+      if (
+        !node.operands.every(
+          (operand) => operand.operation === 'constant' || emitter.known(operand) !== undefined,
+        )
+      )
+        continue
+      this.#sums.set(access, {
+        sum: k.variable(k.vector(0)),
+        pointer: this.#pointer(node).at(this.#offset(node, this.#indices(node, emitter)) as Int),
+      })
     }
   }
 
@@ -84,11 +107,16 @@ class ScatterRow {
   }
 
   end(): void {
-    for (const { sum, pointer } of this.#sums.values()) this.k.store(pointer, this.k.loadScalar(pointer).add(sum.get().sum()))
+    for (const { sum, pointer } of this.#sums.values())
+      this.k.store(pointer, this.k.loadScalar(pointer).add(sum.get().sum()))
   }
 
-  #indices(node: Expression, emitter: Emitter): IntegerTerm[] { return node.operands.map((operand) => emitter.emit(operand as Expression<'integer'>)) }
-  #pointer(node: Expression): Pointer<'f32'> { return this.scatter.terms[`gradient${node.value}`] as Pointer<'f32'> }
+  #indices(node: Expression, emitter: Emitter): IntegerTerm[] {
+    return node.operands.map((operand) => emitter.emit(operand as Expression<'integer'>))
+  }
+  #pointer(node: Expression): Pointer<'f32'> {
+    return this.scatter.terms[`gradient${node.value}`] as Pointer<'f32'>
+  }
   #offset(node: Expression, indices: readonly IntegerTerm[]): IntegerTerm {
     return elementOffset(this.scatter.terms, `gradient${node.value}`, node.value as number, node, indices)
   }

@@ -46,10 +46,18 @@ export function attentionDefinition(definition: {
   readonly sink?: boolean
 }): AttentionDefinition {
   const { width, valueWidth, captures = [], parameters = [], sink = false } = definition
-  const roots = share(definition.mask === undefined ? [definition.score] : [definition.score, definition.mask])
-  const shapes = captures.map(({ kind, rank, contiguous }) => `${kind[0]}${rank}${contiguous ? 'c' : ''}`).join(',')
+  const roots = share(
+    definition.mask === undefined ? [definition.score] : [definition.score, definition.mask],
+  )
+  const shapes = captures
+    .map(({ kind, rank, contiguous }) => `${kind[0]}${rank}${contiguous ? 'c' : ''}`)
+    .join(',')
   return {
-    width, valueWidth, captures, parameters, sink,
+    width,
+    valueWidth,
+    captures,
+    parameters,
+    sink,
     score: roots[0] as Expression<'float'>,
     mask: roots[1] as Expression<'boolean'> | undefined,
     key: `${width}x${valueWidth}${sink ? ' sink' : ''} [${shapes}] [${parameters.map((kind) => kind[0]).join('')}] ${keyOf(roots)}`,

@@ -19,7 +19,10 @@ export function attentionDerivative({ score, mask }: AttentionDefinition): Atten
   const product = leaves.find(([leaf]) => leaf.operation === 'input' && leaf.value === 0)?.[1]
   const captures = leaves.filter(([leaf]) => leaf.operation === 'capture')
   const roots = share([
-    score, ...(mask === undefined ? [] : [mask]), ...(product === undefined ? [] : [product]), ...captures.flat(),
+    score,
+    ...(mask === undefined ? [] : [mask]),
+    ...(product === undefined ? [] : [product]),
+    ...captures.flat(),
   ] as readonly Expression[])
   let next = 0
   const take = <E extends Expression>(): E => roots[next++] as E
@@ -37,14 +40,27 @@ const separable = ['batch', 'head', 'queryRow'] as const
 export type Separable = (typeof separable)[number]
 
 /** The captured tensors that can get a gradient, each with the axes that every access has as a bare index. */
-export function captureGradients(definition: AttentionDefinition): { readonly slot: number; readonly axes: readonly Separable[] }[] {
+export function captureGradients(
+  definition: AttentionDefinition,
+): { readonly slot: number; readonly axes: readonly Separable[] }[] {
   const { captures } = attentionDerivative(definition)
   const slots = [...new Set(captures.map(({ node }) => node.value as number))].toSorted((a, b) => a - b)
-  return slots.map((slot) => ({ slot, axes: separable.filter((axis) => samePlace(captures.filter(({ node }) => node.value === slot).map(({ node }) => node), axis)) }))
+  return slots.map((slot) => ({
+    slot,
+    axes: separable.filter((axis) =>
+      samePlace(
+        captures.filter(({ node }) => node.value === slot).map(({ node }) => node),
+        axis,
+      ),
+    ),
+  }))
 }
 
 /** Whether all these accesses have the axis as a bare index, and at the same place, so that they never meet across its positions. */
 function samePlace(nodes: readonly Float[], axis: Separable): boolean {
-  const places = (node: Float): number[] => node.operands.flatMap((operand, place) => (operand.operation === 'index' && operand.value === axis ? [place] : []))
+  const places = (node: Float): number[] =>
+    node.operands.flatMap((operand, place) =>
+      operand.operation === 'index' && operand.value === axis ? [place] : [],
+    )
   return places(nodes[0]!).some((place) => nodes.every((node) => places(node).includes(place)))
 }

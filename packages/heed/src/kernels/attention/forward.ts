@@ -1,32 +1,61 @@
 import { Emitter, spread } from '../expression/index.js'
-import { type Bool, type Builder, type Int, type Kernel, kernel, type Mask, type ParameterTerms, type ParameterType, type Pointer, type Term, type Vector } from '../language/index.js'
+import {
+  type Bool,
+  type Builder,
+  type Int,
+  type Kernel,
+  kernel,
+  type Mask,
+  type ParameterTerms,
+  type ParameterType,
+  type Pointer,
+  type Term,
+  type Vector,
+} from '../language/index.js'
 import type { AttentionDefinition } from './definition.js'
 import { leafEnvironment, leafParameters, type Terms } from './leaves.js'
+import type { Products, Round } from './products.js'
+import { roundUp, type Tile } from './tile.js'
 import { regionTruth } from './truth.js'
-import { roundUp, type Tile, writeTileProduct } from './tile.js'
 
 const parameters = {
-  query: 'f32*', queryBatch: 'i32', queryHead: 'i32', queryRow: 'i32',
-  /** [batch kvHead ⌈key / panel⌉ width panel] */
-  packedKey: 'f32*',
-  /** [batch kvHead ⌈valueWidth / panel⌉ key panel] */
-  packedValue: 'f32*',
-  output: 'f32*', outputBatch: 'i32', outputHead: 'i32', outputRow: 'i32',
+  query: 'f32*',
+  queryBatch: 'i32',
+  queryHead: 'i32',
+  queryRow: 'i32',
+  output: 'f32*',
+  outputBatch: 'i32',
+  outputHead: 'i32',
+  outputRow: 'i32',
   /** [batch head query] */
   logSumExp: 'f32*',
   /** [batch head query]: what the log-sum-exp lost when it was rounded. */
   logSumExpRest: 'f32*',
-  heads: 'i32', kvHeads: 'i32', queries: 'i32', keys: 'i32',
+  heads: 'i32',
+  kvHeads: 'i32',
+  queries: 'i32',
+  keys: 'i32',
 } as const
 const statisticsParameters = { entropy: 'f32*', largestWeight: 'f32*', largestKey: 'i32*' } as const
 
 type Parameters = ParameterTerms<typeof parameters & typeof statisticsParameters & { sink: 'f32*' }>
 
 /** Elements of scratch memory, each part at a multiple of 16. */
-function scratchLayout({ width, valueWidth }: AttentionDefinition, tile: Tile): Readonly<Record<'query' | 'output' | 'scores' | 'largest' | 'sum' | 'weighted' | 'key' | 'round' | 'total', number>> {
+function scratchLayout(
+  { width, valueWidth }: AttentionDefinition,
+  tile: Tile,
+): Readonly<
+  Record<'query' | 'output' | 'scores' | 'largest' | 'sum' | 'weighted' | 'key' | 'round' | 'total', number>
+> {
   const sizes = {
-    query: tile.queries * width, output: tile.queries * roundUp(valueWidth, tile.panel), scores: tile.rows * tile.keys,
-    largest: tile.queries, sum: tile.queries, weighted: tile.queries, key: tile.queries, round: tile.rows,
+    query: tile.queries * width,
+    output: tile.queries * roundUp(valueWidth, tile.panel),
+    scores: tile.rows * tile.keys,
+    largest: tile.queries,
+    sum: tile.queries,
+    weighted: tile.queries,
+    key: tile.queries,
+    round: tile.rows,
   }
   let total = 0
   const layout: Record<string, number> = {}
@@ -47,15 +76,23 @@ export function forwardScratchBytes(definition: AttentionDefinition, tile: Tile,
  * the keys go by in rounds, each row keeps its largest score, the sum of exp(score − largest), and its output so far,
  * which are rescaled when a larger score comes. Tasks: batch × heads × ⌈queries / tile.queries⌉.
  */
-export function attentionForwardKernel(definition: AttentionDefinition, tile: Tile, statistics: boolean): Kernel {
+export function attentionForwardKernel(
+  definition: AttentionDefinition,
+  tile: Tile,
+  products: Products,
+  statistics: boolean,
+): Kernel {
   const types: Record<string, ParameterType> = {
     ...parameters,
+    ...products.parameters,
     ...(statistics ? statisticsParameters : {}),
     ...(definition.sink ? { sink: 'f32*' } : {}),
     ...leafParameters(definition),
   }
-  const name = `attention forward ${Object.values(tile).join(' ')}${statistics ? ' statistics' : ''} ${definition.key}`
-  return kernel(name, types, (k, terms, task) => new Forward(k, terms as Terms, task, definition, tile, statistics).write())
+  const name = `attention forward ${products.name} ${Object.values(tile).join(' ')}${statistics ? ' statistics' : ''} ${definition.key}`
+  return kernel(name, types, (k, terms, task) =>
+    new Forward(k, terms as Terms, task, definition, tile, products, statistics).write(),
+  )
 }
 
 class Forward {
@@ -64,34 +101,46 @@ class Forward {
   readonly p: Parameters
   readonly definition: AttentionDefinition
   readonly tile: Tile
+  readonly products: Products
   readonly statistics: boolean
   readonly batch: Int
   readonly head: Int
-  /** Which [query …] row of batch × heads. */
+  /** Which of batch × heads. */
   readonly matrix: Int
-  readonly kvMatrix: Int
+  readonly kvHead: Int
   readonly firstRow: Int
   readonly rows: Int
   readonly part: Readonly<Record<keyof ReturnType<typeof scratchLayout>, Pointer<'f32'>>>
   readonly emitter: Emitter
 
-  constructor(k: Builder, terms: Terms, task: Int, definition: AttentionDefinition, tile: Tile, statistics: boolean) {
+  constructor(
+    k: Builder,
+    terms: Terms,
+    task: Int,
+    definition: AttentionDefinition,
+    tile: Tile,
+    products: Products,
+    statistics: boolean,
+  ) {
     this.k = k
     this.terms = terms
     this.p = terms as unknown as Parameters
     this.definition = definition
     this.tile = tile
+    this.products = products
     this.statistics = statistics
     const { heads, kvHeads, queries } = this.p
     const blocks = queries.add(tile.queries - 1).div(tile.queries)
     this.matrix = task.div(blocks)
     this.batch = this.matrix.div(heads)
     this.head = this.matrix.rem(heads)
-    this.kvMatrix = this.batch.mul(kvHeads).add(this.head.div(heads.div(kvHeads)))
+    this.kvHead = this.head.div(heads.div(kvHeads))
     this.firstRow = task.rem(blocks).mul(tile.queries)
     this.rows = queries.sub(this.firstRow).min(tile.queries)
     const scratch = k.scratch('f32')
-    this.part = Object.fromEntries(Object.entries(scratchLayout(definition, tile)).map(([name, start]) => [name, scratch.at(start)])) as typeof this.part
+    this.part = Object.fromEntries(
+      Object.entries(scratchLayout(definition, tile)).map(([name, start]) => [name, scratch.at(start)]),
+    ) as typeof this.part
     const { batch, head } = this
     this.emitter = new Emitter(k, {
       ...leafEnvironment(k, terms, definition),
@@ -117,16 +166,35 @@ class Forward {
 
   /** Copies the queries, rows without a query as zeros, and starts the rows. */
   #begin(): void {
-    const { k, p, part, tile, definition: { width, valueWidth } } = this
-    const source = p.query.at(this.batch.mul(p.queryBatch)).at(this.head.mul(p.queryHead)).at(this.firstRow.mul(p.queryRow))
+    const {
+      k,
+      p,
+      part,
+      tile,
+      definition: { width, valueWidth },
+    } = this
+    const source = p.query
+      .at(this.batch.mul(p.queryBatch))
+      .at(this.head.mul(p.queryHead))
+      .at(this.firstRow.mul(p.queryRow))
     k.loop(0, this.rows, 1, (row) => {
-      k.vectors(width, (i, mask) => k.store(part.query.at(row.mul(width)).at(i), k.load(source.at(row.mul(p.queryRow)).at(i), mask), mask))
+      k.vectors(width, (i, mask) =>
+        k.store(
+          part.query.at(row.mul(width)).at(i),
+          k.load(source.at(row.mul(p.queryRow)).at(i), mask),
+          mask,
+        ),
+      )
     })
     const tail = this.rows.rem(tile.rows)
     k.if(tail.ne(0), () => {
-      k.vectors(this.k.int(tile.rows).sub(tail).mul(width), (i, mask) => k.store(part.query.at(this.rows.mul(width)).at(i), k.vector(0), mask))
+      k.vectors(this.k.int(tile.rows).sub(tail).mul(width), (i, mask) =>
+        k.store(part.query.at(this.rows.mul(width)).at(i), k.vector(0), mask),
+      )
     })
-    k.vectors(tile.queries * roundUp(valueWidth, tile.panel), (i, mask) => k.store(part.output.at(i), k.vector(0), mask))
+    k.vectors(tile.queries * roundUp(valueWidth, tile.panel), (i, mask) =>
+      k.store(part.output.at(i), k.vector(0), mask),
+    )
     k.loop(0, tile.queries, 1, (row) => {
       k.store(part.largest.at(row), k.float(-Infinity))
       k.store(part.sum.at(row), k.float(0))
@@ -139,51 +207,67 @@ class Forward {
 
   /** `tile.rows` query rows from `row` on (in the block) against `tile.keys` keys from `key` on. */
   #round(key: Int, row: Int): void {
-    const { k, p, tile, part, definition: { width } } = this
+    const {
+      k,
+      p,
+      tile,
+      part,
+      definition: { width, valueWidth },
+    } = this
     const keys = p.keys.sub(key).min(tile.keys)
     const firstRow = this.firstRow.add(row)
     const { possible, certain } = regionTruth(k, this.terms, this.definition, {
-      batch: this.batch, head: this.head, firstRow, lastRow: firstRow.add(tile.rows).min(p.queries).sub(1), firstKey: key, keys, tileKeys: tile.keys,
+      batch: this.batch,
+      head: this.head,
+      firstRow,
+      lastRow: firstRow.add(tile.rows).min(p.queries).sub(1),
+      firstKey: key,
+      keys,
+      tileKeys: tile.keys,
     })
+    const rows = this.rows.sub(row).min(tile.rows)
+    const round: Round = {
+      k,
+      terms: this.terms,
+      definition: this.definition,
+      tile,
+      batch: this.batch,
+      kvHead: this.kvHead,
+      key,
+      keys,
+      rows,
+      query: part.query.at(row.mul(width)),
+      scores: part.scores,
+      output: part.output.at(row.mul(roundUp(valueWidth, tile.panel))),
+      factors: part.round,
+    }
     k.if(possible, () => {
-      k.loop(0, keys, tile.panel, (column) => {
-        writeTileProduct(k, {
-          rows: tile.rows, panel: tile.panel, count: width,
-          left: part.query.at(row.mul(width)), leftRow: width, leftStep: 1,
-          right: p.packedKey.at(this.kvMatrix.mul(p.keys.add(tile.panel - 1).div(tile.panel).mul(tile.panel)).add(key).add(column).mul(width)), rightStep: tile.panel,
-          start: () => k.vector(0),
-          finish: (i, j, sum) => k.store(part.scores.at(column).at(i * tile.keys + j), sum),
-        })
-      })
-      const rows = this.rows.sub(row).min(tile.rows)
-      k.if(certain, () => this.#scores(key, keys, row, rows, false), () => this.#scores(key, keys, row, rows, true))
+      this.products.writeScores(round)
+      k.if(
+        certain,
+        () => this.#scores(key, keys, row, rows, false),
+        () => this.#scores(key, keys, row, rows, true),
+      )
       k.loop(0, rows, 1, (i) => this.#exponentials(key, keys, row.add(i), i))
-      const panelElements = p.keys.mul(tile.panel)
-      const values = p.packedValue.at(this.kvMatrix.mul(p.keys).mul(this.#valuePanels * tile.panel)).at(key.mul(tile.panel))
-      const stride = this.#valuePanels * tile.panel
-      k.loop(0, this.#valuePanels, 1, (panel) => {
-        const output = part.output.at(row.mul(stride)).at(panel.mul(tile.panel))
-        writeTileProduct(k, {
-          rows: tile.rows, panel: tile.panel, count: keys,
-          left: part.scores, leftRow: tile.keys, leftStep: 1,
-          right: values.at(panel.mul(panelElements)), rightStep: tile.panel,
-          start: (i, j) => k.load(output.at(i * stride + j)).mul(k.loadBroadcast(part.round.at(i))),
-          finish: (i, j, sum) => k.store(output.at(i * stride + j), sum),
-        })
-      })
+      this.products.writeOutput(round)
     })
   }
 
-  get #valuePanels(): number { return Math.ceil(this.definition.valueWidth / this.tile.panel) }
-
   /** Products -> scores, −infinity where masked; the largest of each row to `round`. */
   #scores(key: Int, keys: Int, row: Int, rows: Int, masked: boolean): void {
-    const { k, p, part, tile, definition: { score, mask } } = this
+    const {
+      k,
+      p,
+      part,
+      tile,
+      definition: { score, mask },
+    } = this
     const lane = k.laneIndex()
     k.loop(0, rows, 1, (i) => {
       const queryRow = this.firstRow.add(row).add(i)
       const emitter = this.emitter.within({
-        index: (axis) => (axis === 'query' ? queryRow.add(p.keys).sub(p.queries) : axis === 'queryRow' ? queryRow : undefined),
+        index: (axis) =>
+          axis === 'query' ? queryRow.add(p.keys).sub(p.queries) : axis === 'queryRow' ? queryRow : undefined,
       })
       emitter.hoist(this.#roots)
       const line = part.scores.at(i.mul(tile.keys))
@@ -245,20 +329,33 @@ class Forward {
 
   /** Divides by the sums and writes what was asked for. */
   #end(): void {
-    const { k, p, part, tile, definition: { valueWidth, sink } } = this
-    const target = p.output.at(this.batch.mul(p.outputBatch)).at(this.head.mul(p.outputHead)).at(this.firstRow.mul(p.outputRow))
+    const {
+      k,
+      p,
+      part,
+      tile,
+      definition: { valueWidth, sink },
+    } = this
+    const target = p.output
+      .at(this.batch.mul(p.outputBatch))
+      .at(this.head.mul(p.outputHead))
+      .at(this.firstRow.mul(p.outputRow))
     const extra = sink ? k.loadScalar(p.sink.at(this.head)) : undefined
     k.loop(0, this.rows, 1, (row) => {
       const largest = k.loadScalar(part.largest.at(row))
       const sum = k.loadScalar(part.sum.at(row))
       const some = largest.gt(-Infinity)
-      const { scale, logSumExp, rest } = extra === undefined ? plainEnd(largest, sum, some) : sinkEnd(largest, sum, extra)
+      const { scale, logSumExp, rest } =
+        extra === undefined ? plainEnd(largest, sum, some) : sinkEnd(largest, sum, extra)
       const at = this.matrix.mul(p.queries).add(this.firstRow).add(row)
       k.store(p.logSumExp.at(at), logSumExp)
       k.store(p.logSumExpRest.at(at), rest)
       if (this.statistics) {
         // −Σ f ln f with f = exp(score − largest) scale and ln scale = largest − logSumExp
-        const entropy = logSumExp.sub(largest).mul(sum.mul(scale)).sub(scale.mul(k.loadScalar(part.weighted.at(row))))
+        const entropy = logSumExp
+          .sub(largest)
+          .mul(sum.mul(scale))
+          .sub(scale.mul(k.loadScalar(part.weighted.at(row))))
         k.store(p.entropy.at(at), some.select(entropy, 0))
         k.store(p.largestWeight.at(at), scale)
         k.store(p.largestKey.at(at), k.loadScalar(part.key.as('i32').at(row)))
@@ -281,7 +378,8 @@ function plainEnd(largest: Term<'f32'>, sum: Term<'f32'>, some: Bool): End {
   const logarithm = divisor.log()
   const logSumExp = largest.add(logarithm)
   return {
-    scale: some.select(divisor.builder.operand('f32', 1).div(divisor), 0), logSumExp,
+    scale: some.select(divisor.builder.operand('f32', 1).div(divisor), 0),
+    logSumExp,
     rest: some.select(largest.sub(logSumExp).add(logarithm), 0),
   }
 }

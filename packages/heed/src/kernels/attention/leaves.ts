@@ -10,7 +10,9 @@ export type Terms = Readonly<Record<string, Term<'i32'> | Term<'f32'> | Pointer>
 /** The kernel parameters that carry a definition's own parameters and captured tensors. */
 export function leafParameters(definition: AttentionDefinition): Record<string, ParameterType> {
   const types: Record<string, ParameterType> = {}
-  definition.parameters.forEach((kind, i) => { types[`parameter${i}`] = kind === 'float' ? 'f32' : 'i32' })
+  definition.parameters.forEach((kind, i) => {
+    types[`parameter${i}`] = kind === 'float' ? 'f32' : 'i32'
+  })
   definition.captures.forEach(({ kind, rank }, slot) => {
     types[`capture${slot}`] = kind === 'float' ? 'f32*' : 'i32*'
     for (let axis = 0; axis < rank; axis++) {
@@ -23,7 +25,13 @@ export function leafParameters(definition: AttentionDefinition): Record<string, 
 
 /** Their values, in the same order. */
 export function leafValues(parameters: readonly number[], captures: readonly CapturePlace[]): number[] {
-  return [...parameters, ...captures.flatMap(({ address, strides, sizes }) => [address, ...strides.flatMap((stride, axis) => [stride, sizes[axis]!])])]
+  return [
+    ...parameters,
+    ...captures.flatMap(({ address, strides, sizes }) => [
+      address,
+      ...strides.flatMap((stride, axis) => [stride, sizes[axis]!]),
+    ]),
+  ]
 }
 
 /** Where a vector of keys lies. */
@@ -37,7 +45,12 @@ export interface KeyVector {
 const trusted: ReadonlySet<string> = new Set(['batch', 'head', 'queryRow', 'key'])
 
 /** What score and mask read, apart from positions. Vectors of keys need `keys`. */
-export function leafEnvironment(k: Builder, terms: Terms, definition: AttentionDefinition, keys?: KeyVector): Environment {
+export function leafEnvironment(
+  k: Builder,
+  terms: Terms,
+  definition: AttentionDefinition,
+  keys?: KeyVector,
+): Environment {
   return {
     parameter: (slot) => terms[`parameter${slot}`] as Term<'f32'> | undefined,
     capture: (node, indices) => {
@@ -46,7 +59,10 @@ export function leafEnvironment(k: Builder, terms: Terms, definition: AttentionD
       const offset = elementOffset(terms, `capture${slot}`, slot, node, indices)
       if (!isVector(offset)) return k.loadScalar(pointer.at(offset as Int)) as Term<'f32'>
       if (alongKeys(definition, node, indices) && keys !== undefined) {
-        const base = elementOffset(terms, `capture${slot}`, slot, node, [...indices.slice(0, -1), keys.first]) as Int
+        const base = elementOffset(terms, `capture${slot}`, slot, node, [
+          ...indices.slice(0, -1),
+          keys.first,
+        ]) as Int
         return k.load(pointer.at(base), keys.mask) as Term<'vector'>
       }
       return k.gather(pointer, offset as IntVector, keys?.mask) as Term<'vector'>
@@ -55,7 +71,13 @@ export function leafEnvironment(k: Builder, terms: Terms, definition: AttentionD
 }
 
 /** Elements from the start of a captured tensor (or of its gradient, which has strides of its own) to the one at `indices`. */
-export function elementOffset(terms: Terms, strides: string, slot: number, node: Expression, indices: readonly IntegerTerm[]): IntegerTerm {
+export function elementOffset(
+  terms: Terms,
+  strides: string,
+  slot: number,
+  node: Expression,
+  indices: readonly IntegerTerm[],
+): IntegerTerm {
   let offset: IntegerTerm | undefined
   indices.forEach((index, axis) => {
     const operand = node.operands[axis]!
@@ -63,16 +85,26 @@ export function elementOffset(terms: Terms, strides: string, slot: number, node:
     const bare = operand.operation === 'index' && trusted.has(operand.value as string)
     const within = bare ? index : (index as Int).max(0).min(last)
     const step = (within as Int).mul(terms[`${strides}stride${axis}`] as Int)
-    offset = offset === undefined ? step : isVector(step) ? step.add(offset as Int) : (offset as Int).add(step)
+    offset =
+      offset === undefined ? step : isVector(step) ? step.add(offset as Int) : (offset as Int).add(step)
   })
   return offset ?? (terms[`capture${slot}`] as Pointer).builder.int(0)
 }
 
 /** Whether the elements for a vector of keys lie one after the other. */
-export function alongKeys(definition: AttentionDefinition, node: Expression, indices: readonly IntegerTerm[]): boolean {
+export function alongKeys(
+  definition: AttentionDefinition,
+  node: Expression,
+  indices: readonly IntegerTerm[],
+): boolean {
   const last = node.operands[node.operands.length - 1]
   const contiguous = definition.captures[node.value as number]!.contiguous
-  return contiguous && last?.operation === 'index' && last.value === 'key' && indices.slice(0, -1).every((index) => !isVector(index))
+  return (
+    contiguous &&
+    last?.operation === 'index' &&
+    last.value === 'key' &&
+    indices.slice(0, -1).every((index) => !isVector(index))
+  )
 }
 
 /** What bounds of a mask need beside the positions. */
@@ -81,7 +113,11 @@ export function leafIntervals(k: Builder, terms: Terms): Pick<Intervals, 'parame
     parameter: (slot) => terms[`parameter${slot}`] as Int,
     capture: (node, indices) => {
       const slot = node.value as number
-      return k.loadScalar((terms[`capture${slot}`] as Pointer<'i32'>).at(elementOffset(terms, `capture${slot}`, slot, node, indices) as Int))
+      return k.loadScalar(
+        (terms[`capture${slot}`] as Pointer<'i32'>).at(
+          elementOffset(terms, `capture${slot}`, slot, node, indices) as Int,
+        ),
+      )
     },
   }
 }

@@ -1,9 +1,22 @@
-import { type Builder, type Int, type Kernel, kernel, type ParameterType, type ParameterTerms } from '../language/index.js'
+import {
+  type Builder,
+  type Int,
+  type Kernel,
+  kernel,
+  type ParameterType,
+  type ParameterTerms,
+} from '../language/index.js'
 import { roundUp } from './tile.js'
 
 /** Parameters of both packing kernels: source [batch head row width] with strides, `heads` × batch of them, and their length. */
 const parameters = {
-  source: 'f32*', packed: 'f32*', batchStride: 'i32', headStride: 'i32', rowStride: 'i32', heads: 'i32', length: 'i32',
+  source: 'f32*',
+  packed: 'f32*',
+  batchStride: 'i32',
+  headStride: 'i32',
+  rowStride: 'i32',
+  heads: 'i32',
+  length: 'i32',
 } as const
 
 type Parameters = ParameterTerms<typeof parameters>
@@ -13,20 +26,28 @@ type Parameters = ParameterTerms<typeof parameters>
  * where there are no rows. Tasks: batch × heads × ⌈length / panel⌉.
  */
 export function packTransposed(width: number, panel: number): Kernel {
-  return define(`attention pack transposed ${width} ${panel}`, (k, { source, packed, batchStride, headStride, rowStride, heads, length }, task) => {
-    const panels = length.add(panel - 1).div(panel)
-    const row = task.rem(panels).mul(panel)
-    const matrix = task.div(panels)
-    const target = packed.at(task.mul(width * panel))
-    const from = source.at(matrix.div(heads).mul(batchStride)).at(matrix.rem(heads).mul(headStride)).at(row.mul(rowStride))
-    const valid = length.sub(row).min(panel)
-    k.if(valid.lt(panel), () => k.vectors(width * panel, (i, mask) => k.store(target.at(i), k.vector(0), mask)))
-    k.loop(0, valid, 1, (column) => {
-      const line = from.at(column.mul(rowStride))
-      const place = target.at(column)
-      k.loop(0, width, 1, (w) => k.store(place.at(w.mul(panel)), k.loadScalar(line.at(w))))
-    })
-  })
+  return define(
+    `attention pack transposed ${width} ${panel}`,
+    (k, { source, packed, batchStride, headStride, rowStride, heads, length }, task) => {
+      const panels = length.add(panel - 1).div(panel)
+      const row = task.rem(panels).mul(panel)
+      const matrix = task.div(panels)
+      const target = packed.at(task.mul(width * panel))
+      const from = source
+        .at(matrix.div(heads).mul(batchStride))
+        .at(matrix.rem(heads).mul(headStride))
+        .at(row.mul(rowStride))
+      const valid = length.sub(row).min(panel)
+      k.if(valid.lt(panel), () =>
+        k.vectors(width * panel, (i, mask) => k.store(target.at(i), k.vector(0), mask)),
+      )
+      k.loop(0, valid, 1, (column) => {
+        const line = from.at(column.mul(rowStride))
+        const place = target.at(column)
+        k.loop(0, width, 1, (w) => k.store(place.at(w.mul(panel)), k.loadScalar(line.at(w))))
+      })
+    },
+  )
 }
 
 /** Rows that one task of `packRows` copies. */
@@ -37,30 +58,35 @@ export const packRowsPerTask = 64
  * Tasks: batch × heads × ⌈length / packRowsPerTask⌉.
  */
 export function packRows(width: number, panel: number): Kernel {
-  return define(`attention pack rows ${width} ${panel}`, (k, { source, packed, batchStride, headStride, rowStride, heads, length }, task) => {
-    const blocks = length.add(packRowsPerTask - 1).div(packRowsPerTask)
-    const first = task.rem(blocks).mul(packRowsPerTask)
-    const matrix = task.div(blocks)
-    const target = packed.at(matrix.mul(length).mul(roundUp(width, panel)))
-    const from = source.at(matrix.div(heads).mul(batchStride)).at(matrix.rem(heads).mul(headStride))
-    const whole = Math.floor(width / panel)
-    k.loop(first, first.add(packRowsPerTask).min(length), 1, (row) => {
-      const line = from.at(row.mul(rowStride))
-      const copy = (panelIndex: Int, columns: number): void => {
-        const place = target.at(panelIndex.mul(length).add(row).mul(panel))
-        for (let column = 0; column < panel; column += k.lanes) {
-          const left = columns - column
-          const at = line.at(panelIndex.mul(panel)).at(column)
-          const value = left >= k.lanes ? k.load(at) : left > 0 ? k.load(at, k.tail(left)) : k.vector(0)
-          k.store(place.at(column), value)
+  return define(
+    `attention pack rows ${width} ${panel}`,
+    (k, { source, packed, batchStride, headStride, rowStride, heads, length }, task) => {
+      const blocks = length.add(packRowsPerTask - 1).div(packRowsPerTask)
+      const first = task.rem(blocks).mul(packRowsPerTask)
+      const matrix = task.div(blocks)
+      const target = packed.at(matrix.mul(length).mul(roundUp(width, panel)))
+      const from = source.at(matrix.div(heads).mul(batchStride)).at(matrix.rem(heads).mul(headStride))
+      const whole = Math.floor(width / panel)
+      k.loop(first, first.add(packRowsPerTask).min(length), 1, (row) => {
+        const line = from.at(row.mul(rowStride))
+        const copy = (panelIndex: Int, columns: number): void => {
+          const place = target.at(panelIndex.mul(length).add(row).mul(panel))
+          for (let column = 0; column < panel; column += k.lanes) {
+            const left = columns - column
+            const at = line.at(panelIndex.mul(panel)).at(column)
+            const value = left >= k.lanes ? k.load(at) : left > 0 ? k.load(at, k.tail(left)) : k.vector(0)
+            k.store(place.at(column), value)
+          }
         }
-      }
-      k.loop(0, whole, 1, (panelIndex) => copy(panelIndex, panel))
-      if (whole * panel < width) copy(k.int(whole), width - whole * panel)
-    })
-  })
+        k.loop(0, whole, 1, (panelIndex) => copy(panelIndex, panel))
+        if (whole * panel < width) copy(k.int(whole), width - whole * panel)
+      })
+    },
+  )
 }
 
 function define(name: string, write: (k: Builder, terms: Parameters, task: Int) => void): Kernel {
-  return kernel(name, parameters as Record<string, ParameterType>, (k, terms, task) => write(k, terms as unknown as Parameters, task))
+  return kernel(name, parameters as Record<string, ParameterType>, (k, terms, task) =>
+    write(k, terms as unknown as Parameters, task),
+  )
 }

@@ -1,4 +1,5 @@
 import type { Machine } from '../language/index.js'
+import type { Launch } from '../launch.js'
 import { attentionBackwardKernel, backwardScratchBytes, captureGradientKernel } from './backward.js'
 import { rowDots, rowsPerTask, sinkGradient, sumPartials } from './backward-rows.js'
 import { gradientValues } from './capture-scatter.js'
@@ -9,39 +10,74 @@ import { attentionForwardKernel, forwardScratchBytes } from './forward.js'
 import { leafValues } from './leaves.js'
 import { packRows, packRowsPerTask, packTransposed } from './pack.js'
 import type { BackwardPlaces, ForwardPlaces, Place, Plan } from './places.js'
-import { roundUp, tileFor } from './tile.js'
+import { directProducts, packedProducts } from './products.js'
+import { directTileFor, roundUp, tileFor } from './tile.js'
 
 /**
  * output = softmax over the keys of score(q·k), masked, times value, never holding query × key numbers; and the
  * log-sum-exp of each row, which the backward pass needs. All kernels of a plan must run on `machine`.
  */
-export function attentionForward(machine: Machine, definition: AttentionDefinition, sizes: AttentionSizes, statistics = false): Plan<ForwardPlaces> {
-  const tile = tileFor(machine)
-  const { width, valueWidth } = definition
+export function attentionForward(
+  machine: Machine,
+  definition: AttentionDefinition,
+  sizes: AttentionSizes,
+  statistics = false,
+): Plan<ForwardPlaces> {
   const { batch, heads, kvHeads, queries, keys } = sizes
+  // Packing reads all keys and values and writes them once more: not for a few rows.
+  const direct = queries * (heads / kvHeads) <= directRows
+  const tile = direct ? directTileFor(machine) : tileFor(machine)
+  const { width, valueWidth } = definition
   const matrices = batch * kvHeads
   const { offsets, total } = workspaceLayout(machine, {
-    key: matrices * roundUp(keys, tile.panel) * width, value: matrices * keys * roundUp(valueWidth, tile.panel),
+    key: direct ? 0 : matrices * roundUp(keys, tile.panel) * width,
+    value: direct ? 0 : matrices * keys * roundUp(valueWidth, tile.panel),
   })
   const keyPack = packTransposed(width, tile.panel)
   const valuePack = packRows(valueWidth, tile.panel)
-  const forward = attentionForwardKernel(definition, tile, statistics)
+  const forward = attentionForwardKernel(
+    definition,
+    tile,
+    direct ? directProducts : packedProducts,
+    statistics,
+  )
   return {
     workspaceBytes: total,
     launches(places, workspace) {
       checkPlaces('attention', definition, sizes, places)
       const { query, key, value, output, logSumExp, logSumExpRest } = places
       const [packedKey, packedValue] = [workspace + offsets.key, workspace + offsets.value]
+      const packing: Launch[] = [
+        {
+          kernel: keyPack,
+          tasks: matrices * Math.ceil(keys / tile.panel),
+          parameters: packParameters(key, packedKey, kvHeads, keys),
+        },
+        {
+          kernel: valuePack,
+          tasks: matrices * Math.ceil(keys / packRowsPerTask),
+          parameters: packParameters(value, packedValue, kvHeads, keys),
+        },
+      ]
       return [
-        { kernel: keyPack, tasks: matrices * Math.ceil(keys / tile.panel), parameters: packParameters(key, packedKey, kvHeads, keys) },
-        { kernel: valuePack, tasks: matrices * Math.ceil(keys / packRowsPerTask), parameters: packParameters(value, packedValue, kvHeads, keys) },
+        ...(direct ? [] : packing),
         {
           kernel: forward,
           tasks: batch * heads * Math.ceil(queries / tile.queries),
           scratchBytes: forwardScratchBytes(definition, tile, machine.floatBytes),
           parameters: [
-            ...placeValues(query), packedKey, packedValue, ...placeValues(output), logSumExp, logSumExpRest, heads, kvHeads, queries, keys,
-            ...(statistics ? [places.statistics!.entropy, places.statistics!.largestWeight, places.statistics!.largestKey] : []),
+            ...placeValues(query),
+            ...placeValues(output),
+            logSumExp,
+            logSumExpRest,
+            heads,
+            kvHeads,
+            queries,
+            keys,
+            ...(direct ? [...placeValues(key), ...placeValues(value)] : [packedKey, packedValue]),
+            ...(statistics
+              ? [places.statistics!.entropy, places.statistics!.largestWeight, places.statistics!.largestKey]
+              : []),
             ...(definition.sink ? [places.sink!] : []),
             ...leafValues(places.parameters, places.captures),
           ],
@@ -51,6 +87,9 @@ export function attentionForward(machine: Machine, definition: AttentionDefiniti
   }
 }
 
+/** Query rows a key/value head up to which key and value are read where they lie. */
+const directRows = 4
+
 /** Tasks that the backward pass is cut into where there are fewer key/value heads, and the most memory that this may take. */
 const backwardTasks = 16
 const partialBytesLimit = 1 << 26
@@ -59,19 +98,32 @@ const partialBytesLimit = 1 << 26
  * Gradients of query, key, value, sink, and of the captured tensors in `slots` (float tensors that the score reads), whose
  * gradients are added to what is there. All kernels of a plan must run on `machine`.
  */
-export function attentionBackward(machine: Machine, definition: AttentionDefinition, sizes: AttentionSizes, slots: readonly number[] = []): Plan<BackwardPlaces> {
+export function attentionBackward(
+  machine: Machine,
+  definition: AttentionDefinition,
+  sizes: AttentionSizes,
+  slots: readonly number[] = [],
+): Plan<BackwardPlaces> {
   const tile = tileFor(machine)
   const { width, valueWidth } = definition
   const { batch, heads, kvHeads, queries, keys } = sizes
   const matrices = batch * kvHeads
   const keysPadded = roundUp(keys, tile.panel)
   const partialElements = batch * heads * roundUp(queries, tile.rows) * roundUp(width, tile.panel)
-  const splits = Math.max(1, Math.min(
-    Math.ceil(backwardTasks / matrices), Math.ceil(keys / tile.keys), Math.floor(partialBytesLimit / (partialElements * machine.floatBytes)),
-  ))
+  const splits = Math.max(
+    1,
+    Math.min(
+      Math.ceil(backwardTasks / matrices),
+      Math.ceil(keys / tile.keys),
+      Math.floor(partialBytesLimit / (partialElements * machine.floatBytes)),
+    ),
+  )
   const { offsets, total } = workspaceLayout(machine, {
-    key: matrices * keysPadded * width, value: matrices * keysPadded * valueWidth, keyRows: matrices * keys * roundUp(width, tile.panel),
-    dots: batch * heads * queries, partial: splits * partialElements,
+    key: matrices * keysPadded * width,
+    value: matrices * keysPadded * valueWidth,
+    keyRows: matrices * keys * roundUp(width, tile.panel),
+    dots: batch * heads * queries,
+    partial: splits * partialElements,
   })
   const keyPack = packTransposed(width, tile.panel)
   const valuePack = packTransposed(valueWidth, tile.panel)
@@ -79,34 +131,100 @@ export function attentionBackward(machine: Machine, definition: AttentionDefinit
   const dotKernel = rowDots(valueWidth)
   const backward = attentionBackwardKernel(definition, tile)
   const sum = sumPartials(width, tile)
-  const captureKernels = groupByAxes(definition, slots).map(({ slots, axes }) => ({ slots, axes, kernel: captureGradientKernel(definition, tile, slots, axes) }))
+  const captureKernels = groupByAxes(definition, slots).map(({ slots, axes }) => ({
+    slots,
+    axes,
+    kernel: captureGradientKernel(definition, tile, slots, axes),
+  }))
   return {
     workspaceBytes: total,
     launches(places, workspace) {
       checkPlaces('attention backward', definition, sizes, places)
-      const { query, key, value, output, upstream, logSumExp, logSumExpRest, queryGradient, keyGradient, valueGradient } = places
+      const {
+        query,
+        key,
+        value,
+        output,
+        upstream,
+        logSumExp,
+        logSumExpRest,
+        queryGradient,
+        keyGradient,
+        valueGradient,
+      } = places
       const at = (part: keyof typeof offsets): number => workspace + offsets[part]
       const rowTasks = batch * heads * Math.ceil(queries / rowsPerTask)
       const panelTasks = matrices * Math.ceil(keys / tile.panel)
       const scratchBytes = backwardScratchBytes(definition, tile, machine.floatBytes)
-      const block = [...placeValues(query), ...placeValues(upstream), at('key'), at('value'), logSumExp, logSumExpRest, at('dots'), heads, kvHeads, queries, keys]
+      const block = [
+        ...placeValues(query),
+        ...placeValues(upstream),
+        at('key'),
+        at('value'),
+        logSumExp,
+        logSumExpRest,
+        at('dots'),
+        heads,
+        kvHeads,
+        queries,
+        keys,
+      ]
       const leaves = leafValues(places.parameters, places.captures)
-      const extents: Readonly<Record<Separable, number>> = { batch, head: heads, queryRow: Math.ceil(queries / tile.queries) }
+      const extents: Readonly<Record<Separable, number>> = {
+        batch,
+        head: heads,
+        queryRow: Math.ceil(queries / tile.queries),
+      }
       return [
         { kernel: keyPack, tasks: panelTasks, parameters: packParameters(key, at('key'), kvHeads, keys) },
-        { kernel: valuePack, tasks: panelTasks, parameters: packParameters(value, at('value'), kvHeads, keys) },
-        { kernel: keyRowPack, tasks: matrices * Math.ceil(keys / packRowsPerTask), parameters: packParameters(key, at('keyRows'), kvHeads, keys) },
-        { kernel: dotKernel, tasks: rowTasks, parameters: [...placeValues(output), ...placeValues(upstream), at('dots'), heads, queries] },
         {
-          kernel: backward, tasks: matrices * splits, scratchBytes,
-          parameters: [...block, at('keyRows'), at('partial'), ...placeValues(keyGradient), ...placeValues(valueGradient), batch, splits, ...leaves],
+          kernel: valuePack,
+          tasks: panelTasks,
+          parameters: packParameters(value, at('value'), kvHeads, keys),
         },
-        { kernel: sum, tasks: rowTasks, parameters: [at('partial'), ...placeValues(queryGradient), batch, heads, queries, splits] },
+        {
+          kernel: keyRowPack,
+          tasks: matrices * Math.ceil(keys / packRowsPerTask),
+          parameters: packParameters(key, at('keyRows'), kvHeads, keys),
+        },
+        {
+          kernel: dotKernel,
+          tasks: rowTasks,
+          parameters: [...placeValues(output), ...placeValues(upstream), at('dots'), heads, queries],
+        },
+        {
+          kernel: backward,
+          tasks: matrices * splits,
+          scratchBytes,
+          parameters: [
+            ...block,
+            at('keyRows'),
+            at('partial'),
+            ...placeValues(keyGradient),
+            ...placeValues(valueGradient),
+            batch,
+            splits,
+            ...leaves,
+          ],
+        },
+        {
+          kernel: sum,
+          tasks: rowTasks,
+          parameters: [at('partial'), ...placeValues(queryGradient), batch, heads, queries, splits],
+        },
         ...(places.sinkGradient === undefined
           ? []
-          : [{ kernel: sinkGradient(), tasks: heads, parameters: [logSumExp, at('dots'), places.sink!, places.sinkGradient, batch, heads, queries] }]),
+          : [
+              {
+                kernel: sinkGradient(),
+                tasks: heads,
+                parameters: [logSumExp, at('dots'), places.sink!, places.sinkGradient, batch, heads, queries],
+              },
+            ]),
         ...captureKernels.map(({ slots, axes, kernel }) => ({
-          kernel, scratchBytes, tasks: axes.reduce((tasks, axis) => tasks * extents[axis], 1),
+          kernel,
+          scratchBytes,
+          tasks: axes.reduce((tasks, axis) => tasks * extents[axis], 1),
           parameters: [...block, batch, ...gradientValues(slots, places.captureGradients ?? []), ...leaves],
         })),
       ]
@@ -115,7 +233,10 @@ export function attentionBackward(machine: Machine, definition: AttentionDefinit
 }
 
 /** Captured tensors whose gradients one kernel can write: those with the same axes. */
-function groupByAxes(definition: AttentionDefinition, slots: readonly number[]): { slots: number[]; axes: readonly Separable[] }[] {
+function groupByAxes(
+  definition: AttentionDefinition,
+  slots: readonly number[],
+): { slots: number[]; axes: readonly Separable[] }[] {
   const groups = new Map<string, { slots: number[]; axes: readonly Separable[] }>()
   for (const { slot, axes } of captureGradients(definition)) {
     if (!slots.includes(slot)) continue
@@ -127,7 +248,10 @@ function groupByAxes(definition: AttentionDefinition, slots: readonly number[]):
 }
 
 /** Byte offsets of the parts, 64-byte aligned, for numbers of float elements. */
-function workspaceLayout<P extends string>({ floatBytes }: Machine, elements: Readonly<Record<P, number>>): { offsets: Record<P, number>; total: number } {
+function workspaceLayout<P extends string>(
+  { floatBytes }: Machine,
+  elements: Readonly<Record<P, number>>,
+): { offsets: Record<P, number>; total: number } {
   const offsets = {} as Record<P, number>
   let total = 0
   for (const part of Object.keys(elements) as P[]) {
@@ -137,8 +261,15 @@ function workspaceLayout<P extends string>({ floatBytes }: Machine, elements: Re
   return { offsets, total }
 }
 
-function placeValues({ address, batch, head, row }: Place): number[] { return [address, batch, head, row] }
+function placeValues({ address, batch, head, row }: Place): number[] {
+  return [address, batch, head, row]
+}
 
-function packParameters({ address, batch, head, row }: Place, packed: number, heads: number, length: number): number[] {
+function packParameters(
+  { address, batch, head, row }: Place,
+  packed: number,
+  heads: number,
+  length: number,
+): number[] {
   return [address, packed, batch, head, row, heads, length]
 }

@@ -19,6 +19,13 @@ export function tileFor(machine: Machine): Tile {
   return { rows: 4, panel: 2 * lanes, queries: 64, keys: 64 }
 }
 
+/** The tile for few rows, one at a time, whose operands are read where they lie. */
+export function directTileFor({ lanes }: Machine): Tile {
+  return lanes === 1
+    ? { rows: 1, panel: 4, queries: 2, keys: 8 }
+    : { rows: 1, panel: 4 * lanes, queries: 4, keys: Math.max(64, 4 * lanes) }
+}
+
 /** One register tile of a matrix product. Steps are in elements and known while building: they become part of the addresses. */
 export interface TileProduct {
   readonly rows: number
@@ -60,4 +67,6 @@ export function writeTileProduct(k: Builder, product: TileProduct): void {
   sums.forEach((sum, i) => product.finish(Math.floor(i / vectors), (i % vectors) * k.lanes, sum.get()))
 }
 
-export function roundUp(value: number, step: number): number { return Math.ceil(value / step) * step }
+export function roundUp(value: number, step: number): number {
+  return Math.ceil(value / step) * step
+}

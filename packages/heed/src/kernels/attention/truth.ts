@@ -17,7 +17,12 @@ export interface Region {
 }
 
 /** Whether any of the rows may attend to any of the keys, and whether each may attend to each and the tile is full. */
-export function regionTruth(k: Builder, terms: Terms, { mask }: AttentionDefinition, region: Region): { possible: Bool; certain: Bool } {
+export function regionTruth(
+  k: Builder,
+  terms: Terms,
+  { mask }: AttentionDefinition,
+  region: Region,
+): { possible: Bool; certain: Bool } {
   const { batch, head, firstRow, lastRow, firstKey, keys, tileKeys } = region
   const full = keys.eq(tileKeys)
   if (mask === undefined) return { possible: k.bool(true), certain: full }

@@ -2,22 +2,39 @@ import { describe, expect, test } from 'vitest'
 import { wasmFeatures, wasmTarget } from '../../targets/index.js'
 import { Arena } from '../testing/arena.js'
 import { runBackward, runForward } from '../testing/attention.js'
-import { normGradient, prepare, type ReferenceCase, referenceCases, referenceFolder } from '../testing/reference.js'
+import {
+  normGradient,
+  prepare,
+  type ReferenceCase,
+  referenceCases,
+  referenceFolder,
+} from '../testing/reference.js'
 import { plainAttention } from '../testing/plain.js'
 import { randomAttention, variantNames } from '../testing/variants.js'
 
 const { relaxed } = wasmFeatures()
-const machines = ([4, 8] as const).flatMap((lanes) => [...new Set([relaxed, false])].map((relaxed) => ({ lanes, relaxed, shared: true })))
+const machines = ([4, 8] as const).flatMap((lanes) =>
+  [...new Set([relaxed, false])].map((relaxed) => ({ lanes, relaxed, shared: true })),
+)
 
 describe.each(machines)('attention in f32 on wasm, $lanes lanes, relaxed $relaxed', (options) => {
   const arena = new Arena(wasmTarget(options), 1 << 25)
 
-  test.skipIf(referenceFolder === undefined).each(referenceCases().map((reference) => [reference.name, reference] as const))('%s is within PyTorch’s tolerance', (_, reference) => {
-    checkReference(arena, reference)
-  })
+  test
+    .skipIf(referenceFolder === undefined)
+    .each(referenceCases().map((reference) => [reference.name, reference] as const))(
+    '%s is within PyTorch’s tolerance',
+    (_, reference) => {
+      checkReference(arena, reference)
+    },
+  )
 
   test.each(variantNames)('%s on odd shapes', (name) => {
-    for (const [seed, queries, keys, width, valueWidth] of [[1, 70, 67, 18, 5], [2, 3, 130, 33, 34], [3, 100, 13, 7, 16]] as const) {
+    for (const [seed, queries, keys, width, valueWidth] of [
+      [1, 70, 67, 18, 5],
+      [2, 3, 130, 33, 34],
+      [3, 100, 13, 7, 16],
+    ] as const) {
       const sizes = { batch: 2, heads: 4, kvHeads: 2, queries, keys }
       const { definition, inputs } = randomAttention(name, sizes, width, valueWidth, seed)
       const expected = plainAttention(definition, sizes, inputs)
@@ -35,19 +52,31 @@ function checkReference(arena: Arena, reference: ReferenceCase): void {
   const backward = runBackward(arena, definition, sizes, inputs, tensor('d_output'), slots)
   const { width } = definition
   const found: Record<string, readonly number[]> = {
-    output: forward.output, log_sum_exp: forward.logSumExp, entropy: forward.entropy, largest_weight: forward.largestWeight,
+    output: forward.output,
+    log_sum_exp: forward.logSumExp,
+    entropy: forward.entropy,
+    largest_weight: forward.largestWeight,
     d_q: norms ? normGradient(backward.query, inputs.query, norms.query, width) : backward.query,
     d_k: norms ? normGradient(backward.key, inputs.key, norms.key, width) : backward.key,
     d_v: backward.value,
     ...(definition.sink ? { d_sink: backward.sink } : {}),
-    ...Object.fromEntries(slots.filter((slot) => captured[slot] !== 'slope').map((slot) => [`d_${captured[slot]}`, backward.captures[slot]!])),
+    ...Object.fromEntries(
+      slots
+        .filter((slot) => captured[slot] !== 'slope')
+        .map((slot) => [`d_${captured[slot]}`, backward.captures[slot]!]),
+    ),
   }
   for (const [name, values] of Object.entries(found)) {
     const expected = tensor(name)
     const tolerance = reference.tolerance[name]
     expect(tolerance, name).toBeDefined()
-    const wrong = values.findIndex((value, i) => !(value === expected[i] || Math.abs(value - expected[i]!) <= tolerance!))
-    expect(wrong, `${name}: element ${wrong} is ${values[wrong]}, not ${expected[wrong]}, within ${tolerance}`).toBe(-1)
+    const wrong = values.findIndex(
+      (value, i) => !(value === expected[i] || Math.abs(value - expected[i]!) <= tolerance!),
+    )
+    expect(
+      wrong,
+      `${name}: element ${wrong} is ${values[wrong]}, not ${expected[wrong]}, within ${tolerance}`,
+    ).toBe(-1)
   }
   const margin = tensor('largest_margin')
   const clear = (keys: readonly number[]): number[] => keys.filter((_, i) => margin[i]! > 1e-5)

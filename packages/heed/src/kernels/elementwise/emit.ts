@@ -10,7 +10,20 @@ export function parameterTypes(expressions: readonly Expression[]): Record<strin
     .filter(({ operation }) => operation === 'parameter')
     .map(({ value, kind }) => [value as number, kind === 'integer' ? 'i32' : 'f32'])
   const count = found.reduce((most, [slot]) => Math.max(most, slot + 1), 0)
-  return Object.fromEntries(Array.from({ length: count }, (_, slot) => [`parameter${slot}`, found.find(([known]) => known === slot)?.[1] ?? 'f32']))
+  return Object.fromEntries(
+    Array.from({ length: count }, (_, slot) => [
+      `parameter${slot}`,
+      found.find(([known]) => known === slot)?.[1] ?? 'f32',
+    ]),
+  )
+}
+
+/** Of the numbers given for `parameter(i)`, those that a kernel of these expressions declares. */
+export function usedParameters(
+  expressions: readonly Expression[],
+  given: readonly number[],
+): readonly number[] {
+  return given.slice(0, Object.keys(parameterTypes(expressions)).length)
 }
 
 /** An emitter that knows the kernel's number parameters. */

@@ -1,7 +1,18 @@
 import { type Expression, keyOf, nodesOf, share } from '../expression/index.js'
-import { type Builder, type Int, type IntVector, kernel, type Kernel, type Mask, type ParameterType, Pointer, type Term, type Type } from '../language/index.js'
+import {
+  type Builder,
+  type Int,
+  type IntVector,
+  kernel,
+  type Kernel,
+  type Mask,
+  type ParameterType,
+  type Pointer,
+  type Term,
+  type Type,
+} from '../language/index.js'
 import type { Launch } from '../launch.js'
-import { emitterFor, parameterTypes, type ParameterTable } from './emit.js'
+import { emitterFor, parameterTypes, type ParameterTable, usedParameters } from './emit.js'
 import { type StridedOperand, simplifySpace, type Space, type SpaceAxis, type Step, stepOf } from './space.js'
 
 /** Elements that make one task: enough to be worth a thread's while, few enough to share out. */
@@ -25,22 +36,33 @@ export function planMap({ space, inputs, outputs, parameters = [] }: MapPlan): L
   const axes = simplifySpace(space, operands, indexed)
   const inner: SpaceAxis = axes.pop() ?? { size: 1, name: '', strides: operands.map(() => 1) }
   const shape: MapShape = {
-    expressions, inputs: inputs.length, outer: axes.map(({ name }) => name), inner: inner.name,
+    expressions,
+    inputs: inputs.length,
+    outer: axes.map(({ name }) => name),
+    inner: inner.name,
     operands: operands.map(({ element }, i) => ({ element, step: stepOf(inner.strides[i]!) })),
   }
   const rows = axes.reduce((count, { size }) => count * size, 1)
   const chunk = Math.min(inner.size, taskElements)
   const chunks = Math.ceil(inner.size / chunk)
   const rowsPerTask = Math.max(1, Math.floor(taskElements / chunk))
-  return [{
-    kernel: mapKernel(shape),
-    parameters: [
-      rows, rowsPerTask, inner.size, chunk, chunks,
-      ...operands.map(({ address }) => address), ...inner.strides,
-      ...axes.flatMap(({ size, strides }) => [size, ...strides]), ...parameters,
-    ],
-    tasks: Math.ceil(rows / rowsPerTask) * chunks,
-  }]
+  return [
+    {
+      kernel: mapKernel(shape),
+      parameters: [
+        rows,
+        rowsPerTask,
+        inner.size,
+        chunk,
+        chunks,
+        ...operands.map(({ address }) => address),
+        ...inner.strides,
+        ...axes.flatMap(({ size, strides }) => [size, ...strides]),
+        ...usedParameters(expressions, parameters),
+      ],
+      tasks: Math.ceil(rows / rowsPerTask) * chunks,
+    },
+  ]
 }
 
 /** All that makes one map kernel another one than the next. */
@@ -69,12 +91,24 @@ function mapKernel(shape: MapShape): Kernel {
 
 function writeMapKernel(name: string, shape: MapShape): Kernel {
   const { expressions, operands, outer, inputs } = shape
-  const declared: Record<string, ParameterType> = { rows: 'i32', rowsPerTask: 'i32', width: 'i32', chunk: 'i32', chunks: 'i32' }
-  operands.forEach(({ element }, i) => { declared[`operand${i}`] = `${element}*` })
-  operands.forEach((_, i) => { declared[`step${i}`] = 'i32' })
+  const declared: Record<string, ParameterType> = {
+    rows: 'i32',
+    rowsPerTask: 'i32',
+    width: 'i32',
+    chunk: 'i32',
+    chunks: 'i32',
+  }
+  operands.forEach(({ element }, i) => {
+    declared[`operand${i}`] = `${element}*`
+  })
+  operands.forEach((_, i) => {
+    declared[`step${i}`] = 'i32'
+  })
   outer.forEach((_, axis) => {
     declared[`size${axis}`] = 'i32'
-    operands.forEach((_, i) => { declared[`stride${axis}_${i}`] = 'i32' })
+    operands.forEach((_, i) => {
+      declared[`stride${axis}_${i}`] = 'i32'
+    })
   })
   Object.assign(declared, parameterTypes(expressions))
   return kernel(name, declared, (k, given, task) => {
@@ -85,27 +119,45 @@ function writeMapKernel(name: string, shape: MapShape): Kernel {
     const width = int('width').sub(start).min(int('chunk'))
     const firstRow = rowBlock.mul(int('rowsPerTask'))
     const row = (rowNumber: Int): void => {
-      const positions = decode(rowNumber, outer.map((_, axis) => int(`size${axis}`)))
+      const positions = decode(
+        rowNumber,
+        outer.map((_, axis) => int(`size${axis}`)),
+      )
       const pointers = operands.map(({ step }, i) => {
         let at = p[`operand${i}`] as Pointer
-        positions.forEach((position, axis) => { at = at.at(position.mul(int(`stride${axis}_${i}`))) })
+        positions.forEach((position, axis) => {
+          at = at.at(position.mul(int(`stride${axis}_${i}`)))
+        })
         return step === 'with' ? at.at(start) : step === 'apart' ? at.at(start.mul(int(`step${i}`))) : at
       })
       const base = emitterFor(k, p)
       const fixed = base.within({
-        index: (axis) => { const place = outer.indexOf(axis); return place < 0 ? undefined : positions[place] },
-        input: (slot) => (operands[slot]!.step === 'fixed' ? asFloat(k.loadScalar(pointers[slot]!)) : undefined),
+        index: (axis) => {
+          const place = outer.indexOf(axis)
+          return place < 0 ? undefined : positions[place]
+        },
+        input: (slot) =>
+          operands[slot]!.step === 'fixed' ? asFloat(k.loadScalar(pointers[slot]!)) : undefined,
       })
       fixed.hoist(expressions)
       k.vectors(width, (i, mask) => {
         const lanes = (): IntVector => k.laneIndex().add(i)
         const emitter = fixed.within({
           index: (axis) => (axis === shape.inner ? k.laneIndex().add(start.add(i)) : undefined),
-          input: (slot) => asFloat(readVector(k, pointers[slot]!, operands[slot]!.step, i, lanes, int(`step${slot}`), mask)),
+          input: (slot) =>
+            asFloat(readVector(k, pointers[slot]!, operands[slot]!.step, i, lanes, int(`step${slot}`), mask)),
         })
         expressions.forEach((expression, o) => {
           const slot = inputs + o
-          writeVector(k, pointers[slot]!, operands[slot]!.step, emitter.emit(expression), i, int(`step${slot}`), mask)
+          writeVector(
+            k,
+            pointers[slot]!,
+            operands[slot]!.step,
+            emitter.emit(expression),
+            i,
+            int(`step${slot}`),
+            mask,
+          )
         })
       })
     }
@@ -122,7 +174,10 @@ export function decode(row: Int, sizes: readonly Int[]): Int[] {
   const positions: Int[] = []
   let rest = row
   for (let axis = sizes.length - 1; axis >= 0; axis--) {
-    if (axis === 0) { positions.unshift(rest); break }
+    if (axis === 0) {
+      positions.unshift(rest)
+      break
+    }
     const next = rest.div(sizes[axis]!)
     positions.unshift(rest.sub(next.mul(sizes[axis]!)))
     rest = next
@@ -130,12 +185,22 @@ export function decode(row: Int, sizes: readonly Int[]): Int[] {
   return positions
 }
 
-export function readVector(k: Builder, pointer: Pointer, step: Step, i: Int, lanes: () => IntVector, stride: Int, mask?: Mask): Loaded {
+export function readVector(
+  k: Builder,
+  pointer: Pointer,
+  step: Step,
+  i: Int,
+  lanes: () => IntVector,
+  stride: Int,
+  mask?: Mask,
+): Loaded {
   if (step === 'fixed') return k.loadBroadcast(pointer) as Loaded
   if (step === 'with') return k.load(pointer.at(i), mask) as Loaded
   if (pointer.element !== 'f32' && pointer.element !== 'i32') {
     // Narrow elements that do not lie side by side are only read one by one.
-    return k.lanes === 1 ? (k.load(pointer.at(i.mul(stride)), mask) as Loaded) : gatherNarrow(k, pointer, i, stride, mask)
+    return k.lanes === 1
+      ? (k.load(pointer.at(i.mul(stride)), mask) as Loaded)
+      : gatherNarrow(k, pointer, i, stride, mask)
   }
   return k.gather(pointer as Pointer<'f32' | 'i32'>, lanes().mul(stride), mask) as Loaded
 }
@@ -153,14 +218,26 @@ function gatherNarrow(k: Builder, pointer: Pointer, i: Int, stride: Int, mask?: 
   return result
 }
 
-function writeVector(k: Builder, pointer: Pointer, step: Step, value: Term<Type>, i: Int, stride: Int, mask?: Mask): void {
+function writeVector(
+  k: Builder,
+  pointer: Pointer,
+  step: Step,
+  value: Term<Type>,
+  i: Int,
+  stride: Int,
+  mask?: Mask,
+): void {
   const float = pointer.element === 'f32'
   let vector = value as Lanes
-  if (vector.type !== 'vector' && vector.type !== 'ivector' && vector.type !== 'mask') vector = k.convert('broadcast', vector) as Lanes
+  if (vector.type !== 'vector' && vector.type !== 'ivector' && vector.type !== 'mask')
+    vector = k.convert('broadcast', vector) as Lanes
   if (vector.type === 'mask') vector = vector.select(k.intVector(1), 0)
   if (float && vector.type === 'ivector') vector = vector.toFloat()
   if (!float && vector.type === 'vector') vector = vector.toInt()
-  if (step !== 'apart') { k.store(pointer.at(i) as Pointer<'f32'>, vector as Term<'vector'>, mask); return }
+  if (step !== 'apart') {
+    k.store(pointer.at(i) as Pointer<'f32'>, vector as Term<'vector'>, mask)
+    return
+  }
   // Spread over memory: one element at a time.
   const lane = k.laneIndex()
   for (let l = 0; l < k.lanes; l++) {
@@ -172,9 +249,15 @@ function writeVector(k: Builder, pointer: Pointer, step: Step, value: Term<Type>
 
 /** What a float leaf gets from an operand: integer elements are converted. */
 export function asFloat(term: Term<Type>): Term<'f32'> | Term<'vector'> {
-  return term.type === 'i32' || term.type === 'ivector' ? ((term as Term<'i32'>).toFloat() as Term<'f32'>) : (term as Term<'f32'>)
+  return term.type === 'i32' || term.type === 'ivector'
+    ? ((term as Term<'i32'>).toFloat() as Term<'f32'>)
+    : (term as Term<'f32'>)
 }
 
 export function indexNames(expressions: readonly Expression[]): Set<string> {
-  return new Set(nodesOf(expressions).filter(({ operation }) => operation === 'index').map(({ value }) => value as string))
+  return new Set(
+    nodesOf(expressions)
+      .filter(({ operation }) => operation === 'index')
+      .map(({ value }) => value as string),
+  )
 }

@@ -1,7 +1,17 @@
 import { type Expression, input, keyOf, share } from '../expression/index.js'
-import { type Builder, type Int, kernel, type Kernel, type Mask, type ParameterType, type Pointer, type Term, type Variable } from '../language/index.js'
+import {
+  type Builder,
+  type Int,
+  kernel,
+  type Kernel,
+  type Mask,
+  type ParameterType,
+  type Pointer,
+  type Term,
+  type Variable,
+} from '../language/index.js'
 import type { Launch } from '../launch.js'
-import { emitterFor, parameterTypes, type ParameterTable } from './emit.js'
+import { emitterFor, parameterTypes, type ParameterTable, usedParameters } from './emit.js'
 import { asFloat, decode, readVector } from './map.js'
 import { type StridedOperand, simplifySpace, type Space, type SpaceAxis, type Step, stepOf } from './space.js'
 
@@ -40,14 +50,22 @@ export function planReduce(plan: ReducePlan): Launch[] {
     if (wanted) places.sort((a, b) => (inputs[0]?.strides[b] ?? 0) - (inputs[0]?.strides[a] ?? 0))
     return { sizes: places.map((i) => space.sizes[i]!), names: places.map((i) => space.names[i]!) }
   }
-  const strided = (part: Space): StridedOperand[] => operands.map((operand) => ({ ...operand, strides: part.names.map((name) => operand.strides[space.names.indexOf(name)]!) }))
+  const strided = (part: Space): StridedOperand[] =>
+    operands.map((operand) => ({
+      ...operand,
+      strides: part.names.map((name) => operand.strides[space.names.indexOf(name)]!),
+    }))
   const [keptSpace, reducedSpace] = [pick(false), pick(true)]
   const none = new Set<string>()
   const kept = simplifySpace(keptSpace, strided(keptSpace), none)
   const over = simplifySpace(reducedSpace, strided(reducedSpace), none)
   const width = inputs.length
-  const adjacent = (axis: SpaceAxis | undefined): number => axis?.strides.slice(0, width).filter((stride) => stride === 1).length ?? 0
-  const along = kept.length > 0 && adjacent(kept[kept.length - 1]) > 0 && adjacent(kept[kept.length - 1]) >= adjacent(over[over.length - 1])
+  const adjacent = (axis: SpaceAxis | undefined): number =>
+    axis?.strides.slice(0, width).filter((stride) => stride === 1).length ?? 0
+  const along =
+    kept.length > 0 &&
+    adjacent(kept[kept.length - 1]) > 0 &&
+    adjacent(kept[kept.length - 1]) >= adjacent(over[over.length - 1])
   const alone = (): SpaceAxis => ({ size: 1, name: '', strides: operands.map(() => 1) })
   const inner = along ? kept.pop()! : (over.pop() ?? alone())
   // Along: vectors over a kept axis, loops over the reduced ones. Across: vectors over a reduced axis, one result a row.
@@ -58,32 +76,62 @@ export function planReduce(plan: ReducePlan): Launch[] {
   const first = loops[0] ?? inner
   const perResult = along ? depth : depth * inner.size
   const results = along ? rows * inner.size : rows
-  const parts = results * 4 < perResult && perResult > partElements ? Math.min(first.size, 64, Math.ceil(perResult / partElements)) : 1
+  const parts =
+    results * 4 < perResult && perResult > partElements
+      ? Math.min(first.size, 64, Math.ceil(perResult / partElements))
+      : 1
   const partLength = Math.max(1, Math.ceil(first.size / parts))
   const usedParts = Math.max(1, Math.ceil(first.size / partLength))
   const shape: ReduceShape = {
-    kind, expression, along, kept: kept.length, loops: loops.length,
-    inputs: inputs.map(({ element }, i) => ({ element, step: stepOf(inner.strides[i]!) })), outputStep: along ? inner.strides[width]! : 1,
+    kind,
+    expression,
+    along,
+    kept: kept.length,
+    loops: loops.length,
+    inputs: inputs.map(({ element }, i) => ({ element, step: stepOf(inner.strides[i]!) })),
+    outputStep: along ? inner.strides[width]! : 1,
   }
-  const chunk = along ? Math.min(inner.size, Math.max(64, Math.ceil(taskElements / Math.max(1, Math.min(depth, 1024)) / 16) * 16)) : inner.size
+  const chunk = along
+    ? Math.min(
+        inner.size,
+        Math.max(64, Math.ceil(taskElements / Math.max(1, Math.min(depth, 1024)) / 16) * 16),
+      )
+    : inner.size
   const chunks = along ? Math.ceil(inner.size / chunk) : 1
   const rowElements = along ? chunk * depth : perResult
   const rowsPerTask = Math.max(1, Math.floor(taskElements / Math.max(1, rowElements)))
   const partial = usedParts > 1 ? allocate(usedParts * results * floatBytes) : 0
-  const launches: Launch[] = [{
-    kernel: reduceKernel(shape),
-    parameters: [
-      rows, rowsPerTask, inner.size, chunk, chunks, usedParts, partLength, partial || output.address, partial === 0 ? 0 : results,
-      ...inputs.map(({ address }) => address), ...inputs.map((_, i) => inner.strides[i]!), partial === 0 ? (along ? inner.strides[width]! : 0) : 1,
-      ...kept.flatMap(({ size, strides }, axis) => [
-        size, ...strides.slice(0, width),
-        partial === 0 ? strides[width]! : kept.slice(axis + 1).reduce((count, later) => count * later.size, along ? inner.size : 1),
-      ]),
-      ...loops.flatMap(({ size, strides }) => [size, ...strides.slice(0, width)]), ...parameters,
-    ],
-    tasks: Math.ceil(rows / rowsPerTask) * chunks * usedParts,
-  }]
-  if (partial !== 0) launches.push(...joinParts(plan, partial, usedParts, [...kept, ...(along ? [inner] : [])]))
+  const launches: Launch[] = [
+    {
+      kernel: reduceKernel(shape),
+      parameters: [
+        rows,
+        rowsPerTask,
+        inner.size,
+        chunk,
+        chunks,
+        usedParts,
+        partLength,
+        partial || output.address,
+        partial === 0 ? 0 : results,
+        ...inputs.map(({ address }) => address),
+        ...inputs.map((_, i) => inner.strides[i]!),
+        partial === 0 ? (along ? inner.strides[width]! : 0) : 1,
+        ...kept.flatMap(({ size, strides }, axis) => [
+          size,
+          ...strides.slice(0, width),
+          partial === 0
+            ? strides[width]!
+            : kept.slice(axis + 1).reduce((count, later) => count * later.size, along ? inner.size : 1),
+        ]),
+        ...loops.flatMap(({ size, strides }) => [size, ...strides.slice(0, width)]),
+        ...usedParameters([expression], parameters),
+      ],
+      tasks: Math.ceil(rows / rowsPerTask) * chunks * usedParts,
+    },
+  ]
+  if (partial !== 0)
+    launches.push(...joinParts(plan, partial, usedParts, [...kept, ...(along ? [inner] : [])]))
   return launches
 }
 
@@ -92,10 +140,19 @@ function joinParts(plan: ReducePlan, partial: number, parts: number, kept: reado
   const sizes = [parts, ...kept.map(({ size }) => size)]
   const names = ['part', ...kept.map((_, i) => `kept ${i}`)]
   const strides = sizes.map((_, i) => sizes.slice(i + 1).reduce((a, b) => a * b, 1))
-  const output: StridedOperand = { ...plan.output, strides: [0, ...kept.map((axis) => axis.strides[axis.strides.length - 1]!)] }
+  const output: StridedOperand = {
+    ...plan.output,
+    strides: [0, ...kept.map((axis) => axis.strides[axis.strides.length - 1]!)],
+  }
   return planReduce({
-    kind: plan.kind, space: { sizes, names }, reduced: new Set(['part']), inputs: [{ address: partial, element: 'f32', strides }], expression: input(0),
-    output, floatBytes: plan.floatBytes, allocate: plan.allocate,
+    kind: plan.kind,
+    space: { sizes, names },
+    reduced: new Set(['part']),
+    inputs: [{ address: partial, element: 'f32', strides }],
+    expression: input(0),
+    output,
+    floatBytes: plan.floatBytes,
+    allocate: plan.allocate,
   })
 }
 
@@ -124,18 +181,36 @@ function reduceKernel(shape: ReduceShape): Kernel {
 
 function writeReduceKernel(name: string, shape: ReduceShape): Kernel {
   const { inputs, expression, kind, along } = shape
-  const declared: Record<string, ParameterType> = { rows: 'i32', rowsPerTask: 'i32', width: 'i32', chunk: 'i32', chunks: 'i32', parts: 'i32', partLength: 'i32', output: 'f32*', partStride: 'i32' }
-  inputs.forEach(({ element }, i) => { declared[`input${i}`] = `${element}*` })
-  inputs.forEach((_, i) => { declared[`step${i}`] = 'i32' })
+  const declared: Record<string, ParameterType> = {
+    rows: 'i32',
+    rowsPerTask: 'i32',
+    width: 'i32',
+    chunk: 'i32',
+    chunks: 'i32',
+    parts: 'i32',
+    partLength: 'i32',
+    output: 'f32*',
+    partStride: 'i32',
+  }
+  inputs.forEach(({ element }, i) => {
+    declared[`input${i}`] = `${element}*`
+  })
+  inputs.forEach((_, i) => {
+    declared[`step${i}`] = 'i32'
+  })
   declared.outputStep = 'i32'
   for (let axis = 0; axis < shape.kept; axis++) {
     declared[`size${axis}`] = 'i32'
-    inputs.forEach((_, i) => { declared[`stride${axis}_${i}`] = 'i32' })
+    inputs.forEach((_, i) => {
+      declared[`stride${axis}_${i}`] = 'i32'
+    })
     declared[`outputStride${axis}`] = 'i32'
   }
   for (let loop = 0; loop < shape.loops; loop++) {
     declared[`loop${loop}`] = 'i32'
-    inputs.forEach((_, i) => { declared[`loopStride${loop}_${i}`] = 'i32' })
+    inputs.forEach((_, i) => {
+      declared[`loopStride${loop}_${i}`] = 'i32'
+    })
   }
   Object.assign(declared, parameterTypes([expression]))
 
@@ -149,13 +224,25 @@ function writeReduceKernel(name: string, shape: ReduceShape): Kernel {
     const part = share.sub(chunk.mul(int('parts')))
     const [partStart, partEnd] = [part.mul(int('partLength')), part.add(1).mul(int('partLength'))]
     const base = emitterFor(k, p)
-    const combine = (a: Term<'vector'>, b: Term<'vector'>): Term<'vector'> => (kind === 'sum' ? a.add(b) : kind === 'max' ? a.max(b) : a.min(b))
+    const combine = (a: Term<'vector'>, b: Term<'vector'>): Term<'vector'> =>
+      kind === 'sum' ? a.add(b) : kind === 'max' ? a.max(b) : a.min(b)
     const identity = identities[kind]
 
     /** The expression at vector `i` of the inner axis; lanes outside the mask are the identity. */
     const value = (pointers: readonly Pointer[], i: Int, mask?: Mask): Term<'vector'> => {
       const emitter = base.within({
-        input: (slot) => asFloat(readVector(k, pointers[slot]!, inputs[slot]!.step, i, () => k.laneIndex().add(i), int(`step${slot}`), mask)),
+        input: (slot) =>
+          asFloat(
+            readVector(
+              k,
+              pointers[slot]!,
+              inputs[slot]!.step,
+              i,
+              () => k.laneIndex().add(i),
+              int(`step${slot}`),
+              mask,
+            ),
+          ),
       })
       const result = emitter.emit(expression)
       const vector = (result.type === 'vector' ? result : k.convert('broadcast', result)) as Term<'vector'>
@@ -163,21 +250,56 @@ function writeReduceKernel(name: string, shape: ReduceShape): Kernel {
     }
 
     /** Loops over the reduced axes that vectors do not run over; the first of them over this part only. */
-    const nest = (pointers: readonly Pointer[], body: (pointers: readonly Pointer[]) => void, loop = 0): void => {
-      if (loop === shape.loops) { body(pointers); return }
+    const nest = (
+      pointers: readonly Pointer[],
+      body: (pointers: readonly Pointer[]) => void,
+      loop = 0,
+    ): void => {
+      if (loop === shape.loops) {
+        body(pointers)
+        return
+      }
       const size = int(`loop${loop}`)
       const [start, end] = loop === 0 ? [partStart, partEnd.min(size)] : [k.int(0), size]
-      k.loop(start, end, 1, (i) => nest(pointers.map((pointer, slot) => pointer.at(i.mul(int(`loopStride${loop}_${slot}`)))), body, loop + 1))
+      k.loop(start, end, 1, (i) =>
+        nest(
+          pointers.map((pointer, slot) => pointer.at(i.mul(int(`loopStride${loop}_${slot}`)))),
+          body,
+          loop + 1,
+        ),
+      )
     }
 
     const row = (rowNumber: Int): void => {
-      const positions = decode(rowNumber, Array.from({ length: shape.kept }, (_, axis) => int(`size${axis}`)))
-      const move = (pointer: Pointer, key: (axis: number) => string): Pointer => positions.reduce((at, position, axis) => at.at(position.mul(int(key(axis)))), pointer)
+      const positions = decode(
+        rowNumber,
+        Array.from({ length: shape.kept }, (_, axis) => int(`size${axis}`)),
+      )
+      const move = (pointer: Pointer, key: (axis: number) => string): Pointer =>
+        positions.reduce((at, position, axis) => at.at(position.mul(int(key(axis)))), pointer)
       const pointers = inputs.map((_, i) => move(p[`input${i}`] as Pointer, (axis) => `stride${axis}_${i}`))
-      const output = move((p.output as Pointer).at(part.mul(int('partStride'))), (axis) => `outputStride${axis}`) as Pointer<'f32'>
-      if (along) alongRow(k, shape, pointers, output, { start: chunk.mul(int('chunk')), end: chunk.add(1).mul(int('chunk')).min(int('width')), outputStep: int('outputStep') }, { identity, combine, nest, value })
+      const output = move(
+        (p.output as Pointer).at(part.mul(int('partStride'))),
+        (axis) => `outputStride${axis}`,
+      ) as Pointer<'f32'>
+      if (along)
+        alongRow(
+          k,
+          shape,
+          pointers,
+          output,
+          {
+            start: chunk.mul(int('chunk')),
+            end: chunk.add(1).mul(int('chunk')).min(int('width')),
+            outputStep: int('outputStep'),
+          },
+          { identity, combine, nest, value },
+        )
       else {
-        const range = shape.loops === 0 ? { start: partStart, end: partEnd.min(int('width')) } : { start: k.int(0), end: int('width') }
+        const range =
+          shape.loops === 0
+            ? { start: partStart, end: partEnd.min(int('width')) }
+            : { start: k.int(0), end: int('width') }
         const total = acrossRow(k, pointers, range, { identity, combine, nest, value })
         k.store(output, kind === 'sum' ? total.sum() : kind === 'max' ? total.largest() : total.least())
       }
@@ -195,31 +317,52 @@ interface Steps {
 }
 
 /** One result from a row: four running results side by side, so that one addition need not wait for the last. */
-function acrossRow(k: Builder, pointers: readonly Pointer[], range: { readonly start: Int; readonly end: Int }, { identity, combine, nest, value }: Steps): Term<'vector'> {
+function acrossRow(
+  k: Builder,
+  pointers: readonly Pointer[],
+  range: { readonly start: Int; readonly end: Int },
+  { identity, combine, nest, value }: Steps,
+): Term<'vector'> {
   const sums = Array.from({ length: 4 }, () => k.variable(k.vector(identity)))
   const take = (sum: Variable<'vector'>, term: Term<'vector'>): void => sum.set(combine(sum.get(), term))
   nest(pointers, (at) => {
     const length = range.end.sub(range.start)
     const step = 4 * k.lanes
     const whole = length.div(step).mul(step)
-    k.loop(0, whole, step, (i) => sums.forEach((sum, u) => take(sum, value(at, range.start.add(i).add(u * k.lanes)))))
+    k.loop(0, whole, step, (i) =>
+      sums.forEach((sum, u) => take(sum, value(at, range.start.add(i).add(u * k.lanes)))),
+    )
     k.vectors(length.sub(whole), (i, mask) => take(sums[0]!, value(at, range.start.add(whole).add(i), mask)))
   })
-  const [a, b, c, d] = sums.map((sum) => sum.get()) as [Term<'vector'>, Term<'vector'>, Term<'vector'>, Term<'vector'>]
+  const [a, b, c, d] = sums.map((sum) => sum.get()) as [
+    Term<'vector'>,
+    Term<'vector'>,
+    Term<'vector'>,
+    Term<'vector'>,
+  ]
   return combine(combine(a, b), combine(c, d))
 }
 
 /** A result for each position of a kept axis: a strip of four vectors goes down the reduced axes. */
 function alongRow(
-  k: Builder, shape: ReduceShape, pointers: readonly Pointer[], output: Pointer<'f32'>,
-  { start, end, outputStep }: { readonly start: Int; readonly end: Int; readonly outputStep: Int }, { identity, combine, nest, value }: Steps,
+  k: Builder,
+  shape: ReduceShape,
+  pointers: readonly Pointer[],
+  output: Pointer<'f32'>,
+  { start, end, outputStep }: { readonly start: Int; readonly end: Int; readonly outputStep: Int },
+  { identity, combine, nest, value }: Steps,
 ): void {
   const strip = (first: Int, vectors: number, mask?: Mask): void => {
     const sums = Array.from({ length: vectors }, () => k.variable(k.vector(identity)))
-    nest(pointers, (at) => sums.forEach((sum, u) => sum.set(combine(sum.get(), value(at, first.add(u * k.lanes), mask)))))
+    nest(pointers, (at) =>
+      sums.forEach((sum, u) => sum.set(combine(sum.get(), value(at, first.add(u * k.lanes), mask)))),
+    )
     sums.forEach((sum, u) => {
       const at = first.add(u * k.lanes)
-      if (shape.outputStep === 1) { k.store(output.at(at), sum.get(), mask); return }
+      if (shape.outputStep === 1) {
+        k.store(output.at(at), sum.get(), mask)
+        return
+      }
       const lane = k.laneIndex()
       for (let l = 0; l < k.lanes; l++) {
         const only = mask === undefined ? lane.eq(l) : lane.eq(l).and(mask)

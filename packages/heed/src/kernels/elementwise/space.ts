@@ -16,13 +16,21 @@ export interface Space {
 }
 
 /** An axis of a simplified space with each operand's stride along it. */
-export interface SpaceAxis { readonly size: number; readonly name: string; readonly strides: readonly number[] }
+export interface SpaceAxis {
+  readonly size: number
+  readonly name: string
+  readonly strides: readonly number[]
+}
 
 /**
  * The same space with as few axes as possible: axes of size 1 are dropped, and neighbours are joined where every operand's stride allows it.
  * Axes in `apart` stay as they are, since their position is asked for.
  */
-export function simplifySpace(space: Space, operands: readonly StridedOperand[], apart: ReadonlySet<string>): SpaceAxis[] {
+export function simplifySpace(
+  space: Space,
+  operands: readonly StridedOperand[],
+  apart: ReadonlySet<string>,
+): SpaceAxis[] {
   const axes: SpaceAxis[] = []
   for (let i = 0; i < space.sizes.length; i++) {
     const size = space.sizes[i]!
@@ -30,7 +38,12 @@ export function simplifySpace(space: Space, operands: readonly StridedOperand[],
     if (size === 1 && !apart.has(name)) continue
     const axis: SpaceAxis = { size, name, strides: operands.map(({ strides }) => strides[i]!) }
     const last = axes[axes.length - 1]
-    if (last && !apart.has(name) && !apart.has(last.name) && last.strides.every((stride, operand) => stride === axis.strides[operand]! * size)) {
+    if (
+      last &&
+      !apart.has(name) &&
+      !apart.has(last.name) &&
+      last.strides.every((stride, operand) => stride === axis.strides[operand]! * size)
+    ) {
       axes[axes.length - 1] = { size: last.size * size, name, strides: axis.strides }
     } else axes.push(axis)
   }
@@ -39,4 +52,6 @@ export function simplifySpace(space: Space, operands: readonly StridedOperand[],
 
 /** How an operand moves along the axis that vectors run over: with it, not at all, or in steps of more than one element. */
 export type Step = 'with' | 'fixed' | 'apart'
-export function stepOf(stride: number): Step { return stride === 1 ? 'with' : stride === 0 ? 'fixed' : 'apart' }
+export function stepOf(stride: number): Step {
+  return stride === 1 ? 'with' : stride === 0 ? 'fixed' : 'apart'
+}

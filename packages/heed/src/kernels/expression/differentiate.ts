@@ -1,4 +1,4 @@
-import { Expression, float, make } from './expression.js'
+import { type Expression, float, make } from './expression.js'
 import { nodesOf } from './graph.js'
 
 type Float = Expression<'float'>

@@ -5,7 +5,24 @@ import { interpreter } from '../../targets/index.js'
 import { Arena } from '../testing/arena.js'
 import { evaluate } from '../testing/evaluate.js'
 import {
-  bounds, Capture, differentiate, Emitter, type Expression, float, index, input, integer, kernel, type Kernel, keyOf, type ParameterType, parameter, type Pointer, share, spread, substitute,
+  bounds,
+  Capture,
+  differentiate,
+  Emitter,
+  type Expression,
+  float,
+  index,
+  input,
+  integer,
+  kernel,
+  type Kernel,
+  keyOf,
+  type ParameterType,
+  parameter,
+  type Pointer,
+  share,
+  spread,
+  substitute,
 } from '../index.js'
 
 type Float = Expression<'float'>
@@ -18,21 +35,45 @@ const [row, column] = [index('row'), index('column')]
 const integers: fc.Arbitrary<Integer> = fc.letrec<{ integer: Integer }>((tie) => ({
   integer: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
-    fc.constantFrom(row, column), fc.integer({ min: -20, max: 20 }).map(integer),
-    fc.tuple(fc.constantFrom('add' as const, 'sub' as const, 'min' as const, 'max' as const), tie('integer'), tie('integer')).map(([name, a, b]) => a[name](b)),
+    fc.constantFrom(row, column),
+    fc.integer({ min: -20, max: 20 }).map(integer),
+    fc
+      .tuple(
+        fc.constantFrom('add' as const, 'sub' as const, 'min' as const, 'max' as const),
+        tie('integer'),
+        tie('integer'),
+      )
+      .map(([name, a, b]) => a[name](b)),
     fc.tuple(tie('integer'), fc.integer({ min: -3, max: 3 })).map(([a, b]) => a.mul(b)),
-    fc.tuple(fc.constantFrom('divideBy' as const, 'remainderBy' as const), tie('integer'), fc.integer({ min: 1, max: 9 })).map(([name, a, b]) => a[name](b)),
-    fc.tuple(fc.constantFrom('shl' as const, 'shr' as const), tie('integer'), fc.integer({ min: 0, max: 2 })).map(([name, a, b]) => a[name](b)),
+    fc
+      .tuple(
+        fc.constantFrom('divideBy' as const, 'remainderBy' as const),
+        tie('integer'),
+        fc.integer({ min: 1, max: 9 }),
+      )
+      .map(([name, a, b]) => a[name](b)),
+    fc
+      .tuple(fc.constantFrom('shl' as const, 'shr' as const), tie('integer'), fc.integer({ min: 0, max: 2 }))
+      .map(([name, a, b]) => a[name](b)),
     fc.tuple(fc.constantFrom('abs' as const, 'neg' as const), tie('integer')).map(([name, a]) => a[name]()),
     fc.tuple(tie('integer'), tie('integer'), tie('integer')).map(([a, b, c]) => a.lt(b).select(c, a)),
   ),
 })).integer
-const comparisons = fc.constantFrom('eq' as const, 'ne' as const, 'lt' as const, 'le' as const, 'gt' as const, 'ge' as const)
+const comparisons = fc.constantFrom(
+  'eq' as const,
+  'ne' as const,
+  'lt' as const,
+  'le' as const,
+  'gt' as const,
+  'ge' as const,
+)
 const booleans: fc.Arbitrary<Boolean_> = fc.letrec<{ boolean: Boolean_ }>((tie) => ({
   boolean: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
     fc.tuple(comparisons, integers, integers).map(([name, a, b]) => a[name](b)),
-    fc.tuple(fc.constantFrom('and' as const, 'or' as const), tie('boolean'), tie('boolean')).map(([name, a, b]) => a[name](b)),
+    fc
+      .tuple(fc.constantFrom('and' as const, 'or' as const), tie('boolean'), tie('boolean'))
+      .map(([name, a, b]) => a[name](b)),
     tie('boolean').map((a) => a.not()),
     fc.tuple(tie('boolean'), tie('boolean'), tie('boolean')).map(([a, b, c]) => a.select(b, c)),
   ),
@@ -40,24 +81,47 @@ const booleans: fc.Arbitrary<Boolean_> = fc.letrec<{ boolean: Boolean_ }>((tie) 
 const floats: fc.Arbitrary<Float> = fc.letrec<{ float: Float }>((tie) => ({
   float: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
-    fc.constantFrom(x, y), fc.integer({ min: -4, max: 4 }).map((value) => float(value / 2)), integers.map((a) => a.remainderBy(5).toFloat()),
-    fc.tuple(fc.constantFrom('add' as const, 'sub' as const, 'mul' as const), tie('float'), tie('float')).map(([name, a, b]) => a[name](b)),
+    fc.constantFrom(x, y),
+    fc.integer({ min: -4, max: 4 }).map((value) => float(value / 2)),
+    integers.map((a) => a.remainderBy(5).toFloat()),
+    fc
+      .tuple(fc.constantFrom('add' as const, 'sub' as const, 'mul' as const), tie('float'), tie('float'))
+      .map(([name, a, b]) => a[name](b)),
     fc.tuple(tie('float'), tie('float')).map(([a, b]) => a.div(b.square().add(1))),
-    fc.tuple(fc.constantFrom('tanh' as const, 'sin' as const, 'cos' as const, 'neg' as const), tie('float')).map(([name, a]) => a[name]()),
-    tie('float').map((a) => a.sin().erf()), tie('float').map((a) => a.tanh().exp()),
-    fc.tuple(fc.constantFrom('sqrt' as const, 'rsqrt' as const, 'log' as const), tie('float')).map(([name, a]) => a.square().add(1)[name]()),
-    fc.tuple(tie('float'), fc.constantFrom(-1, 0.5, 1.5, 2, 3, -2.3)).map(([a, exponent]) => a.square().add(1).pow(exponent)),
+    fc
+      .tuple(fc.constantFrom('tanh' as const, 'sin' as const, 'cos' as const, 'neg' as const), tie('float'))
+      .map(([name, a]) => a[name]()),
+    tie('float').map((a) => a.sin().erf()),
+    tie('float').map((a) => a.tanh().exp()),
+    fc
+      .tuple(fc.constantFrom('sqrt' as const, 'rsqrt' as const, 'log' as const), tie('float'))
+      .map(([name, a]) => a.square().add(1)[name]()),
+    fc
+      .tuple(tie('float'), fc.constantFrom(-1, 0.5, 1.5, 2, 3, -2.3))
+      .map(([a, exponent]) => a.square().add(1).pow(exponent)),
     fc.tuple(booleans, tie('float'), tie('float')).map(([a, b, c]) => a.select(b, c)),
   ),
 })).float
 const small = fc.double({ min: -2, max: 2, noNaN: true })
 
 /** The value of a float expression, computed by a kernel over one vector. */
-function emitted(root: Float, inputs: readonly [number, number], positions: readonly [number, number]): number {
+function emitted(
+  root: Float,
+  inputs: readonly [number, number],
+  positions: readonly [number, number],
+): number {
   const [shared] = share([root])
-  const parameters: Record<string, ParameterType> = { x: 'f32*', y: 'f32*', result: 'f32*', row: 'i32', column: 'i32' }
+  const parameters: Record<string, ParameterType> = {
+    x: 'f32*',
+    y: 'f32*',
+    result: 'f32*',
+    row: 'i32',
+    column: 'i32',
+  }
   const source: Kernel = kernel(keyOf([root]), parameters, (k, terms) => {
-    const emitter = new Emitter(k, { index: (axis) => (axis === 'row' ? (terms['row'] as never) : undefined) })
+    const emitter = new Emitter(k, {
+      index: (axis) => (axis === 'row' ? (terms['row'] as never) : undefined),
+    })
     emitter.hoist([shared])
     const inner = emitter.within({
       input: (slot) => k.load(terms[slot === 0 ? 'x' : 'y'] as Pointer<'f32'>),
@@ -67,12 +131,22 @@ function emitted(root: Float, inputs: readonly [number, number], positions: read
   })
   const arena = new Arena(interpreter, 65536 * 2)
   const result = arena.allocate(8)
-  arena.run([{ kernel: source, tasks: 1, parameters: [arena.floats([inputs[0]]), arena.floats([inputs[1]]), result, ...positions] }])
+  arena.run([
+    {
+      kernel: source,
+      tasks: 1,
+      parameters: [arena.floats([inputs[0]]), arena.floats([inputs[1]]), result, ...positions],
+    },
+  ])
   return arena.read(result, 1)[0]!
 }
 
-const numbers = (inputs: readonly number[], positions: readonly number[]): Parameters<typeof evaluate>[1] => ({
-  input: (slot) => inputs[slot]!, index: (axis) => positions[axis === 'row' ? 0 : 1]!,
+const numbers = (
+  inputs: readonly number[],
+  positions: readonly number[],
+): Parameters<typeof evaluate>[1] => ({
+  input: (slot) => inputs[slot]!,
+  index: (axis) => positions[axis === 'row' ? 0 : 1]!,
 })
 
 describe('expressions', () => {
@@ -99,7 +173,11 @@ describe('expressions', () => {
   })
 
   test('equal expressions have equal keys and become one node', () => {
-    const build = (): Float => x.mul(y).add(x.mul(y).tanh()).add(new Capture(3, 'float', 1).at(row))
+    const build = (): Float =>
+      x
+        .mul(y)
+        .add(x.mul(y).tanh())
+        .add(new Capture(3, 'float', 1).at(row))
     expect(keyOf([build()])).toBe(keyOf([build()]))
     expect(keyOf([x.add(y)])).not.toBe(keyOf([x.sub(y)]))
     expect(keyOf([x.mul(0)])).not.toBe(keyOf([x.mul(-0)]))
@@ -111,16 +189,25 @@ describe('expressions', () => {
   })
 
   test('substitute', () => {
-    expect(keyOf([substitute(x.add(y).mul(x), new Map<Expression, Expression>([[x, y]]))])).toBe(keyOf([y.add(y).mul(y)]))
+    expect(keyOf([substitute(x.add(y).mul(x), new Map<Expression, Expression>([[x, y]]))])).toBe(
+      keyOf([y.add(y).mul(y)]),
+    )
   })
 
   test('a kernel computes what they say', () => {
     fc.assert(
-      fc.property(floats, small, small, fc.integer({ min: -9, max: 9 }), fc.integer({ min: -9, max: 9 }), (root, a, b, i, j) => {
-        const expected = evaluate(root, numbers([a, b], [i, j]))
-        const found = emitted(root, [a, b], [i, j])
-        expect(Math.abs(found - expected)).toBeLessThanOrEqual(1e-9 * Math.max(1, Math.abs(expected)))
-      }),
+      fc.property(
+        floats,
+        small,
+        small,
+        fc.integer({ min: -9, max: 9 }),
+        fc.integer({ min: -9, max: 9 }),
+        (root, a, b, i, j) => {
+          const expected = evaluate(root, numbers([a, b], [i, j]))
+          const found = emitted(root, [a, b], [i, j])
+          expect(Math.abs(found - expected)).toBeLessThanOrEqual(1e-9 * Math.max(1, Math.abs(expected)))
+        },
+      ),
       { numRuns: 60 },
     )
   })
@@ -133,11 +220,16 @@ describe('derivatives', () => {
         const gradients = differentiate(root, float(1))
         const at = (p: number, q: number): number => evaluate(root, numbers([p, q], [3, -2]))
         const step = 1e-5
-        const differences = [(at(a + step, b) - at(a - step, b)) / (2 * step), (at(a, b + step) - at(a, b - step)) / (2 * step)]
+        const differences = [
+          (at(a + step, b) - at(a - step, b)) / (2 * step),
+          (at(a, b + step) - at(a, b - step)) / (2 * step),
+        ]
         for (const [slot, leaf] of [x, y].entries()) {
           const gradient = gradients.get(leaf)
           const found = gradient === undefined ? 0 : evaluate(gradient, numbers([a, b], [3, -2]))
-          expect(Math.abs(found - differences[slot]!)).toBeLessThanOrEqual(1e-4 * Math.max(1, Math.abs(found), Math.abs(at(a, b))))
+          expect(Math.abs(found - differences[slot]!)).toBeLessThanOrEqual(
+            1e-4 * Math.max(1, Math.abs(found), Math.abs(at(a, b))),
+          )
         }
       }),
       { numRuns: 200 },
@@ -167,18 +259,33 @@ describe('derivatives', () => {
     const gradients = differentiate(x.sub(slope.mul(column)).mul(parameter(0)), input(1))
     const leaves = { ...numbers([5, 10], [2, 3]), parameter: () => 7, capture: () => 0.5 }
     expect(evaluate(gradients.get(slope)!, leaves)).toBe(-10 * 3 * 7)
-    expect([...gradients.keys()].map(({ operation }) => operation).toSorted()).toEqual(['capture', 'input', 'parameter'])
+    expect([...gradients.keys()].map(({ operation }) => operation).toSorted()).toEqual([
+      'capture',
+      'input',
+      'parameter',
+    ])
   })
 })
 
 describe('bounds', () => {
   /** [possible, certain] over row in [r, r + rows), column in [c, c + columns) */
-  function truth(mask: Boolean_, rows: readonly [number, number], columns: readonly [number, number]): [boolean, boolean] {
-    const parameters: Record<string, ParameterType> = { result: 'i32*', r: 'i32', rEnd: 'i32', c: 'i32', cEnd: 'i32' }
+  function truth(
+    mask: Boolean_,
+    rows: readonly [number, number],
+    columns: readonly [number, number],
+  ): [boolean, boolean] {
+    const parameters: Record<string, ParameterType> = {
+      result: 'i32*',
+      r: 'i32',
+      rEnd: 'i32',
+      c: 'i32',
+      cEnd: 'i32',
+    }
     const source: Kernel = kernel(keyOf([mask]), parameters, (k, terms) => {
       const int = (name: string): never => terms[name] as never
       const { possible, certain } = bounds(k, mask, {
-        index: (axis) => (axis === 'row' ? { low: int('r'), high: int('rEnd') } : { low: int('c'), high: int('cEnd') }),
+        index: (axis) =>
+          axis === 'row' ? { low: int('r'), high: int('rEnd') } : { low: int('c'), high: int('cEnd') },
         capture: (_, indices) => indices[0]!.add(100),
       })
       const result = terms['result'] as Pointer<'i32'>
@@ -195,11 +302,14 @@ describe('bounds', () => {
   }
 
   test('never rule out what is so, never promise what is not', () => {
-    const span = fc.tuple(fc.integer({ min: -12, max: 12 }), fc.integer({ min: 0, max: 4 })).map(([low, length]) => [low, low + length] as const)
+    const span = fc
+      .tuple(fc.integer({ min: -12, max: 12 }), fc.integer({ min: 0, max: 4 }))
+      .map(([low, length]) => [low, low + length] as const)
     fc.assert(
       fc.property(booleans, span, span, (mask, rows, columns) => {
         const values: number[] = []
-        for (let r = rows[0]; r <= rows[1]; r++) for (let c = columns[0]; c <= columns[1]; c++) values.push(evaluate(mask, numbers([], [r, c])))
+        for (let r = rows[0]; r <= rows[1]; r++)
+          for (let c = columns[0]; c <= columns[1]; c++) values.push(evaluate(mask, numbers([], [r, c])))
         const [possible, certain] = truth(mask, rows, columns)
         if (values.includes(1)) expect(possible).toBe(true)
         if (certain) expect(values).not.toContain(0)

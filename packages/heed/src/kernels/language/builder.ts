@@ -1,20 +1,70 @@
 import { HeedError } from '../../base/index.js'
 import { foldBinary } from './fold.js'
 import type {
-  BinaryOperation, Block, Comparison, Conversion, ElementType, Instruction, Machine, MachineElement, MathOperation, Reduction, Type, UnaryOperation,
+  BinaryOperation,
+  Block,
+  Comparison,
+  Conversion,
+  ElementType,
+  Instruction,
+  Machine,
+  MachineElement,
+  MathOperation,
+  Reduction,
+  Type,
+  UnaryOperation,
 } from './ir.js'
 import { expandMath } from './math.js'
-import type { ConditionOf, ConditionType, FloatType, Int, IntVector, Mask, Operand, TermWriter, Vector } from './term.js'
+import type {
+  ConditionOf,
+  ConditionType,
+  FloatType,
+  Int,
+  IntVector,
+  Mask,
+  Operand,
+  TermWriter,
+  Vector,
+} from './term.js'
 import { Pointer, Term, Variable } from './term.js'
 
 /** f32 loads of half-precision elements come back as floats, integer elements as integers. */
 export type LoadedScalar<E extends ElementType> = E extends 'f32' | 'f16' | 'bf16' ? 'f32' : 'i32'
 export type LoadedVector<E extends ElementType> = E extends 'f32' | 'f16' | 'bf16' ? 'vector' : 'ivector'
 
-const vectorTypes: Readonly<Record<Type, Type>> = { i32: 'ivector', f32: 'vector', bool: 'mask', ivector: 'ivector', vector: 'vector', mask: 'mask' }
-const scalarTypes: Readonly<Record<Type, Type>> = { i32: 'i32', f32: 'f32', bool: 'bool', ivector: 'i32', vector: 'f32', mask: 'bool' }
-const conditionTypes: Readonly<Record<Type, ConditionType>> = { i32: 'bool', f32: 'bool', bool: 'bool', ivector: 'mask', vector: 'mask', mask: 'mask' }
-const elementSizes: Readonly<Record<ElementType, number>> = { f32: 4, i32: 4, u16: 2, f16: 2, bf16: 2, u8: 1, i8: 1 }
+const vectorTypes: Readonly<Record<Type, Type>> = {
+  i32: 'ivector',
+  f32: 'vector',
+  bool: 'mask',
+  ivector: 'ivector',
+  vector: 'vector',
+  mask: 'mask',
+}
+const scalarTypes: Readonly<Record<Type, Type>> = {
+  i32: 'i32',
+  f32: 'f32',
+  bool: 'bool',
+  ivector: 'i32',
+  vector: 'f32',
+  mask: 'bool',
+}
+const conditionTypes: Readonly<Record<Type, ConditionType>> = {
+  i32: 'bool',
+  f32: 'bool',
+  bool: 'bool',
+  ivector: 'mask',
+  vector: 'mask',
+  mask: 'mask',
+}
+const elementSizes: Readonly<Record<ElementType, number>> = {
+  f32: 4,
+  i32: 4,
+  u16: 2,
+  f16: 2,
+  bf16: 2,
+  u8: 1,
+  i8: 1,
+}
 
 /**
  * Writes a kernel: control flow, memory and constants are methods here, arithmetic is methods of `Term`.
@@ -35,21 +85,37 @@ export class Builder implements TermWriter {
   }
 
   // ---- constants ----
-  int(value: number): Int { return this.#constant('i32', value | 0) }
-  float(value: number): Term<'f32'> { return this.#constant('f32', value) }
-  bool(value: boolean): Term<'bool'> { return this.#constant('bool', value ? 1 : 0) }
+  int(value: number): Int {
+    return this.#constant('i32', value | 0)
+  }
+  float(value: number): Term<'f32'> {
+    return this.#constant('f32', value)
+  }
+  bool(value: boolean): Term<'bool'> {
+    return this.#constant('bool', value ? 1 : 0)
+  }
   /** The same float in each lane. */
-  vector(value: number): Vector { return this.#constant('vector', value) }
+  vector(value: number): Vector {
+    return this.#constant('vector', value)
+  }
   /** The same integer in each lane. */
-  intVector(value: number): IntVector { return this.#constant('ivector', value | 0) }
+  intVector(value: number): IntVector {
+    return this.#constant('ivector', value | 0)
+  }
   /** 0, 1, …, lanes − 1 */
-  laneIndex(): IntVector { return this.#result('ivector', (result) => ({ op: 'laneIndex', result })) }
+  laneIndex(): IntVector {
+    return this.#result('ivector', (result) => ({ op: 'laneIndex', result }))
+  }
 
   // ---- control flow ----
   /** for (i = start; i < end; i += step) body(i). `step` > 0. */
   loop(start: Int | number, end: Int | number, step: Int | number, body: (i: Int) => void): void {
     const counter = this.#number('i32')
-    const [first, last, stride] = [this.operand('i32', start), this.operand('i32', end), this.operand('i32', step)]
+    const [first, last, stride] = [
+      this.operand('i32', start),
+      this.operand('i32', end),
+      this.operand('i32', step),
+    ]
     const block = this.block(() => body(new Term(this, 'i32', counter)))
     this.#emit({ op: 'loop', counter, start: first.id, end: last.id, step: stride.id, body: block })
   }
@@ -61,12 +127,17 @@ export class Builder implements TermWriter {
 
   while(condition: () => Term<'bool'>, body: () => void): void {
     let test: Term<'bool'> | undefined
-    const conditionBlock = this.block(() => { test = condition() })
+    const conditionBlock = this.block(() => {
+      test = condition()
+    })
     this.#emit({ op: 'while', condition: conditionBlock, test: test!.id, body: this.block(body) })
   }
 
   if(test: Term<'bool'>, then: () => void, otherwise: () => void = () => {}): void {
-    if (test.constant !== undefined) { (test.constant ? then : otherwise)(); return }
+    if (test.constant !== undefined) {
+      ;(test.constant ? then : otherwise)()
+      return
+    }
     this.#emit({ op: 'if', test: test.id, then: this.block(then), otherwise: this.block(otherwise) })
   }
 
@@ -76,14 +147,20 @@ export class Builder implements TermWriter {
    */
   vectors(count: Int | number, body: (i: Int, mask?: Mask) => void): void {
     const total = this.operand('i32', count)
-    if (this.lanes === 1) { this.loop(0, total, 1, (i) => body(i)); return }
-    const whole = total.constant === undefined ? total.and(-this.lanes) : this.int(total.constant & -this.lanes)
+    if (this.lanes === 1) {
+      this.loop(0, total, 1, (i) => body(i))
+      return
+    }
+    const whole =
+      total.constant === undefined ? total.and(-this.lanes) : this.int(total.constant & -this.lanes)
     if (whole.constant !== 0) this.loop(0, whole, this.lanes, (i) => body(i))
     this.if(whole.lt(total), () => body(whole, this.tail(total.sub(whole))))
   }
 
   /** The mask whose first `count` lanes are active. */
-  tail(count: Int | number): Mask { return this.laneIndex().lt(this.operand('i32', count)) }
+  tail(count: Int | number): Mask {
+    return this.laneIndex().lt(this.operand('i32', count))
+  }
 
   /** A variable that starts with `value`; it lives until the end of the block that declares it. */
   variable<T extends Type>(value: Term<T>): Variable<T> {
@@ -93,34 +170,73 @@ export class Builder implements TermWriter {
   }
 
   // ---- memory ----
-  elementBytes(element: ElementType): number { return element === 'f32' ? this.machine.floatBytes : elementSizes[element] }
+  elementBytes(element: ElementType): number {
+    return element === 'f32' ? this.machine.floatBytes : elementSizes[element]
+  }
   /** This thread's scratch memory: as many bytes as the launch asked for, 64-byte aligned, contents unspecified at the start of each task. */
   scratch<E extends ElementType>(element: E): Pointer<E> {
-    return new Pointer(this, element, this.#result('i32', (result) => ({ op: 'scratch', result })))
+    return new Pointer(
+      this,
+      element,
+      this.#result('i32', (result) => ({ op: 'scratch', result })),
+    )
   }
   /** One element. */
-  loadScalar<E extends ElementType>(pointer: Pointer<E>): Term<LoadedScalar<E>> { return this.#load(pointer, false) as never }
+  loadScalar<E extends ElementType>(pointer: Pointer<E>): Term<LoadedScalar<E>> {
+    return this.#load(pointer, false) as never
+  }
   /** `lanes` consecutive elements; lanes outside the mask are 0 and not touched. */
-  load<E extends ElementType>(pointer: Pointer<E>, mask?: Mask): Term<LoadedVector<E>> { return this.#load(pointer, true, mask) as never }
+  load<E extends ElementType>(pointer: Pointer<E>, mask?: Mask): Term<LoadedVector<E>> {
+    return this.#load(pointer, true, mask) as never
+  }
   /** One element, in each lane. */
-  loadBroadcast<E extends ElementType>(pointer: Pointer<E>): Term<LoadedVector<E>> { return this.convert('broadcast', this.#load(pointer, false)) as never }
+  loadBroadcast<E extends ElementType>(pointer: Pointer<E>): Term<LoadedVector<E>> {
+    return this.convert('broadcast', this.#load(pointer, false)) as never
+  }
   /** Lane l is the element at `pointer + indices[l]`; lanes outside the mask are 0 and not touched. */
-  gather<E extends 'f32' | 'i32'>(pointer: Pointer<E>, indices: IntVector, mask?: Mask): Term<LoadedVector<E>> {
+  gather<E extends 'f32' | 'i32'>(
+    pointer: Pointer<E>,
+    indices: IntVector,
+    mask?: Mask,
+  ): Term<LoadedVector<E>> {
     return this.#result(pointer.element === 'f32' ? 'vector' : 'ivector', (result) => ({
-      op: 'gather', element: pointer.element, result, address: pointer.address.id, offset: pointer.offset, indices: indices.id, ...(mask && { mask: mask.id }),
+      op: 'gather',
+      element: pointer.element,
+      result,
+      address: pointer.address.id,
+      offset: pointer.offset,
+      indices: indices.id,
+      ...(mask && { mask: mask.id }),
     })) as never
   }
   /** Writes a scalar (one element) or a vector (`lanes` elements); lanes outside the mask keep what they had. f16 and bf16 are not written by kernels. */
-  store<E extends 'f32' | 'i32' | 'u16' | 'u8' | 'i8'>(pointer: Pointer<E>, value: Term<LoadedVector<E>> | Term<LoadedScalar<E>>, mask?: Mask): void {
-    this.#emit({ op: 'store', element: pointer.element, value: value.id, address: pointer.address.id, offset: pointer.offset, ...(mask && { mask: mask.id }) })
+  store<E extends 'f32' | 'i32' | 'u16' | 'u8' | 'i8'>(
+    pointer: Pointer<E>,
+    value: Term<LoadedVector<E>> | Term<LoadedScalar<E>>,
+    mask?: Mask,
+  ): void {
+    this.#emit({
+      op: 'store',
+      element: pointer.element,
+      value: value.id,
+      address: pointer.address.id,
+      offset: pointer.offset,
+      ...(mask && { mask: mask.id }),
+    })
   }
 
   // ---- what Term's methods call ----
   operand<T extends Type>(type: T, value: Operand<T>): Term<T> {
-    if (typeof value === 'number') return this.#constant(type, type === 'f32' || type === 'vector' ? value : value | 0)
+    if (typeof value === 'number')
+      return this.#constant(type, type === 'f32' || type === 'vector' ? value : value | 0)
     if (value.type === type) return value as Term<T>
     if (value.type === scalarTypes[type]) return this.convert('broadcast', value as Term<Type>) as Term<T>
-    throw new HeedError({ operation: 'kernel', expected: `an operand of type ${type} or ${scalarTypes[type]}`, found: value.type, hint: 'convert it with toFloat, toInt or broadcast' })
+    throw new HeedError({
+      operation: 'kernel',
+      expected: `an operand of type ${type} or ${scalarTypes[type]}`,
+      found: value.type,
+      hint: 'convert it with toFloat, toInt or broadcast',
+    })
   }
 
   binary<T extends Type>(name: BinaryOperation, a: Term<T>, b: Term<T>): Term<T> {
@@ -128,9 +244,13 @@ export class Builder implements TermWriter {
     if (folded !== undefined) return folded
     return this.#result(a.type, (result) => ({ op: 'binary', name, result, a: a.id, b: b.id }))
   }
-  unary<T extends Type>(name: UnaryOperation, a: Term<T>): Term<T> { return this.#result(a.type, (result) => ({ op: 'unary', name, result, a: a.id })) }
+  unary<T extends Type>(name: UnaryOperation, a: Term<T>): Term<T> {
+    return this.#result(a.type, (result) => ({ op: 'unary', name, result, a: a.id }))
+  }
   math<T extends FloatType>(name: MathOperation, a: Term<T>): Term<T> {
-    return this.machine.math ? this.#result(a.type, (result) => ({ op: 'math', name, result, a: a.id })) : expandMath(this, name, a)
+    return this.machine.math
+      ? this.#result(a.type, (result) => ({ op: 'math', name, result, a: a.id }))
+      : expandMath(this, name, a)
   }
   compare<T extends Type>(name: Comparison, a: Term<T>, b: Term<T>): Term<ConditionOf<T>> {
     if (a.type === 'i32' && a.constant !== undefined && b.constant !== undefined) {
@@ -138,41 +258,79 @@ export class Builder implements TermWriter {
       const truth = { eq: x === y, ne: x !== y, lt: x < y, le: x <= y, gt: x > y, ge: x >= y }[name]
       return this.bool(truth) as never
     }
-    return this.#result(conditionTypes[a.type], (result) => ({ op: 'compare', name, result, a: a.id, b: b.id })) as never
+    return this.#result(conditionTypes[a.type], (result) => ({
+      op: 'compare',
+      name,
+      result,
+      a: a.id,
+      b: b.id,
+    })) as never
   }
-  fma<T extends Type>(a: Term<T>, b: Term<T>, c: Term<T>): Term<T> { return this.#result(a.type, (result) => ({ op: 'fma', result, a: a.id, b: b.id, c: c.id })) }
+  fma<T extends Type>(a: Term<T>, b: Term<T>, c: Term<T>): Term<T> {
+    return this.#result(a.type, (result) => ({ op: 'fma', result, a: a.id, b: b.id, c: c.id }))
+  }
   select<T extends Type>(condition: Term<ConditionType>, a: Term<T>, b: Term<T>): Term<T> {
-    const test = condition.type === conditionTypes[a.type] ? condition : (this.convert('broadcast', condition) as Term<ConditionType>)
+    const test =
+      condition.type === conditionTypes[a.type]
+        ? condition
+        : (this.convert('broadcast', condition) as Term<ConditionType>)
     return this.#result(a.type, (result) => ({ op: 'select', result, condition: test.id, a: a.id, b: b.id }))
   }
   convert(name: Conversion, a: Term<Type>): Term<Type> {
-    if (name === 'broadcast' && a.constant !== undefined && a.type !== 'bool') return this.#constant(vectorTypes[a.type], a.constant)
-    return this.#result(conversionResult(name, a.type), (result) => ({ op: 'convert', name, result, a: a.id }))
+    if (name === 'broadcast' && a.constant !== undefined && a.type !== 'bool')
+      return this.#constant(vectorTypes[a.type], a.constant)
+    return this.#result(conversionResult(name, a.type), (result) => ({
+      op: 'convert',
+      name,
+      result,
+      a: a.id,
+    }))
   }
-  reduce(name: Reduction, a: Term<Type>): Term<Type> { return this.#result(scalarTypes[a.type], (result) => ({ op: 'reduce', name, result, a: a.id })) }
-  read<T extends Type>(variable: Variable<T>): Term<T> { return this.#result(variable.type, (result) => ({ op: 'read', result, variable: variable.id })) }
-  assign<T extends Type>(variable: Variable<T>, value: Term<T>): void { this.#emit({ op: 'assign', variable: variable.id, value: value.id }) }
+  reduce(name: Reduction, a: Term<Type>): Term<Type> {
+    return this.#result(scalarTypes[a.type], (result) => ({ op: 'reduce', name, result, a: a.id }))
+  }
+  read<T extends Type>(variable: Variable<T>): Term<T> {
+    return this.#result(variable.type, (result) => ({ op: 'read', result, variable: variable.id }))
+  }
+  assign<T extends Type>(variable: Variable<T>, value: Term<T>): void {
+    this.#emit({ op: 'assign', variable: variable.id, value: value.id })
+  }
 
   /** Runs `write` and gives what it appended, as a block of its own. */
   block(write: () => void): Block {
     const outer = this.#block
     const inner: Block = []
     this.#block = inner
-    try { write() } finally { this.#block = outer }
+    try {
+      write()
+    } finally {
+      this.#block = outer
+    }
     return inner
   }
 
   /** Reads parameter `index` (done by `assemble`). */
-  parameter(index: number, type: 'i32' | 'f32'): Term<'i32' | 'f32'> { return this.#result(type, (result) => ({ op: 'parameter', result, index })) }
+  parameter(index: number, type: 'i32' | 'f32'): Term<'i32' | 'f32'> {
+    return this.#result(type, (result) => ({ op: 'parameter', result, index }))
+  }
   /** A number for a result that no instruction makes: the task. */
-  counter(): Int { return new Term(this, 'i32', this.#number('i32')) }
+  counter(): Int {
+    return new Term(this, 'i32', this.#number('i32'))
+  }
 
   #load(pointer: Pointer, vector: boolean, mask?: Mask): Term<Type> {
     const { element, address, offset } = pointer
     const half = element === 'f16' || element === 'bf16'
     const machineElement: MachineElement = half ? 'u16' : element
     const type: Type = machineElement === 'f32' ? (vector ? 'vector' : 'f32') : vector ? 'ivector' : 'i32'
-    const loaded = this.#result(type, (result) => ({ op: 'load', element: machineElement, result, address: address.id, offset, ...(mask && { mask: mask.id }) }))
+    const loaded = this.#result(type, (result) => ({
+      op: 'load',
+      element: machineElement,
+      result,
+      address: address.id,
+      offset,
+      ...(mask && { mask: mask.id }),
+    }))
     if (element === 'bf16') return (loaded as IntVector).shl(16).fromBits()
     if (element === 'f16') return halfToFloat(loaded as IntVector)
     return loaded
@@ -183,13 +341,17 @@ export class Builder implements TermWriter {
     this.#emit({ op: 'constant', result, value })
     return new Term(this, type, result, value)
   }
-  #number(type: Type): number { return this.types.push(type) - 1 }
+  #number(type: Type): number {
+    return this.types.push(type) - 1
+  }
   #result<T extends Type>(type: T, make: (result: number) => Instruction): Term<T> {
     const result = this.#number(type)
     this.#emit(make(result))
     return new Term(this, type, result)
   }
-  #emit(instruction: Instruction): void { this.#block.push(instruction) }
+  #emit(instruction: Instruction): void {
+    this.#block.push(instruction)
+  }
 }
 
 function conversionResult(name: Conversion, type: Type): Type {
@@ -203,7 +365,10 @@ function halfToFloat(bits: IntVector): Vector {
   const sign = bits.and(0x8000).shl(16)
   const magnitude = bits.and(0x7fff)
   // Shifted into place the exponent is too small by 112; a product with 2^112 repairs it and makes subnormals normal.
-  const scaled = magnitude.shl(13).fromBits().mul(2 ** 112)
+  const scaled = magnitude
+    .shl(13)
+    .fromBits()
+    .mul(2 ** 112)
   // Infinity and NaN keep their payload under the largest exponent.
   const special = magnitude.shl(13).or(0x7f800000)
   return magnitude.ge(0x7c00).select(special, scaled.toBits()).or(sign).fromBits()

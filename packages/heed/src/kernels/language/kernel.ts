@@ -4,14 +4,22 @@ import type { Int, Term } from './term.js'
 import { Pointer } from './term.js'
 
 /** What a parameter is inside the kernel: a number, or a typed pointer. */
-export type ParameterTerm<P extends ParameterType> = P extends 'i32' | 'f32' ? Term<P> : P extends `${infer E extends ElementType}*` ? Pointer<E> : never
-export type ParameterTerms<P extends Readonly<Record<string, ParameterType>>> = { readonly [K in keyof P]: ParameterTerm<P[K]> }
+export type ParameterTerm<P extends ParameterType> = P extends 'i32' | 'f32'
+  ? Term<P>
+  : P extends `${infer E extends ElementType}*`
+    ? Pointer<E>
+    : never
+export type ParameterTerms<P extends Readonly<Record<string, ParameterType>>> = {
+  readonly [K in keyof P]: ParameterTerm<P[K]>
+}
 
 /**
  * A kernel as it is written: once, for every machine. `write` is called when the kernel is assembled for a machine
  * and writes the work of one task; tasks may run in any order and on any thread, so no two may write the same place.
  */
-export interface Kernel<P extends Readonly<Record<string, ParameterType>> = Readonly<Record<string, ParameterType>>> {
+export interface Kernel<
+  P extends Readonly<Record<string, ParameterType>> = Readonly<Record<string, ParameterType>>,
+> {
   /** Unique: two kernels of the same name are the same kernel. A specialized kernel carries its choices in its name. */
   readonly name: string
   /** In the order in which a launch passes them. */
@@ -20,23 +28,39 @@ export interface Kernel<P extends Readonly<Record<string, ParameterType>> = Read
 }
 
 export function kernel<const P extends Readonly<Record<string, ParameterType>>>(
-  name: string, parameters: P, write: (k: Builder, parameters: ParameterTerms<P>, task: Int) => void,
+  name: string,
+  parameters: P,
+  write: (k: Builder, parameters: ParameterTerms<P>, task: Int) => void,
 ): Kernel<P> {
   return { name, parameters, write }
 }
 
 /** Writes the kernel out for one machine. */
-export function assemble<P extends Readonly<Record<string, ParameterType>>>(source: Kernel<P>, machine: Machine): Program {
+export function assemble<P extends Readonly<Record<string, ParameterType>>>(
+  source: Kernel<P>,
+  machine: Machine,
+): Program {
   const builder = new Builder(machine)
   const parameters = Object.entries(source.parameters).map(([name, type]) => ({ name, type }))
   const terms: Record<string, unknown> = {}
   const prologue = builder.block(() => {
     parameters.forEach(({ name, type }, index) => {
       const term = builder.parameter(index, type === 'f32' ? 'f32' : 'i32')
-      terms[name] = type.endsWith('*') ? new Pointer(builder, type.slice(0, -1) as ElementType, term as Int) : term
+      terms[name] = type.endsWith('*')
+        ? new Pointer(builder, type.slice(0, -1) as ElementType, term as Int)
+        : term
     })
   })
   const task = builder.counter()
   const body = builder.block(() => source.write(builder, terms as ParameterTerms<P>, task))
-  return { name: source.name, machine, parameters, types: builder.types, variables: builder.variables, prologue, task: task.id, body }
+  return {
+    name: source.name,
+    machine,
+    parameters,
+    types: builder.types,
+    variables: builder.variables,
+    prologue,
+    task: task.id,
+    body,
+  }
 }

@@ -2,6 +2,10 @@ import type { MathOperation } from './ir.js'
 import type { FloatType, Term, TermWriter } from './term.js'
 
 /** Writes `name(x)` out in arithmetic, for machines without `math`. */
-export function expandMath<T extends FloatType>(_builder: TermWriter, name: MathOperation, _x: Term<T>): Term<T> {
+export function expandMath<T extends FloatType>(
+  _builder: TermWriter,
+  name: MathOperation,
+  _x: Term<T>,
+): Term<T> {
   throw new Error(`no polynomial for ${name} yet`)
 }

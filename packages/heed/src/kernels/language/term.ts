@@ -1,4 +1,13 @@
-import type { BinaryOperation, Comparison, Conversion, ElementType, MathOperation, Reduction, Type, UnaryOperation } from './ir.js'
+import type {
+  BinaryOperation,
+  Comparison,
+  Conversion,
+  ElementType,
+  MathOperation,
+  Reduction,
+  Type,
+  UnaryOperation,
+} from './ir.js'
 
 /** What scalars and vectors share: `f32` and `vector` are floats, `i32` and `ivector` integers, `bool` and `mask` conditions. */
 export type FloatType = 'f32' | 'vector'
@@ -57,49 +66,115 @@ export class Term<T extends Type> {
     this.constant = constant
   }
 
-  add(other: Operand<T>): Term<T> { return this.#binary('add', other) }
-  sub(other: Operand<T>): Term<T> { return this.#binary('sub', other) }
-  mul(other: Operand<T>): Term<T> { return this.#binary('mul', other) }
+  add(other: Operand<T>): Term<T> {
+    return this.#binary('add', other)
+  }
+  sub(other: Operand<T>): Term<T> {
+    return this.#binary('sub', other)
+  }
+  mul(other: Operand<T>): Term<T> {
+    return this.#binary('mul', other)
+  }
   /** Floats: quotient. Integers: truncated towards 0; the divisor must not be 0. */
-  div(other: Operand<T>): Term<T> { return this.#binary('div', other) }
+  div(other: Operand<T>): Term<T> {
+    return this.#binary('div', other)
+  }
   /** Integers: remainder with the sign of the dividend. */
-  rem(this: Term<T & IntegerType>, other: Operand<T & IntegerType>): Term<T & IntegerType> { return this.#binary('rem', other) }
+  rem(this: Term<T & IntegerType>, other: Operand<T & IntegerType>): Term<T & IntegerType> {
+    return this.#binary('rem', other)
+  }
   /** this < other ? other-independent least: this < other ? this : other, with a NaN in `this` kept. */
-  min(other: Operand<T>): Term<T> { return this.#binary('min', other) }
-  max(other: Operand<T>): Term<T> { return this.#binary('max', other) }
-  and(other: Operand<T>): Term<T> { return this.#binary('and', other) }
-  or(other: Operand<T>): Term<T> { return this.#binary('or', other) }
-  xor(other: Operand<T>): Term<T> { return this.#binary('xor', other) }
-  shl(other: Operand<T>): Term<T> { return this.#binary('shl', other) }
+  min(other: Operand<T>): Term<T> {
+    return this.#binary('min', other)
+  }
+  max(other: Operand<T>): Term<T> {
+    return this.#binary('max', other)
+  }
+  and(other: Operand<T>): Term<T> {
+    return this.#binary('and', other)
+  }
+  or(other: Operand<T>): Term<T> {
+    return this.#binary('or', other)
+  }
+  xor(other: Operand<T>): Term<T> {
+    return this.#binary('xor', other)
+  }
+  shl(other: Operand<T>): Term<T> {
+    return this.#binary('shl', other)
+  }
   /** Arithmetic shift right. */
-  shr(other: Operand<T>): Term<T> { return this.#binary('shr', other) }
+  shr(other: Operand<T>): Term<T> {
+    return this.#binary('shr', other)
+  }
   /** Logical shift right. */
-  ushr(other: Operand<T>): Term<T> { return this.#binary('ushr', other) }
+  ushr(other: Operand<T>): Term<T> {
+    return this.#binary('ushr', other)
+  }
 
-  neg(): Term<T> { return this.#unary('neg') }
-  abs(): Term<T> { return this.#unary('abs') }
-  sqrt(this: Term<T & FloatType>): Term<T & FloatType> { return this.#unary('sqrt') }
-  floor(this: Term<T & FloatType>): Term<T & FloatType> { return this.#unary('floor') }
-  ceil(this: Term<T & FloatType>): Term<T & FloatType> { return this.#unary('ceil') }
+  neg(): Term<T> {
+    return this.#unary('neg')
+  }
+  abs(): Term<T> {
+    return this.#unary('abs')
+  }
+  sqrt(this: Term<T & FloatType>): Term<T & FloatType> {
+    return this.#unary('sqrt')
+  }
+  floor(this: Term<T & FloatType>): Term<T & FloatType> {
+    return this.#unary('floor')
+  }
+  ceil(this: Term<T & FloatType>): Term<T & FloatType> {
+    return this.#unary('ceil')
+  }
   /** To the nearest integer, ties to even. */
-  round(this: Term<T & FloatType>): Term<T & FloatType> { return this.#unary('round') }
-  not(): Term<T> { return this.#unary('not') }
+  round(this: Term<T & FloatType>): Term<T & FloatType> {
+    return this.#unary('round')
+  }
+  not(): Term<T> {
+    return this.#unary('not')
+  }
 
-  exp(this: Term<T & FloatType>): Term<T & FloatType> { return this.#math('exp') }
-  log(this: Term<T & FloatType>): Term<T & FloatType> { return this.#math('log') }
-  tanh(this: Term<T & FloatType>): Term<T & FloatType> { return this.#math('tanh') }
-  erf(this: Term<T & FloatType>): Term<T & FloatType> { return this.#math('erf') }
+  exp(this: Term<T & FloatType>): Term<T & FloatType> {
+    return this.#math('exp')
+  }
+  log(this: Term<T & FloatType>): Term<T & FloatType> {
+    return this.#math('log')
+  }
+  tanh(this: Term<T & FloatType>): Term<T & FloatType> {
+    return this.#math('tanh')
+  }
+  erf(this: Term<T & FloatType>): Term<T & FloatType> {
+    return this.#math('erf')
+  }
   /** 1 / sqrt(x) */
-  rsqrt(this: Term<T & FloatType>): Term<T & FloatType> { return this.#math('rsqrt') }
-  sin(this: Term<T & FloatType>): Term<T & FloatType> { return this.#math('sin') }
-  cos(this: Term<T & FloatType>): Term<T & FloatType> { return this.#math('cos') }
+  rsqrt(this: Term<T & FloatType>): Term<T & FloatType> {
+    return this.#math('rsqrt')
+  }
+  sin(this: Term<T & FloatType>): Term<T & FloatType> {
+    return this.#math('sin')
+  }
+  cos(this: Term<T & FloatType>): Term<T & FloatType> {
+    return this.#math('cos')
+  }
 
-  eq(other: Operand<T>): Term<ConditionOf<T>> { return this.#compare('eq', other) }
-  ne(other: Operand<T>): Term<ConditionOf<T>> { return this.#compare('ne', other) }
-  lt(other: Operand<T>): Term<ConditionOf<T>> { return this.#compare('lt', other) }
-  le(other: Operand<T>): Term<ConditionOf<T>> { return this.#compare('le', other) }
-  gt(other: Operand<T>): Term<ConditionOf<T>> { return this.#compare('gt', other) }
-  ge(other: Operand<T>): Term<ConditionOf<T>> { return this.#compare('ge', other) }
+  eq(other: Operand<T>): Term<ConditionOf<T>> {
+    return this.#compare('eq', other)
+  }
+  ne(other: Operand<T>): Term<ConditionOf<T>> {
+    return this.#compare('ne', other)
+  }
+  lt(other: Operand<T>): Term<ConditionOf<T>> {
+    return this.#compare('lt', other)
+  }
+  le(other: Operand<T>): Term<ConditionOf<T>> {
+    return this.#compare('le', other)
+  }
+  gt(other: Operand<T>): Term<ConditionOf<T>> {
+    return this.#compare('gt', other)
+  }
+  ge(other: Operand<T>): Term<ConditionOf<T>> {
+    return this.#compare('ge', other)
+  }
 
   /** this × factor + addend: rounded once where the machine fuses, else twice. */
   fma(factor: Operand<T>, addend: Operand<T>): Term<T> {
@@ -110,29 +185,59 @@ export class Term<T extends Type> {
     return this.builder.select(this as Term<ConditionType>, a, this.builder.operand(a.type, b))
   }
 
-  toFloat(this: Term<T & IntegerType>): Term<T extends 'i32' ? 'f32' : 'vector'> { return this.builder.convert('toFloat', this) as never }
+  toFloat(this: Term<T & IntegerType>): Term<T extends 'i32' ? 'f32' : 'vector'> {
+    return this.builder.convert('toFloat', this) as never
+  }
   /** Truncates towards 0. */
-  toInt(this: Term<T & FloatType>): Term<T extends 'f32' ? 'i32' : 'ivector'> { return this.builder.convert('toInt', this) as never }
+  toInt(this: Term<T & FloatType>): Term<T extends 'f32' ? 'i32' : 'ivector'> {
+    return this.builder.convert('toInt', this) as never
+  }
   /** The 32 bits of a float, as an integer. */
-  toBits(this: Term<T & FloatType>): Term<T extends 'f32' ? 'i32' : 'ivector'> { return this.builder.convert('toBits', this) as never }
-  fromBits(this: Term<T & IntegerType>): Term<T extends 'i32' ? 'f32' : 'vector'> { return this.builder.convert('fromBits', this) as never }
+  toBits(this: Term<T & FloatType>): Term<T extends 'f32' ? 'i32' : 'ivector'> {
+    return this.builder.convert('toBits', this) as never
+  }
+  fromBits(this: Term<T & IntegerType>): Term<T extends 'i32' ? 'f32' : 'vector'> {
+    return this.builder.convert('fromBits', this) as never
+  }
   /** A vector with this scalar in each lane. */
-  broadcast(this: Term<T & ('i32' | 'f32' | 'bool')>): Term<T extends 'i32' ? 'ivector' : T extends 'f32' ? 'vector' : 'mask'> {
+  broadcast(
+    this: Term<T & ('i32' | 'f32' | 'bool')>,
+  ): Term<T extends 'i32' ? 'ivector' : T extends 'f32' ? 'vector' : 'mask'> {
     return this.builder.convert('broadcast', this) as never
   }
 
   /** The sum over the lanes. */
-  sum(this: Term<T & ('vector' | 'ivector')>): Term<ScalarOf<T>> { return this.builder.reduce('sum', this) as never }
-  least(this: Term<T & ('vector' | 'ivector')>): Term<ScalarOf<T>> { return this.builder.reduce('least', this) as never }
-  largest(this: Term<T & ('vector' | 'ivector')>): Term<ScalarOf<T>> { return this.builder.reduce('largest', this) as never }
-  any(this: Term<T & 'mask'>): Bool { return this.builder.reduce('any', this) as never }
-  all(this: Term<T & 'mask'>): Bool { return this.builder.reduce('all', this) as never }
+  sum(this: Term<T & ('vector' | 'ivector')>): Term<ScalarOf<T>> {
+    return this.builder.reduce('sum', this) as never
+  }
+  least(this: Term<T & ('vector' | 'ivector')>): Term<ScalarOf<T>> {
+    return this.builder.reduce('least', this) as never
+  }
+  largest(this: Term<T & ('vector' | 'ivector')>): Term<ScalarOf<T>> {
+    return this.builder.reduce('largest', this) as never
+  }
+  any(this: Term<T & 'mask'>): Bool {
+    return this.builder.reduce('any', this) as never
+  }
+  all(this: Term<T & 'mask'>): Bool {
+    return this.builder.reduce('all', this) as never
+  }
 
-  #operand(other: Operand<T>): Term<T> { return this.builder.operand(this.type, other) }
-  #binary(name: BinaryOperation, other: Operand<T>): Term<T> { return this.builder.binary(name, this, this.#operand(other)) }
-  #unary(name: UnaryOperation): Term<T> { return this.builder.unary(name, this) }
-  #math(name: MathOperation): Term<T & FloatType> { return this.builder.math(name, this as Term<T & FloatType>) }
-  #compare(name: Comparison, other: Operand<T>): Term<ConditionOf<T>> { return this.builder.compare(name, this, this.#operand(other)) }
+  #operand(other: Operand<T>): Term<T> {
+    return this.builder.operand(this.type, other)
+  }
+  #binary(name: BinaryOperation, other: Operand<T>): Term<T> {
+    return this.builder.binary(name, this, this.#operand(other))
+  }
+  #unary(name: UnaryOperation): Term<T> {
+    return this.builder.unary(name, this)
+  }
+  #math(name: MathOperation): Term<T & FloatType> {
+    return this.builder.math(name, this as Term<T & FloatType>)
+  }
+  #compare(name: Comparison, other: Operand<T>): Term<ConditionOf<T>> {
+    return this.builder.compare(name, this, this.#operand(other))
+  }
 }
 
 /** A place that can be assigned again: what a loop carries from one round to the next. */
@@ -147,8 +252,12 @@ export class Variable<T extends Type> {
     this.id = id
   }
 
-  get(): Term<T> { return this.builder.read(this) }
-  set(value: Operand<T>): void { this.builder.assign(this, this.builder.operand(this.type, value)) }
+  get(): Term<T> {
+    return this.builder.read(this)
+  }
+  set(value: Operand<T>): void {
+    this.builder.assign(this, this.builder.operand(this.type, value))
+  }
 }
 
 /** A typed address in the heap. Steps are counted in elements of `E`. */
@@ -176,9 +285,16 @@ export class Pointer<E extends ElementType = ElementType> {
       if (offset >= 0) return new Pointer(this.builder, this.element, this.address, offset)
       return new Pointer(this.builder, this.element, this.address.add(offset), 0)
     }
-    return new Pointer(this.builder, this.element, this.address.add((elements as Int).mul(bytes)), this.offset)
+    return new Pointer(
+      this.builder,
+      this.element,
+      this.address.add((elements as Int).mul(bytes)),
+      this.offset,
+    )
   }
 
   /** The same address, read as another element type. */
-  as<F extends ElementType>(element: F): Pointer<F> { return new Pointer(this.builder, element, this.address, this.offset) }
+  as<F extends ElementType>(element: F): Pointer<F> {
+    return new Pointer(this.builder, element, this.address, this.offset)
+  }
 }

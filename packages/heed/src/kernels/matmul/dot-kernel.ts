@@ -31,15 +31,37 @@ export function dotKernel(form: DotForm): Kernel {
 }
 
 export const dotParameters = {
-  a: 'f32*', b: 'f32*', c: 'f32*', m: 'i32', n: 'i32', k: 'i32', aRow: 'i32', bColumn: 'i32', cRow: 'i32', cColumn: 'i32', blocksN: 'i32', blockColumns: 'i32',
-  scale: 'f32', bias: 'f32*', biasRow: 'i32', biasColumn: 'i32', residual: 'f32*', residualRow: 'i32', residualColumn: 'i32',
+  a: 'f32*',
+  b: 'f32*',
+  c: 'f32*',
+  m: 'i32',
+  n: 'i32',
+  k: 'i32',
+  aRow: 'i32',
+  bColumn: 'i32',
+  cRow: 'i32',
+  cColumn: 'i32',
+  blocksN: 'i32',
+  blockColumns: 'i32',
+  scale: 'f32',
+  bias: 'f32*',
+  biasRow: 'i32',
+  biasColumn: 'i32',
+  residual: 'f32*',
+  residualRow: 'i32',
+  residualColumn: 'i32',
 } as const
 
 function write(name: string, { rows, columns, contiguous, rank, epilogue }: DotForm): Kernel {
   const parameters = { ...dotParameters, ...outerParameters(rank, productOperands) }
   return kernel(name, parameters, (k, p, task) => {
     const [nBlock, outer] = divide(task, p.blocksN)
-    const { a, b, c, bias, residual } = outerPointers({ a: p.a, b: p.b, c: p.c, bias: p.bias, residual: p.residual }, rank, p, outer)
+    const { a, b, c, bias, residual } = outerPointers(
+      { a: p.a, b: p.b, c: p.c, bias: p.bias, residual: p.residual },
+      rank,
+      p,
+      outer,
+    )
     const first = nBlock.mul(p.blockColumns)
     const end = first.add(p.blockColumns).min(p.n)
     k.loop(first, end, columns, (column) => {
@@ -52,17 +74,36 @@ function write(name: string, { rows, columns, contiguous, rank, epilogue }: DotF
           const right = bColumns.map((from) => k.load(from.at(i), mask))
           aRows.forEach((from, r) => {
             const left = k.load(from.at(i), mask)
-            right.forEach((vector, j) => { const sum = sums[r]![j]!; sum.set(vector.fma(left, sum.get())) })
+            right.forEach((vector, j) => {
+              const sum = sums[r]![j]!
+              sum.set(vector.fma(left, sum.get()))
+            })
           })
         })
-        sums.forEach((line, r) => k.if(row.add(r).lt(p.m), () => {
-          const to = c.at(row.add(r).mul(p.cRow))
-          line.forEach((sum, j) => k.if(column.add(j).lt(end), () => k.store(to.at(column.add(j).mul(p.cColumn)), sum.get().sum())))
-        }))
+        sums.forEach((line, r) =>
+          k.if(row.add(r).lt(p.m), () => {
+            const to = c.at(row.add(r).mul(p.cRow))
+            line.forEach((sum, j) =>
+              k.if(column.add(j).lt(end), () =>
+                k.store(to.at(column.add(j).mul(p.cColumn)), sum.get().sum()),
+              ),
+            )
+          }),
+        )
       })
     })
-    writeFinish(k, epilogue, contiguous, {
-      ...p, c: c.at(first.mul(p.cColumn)), bias: bias.at(first.mul(p.biasColumn)), residual: residual.at(first.mul(p.residualColumn)),
-    }, p.m, end.sub(first))
+    writeFinish(
+      k,
+      epilogue,
+      contiguous,
+      {
+        ...p,
+        c: c.at(first.mul(p.cColumn)),
+        bias: bias.at(first.mul(p.biasColumn)),
+        residual: residual.at(first.mul(p.residualColumn)),
+      },
+      p.m,
+      end.sub(first),
+    )
   }) as unknown as Kernel
 }

@@ -19,7 +19,9 @@ export const nothingToDo = ({ scaled, bias, activation, residual }: Epilogue): b
   !scaled && bias === 'none' && activation === 'none' && residual === 'none'
 
 export const epilogueName = (epilogue: Epilogue): string =>
-  nothingToDo(epilogue) ? '' : `-${epilogue.scaled ? 'scale' : ''},${epilogue.bias},${epilogue.activation},${epilogue.residual}`
+  nothingToDo(epilogue)
+    ? ''
+    : `-${epilogue.scaled ? 'scale' : ''},${epilogue.bias},${epilogue.activation},${epilogue.residual}`
 
 /** A strided or transposed C, and what the epilogue adds to it. */
 export interface FinishOperands {
@@ -39,7 +41,14 @@ export interface FinishOperands {
  * Finishes `rows` × `columns` elements of C in place, while they are near: activation(scale · c + bias) + residual.
  * Runs over vectors where every operand's rows allow it, else element by element.
  */
-export function writeFinish(k: Builder, epilogue: Epilogue, contiguous: boolean, operands: FinishOperands, rows: Int, columns: Int): void {
+export function writeFinish(
+  k: Builder,
+  epilogue: Epilogue,
+  contiguous: boolean,
+  operands: FinishOperands,
+  rows: Int,
+  columns: Int,
+): void {
   if (nothingToDo(epilogue)) return
   const { c, bias, residual } = operands
   k.loop(0, rows, 1, (row) => {
@@ -50,21 +59,40 @@ export function writeFinish(k: Builder, epilogue: Epilogue, contiguous: boolean,
       const vector = (kind: Addend, from: Pointer<'f32'>, i: Int, mask?: Mask): Vector =>
         kind === 'along' ? k.load(from.at(i), mask) : k.loadBroadcast(from)
       k.vectors(columns, (i, mask) => {
-        const finished = finish<'vector'>(epilogue, k.load(to.at(i), mask), operands.scale,
-          () => vector(epilogue.bias, biasRow, i, mask), () => vector(epilogue.residual, residualRow, i, mask))
+        const finished = finish<'vector'>(
+          epilogue,
+          k.load(to.at(i), mask),
+          operands.scale,
+          () => vector(epilogue.bias, biasRow, i, mask),
+          () => vector(epilogue.residual, residualRow, i, mask),
+        )
         k.store(to.at(i), finished, mask)
       })
       return
     }
     k.loop(0, columns, 1, (column) => {
       const at = to.at(column.mul(operands.cColumn))
-      k.store(at, finish<'f32'>(epilogue, k.loadScalar(at), operands.scale,
-        () => k.loadScalar(biasRow.at(column.mul(operands.biasColumn))), () => k.loadScalar(residualRow.at(column.mul(operands.residualColumn)))))
+      k.store(
+        at,
+        finish<'f32'>(
+          epilogue,
+          k.loadScalar(at),
+          operands.scale,
+          () => k.loadScalar(biasRow.at(column.mul(operands.biasColumn))),
+          () => k.loadScalar(residualRow.at(column.mul(operands.residualColumn))),
+        ),
+      )
     })
   })
 }
 
-function finish<T extends 'f32' | 'vector'>(epilogue: Epilogue, sum: Term<T>, scale: Float, bias: () => Term<T>, residual: () => Term<T>): Term<T> {
+function finish<T extends 'f32' | 'vector'>(
+  epilogue: Epilogue,
+  sum: Term<T>,
+  scale: Float,
+  bias: () => Term<T>,
+  residual: () => Term<T>,
+): Term<T> {
   let value = epilogue.scaled ? sum.mul(scale as never) : sum
   if (epilogue.bias !== 'none') value = value.add(bias())
   value = activate(epilogue.activation, value)
@@ -74,10 +102,24 @@ function finish<T extends 'f32' | 'vector'>(epilogue: Epilogue, sum: Term<T>, sc
 function activate<T extends 'f32' | 'vector'>(activation: MatmulActivation, value: Term<T>): Term<T> {
   const x = value as Term<'vector'>
   switch (activation) {
-    case 'none': return value
-    case 'relu': return x.max(0) as Term<T>
-    case 'gelu': return x.mul(0.5).mul(x.mul(Math.SQRT1_2).erf().add(1)) as Term<T>
-    case 'geluTanh': return x.mul(0.5).mul(x.mul(x).mul(x).mul(0.044715).add(x).mul(Math.sqrt(2 / Math.PI)).tanh().add(1)) as Term<T>
-    case 'silu': return x.div(x.neg().exp().add(1)) as Term<T>
+    case 'none':
+      return value
+    case 'relu':
+      return x.max(0) as Term<T>
+    case 'gelu':
+      return x.mul(0.5).mul(x.mul(Math.SQRT1_2).erf().add(1)) as Term<T>
+    case 'geluTanh':
+      return x.mul(0.5).mul(
+        x
+          .mul(x)
+          .mul(x)
+          .mul(0.044715)
+          .add(x)
+          .mul(Math.sqrt(2 / Math.PI))
+          .tanh()
+          .add(1),
+      ) as Term<T>
+    case 'silu':
+      return x.div(x.neg().exp().add(1)) as Term<T>
   }
 }

@@ -3,16 +3,30 @@ import { describe, expect, test } from 'vitest'
 import { Device } from '../../device/index.js'
 import { interpreter, wasmFeatures, wasmTarget } from '../../targets/index.js'
 import { erf } from '../../targets/interpreter/mathematics.js'
-import { type MatmulActivation, type MatmulAxis, matmulPackedB, type MatmulRequest, planMatmul, planPackB } from './index.js'
+import {
+  type MatmulActivation,
+  type MatmulAxis,
+  matmulPackedB,
+  type MatmulRequest,
+  planMatmul,
+  planPackB,
+} from './index.js'
 import { plainMatmul } from './plain.js'
 
 const { relaxed } = wasmFeatures()
-const wasm = (lanes: 4 | 8, threads: number): Device => new Device(wasmTarget({ lanes, relaxed, shared: threads > 1 }), { shared: threads > 1, threads })
+const wasm = (lanes: 4 | 8, threads: number): Device =>
+  new Device(wasmTarget({ lanes, relaxed, shared: threads > 1 }), { shared: threads > 1, threads })
 const devices = { interpreter: new Device(interpreter), wasm: wasm(4, 1), 'wasm in pairs': wasm(8, 1) }
 
 type Role = 'batch' | 'm' | 'n' | 'k'
 type Operand = 'a' | 'b' | 'c' | 'bias' | 'residual'
-const roles: Readonly<Record<Operand, readonly Role[]>> = { a: ['batch', 'm', 'k'], b: ['batch', 'k', 'n'], c: ['batch', 'm', 'n'], bias: ['batch', 'm', 'n'], residual: ['batch', 'm', 'n'] }
+const roles: Readonly<Record<Operand, readonly Role[]>> = {
+  a: ['batch', 'm', 'k'],
+  b: ['batch', 'k', 'n'],
+  c: ['batch', 'm', 'n'],
+  bias: ['batch', 'm', 'n'],
+  residual: ['batch', 'm', 'n'],
+}
 
 interface Case {
   readonly sizes: Readonly<Record<Role, readonly number[]>>
@@ -27,9 +41,14 @@ interface Case {
 }
 
 /** Strides from a random order of the axes. C gets no repeats. */
-function layOut({ sizes, seed, wild }: Case): { axes: Record<Role, MatmulAxis[]>; extents: Record<Operand, number> } {
+function layOut({ sizes, seed, wild }: Case): {
+  axes: Record<Role, MatmulAxis[]>
+  extents: Record<Operand, number>
+} {
   const next = generator(seed)
-  const all = (Object.keys(sizes) as Role[]).flatMap((role) => sizes[role].map((size) => ({ role, size, a: 0, b: 0, c: 0, bias: 0, residual: 0 })))
+  const all = (Object.keys(sizes) as Role[]).flatMap((role) =>
+    sizes[role].map((size) => ({ role, size, a: 0, b: 0, c: 0, bias: 0, residual: 0 })),
+  )
   const extents = {} as Record<Operand, number>
   for (const operand of Object.keys(roles) as Operand[]) {
     const own = all.filter(({ role }) => roles[operand].includes(role))
@@ -68,17 +87,31 @@ function check(device: Device, given: Case): number[] {
   const next = generator(given.seed + 1)
   const floats = (): Float32Array | Float64Array => (floatBytes === 8 ? heap.f64 : heap.f32)
   const blocks: number[] = []
-  const allocate = (bytes: number): number => { const address = heap.allocate(bytes); blocks.push(address); return address }
+  const allocate = (bytes: number): number => {
+    const address = heap.allocate(bytes)
+    blocks.push(address)
+    return address
+  }
   const place = (operand: Operand): number => {
     const address = allocate((extents[operand] + 2 * guard) * floatBytes)
-    const values = floats().subarray(address / floatBytes, address / floatBytes + extents[operand] + 2 * guard)
+    const values = floats().subarray(
+      address / floatBytes,
+      address / floatBytes + extents[operand] + 2 * guard,
+    )
     if (operand === 'c') values.fill(sentinel)
     else for (let i = 0; i < values.length; i++) values[i] = Math.fround(next() * 2 - 1)
     return address + guard * floatBytes
   }
   const request: MatmulRequest = {
-    machine, ...axes, a: place('a'), b: place('b'), c: place('c'), scale: given.scale, activation: given.activation,
-    ...(given.bias && { bias: place('bias') }), ...(given.residual && { residual: place('residual') }),
+    machine,
+    ...axes,
+    a: place('a'),
+    b: place('b'),
+    c: place('c'),
+    scale: given.scale,
+    activation: given.activation,
+    ...(given.bias && { bias: place('bias') }),
+    ...(given.residual && { residual: place('residual') }),
   }
   const packed = given.packAhead ? matmulPackedB(request) : undefined
   const target = packed && allocate(packed.bytes)
@@ -86,13 +119,20 @@ function check(device: Device, given: Case): number[] {
     ...(target === undefined ? [] : planPackB(request, target)),
     ...planMatmul({ ...request, allocate, ...(target !== undefined && { packedB: target }) }),
   ]
-  for (const { kernel, parameters, tasks, scratchBytes } of launches) device.launch(kernel, parameters, tasks, scratchBytes)
+  for (const { kernel, parameters, tasks, scratchBytes } of launches)
+    device.launch(kernel, parameters, tasks, scratchBytes)
 
   const values = floats()
   const element = (address: number): number => address / floatBytes
   const counted = {
-    ...axes, scale: given.scale, activation: given.activation, a: element(request.a), b: element(request.b), c: element(request.c),
-    ...(request.bias !== undefined && { bias: element(request.bias) }), ...(request.residual !== undefined && { residual: element(request.residual) }),
+    ...axes,
+    scale: given.scale,
+    activation: given.activation,
+    a: element(request.a),
+    b: element(request.b),
+    c: element(request.c),
+    ...(request.bias !== undefined && { bias: element(request.bias) }),
+    ...(request.residual !== undefined && { residual: element(request.residual) }),
   }
   const depth = given.sizes.k.reduce((x, y) => x * y, 1)
   const epsilon = floatBytes === 8 ? 2 ** -52 : 2 ** -23
@@ -102,38 +142,79 @@ function check(device: Device, given: Case): number[] {
     const error = Math.abs(values[index]! - value)
     // k roundings of the sum; the epilogue's own, and its functions' (as exact as the polynomials are).
     const bound = epsilon * ((depth + 2) * magnitude * 2 + 16 * (1 + Math.abs(value)))
-    if (!(error <= bound)) expect.fail(`element ${index - counted.c}: ${values[index]} instead of ${value}, off by ${error}, bound ${bound}, launches ${launches.map(({ kernel }) => kernel.name).join(' ')}`)
+    if (!(error <= bound))
+      expect.fail(
+        `element ${index - counted.c}: ${values[index]} instead of ${value}, off by ${error}, bound ${bound}, launches ${launches.map(({ kernel }) => kernel.name).join(' ')}`,
+      )
   })
   const start = counted.c - guard
   for (let i = start; i < counted.c + extents.c + guard; i++) {
-    if (!written.has(i) && values[i] !== sentinel) expect.fail(`wrote outside C, at ${i - counted.c}: ${launches.map(({ kernel }) => kernel.name).join(' ')}`)
+    if (!written.has(i) && values[i] !== sentinel)
+      expect.fail(
+        `wrote outside C, at ${i - counted.c}: ${launches.map(({ kernel }) => kernel.name).join(' ')}`,
+      )
   }
   for (const address of blocks) heap.free(address)
   return [...written.values()]
 }
 
-const size = fc.oneof(fc.integer({ min: 1, max: 7 }), fc.constantFrom(0, 8, 15, 16, 17, 33))
+const size = fc.oneof(fc.integer({ min: 1, max: 7 }), fc.constantFrom<number>(0, 8, 15, 16, 17, 33))
 const activation = fc.constantFrom<MatmulActivation>('none', 'none', 'relu', 'gelu', 'geluTanh', 'silu')
-const sizesOf = (most: number, each = size): fc.Arbitrary<number[]> => fc.array(each, { minLength: 0, maxLength: most })
+const sizesOf = (most: number, each = size): fc.Arbitrary<number[]> =>
+  fc.array(each, { minLength: 0, maxLength: most })
 const options = {
-  seed: fc.integer(), wild: fc.boolean(), bias: fc.boolean(), residual: fc.boolean(), packAhead: fc.boolean(),
-  scale: fc.constantFrom(1, 0.125, -2), activation,
+  seed: fc.integer(),
+  wild: fc.boolean(),
+  bias: fc.boolean(),
+  residual: fc.boolean(),
+  packAhead: fc.boolean(),
+  scale: fc.constantFrom(1, 0.125, -2),
+  activation,
 }
-const anyAxes = fc.record({ sizes: fc.record({ batch: sizesOf(2), m: sizesOf(2), n: sizesOf(2), k: sizesOf(2) }), ...options })
-  .filter(({ sizes }) => Object.values(sizes).flat().reduce((x, y) => x * Math.max(1, y), 1) < 60_000)
-const edge = fc.constantFrom(1, 2, 3, 4, 5, 8, 13, 31, 64, 65, 100)
-const oneAxis = fc.record({ sizes: fc.record({ batch: fc.constantFrom([], [2]), m: fc.tuple(edge), n: fc.tuple(edge), k: fc.tuple(fc.constantFrom(1, 2, 7, 64, 300, 1700)) }), ...options })
-  .filter(({ sizes }) => Object.values(sizes).flat().reduce((x, y) => x * y, 1) < 2_000_000)
+const anyAxes = fc
+  .record({
+    sizes: fc.record({ batch: sizesOf(2), m: sizesOf(2), n: sizesOf(2), k: sizesOf(2) }),
+    ...options,
+  })
+  .filter(
+    ({ sizes }) =>
+      Object.values(sizes)
+        .flat()
+        .reduce((x, y) => x * Math.max(1, y), 1) < 60_000,
+  )
+const edge = fc.constantFrom<number>(1, 2, 3, 4, 5, 8, 13, 31, 64, 65, 100)
+const oneAxis = fc
+  .record({
+    sizes: fc.record({
+      batch: fc.constantFrom<number[]>([], [2]),
+      m: fc.tuple(edge),
+      n: fc.tuple(edge),
+      k: fc.tuple(fc.constantFrom<number>(1, 2, 7, 64, 300, 1700)),
+    }),
+    ...options,
+  })
+  .filter(
+    ({ sizes }) =>
+      Object.values(sizes)
+        .flat()
+        .reduce((x, y) => x * y, 1) < 2_000_000,
+  )
 
 // The functions of the epilogue are written out as polynomials only once those exist.
 const plainOnly = (given: Case): Case => given
 
 describe.each(Object.entries(devices))('matmul on %s', (_, device) => {
   test('any axes, strides and epilogue', () => {
-    fc.assert(fc.property(anyAxes, (given) => void check(device, plainOnly(given))), { numRuns: 300 })
+    fc.assert(
+      fc.property(anyAxes, (given) => void check(device, plainOnly(given))),
+      { numRuns: 300 },
+    )
   })
 
   test('edges of tiles, long k', () => {
-    fc.assert(fc.property(oneAxis, (given) => void check(device, plainOnly(given))), { numRuns: 60 })
+    fc.assert(
+      fc.property(oneAxis, (given) => void check(device, plainOnly(given))),
+      { numRuns: 60 },
+    )
   })
 })

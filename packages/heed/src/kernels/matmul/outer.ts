@@ -11,7 +11,10 @@ export function outerParameters(rank: number, operands: readonly string[]): Reco
 
 /** A pointer for each operand, moved to the place that `index`, counted over the outer axes, means. */
 export function outerPointers<Name extends string>(
-  pointers: Readonly<Record<Name, Pointer<'f32'>>>, rank: number, parameters: Readonly<Record<string, unknown>>, index: Int,
+  pointers: Readonly<Record<Name, Pointer<'f32'>>>,
+  rank: number,
+  parameters: Readonly<Record<string, unknown>>,
+  index: Int,
 ): Record<Name, Pointer<'f32'>> {
   const names = Object.keys(pointers) as Name[]
   const moved: Record<Name, Pointer<'f32'>> = { ...pointers }
@@ -19,7 +22,8 @@ export function outerPointers<Name extends string>(
   for (let axis = rank - 1; axis >= 0; axis--) {
     const size = parameters[`outer${axis}.size`] as Int
     const [place, remaining] = axis === 0 ? [rest, rest] : divide(rest, size)
-    for (const name of names) moved[name] = moved[name].at(place.mul(parameters[`outer${axis}.${name}`] as Int))
+    for (const name of names)
+      moved[name] = moved[name].at(place.mul(parameters[`outer${axis}.${name}`] as Int))
     rest = remaining
   }
   return moved
@@ -30,4 +34,3 @@ export function divide(dividend: Int, divisor: Int): [Int, Int] {
   const quotient = dividend.div(divisor)
   return [dividend.sub(quotient.mul(divisor)), quotient]
 }
-

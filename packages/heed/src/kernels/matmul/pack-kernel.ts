@@ -32,7 +32,15 @@ export const packOperands = ['source', 'target'] as const
 
 function write(name: string, { width, pitch, vectors, rank }: PackForm): Kernel {
   const parameters = {
-    source: 'f32*', target: 'f32*', count: 'i32', k: 'i32', line: 'i32', depth: 'i32', panels: 'i32', panelStep: 'i32', ...outerParameters(rank, packOperands),
+    source: 'f32*',
+    target: 'f32*',
+    count: 'i32',
+    k: 'i32',
+    line: 'i32',
+    depth: 'i32',
+    panels: 'i32',
+    panelStep: 'i32',
+    ...outerParameters(rank, packOperands),
   } as const
   return kernel(name, parameters, (k, p, task) => {
     const [panel, outer] = divide(task, p.panels)
@@ -44,32 +52,46 @@ function write(name: string, { width, pitch, vectors, rank }: PackForm): Kernel 
     const whole = valid.eq(width)
     if (vectors) {
       const starts = repeat(Math.ceil(pitch / k.lanes), (v) => v * k.lanes)
-      k.if(whole, () => k.loop(0, p.k, 1, (i) => {
-        const [from, to] = [source.at(i.mul(p.depth)), target.at(i.mul(pitch))]
-        for (const start of starts) k.store(to.at(start), k.load(from.at(start)))
-      }), () => {
-        const masks = starts.map((start) => k.tail(valid.sub(start)))
-        k.loop(0, p.k, 1, (i) => {
-          const [from, to] = [source.at(i.mul(p.depth)), target.at(i.mul(pitch))]
-          starts.forEach((start, v) => k.store(to.at(start), k.load(from.at(start), masks[v])))
-        })
-      })
+      k.if(
+        whole,
+        () =>
+          k.loop(0, p.k, 1, (i) => {
+            const [from, to] = [source.at(i.mul(p.depth)), target.at(i.mul(pitch))]
+            for (const start of starts) k.store(to.at(start), k.load(from.at(start)))
+          }),
+        () => {
+          const masks = starts.map((start) => k.tail(valid.sub(start)))
+          k.loop(0, p.k, 1, (i) => {
+            const [from, to] = [source.at(i.mul(p.depth)), target.at(i.mul(pitch))]
+            starts.forEach((start, v) => k.store(to.at(start), k.load(from.at(start), masks[v])))
+          })
+        },
+      )
       return
     }
     const group = 4
-    k.if(whole, () => {
-      for (let start = 0; start < width; start += group) {
-        const lines = repeat(Math.min(group, width - start), (l) => source.at(p.line.mul(start + l)))
-        k.loop(0, p.k, 1, (i) => {
-          const [step, to] = [i.mul(p.depth), target.at(i.mul(pitch))]
-          const elements = lines.map((line) => k.loadScalar(line.at(step)))
-          elements.forEach((element, l) => k.store(to.at(start + l), element))
-        })
-      }
-    }, () => k.loop(0, width, 1, (l) => {
-      const [from, to] = [source.at(l.mul(p.line)), target.at(l)]
-      k.if(l.lt(valid), () => k.loop(0, p.k, 1, (i) => k.store(to.at(i.mul(pitch)), k.loadScalar(from.at(i.mul(p.depth))))),
-        () => k.loop(0, p.k, 1, (i) => k.store(to.at(i.mul(pitch)), k.float(0))))
-    }))
+    k.if(
+      whole,
+      () => {
+        for (let start = 0; start < width; start += group) {
+          const lines = repeat(Math.min(group, width - start), (l) => source.at(p.line.mul(start + l)))
+          k.loop(0, p.k, 1, (i) => {
+            const [step, to] = [i.mul(p.depth), target.at(i.mul(pitch))]
+            const elements = lines.map((line) => k.loadScalar(line.at(step)))
+            elements.forEach((element, l) => k.store(to.at(start + l), element))
+          })
+        }
+      },
+      () =>
+        k.loop(0, width, 1, (l) => {
+          const [from, to] = [source.at(l.mul(p.line)), target.at(l)]
+          k.if(
+            l.lt(valid),
+            () =>
+              k.loop(0, p.k, 1, (i) => k.store(to.at(i.mul(pitch)), k.loadScalar(from.at(i.mul(p.depth))))),
+            () => k.loop(0, p.k, 1, (i) => k.store(to.at(i.mul(pitch)), k.float(0))),
+          )
+        }),
+    )
   }) as unknown as Kernel
 }

@@ -25,7 +25,9 @@ const panelBytes = 24 * 1024
  * The launches that compute a matrix product; see `MatmulRequest`. `allocate` gives workspace, which the caller frees
  * after the launches ran.
  */
-export function planMatmul(request: MatmulRequest & { readonly allocate: (bytes: number) => number }): Launch[] {
+export function planMatmul(
+  request: MatmulRequest & { readonly allocate: (bytes: number) => number },
+): Launch[] {
   const problem = orient(request)
   const { outer, m, n, depth } = problem
   const count = sizeOf(outer) * m.size * n.size
@@ -37,7 +39,10 @@ export function planMatmul(request: MatmulRequest & { readonly allocate: (bytes:
 
   let [a, b] = problem.swapped ? [request.b, request.a] : [request.a, request.b]
   let places = outer
-  let aRow = m.a, aDepth = problem.k[0]?.a ?? 0, bPanel = tile.columns, bDepth = problem.k[0]?.b ?? 0
+  let aRow = m.a,
+    aDepth = problem.k[0]?.a ?? 0,
+    bPanel = tile.columns,
+    bDepth = problem.k[0]?.b ?? 0
   const { rows, panels } = chooseRows(tile, m.size, n.size)
   const packedA = problem.k.length > 1 || (aDepth !== 1 && n.size > 4 * tile.columns && depth > 1)
   if (packedA) {
@@ -49,7 +54,15 @@ export function planMatmul(request: MatmulRequest & { readonly allocate: (bytes:
     launches.push(...packing.launches)
   }
   if (way === 'panels') {
-    const packing = planPack(request, problem, 'b', b, tile.columns, tile.columns, problem.swapped ? undefined : request.packedB)
+    const packing = planPack(
+      request,
+      problem,
+      'b',
+      b,
+      tile.columns,
+      tile.columns,
+      problem.swapped ? undefined : request.packedB,
+    )
     b = packing.target
     places = withStrides(places, 'b', packing.strides)
     ;[bPanel, bDepth] = [depth * tile.columns, tile.columns]
@@ -59,15 +72,39 @@ export function planMatmul(request: MatmulRequest & { readonly allocate: (bytes:
   const panelCount = Math.ceil(n.size / tile.columns)
   const blocks = chooseBlocks(tile, rows, panels, m.size, panelCount, sizeOf(places), depth)
   const epilogue = epilogueOf(request, n)
-  const kernel = productKernel({ rows, panels, packedA, contiguous: n.c === 1, rank: places.length, epilogue })
+  const kernel = productKernel({
+    rows,
+    panels,
+    packedA,
+    contiguous: n.c === 1,
+    rank: places.length,
+    epilogue,
+  })
   const [blocksM, blocksN] = [Math.ceil(m.size / blocks.rows), Math.ceil(panelCount / blocks.panels)]
   const most = Math.max(1, Math.floor(panelBytes / (4 * tile.columns)))
   const blockDepth = Math.max(1, Math.ceil(depth / Math.ceil(depth / most)))
   launches.push({
     kernel,
     parameters: [
-      a, b, request.c, m.size, n.size, depth, aRow, aDepth, bPanel, bDepth, m.c, n.c, blocksM, blocksN, blocks.rows, blocks.panels, blockDepth,
-      ...epilogueParameters(request, m, n), ...outerValues(places),
+      a,
+      b,
+      request.c,
+      m.size,
+      n.size,
+      depth,
+      aRow,
+      aDepth,
+      bPanel,
+      bDepth,
+      m.c,
+      n.c,
+      blocksM,
+      blocksN,
+      blocks.rows,
+      blocks.panels,
+      blockDepth,
+      ...epilogueParameters(request, m, n),
+      ...outerValues(places),
     ],
     tasks: blocksM * blocksN * sizeOf(places),
     scratchBytes: rows * panels * tile.columns * request.machine.floatBytes,
@@ -76,7 +113,10 @@ export function planMatmul(request: MatmulRequest & { readonly allocate: (bytes:
 }
 
 /** Names a form of packed B, and the bytes that it takes. */
-export interface PackedB { readonly key: string; readonly bytes: number }
+export interface PackedB {
+  readonly key: string
+  readonly bytes: number
+}
 
 /**
  * The form in which this product reads a packed B, or `undefined` where packing ahead is of no use to it. Requests with
@@ -88,14 +128,25 @@ export function matmulPackedB(request: MatmulRequest): PackedB | undefined {
   const tile = tileFor(request.machine)
   const { sizes, elements } = packedShape(problem, 'b', tile.columns, tile.columns)
   const { n, k } = problem
-  return { key: `${tile.columns}:${sizes.join('x')}:${n.size}/${n.b}:${k.map((axis) => `${axis.size}/${axis.b}`).join('x')}`, bytes: elements * request.machine.floatBytes }
+  return {
+    key: `${tile.columns}:${sizes.join('x')}:${n.size}/${n.b}:${k.map((axis) => `${axis.size}/${axis.b}`).join('x')}`,
+    bytes: elements * request.machine.floatBytes,
+  }
 }
 
 /** Writes B in the form that `matmulPackedB(request)` names to `target`; pass that address as `packedB` from then on. */
 export function planPackB(request: MatmulRequest, target: number): readonly Launch[] {
   const problem = orient(request)
   const { columns } = tileFor(request.machine)
-  return planPack({ machine: request.machine, allocate: () => target }, problem, 'b', request.b, columns, columns, undefined).launches
+  return planPack(
+    { machine: request.machine, allocate: () => target },
+    problem,
+    'b',
+    request.b,
+    columns,
+    columns,
+    undefined,
+  ).launches
 }
 
 /** Collapses the axes; transposes the problem where that makes C's rows runs of memory, or puts the only row first. */
@@ -103,11 +154,20 @@ function orient(request: MatmulRequest): Problem {
   const [ms, ns, k] = [collapse(request.m), collapse(request.n), collapse(request.k)]
   const [m, n] = [ms[ms.length - 1] ?? unitAxis, ns[ns.length - 1] ?? unitAxis]
   const rest = ms.length > 1 || ns.length > 1
-  const outer = rest ? collapse([...request.batch, ...ms.slice(0, -1), ...ns.slice(0, -1)]) : collapse(request.batch)
+  const outer = rest
+    ? collapse([...request.batch, ...ms.slice(0, -1), ...ns.slice(0, -1)])
+    : collapse(request.batch)
   const depth = sizeOf(k)
   const swapped = m.size === 1 ? false : n.size === 1 ? true : n.c !== 1 && m.c === 1
   if (!swapped) return { swapped, outer, m, n: n.size === 1 ? { ...n, b: 1, c: 1 } : n, k, depth }
-  return { swapped, outer: outer.map(transposed), m: transposed(n), n: transposed(m), k: k.map(transposed), depth }
+  return {
+    swapped,
+    outer: outer.map(transposed),
+    m: transposed(n),
+    n: transposed(m),
+    k: k.map(transposed),
+    depth,
+  }
 }
 
 type Way = 'dot' | 'direct' | 'panels'
@@ -127,11 +187,22 @@ function chooseRows(tile: Tile, m: number, n: number): { rows: number; panels: n
   let best = tile.variants[tile.variants.length - 1]!
   if (m < tile.rows) best = tile.variants.find(({ rows }) => rows >= m)!
   const available = Math.ceil(n / tile.columns)
-  return { rows: best.rows, panels: available >= best.panels ? best.panels : available >= 2 && best.panels >= 2 ? 2 : 1 }
+  return {
+    rows: best.rows,
+    panels: available >= best.panels ? best.panels : available >= 2 && best.panels >= 2 ? 2 : 1,
+  }
 }
 
 /** Blocks of C by sizes alone: some 2¹⁸ products each, rows enough to reuse a panel of B, their part of A within the second cache. */
-function chooseBlocks(tile: Tile, rows: number, panels: number, m: number, panelCount: number, places: number, depth: number): { rows: number; panels: number } {
+function chooseBlocks(
+  tile: Tile,
+  rows: number,
+  panels: number,
+  m: number,
+  panelCount: number,
+  places: number,
+  depth: number,
+): { rows: number; panels: number } {
   const work = 2 ** 20
   const blockRows = Math.min(Math.ceil(m / rows) * rows, Math.max(1, Math.round(96 / rows)) * rows)
   const perPanel = Math.max(1, Math.min(m, blockRows) * tile.columns * Math.max(1, depth))
@@ -144,24 +215,52 @@ function planDot(request: MatmulRequest, { swapped, outer, m, n, depth }: Proble
   const [a, b] = swapped ? [request.b, request.a] : [request.a, request.b]
   const rows = m.size === 1 ? 1 : m.size <= 2 ? 2 : 4
   const columns = 8 / rows
-  const kernel = dotKernel({ rows, columns, contiguous: n.c === 1, rank: outer.length, epilogue: epilogueOf(request, n) })
+  const kernel = dotKernel({
+    rows,
+    columns,
+    contiguous: n.c === 1,
+    rank: outer.length,
+    epilogue: epilogueOf(request, n),
+  })
   const blockColumns = Math.max(1, Math.round(2 ** 17 / (m.size * Math.max(1, depth)) / columns)) * columns
   const blocksN = Math.ceil(n.size / blockColumns)
   return {
     kernel,
     parameters: [
-      a, b, request.c, m.size, n.size, depth, m.a, n.b, m.c, n.c, blocksN, blockColumns, ...epilogueParameters(request, m, n), ...outerValues(outer),
+      a,
+      b,
+      request.c,
+      m.size,
+      n.size,
+      depth,
+      m.a,
+      n.b,
+      m.c,
+      n.c,
+      blocksN,
+      blockColumns,
+      ...epilogueParameters(request, m, n),
+      ...outerValues(outer),
     ],
     tasks: blocksN * sizeOf(outer),
   }
 }
 
-interface Packing { readonly target: number; readonly strides: readonly number[]; readonly launches: readonly Launch[] }
+interface Packing {
+  readonly target: number
+  readonly strides: readonly number[]
+  readonly launches: readonly Launch[]
+}
 
 /** Packs one operand into panels of `width` lines over all of k, once for each place where the operand differs. */
 function planPack(
-  request: { readonly machine: Machine; readonly allocate: (bytes: number) => number }, problem: Problem, operand: 'a' | 'b',
-  source: number, width: number, pitch: number, packed: number | undefined,
+  request: { readonly machine: Machine; readonly allocate: (bytes: number) => number },
+  problem: Problem,
+  operand: 'a' | 'b',
+  source: number,
+  width: number,
+  pitch: number,
+  packed: number | undefined,
 ): Packing {
   const { outer, k, depth } = problem
   const line = operand === 'a' ? problem.m : problem.n
@@ -170,28 +269,55 @@ function planPack(
   const target = request.allocate(elements * request.machine.floatBytes)
   const inner = k[k.length - 1] ?? unitAxis
   const places: { size: number; source: number; target: number }[] = []
-  outer.forEach((axis, index) => { if (strides[index] !== 0) places.push({ size: axis.size, source: axis[operand], target: strides[index]! }) })
-  let run = inner.size
-  const steps = k.slice(0, -1).reverse().map((axis) => {
-    const place = { size: axis.size, source: axis[operand], target: run * pitch }
-    run *= axis.size
-    return place
+  outer.forEach((axis, index) => {
+    if (strides[index] !== 0) places.push({ size: axis.size, source: axis[operand], target: strides[index]! })
   })
+  let run = inner.size
+  const steps = k
+    .slice(0, -1)
+    .reverse()
+    .map((axis) => {
+      const place = { size: axis.size, source: axis[operand], target: run * pitch }
+      run *= axis.size
+      return place
+    })
   places.push(...steps.reverse())
   const panels = Math.ceil(line.size / width)
   const kernel = packKernel({ width, pitch, vectors: line[operand] === 1, rank: places.length })
   const values = places.flatMap((place) => [place.size, place.source, place.target])
   return {
-    target, strides,
-    launches: depth === 0 ? [] : [{
-      kernel, tasks: panels * sizeOf(places),
-      parameters: [source, target, line.size, inner.size, line[operand], inner[operand], panels, depth * pitch, ...values],
-    }],
+    target,
+    strides,
+    launches:
+      depth === 0
+        ? []
+        : [
+            {
+              kernel,
+              tasks: panels * sizeOf(places),
+              parameters: [
+                source,
+                target,
+                line.size,
+                inner.size,
+                line[operand],
+                inner[operand],
+                panels,
+                depth * pitch,
+                ...values,
+              ],
+            },
+          ],
   }
 }
 
 /** Where the packed operand of each outer place lies: strides by outer axis, 0 where the operand is the same all along it. */
-function packedShape({ outer, m, n, depth }: Problem, operand: 'a' | 'b', width: number, pitch: number): { sizes: number[]; strides: number[]; elements: number } {
+function packedShape(
+  { outer, m, n, depth }: Problem,
+  operand: 'a' | 'b',
+  width: number,
+  pitch: number,
+): { sizes: number[]; strides: number[]; elements: number } {
   let elements = Math.ceil((operand === 'a' ? m : n).size / width) * depth * pitch
   const strides = outer.map(() => 0)
   const sizes: number[] = []
@@ -204,12 +330,21 @@ function packedShape({ outer, m, n, depth }: Problem, operand: 'a' | 'b', width:
   return { sizes, strides, elements }
 }
 
-function withStrides(outer: readonly Axis[], operand: 'a' | 'b', strides: readonly number[]): readonly Axis[] {
+function withStrides(
+  outer: readonly Axis[],
+  operand: 'a' | 'b',
+  strides: readonly number[],
+): readonly Axis[] {
   return outer.map((axis, index) => ({ ...axis, [operand]: strides[index]! }))
 }
 
 function epilogueOf({ scale, bias, activation, residual }: MatmulRequest, n: Axis): Epilogue {
-  return { scaled: scale !== undefined && scale !== 1, bias: addendOf(bias, n.bias), activation: activation ?? 'none', residual: addendOf(residual, n.residual) }
+  return {
+    scaled: scale !== undefined && scale !== 1,
+    bias: addendOf(bias, n.bias),
+    activation: activation ?? 'none',
+    residual: addendOf(residual, n.residual),
+  }
 }
 
 function epilogueParameters({ scale, bias, residual }: MatmulRequest, m: Axis, n: Axis): readonly number[] {

@@ -38,9 +38,30 @@ export function productKernel(form: ProductForm): Kernel {
 }
 
 export const productParameters = {
-  a: 'f32*', b: 'f32*', c: 'f32*', m: 'i32', n: 'i32', k: 'i32', aRow: 'i32', aDepth: 'i32', bPanel: 'i32', bDepth: 'i32', cRow: 'i32', cColumn: 'i32',
-  blocksM: 'i32', blocksN: 'i32', blockRows: 'i32', blockPanels: 'i32', blockDepth: 'i32',
-  scale: 'f32', bias: 'f32*', biasRow: 'i32', biasColumn: 'i32', residual: 'f32*', residualRow: 'i32', residualColumn: 'i32',
+  a: 'f32*',
+  b: 'f32*',
+  c: 'f32*',
+  m: 'i32',
+  n: 'i32',
+  k: 'i32',
+  aRow: 'i32',
+  aDepth: 'i32',
+  bPanel: 'i32',
+  bDepth: 'i32',
+  cRow: 'i32',
+  cColumn: 'i32',
+  blocksM: 'i32',
+  blocksN: 'i32',
+  blockRows: 'i32',
+  blockPanels: 'i32',
+  blockDepth: 'i32',
+  scale: 'f32',
+  bias: 'f32*',
+  biasRow: 'i32',
+  biasColumn: 'i32',
+  residual: 'f32*',
+  residualRow: 'i32',
+  residualColumn: 'i32',
 } as const
 
 export const productOperands = ['a', 'b', 'c', 'bias', 'residual'] as const
@@ -52,7 +73,12 @@ function write(name: string, form: ProductForm): Kernel {
     const { columns } = tileFor(k.machine)
     const [mBlock, rest] = divide(task, p.blocksM)
     const [nBlock, outer] = divide(rest, p.blocksN)
-    const { a, b, c, bias, residual } = outerPointers({ a: p.a, b: p.b, c: p.c, bias: p.bias, residual: p.residual }, rank, p, outer)
+    const { a, b, c, bias, residual } = outerPointers(
+      { a: p.a, b: p.b, c: p.c, bias: p.bias, residual: p.residual },
+      rank,
+      p,
+      outer,
+    )
     const firstRow = mBlock.mul(p.blockRows)
     const firstPanel = nBlock.mul(p.blockPanels)
     const firstColumn = firstPanel.mul(columns)
@@ -69,19 +95,34 @@ function write(name: string, form: ProductForm): Kernel {
           const tile = new TileWriter(k, form)
           const aStart = a.at(start.mul(p.aDepth))
           tile.sum(
-            packedA ? [aStart.at(row.div(rows).mul(p.aRow))] : repeat(rows, (r) => aStart.at(row.add(r).min(p.m.sub(1)).mul(p.aRow))),
-            repeat(panels, (q) => b.at(start.mul(p.bDepth)).at(panel.add(q).min(lastPanel).mul(p.bPanel))), count, p.aDepth, p.bDepth,
+            packedA
+              ? [aStart.at(row.div(rows).mul(p.aRow))]
+              : repeat(rows, (r) => aStart.at(row.add(r).min(p.m.sub(1)).mul(p.aRow))),
+            repeat(panels, (q) => b.at(start.mul(p.bDepth)).at(panel.add(q).min(lastPanel).mul(p.bPanel))),
+            count,
+            p.aDepth,
+            p.bDepth,
           )
-          tile.store(c.at(row.mul(p.cRow)).at(column.mul(p.cColumn)), p.cRow, p.cColumn, rowEnd.sub(row).min(rows), columnEnd.sub(column).min(columns * panels), start.eq(0))
+          tile.store(
+            c.at(row.mul(p.cRow)).at(column.mul(p.cColumn)),
+            p.cRow,
+            p.cColumn,
+            rowEnd.sub(row).min(rows),
+            columnEnd.sub(column).min(columns * panels),
+            start.eq(0),
+          )
         })
       })
     }
     // At least once: without any k, C is the epilogue of 0.
-    k.while(() => depth.get().lt(p.k.max(1)), () => {
-      const start = depth.get()
-      block(start)
-      depth.set(start.add(p.blockDepth))
-    })
+    k.while(
+      () => depth.get().lt(p.k.max(1)),
+      () => {
+        const start = depth.get()
+        block(start)
+        depth.set(start.add(p.blockDepth))
+      },
+    )
     const finish: FinishOperands = {
       ...p,
       c: c.at(firstRow.mul(p.cRow)).at(firstColumn.mul(p.cColumn)),
@@ -111,10 +152,17 @@ class TileWriter {
   }
 
   /** Adds `count` products to each sum. The loop is not unrolled: V8 would hoist the loads and spill the sums. */
-  sum(a: readonly Pointer<'f32'>[], b: readonly Pointer<'f32'>[], count: Int, aDepth: Int, bDepth: Int): void {
+  sum(
+    a: readonly Pointer<'f32'>[],
+    b: readonly Pointer<'f32'>[],
+    count: Int,
+    aDepth: Int,
+    bDepth: Int,
+  ): void {
     const k = this.#k
     const { lanes } = k
-    const pointer = (from: Pointer<'f32'>): Variable<'i32'> => k.variable(from.at(k.int(0)).address.add(from.offset))
+    const pointer = (from: Pointer<'f32'>): Variable<'i32'> =>
+      k.variable(from.at(k.int(0)).address.add(from.offset))
     const [aPlaces, bPlaces] = [a.map(pointer), b.map(pointer)]
     const bytes = k.elementBytes('f32')
     const [aBytes, bBytes] = [aDepth.mul(bytes), bDepth.mul(bytes)]
@@ -140,13 +188,22 @@ class TileWriter {
     const width = this.#form.panels * this.#columns
     if (!this.#form.contiguous) return this.#storePart(c, cRow, cColumn, rows, columns, first)
     const full = rows.eq(this.#form.rows).and(columns.eq(width))
-    k.if(full, () => {
-      const each = (write: (at: Pointer<'f32'>, sum: Variable<'vector'>) => void): void => this.#sums.forEach((sums, r) => {
-        const row = c.at(cRow.mul(r))
-        sums.forEach((sum, v) => write(row.at(v * lanes), sum))
-      })
-      k.if(first, () => each((at, sum) => k.store(at, sum.get())), () => each((at, sum) => k.store(at, k.load(at).add(sum.get()))))
-    }, () => this.#storePart(c, cRow, cColumn, rows, columns, first))
+    k.if(
+      full,
+      () => {
+        const each = (write: (at: Pointer<'f32'>, sum: Variable<'vector'>) => void): void =>
+          this.#sums.forEach((sums, r) => {
+            const row = c.at(cRow.mul(r))
+            sums.forEach((sum, v) => write(row.at(v * lanes), sum))
+          })
+        k.if(
+          first,
+          () => each((at, sum) => k.store(at, sum.get())),
+          () => each((at, sum) => k.store(at, k.load(at).add(sum.get()))),
+        )
+      },
+      () => this.#storePart(c, cRow, cColumn, rows, columns, first),
+    )
   }
 
   /** By way of scratch memory, so that it is written in loops. */
@@ -155,23 +212,33 @@ class TileWriter {
     const { lanes } = k
     const width = this.#form.panels * this.#columns
     const scratch = k.scratch('f32')
-    this.#sums.forEach((sums, r) => sums.forEach((sum, v) => k.store(scratch.at(r * width + v * lanes), sum.get())))
+    this.#sums.forEach((sums, r) =>
+      sums.forEach((sum, v) => k.store(scratch.at(r * width + v * lanes), sum.get())),
+    )
     k.loop(0, rows, 1, (r) => {
       const [from, to] = [scratch.at(r.mul(width)), c.at(r.mul(cRow))]
       if (this.#form.contiguous) {
         k.vectors(columns, (i, mask) => {
-          k.if(first, () => k.store(to.at(i), k.load(from.at(i), mask), mask),
-            () => k.store(to.at(i), k.load(to.at(i), mask).add(k.load(from.at(i), mask)), mask))
+          k.if(
+            first,
+            () => k.store(to.at(i), k.load(from.at(i), mask), mask),
+            () => k.store(to.at(i), k.load(to.at(i), mask).add(k.load(from.at(i), mask)), mask),
+          )
         })
         return
       }
       k.loop(0, columns, 1, (i) => {
         const at = to.at(i.mul(cColumn))
-        k.if(first, () => k.store(at, k.loadScalar(from.at(i))), () => k.store(at, k.loadScalar(at).add(k.loadScalar(from.at(i)))))
+        k.if(
+          first,
+          () => k.store(at, k.loadScalar(from.at(i))),
+          () => k.store(at, k.loadScalar(at).add(k.loadScalar(from.at(i)))),
+        )
       })
     })
   }
 }
 
-
-export function repeat<T>(count: number, make: (index: number) => T): T[] { return Array.from({ length: count }, (_, index) => make(index)) }
+export function repeat<T>(count: number, make: (index: number) => T): T[] {
+  return Array.from({ length: count }, (_, index) => make(index))
+}

@@ -28,9 +28,17 @@ function makeTile({ lanes, registers }: Machine): Tile {
   const vectors = lanes === 1 ? 4 : 2
   const rows = lanes < 8 ? 4 : registers >= 32 ? 14 : 6
   const most = rows * vectors
-  const counts = [1, 2, 3, 4, 7, rows].filter((count, index, all) => count <= rows && all.indexOf(count) === index)
+  const counts = [1, 2, 3, 4, 7, rows].filter(
+    (count, index, all) => count <= rows && all.indexOf(count) === index,
+  )
   return {
-    rows, columns: vectors * lanes, vectors, pitch: Math.ceil(rows / lanes) * lanes,
-    variants: counts.map((count) => ({ rows: count, panels: Math.max(1, Math.min(4, Math.floor(most / (count * vectors)))) })),
+    rows,
+    columns: vectors * lanes,
+    vectors,
+    pitch: Math.ceil(rows / lanes) * lanes,
+    variants: counts.map((count) => ({
+      rows: count,
+      panels: Math.max(1, Math.min(4, Math.floor(most / (count * vectors)))),
+    })),
   }
 }

@@ -4,7 +4,10 @@ import { assemble, type Kernel, type Launch, type Machine, type Program } from '
 export interface KernelTarget {
   readonly machine: Machine
   emit(program: Program): Uint8Array
-  load(code: Uint8Array, memory: WebAssembly.Memory): (parameters: number, begin: number, end: number, scratch: number) => void
+  load(
+    code: Uint8Array,
+    memory: WebAssembly.Memory,
+  ): (parameters: number, begin: number, end: number, scratch: number) => void
 }
 
 const parameterAddress = 1024
@@ -28,10 +31,14 @@ export class Arena {
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared })
   }
 
-  get floatBytes(): number { return this.target.machine.floatBytes }
+  get floatBytes(): number {
+    return this.target.machine.floatBytes
+  }
 
   /** Forgets what was allocated; kernels stay compiled. */
-  reset(): void { this.#next = firstAddress }
+  reset(): void {
+    this.#next = firstAddress
+  }
 
   allocate(bytes: number): number {
     const address = this.#next
@@ -55,16 +62,23 @@ export class Arena {
   }
 
   view(address: number, length: number): Float32Array | Float64Array {
-    return this.floatBytes === 8 ? new Float64Array(this.memory.buffer, address, length) : new Float32Array(this.memory.buffer, address, length)
+    return this.floatBytes === 8
+      ? new Float64Array(this.memory.buffer, address, length)
+      : new Float32Array(this.memory.buffer, address, length)
   }
 
-  read(address: number, length: number): number[] { return Array.from(this.view(address, length)) }
-  readIntegers(address: number, length: number): number[] { return Array.from(new Int32Array(this.memory.buffer, address, length)) }
+  read(address: number, length: number): number[] {
+    return Array.from(this.view(address, length))
+  }
+  readIntegers(address: number, length: number): number[] {
+    return Array.from(new Int32Array(this.memory.buffer, address, length))
+  }
 
   run(launches: readonly Launch[]): void {
     for (const { kernel, parameters, tasks, scratchBytes = 0 } of launches) {
       const types = Object.values(kernel.parameters)
-      if (types.length !== parameters.length) throw new Error(`${kernel.name}: ${types.length} parameters declared, ${parameters.length} given`)
+      if (types.length !== parameters.length)
+        throw new Error(`${kernel.name}: ${types.length} parameters declared, ${parameters.length} given`)
       parameters.forEach((value, i) => {
         if (types[i] === 'f32') this.view(parameterAddress + 8 * i, 1)[0] = value
         else new Int32Array(this.memory.buffer, parameterAddress + 8 * i, 1)[0] = value

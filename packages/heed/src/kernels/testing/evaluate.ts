@@ -12,54 +12,104 @@ export interface Numbers {
 export function evaluate(root: Expression, leaves: Numbers): number {
   const values = new Map<Expression, number>()
   for (const node of nodesOf([root])) {
-    values.set(node, compute(node, node.operands.map((operand) => values.get(operand)!), leaves))
+    values.set(
+      node,
+      compute(
+        node,
+        node.operands.map((operand) => values.get(operand)!),
+        leaves,
+      ),
+    )
   }
   return values.get(root)!
 }
 
-function compute(node: Expression, [a = 0, b = 0, c = 0, ...more]: readonly number[], leaves: Numbers): number {
+function compute(
+  node: Expression,
+  [a = 0, b = 0, c = 0, ...more]: readonly number[],
+  leaves: Numbers,
+): number {
   const value = node.value as number
   const whole = node.kind === 'integer'
   switch (node.operation) {
-    case 'constant': return value
-    case 'input': return leaves.input!(value)
-    case 'index': return leaves.index!(node.value as string)
-    case 'parameter': return leaves.parameter!(value)
-    case 'capture': return leaves.capture!(value, [a, b, c, ...more].slice(0, node.operands.length))
-    case 'add': return whole ? (a + b) | 0 : a + b
-    case 'sub': return whole ? (a - b) | 0 : a - b
-    case 'mul': return whole ? Math.imul(a, b) : a * b
-    case 'div': return a / b
-    case 'min': return a < b ? a : b
-    case 'max': return a < b ? b : a
-    case 'and': return a & b
-    case 'or': return a | b
-    case 'not': return 1 - a
-    case 'shl': return a << b
-    case 'shr': return a >> b
-    case 'neg': return whole ? -a | 0 : -a
-    case 'abs': return whole ? Math.abs(a) | 0 : Math.abs(a)
-    case 'sqrt': return Math.sqrt(a)
-    case 'rsqrt': return 1 / Math.sqrt(a)
-    case 'exp': return Math.exp(a)
-    case 'log': return Math.log(a)
-    case 'tanh': return Math.tanh(a)
-    case 'erf': return erf(a)
-    case 'sin': return Math.sin(a)
-    case 'cos': return Math.cos(a)
-    case 'floor': return Math.floor(a)
-    case 'pow': return a ** value
-    case 'divideBy': return Math.floor(a / value)
-    case 'remainderBy': return a - value * Math.floor(a / value)
-    case 'eq': return Number(a === b)
-    case 'ne': return Number(a !== b)
-    case 'lt': return Number(a < b)
-    case 'le': return Number(a <= b)
-    case 'gt': return Number(a > b)
-    case 'ge': return Number(a >= b)
-    case 'select': return a ? b : c
-    case 'toFloat': return a
-    case 'toInteger': return Math.trunc(a) | 0
+    case 'constant':
+      return value
+    case 'input':
+      return leaves.input!(value)
+    case 'index':
+      return leaves.index!(node.value as string)
+    case 'parameter':
+      return leaves.parameter!(value)
+    case 'capture':
+      return leaves.capture!(value, [a, b, c, ...more].slice(0, node.operands.length))
+    case 'add':
+      return whole ? (a + b) | 0 : a + b
+    case 'sub':
+      return whole ? (a - b) | 0 : a - b
+    case 'mul':
+      return whole ? Math.imul(a, b) : a * b
+    case 'div':
+      return a / b
+    case 'min':
+      return a < b ? a : b
+    case 'max':
+      return a < b ? b : a
+    case 'and':
+      return a & b
+    case 'or':
+      return a | b
+    case 'not':
+      return 1 - a
+    case 'shl':
+      return a << b
+    case 'shr':
+      return a >> b
+    case 'neg':
+      return whole ? -a | 0 : -a
+    case 'abs':
+      return whole ? Math.abs(a) | 0 : Math.abs(a)
+    case 'sqrt':
+      return Math.sqrt(a)
+    case 'rsqrt':
+      return 1 / Math.sqrt(a)
+    case 'exp':
+      return Math.exp(a)
+    case 'log':
+      return Math.log(a)
+    case 'tanh':
+      return Math.tanh(a)
+    case 'erf':
+      return erf(a)
+    case 'sin':
+      return Math.sin(a)
+    case 'cos':
+      return Math.cos(a)
+    case 'floor':
+      return Math.floor(a)
+    case 'pow':
+      return a ** value
+    case 'divideBy':
+      return Math.floor(a / value)
+    case 'remainderBy':
+      return a - value * Math.floor(a / value)
+    case 'eq':
+      return Number(a === b)
+    case 'ne':
+      return Number(a !== b)
+    case 'lt':
+      return Number(a < b)
+    case 'le':
+      return Number(a <= b)
+    case 'gt':
+      return Number(a > b)
+    case 'ge':
+      return Number(a >= b)
+    case 'select':
+      return a ? b : c
+    case 'toFloat':
+      return a
+    case 'toInteger':
+      return Math.trunc(a) | 0
   }
 }
 

@@ -4,10 +4,20 @@ import { contiguousStrides } from './attention.js'
 import { evaluate, type Numbers } from './evaluate.js'
 
 /** The plain definition: one loop for each axis, the whole filter row at a time, in f64. */
-export function plainAttention(definition: AttentionDefinition, sizes: AttentionSizes, inputs: AttentionInputs): Omit<ForwardResult, 'logSumExpRest'> {
+export function plainAttention(
+  definition: AttentionDefinition,
+  sizes: AttentionSizes,
+  inputs: AttentionInputs,
+): Omit<ForwardResult, 'logSumExpRest'> {
   const { width, valueWidth, score, mask } = definition
   const { batch, heads, kvHeads, queries, keys } = sizes
-  const result: ReturnType<typeof plainAttention> = { output: [], logSumExp: [], entropy: [], largestWeight: [], largestKey: [] }
+  const result: ReturnType<typeof plainAttention> = {
+    output: [],
+    logSumExp: [],
+    entropy: [],
+    largestWeight: [],
+    largestKey: [],
+  }
   const { query, key, value } = inputs
   for (let b = 0; b < batch; b++) {
     for (let h = 0; h < heads; h++) {
@@ -16,8 +26,13 @@ export function plainAttention(definition: AttentionDefinition, sizes: Attention
         const scores: number[] = []
         for (let j = 0; j < keys; j++) {
           let product = 0
-          for (let w = 0; w < width; w++) product += query[((b * heads + h) * queries + i) * width + w]! * key[(kv * keys + j) * width + w]!
-          const leaves = leavesAt(inputs, { batch: b, head: h, queryRow: i, query: i + keys - queries, key: j }, product)
+          for (let w = 0; w < width; w++)
+            product += query[((b * heads + h) * queries + i) * width + w]! * key[(kv * keys + j) * width + w]!
+          const leaves = leavesAt(
+            inputs,
+            { batch: b, head: h, queryRow: i, query: i + keys - queries, key: j },
+            product,
+          )
           scores.push(mask === undefined || evaluate(mask, leaves) ? evaluate(score, leaves) : -Infinity)
         }
         const sink = definition.sink ? [inputs.sink![h]!] : []
@@ -25,7 +40,8 @@ export function plainAttention(definition: AttentionDefinition, sizes: Attention
         const terms = scores.map((s) => (s === -Infinity ? 0 : Math.exp(s - largest)))
         const total = terms.reduce((a, t) => a + t, 0) + sink.reduce((a, s) => a + Math.exp(s - largest), 0)
         const filter = terms.map((t) => (t === 0 ? 0 : t / total))
-        for (let w = 0; w < valueWidth; w++) result.output.push(filter.reduce((a, f, j) => a + f * value[(kv * keys + j) * valueWidth + w]!, 0))
+        for (let w = 0; w < valueWidth; w++)
+          result.output.push(filter.reduce((a, f, j) => a + f * value[(kv * keys + j) * valueWidth + w]!, 0))
         result.logSumExp.push(total === 0 ? -Infinity : largest + Math.log(total))
         result.entropy.push(filter.reduce((a, f) => (f === 0 ? a : a - f * Math.log(f)), 0))
         const top = Math.max(...filter)
@@ -37,14 +53,20 @@ export function plainAttention(definition: AttentionDefinition, sizes: Attention
   return result
 }
 
-function leavesAt(inputs: AttentionInputs, position: Readonly<Record<string, number>>, product: number): Numbers {
+function leavesAt(
+  inputs: AttentionInputs,
+  position: Readonly<Record<string, number>>,
+  product: number,
+): Numbers {
   return {
     input: () => product,
     index: (axis) => position[axis]!,
     parameter: (slot) => inputs.parameters![slot]!,
     capture: (slot, indices) => {
       const { values, sizes, strides = contiguousStrides(sizes) } = inputs.captures![slot]!
-      return values[indices.reduce((sum, i, axis) => sum + Math.max(0, Math.min(sizes[axis]! - 1, i)) * strides[axis]!, 0)]!
+      return values[
+        indices.reduce((sum, i, axis) => sum + Math.max(0, Math.min(sizes[axis]! - 1, i)) * strides[axis]!, 0)
+      ]!
     },
   }
 }

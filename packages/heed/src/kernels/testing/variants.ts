@@ -1,4 +1,9 @@
-import { type AttentionDefinition, attentionDefinition, type AttentionSizes, type CapturedTensor } from '../attention/index.js'
+import {
+  type AttentionDefinition,
+  attentionDefinition,
+  type AttentionSizes,
+  type CapturedTensor,
+} from '../attention/index.js'
 import { Capture, type Expression, index, input, integer, parameter } from '../expression/index.js'
 import type { AttentionInputs, CaptureValues } from './attention.js'
 
@@ -20,9 +25,19 @@ interface Variant {
   readonly sink?: boolean
 }
 /** Declares a captured tensor of these sizes. Integers come from 0 … `below` − 1. */
-type Declare = <K extends 'float' | 'integer'>(kind: K, sizes: readonly number[], below?: number) => Capture<K>
+type Declare = <K extends 'float' | 'integer'>(
+  kind: K,
+  sizes: readonly number[],
+  below?: number,
+) => Capture<K>
 
-const [query, key, row, head, batch] = [index('query'), index('key'), index('queryRow'), index('head'), index('batch')]
+const [query, key, row, head, batch] = [
+  index('query'),
+  index('key'),
+  index('queryRow'),
+  index('head'),
+  index('batch'),
+]
 
 function variantsFor(sizes: AttentionSizes): Readonly<Record<string, Variant>> {
   const { batch: B, heads: H, queries: Q, keys: K } = sizes
@@ -34,18 +49,35 @@ function variantsFor(sizes: AttentionSizes): Readonly<Record<string, Variant>> {
     blocks: { mask: () => query.divideBy(4).eq(key.divideBy(4)) },
     strided: { mask: () => query.sub(key).remainderBy(3).eq(0) },
     prefix: { mask: (capture) => key.le(query).or(key.lt(capture('integer', [B], 9).at(batch))) },
-    document: { mask: (capture) => capture('integer', [B, Q], 2).at(batch, row).eq(capture('integer', [B, K], 2).at(batch, key)) },
+    document: {
+      mask: (capture) =>
+        capture('integer', [B, Q], 2)
+          .at(batch, row)
+          .eq(capture('integer', [B, K], 2).at(batch, key)),
+    },
     padding: { mask: (capture) => capture('integer', [B, K], 2).at(batch, key).eq(1) },
-    alibi: { score: (score, capture) => score.sub(capture('float', [H]).at(head).mul(query.sub(key))), mask: () => key.le(query) },
-    table: { score: (score, capture) => score.add(capture('float', [7, H]).at(key.sub(query).max(-3).min(3).add(3), head)) },
+    alibi: {
+      score: (score, capture) => score.sub(capture('float', [H]).at(head).mul(query.sub(key))),
+      mask: () => key.le(query),
+    },
+    table: {
+      score: (score, capture) =>
+        score.add(capture('float', [7, H]).at(key.sub(query).max(-3).min(3).add(3), head)),
+    },
     bias: { score: (score, capture) => score.add(capture('float', [B, H, Q, K]).at(batch, head, row, key)) },
     'bias of keys': { score: (score, capture) => score.add(capture('float', [1, K]).at(0, key)) },
-    'bias of rows': { score: (score, capture) => score.mul(capture('float', [Q]).at(row)), mask: () => key.le(query) },
+    'bias of rows': {
+      score: (score, capture) => score.mul(capture('float', [Q]).at(row)),
+      mask: () => key.le(query),
+    },
     temperature: { score: (score, capture) => score.div(capture('float', []).at().square().add(1)) },
     'two readings': {
       score: (score, capture) => {
         const tensor = capture('float', [K])
-        return score.mul(tensor.at(key)).add(tensor.at(key.add(1)).sin()).add(tensor.at(row.min(K - 1)))
+        return score
+          .mul(tensor.at(key))
+          .add(tensor.at(key.add(1)).sin())
+          .add(tensor.at(row.min(K - 1)))
       },
     },
     'soft cap': { score: (score) => score.div(2).tanh().mul(2), mask: () => key.le(query) },
@@ -56,7 +88,9 @@ function variantsFor(sizes: AttentionSizes): Readonly<Record<string, Variant>> {
   }
 }
 
-export const variantNames: readonly string[] = Object.keys(variantsFor({ batch: 1, heads: 1, kvHeads: 1, queries: 1, keys: 1 }))
+export const variantNames: readonly string[] = Object.keys(
+  variantsFor({ batch: 1, heads: 1, kvHeads: 1, queries: 1, keys: 1 }),
+)
 
 export interface RandomAttention {
   readonly definition: AttentionDefinition
@@ -67,28 +101,44 @@ export interface RandomAttention {
 }
 
 /** One of the variants with random tensors. The scale is parameter 0. */
-export function randomAttention(name: string, sizes: AttentionSizes, width: number, valueWidth: number, seed: number): RandomAttention {
+export function randomAttention(
+  name: string,
+  sizes: AttentionSizes,
+  width: number,
+  valueWidth: number,
+  seed: number,
+): RandomAttention {
   const variant = variantsFor(sizes)[name]!
   const next = numbersFrom(seed)
   const random = (count: number): number[] => Array.from({ length: count }, () => Math.fround(next() * 2 - 1))
   const captured: (CapturedTensor & CaptureValues)[] = []
   const capture: Declare = (kind, sizes, below = 2) => {
     const count = sizes.reduce((a, b) => a * b, 1)
-    const values = kind === 'float' ? random(count) : Array.from({ length: count }, () => Math.floor(next() * below))
+    const values =
+      kind === 'float' ? random(count) : Array.from({ length: count }, () => Math.floor(next() * below))
     captured.push({ kind, rank: sizes.length, contiguous: sizes.length > 0 && next() < 0.7, values, sizes })
     return new Capture(captured.length - 1, kind, sizes.length)
   }
   const scaled = input(0).mul(parameter(0))
   const definition = attentionDefinition({
-    width, valueWidth, score: variant.score?.(scaled, capture) ?? scaled, mask: variant.mask?.(capture),
-    captures: captured, parameters: ['float'], sink: variant.sink ?? false,
+    width,
+    valueWidth,
+    score: variant.score?.(scaled, capture) ?? scaled,
+    mask: variant.mask?.(capture),
+    captures: captured,
+    parameters: ['float'],
+    sink: variant.sink ?? false,
   })
   const { batch, heads, kvHeads, queries, keys } = sizes
   return {
     definition,
     inputs: {
-      query: random(batch * heads * queries * width), key: random(batch * kvHeads * keys * width), value: random(batch * kvHeads * keys * valueWidth),
-      captures: captured, parameters: [Math.fround(1 / Math.sqrt(width))], ...(variant.sink ? { sink: random(heads) } : {}),
+      query: random(batch * heads * queries * width),
+      key: random(batch * kvHeads * keys * width),
+      value: random(batch * kvHeads * keys * valueWidth),
+      captures: captured,
+      parameters: [Math.fround(1 / Math.sqrt(width))],
+      ...(variant.sink ? { sink: random(heads) } : {}),
     },
     upstream: random(batch * heads * queries * valueWidth),
     slots: captured.flatMap(({ kind }, slot) => (kind === 'float' ? [slot] : [])),

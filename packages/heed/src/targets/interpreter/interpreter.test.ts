@@ -7,22 +7,29 @@ const newMemory = (): WebAssembly.Memory => new WebAssembly.Memory({ initial: 1,
 
 describe('interpreter', () => {
   test('runs loops, masks and pointers over tasks', () => {
-    const scaleRows = kernel('scale-rows', { x: 'f32*', y: 'f32*', width: 'i32', factor: 'f32' }, (k, { x, y, width, factor }, task) => {
-      const row = task.mul(width)
-      const total = k.variable(k.float(0))
-      k.vectors(width, (i, mask) => {
-        const scaled = k.load(x.at(row).at(i), mask).mul(factor)
-        k.store(y.at(row).at(i), scaled, mask)
-        total.set(total.get().add(scaled.sum()))
-      })
-      k.if(total.get().gt(100), () => k.store(y.at(row), k.float(-1)))
-    })
+    const scaleRows = kernel(
+      'scale-rows',
+      { x: 'f32*', y: 'f32*', width: 'i32', factor: 'f32' },
+      (k, { x, y, width, factor }, task) => {
+        const row = task.mul(width)
+        const total = k.variable(k.float(0))
+        k.vectors(width, (i, mask) => {
+          const scaled = k.load(x.at(row).at(i), mask).mul(factor)
+          k.store(y.at(row).at(i), scaled, mask)
+          total.set(total.get().add(scaled.sum()))
+        })
+        k.if(total.get().gt(100), () => k.store(y.at(row), k.float(-1)))
+      },
+    )
     const memory = newMemory()
     const run = interpreter.load(interpreter.emit(assemble(scaleRows, interpreter.machine)), memory)
     const f64 = new Float64Array(memory.buffer)
     const i32 = new Int32Array(memory.buffer)
     for (let i = 0; i < 15; i++) f64[128 + i] = i
-    i32[16] = 1024; i32[18] = 2048; i32[20] = 5; f64[11] = 2
+    i32[16] = 1024
+    i32[18] = 2048
+    i32[20] = 5
+    f64[11] = 2
     run(64, 0, 3, 0)
     expect([...f64.subarray(256, 271)]).toEqual([0, 2, 4, 6, 8, 10, 12, 14, 16, 18, -1, 22, 24, 26, 28])
   })

@@ -5,7 +5,14 @@ import { erf, fromBits, roundTiesToEven, toBits } from './mathematics.js'
 import { javaScriptSource } from './source.js'
 
 /** One lane, everything in f64, every access checked for alignment and bounds. */
-export const interpreterMachine: Machine = { name: 'interpreter', lanes: 1, registers: 16, floatBytes: 8, math: true, fused: false }
+export const interpreterMachine: Machine = {
+  name: 'interpreter',
+  lanes: 1,
+  registers: 16,
+  floatBytes: 8,
+  math: true,
+  fused: false,
+}
 
 /**
  * The oracle: a kernel read as plain JavaScript. Floats are computed and stored in f64 (an f32 element takes 8 bytes of
@@ -17,7 +24,11 @@ export const interpreter: Target = {
   print: javaScriptSource,
   load(code: Uint8Array, memory: WebAssembly.Memory): Run {
     const names = ['parameters', 'begin', 'end', 'scratch', ...Object.keys(helpers(memory))]
-    const body = new Function(...names, new TextDecoder().decode(code.slice())) as (...values: unknown[]) => void
+    // The source is the one that emit() wrote, from a kernel of this process.
+    // oxlint-disable-next-line typescript/no-implied-eval
+    const body = new Function(...names, new TextDecoder().decode(code.slice())) as (
+      ...values: unknown[]
+    ) => void
     let buffer: ArrayBufferLike | undefined
     let values: unknown[] = []
     return (parameters, begin, end, scratch) => {
@@ -42,7 +53,9 @@ function helpers(memory: WebAssembly.Memory): Readonly<Record<string, unknown>> 
     const index = byte / 2 ** shift
     if (!Number.isInteger(index) || index >= length || byte === 0) {
       throw new TargetError({
-        operation: 'interpreter', expected: `an address inside the heap, aligned to ${2 ** shift} bytes`, found: `0x${byte.toString(16)}`,
+        operation: 'interpreter',
+        expected: `an address inside the heap, aligned to ${2 ** shift} bytes`,
+        found: `0x${byte.toString(16)}`,
         hint: 'the kernel reads or writes outside its tensors',
       })
     }
@@ -54,11 +67,24 @@ function helpers(memory: WebAssembly.Memory): Readonly<Record<string, unknown>> 
     loadU16: (address: number) => u16[at(address, 1, u16.length)],
     loadU8: (address: number) => u8[at(address, 0, u8.length)],
     loadI8: (address: number) => i8[at(address, 0, i8.length)],
-    storeF32: (address: number, value: number) => { f64[at(address, 3, f64.length)] = value },
-    storeI32: (address: number, value: number) => { i32[at(address, 2, i32.length)] = value },
-    storeU16: (address: number, value: number) => { u16[at(address, 1, u16.length)] = value },
-    storeU8: (address: number, value: number) => { u8[at(address, 0, u8.length)] = value },
-    storeI8: (address: number, value: number) => { i8[at(address, 0, i8.length)] = value },
-    round: roundTiesToEven, erf, toBits, fromBits,
+    storeF32: (address: number, value: number) => {
+      f64[at(address, 3, f64.length)] = value
+    },
+    storeI32: (address: number, value: number) => {
+      i32[at(address, 2, i32.length)] = value
+    },
+    storeU16: (address: number, value: number) => {
+      u16[at(address, 1, u16.length)] = value
+    },
+    storeU8: (address: number, value: number) => {
+      u8[at(address, 0, u8.length)] = value
+    },
+    storeI8: (address: number, value: number) => {
+      i8[at(address, 0, i8.length)] = value
+    },
+    round: roundTiesToEven,
+    erf,
+    toBits,
+    fromBits,
   }
 }

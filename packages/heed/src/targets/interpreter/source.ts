@@ -20,9 +20,13 @@ class Writer {
     this.#program = program
   }
 
-  text(): string { return this.#lines.join('\n') + '\n' }
+  text(): string {
+    return this.#lines.join('\n') + '\n'
+  }
 
-  line(depth: number, text: string): void { this.#lines.push('  '.repeat(depth) + text) }
+  line(depth: number, text: string): void {
+    this.#lines.push('  '.repeat(depth) + text)
+  }
 
   block(block: Block, depth: number): void {
     for (const instruction of block) this.#instruction(instruction, depth)
@@ -39,35 +43,76 @@ class Writer {
   }
 
   #instruction(instruction: Instruction, depth: number): void {
-    const set = (result: number, expression: string): void => this.line(depth, `const r${result} = ${expression}`)
+    const set = (result: number, expression: string): void =>
+      this.line(depth, `const r${result} = ${expression}`)
     switch (instruction.op) {
       case 'constant':
-        set(instruction.result, this.#condition(instruction.result) ? String(instruction.value !== 0) : literal(instruction.value))
+        set(
+          instruction.result,
+          this.#condition(instruction.result) ? String(instruction.value !== 0) : literal(instruction.value),
+        )
         break
       case 'parameter': {
         const float = this.#program.parameters[instruction.index]?.type === 'f32'
-        set(instruction.result, float ? `loadF32(parameters + ${8 * instruction.index})` : `loadI32(parameters + ${8 * instruction.index})`)
+        set(
+          instruction.result,
+          float
+            ? `loadF32(parameters + ${8 * instruction.index})`
+            : `loadI32(parameters + ${8 * instruction.index})`,
+        )
         break
       }
-      case 'scratch': set(instruction.result, 'scratch'); break
-      case 'laneIndex': set(instruction.result, '0'); break
-      case 'binary': set(instruction.result, this.#binary(instruction.name, instruction.result, `r${instruction.a}`, `r${instruction.b}`)); break
-      case 'unary': set(instruction.result, this.#unary(instruction, `r${instruction.a}`)); break
+      case 'scratch':
+        set(instruction.result, 'scratch')
+        break
+      case 'laneIndex':
+        set(instruction.result, '0')
+        break
+      case 'binary':
+        set(
+          instruction.result,
+          this.#binary(instruction.name, instruction.result, `r${instruction.a}`, `r${instruction.b}`),
+        )
+        break
+      case 'unary':
+        set(instruction.result, this.#unary(instruction, `r${instruction.a}`))
+        break
       case 'math': {
         const a = `r${instruction.a}`
-        set(instruction.result, instruction.name === 'rsqrt' ? `1 / Math.sqrt(${a})` : instruction.name === 'erf' ? `erf(${a})` : `Math.${instruction.name}(${a})`)
+        set(
+          instruction.result,
+          instruction.name === 'rsqrt'
+            ? `1 / Math.sqrt(${a})`
+            : instruction.name === 'erf'
+              ? `erf(${a})`
+              : `Math.${instruction.name}(${a})`,
+        )
         break
       }
-      case 'compare': set(instruction.result, `r${instruction.a} ${comparisons[instruction.name]} r${instruction.b}`); break
+      case 'compare':
+        set(instruction.result, `r${instruction.a} ${comparisons[instruction.name]} r${instruction.b}`)
+        break
       case 'convert': {
         const a = `r${instruction.a}`
-        const form = { toFloat: a, broadcast: a, toInt: `Math.trunc(${a}) | 0`, toBits: `toBits(${a})`, fromBits: `fromBits(${a})` }
+        const form = {
+          toFloat: a,
+          broadcast: a,
+          toInt: `Math.trunc(${a}) | 0`,
+          toBits: `toBits(${a})`,
+          fromBits: `fromBits(${a})`,
+        }
         set(instruction.result, form[instruction.name])
         break
       }
-      case 'reduce': set(instruction.result, `r${instruction.a}`); break
-      case 'fma': set(instruction.result, `r${instruction.a} * r${instruction.b} + r${instruction.c}`); break
-      case 'select': set(instruction.result, `r${instruction.condition} ? r${instruction.a} : r${instruction.b}`); break
+      case 'reduce':
+        set(instruction.result, `r${instruction.a}`)
+        break
+      case 'fma':
+        set(instruction.result, `r${instruction.a} * r${instruction.b} + r${instruction.c}`)
+        break
+      case 'select':
+        set(instruction.result, `r${instruction.condition} ? r${instruction.a} : r${instruction.b}`)
+        break
       case 'load': {
         const read = `${loader(instruction.element)}(r${instruction.address} + ${instruction.offset})`
         set(instruction.result, instruction.mask === undefined ? read : `r${instruction.mask} ? ${read} : 0`)
@@ -84,12 +129,21 @@ class Writer {
         this.line(depth, instruction.mask === undefined ? write : `if (r${instruction.mask}) ${write}`)
         break
       }
-      case 'declare': this.line(depth, `let v${instruction.variable} = r${instruction.value}`); break
-      case 'assign': this.line(depth, `v${instruction.variable} = r${instruction.value}`); break
-      case 'read': set(instruction.result, `v${instruction.variable}`); break
+      case 'declare':
+        this.line(depth, `let v${instruction.variable} = r${instruction.value}`)
+        break
+      case 'assign':
+        this.line(depth, `v${instruction.variable} = r${instruction.value}`)
+        break
+      case 'read':
+        set(instruction.result, `v${instruction.variable}`)
+        break
       case 'loop': {
         const i = `r${instruction.counter}`
-        this.line(depth, `for (let ${i} = r${instruction.start}; ${i} < r${instruction.end}; ${i} = (${i} + r${instruction.step}) | 0) {`)
+        this.line(
+          depth,
+          `for (let ${i} = r${instruction.start}; ${i} < r${instruction.end}; ${i} = (${i} + r${instruction.step}) | 0) {`,
+        )
         this.block(instruction.body, depth + 1)
         this.line(depth, '}')
         break
@@ -119,32 +173,52 @@ class Writer {
     }
     const integer = this.#integer(result)
     switch (name) {
-      case 'add': return integer ? `(${a} + ${b}) | 0` : `${a} + ${b}`
-      case 'sub': return integer ? `(${a} - ${b}) | 0` : `${a} - ${b}`
-      case 'mul': return integer ? `Math.imul(${a}, ${b})` : `${a} * ${b}`
-      case 'div': return integer ? `(${a} / ${b}) | 0` : `${a} / ${b}`
-      case 'rem': return `${a} % ${b} | 0`
-      case 'min': return `${b} < ${a} ? ${b} : ${a}`
-      case 'max': return `${a} < ${b} ? ${b} : ${a}`
-      case 'and': return `${a} & ${b}`
-      case 'or': return `${a} | ${b}`
-      case 'xor': return `${a} ^ ${b}`
-      case 'shl': return `${a} << ${b}`
-      case 'shr': return `${a} >> ${b}`
-      case 'ushr': return `${a} >>> ${b} | 0`
+      case 'add':
+        return integer ? `(${a} + ${b}) | 0` : `${a} + ${b}`
+      case 'sub':
+        return integer ? `(${a} - ${b}) | 0` : `${a} - ${b}`
+      case 'mul':
+        return integer ? `Math.imul(${a}, ${b})` : `${a} * ${b}`
+      case 'div':
+        return integer ? `(${a} / ${b}) | 0` : `${a} / ${b}`
+      case 'rem':
+        return `${a} % ${b} | 0`
+      case 'min':
+        return `${b} < ${a} ? ${b} : ${a}`
+      case 'max':
+        return `${a} < ${b} ? ${b} : ${a}`
+      case 'and':
+        return `${a} & ${b}`
+      case 'or':
+        return `${a} | ${b}`
+      case 'xor':
+        return `${a} ^ ${b}`
+      case 'shl':
+        return `${a} << ${b}`
+      case 'shr':
+        return `${a} >> ${b}`
+      case 'ushr':
+        return `${a} >>> ${b} | 0`
     }
   }
 
   #unary(instruction: Extract<Instruction, { op: 'unary' }>, a: string): string {
     const integer = this.#integer(instruction.result)
     switch (instruction.name) {
-      case 'neg': return integer ? `-${a} | 0` : `-${a}`
-      case 'abs': return integer ? `Math.abs(${a}) | 0` : `Math.abs(${a})`
-      case 'sqrt': return `Math.sqrt(${a})`
-      case 'floor': return `Math.floor(${a})`
-      case 'ceil': return `Math.ceil(${a})`
-      case 'round': return `round(${a})`
-      case 'not': return integer ? `~${a}` : `!${a}`
+      case 'neg':
+        return integer ? `-${a} | 0` : `-${a}`
+      case 'abs':
+        return integer ? `Math.abs(${a}) | 0` : `Math.abs(${a})`
+      case 'sqrt':
+        return `Math.sqrt(${a})`
+      case 'floor':
+        return `Math.floor(${a})`
+      case 'ceil':
+        return `Math.ceil(${a})`
+      case 'round':
+        return `round(${a})`
+      case 'not':
+        return integer ? `~${a}` : `!${a}`
     }
   }
 }
@@ -154,5 +228,9 @@ function literal(value: number): string {
   return value < 0 ? `(${value})` : String(value)
 }
 
-function loader(element: MachineElement): string { return `load${element.toUpperCase()}` }
-function storer(element: MachineElement): string { return `store${element.toUpperCase()}` }
+function loader(element: MachineElement): string {
+  return `load${element.toUpperCase()}`
+}
+function storer(element: MachineElement): string {
+  return `store${element.toUpperCase()}`
+}

@@ -36,12 +36,20 @@ export function lowerBinary(instruction: Of<'binary'>, lowering: Lowering): void
   const opcode = simple[name]?.[type]
   if (opcode) {
     const [a, b] = [lowering.use(instruction.a), lowering.use(instruction.b)]
-    lowering.define(result, a.parts.map((part, i) => node(opcode, part, b.parts[i]!)), [a, b])
+    lowering.define(
+      result,
+      a.parts.map((part, i) => node(opcode, part, b.parts[i]!)),
+      [a, b],
+    )
   } else if (name === 'min' || name === 'max') {
     const [a, b] = [lowering.repeat(instruction.a), lowering.repeat(instruction.b)]
     const [x, y] = [a.parts[0]!, b.parts[0]!]
     const less = type === 'f32' ? 'f32.lt' : 'i32.lt_s'
-    lowering.define(result, [node('select', y, x, name === 'min' ? node(less, y, x) : node(less, x, y))], [a, b])
+    lowering.define(
+      result,
+      [node('select', y, x, name === 'min' ? node(less, y, x) : node(less, x, y))],
+      [a, b],
+    )
   } else if (name === 'div' || name === 'rem') lowerDivision(instruction, lowering)
   else lowerVectorShift(instruction, lowering)
 }
@@ -55,20 +63,38 @@ function lowerDivision({ name, result, a, b }: Of<'binary'>, lowering: Lowering)
   const [dividend, divisor] = [lowering.repeat(a), lowering.repeat(b)]
   const parts = dividend.parts.map((x, i) => {
     const y = divisor.parts[i]!
-    if (!vector && y.name === 'i32.const' && y.immediates[0] !== 0 && y.immediates[0] !== -1) return node(name === 'div' ? 'i32.div_s' : 'i32.rem_s', x, y)
-    const truncated = vector ? vectorQuotient(x, y) : node('i32.trunc_sat_f64_s', node('f64.div', node('f64.convert_i32_s', x), node('f64.convert_i32_s', y)))
+    if (!vector && y.name === 'i32.const' && y.immediates[0] !== 0 && y.immediates[0] !== -1)
+      return node(name === 'div' ? 'i32.div_s' : 'i32.rem_s', x, y)
+    const truncated = vector
+      ? vectorQuotient(x, y)
+      : node(
+          'i32.trunc_sat_f64_s',
+          node('f64.div', node('f64.convert_i32_s', x), node('f64.convert_i32_s', y)),
+        )
     const quotient = vector
-      ? node('v128.bitselect', node('i32x4.neg', x), truncated, node('i32x4.eq', y, lowering.constant(allLanes(-1))))
+      ? node(
+          'v128.bitselect',
+          node('i32x4.neg', x),
+          truncated,
+          node('i32x4.eq', y, lowering.constant(allLanes(-1))),
+        )
       : node('select', node('i32.sub', int(0), x), truncated, node('i32.eq', y, int(-1)))
     if (name === 'div') return quotient
-    return vector ? node('i32x4.sub', x, node('i32x4.mul', quotient, y)) : node('i32.sub', x, node('i32.mul', quotient, y))
+    return vector
+      ? node('i32x4.sub', x, node('i32x4.mul', quotient, y))
+      : node('i32.sub', x, node('i32.mul', quotient, y))
   })
-  lowering.define(result, parts, [{ parts, depth: 6, memory: false, variables: [...dividend.variables, ...divisor.variables] }])
+  lowering.define(result, parts, [
+    { parts, depth: 6, memory: false, variables: [...dividend.variables, ...divisor.variables] },
+  ])
 }
 
 function vectorQuotient(x: Node, y: Node): Node {
   const half = (a: Node, b: Node): Node =>
-    node('i32x4.trunc_sat_f64x2_s_zero', node('f64x2.div', node('f64x2.convert_low_i32x4_s', a), node('f64x2.convert_low_i32x4_s', b)))
+    node(
+      'i32x4.trunc_sat_f64x2_s_zero',
+      node('f64x2.div', node('f64x2.convert_low_i32x4_s', a), node('f64x2.convert_low_i32x4_s', b)),
+    )
   const high = (a: Node): Node => shuffle(highHalf, a, a)
   return shuffle([0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23], half(x, y), half(high(x), high(y)))
 }
@@ -82,19 +108,29 @@ function lowerVectorShift({ name, result, a, b }: Of<'binary'>, lowering: Loweri
     const known = lowering.uniform.get(b)
     const [value, counts] = [lowering.use(a), lowering.repeat(b)]
     const count = known === undefined ? lane('i32x4.extract_lane', 0, counts.parts[0]!) : int(known)
-    lowering.define(result, value.parts.map((part) => node(vector[which], part, count)), [value, counts])
+    lowering.define(
+      result,
+      value.parts.map((part) => node(vector[which], part, count)),
+      [value, counts],
+    )
     return
   }
   const [value, counts] = [lowering.repeat(a), lowering.repeat(b)]
   const parts = value.parts.map((part, index) => {
     let shifted = part
     for (let i = 0; i < 4; i++) {
-      const one = node(scalar[which], lane('i32x4.extract_lane', i, part), lane('i32x4.extract_lane', i, counts.parts[index]!))
+      const one = node(
+        scalar[which],
+        lane('i32x4.extract_lane', i, part),
+        lane('i32x4.extract_lane', i, counts.parts[index]!),
+      )
       shifted = { name: 'i32x4.replace_lane', immediates: [i], operands: [shifted, one] }
     }
     return shifted
   })
-  lowering.define(result, parts, [{ parts, depth: 5, memory: false, variables: [...value.variables, ...counts.variables] }])
+  lowering.define(result, parts, [
+    { parts, depth: 5, memory: false, variables: [...value.variables, ...counts.variables] },
+  ])
 }
 
 export function lowerUnary({ name, result, a }: Of<'unary'>, lowering: Lowering): void {
@@ -104,10 +140,11 @@ export function lowerUnary({ name, result, a }: Of<'unary'>, lowering: Lowering)
   const parts = value.parts.map((part) => {
     if (!scalarInteger) {
       const nearest = name === 'round' ? 'nearest' : name
-      return node((name === 'not' ? 'v128.not' : `${type}.${nearest}`), part)
+      return node(name === 'not' ? 'v128.not' : `${type}.${nearest}`, part)
     }
     if (name === 'neg') return node('i32.sub', int(0), part)
-    if (name === 'not') return lowering.type(result) === 'bool' ? node('i32.eqz', part) : node('i32.xor', part, int(-1))
+    if (name === 'not')
+      return lowering.type(result) === 'bool' ? node('i32.eqz', part) : node('i32.xor', part, int(-1))
     const sign = node('i32.shr_s', part, int(31))
     return node('i32.sub', node('i32.xor', part, sign), sign)
   })
@@ -118,7 +155,11 @@ export function lowerCompare({ name, result, a, b }: Of<'compare'>, lowering: Lo
   const type = kind(a, lowering)
   const [left, right] = [lowering.use(a), lowering.use(b)]
   const opcode = compareOpcode(name, type, lowering.type(a) === 'mask')
-  lowering.define(result, left.parts.map((part, i) => node(opcode, part, right.parts[i]!)), [left, right])
+  lowering.define(
+    result,
+    left.parts.map((part, i) => node(opcode, part, right.parts[i]!)),
+    [left, right],
+  )
 }
 
 /** True lanes of a mask are all ones: unsigned, they are the greater. */
@@ -131,12 +172,18 @@ export function lowerConvert({ name, result, a }: Of<'convert'>, lowering: Lower
   if (name === 'broadcast') return lowerBroadcast(result, a, lowering)
   const vector = lowering.isVector(result)
   const value = lowering.use(a)
-  const opcode = ({
-    toFloat: vector ? 'f32x4.convert_i32x4_s' : 'f32.convert_i32_s',
-    toInt: vector ? (lowering.options.relaxed ? 'i32x4.relaxed_trunc_f32x4_s' : 'i32x4.trunc_sat_f32x4_s') : 'i32.trunc_sat_f32_s',
-    toBits: vector ? undefined : 'i32.reinterpret_f32',
-    fromBits: vector ? undefined : 'f32.reinterpret_i32',
-  } as const)[name]
+  const opcode = (
+    {
+      toFloat: vector ? 'f32x4.convert_i32x4_s' : 'f32.convert_i32_s',
+      toInt: vector
+        ? lowering.options.relaxed
+          ? 'i32x4.relaxed_trunc_f32x4_s'
+          : 'i32x4.trunc_sat_f32x4_s'
+        : 'i32.trunc_sat_f32_s',
+      toBits: vector ? undefined : 'i32.reinterpret_f32',
+      fromBits: vector ? undefined : 'f32.reinterpret_i32',
+    } as const
+  )[name]
   lowering.define(result, opcode ? value.parts.map((part) => node(opcode, part)) : value.parts, [value])
 }
 
@@ -145,26 +192,41 @@ function lowerBroadcast(result: number, a: number, lowering: Lowering): void {
   const scalar = value.parts[0]!
   lowering.uniform.set(result, undefined)
   let splat: Node
-  if (scalar.name === 'f32.load' || scalar.name === 'i32.load') splat = { ...scalar, name: 'v128.load32_splat' }
+  if (scalar.name === 'f32.load' || scalar.name === 'i32.load')
+    splat = { ...scalar, name: 'v128.load32_splat' }
   else if (lowering.type(a) === 'f32') splat = node('f32x4.splat', scalar)
   else splat = node('i32x4.splat', lowering.type(a) === 'bool' ? node('i32.sub', int(0), scalar) : scalar)
-  if (lowering.parts === 1) { lowering.define(result, [splat], [value]); return }
+  if (lowering.parts === 1) {
+    lowering.define(result, [splat], [value])
+    return
+  }
   const kept = lowering.keep('v128', splat)
-  lowering.define(result, Array.from({ length: lowering.parts }, () => kept))
+  lowering.define(
+    result,
+    Array.from({ length: lowering.parts }, () => kept),
+  )
 }
 
 export function lowerFma({ result, a, b, c }: Of<'fma'>, lowering: Lowering): void {
   const type = kind(result, lowering)
   const values = [lowering.use(a), lowering.use(b), lowering.use(c)] as const
   const [x, y, z] = values
-  lowering.define(result, x.parts.map((part, i) => multiplyAdd(type, part, y.parts[i]!, z.parts[i]!, lowering.options.relaxed)), values)
+  lowering.define(
+    result,
+    x.parts.map((part, i) => multiplyAdd(type, part, y.parts[i]!, z.parts[i]!, lowering.options.relaxed)),
+    values,
+  )
 }
 
 /** Scalars are fused as vectors are, in lane 0 of one: WebAssembly has no scalar form. */
 function multiplyAdd(type: Kind, x: Node, y: Node, z: Node, relaxed: boolean): Node {
   if (relaxed && type === 'f32x4') return node('f32x4.relaxed_madd', x, y, z)
   if (relaxed && type === 'f32') {
-    return lane('f32x4.extract_lane', 0, node('f32x4.relaxed_madd', node('f32x4.splat', x), node('f32x4.splat', y), node('f32x4.splat', z)))
+    return lane(
+      'f32x4.extract_lane',
+      0,
+      node('f32x4.relaxed_madd', node('f32x4.splat', x), node('f32x4.splat', y), node('f32x4.splat', z)),
+    )
   }
   return node(`${type}.add`, node(`${type}.mul`, x, y), z)
 }
@@ -173,12 +235,18 @@ export function lowerSelect({ result, condition, a, b }: Of<'select'>, lowering:
   const values = [lowering.use(a), lowering.use(b), lowering.use(condition)] as const
   const [x, y, test] = values
   const opcode = lowering.isVector(result) ? 'v128.bitselect' : 'select'
-  lowering.define(result, x.parts.map((part, i) => node(opcode, part, y.parts[i]!, test.parts[i]!)), values)
+  lowering.define(
+    result,
+    x.parts.map((part, i) => node(opcode, part, y.parts[i]!, test.parts[i]!)),
+    values,
+  )
 }
 
 const highHalf: readonly number[] = [8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7]
 const secondLane: readonly number[] = [4, 5, 6, 7, 0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15]
-const combining: Readonly<Record<Exclude<Reduction, 'any' | 'all'>, Readonly<Record<'f32x4' | 'i32x4', string>>>> = {
+const combining: Readonly<
+  Record<Exclude<Reduction, 'any' | 'all'>, Readonly<Record<'f32x4' | 'i32x4', string>>>
+> = {
   sum: { f32x4: 'f32x4.add', i32x4: 'i32x4.add' },
   least: { f32x4: 'f32x4.pmin', i32x4: 'i32x4.min_s' },
   largest: { f32x4: 'f32x4.pmax', i32x4: 'i32x4.max_s' },
@@ -194,7 +262,10 @@ export function lowerReduce({ name, result, a }: Of<'reduce'>, lowering: Lowerin
   }
   const type = kind(a, lowering) as 'f32x4' | 'i32x4'
   const opcode = combining[name][type]
-  const four = lowering.keep('v128', value.parts.reduce((x, y) => node(opcode, x, y)))
+  const four = lowering.keep(
+    'v128',
+    value.parts.reduce((x, y) => node(opcode, x, y)),
+  )
   const two = lowering.keep('v128', node(opcode, four, shuffle(highHalf, four, four)))
   lowering.define(result, [lane(`${type}.extract_lane`, 0, node(opcode, two, shuffle(secondLane, two, two)))])
 }

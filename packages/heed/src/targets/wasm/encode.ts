@@ -24,7 +24,10 @@ export function encodeModule(tree: FunctionTree, shared: boolean): Uint8Array {
     else runs.push({ type, count: 1 })
   }
   body.unsigned(runs.length)
-  for (const { type, count } of runs) { body.unsigned(count); body.push(valueTypes[type]) }
+  for (const { type, count } of runs) {
+    body.unsigned(count)
+    body.push(valueTypes[type])
+  }
   for (const statement of tree.statements) encodeNode(statement, body)
   body.push(0x0b)
 
@@ -32,7 +35,13 @@ export function encodeModule(tree: FunctionTree, shared: boolean): Uint8Array {
   const module = new Bytes(tree.name)
   module.push(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00)
   module.section(1, [1, 0x60, 4, i32, i32, i32, i32, 0])
-  module.section(2, [1, ...text('env'), ...text('memory'), 0x02, ...(shared ? [0x03, 0, ...unsigned(65536)] : [0x00, 0])])
+  module.section(2, [
+    1,
+    ...text('env'),
+    ...text('memory'),
+    0x02,
+    ...(shared ? [0x03, 0, ...unsigned(65536)] : [0x00, 0]),
+  ])
   module.section(3, [1, 0])
   module.section(7, [1, ...text('run'), 0x00, 0])
   const size = unsigned(body.length)
@@ -43,10 +52,17 @@ export function encodeModule(tree: FunctionTree, shared: boolean): Uint8Array {
   return module.finish()
 }
 
-function text(value: string): number[] { return [value.length, ...Array.from(value, (letter) => letter.charCodeAt(0))] }
+function text(value: string): number[] {
+  return [value.length, ...Array.from(value, (letter) => letter.charCodeAt(0))]
+}
 
 function tooLarge(name: string, expected: string, found: string): TargetError {
-  return new TargetError({ operation: `wasm: kernel '${name}'`, expected: `at most ${expected}`, found, hint: 'unroll less, or split the kernel' })
+  return new TargetError({
+    operation: `wasm: kernel '${name}'`,
+    expected: `at most ${expected}`,
+    found,
+    hint: 'unroll less, or split the kernel',
+  })
 }
 
 function encodeNode(node: Node, bytes: Bytes): void {
@@ -65,13 +81,29 @@ function encodeNode(node: Node, bytes: Bytes): void {
 
 function encodeImmediates(kind: Immediates, values: readonly number[], bytes: Bytes): void {
   switch (kind) {
-    case 'none': return
-    case 'block': bytes.push(0x40); return
-    case 'i32': bytes.signed(values[0]!); return
-    case 'f32': bytes.float(values[0]!); return
-    case 'lane': case 'lanes': bytes.push(...values); return
-    case 'v128': for (const value of values) bytes.push(value & 255, (value >> 8) & 255, (value >> 16) & 255, value >>> 24); return
-    case 'index': case 'memory': case 'memory lane': for (const value of values) bytes.unsigned(value)
+    case 'none':
+      return
+    case 'block':
+      bytes.push(0x40)
+      return
+    case 'i32':
+      bytes.signed(values[0]!)
+      return
+    case 'f32':
+      bytes.float(values[0]!)
+      return
+    case 'lane':
+    case 'lanes':
+      bytes.push(...values)
+      return
+    case 'v128':
+      for (const value of values)
+        bytes.push(value & 255, (value >> 8) & 255, (value >> 16) & 255, value >>> 24)
+      return
+    case 'index':
+    case 'memory':
+    case 'memory lane':
+      for (const value of values) bytes.unsigned(value)
   }
 }
 
@@ -81,7 +113,9 @@ class Bytes {
   #bytes = new Uint8Array(1024)
   length = 0
 
-  constructor(name: string) { this.#name = name }
+  constructor(name: string) {
+    this.#name = name
+  }
 
   push(...values: readonly number[]): void {
     this.#reserve(values.length)
@@ -92,13 +126,18 @@ class Bytes {
     this.#bytes.set(other.#bytes.subarray(0, other.length), this.length)
     this.length += other.length
   }
-  unsigned(value: number): void { this.push(...unsigned(value)) }
+  unsigned(value: number): void {
+    this.push(...unsigned(value))
+  }
   signed(value: number): void {
     let rest = value
     for (;;) {
       const byte = rest & 127
       rest >>= 7
-      if ((rest === 0 && byte < 64) || (rest === -1 && byte >= 64)) { this.push(byte); return }
+      if ((rest === 0 && byte < 64) || (rest === -1 && byte >= 64)) {
+        this.push(byte)
+        return
+      }
       this.push(byte | 128)
     }
   }
@@ -107,12 +146,17 @@ class Bytes {
     new DataView(this.#bytes.buffer).setFloat32(this.length, value, true)
     this.length += 4
   }
-  section(id: number, content: readonly number[]): void { this.push(id, ...unsigned(content.length), ...content) }
-  finish(): Uint8Array { return this.#bytes.slice(0, this.length) }
+  section(id: number, content: readonly number[]): void {
+    this.push(id, ...unsigned(content.length), ...content)
+  }
+  finish(): Uint8Array {
+    return this.#bytes.slice(0, this.length)
+  }
 
   #reserve(count: number): void {
     const needed = this.length + count
-    if (needed > limits.functionBytes) throw tooLarge(this.#name, `${limits.functionBytes} bytes of code`, 'more')
+    if (needed > limits.functionBytes)
+      throw tooLarge(this.#name, `${limits.functionBytes} bytes of code`, 'more')
     if (needed <= this.#bytes.length) return
     const larger = new Uint8Array(Math.max(needed, this.#bytes.length * 2))
     larger.set(this.#bytes.subarray(0, this.length))

@@ -1,5 +1,7 @@
 /** The parts of `node:v8` that are used here. */
-interface V8Module { setFlagsFromString(flags: string): void }
+interface V8Module {
+  setFlagsFromString(flags: string): void
+}
 
 /**
  * Sets V8 flags where this process is Node; does nothing elsewhere. An unknown flag is ignored by V8 with a line on
@@ -10,7 +12,9 @@ export function setEngineFlags(...flags: readonly string[]): void {
 }
 
 function v8Module(): V8Module | undefined {
-  const { process } = globalThis as { process?: { versions?: { v8?: string; node?: string }; getBuiltinModule?: (name: string) => unknown } }
+  const { process } = globalThis as {
+    process?: { versions?: { v8?: string; node?: string }; getBuiltinModule?: (name: string) => unknown }
+  }
   if (!process?.versions?.node || !process.versions.v8) return undefined
   return process.getBuiltinModule?.('node:v8') as V8Module | undefined
 }

@@ -22,7 +22,9 @@ let known: WasmFeatures | undefined
  * Probes the engine, once a process or thread. On Node it first turns on what V8 has behind flags (they are the
  * process's, so worker threads agree); elsewhere, and where a flag does not work, the probe finds less and that is all.
  */
-export function wasmFeatures(): WasmFeatures { return (known ??= probe()) }
+export function wasmFeatures(): WasmFeatures {
+  return (known ??= probe())
+}
 
 function probe(): WasmFeatures {
   const simd = validates(multiplyAdd, 4, false)
@@ -32,7 +34,8 @@ function probe(): WasmFeatures {
     relaxed = validates(multiplyAdd, 4, true)
   }
   // (1 + 2⁻¹²)² − (1 + 2⁻¹¹) is 2⁻²⁴; a product that is rounded loses it.
-  const fused = relaxed && runs(multiplyAdd, 4, true, [1 + 2 ** -12, 1 + 2 ** -12, -(1 + 2 ** -11)])[0] === 2 ** -24
+  const fused =
+    relaxed && runs(multiplyAdd, 4, true, [1 + 2 ** -12, 1 + 2 ** -12, -(1 + 2 ** -11)])[0] === 2 ** -24
   return { simd, relaxed, fused, revectorize: false }
 }
 
@@ -58,7 +61,9 @@ function runs(source: Probe, lanes: 4 | 8, relaxed: boolean, values: readonly nu
   const floats = new Float32Array(memory.buffer, 64)
   floats.set(values)
   new Int32Array(memory.buffer)[0] = 64
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes(source, lanes, relaxed)), { env: { memory } })
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes(source, lanes, relaxed)), {
+    env: { memory },
+  })
   ;(instance.exports['run'] as (...values: number[]) => void)(0, 0, 1, 0)
   return floats
 }

@@ -1,6 +1,14 @@
 import { TargetError } from '../../base/index.js'
 import type { Block, Instruction, Program } from '../../kernels/index.js'
-import { lowerBinary, lowerCompare, lowerConvert, lowerFma, lowerReduce, lowerSelect, lowerUnary } from './arithmetic.js'
+import {
+  lowerBinary,
+  lowerCompare,
+  lowerConvert,
+  lowerFma,
+  lowerReduce,
+  lowerSelect,
+  lowerUnary,
+} from './arithmetic.js'
 import type { WasmOptions } from './lowering.js'
 import { allLanes, floatBits, Lowering } from './lowering.js'
 import { lowerGather, lowerLoad, lowerStore } from './memory.js'
@@ -24,41 +32,69 @@ export function lower(program: Program, options: WasmOptions): FunctionTree {
 
 function lowerBlock(block: Block, lowering: Lowering): void {
   for (const instruction of block) {
-    if (!('result' in instruction) || lowering.isUsed(instruction.result)) lowerInstruction(instruction, lowering)
+    if (!('result' in instruction) || lowering.isUsed(instruction.result))
+      lowerInstruction(instruction, lowering)
   }
 }
 
 function lowerInstruction(instruction: Instruction, lowering: Lowering): void {
   switch (instruction.op) {
-    case 'constant': return lowerConstant(instruction, lowering)
+    case 'constant':
+      return lowerConstant(instruction, lowering)
     case 'parameter': {
       const name = lowering.type(instruction.result) === 'f32' ? 'f32.load' : 'i32.load'
-      return lowering.define(instruction.result, [memory(name, 2, instruction.index * 8, get(parameters))], [], true)
+      return lowering.define(
+        instruction.result,
+        [memory(name, 2, instruction.index * 8, get(parameters))],
+        [],
+        true,
+      )
     }
-    case 'scratch': return lowering.define(instruction.result, [get(scratch)])
+    case 'scratch':
+      return lowering.define(instruction.result, [get(scratch)])
     case 'laneIndex': {
-      const parts = Array.from({ length: lowering.parts }, (_, part) => lowering.constant([0, 1, 2, 3].map((index) => part * 4 + index)))
+      const parts = Array.from({ length: lowering.parts }, (_, part) =>
+        lowering.constant([0, 1, 2, 3].map((index) => part * 4 + index)),
+      )
       return lowering.define(instruction.result, parts)
     }
-    case 'binary': return lowerBinary(instruction, lowering)
-    case 'unary': return lowerUnary(instruction, lowering)
-    case 'compare': return lowerCompare(instruction, lowering)
-    case 'convert': return lowerConvert(instruction, lowering)
-    case 'reduce': return lowerReduce(instruction, lowering)
-    case 'fma': return lowerFma(instruction, lowering)
-    case 'select': return lowerSelect(instruction, lowering)
-    case 'load': return lowerLoad(instruction, lowering)
-    case 'gather': return lowerGather(instruction, lowering)
-    case 'store': return lowerStore(instruction, lowering)
-    case 'declare': return lowering.declare(instruction.variable, lowering.use(instruction.value))
-    case 'assign': return lowering.assign(instruction.variable, lowering.use(instruction.value))
-    case 'read': return lowering.read(instruction.result, instruction.variable)
-    case 'loop': return lowerLoop(instruction, lowering)
-    case 'while': return lowerWhile(instruction, lowering)
-    case 'if': return lowerIf(instruction, lowering)
+    case 'binary':
+      return lowerBinary(instruction, lowering)
+    case 'unary':
+      return lowerUnary(instruction, lowering)
+    case 'compare':
+      return lowerCompare(instruction, lowering)
+    case 'convert':
+      return lowerConvert(instruction, lowering)
+    case 'reduce':
+      return lowerReduce(instruction, lowering)
+    case 'fma':
+      return lowerFma(instruction, lowering)
+    case 'select':
+      return lowerSelect(instruction, lowering)
+    case 'load':
+      return lowerLoad(instruction, lowering)
+    case 'gather':
+      return lowerGather(instruction, lowering)
+    case 'store':
+      return lowerStore(instruction, lowering)
+    case 'declare':
+      return lowering.declare(instruction.variable, lowering.use(instruction.value))
+    case 'assign':
+      return lowering.assign(instruction.variable, lowering.use(instruction.value))
+    case 'read':
+      return lowering.read(instruction.result, instruction.variable)
+    case 'loop':
+      return lowerLoop(instruction, lowering)
+    case 'while':
+      return lowerWhile(instruction, lowering)
+    case 'if':
+      return lowerIf(instruction, lowering)
     case 'math':
       throw new TargetError({
-        operation: `wasm: kernel '${lowering.program.name}'`, expected: `${instruction.name} written out in arithmetic`, found: 'it as an instruction',
+        operation: `wasm: kernel '${lowering.program.name}'`,
+        expected: `${instruction.name} written out in arithmetic`,
+        found: 'it as an instruction',
         hint: 'assemble the kernel for this target’s machine',
       })
   }
@@ -68,19 +104,33 @@ function lowerConstant(instruction: Instruction & { op: 'constant' }, lowering: 
   const { result, value } = instruction
   const type = lowering.type(result)
   if (!lowering.isVector(result)) {
-    lowering.define(result, [type === 'f32' ? { name: 'f32.const', immediates: [value], operands: [] } : int(value)])
+    lowering.define(result, [
+      type === 'f32' ? { name: 'f32.const', immediates: [value], operands: [] } : int(value),
+    ])
     return
   }
   const bits = type === 'vector' ? floatBits(value) : type === 'mask' ? (value ? -1 : 0) : value | 0
   lowering.uniform.set(result, bits)
   const constant = lowering.constant(allLanes(bits))
-  lowering.define(result, Array.from({ length: lowering.parts }, () => constant))
+  lowering.define(
+    result,
+    Array.from({ length: lowering.parts }, () => constant),
+  )
 }
 
 /** do body while ((counter += step) < end). */
 function countedLoop(counter: number, step: Node, last: Node, body: readonly Node[]): Node {
-  const next: Node = { name: 'local.tee', immediates: [counter], operands: [node('i32.add', get(counter), step)] }
-  return { name: 'loop', immediates: [], operands: [], body: [...body, { name: 'br_if', immediates: [0], operands: [node('i32.lt_s', next, last)] }] }
+  const next: Node = {
+    name: 'local.tee',
+    immediates: [counter],
+    operands: [node('i32.add', get(counter), step)],
+  }
+  return {
+    name: 'loop',
+    immediates: [],
+    operands: [],
+    body: [...body, { name: 'br_if', immediates: [0], operands: [node('i32.lt_s', next, last)] }],
+  }
 }
 
 function lowerLoop(instruction: Instruction & { op: 'loop' }, lowering: Lowering): void {

@@ -32,7 +32,14 @@ const deepest = 40
 /** Far more than engines compile in reasonable time; keeps a runaway kernel from filling the memory. */
 const mostNodes = 2_000_000
 
-const localTypes: Readonly<Record<Type, LocalType>> = { i32: 'i32', bool: 'i32', f32: 'f32', ivector: 'v128', vector: 'v128', mask: 'v128' }
+const localTypes: Readonly<Record<Type, LocalType>> = {
+  i32: 'i32',
+  bool: 'i32',
+  f32: 'f32',
+  ivector: 'v128',
+  vector: 'v128',
+  mask: 'v128',
+}
 
 /**
  * The state of a function while it is lowered: which results are in which local, and which are pending: used once,
@@ -64,12 +71,18 @@ export class Lowering {
     this.#uses = countUses(program)
   }
 
-  type(id: number): Type { return this.program.types[id]! }
-  isVector(id: number): boolean { return localTypes[this.type(id)] === 'v128' }
+  type(id: number): Type {
+    return this.program.types[id]!
+  }
+  isVector(id: number): boolean {
+    return localTypes[this.type(id)] === 'v128'
+  }
 
   // ---- results ----
 
-  isUsed(id: number): boolean { return this.#uses[id]! > 0 }
+  isUsed(id: number): boolean {
+    return this.#uses[id]! > 0
+  }
 
   /** Takes result `id` for one place: a pending one is handed over. */
   use(id: number): Value {
@@ -90,7 +103,10 @@ export class Lowering {
     if (this.#uses[id] === 0) return
     const depth = parts.every(isLeaf) ? 0 : 1 + Math.max(0, ...from.map((value) => value.depth))
     const value: Value = {
-      parts, depth, memory: memory || from.some((each) => each.memory), variables: from.flatMap((each) => each.variables),
+      parts,
+      depth,
+      memory: memory || from.some((each) => each.memory),
+      variables: from.flatMap((each) => each.variables),
     }
     this.#values.set(id, value)
     this.#scope.results.push(id)
@@ -125,8 +141,10 @@ export class Lowering {
     const value = this.#values.get(id)
     if (value) return value
     throw new TargetError({
-      operation: `wasm: kernel '${this.program.name}'`, expected: 'results that are used inside the block that defines them',
-      found: `result ${id} outside it`, hint: 'carry the value out in a variable',
+      operation: `wasm: kernel '${this.program.name}'`,
+      expected: 'results that are used inside the block that defines them',
+      found: `result ${id} outside it`,
+      hint: 'carry the value out in a variable',
     })
   }
 
@@ -144,11 +162,17 @@ export class Lowering {
 
   // ---- order ----
 
-  emit(statement: Node): void { this.#statements.push(statement) }
+  emit(statement: Node): void {
+    this.#statements.push(statement)
+  }
   /** To be called before a store: what reads memory comes first. */
-  settleMemory(): void { this.#settle((value) => value.memory) }
+  settleMemory(): void {
+    this.#settle((value) => value.memory)
+  }
   /** To be called before a block begins. */
-  settleAll(): void { this.#settle(() => true) }
+  settleAll(): void {
+    this.#settle(() => true)
+  }
   #settle(which: (value: Value) => boolean): void {
     for (const id of this.#pending) if (which(this.#value(id))) this.#place(id)
   }
@@ -166,7 +190,9 @@ export class Lowering {
     value.parts.forEach((part, index) => this.emit(set(this.#variables.get(variable)![index]!, part)))
   }
   read(id: number, variable: number): void {
-    this.define(id, this.#variables.get(variable)!.map(get), [{ parts: [], depth: 0, memory: false, variables: [variable] }])
+    this.define(id, this.#variables.get(variable)!.map(get), [
+      { parts: [], depth: 0, memory: false, variables: [variable] },
+    ])
   }
 
   // ---- blocks and locals ----
@@ -178,7 +204,10 @@ export class Lowering {
     this.#scope = { locals: [], results: [] }
     write()
     const inner = this.#statements
-    for (const id of this.#scope.results) { this.#values.delete(id); this.#pending.delete(id) }
+    for (const id of this.#scope.results) {
+      this.#values.delete(id)
+      this.#pending.delete(id)
+    }
     for (const local of this.#scope.locals) this.#free[this.#locals[local]!.type].push(local)
     this.#statements = statements
     this.#scope = scope
@@ -197,12 +226,17 @@ export class Lowering {
     this.#scope.results.push(id)
   }
 
-  finish(): FunctionTree { return { name: this.program.name, locals: this.#locals, statements: [...this.#head, ...this.#statements] } }
+  finish(): FunctionTree {
+    return { name: this.program.name, locals: this.#locals, statements: [...this.#head, ...this.#statements] }
+  }
 
   #allocate(type: LocalType): number {
     if (++this.#nodes > mostNodes) {
       throw new TargetError({
-        operation: `wasm: kernel '${this.program.name}'`, expected: `at most ${mostNodes} values`, found: 'more', hint: 'unroll less, or split the kernel',
+        operation: `wasm: kernel '${this.program.name}'`,
+        expected: `at most ${mostNodes} values`,
+        found: 'more',
+        hint: 'unroll less, or split the kernel',
       })
     }
     const local = this.#free[type].pop() ?? this.#newLocal(type)
@@ -215,8 +249,14 @@ export class Lowering {
   }
 }
 
-function isLeaf({ name, operands }: Node): boolean { return operands.length === 0 && (name === 'local.get' || name.endsWith('.const')) }
+function isLeaf({ name, operands }: Node): boolean {
+  return operands.length === 0 && (name === 'local.get' || name.endsWith('.const'))
+}
 
 /** 32-bit integers with the bits of a float. */
-export function floatBits(value: number): number { return new Int32Array(new Float32Array([value]).buffer)[0]! }
-export function allLanes(value: number): readonly number[] { return [value, value, value, value] }
+export function floatBits(value: number): number {
+  return new Int32Array(new Float32Array([value]).buffer)[0]!
+}
+export function allLanes(value: number): readonly number[] {
+  return [value, value, value, value]
+}

@@ -6,8 +6,20 @@ import { branch, int, lane, memory, memoryLane, node, shuffle } from './node.js'
 
 /** log2 of an element's bytes. */
 const alignments: Readonly<Record<MachineElement, number>> = { f32: 2, i32: 2, u16: 1, u8: 0, i8: 0 }
-const scalarLoads: Readonly<Record<MachineElement, string>> = { f32: 'f32.load', i32: 'i32.load', u16: 'i32.load16_u', u8: 'i32.load8_u', i8: 'i32.load8_s' }
-const scalarStores: Readonly<Record<MachineElement, string>> = { f32: 'f32.store', i32: 'i32.store', u16: 'i32.store16', u8: 'i32.store8', i8: 'i32.store8' }
+const scalarLoads: Readonly<Record<MachineElement, string>> = {
+  f32: 'f32.load',
+  i32: 'i32.load',
+  u16: 'i32.load16_u',
+  u8: 'i32.load8_u',
+  i8: 'i32.load8_s',
+}
+const scalarStores: Readonly<Record<MachineElement, string>> = {
+  f32: 'f32.store',
+  i32: 'i32.store',
+  u16: 'i32.store16',
+  u8: 'i32.store8',
+  i8: 'i32.store8',
+}
 
 /** Masked loads read everything and clear the lanes outside: the heap's guard makes that safe. */
 export function lowerLoad(instruction: Instruction & { op: 'load' }, lowering: Lowering): void {
@@ -15,12 +27,20 @@ export function lowerLoad(instruction: Instruction & { op: 'load' }, lowering: L
   const alignment = alignments[element]
   if (!lowering.isVector(result)) {
     const address = lowering.use(instruction.address)
-    lowering.define(result, [memory(scalarLoads[element], alignment, offset, address.parts[0]!)], [address], true)
+    lowering.define(
+      result,
+      [memory(scalarLoads[element], alignment, offset, address.parts[0]!)],
+      [address],
+      true,
+    )
     return
   }
-  const address = lowering.parts > 1 ? lowering.repeat(instruction.address) : lowering.use(instruction.address)
+  const address =
+    lowering.parts > 1 ? lowering.repeat(instruction.address) : lowering.use(instruction.address)
   const from = [address]
-  let parts = Array.from({ length: lowering.parts }, (_, part) => vectorLoad(element, alignment, offset + part * (4 << alignment), address.parts[0]!))
+  let parts = Array.from({ length: lowering.parts }, (_, part) =>
+    vectorLoad(element, alignment, offset + part * (4 << alignment), address.parts[0]!),
+  )
   if (instruction.mask !== undefined) {
     const mask = lowering.use(instruction.mask)
     from.push(mask)
@@ -49,7 +69,15 @@ export function lowerGather(instruction: Instruction & { op: 'gather' }, lowerin
     const sum = node('i32x4.add', node('i32x4.shl', part, int(2)), base)
     const addresses = lowering.keep('v128', mask ? node('v128.and', sum, mask.parts[index]!) : sum)
     let gathered = memory('v128.load32_zero', 2, offset, lane('i32x4.extract_lane', 0, addresses))
-    for (let i = 1; i < 4; i++) gathered = memoryLane('v128.load32_lane', 2, offset, i, lane('i32x4.extract_lane', i, addresses), gathered)
+    for (let i = 1; i < 4; i++)
+      gathered = memoryLane(
+        'v128.load32_lane',
+        2,
+        offset,
+        i,
+        lane('i32x4.extract_lane', i, addresses),
+        gathered,
+      )
     return mask ? node('v128.and', gathered, mask.parts[index]!) : gathered
   })
   // `indices` was placed by now; only the loads are still to come.
@@ -72,32 +100,70 @@ export function lowerStore(instruction: Instruction & { op: 'store' }, lowering:
   // The first part's store must not change what the second part still has to load.
   const parts = value.memory && !once ? value.parts.map((part) => lowering.keep('v128', part)) : value.parts
   lowering.settleMemory()
-  parts.forEach((part, index) => lowering.emit(vectorStore(element, alignment, offset + index * (4 << alignment), address.parts[0]!, part)))
+  parts.forEach((part, index) =>
+    lowering.emit(
+      vectorStore(element, alignment, offset + index * (4 << alignment), address.parts[0]!, part),
+    ),
+  )
 }
 
-function vectorStore(element: MachineElement, alignment: number, offset: number, address: Node, value: Node): Node {
+function vectorStore(
+  element: MachineElement,
+  alignment: number,
+  offset: number,
+  address: Node,
+  value: Node,
+): Node {
   if (alignment === 2) return memory('v128.store', 2, offset, address, value)
   const zero: Node = { name: 'v128.const', immediates: allLanes(0), operands: [] }
-  if (element === 'u16') return memoryLane('v128.store64_lane', 1, offset, 0, address, shuffle([0, 1, 4, 5, 8, 9, 12, 13, 16, 16, 16, 16, 16, 16, 16, 16], value, zero))
-  return memoryLane('v128.store32_lane', 0, offset, 0, address, shuffle([0, 4, 8, 12, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16], value, zero))
+  if (element === 'u16')
+    return memoryLane(
+      'v128.store64_lane',
+      1,
+      offset,
+      0,
+      address,
+      shuffle([0, 1, 4, 5, 8, 9, 12, 13, 16, 16, 16, 16, 16, 16, 16, 16], value, zero),
+    )
+  return memoryLane(
+    'v128.store32_lane',
+    0,
+    offset,
+    0,
+    address,
+    shuffle([0, 4, 8, 12, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16], value, zero),
+  )
 }
 
 /** Four lanes at once where all are active; else lane by lane, since another thread may own the others. */
-function maskedStore(instruction: Instruction & { op: 'store' }, maskId: number, alignment: number, lowering: Lowering): void {
+function maskedStore(
+  instruction: Instruction & { op: 'store' },
+  maskId: number,
+  alignment: number,
+  lowering: Lowering,
+): void {
   const { element, offset } = instruction
   const address = lowering.repeat(instruction.address).parts[0]!
   const value = lowering.repeat(instruction.value)
   const mask = lowering.use(maskId)
-  const name = ({ 2: 'v128.store32_lane', 1: 'v128.store16_lane', 0: 'v128.store8_lane' } as const)[alignment as 0 | 1 | 2]
+  const name = ({ 2: 'v128.store32_lane', 1: 'v128.store16_lane', 0: 'v128.store8_lane' } as const)[
+    alignment as 0 | 1 | 2
+  ]
   const active = mask.parts.map((part) => lowering.keep('i32', node('i32x4.bitmask', part)))
   lowering.settleMemory()
   value.parts.forEach((part, index) => {
     const start = offset + index * (4 << alignment)
-    const single = [0, 1, 2, 3].map((i) => branch(node('i32.and', active[index]!, int(1 << i)), [
-      memoryLane(name, alignment, start + (i << alignment), i * (4 >> alignment), address, part),
-    ]))
-    lowering.emit(branch(node('i32.eq', active[index]!, int(15)), [vectorStore(element, alignment, start, address, part)], [
-      branch(active[index]!, single),
-    ]))
+    const single = [0, 1, 2, 3].map((i) =>
+      branch(node('i32.and', active[index]!, int(1 << i)), [
+        memoryLane(name, alignment, start + (i << alignment), i * (4 >> alignment), address, part),
+      ]),
+    )
+    lowering.emit(
+      branch(
+        node('i32.eq', active[index]!, int(15)),
+        [vectorStore(element, alignment, start, address, part)],
+        [branch(active[index]!, single)],
+      ),
+    )
   })
 }

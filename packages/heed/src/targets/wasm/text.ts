@@ -14,7 +14,13 @@ export function printModule(tree: FunctionTree, shared: boolean): string {
     `  (func (export "run") ${runParameters.map((name) => `(param $${name} i32)`).join(' ')}`,
   ]
   const locals = tree.locals.slice(runParameters.length)
-  for (let i = 0; i < locals.length; i += 6) lines.push(`    ${locals.slice(i, i + 6).map(({ name, type }) => `(local $${name} ${type})`).join(' ')}`)
+  for (let i = 0; i < locals.length; i += 6)
+    lines.push(
+      `    ${locals
+        .slice(i, i + 6)
+        .map(({ name, type }) => `(local $${name} ${type})`)
+        .join(' ')}`,
+    )
   for (const statement of tree.statements) printNode(statement, '    ', names, lines)
   lines[lines.length - 1] += '))'
   return `${lines.join('\n')}\n`
@@ -27,7 +33,8 @@ function printNode(node: Node, indent: string, names: readonly string[], lines: 
     lines.push(indent + head)
     for (const operand of node.operands) printNode(operand, inner, names, lines)
     if (node.name === 'if') lines.push(`${inner}(then`)
-    for (const statement of node.body) printNode(statement, node.name === 'if' ? `${inner}  ` : inner, names, lines)
+    for (const statement of node.body)
+      printNode(statement, node.name === 'if' ? `${inner}  ` : inner, names, lines)
     if (node.name === 'if') lines[lines.length - 1] += ')'
     if (node.otherwise?.length) {
       lines.push(`${inner}(else`)
@@ -38,7 +45,10 @@ function printNode(node: Node, indent: string, names: readonly string[], lines: 
     return
   }
   const line = oneLine(node, names, width - indent.length)
-  if (line !== undefined) { lines.push(indent + line); return }
+  if (line !== undefined) {
+    lines.push(indent + line)
+    return
+  }
   lines.push(indent + head)
   for (const operand of node.operands) printNode(operand, inner, names, lines)
   lines[lines.length - 1] += ')'
@@ -60,13 +70,21 @@ function immediateTexts(node: Node, names: readonly string[]): string[] {
   const values = node.immediates
   if (node.name.startsWith('local.')) return [names[values[0]!]!]
   switch (opcodes[node.name]![1]) {
-    case 'v128': return ['i32x4', ...values.map((value) => `${value}`)]
-    case 'f32': return [floatText(values[0]!)]
-    case 'memory': case 'memory lane': {
+    case 'v128':
+      return ['i32x4', ...values.map((value) => `${value}`)]
+    case 'f32':
+      return [floatText(values[0]!)]
+    case 'memory':
+    case 'memory lane': {
       const [alignment, offset, lane] = values as [number, number, number?]
-      return [...(offset ? [`offset=${offset}`] : []), `align=${2 ** alignment}`, ...(lane === undefined ? [] : [`${lane}`])]
+      return [
+        ...(offset ? [`offset=${offset}`] : []),
+        `align=${2 ** alignment}`,
+        ...(lane === undefined ? [] : [`${lane}`]),
+      ]
     }
-    default: return values.map((value) => `${value}`)
+    default:
+      return values.map((value) => `${value}`)
   }
 }
 

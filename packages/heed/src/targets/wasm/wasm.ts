@@ -30,17 +30,25 @@ export function wasmTarget(options: WasmOptions): Target {
   }
   return {
     machine,
-    emit(program) { return encodeModule(lower(checked(program, options), options), options.shared) },
-    load(code, memory) { return loadModule(code, memory) },
-    print(program) { return printModule(lower(checked(program, options), options), options.shared) },
+    emit(program) {
+      return encodeModule(lower(checked(program, options), options), options.shared)
+    },
+    load(code, memory) {
+      return loadModule(code, memory)
+    },
+    print(program) {
+      return printModule(lower(checked(program, options), options), options.shared)
+    },
   }
 }
 
 function checked(program: Program, { lanes }: WasmOptions): Program {
   if (program.machine.lanes === lanes && program.machine.floatBytes === 4) return program
   throw new TargetError({
-    operation: `wasm: kernel '${program.name}'`, expected: `a program for ${lanes} lanes of 4-byte floats`,
-    found: `one for ${program.machine.lanes} lanes of ${program.machine.floatBytes}-byte floats`, hint: 'assemble the kernel for this target’s machine',
+    operation: `wasm: kernel '${program.name}'`,
+    expected: `a program for ${lanes} lanes of 4-byte floats`,
+    found: `one for ${program.machine.lanes} lanes of ${program.machine.floatBytes}-byte floats`,
+    hint: 'assemble the kernel for this target’s machine',
   })
 }
 
@@ -50,10 +58,15 @@ function loadModule(code: Uint8Array, memory: WebAssembly.Memory): Run {
     return new WebAssembly.Instance(module, { env: { memory } }).exports['run'] as Run
   } catch (cause) {
     throw new TargetError({
-      operation: 'wasm: load', expected: 'a module that this engine compiles and links to the heap', found: String(cause),
-      hint: 'emit with `relaxed` as wasmFeatures() says and `shared` as the memory is', cause,
+      operation: 'wasm: load',
+      expected: 'a module that this engine compiles and links to the heap',
+      found: String(cause),
+      hint: 'emit with `relaxed` as wasmFeatures() says and `shared` as the memory is',
+      cause,
     })
   }
 }
 
-function compileOptimized(compile: () => WebAssembly.Module): WebAssembly.Module { return compile() }
+function compileOptimized(compile: () => WebAssembly.Module): WebAssembly.Module {
+  return compile()
+}

@@ -7,7 +7,9 @@ import { type AnyTensor, hasAxis, type Tensor } from '../tensor.js'
 import { mul } from './elementwise.js'
 import { sum } from './reduction.js'
 
-export interface DotAttributes { readonly over: readonly string[] }
+export interface DotAttributes {
+  readonly over: readonly string[]
+}
 
 /**
  * The product of two tensors, summed over the axes in `over`: axes that only one has stand in the result, axes that both have and that are not
@@ -16,7 +18,11 @@ export interface DotAttributes { readonly over: readonly string[] }
  *
  * @throws ShapeError if an axis of `over` is missing in either, or an axis of both has two sizes
  */
-export function dot<A extends string, B extends string, const O extends NoInfer<A & B>>(a: Tensor<A>, b: Tensor<B>, over: O | readonly O[]): Tensor<Exclude<A | B, O>> {
+export function dot<A extends string, B extends string, const O extends NoInfer<A & B>>(
+  a: Tensor<A>,
+  b: Tensor<B>,
+  over: O | readonly O[],
+): Tensor<Exclude<A | B, O>> {
   return contract(a, b, typeof over === 'string' ? [over] : over) as never
 }
 
@@ -24,10 +30,22 @@ export function dot<A extends string, B extends string, const O extends NoInfer<
 export function contract(a: AnyTensor, b: AnyTensor, over: readonly string[]): Tensor {
   const device = sameDevice('dot', [a, b])
   for (const tensor of [a, b]) {
-    if (tensor.dtype !== 'f32') throw new DtypeError({ operation: 'dot', expected: 'f32 tensors', found: describe(tensor), hint: "convert it with cast(x, 'f32')" })
+    if (tensor.dtype !== 'f32')
+      throw new DtypeError({
+        operation: 'dot',
+        expected: 'f32 tensors',
+        found: describe(tensor),
+        hint: "convert it with cast(x, 'f32')",
+      })
     for (const axis of over) {
       if (!hasAxis(tensor, axis)) {
-        throw new ShapeError({ operation: 'dot', axis, expected: `axis '${axis}' in both tensors`, found: `${describe(a)} and ${describe(b)}`, hint: 'sum over axes that both have; sum() takes those of one' })
+        throw new ShapeError({
+          operation: 'dot',
+          axis,
+          expected: `axis '${axis}' in both tensors`,
+          found: `${describe(a)} and ${describe(b)}`,
+          hint: 'sum over axes that both have; sum() takes those of one',
+        })
       }
     }
   }
@@ -37,7 +55,14 @@ export function contract(a: AnyTensor, b: AnyTensor, over: readonly string[]): T
   const inB = new Map(b.layout.map((axis) => [axis.name, axis]))
   for (const { name, size } of b.layout) {
     const other = inA.get(name)
-    if (other && other.size !== size) throw new ShapeError({ operation: 'dot', axis: name, expected: `axis '${name}' of size ${other.size}`, found: String(size), hint: 'rename the axis if it means something else' })
+    if (other && other.size !== size)
+      throw new ShapeError({
+        operation: 'dot',
+        axis: name,
+        expected: `axis '${name}' of size ${other.size}`,
+        found: String(size),
+        hint: 'rename the axis if it means something else',
+      })
   }
   const batch = a.layout.filter(({ name }) => inB.has(name) && !over.includes(name))
   const m = a.layout.filter(({ name }) => !inB.has(name))
@@ -47,22 +72,42 @@ export function contract(a: AnyTensor, b: AnyTensor, over: readonly string[]): T
   const inC = new Map(output.layout.map((axis) => [axis.name, axis]))
   const axis = (name: string): MatmulAxis => {
     const size = (inA.get(name) ?? inB.get(name))!.size
-    return { size, a: inA.get(name)?.stride ?? 0, b: inB.get(name)?.stride ?? 0, c: inC.get(name)?.stride ?? 0 }
+    return {
+      size,
+      a: inA.get(name)?.stride ?? 0,
+      b: inB.get(name)?.stride ?? 0,
+      c: inC.get(name)?.stride ?? 0,
+    }
   }
-  execute(device, (allocate) => planMatmul({
-    machine: device.target.machine, a: a.address, b: b.address, c: output.address,
-    batch: batch.map(({ name }) => axis(name)), m: m.map(({ name }) => axis(name)), n: n.map(({ name }) => axis(name)), k: over.map(axis), allocate,
-  }))
+  execute(device, (allocate) =>
+    planMatmul({
+      machine: device.target.machine,
+      a: a.address,
+      b: b.address,
+      c: output.address,
+      batch: batch.map(({ name }) => axis(name)),
+      m: m.map(({ name }) => axis(name)),
+      n: n.map(({ name }) => axis(name)),
+      k: over.map(axis),
+      allocate,
+    }),
+  )
   return record('dot', [a, b], output, { over } satisfies DotAttributes)
 }
 
 /** The gradient of one side of a product: `gradient` summed with the other side over the axes that this side lacks. */
 export function contractGradient(gradient: Tensor, other: AnyTensor, own: AnyTensor): Tensor {
   const mine = new Set(own.layout.map(({ name }) => name))
-  const shared = gradient.layout.filter(({ name }) => !mine.has(name) && hasAxis(other, name)).map(({ name }) => name)
-  const alone = gradient.layout.filter(({ name }) => !mine.has(name) && !hasAxis(other, name)).map(({ name }) => name)
+  const shared = gradient.layout
+    .filter(({ name }) => !mine.has(name) && hasAxis(other, name))
+    .map(({ name }) => name)
+  const alone = gradient.layout
+    .filter(({ name }) => !mine.has(name) && !hasAxis(other, name))
+    .map(({ name }) => name)
   const product = contract(gradient, other, shared)
-  return alone.length === 0 ? product : sum(product, alone as never) as Tensor
+  return alone.length === 0 ? product : (sum(product, alone as never) as Tensor)
 }
 
-function describe({ dtype, layout }: AnyTensor): string { return `${dtype} ${layout.map(({ name, size }) => `${name} ${size}`).join(', ') || 'scalar'}` }
+function describe({ dtype, layout }: AnyTensor): string {
+  return `${dtype} ${layout.map(({ name, size }) => `${name} ${size}`).join(', ') || 'scalar'}`
+}

@@ -1,33 +1,52 @@
 import type { Dtype } from '../../base/index.js'
 import { type ElementType, input, planMap } from '../../kernels/index.js'
-import { values, writeInto } from '../create.js'
+import { values, writeInto, zeros } from '../create.js'
 import { execute } from '../execute.js'
-import { emptyArranged, isRowMajor, stridesFor } from '../layout.js'
+import { emptyArranged, isRowMajor, physicalOrder, stridesFor } from '../layout.js'
 import { record } from '../tape.js'
-import type { AnyTensor, Tensor } from '../tensor.js'
-import { viewOf } from '../view.js'
+import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
+import { sliceView, viewOver } from '../view.js'
 
 /** The dtype as kernels name it. */
-export function elementOf(dtype: Dtype): ElementType { return dtype as ElementType }
+export function elementOf(dtype: Dtype): ElementType {
+  return dtype as ElementType
+}
 
 /** The same elements laid out row-major in `order`; the tensor itself (as a view) where they lie so already. */
 export function arrange(tensor: AnyTensor, order: readonly string[]): Tensor {
-  if (isRowMajor(tensor, order)) return record('arrange', [tensor], viewOf(tensor, tensor.layout))
+  if (isRowMajor(tensor, order)) return record('arrange', [tensor], viewOver(tensor, tensor.layout))
   return copy(tensor, tensor.dtype, order)
 }
 
 /** A copy of its own, row-major in `order`, converted to `dtype` (f32 or i32; integers are truncated towards 0). */
-export function copy(tensor: AnyTensor, dtype: Dtype = tensor.dtype, order: readonly string[] = tensor.layout.map(({ name }) => name)): Tensor {
+export function copy(
+  tensor: AnyTensor,
+  dtype: Dtype = tensor.dtype,
+  order: readonly string[] = tensor.layout.map(({ name }) => name),
+): Tensor {
   const { device } = tensor
   const shape = Object.fromEntries(tensor.layout.map(({ name, size }) => [name, size]))
   const result = emptyArranged(device, dtype, shape, order)
   if (dtype === 'f32' || dtype === 'i32') {
     const sizes = order.map((name) => shape[name]!)
-    execute(device, () => planMap({
-      space: { names: order, sizes },
-      inputs: [{ address: tensor.address, element: elementOf(tensor.dtype), strides: stridesFor(tensor, order) }],
-      outputs: [{ operand: { address: result.address, element: elementOf(dtype), strides: stridesFor(result, order) }, expression: input(0) }],
-    }))
+    execute(device, () =>
+      planMap({
+        space: { names: order, sizes },
+        inputs: [
+          { address: tensor.address, element: elementOf(tensor.dtype), strides: stridesFor(tensor, order) },
+        ],
+        outputs: [
+          {
+            operand: {
+              address: result.address,
+              element: elementOf(dtype),
+              strides: stridesFor(result, order),
+            },
+            expression: input(0),
+          },
+        ],
+      }),
+    )
     return record('copy', [tensor], result)
   }
   return copyOnHost(tensor, result, order)
@@ -37,4 +56,38 @@ export function copy(tensor: AnyTensor, dtype: Dtype = tensor.dtype, order: read
 function copyOnHost(tensor: AnyTensor, result: Tensor, order: readonly string[]): Tensor {
   writeInto(result, values(tensor, order))
   return record('copy', [tensor], result)
+}
+
+/** Zeros shaped like `whole`, with `part` put at positions start … of one axis: the gradient of a slice. */
+export function placeInto(part: AnyTensor, whole: AnyTensor, axis: string, start: number): Tensor {
+  const shape = Object.fromEntries(whole.layout.map(({ name, size }) => [name, size]))
+  const result = zeros(shape, { device: whole.device }) as Tensor
+  const order = result.layout.map(({ name }) => name)
+  const window = sliceView(result, axis, start, start + axisOf('slice', part, axis).size)
+  execute(whole.device, () =>
+    planMap({
+      space: { names: order, sizes: window.layout.map(({ size }) => size) },
+      inputs: [{ address: part.address, element: 'f32', strides: stridesFor(part, order) }],
+      outputs: [
+        {
+          operand: { address: window.address, element: 'f32', strides: stridesFor(window, order) },
+          expression: input(0),
+        },
+      ],
+    }),
+  )
+  window.dispose()
+  return result
+}
+
+/** The same elements with axes in the order, and lying in memory in the order, of another tensor with the same axes. */
+export function arrangeLike(tensor: AnyTensor, model: AnyTensor): Tensor {
+  const arranged = arrange(tensor, physicalOrder(model))
+  const result = viewOver(
+    arranged,
+    model.layout.map(({ name }) => axisOf('arrange', arranged, name)),
+    arranged.offset,
+  )
+  arranged.dispose()
+  return record('arrange', [tensor], result)
 }

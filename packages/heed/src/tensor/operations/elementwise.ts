@@ -17,7 +17,11 @@ export interface MapAttributes {
 }
 
 /** The union of the axes of a tuple of tensors. */
-export type AxesOf<T extends readonly Tensor<never>[] | readonly AnyTensor[]> = T[number] extends infer E ? (E extends Tensor<infer A> ? A : never) : never
+export type AxesOf<T extends readonly Tensor<never>[] | readonly AnyTensor[]> = T[number] extends infer E
+  ? E extends Tensor<infer A>
+    ? A
+    : never
+  : never
 
 /**
  * Elementwise: `map((x, y) => x.mul(y.exp()), a, b)` computes the function at each position, in one pass whatever it is.
@@ -25,7 +29,8 @@ export type AxesOf<T extends readonly Tensor<never>[] | readonly AnyTensor[]> = 
  * is derived from it. Integer tensors are read as floats.
  */
 export function map<const T extends readonly AnyTensor[]>(
-  f: (...elements: { -readonly [K in keyof T]: Scalar }) => Scalar | Boolean_, ...tensors: T
+  f: (...elements: { -readonly [K in keyof T]: Scalar }) => Scalar | Boolean_,
+  ...tensors: T
 ): Tensor<AxesOf<T>> {
   const elements = tensors.map((_, slot) => input(slot))
   const traced = f(...(elements as { -readonly [K in keyof T]: Scalar }))
@@ -34,65 +39,134 @@ export function map<const T extends readonly AnyTensor[]>(
 }
 
 /** `map` for an expression that is already traced; `parameters` are the numbers that its `parameter(i)` stand for. */
-export function mapExpression(operation: string, expression: Scalar, tensors: readonly AnyTensor[], parameters: readonly number[] = []): Tensor {
+export function mapExpression(
+  operation: string,
+  expression: Scalar,
+  tensors: readonly AnyTensor[],
+  parameters: readonly number[] = [],
+): Tensor {
   const [output] = mapMany(operation, [expression], tensors, parameters)
   return record('map', tensors, output!, { expression, parameters } satisfies MapAttributes)
 }
 
 /** Several results over the same positions in one pass. Not recorded: for gradients. */
-export function mapMany(operation: string, expressions: readonly Scalar[], tensors: readonly AnyTensor[], parameters: readonly number[] = []): Tensor[] {
+export function mapMany(
+  operation: string,
+  expressions: readonly Scalar[],
+  tensors: readonly AnyTensor[],
+  parameters: readonly number[] = [],
+): Tensor[] {
   const device = sameDevice(operation, tensors)
   const shape = broadcastShape(operation, tensors)
   const names = Object.keys(shape)
   // The result lies in memory as the tensor that has the most of its axes does.
-  const leading = tensors.reduce((best, tensor) => (tensor.layout.length > best.layout.length ? tensor : best))
+  const leading = tensors.reduce((best, tensor) =>
+    tensor.layout.length > best.layout.length ? tensor : best,
+  )
   const order = leading.layout.length === names.length ? physicalOrder(leading) : names
   const outputs = expressions.map(() => emptyArranged(device, 'f32', shape, order))
-  execute(device, () => planMap({
-    space: { names: order, sizes: order.map((name) => shape[name]!) },
-    inputs: tensors.map((tensor) => ({ address: tensor.address, element: elementOf(tensor.dtype), strides: stridesFor(tensor, order) })),
-    outputs: outputs.map((output, i) => ({ operand: { address: output.address, element: 'f32', strides: stridesFor(output, order) }, expression: expressions[i]! })),
-    parameters,
-  }))
+  execute(device, () =>
+    planMap({
+      space: { names: order, sizes: order.map((name) => shape[name]!) },
+      inputs: tensors.map((tensor) => ({
+        address: tensor.address,
+        element: elementOf(tensor.dtype),
+        strides: stridesFor(tensor, order),
+      })),
+      outputs: outputs.map((output, i) => ({
+        operand: { address: output.address, element: 'f32', strides: stridesFor(output, order) },
+        expression: expressions[i]!,
+      })),
+      parameters,
+    }),
+  )
   return outputs
 }
 
 type Other<B extends string> = Tensor<B> | number
 
-function binary<A extends string, B extends string>(operation: string, a: Tensor<A>, b: Other<B>, f: (x: Scalar, y: Scalar) => Scalar): Tensor<A | B> {
-  const result = typeof b === 'number'
-    ? mapExpression(operation, f(input(0), parameter(0)), [a], [b])
-    : mapExpression(operation, f(input(0), input(1)), [a, b])
+function binary<A extends string, B extends string>(
+  operation: string,
+  a: Tensor<A>,
+  b: Other<B>,
+  f: (x: Scalar, y: Scalar) => Scalar,
+): Tensor<A | B> {
+  const result =
+    typeof b === 'number'
+      ? mapExpression(operation, f(input(0), parameter(0)), [a], [b])
+      : mapExpression(operation, f(input(0), input(1)), [a, b])
   return result as never
 }
 
-export function add<A extends string, B extends string = never>(a: Tensor<A>, b: Other<B>): Tensor<A | B> { return binary('add', a, b, (x, y) => x.add(y)) }
-export function sub<A extends string, B extends string = never>(a: Tensor<A>, b: Other<B>): Tensor<A | B> { return binary('sub', a, b, (x, y) => x.sub(y)) }
-export function mul<A extends string, B extends string = never>(a: Tensor<A>, b: Other<B>): Tensor<A | B> { return binary('mul', a, b, (x, y) => x.mul(y)) }
-export function div<A extends string, B extends string = never>(a: Tensor<A>, b: Other<B>): Tensor<A | B> { return binary('div', a, b, (x, y) => x.div(y)) }
+export function add<A extends string, B extends string = never>(a: Tensor<A>, b: Other<B>): Tensor<A | B> {
+  return binary('add', a, b, (x, y) => x.add(y))
+}
+export function sub<A extends string, B extends string = never>(a: Tensor<A>, b: Other<B>): Tensor<A | B> {
+  return binary('sub', a, b, (x, y) => x.sub(y))
+}
+export function mul<A extends string, B extends string = never>(a: Tensor<A>, b: Other<B>): Tensor<A | B> {
+  return binary('mul', a, b, (x, y) => x.mul(y))
+}
+export function div<A extends string, B extends string = never>(a: Tensor<A>, b: Other<B>): Tensor<A | B> {
+  return binary('div', a, b, (x, y) => x.div(y))
+}
 
 function unary<A extends string>(operation: string, x: Tensor<A>, f: (x: Scalar) => Scalar): Tensor<A> {
-  if (x.dtype !== 'f32') throw new DtypeError({ operation, expected: 'an f32 tensor', found: x.describe(), hint: "convert it with cast(x, 'f32')" })
+  if (x.dtype !== 'f32')
+    throw new DtypeError({
+      operation,
+      expected: 'an f32 tensor',
+      found: x.describe(),
+      hint: "convert it with cast(x, 'f32')",
+    })
   return mapExpression(operation, f(input(0)), [x]) as never
 }
 
-export function exp<A extends string>(x: Tensor<A>): Tensor<A> { return unary('exp', x, (v) => v.exp()) }
-export function log<A extends string>(x: Tensor<A>): Tensor<A> { return unary('log', x, (v) => v.log()) }
-export function sqrt<A extends string>(x: Tensor<A>): Tensor<A> { return unary('sqrt', x, (v) => v.sqrt()) }
-export function square<A extends string>(x: Tensor<A>): Tensor<A> { return unary('square', x, (v) => v.mul(v)) }
-export function tanh<A extends string>(x: Tensor<A>): Tensor<A> { return unary('tanh', x, (v) => v.tanh()) }
-export function sin<A extends string>(x: Tensor<A>): Tensor<A> { return unary('sin', x, (v) => v.sin()) }
-export function cos<A extends string>(x: Tensor<A>): Tensor<A> { return unary('cos', x, (v) => v.cos()) }
-export function abs<A extends string>(x: Tensor<A>): Tensor<A> { return unary('abs', x, (v) => v.abs()) }
+export function exp<A extends string>(x: Tensor<A>): Tensor<A> {
+  return unary('exp', x, (v) => v.exp())
+}
+export function log<A extends string>(x: Tensor<A>): Tensor<A> {
+  return unary('log', x, (v) => v.log())
+}
+export function sqrt<A extends string>(x: Tensor<A>): Tensor<A> {
+  return unary('sqrt', x, (v) => v.sqrt())
+}
+export function square<A extends string>(x: Tensor<A>): Tensor<A> {
+  return unary('square', x, (v) => v.mul(v))
+}
+export function tanh<A extends string>(x: Tensor<A>): Tensor<A> {
+  return unary('tanh', x, (v) => v.tanh())
+}
+export function sin<A extends string>(x: Tensor<A>): Tensor<A> {
+  return unary('sin', x, (v) => v.sin())
+}
+export function cos<A extends string>(x: Tensor<A>): Tensor<A> {
+  return unary('cos', x, (v) => v.cos())
+}
+export function abs<A extends string>(x: Tensor<A>): Tensor<A> {
+  return unary('abs', x, (v) => v.abs())
+}
 /** 1 / (1 + e^−x), as (1 + tanh(x / 2)) / 2: no overflow on either side. */
-export function sigmoid<A extends string>(x: Tensor<A>): Tensor<A> { return unary('sigmoid', x, logistic) }
+export function sigmoid<A extends string>(x: Tensor<A>): Tensor<A> {
+  return unary('sigmoid', x, logistic)
+}
 /** ln(1 + e^x), without overflow. */
-export function softplus<A extends string>(x: Tensor<A>): Tensor<A> { return unary('softplus', x, (v) => v.gt(0).select(v, 0).add(v.abs().neg().exp().add(1).log())) }
-export function relu<A extends string>(x: Tensor<A>): Tensor<A> { return unary('relu', x, activations.relu) }
-export function gelu<A extends string>(x: Tensor<A>): Tensor<A> { return unary('gelu', x, activations.gelu) }
-export function silu<A extends string>(x: Tensor<A>): Tensor<A> { return unary('silu', x, activations.silu) }
+export function softplus<A extends string>(x: Tensor<A>): Tensor<A> {
+  return unary('softplus', x, (v) => v.gt(0).select(v, 0).add(v.abs().neg().exp().add(1).log()))
+}
+export function relu<A extends string>(x: Tensor<A>): Tensor<A> {
+  return unary('relu', x, activations.relu)
+}
+export function gelu<A extends string>(x: Tensor<A>): Tensor<A> {
+  return unary('gelu', x, activations.gelu)
+}
+export function silu<A extends string>(x: Tensor<A>): Tensor<A> {
+  return unary('silu', x, activations.silu)
+}
 
-function logistic(v: Scalar): Scalar { return v.mul(0.5).tanh().mul(0.5).add(0.5) }
+function logistic(v: Scalar): Scalar {
+  return v.mul(0.5).tanh().mul(0.5).add(0.5)
+}
 
 /** Activation functions by name, as functions of one number. */
 export const activations: Readonly<Record<Activation, (x: Scalar) => Scalar>> = {
@@ -100,7 +174,14 @@ export const activations: Readonly<Record<Activation, (x: Scalar) => Scalar>> = 
   /** x Φ(x), Φ the normal distribution function (Hendrycks and Gimpel 2016). */
   gelu: (x) => x.mul(x.mul(Math.SQRT1_2).erf().add(1)).mul(0.5),
   /** Its approximation by tanh, as GPT-2 has it. */
-  'gelu-tanh': (x) => x.mul(0.5).mul(x.add(x.mul(x).mul(x).mul(0.044715)).mul(Math.sqrt(2 / Math.PI)).tanh().add(1)),
+  'gelu-tanh': (x) =>
+    x.mul(0.5).mul(
+      x
+        .add(x.mul(x).mul(x).mul(0.044715))
+        .mul(Math.sqrt(2 / Math.PI))
+        .tanh()
+        .add(1),
+    ),
   /** x σ(1.702 x), as CLIP has it. */
   'gelu-quick': (x) => x.mul(logistic(x.mul(1.702))),
   /** x σ(x), also called swish. */
@@ -111,4 +192,6 @@ export const activations: Readonly<Record<Activation, (x: Scalar) => Scalar>> = 
 export type Activation = 'relu' | 'gelu' | 'gelu-tanh' | 'gelu-quick' | 'silu' | 'tanh' | 'sigmoid'
 
 /** The activation of that name, elementwise. */
-export function activate<A extends string>(x: Tensor<A>, activation: Activation): Tensor<A> { return unary(activation, x, activations[activation]) }
+export function activate<A extends string>(x: Tensor<A>, activation: Activation): Tensor<A> {
+  return unary(activation, x, activations[activation])
+}

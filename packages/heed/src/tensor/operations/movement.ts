@@ -1,34 +1,62 @@
 import { ShapeError, type Shape } from '../../base/index.js'
 import { record } from '../tape.js'
 import type { Renamed, Tensor } from '../tensor.js'
-import { atView, mergeView, renameView, sliceView, splitView, viewOf } from '../view.js'
+import { atView, mergeView, renameView, sliceView, splitView, viewOver } from '../view.js'
 import { arrange } from './copy.js'
 
 /** The same elements under other axis names. */
-export function rename<A extends string, const R extends Partial<Record<A, string>>>(tensor: Tensor<A>, names: R): Tensor<Renamed<A, R>> {
+export function rename<A extends string, const R extends Partial<Record<A, string>>>(
+  tensor: Tensor<A>,
+  names: R,
+): Tensor<Renamed<A, R>> {
   return record('rename', [tensor], renameView(tensor, names as Record<string, string>), names) as never
 }
 
 /** One axis as several, the first outermost. */
-export function split<A extends string, F extends A, const S extends Readonly<Record<string, number>>>(tensor: Tensor<A>, axis: F, into: S): Tensor<Exclude<A, F> | (keyof S & string)> {
+export function split<A extends string, F extends A, const S extends Readonly<Record<string, number>>>(
+  tensor: Tensor<A>,
+  axis: F,
+  into: S,
+): Tensor<Exclude<A, F> | (keyof S & string)> {
   return record('split', [tensor], splitView(tensor, axis, into), { axis, into: Object.keys(into) }) as never
 }
 
 /** Several axes as one, the first outermost; copies only where they do not lie one inside the other. */
-export function merge<A extends string, const F extends A, N extends string>(tensor: Tensor<A>, axes: readonly F[], into: N): Tensor<Exclude<A, F> | N> {
+export function merge<A extends string, const F extends A, N extends string>(
+  tensor: Tensor<A>,
+  axes: readonly F[],
+  into: N,
+): Tensor<Exclude<A, F> | N> {
   const view = mergeView(tensor, axes, into)
-  if (view === undefined) return merge(arrange(tensor, [...tensor.axes.filter((name) => !axes.includes(name as F)), ...axes]) as never as Tensor<A>, axes, into)
+  if (view === undefined)
+    return merge(
+      arrange(tensor, [
+        ...tensor.axes.filter((name) => !axes.includes(name as F)),
+        ...axes,
+      ]) as never as Tensor<A>,
+      axes,
+      into,
+    )
   const parts = Object.fromEntries(axes.map((name) => [name, tensor.size(name)]))
   return record('merge', [tensor], view, { into, parts }) as never
 }
 
 /** Positions start … end − 1 of an axis. */
-export function slice<A extends string>(tensor: Tensor<A>, axis: NoInfer<A>, start: number, end: number): Tensor<A> {
+export function slice<A extends string>(
+  tensor: Tensor<A>,
+  axis: NoInfer<A>,
+  start: number,
+  end: number,
+): Tensor<A> {
   return record('slice', [tensor], sliceView(tensor, axis, start, end), { axis, start }) as never
 }
 
 /** One position of an axis, which is gone from the result. */
-export function at<A extends string, F extends A>(tensor: Tensor<A>, axis: F, position: number): Tensor<Exclude<A, F>> {
+export function at<A extends string, F extends A>(
+  tensor: Tensor<A>,
+  axis: F,
+  position: number,
+): Tensor<Exclude<A, F>> {
   return record('at', [tensor], atView(tensor, axis, position), { axis, position }) as never
 }
 
@@ -37,11 +65,21 @@ export function expand<A extends string, B extends string>(tensor: Tensor<A>, ax
   const added = Object.entries<number>(axes).filter(([name, size]) => {
     const present = tensor.layout.find((axis) => axis.name === name)
     if (present && present.size !== size) {
-      throw new ShapeError({ operation: 'expand', axis: name, expected: `size ${present.size}, which the tensor has`, found: String(size), hint: 'expand only along new axes' })
+      throw new ShapeError({
+        operation: 'expand',
+        axis: name,
+        expected: `size ${present.size}, which the tensor has`,
+        found: String(size),
+        hint: 'expand only along new axes',
+      })
     }
     return !present
   })
   const layout = [...added.map(([name, size]) => ({ name, size, stride: 0 })), ...tensor.layout]
-  return record('expand', [tensor], viewOf(tensor, layout), added.map(([name]) => name)) as never
+  return record(
+    'expand',
+    [tensor],
+    viewOver(tensor, layout),
+    added.map(([name]) => name),
+  ) as never
 }
-

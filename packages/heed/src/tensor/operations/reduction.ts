@@ -7,16 +7,27 @@ import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
 import { elementOf } from './copy.js'
 import { mul, type Scalar } from './elementwise.js'
 
-export interface ReduceAttributes { readonly kind: ReduceKind; readonly axes: readonly string[] }
+export interface ReduceAttributes {
+  readonly kind: ReduceKind
+  readonly axes: readonly string[]
+}
 
 /** The sum over some axes, or over all. */
 export function sum<A extends string>(x: Tensor<A>): Tensor<never>
-export function sum<A extends string, const O extends A>(x: Tensor<A>, over: O | readonly O[]): Tensor<Exclude<A, O>>
-export function sum(x: AnyTensor, over?: string | readonly string[]): never { return reduce('sum', x, over) as never }
+export function sum<A extends string, const O extends A>(
+  x: Tensor<A>,
+  over: O | readonly O[],
+): Tensor<Exclude<A, O>>
+export function sum(x: AnyTensor, over?: string | readonly string[]): never {
+  return reduce('sum', x, over) as never
+}
 
 /** The mean over some axes, or over all. */
 export function mean<A extends string>(x: Tensor<A>): Tensor<never>
-export function mean<A extends string, const O extends A>(x: Tensor<A>, over: O | readonly O[]): Tensor<Exclude<A, O>>
+export function mean<A extends string, const O extends A>(
+  x: Tensor<A>,
+  over: O | readonly O[],
+): Tensor<Exclude<A, O>>
 export function mean(x: AnyTensor, over?: string | readonly string[]): never {
   const total = reduce('sum', x, over)
   return mul(total, total.elements / Math.max(1, x.elements)) as never
@@ -24,36 +35,82 @@ export function mean(x: AnyTensor, over?: string | readonly string[]): never {
 
 /** The largest over some axes, or over all; its gradient is shared evenly by equals. */
 export function max<A extends string>(x: Tensor<A>): Tensor<never>
-export function max<A extends string, const O extends A>(x: Tensor<A>, over: O | readonly O[]): Tensor<Exclude<A, O>>
-export function max(x: AnyTensor, over?: string | readonly string[]): never { return reduce('max', x, over) as never }
+export function max<A extends string, const O extends A>(
+  x: Tensor<A>,
+  over: O | readonly O[],
+): Tensor<Exclude<A, O>>
+export function max(x: AnyTensor, over?: string | readonly string[]): never {
+  return reduce('max', x, over) as never
+}
 
 /** The least over some axes, or over all; its gradient is shared evenly by equals. */
 export function min<A extends string>(x: Tensor<A>): Tensor<never>
-export function min<A extends string, const O extends A>(x: Tensor<A>, over: O | readonly O[]): Tensor<Exclude<A, O>>
-export function min(x: AnyTensor, over?: string | readonly string[]): never { return reduce('min', x, over) as never }
+export function min<A extends string, const O extends A>(
+  x: Tensor<A>,
+  over: O | readonly O[],
+): Tensor<Exclude<A, O>>
+export function min(x: AnyTensor, over?: string | readonly string[]): never {
+  return reduce('min', x, over) as never
+}
 
 function reduce(kind: ReduceKind, x: AnyTensor, over: string | readonly string[] | undefined): Tensor {
-  const axes = over === undefined ? x.layout.map(({ name }) => name) : typeof over === 'string' ? [over] : [...over]
+  const axes =
+    over === undefined ? x.layout.map(({ name }) => name) : typeof over === 'string' ? [over] : [...over]
   for (const axis of axes) {
     const { size } = axisOf(kind, x, axis)
-    if (size === 0 && kind !== 'sum') throw new ShapeError({ operation: kind, axis, expected: 'at least one position', found: '0', hint: `an empty axis has no ${kind}` })
+    if (size === 0 && kind !== 'sum')
+      throw new ShapeError({
+        operation: kind,
+        axis,
+        expected: 'at least one position',
+        found: '0',
+        hint: `an empty axis has no ${kind}`,
+      })
   }
-  return record('reduce', [x], reduceExpression(kind, input(0), [x], axes), { kind, axes } satisfies ReduceAttributes)
+  return record('reduce', [x], reduceExpression(kind, input(0), [x], axes), {
+    kind,
+    axes,
+  } satisfies ReduceAttributes)
 }
 
 /** Reduces an expression of several tensors, fused: nothing of their full size is written. Not recorded: for gradients. */
-export function reduceExpression(kind: ReduceKind, expression: Scalar, tensors: readonly AnyTensor[], over: readonly string[], parameters: readonly number[] = []): Tensor {
+export function reduceExpression(
+  kind: ReduceKind,
+  expression: Scalar,
+  tensors: readonly AnyTensor[],
+  over: readonly string[],
+  parameters: readonly number[] = [],
+): Tensor {
   const device = sameDevice(kind, tensors)
   const shape = broadcastShape(kind, tensors)
-  const leading = tensors.reduce((best, tensor) => (tensor.layout.length > best.layout.length ? tensor : best))
+  const leading = tensors.reduce((best, tensor) =>
+    tensor.layout.length > best.layout.length ? tensor : best,
+  )
   const rest = Object.keys(shape).filter((name) => !leading.layout.some((axis) => axis.name === name))
   const order = [...rest, ...physicalOrder(leading)]
   const kept = Object.keys(shape).filter((name) => !over.includes(name))
-  const output = emptyArranged(device, 'f32', Object.fromEntries(kept.map((name) => [name, shape[name]!])), order.filter((name) => !over.includes(name)))
-  execute(device, (allocate) => planReduce({
-    kind, expression, space: { names: order, sizes: order.map((name) => shape[name]!) }, reduced: new Set(over), parameters, allocate, floatBytes: device.floatBytes,
-    inputs: tensors.map((tensor) => ({ address: tensor.address, element: elementOf(tensor.dtype), strides: stridesFor(tensor, order) })),
-    output: { address: output.address, element: 'f32', strides: stridesFor(output, order) },
-  }))
+  const output = emptyArranged(
+    device,
+    'f32',
+    Object.fromEntries(kept.map((name) => [name, shape[name]!])),
+    order.filter((name) => !over.includes(name)),
+  )
+  execute(device, (allocate) =>
+    planReduce({
+      kind,
+      expression,
+      space: { names: order, sizes: order.map((name) => shape[name]!) },
+      reduced: new Set(over),
+      parameters,
+      allocate,
+      floatBytes: device.floatBytes,
+      inputs: tensors.map((tensor) => ({
+        address: tensor.address,
+        element: elementOf(tensor.dtype),
+        strides: stridesFor(tensor, order),
+      })),
+      output: { address: output.address, element: 'f32', strides: stridesFor(output, order) },
+    }),
+  )
   return output
 }

@@ -1,0 +1,120 @@
+import { describe, expect, test } from 'vitest'
+import { randomKey } from '../base/index.js'
+import { Device } from '../device/index.js'
+import { interpreter } from '../targets/index.js'
+import {
+  abs,
+  activate,
+  type Activation,
+  dot,
+  exp,
+  keep,
+  leaks,
+  log,
+  map,
+  max,
+  mean,
+  min,
+  normal,
+  scope,
+  sigmoid,
+  softplus,
+  sqrt,
+  sum,
+  tensor,
+  type Tensor,
+  withDevice,
+} from '../tensor/index.js'
+import { checkGradient, checkpoint, grad, valueAndGrad } from './index.js'
+
+const device = new Device(interpreter)
+const key = randomKey(7)
+const on = <T>(work: () => T): T => withDevice(device, () => scope(work))
+
+/** A loss that weighs each element differently, so that no gradient hides in a sum. */
+const weigh = (x: Tensor<string>): Tensor<never> =>
+  sum(map((v) => v.mul(1.3).sin().add(v.mul(v).mul(0.2)), x) as Tensor<string>) as Tensor<never>
+
+type M = { x: Tensor<'a' | 'b'>; y: Tensor<'b' | 'c'> }
+const cases: Record<string, (model: M) => Tensor<string>> = {
+  add: ({ x, y }) => x.add(y) as Tensor<string>,
+  sub: ({ x, y }) => x.sub(y) as Tensor<string>,
+  mul: ({ x, y }) => x.mul(y) as Tensor<string>,
+  div: ({ x, y }) => x.div(exp(y)) as Tensor<string>,
+  'a number': ({ x, y }) => x.mul(3).add(1).sub(0.5).div(2).add(y.neg()) as Tensor<string>,
+  'log, sqrt': ({ x, y }) => log(x.mul(x).add(1)).add(sqrt(exp(y))) as Tensor<string>,
+  'abs, sigmoid, softplus': ({ x, y }) => abs(x).add(sigmoid(y)).add(softplus(x)) as Tensor<string>,
+  'dot over one axis': ({ x, y }) => dot(x, y, 'b') as Tensor<string>,
+  'dot with itself': ({ x, y }) => dot(x, x.rename({ a: 'd' }), 'b').add(mean(y)) as Tensor<string>,
+  'dot matched and summed': ({ x, y }) => dot(x.mul(y), y, ['c']) as Tensor<string>,
+  'sum, mean': ({ x, y }) => sum(x, 'a').add(mean(y)) as Tensor<string>,
+  'max, min': ({ x, y }) => max(x, 'b').add(min(y, ['b', 'c'])) as Tensor<string>,
+  rename: ({ x, y }) => x.rename({ a: 'c' }).mul(y.slice('c', 0, 3)) as Tensor<string>,
+  'split and merge': ({ x, y }) =>
+    x.merge(['b', 'a'], 'd').split('d', { e: 6, f: 2 }).at('f', 1).add(mean(y)) as Tensor<string>,
+  'slice and at': ({ x, y }) =>
+    x
+      .slice('b', 1, 3)
+      .at('a', 2)
+      .add(y.slice('b', 1, 3)) as Tensor<string>,
+  checkpoint: ({ x, y }) =>
+    checkpoint((u: Tensor<'a' | 'b'>, v: Tensor<'b' | 'c'>) => exp(dot(u, v, 'b').mul(0.3)))(
+      x,
+      y,
+    ) as Tensor<string>,
+  ...Object.fromEntries(
+    (['relu', 'gelu', 'gelu-tanh', 'gelu-quick', 'silu', 'tanh', 'sigmoid'] as Activation[]).map((name) => [
+      name,
+      ({ x }: M) => activate(x, name) as Tensor<string>,
+    ]),
+  ),
+}
+
+describe('gradients equal central differences in f64', () => {
+  test.each(Object.entries(cases))('%s', (_, f) =>
+    on(() => {
+      const model: M = { x: normal(key, { a: 3, b: 4 }), y: normal(randomKey(8), { b: 4, c: 5 }) }
+      const { error, at } = checkGradient((m: M) => weigh(f(m)), model)
+      expect(error, at).toBeLessThan(1e-7)
+    }),
+  )
+})
+
+test('equals share the gradient of max', () =>
+  on(() => {
+    expect([...grad((x: Tensor<'a'>) => max(x))(tensor([1, 3, 3, 0], { a: 4 })).values()]).toEqual([
+      0, 0.5, 0.5, 0,
+    ])
+  }))
+
+test('a tree keeps its type, and what the loss does not touch gets zeros', () =>
+  on(() => {
+    const model = {
+      used: tensor([2], { a: 1 }),
+      layers: [{ unused: tensor([1, 1], { a: 2 }) }],
+      ids: tensor([3], { a: 1 }, { dtype: 'i32' }),
+    }
+    const { value, gradient } = valueAndGrad((m: typeof model) => sum(m.used.mul(m.used)))(model)
+    expect(value.item()).toBe(4)
+    expect([...gradient.used.values()]).toEqual([4])
+    expect([...gradient.layers[0]!.unused.values()]).toEqual([0, 0])
+    expect(gradient.ids).toBe(model.ids)
+  }))
+
+test('a loss that is no scalar is refused', () =>
+  on(() => {
+    expect(() => grad((x: Tensor<'a'>) => x as never)(tensor([1, 2], { a: 2 }))).toThrow(/scalar loss/)
+  }))
+
+test('nothing is left behind, inner scopes included', () =>
+  withDevice(device, () => {
+    const x = keep(normal(key, { a: 8, b: 8 }))
+    const before = leaks()
+    for (let step = 0; step < 5; step++) {
+      scope(() => {
+        grad((u: Tensor<'a' | 'b'>) => sum(scope(() => exp(u.mul(0.1))).mul(u)))(x)
+      })
+    }
+    expect(leaks().tensors).toBe(before.tensors)
+    x.dispose()
+  }))

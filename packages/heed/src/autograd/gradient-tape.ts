@@ -1,0 +1,81 @@
+import { StateError } from '../base/index.js'
+import {
+  add,
+  type AnyTensor,
+  disposeOwned,
+  type Recorded,
+  scope,
+  type Tape,
+  type Tensor,
+  withTape,
+} from '../tensor/index.js'
+import { gradients } from './table.js'
+
+/** Remembers the operations between some inputs and what is computed from them, and runs them backwards (reverse mode). */
+export class GradientTape implements Tape {
+  readonly #tracked: Set<AnyTensor>
+  #entries: Recorded[] = []
+
+  constructor(inputs: Iterable<AnyTensor>) {
+    this.#tracked = new Set(inputs)
+  }
+
+  tracks(inputs: readonly AnyTensor[]): boolean {
+    for (const input of inputs) if (this.#tracked.has(input)) return true
+    return false
+  }
+
+  record(entry: Recorded): void {
+    this.#entries.push(entry)
+    this.#tracked.add(entry.output)
+  }
+
+  /**
+   * The gradients of sum(output × outputGradient) with respect to `inputs` (undefined where nothing depends on one).
+   * Frees each intermediate value as soon as nothing before it needs it; the tape is empty afterwards.
+   */
+  backward(outputs: ReadonlyMap<AnyTensor, Tensor>, inputs: readonly AnyTensor[]): (Tensor | undefined)[] {
+    const entries = this.#entries
+    this.#entries = []
+    const wanted = new Set(inputs)
+    const held = new Map<AnyTensor, Tensor>(outputs)
+    withTape(undefined, () => {
+      for (let entry = entries.pop(); entry !== undefined; entry = entries.pop()) {
+        const { output } = entry
+        const gradient = held.get(output)
+        if (gradient !== undefined) {
+          const parts = this.#inputGradients(entry, gradient)
+          entry.inputs.forEach((input, i) => {
+            const part = parts[i]
+            if (part === undefined) return
+            const sum = held.get(input)
+            held.set(input, sum === undefined ? part : add(sum, part))
+            if (sum !== undefined && sum !== part) {
+              disposeOwned(sum)
+              disposeOwned(part)
+            }
+          })
+          if (!wanted.has(output)) {
+            held.delete(output)
+            if (!outputs.has(output) && !parts.includes(gradient)) disposeOwned(gradient)
+          }
+        }
+        if (!outputs.has(output) && !wanted.has(output)) disposeOwned(output)
+      }
+    })
+    return inputs.map((input) => held.get(input))
+  }
+
+  #inputGradients(entry: Recorded, gradient: Tensor): readonly (Tensor | undefined)[] {
+    const rule = gradients[entry.operation]
+    if (rule === undefined) {
+      throw new StateError({
+        operation: entry.operation,
+        expected: 'an operation with a gradient',
+        found: 'none in the table',
+        hint: 'add a row to autograd/table.ts, or keep it outside what is differentiated',
+      })
+    }
+    return scope(() => rule(entry, gradient, (input) => this.#tracked.has(input)))
+  }
+}

@@ -1,0 +1,104 @@
+import { differentiate, float, input } from '../kernels/index.js'
+import {
+  type AnyTensor,
+  contractGradient,
+  expand,
+  mapMany,
+  type MapAttributes,
+  merge,
+  placeInto,
+  type Recorded,
+  type ReduceAttributes,
+  reduceExpression,
+  rename,
+  type Scalar,
+  split,
+  sum,
+  type Tensor,
+} from '../tensor/index.js'
+
+/**
+ * The gradient of an operation: given what ran and the gradient of its output, the gradients of its inputs, in their order.
+ * `wanted` tells for which inputs one is needed; for the others undefined may stand.
+ */
+export type GradientRule = (
+  entry: Recorded,
+  gradient: Tensor,
+  wanted: (input: AnyTensor) => boolean,
+) => readonly (Tensor | undefined)[]
+
+/** One row for each operation that can be differentiated, under the name it is recorded by. */
+export const gradients: Record<string, GradientRule> = {
+  /** Any elementwise function: its derivative with respect to each input, times the gradient, summed over the axes the input lacks. */
+  map({ inputs, attributes }, gradient, wanted) {
+    const { expression, parameters } = attributes as MapAttributes
+    const upstream = input(inputs.length)
+    const leaves = differentiate(expression, upstream)
+    return inputs.map((own, slot) => {
+      if (!wanted(own)) return undefined
+      const derivative = [...leaves]
+        .filter(([leaf]) => leaf.operation === 'input' && leaf.value === slot)
+        .reduce<Scalar | undefined>((total, [, part]) => total?.add(part) ?? part, undefined)
+      if (derivative === undefined) return undefined
+      const mine = new Set(own.layout.map(({ name }) => name))
+      const over = gradient.layout.filter(({ name }) => !mine.has(name)).map(({ name }) => name)
+      const tensors = [...inputs, gradient]
+      return over.length === 0
+        ? mapMany('map', [derivative], tensors, parameters)[0]
+        : reduceExpression('sum', derivative, tensors, over, parameters)
+    })
+  },
+
+  dot({ inputs: [a, b] }, gradient, wanted) {
+    return [
+      wanted(a!) ? contractGradient(gradient, b!, a!) : undefined,
+      wanted(b!) ? contractGradient(gradient, a!, b!) : undefined,
+    ]
+  },
+
+  reduce({ inputs: [x], output, attributes }, gradient) {
+    const { kind, axes } = attributes as ReduceAttributes
+    const lost = Object.fromEntries(
+      x!.layout.filter(({ name }) => axes.includes(name)).map(({ name, size }) => [name, size]),
+    )
+    if (kind === 'sum') return [expand(gradient, lost) as Tensor]
+    // Shared evenly by the elements that are equal to the largest (or least).
+    const isExtreme = input(0).eq(input(1)).select(float(1), 0)
+    const count = reduceExpression('sum', isExtreme, [x!, output], axes)
+    const [result] = mapMany(kind, [isExtreme.mul(input(2)).div(input(3))], [x!, output, gradient, count])
+    return [result]
+  },
+
+  // Views: the gradient takes the opposite way.
+  rename({ attributes }, gradient) {
+    const back = Object.fromEntries(
+      Object.entries(attributes as Record<string, string>).map(([from, to]) => [to, from]),
+    )
+    return [rename(gradient, back) as Tensor]
+  },
+  split({ attributes }, gradient) {
+    const { axis, into } = attributes as { axis: string; into: string[] }
+    return [merge(gradient, into, axis) as Tensor]
+  },
+  merge({ attributes }, gradient) {
+    const { into, parts } = attributes as { into: string; parts: Record<string, number> }
+    return [split(gradient, into, parts) as Tensor]
+  },
+  slice({ inputs: [x], attributes }, gradient) {
+    const { axis, start } = attributes as { axis: string; start: number }
+    return [placeInto(gradient, x!, axis, start)]
+  },
+  at({ inputs: [x], attributes }, gradient) {
+    const { axis, position } = attributes as { axis: string; position: number }
+    return [placeInto(expand(gradient, { [axis]: 1 }) as Tensor, x!, axis, position)]
+  },
+  expand({ attributes }, gradient) {
+    return [sum(gradient, attributes as string[] as never) as Tensor]
+  },
+  arrange(_, gradient) {
+    return [gradient]
+  },
+  copy(_, gradient) {
+    return [gradient]
+  },
+}
