@@ -10,96 +10,21 @@ import type {
   Type,
   Vector,
 } from '../../kernels/index.js'
-import { assemble, kernel } from '../../kernels/index.js'
-import type { Kernel, ParameterType } from '../../kernels/index.js'
-import { wasmFeatures } from './features.js'
+import { kernel } from '../../kernels/index.js'
 import { wasmTarget } from './wasm.js'
-
-const { relaxed } = wasmFeatures()
-const variants = ([4, 8] as const).flatMap((lanes) =>
-  [false, ...(relaxed ? [true] : [])].map((relaxed) => ({ lanes, relaxed })),
-)
-const base = 1024
-const f = Math.fround
-
-/** Runs one task of a kernel on a page of memory whose data starts at byte 1024; parameters are i32 (or f32). */
-function launch<const P extends Readonly<Record<string, ParameterType>>>(
-  source: Kernel<P>,
-  options: { lanes: 4 | 8; relaxed: boolean; shared?: boolean },
-  parameters: readonly number[],
-  fill: (heap: Heap) => void,
-  tasks = 1,
-  pages = 1,
-): Heap {
-  const shared = options.shared ?? true
-  const target = wasmTarget({ ...options, shared })
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared })
-  const heap = {
-    f32: new Float32Array(memory.buffer),
-    i32: new Int32Array(memory.buffer),
-    u8: new Uint8Array(memory.buffer),
-    u16: new Uint16Array(memory.buffer),
-  }
-  Object.values(source.parameters).forEach((type, index) => {
-    ;(type === 'f32' ? heap.f32 : heap.i32)[16 + 2 * index] = parameters[index]!
-  })
-  fill(heap)
-  target.load(target.emit(assemble(source, target.machine)), memory)(64, 0, tasks, 512)
-  return heap
-}
-interface Heap {
-  readonly f32: Float32Array
-  readonly i32: Int32Array
-  readonly u8: Uint8Array
-  readonly u16: Uint16Array
-}
-
-/** Applies `write` to vectors (or scalars) of a, b and c and gives the results, element by element. */
-function apply(
-  options: { lanes: 4 | 8; relaxed: boolean },
-  kind: 'float' | 'int',
-  scalar: boolean,
-  inputs: readonly (readonly number[])[],
-  write: (k: Builder, a: Term<Type>, b: Term<Type>, c: Term<Type>) => Term<Type>,
-): number[] {
-  const count = Math.ceil(inputs[0]!.length / options.lanes) * options.lanes
-  const source = kernel(
-    'apply',
-    { x: kind === 'float' ? 'f32*' : 'i32*', count: 'i32' },
-    (k, { x, count }) => {
-      k.loop(0, count, scalar ? 1 : options.lanes, (i) => {
-        const take = (n: number): Term<Type> =>
-          (scalar
-            ? k.loadScalar(x.at(count.mul(n)).at(i))
-            : k.load(x.at(count.mul(n)).at(i))) as unknown as Term<Type>
-        const result = write(k, take(0), take(1), take(2))
-        const float = result.type === 'f32' || result.type === 'vector'
-        k.store(
-          x
-            .as(float ? 'f32' : 'i32')
-            .at(count.mul(3))
-            .at(i),
-          result as never,
-        )
-      })
-    },
-  )
-  const heap = launch(source, options, [base, count], (heap) => {
-    inputs.forEach((values, n) => (kind === 'float' ? heap.f32 : heap.i32).set(values, base / 4 + n * count))
-  })
-  lastBits = [...heap.i32.subarray(base / 4 + 3 * count, base / 4 + 3 * count + inputs[0]!.length)]
-  return [...heap.f32.subarray(base / 4 + 3 * count, base / 4 + 3 * count + inputs[0]!.length)]
-}
-let lastBits: number[] = []
-function applyInt(...values: Parameters<typeof apply>): number[] {
-  apply(...values)
-  return lastBits
-}
-
-const floats = [0, -0, 1, -1, 1.5, -2.5, 2.5, 3.75, 1e-40, -1e30, 3e38, Infinity, -Infinity, NaN, 0.1, 7]
-const others = [-0, 0, 2, NaN, -1.5, 2.5, -3, 3.75, 1e-40, 1e30, 3e38, Infinity, 1, 2, NaN, -7]
-const ints = [0, 1, -1, 7, -7, 100, 2 ** 31 - 1, -(2 ** 31), 12345, -12345, 3, 31, 32, 33, -(2 ** 31), 5]
-const divisors = [1, -1, 2, -2, 3, 7, -1, -1, 100, 99, 2 ** 31 - 1, -(2 ** 31), 5, -3, 2, -5]
+import {
+  variants,
+  base,
+  f,
+  launch,
+  apply,
+  applyInt,
+  floats,
+  others,
+  ints,
+  divisors,
+  type Heap,
+} from './testing/launch.js'
 
 describe.each(variants)('wasm, $lanes lanes, relaxed $relaxed', (options) => {
   describe.each([true, false])('scalar %s', (scalar) => {
