@@ -82,7 +82,7 @@ export function planMatmul(
   })
   const [blocksM, blocksN] = [Math.ceil(m.size / blocks.rows), Math.ceil(panelCount / blocks.panels)]
   const most = Math.max(1, Math.floor(panelBytes / (4 * tile.columns)))
-  const blockDepth = Math.max(1, Math.ceil(depth / Math.ceil(depth / most)))
+  const blockDepth = Math.ceil(depth / Math.ceil(Math.max(1, depth) / most)) || 1
   launches.push({
     kernel,
     parameters: [
