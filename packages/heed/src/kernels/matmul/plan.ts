@@ -182,15 +182,15 @@ function chooseWay({ m, n, k, depth }: Problem, tile: Tile): Way {
   return 'panels'
 }
 
-/** The tile that covers m with the least work. */
-function chooseRows(tile: Tile, m: number, n: number): { rows: number; panels: number } {
-  let best = tile.variants[tile.variants.length - 1]!
-  if (m < tile.rows) best = tile.variants.find(({ rows }) => rows >= m)!
-  const available = Math.ceil(n / tile.columns)
-  return {
-    rows: best.rows,
-    panels: available >= best.panels ? best.panels : available >= 2 && best.panels >= 2 ? 2 : 1,
+/** The tile that covers m rows in the least time. */
+function chooseRows({ variants, columns }: Tile, m: number, n: number): { rows: number; panels: number } {
+  let best = variants[0]!
+  let least = Infinity
+  for (const variant of variants) {
+    const time = (Math.ceil(m / variant.rows) * variant.rows) / variant.speed
+    if (time <= least) [best, least] = [variant, time]
   }
+  return { rows: best.rows, panels: Math.min(best.panels, Math.ceil(n / columns)) }
 }
 
 /** Blocks of C by sizes alone: some 2¹⁸ products each, rows enough to reuse a panel of B, their part of A within the second cache. */

@@ -151,7 +151,10 @@ class TileWriter {
     this.#sums = repeat(form.rows, () => repeat(form.panels * vectors, () => k.variable(k.vector(0))))
   }
 
-  /** Adds `count` products to each sum. The loop is not unrolled: V8 would hoist the loads and spill the sums. */
+  /**
+   * Adds `count` products to each sum. The loop is not unrolled, and `#settle` is called between rows: V8 places each
+   * multiply-add as late as it can, after all loads of its block, and would run out of registers.
+   */
   sum(
     a: readonly Pointer<'f32'>[],
     b: readonly Pointer<'f32'>[],
@@ -161,23 +164,38 @@ class TileWriter {
   ): void {
     const k = this.#k
     const { lanes } = k
-    const pointer = (from: Pointer<'f32'>): Variable<'i32'> =>
-      k.variable(from.at(k.int(0)).address.add(from.offset))
+    const { rows, packedA } = this.#form
+    const { settleAfter, rows: fullRows } = tileFor(k.machine)
+    const pointer = (from: Pointer<'f32'>): Variable<'i32'> => k.variable(from.address.add(from.offset))
     const [aPlaces, bPlaces] = [a.map(pointer), b.map(pointer)]
     const bytes = k.elementBytes('f32')
     const [aBytes, bBytes] = [aDepth.mul(bytes), bDepth.mul(bytes)]
-    k.loop(0, count, 1, () => {
+    k.loop(0, count, 1, (step) => {
       const columns = bPlaces.flatMap((place) => {
         const row = new Pointer(k, 'f32', place.get())
         return repeat(this.#vectors, (v) => k.load(row.at(v * lanes)))
       })
-      const packed = this.#form.packedA ? new Pointer(k, 'f32', aPlaces[0]!.get()) : undefined
+      const packed = packedA ? new Pointer(k, 'f32', aPlaces[0]!.get()) : undefined
       this.#sums.forEach((sums, r) => {
+        if (r === settleAfter && rows === fullRows) this.#settle(r, step)
         const element = k.loadBroadcast(packed?.at(r) ?? new Pointer(k, 'f32', aPlaces[r]!.get()))
         sums.forEach((sum, v) => sum.set(columns[v]!.fma(element, sum.get())))
       })
       aPlaces.forEach((place) => place.set(place.get().add(aBytes)))
       bPlaces.forEach((place) => place.set(place.get().add(bBytes)))
+    })
+  }
+
+  /** Uses the sums of the first rows in a branch that is never taken (a step is not negative): they must be ready by then. */
+  #settle(rows: number, step: Int): void {
+    if (rows === 0) return
+    const k = this.#k
+    k.if(step.lt(0), () => {
+      const scratch = k.scratch('f32')
+      this.#sums
+        .slice(0, rows)
+        .flat()
+        .forEach((sum, v) => k.store(scratch.at(v * k.lanes), sum.get()))
     })
   }
 

@@ -1,5 +1,13 @@
 import type { Machine } from '../language/index.js'
 
+/** A shape of register tile: how many rows of A and panels of B meet in it. */
+export interface TileVariant {
+  readonly rows: number
+  readonly panels: number
+  /** Share of the machine's speed that its sums can fill: too few, and each waits for its last. */
+  readonly speed: number
+}
+
 /** How a machine's registers are spent on a tile of C. */
 export interface Tile {
   /** Rows of the full tile. */
@@ -8,37 +16,46 @@ export interface Tile {
   readonly columns: number
   /** Vectors in a panel's row. */
   readonly vectors: number
-  /** Elements between one k and the next in a packed panel of A: `rows`, rounded up to whole vectors. */
-  readonly pitch: number
-  /** Rows that a tile may have, fewest first, with the panels it then spans: as many sums as fill the registers. */
-  readonly variants: readonly { readonly rows: number; readonly panels: number }[]
+  /** Fewest rows first. */
+  readonly variants: readonly TileVariant[]
+  /** After so many rows of a full tile, the compiler is kept from putting off their sums; 0: no need. See `TileWriter`. */
+  readonly settleAfter: number
 }
 
-const byShape = new Map<number, Tile>()
+const byShape = new Map<string, Map<number, Tile>>()
 
-/** rows × vectors sums, one row of B, and one element of A must fit in the registers. */
+/** The tiles for a machine, by its name, lanes and registers. */
 export function tileFor(machine: Machine): Tile {
+  let tiles = byShape.get(machine.name)
+  if (tiles === undefined) byShape.set(machine.name, (tiles = new Map<number, Tile>()))
   const key = machine.lanes * 64 + machine.registers
-  let tile = byShape.get(key)
-  if (tile === undefined) byShape.set(key, (tile = makeTile(machine)))
+  let tile = tiles.get(key)
+  if (tile === undefined) tiles.set(key, (tile = makeTile(machine)))
   return tile
 }
 
-function makeTile({ lanes, registers }: Machine): Tile {
+/**
+ * Sums, a row of B and the elements of A must fit in the registers. V8 keeps one register for itself, and loads all that a
+ * step needs before it multiplies; other targets are taken at their word: one element of A at a time.
+ */
+function makeTile({ name, lanes, registers }: Machine): Tile {
+  const wasm = name === 'wasm'
   const vectors = lanes === 1 ? 4 : 2
-  const rows = lanes < 8 ? 4 : registers >= 32 ? 14 : 6
-  const most = rows * vectors
-  const counts = [1, 2, 3, 4, 7, rows].filter(
+  const rows = registers >= 32 ? 14 : lanes === 4 ? 5 : lanes === 1 ? 4 : 6
+  const full = rows * vectors
+  const counts = [1, 2, 3, 4, 5, 7, rows].filter(
     (count, index, all) => count <= rows && all.indexOf(count) === index,
   )
-  return {
-    rows,
-    columns: vectors * lanes,
-    vectors,
-    pitch: Math.ceil(rows / lanes) * lanes,
-    variants: counts.map((count) => ({
-      rows: count,
-      panels: Math.max(1, Math.min(4, Math.floor(most / (count * vectors)))),
-    })),
+  const panelsFor = (count: number): number => {
+    let panels = 1
+    const fits = (more: number): boolean =>
+      count * more * vectors + more * vectors + (wasm ? count : 1) <= (wasm ? registers - 1 : registers)
+    while (panels < 4 && fits(panels + 1)) panels++
+    return panels
   }
+  const variants = counts.map((count) => {
+    const panels = count === rows ? 1 : panelsFor(count)
+    return { rows: count, panels, speed: Math.min(1, (count * panels * vectors) / full) }
+  })
+  return { rows, columns: vectors * lanes, vectors, variants, settleAfter: wasm && lanes === 4 ? 3 : 0 }
 }
