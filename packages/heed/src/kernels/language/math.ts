@@ -1,3 +1,4 @@
+import { exponential } from './math-exponential.js'
 import type { MathOperation } from './ir.js'
 import type { FloatType, Term, TermWriter } from './term.js'
 
@@ -5,7 +6,12 @@ import type { FloatType, Term, TermWriter } from './term.js'
 export function expandMath<T extends FloatType>(
   _builder: TermWriter,
   name: MathOperation,
-  _x: Term<T>,
+  x: Term<T>,
 ): Term<T> {
-  throw new Error(`no polynomial for ${name} yet`)
+  switch (name) {
+    case 'exp':
+      return exponential(x)
+    default:
+      throw new Error(`no polynomial for ${name} yet`)
+  }
 }
