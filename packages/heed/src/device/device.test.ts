@@ -1,0 +1,155 @@
+import { spawnSync } from 'node:child_process'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { MemoryError } from '../base/index.js'
+import { kernel } from '../kernels/index.js'
+import { interpreter, wasmFeatures, wasmTarget } from '../targets/index.js'
+import { classSize, Device, Heap } from './index.js'
+
+describe('heap', () => {
+  test('blocks are aligned, disjoint, and reused when freed', () =>
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ bytes: fc.integer({ min: 0, max: 300_000 }), drop: fc.boolean() }), {
+          maxLength: 60,
+        }),
+        (requests) => {
+          const heap = new Heap({ maximumBytes: 64 * 2 ** 20 })
+          const held = new Map<number, number>()
+          let total = 0
+          for (const { bytes, drop } of requests) {
+            const address = heap.allocate(bytes)
+            expect(address % 64).toBe(0)
+            for (const [other, size] of held)
+              expect(address + bytes <= other || other + size <= address).toBe(true)
+            held.set(address, bytes)
+            if (drop) {
+              const [first] = held.keys()
+              heap.free(first!)
+              held.delete(first!)
+              // What was just freed serves the next request of its class.
+              total = heap.use().reserved
+            }
+          }
+          expect(heap.use().blocks).toBe(held.size)
+          for (const address of held.keys()) heap.free(address)
+          expect(heap.use()).toMatchObject({ used: 0, blocks: 0 })
+          expect(heap.use().reserved).toBeGreaterThanOrEqual(total)
+        },
+      ),
+    ))
+
+  test('a size class wastes at most a quarter', () => {
+    for (let bytes = 1; bytes < 2 ** 22; bytes = Math.ceil(bytes * 1.07)) {
+      const size = classSize(bytes)
+      expect(size % 64).toBe(0)
+      expect(size).toBeGreaterThanOrEqual(bytes)
+      if (bytes > 256) expect(size).toBeLessThanOrEqual(bytes * 1.25 + 64)
+      expect(classSize(size)).toBe(size)
+    }
+  })
+
+  test('a freed block is handed out again; memory does not grow', () => {
+    const heap = new Heap()
+    const first = heap.allocate(1000)
+    heap.free(first)
+    expect(heap.allocate(1000)).toBe(first)
+  })
+
+  test('grows as needed, and its views follow', () => {
+    const heap = new Heap()
+    const before = heap.f32.length
+    const address = heap.allocate(40 * 2 ** 20)
+    expect(heap.f32.length).toBeGreaterThan(before)
+    heap.f32[(address >> 2) + 10 * 2 ** 20 - 1] = 7
+    expect(new Float32Array(heap.memory.buffer)[(address >> 2) + 10 * 2 ** 20 - 1]).toBe(7)
+  })
+
+  test('says what it held when there is no more, and goes on working', () => {
+    const heap = new Heap({ maximumBytes: 2 ** 21 })
+    const kept = heap.allocate(2 ** 20)
+    expect(() => heap.allocate(2 ** 21)).toThrow(MemoryError)
+    expect(() => heap.allocate(2 ** 21)).toThrow(/2097152 bytes of the heap's 2097152, found .* 1 blocks/)
+    heap.free(kept)
+    expect(heap.allocate(2 ** 20)).toBe(kept)
+  })
+
+  test('refuses what is no block', () => {
+    const heap = new Heap()
+    const address = heap.allocate(10)
+    heap.free(address)
+    expect(() => heap.free(address)).toThrow(MemoryError)
+    expect(() => heap.allocate(NaN)).toThrow(MemoryError)
+    expect(() => heap.allocate(-1)).toThrow(MemoryError)
+  })
+})
+
+/** Each task writes its number, scaled, through scratch memory. */
+const writeTasks = kernel('test-write-tasks', { to: 'f32*', factor: 'f32' }, (k, { to, factor }, task) => {
+  const scratch = k.scratch('f32')
+  k.store(scratch, task.toFloat().mul(factor))
+  k.store(to.at(task), k.loadScalar(scratch))
+})
+
+const { relaxed } = wasmFeatures()
+const devices: Readonly<Record<string, () => Device>> = {
+  interpreter: () => new Device(interpreter),
+  'wasm, one thread, memory of its own': () => new Device(wasmTarget({ lanes: 4, relaxed, shared: false })),
+  'wasm, one thread, shared memory': () =>
+    new Device(wasmTarget({ lanes: 4, relaxed, shared: true }), { shared: true }),
+  'wasm, two threads': () =>
+    new Device(wasmTarget({ lanes: 4, relaxed, shared: true }), { shared: true, threads: 2 }),
+  'wasm, five threads': () =>
+    new Device(wasmTarget({ lanes: 4, relaxed: false, shared: true }), { shared: true, threads: 5 }),
+  'wasm, eight lanes': () => new Device(wasmTarget({ lanes: 8, relaxed, shared: true }), { shared: true }),
+}
+
+describe.each(Object.entries(devices))('every device: %s', (_, make) => {
+  const device = make()
+  const floats = (address: number, count: number): number[] =>
+    device.floatBytes === 8
+      ? [...device.heap.f64.subarray(address / 8, address / 8 + count)]
+      : [...device.heap.f32.subarray(address / 4, address / 4 + count)]
+
+  test.each([0, 1, 2, 63, 1000])('runs each of %i tasks once', (tasks) => {
+    const to = device.heap.allocate((tasks + 1) * device.floatBytes)
+    device.heap.u8.fill(0, to, to + (tasks + 1) * device.floatBytes)
+    for (let round = 1; round <= 3; round++) {
+      device.launch(writeTasks, [to, 0.5 * round], tasks, 64)
+      expect(floats(to, tasks + 1)).toEqual([
+        ...Array.from({ length: tasks }, (_, task) => task * 0.5 * round),
+        0,
+      ])
+    }
+    device.heap.free(to)
+  })
+
+  test('many short launches in a row', () => {
+    const to = device.heap.allocate(16 * device.floatBytes)
+    for (let round = 0; round < 2000; round++) device.launch(writeTasks, [to, round], 16, 64)
+    expect(floats(to, 16)).toEqual(Array.from({ length: 16 }, (_, task) => task * 1999))
+    device.heap.free(to)
+  })
+
+  test('refuses a wrong number of parameters', () => {
+    expect(() => device.launch(writeTasks, [0], 1)).toThrow(/expected 2 parameters, found 1/)
+  })
+})
+
+test('a process that used threads ends by itself', () => {
+  const script = `
+    import { Device, kernel, wasmTarget, wasmFeatures } from 'heed'
+    const { relaxed } = wasmFeatures()
+    const device = new Device(wasmTarget({ lanes: 4, relaxed, shared: true }), { shared: true, threads: 3 })
+    const to = device.heap.allocate(4096)
+    const write = kernel('write', { to: 'f32*' }, (k, { to }, task) => k.store(to.at(task), task.toFloat()))
+    for (let i = 0; i < 100; i++) device.launch(write, [to], 1000)
+    console.log(device.heap.f32[to / 4 + 999])
+  `
+  const { status, signal, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['--input-type=module', '--eval', script],
+    { encoding: 'utf8', timeout: 20_000, cwd: import.meta.dirname },
+  )
+  expect({ status, signal, stdout, stderr }).toEqual({ status: 0, signal: null, stdout: '999\n', stderr: '' })
+})

@@ -1,0 +1,94 @@
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, expect, expectTypeOf, test } from 'vitest'
+import { dot, map, mean, sum, tensor, type Tensor } from './index.js'
+
+// What the compiler knows of axes. Positive cases are checked by `npm run types`; for the negative ones the compiler runs
+// here, since what it says is part of the interface.
+
+test('operations carry axis names in their types', () => {
+  const query = tensor([1, 2, 3, 4], { query: 2, width: 2 })
+  const key = tensor([1, 2, 3, 4, 5, 6], { key: 3, width: 2 })
+  expectTypeOf(query).toEqualTypeOf<Tensor<'query' | 'width'>>()
+  expectTypeOf(dot(query, key, 'width')).toEqualTypeOf<Tensor<'query' | 'key'>>()
+  expectTypeOf(query.add(key)).toEqualTypeOf<Tensor<'query' | 'key' | 'width'>>()
+  expectTypeOf(query.mul(2)).toEqualTypeOf<Tensor<'query' | 'width'>>()
+  expectTypeOf(query.rename({ query: 'row' })).toEqualTypeOf<Tensor<'row' | 'width'>>()
+  expectTypeOf(query.split('width', { head: 2, part: 1 })).toEqualTypeOf<Tensor<'query' | 'head' | 'part'>>()
+  expectTypeOf(query.merge(['query', 'width'], 'all')).toEqualTypeOf<Tensor<'all'>>()
+  expectTypeOf(query.at('query', 0)).toEqualTypeOf<Tensor<'width'>>()
+  expectTypeOf(query.slice('query', 0, 1)).toEqualTypeOf<Tensor<'query' | 'width'>>()
+  expectTypeOf(sum(query, 'width')).toEqualTypeOf<Tensor<'query'>>()
+  expectTypeOf(mean(query)).toEqualTypeOf<Tensor<never>>()
+  expectTypeOf(map((x, y) => x.mul(y), query, key)).toEqualTypeOf<Tensor<'query' | 'key' | 'width'>>()
+  expectTypeOf(query.shape).toEqualTypeOf<Readonly<Record<'query' | 'width', number>>>()
+})
+
+// In the repository's cache, where node's types are found and no build looks.
+const cache = fileURLToPath(new URL('../../../../.cache', import.meta.url))
+mkdirSync(cache, { recursive: true })
+const folder = mkdtempSync(join(cache, 'types-'))
+const library = fileURLToPath(new URL('index.js', import.meta.url))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const options =
+  '--ignoreConfig --noEmit --strict --skipLibCheck --pretty false --types node --target es2022 --lib es2023,dom --module nodenext --moduleResolution nodenext'.split(
+    ' ',
+  )
+
+/** What the compiler says of each snippet, in their order; '' where it is content. */
+function complaints(snippets: readonly string[]): string[] {
+  const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc')
+  const prelude = `
+    import { dot, sum, tensor, type Tensor } from ${JSON.stringify(library)}
+    const query = tensor([1, 2, 3, 4], { query: 2, width: 2 })
+    const key = tensor([1, 2, 3, 4], { key: 2, width: 2 })
+    export { dot, sum, query, key }
+    export type T<A extends string> = Tensor<A>
+  `
+  snippets.forEach((snippet, i) => writeFileSync(join(folder, `snippet${i}.ts`), `${prelude};${snippet}\n`))
+  const { stdout, stderr } = spawnSync(
+    process.execPath,
+    [tsc, ...options, ...snippets.map((_, i) => join(folder, `snippet${i}.ts`))],
+    { encoding: 'utf8', cwd: folder },
+  )
+  expect(stderr).toBe('')
+  return snippets.map((_, i) =>
+    stdout
+      .split('\n')
+      .filter((line) => line.startsWith(`snippet${i}.ts`) || line.includes(`/snippet${i}.ts`))
+      .join('\n'),
+  )
+}
+
+test('a wrong axis name does not compile, and the message names the axis', () => {
+  const wrong: [snippet: string, says: RegExp][] = [
+    [
+      `export const a = query.size('widht')`,
+      /'"widht"'.*'"query" \| "width"'|'"widht"'.*'"width" \| "query"'/,
+    ],
+    [`export const a = dot(query, key, 'query')`, /'"query"'.*"width"/],
+    [`export const a = dot(query, key, ['width', 'head'])`, /"head".*"width"/],
+    [`export const a = sum(query, 'key')`, /'"key"'/],
+    [`export const a = query.rename({ row: 'position' })`, /row/],
+    [`export const a = query.split('key', { head: 2, width: 1 })`, /'"key"'/],
+    [`export const a = query.at('head', 0)`, /'"head"'/],
+    [`export const a = query.merge(['query', 'head'], 'row')`, /'"head"'/],
+    [
+      `export const a: T<'query' | 'key'> = query`,
+      /'Tensor<"query" \| "width">'.*'Tensor<"query" \| "key">'|width/,
+    ],
+    [`export const a: T<'query'> = dot(query, key, 'width')`, /"key"/],
+    [`export const a: T<'query' | 'key' | 'width'> = dot(query, key, 'width')`, /"width"/],
+  ]
+  const right = [`export const a: T<'query' | 'key'> = dot(query, key, 'width').mul(2)`]
+  const found = complaints([...wrong.map(([snippet]) => snippet), ...right])
+  wrong.forEach(([snippet, says], i) => {
+    expect(found[i], snippet).toMatch(/error TS2\d\d\d/)
+    expect(found[i], snippet).toMatch(says)
+  })
+  expect(found[wrong.length]).toBe('')
+})
