@@ -1,4 +1,6 @@
 export * from './builder.js'
 export * from './ir.js'
 export * from './kernel.js'
+export * from './print.js'
 export * from './term.js'
+export * from './uses.js'

@@ -1,6 +1,6 @@
 import { TargetError } from '../../base/index.js'
 import type { Program, Type } from '../../kernels/index.js'
-import { countUses } from './uses.js'
+import { countUses } from '../../kernels/index.js'
 import type { FunctionTree, LocalType, Node } from './node.js'
 import { get, runParameters, set, vectorConstant } from './node.js'
 

@@ -1,4 +1,4 @@
-import type { Block, Instruction, Program } from '../../kernels/index.js'
+import type { Block, Instruction, Program } from './ir.js'
 
 /** How often each result is used by instructions that count: those with an effect, and those whose result is used. */
 export function countUses(program: Program): Uint32Array {
