@@ -1,1 +1,3 @@
-export {}
+export { heedName, hookNames } from './alias.js'
+export { collect, type Collected, observe } from './observe.js'
+export { observedAsNow, tap, watched, type Watcher, within } from './tap.js'

@@ -1,0 +1,88 @@
+import { StateError, UsageError } from '../base/index.js'
+import { dispose, keep, rename, type Tensor } from '../tensor/index.js'
+import { heedName } from './alias.js'
+import { nearest, patternOf } from './pattern.js'
+import { type Observation, runUnder, surroundings, type Watcher } from './tap.js'
+
+/**
+ * Runs `work` and shows each value with one of these names to its watcher, which may read it, or replace it by returning another
+ * tensor of the same axes, sizes and dtype: the model goes on with that one, and gradients flow through it.
+ *
+ *     observe({ 'blocks.*.attention.filter': (filter, name) => { … } }, () => decoderLogits(model, config, ids))
+ *
+ * Names are heed's (docs/observe.md lists them) or TransformerLens'; `*` stands for any one part. A value goes through its watchers in
+ * their order here, then through those of the `observe` around this one. A watcher that keeps a value beyond the run asks `collect`
+ * for it, or copies it (`values()`): layers free what they no longer need.
+ *
+ * @throws UsageError for a name that nothing in `work` had: it lists the nearest names that were there
+ * @throws ShapeError if a replacement does not fit
+ */
+export function observe<T>(watchers: Readonly<Record<string, Watcher>>, work: () => T): T {
+  const patterns = Object.entries(watchers).map(([written, watcher]) => ({
+    pattern: patternOf(written, heedName(written)),
+    watcher,
+    met: false,
+  }))
+  const observation: Observation = {
+    ...surroundings(),
+    seen: new Set(),
+    watchers: patterns.map((entry) => ({
+      pattern: entry.pattern,
+      watcher: (value, name) => {
+        entry.met = true
+        return entry.watcher(value, name)
+      },
+    })),
+  }
+  const result = runUnder(observation, work)
+  if (result instanceof Promise)
+    throw new StateError({
+      operation: 'observe',
+      expected: 'synchronous work',
+      found: 'a promise, of which only the beginning was observed',
+      hint: 'observe each synchronous call inside it',
+    })
+  for (const { pattern, met } of patterns) if (!met) throw missing(pattern.written, observation.seen)
+  return result
+}
+
+/** What `collect` gives: the result of the work, and each value by its full name in heed's words. */
+export interface Collected<T> {
+  readonly result: T
+  readonly values: ReadonlyMap<string, Tensor<string>>
+}
+
+/**
+ * Runs `work` and keeps the values with these names (as in `observe`). They belong to the scope around the call, like any other tensor
+ * made there, and gradients flow through them. A name that comes by several times is kept as it was last.
+ *
+ * @throws UsageError for a name that nothing in `work` had
+ */
+export function collect<T>(names: readonly string[], work: () => T): Collected<T> {
+  const held = new Map<string, Tensor>()
+  const hold: Watcher = (value, name) => {
+    held.get(name)?.dispose()
+    // A view of its own outlives the layer's.
+    held.set(name, keep(rename(value, {})) as Tensor)
+  }
+  try {
+    const result = observe(Object.fromEntries(names.map((name) => [name, hold])), work)
+    return { result, values: new Map([...held].map(([name, value]) => [name, rename(value, {}) as Tensor])) }
+  } finally {
+    dispose([...held.values()])
+  }
+}
+
+function missing(written: string, seen: ReadonlySet<string>): UsageError {
+  return new UsageError({
+    operation: 'observe',
+    expected: 'the name of a value that the work computes',
+    found: `'${written}', which nothing had`,
+    hint:
+      seen.size === 0
+        ? 'nothing that it ran has named values: call a model or a layer inside'
+        : `the nearest names are ${nearest(heedName(written), seen)
+            .map((name) => `'${name}'`)
+            .join(', ')}`,
+  })
+}
