@@ -1,13 +1,11 @@
 import { differentiate, float, input } from '../kernels/index.js'
 import {
-  type AnyTensor,
   contractGradient,
   expand,
   mapMany,
   type MapAttributes,
   merge,
   placeInto,
-  type Recorded,
   type ReduceAttributes,
   reduceExpression,
   rename,
@@ -16,19 +14,15 @@ import {
   sum,
   type Tensor,
 } from '../tensor/index.js'
+import { gatherGradients } from './gather.js'
+import type { GradientRule } from './rule.js'
 
-/**
- * The gradient of an operation: given what ran and the gradient of its output, the gradients of its inputs, in their order.
- * `wanted` tells for which inputs one is needed; for the others undefined may stand.
- */
-export type GradientRule = (
-  entry: Recorded,
-  gradient: Tensor,
-  wanted: (input: AnyTensor) => boolean,
-) => readonly (Tensor | undefined)[]
+export type { GradientRule } from './rule.js'
 
 /** One row for each operation that can be differentiated, under the name it is recorded by. */
 export const gradients: Record<string, GradientRule> = {
+  ...gatherGradients,
+
   /** Any elementwise function: its derivative with respect to each input, times the gradient, summed over the axes the input lacks. */
   map({ inputs, attributes }, gradient, wanted) {
     const { expression, parameters } = attributes as MapAttributes
