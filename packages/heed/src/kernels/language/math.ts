@@ -1,5 +1,6 @@
-import { exponential } from './math-exponential.js'
 import type { MathOperation } from './ir.js'
+import { exponential } from './math-exponential.js'
+import { logarithm } from './math-logarithm.js'
 import type { FloatType, Term, TermWriter } from './term.js'
 
 /** Writes `name(x)` out in arithmetic, for machines without `math`. */
@@ -11,6 +12,8 @@ export function expandMath<T extends FloatType>(
   switch (name) {
     case 'exp':
       return exponential(x)
+    case 'log':
+      return logarithm(x)
     default:
       throw new Error(`no polynomial for ${name} yet`)
   }

@@ -1,0 +1,31 @@
+import { bitsOf, floatOf, toFloat } from './math-bits.js'
+import { polynomial } from './math-polynomial.js'
+import type { FloatType, Term } from './term.js'
+
+/** ln 2 in two floats: 16 bits, so that its products with exponents are exact, and the rest. */
+const high = 0.693145751953125
+const low = Math.LN2 - high
+
+/** (log(1 + f) − f) / f² on √½ − 1 ≤ f ≤ √2 − 1: the relative error of log(1 + f) stays under 2⁻²⁷. A minimax fit. */
+const tail = [
+  -0.5, 0.3333333134651184, -0.250008225440979, 0.20001259446144104, -0.16623340547084808,
+  0.14201046526432037, -0.13159601390361786, 0.12766189873218536, -0.07641784846782684,
+]
+
+/** The bits of √½. */
+const rootOfHalf = 0x3f3504f3
+
+/** log(x) = e ln 2 + log(1 + f) with x = 2ᵉ (1 + f), 1 + f between √½ and √2. */
+export function logarithm<T extends FloatType>(x: Term<T>): Term<T> {
+  // Subnormal numbers are made normal first.
+  const subnormal = x.lt(2 ** -126)
+  const bits = bitsOf(subnormal.select(x.mul(2 ** 23), x))
+  const exponent = bits.sub(rootOfHalf).shr(23)
+  const f = floatOf<T>(bits.sub(exponent.shl(23))).sub(1)
+  const e = toFloat<T>(exponent).sub(subnormal.select(x.builder.operand(x.type, 23), 0))
+  const fraction = f.add(f.mul(f).fma(polynomial(f, tail), e.mul(low)))
+  const finite = e.fma(high, fraction)
+  // 0 gives −∞, a negative number NaN; +∞ and NaN give themselves.
+  const unusual = x.eq(0).select(x.builder.operand(x.type, -Infinity), NaN)
+  return x.lt(Infinity).select(x.gt(0).select(finite, unusual), x)
+}
