@@ -1,5 +1,7 @@
 import { StateError } from '../../base/index.js'
 import type { Tensor } from '../tensor.js'
+import { map } from './elementwise.js'
+import { mean } from './reduction.js'
 
 export interface CrossEntropyOptions {
   /** Rows with this target count neither in the sum nor in the mean; default −100. */
@@ -30,7 +32,7 @@ export function crossEntropy(...inputs: unknown[]): never {
 
 /** The mean of (x − target)². */
 export function meanSquaredError<A extends string>(x: Tensor<A>, target: Tensor<NoInfer<A>>): Tensor<never> {
-  return notYet('meanSquaredError', x, target)
+  return mean(map((a, b) => a.sub(b).square(), x, target) as Tensor)
 }
 
 /** The mean of −y log σ(x) − (1 − y) log(1 − σ(x)), from logits x and targets y between 0 and 1. */
