@@ -1,0 +1,151 @@
+/**
+ * A model's tensors as a safetensors file and back: a tensor's name is its path in the tree (`blocks.3.attention.query.weight`),
+ * and the names of its axes stand in the file's metadata, so that a file says what its numbers are.
+ */
+import {
+  f32ArrayToBf16,
+  f32ArrayToF16,
+  FormatError,
+  leavesOf,
+  mapTree,
+  type Dtype,
+  type Shape,
+} from '../base/index.js'
+import { isTensor, tensor, type Tensor, type Values } from '../tensor/index.js'
+import {
+  readSafetensors,
+  type SafetensorsTensor,
+  type StoredTensor,
+  writeSafetensors,
+} from './safetensors.js'
+
+/** What f32 tensors are stored as; others keep their dtype. */
+export type WeightDtype = 'f32' | 'f16' | 'bf16'
+
+/** Where the metadata has the axes' names: a JSON record of tensor name → list of axes. */
+const axesKey = 'heed.axes'
+
+export interface SaveOptions {
+  /** f32 (default) keeps every bit; f16 and bf16 round to nearest, ties to even. */
+  readonly dtype?: WeightDtype
+  /** What else the file's metadata are to say. */
+  readonly metadata?: Readonly<Record<string, string>>
+}
+
+/** A tree's tensors as the bytes of a safetensors file, each row-major in the order of its axes. */
+export function saveWeights(model: unknown, { dtype = 'f32', metadata = {} }: SaveOptions = {}): Uint8Array {
+  const stored = new Map<string, StoredTensor>()
+  const axes: Record<string, readonly string[]> = {}
+  for (const [path, leaf] of leavesOf<Tensor>(model, isTensor)) {
+    axes[path] = leaf.axes
+    stored.set(path, storedTensor(leaf, dtype))
+  }
+  return writeSafetensors(stored, new Map([...Object.entries(metadata), [axesKey, JSON.stringify(axes)]]))
+}
+
+function storedTensor(leaf: Tensor, as: WeightDtype): StoredTensor {
+  const shape = leaf.axes.map((axis) => leaf.size(axis))
+  const values = leaf.values()
+  if (leaf.dtype === 'i32' || leaf.dtype === 'u8' || leaf.dtype === 'i8')
+    return { dtype: leaf.dtype, shape, data: values as Int32Array }
+  const floats = values instanceof Float32Array ? values : Float32Array.from(values)
+  const dtype = leaf.dtype === 'f16' || leaf.dtype === 'bf16' ? leaf.dtype : as
+  if (dtype === 'f16') return { dtype, shape, data: f32ArrayToF16(floats) }
+  if (dtype === 'bf16') return { dtype, shape, data: f32ArrayToBf16(floats) }
+  return { dtype, shape, data: floats }
+}
+
+/** A leaf that says what tensor is to stand there: a tensor, or a description of one. */
+interface Described {
+  readonly shape: Shape
+  readonly dtype?: Dtype
+}
+
+/**
+ * A tree of the form of `like`, with the tensors of a safetensors file in the places of its leaves. Floats become f32 whatever the
+ * file has. The axes may lie in another order in the file, if the file names them.
+ *
+ * @param like a tree of tensors, or of anything that `isLeaf` knows and that has a shape
+ * @throws FormatError where the file lacks a tensor, has one too many, or one of other axes or sizes
+ */
+export function loadWeights<M, L extends Described = Tensor>(
+  bytes: Uint8Array,
+  like: M,
+  { file, isLeaf = isTensor as never }: { file?: string; isLeaf?: (value: unknown) => value is L } = {},
+): M {
+  const { tensors, metadata } = readSafetensors(bytes, file)
+  const refuse = (expected: string, found: string): never => {
+    const hint = 'the weights belong to another model, or to another configuration of it'
+    throw new FormatError({ operation: 'loadWeights', expected, found, hint, file })
+  }
+  const wanted = leavesOf<L>(like, isLeaf)
+  const missing = [...wanted.keys()].filter((path) => !tensors.has(path))
+  if (missing.length > 0) refuse(`tensors ${some(missing)}`, `a file of ${some([...tensors.keys()])}`)
+  const unknown = [...tensors.keys()].filter((name) => !wanted.has(name))
+  if (unknown.length > 0) refuse(`only the tensors of the model (${wanted.size})`, `also ${some(unknown)}`)
+  const axes = axesIn(metadata.get(axesKey), file)
+  return mapTree(like, isLeaf, (leaf: L, path) => {
+    const stored = tensors.get(path)!
+    const names = axes?.[path] ?? Object.keys(leaf.shape)
+    const describe = (shape: Shape): string =>
+      Object.entries(shape)
+        .map(([axis, size]) => `${axis} ${size}`)
+        .join(', ') || 'a scalar'
+    const found: Shape = Object.fromEntries(stored.shape.map((size, i) => [names[i] ?? `axis ${i}`, size]))
+    const entries = Object.entries(leaf.shape)
+    if (
+      names.length !== stored.shape.length ||
+      entries.length !== names.length ||
+      entries.some(([axis, size]) => found[axis] !== size)
+    )
+      refuse(`'${path}' with ${describe(leaf.shape)}`, describe(found))
+    return tensor(numbersOf(stored, leaf.dtype ?? 'f32', path, refuse), found, {
+      dtype: leaf.dtype ?? 'f32',
+    }) as unknown as L
+  })
+}
+
+function numbersOf(
+  stored: SafetensorsTensor,
+  dtype: Dtype,
+  path: string,
+  refuse: (expected: string, found: string) => never,
+): Values {
+  if (dtype === 'f32' || dtype === 'f16' || dtype === 'bf16') return stored.toFloat32()
+  if (stored.dtype !== dtype) refuse(`'${path}' in ${dtype}`, stored.dtype)
+  return stored.data as Values
+}
+
+function axesIn(
+  text: string | undefined,
+  file: string | undefined,
+): Readonly<Record<string, readonly string[]>> | undefined {
+  if (text === undefined) return undefined
+  const refuse = (found: string): never => {
+    throw new FormatError({
+      operation: 'loadWeights',
+      expected: `'${axesKey}' in the metadata to be a JSON record of lists of axis names`,
+      found,
+      hint: 'the file is damaged; save the weights again',
+      file,
+    })
+  }
+  let axes: unknown
+  try {
+    axes = JSON.parse(text)
+  } catch {
+    return refuse('no JSON')
+  }
+  if (typeof axes !== 'object' || axes === null) return refuse(typeof axes)
+  for (const [name, list] of Object.entries(axes)) {
+    if (!Array.isArray(list) || !list.every((axis) => typeof axis === 'string'))
+      return refuse(`something else for '${name.slice(0, 100)}'`)
+  }
+  return axes as Record<string, string[]>
+}
+
+/** The first few of a list of names, and how many more there are. */
+function some(names: readonly string[]): string {
+  const shown = names.slice(0, 5).map((name) => `'${name.slice(0, 100)}'`)
+  return shown.join(', ') + (names.length > 5 ? ` and ${names.length - 5} more` : '')
+}
