@@ -1,2 +1,3 @@
 export * from './safetensors.js'
 export * from './weights.js'
+export * from './sampling.js'
