@@ -15,6 +15,7 @@ import {
   type Tensor,
 } from '../tensor/index.js'
 import { gatherGradients } from './gather.js'
+import { rotaryGradients } from './rotary.js'
 import type { GradientRule } from './rule.js'
 
 export type { GradientRule } from './rule.js'
@@ -22,6 +23,7 @@ export type { GradientRule } from './rule.js'
 /** One row for each operation that can be differentiated, under the name it is recorded by. */
 export const gradients: Record<string, GradientRule> = {
   ...gatherGradients,
+  ...rotaryGradients,
 
   /** Any elementwise function: its derivative with respect to each input, times the gradient, summed over the axes the input lacks. */
   map({ inputs, attributes }, gradient, wanted) {

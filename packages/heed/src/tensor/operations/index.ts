@@ -1,3 +1,16 @@
+export * from './attention.js'
+export * from './attention-filter.js'
+export {
+  adjustable,
+  capture,
+  Captured,
+  type Condition,
+  type Integer,
+  type Mask,
+  type PositionAxis,
+  type Positions,
+  type Score,
+} from './attention-function.js'
 export * from './choose.js'
 export * from './concat.js'
 export * from './contraction.js'
@@ -9,3 +22,4 @@ export * from './movement.js'
 export * from './reduction.js'
 export * from './loss.js'
 export * from './normalization.js'
+export * from './rotary.js'

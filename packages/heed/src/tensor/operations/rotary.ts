@@ -1,0 +1,163 @@
+import { DtypeError, ShapeError, UsageError } from '../../base/index.js'
+import { input, planMap, type Expression } from '../../kernels/index.js'
+import { execute } from '../execute.js'
+import { emptyArranged, physicalOrder, sameDevice, stridesFor } from '../layout.js'
+import { record } from '../tape.js'
+import { type AnyTensor, type Axis, axisOf, hasAxis, type Tensor } from '../tensor.js'
+import { sliceView, viewOver } from '../view.js'
+
+/** Which entries of a vector are turned together: i and i + half the width (Llama, NeoX), or 2i and 2i + 1 (the paper, GPT-J). */
+export type RotaryPairs = 'half' | 'interleaved'
+
+export interface RotateAttributes {
+  readonly axis: string
+  readonly pairs: RotaryPairs
+}
+
+/**
+ * Turns pairs (a, b) of entries along `axis` by angles: (a cos − b sin, b cos + a sin) (Su et al. 2021, "RoFormer", equation 34).
+ * `cosine` and `sine` have an axis 'pair' and any of the axes of `x`; they are broadcast over the others. Entries beyond twice the
+ * number of pairs are left as they are. One pass.
+ *
+ * @throws ShapeError if there are more pairs than the axis has, or sizes differ
+ */
+export function rotate<A extends string, T extends string>(
+  x: Tensor<A>,
+  axis: NoInfer<A>,
+  cosine: Tensor<T>,
+  sine: Tensor<T>,
+  pairs: RotaryPairs,
+): Tensor<A> {
+  checkRotation(x, axis, cosine, sine, pairs)
+  const output = turned(x, axis, cosine, sine, pairs, false)
+  const attributes: RotateAttributes = { axis, pairs }
+  return record('rotate', [x, cosine, sine], output, attributes) as AnyTensor as Tensor<A>
+}
+
+const [a, b, cos, sin] = [input(0), input(1), input(2), input(3)]
+
+/** The rotation, or the one backwards. Not recorded: for gradients. */
+export function turned(
+  x: AnyTensor,
+  axis: string,
+  cosine: AnyTensor,
+  sine: AnyTensor,
+  pairs: RotaryPairs,
+  backwards: boolean,
+): Tensor {
+  const { device } = x
+  const output = emptyArranged(device, 'f32', shapeOf(x), physicalOrder(x))
+  const count = axisOf('rotate', cosine, 'pair').size
+  const from = halves(x, axis, count, pairs)
+  const to = halves(output, axis, count, pairs)
+  const order = physicalOrder(from[0]!)
+  const sizes = order.map((name) => axisOf('rotate', from[0]!, name).size)
+  const operand = (tensor: AnyTensor): { address: number; element: 'f32'; strides: number[] } => ({
+    address: tensor.address,
+    element: 'f32',
+    strides: stridesFor(tensor, order),
+  })
+  const first = backwards ? a!.mul(cos!).add(b!.mul(sin!)) : a!.mul(cos!).sub(b!.mul(sin!))
+  const second = backwards ? b!.mul(cos!).sub(a!.mul(sin!)) : b!.mul(cos!).add(a!.mul(sin!))
+  execute(device, () =>
+    planMap({
+      space: { names: order, sizes },
+      inputs: [from[0]!, from[1]!, cosine, sine].map(operand),
+      outputs: [
+        { operand: operand(to[0]!), expression: first },
+        { operand: operand(to[1]!), expression: second },
+      ],
+    }),
+  )
+  copyRest(x, output, axis, 2 * count)
+  for (const view of [...from, ...to]) view.dispose()
+  return output
+}
+
+/** Both entries of each pair, as views with the axis 'pair' in place of the axis that is turned. */
+export function halves(x: AnyTensor, axis: string, count: number, pairs: RotaryPairs): [Tensor, Tensor] {
+  const { stride } = axisOf('rotate', x, axis)
+  const pair: Axis = { name: 'pair', size: count, stride: pairs === 'half' ? stride : 2 * stride }
+  const layout = x.layout.map((other) => (other.name === axis ? pair : other))
+  return [viewOver(x, layout), viewOver(x, layout, x.offset + (pairs === 'half' ? count : 1) * stride)]
+}
+
+/** The entries that are not turned. */
+function copyRest(x: AnyTensor, output: Tensor, axis: string, start: number): void {
+  const { size } = axisOf('rotate', x, axis)
+  if (start === size) return
+  const [from, to] = [sliceView(x, axis, start, size), sliceView(output, axis, start, size)]
+  const order = physicalOrder(to)
+  const operand = (tensor: Tensor): { address: number; element: 'f32'; strides: number[] } => ({
+    address: tensor.address,
+    element: 'f32',
+    strides: stridesFor(tensor, order),
+  })
+  execute(x.device, () =>
+    planMap({
+      space: { names: order, sizes: order.map((name) => to.size(name)) },
+      inputs: [operand(from)],
+      outputs: [{ operand: operand(to), expression: input(0) as Expression }],
+    }),
+  )
+  from.dispose()
+  to.dispose()
+}
+
+function shapeOf(x: AnyTensor): Record<string, number> {
+  return Object.fromEntries(x.layout.map(({ name, size }) => [name, size]))
+}
+
+function checkRotation(
+  x: AnyTensor,
+  axis: string,
+  cosine: AnyTensor,
+  sine: AnyTensor,
+  pairs: RotaryPairs,
+): void {
+  const operation = 'rotate'
+  sameDevice(operation, [x, cosine, sine])
+  for (const { dtype } of [x, cosine, sine]) {
+    if (dtype !== 'f32')
+      throw new DtypeError({
+        operation,
+        expected: 'f32 tensors',
+        found: dtype,
+        hint: "convert it with cast(x, 'f32')",
+      })
+  }
+  if (pairs !== 'half' && pairs !== 'interleaved')
+    throw new UsageError({
+      operation,
+      expected: "pairs that are 'half' or 'interleaved'",
+      found: `'${String(pairs)}'`,
+      hint: "Llama and GPT-NeoX have 'half', GPT-J and the paper 'interleaved'",
+    })
+  const { size } = axisOf(operation, x, axis)
+  const count = axisOf(operation, cosine, 'pair').size
+  if (2 * count > size)
+    throw new ShapeError({
+      operation,
+      axis,
+      expected: `at most ${Math.floor(size / 2)} pairs along '${axis}' of size ${size}`,
+      found: String(count),
+      hint: 'make the table for the width of a head',
+    })
+  for (const table of [cosine, sine]) {
+    for (const { name, size: found } of table.layout) {
+      const expected =
+        name === 'pair' ? count : hasAxis(x, name) ? axisOf(operation, x, name).size : undefined
+      if (found !== expected)
+        throw new ShapeError({
+          operation,
+          axis: name,
+          expected:
+            expected === undefined
+              ? `axes 'pair' and those of ${x.layout.map((other) => other.name).join(', ')}`
+              : `axis '${name}' of size ${expected}`,
+          found: expected === undefined ? `'${name}'` : String(found),
+          hint: 'slice the table to the positions of x, and name its axis as x does',
+        })
+    }
+  }
+}
