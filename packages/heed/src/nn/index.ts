@@ -1,1 +1,2 @@
-export {}
+export * from './mask.js'
+export * from './score.js'

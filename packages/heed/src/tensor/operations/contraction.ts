@@ -4,7 +4,7 @@ import { execute } from '../execute.js'
 import { emptyArranged, sameDevice } from '../layout.js'
 import { record } from '../tape.js'
 import { type AnyTensor, hasAxis, type Tensor } from '../tensor.js'
-import { mul } from './elementwise.js'
+import { activate, type Activation, add, mul } from './elementwise.js'
 import { sum } from './reduction.js'
 
 export interface DotAttributes {
@@ -18,12 +18,32 @@ export interface DotAttributes {
  *
  * @throws ShapeError if an axis of `over` is missing in either, or an axis of both has two sizes
  */
-export function dot<A extends string, B extends string, const O extends NoInfer<A & B>>(
-  a: Tensor<A>,
-  b: Tensor<B>,
-  over: O | readonly O[],
-): Tensor<Exclude<A | B, O>> {
-  return contract(a, b, typeof over === 'string' ? [over] : over) as never
+export function dot<
+  A extends string,
+  B extends string,
+  const O extends NoInfer<A & B>,
+  S extends Exclude<A | B, O> = never,
+  R extends Exclude<A | B, O> = never,
+>(a: Tensor<A>, b: Tensor<B>, over: O | readonly O[], options?: DotOptions<S, R>): Tensor<Exclude<A | B, O>> {
+  const product = contract(a, b, typeof over === 'string' ? [over] : over)
+  return (options === undefined ? product : finish(product, options as never)) as never
+}
+
+/** What follows the sum, in this order: × scale, + bias, activation, + residual. */
+export interface DotOptions<S extends string = string, R extends string = string> {
+  readonly scale?: number | undefined
+  /** Any of the result's axes. */
+  readonly bias?: Tensor<S> | undefined
+  readonly activation?: Activation | undefined
+  /** Any of the result's axes. */
+  readonly residual?: Tensor<R> | undefined
+}
+
+function finish(product: Tensor, { scale, bias, activation, residual }: DotOptions): Tensor {
+  let result = scale === undefined ? product : mul(product, scale)
+  if (bias !== undefined) result = add(result, bias)
+  if (activation !== undefined) result = activate(result, activation)
+  return residual === undefined ? result : add(result, residual)
 }
 
 /** `dot` where the axes are known only at run time. */
