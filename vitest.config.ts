@@ -17,6 +17,10 @@ export default defineConfig(({ mode }) => {
           find: /^heed$/,
           replacement: fileURLToPath(new URL('packages/heed/src/index.ts', import.meta.url)),
         },
+        {
+          find: /^@heed\/studio$/,
+          replacement: fileURLToPath(new URL('packages/studio/src/index.ts', import.meta.url)),
+        },
       ],
     },
     test: {

@@ -1,8 +1,14 @@
 import { inspect } from 'node:util'
+import { UsageError as HeedUsageError } from 'heed'
 
 /** The command was called wrongly (an unknown name, a value out of range): exit status 2. */
 export class UsageError extends Error {
   override readonly name: string = 'UsageError'
+}
+
+/** Whether the command was called wrongly: the library refuses options and configurations with an error of its own. */
+export function isWrongUse(error: unknown): boolean {
+  return error instanceof UsageError || error instanceof HeedUsageError
 }
 
 /**

@@ -1,3 +1,4 @@
-export { run, type ExitStatus, type Register, type RunOptions } from './main.js'
+export type { Context, Register } from './context.js'
+export { run, type ExitStatus, type RunOptions } from './main.js'
 export { UsageError } from './errors.js'
 export type { Environment, Output } from './terminal.js'

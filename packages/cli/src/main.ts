@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
-import { describeError, UsageError } from './errors.js'
+import { register as doctor } from './commands/doctor.js'
+import type { Context, Register } from './context.js'
+import { describeError, isWrongUse } from './errors.js'
 import { styled, type Environment, type Output } from './terminal.js'
 
-/** Adds one command to the program. Each file of commands/ exports one, and is listed below. */
-export type Register = (program: Command) => void
-
-const commands: readonly Register[] = []
+const commands: readonly Register[] = [doctor]
 
 /** Exit statuses of `heed`: done; failed; called wrongly. */
 export type ExitStatus = 0 | 1 | 2
@@ -44,7 +43,8 @@ export async function run(args: readonly string[], options: RunOptions = {}): Pr
       writeErr: (text) => errorOutput.write(text),
       outputError: (text) => fail(describeError(text.replace(/^error: /, ''), false)),
     })
-  for (const register of options.commands ?? commands) register(program)
+  const context: Context = { output, errorOutput, environment, version: version() }
+  for (const register of options.commands ?? commands) register(program, context)
 
   try {
     await program.parseAsync(args, { from: 'user' })
@@ -53,7 +53,7 @@ export async function run(args: readonly string[], options: RunOptions = {}): Pr
     // Commander has already written its own message, or the help or the version that was asked for.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     fail(describeError(error, environment.HEED_DEBUG === '1'))
-    return error instanceof UsageError ? 2 : 1
+    return isWrongUse(error) ? 2 : 1
   }
 }
 
