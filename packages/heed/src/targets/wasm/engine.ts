@@ -11,6 +11,12 @@ export function setEngineFlags(...flags: readonly string[]): void {
   for (const flag of flags) v8Module()?.setFlagsFromString(flag)
 }
 
+/** V8's major version where this process is Node, else 0. */
+export function engineVersion(): number {
+  const { process } = globalThis as { process?: { versions?: { v8?: string; node?: string } } }
+  return process?.versions?.node ? Number.parseInt(process.versions.v8 ?? '0', 10) : 0
+}
+
 function v8Module(): V8Module | undefined {
   const { process } = globalThis as {
     process?: { versions?: { v8?: string; node?: string }; getBuiltinModule?: (name: string) => unknown }

@@ -3,6 +3,7 @@ import { assemble, kernel } from '../../kernels/index.js'
 import { encodeModule } from './encode.js'
 import { lower } from './lower.js'
 import { setEngineFlags } from './engine.js'
+import { probeRevectorization } from './revectorize.js'
 
 /** What this process's WebAssembly engine has. */
 export interface WasmFeatures {
@@ -36,7 +37,7 @@ function probe(): WasmFeatures {
   // (1 + 2⁻¹²)² − (1 + 2⁻¹¹) is 2⁻²⁴; a product that is rounded loses it.
   const fused =
     relaxed && runs(multiplyAdd, 4, true, [1 + 2 ** -12, 1 + 2 ** -12, -(1 + 2 ** -11)])[0] === 2 ** -24
-  return { simd, relaxed, fused, revectorize: false }
+  return { simd, relaxed, fused, revectorize: fused && probeRevectorization(relaxed) }
 }
 
 type Probe = Kernel<{ readonly x: 'f32*' }>
