@@ -1,0 +1,105 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { readSafetensors } from '../../models/index.js'
+
+/** What another implementation computed, as reference/training/cases.json tells it. */
+export interface TrainingCase {
+  readonly name: string
+  readonly file: string
+  readonly kind: 'optimizer' | 'clipping' | 'schedule' | 'model'
+  readonly tolerance: Readonly<Record<string, number>>
+}
+
+export interface OptimizerCase extends TrainingCase {
+  readonly kind: 'optimizer'
+  readonly shapes: readonly (readonly number[])[]
+  readonly options: Readonly<Record<string, number | boolean | readonly number[]>>
+}
+
+export interface ClippingCase extends TrainingCase {
+  readonly kind: 'clipping'
+  readonly maximum: number
+}
+
+export interface ScheduleCase extends TrainingCase {
+  readonly kind: 'schedule'
+  readonly warm_up: number
+  readonly total: number
+  readonly peak: number
+  readonly minimum: number
+  readonly width: number
+}
+
+export interface ModelCase extends TrainingCase {
+  readonly kind: 'model'
+  readonly steps: number
+  readonly clip: number
+  readonly config: Readonly<Record<string, number | string>>
+  readonly optimizer: {
+    readonly name: string
+    readonly lr: number | string
+    readonly betas: [number, number]
+    readonly eps: number
+  }
+  readonly trained?: readonly string[]
+}
+
+const shared = process.env['HEED_SHARED']
+/** HEED_TRAINING_REFERENCE names another folder: the same cases made with another seed. */
+const folder = process.env['HEED_TRAINING_REFERENCE'] ?? (shared && join(shared, 'reference', 'training'))
+
+export const referenceFolder: string | undefined =
+  folder !== undefined && existsSync(folder) ? folder : undefined
+
+export function trainingCases<K extends TrainingCase['kind']>(
+  kind: K,
+): readonly Extract<OptimizerCase | ClippingCase | ScheduleCase | ModelCase, { kind: K }>[] {
+  if (referenceFolder === undefined) return []
+  const { cases } = JSON.parse(readFileSync(join(referenceFolder, 'cases.json'), 'utf8')) as {
+    cases: readonly TrainingCase[]
+  }
+  return cases.filter((reference) => reference.kind === kind) as never
+}
+
+export interface ReferenceTensor {
+  readonly shape: readonly number[]
+  readonly values: Float64Array
+}
+
+/** The tensors of a case, by name. */
+export function tensorsOf(reference: TrainingCase): ReadonlyMap<string, ReferenceTensor> {
+  const { tensors } = readSafetensors(readFileSync(join(referenceFolder!, reference.file)))
+  return new Map(
+    [...tensors].map(([name, { shape, data }]) => [
+      name,
+      { shape, values: Float64Array.from(data as ArrayLike<number | bigint>, Number) },
+    ]),
+  )
+}
+
+/**
+ * Holds found numbers to the reference's: within the case's tolerance in f32; in f64 within `relative` of the largest expected value
+ * (what rounding to f32 on the reference's side takes, and what the steps make of it).
+ */
+export function expectClose(
+  name: string,
+  found: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  { tolerance, relative }: { readonly tolerance: number; readonly relative?: number | undefined },
+): void {
+  expect(found.length, name).toBe(expected.length)
+  let largest = 0
+  for (let i = 0; i < expected.length; i++) largest = Math.max(largest, Math.abs(expected[i]!))
+  const allowed = relative === undefined ? tolerance : relative * largest
+  let worst = 0
+  let at = 0
+  for (let i = 0; i < expected.length; i++) {
+    const error = Math.abs(found[i]! - expected[i]!)
+    if (!(error <= worst)) [worst, at] = [error, i]
+  }
+  expect(
+    worst <= allowed,
+    `${name}: element ${at} is ${found[at]}, not ${expected[at]}: off by ${worst}, allowed ${allowed}`,
+  ).toBe(true)
+}
