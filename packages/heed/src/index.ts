@@ -9,3 +9,6 @@ export * from './nn/index.js'
 export * from './text/index.js'
 export * from './models/index.js'
 export * from './train/index.js'
+
+// Of two things of this name the one that users write: who may attend to whom. The kernels' is `Term<'mask'>`.
+export type { Mask } from './tensor/index.js'

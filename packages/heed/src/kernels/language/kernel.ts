@@ -24,7 +24,8 @@ export interface Kernel<
   readonly name: string
   /** In the order in which a launch passes them. */
   readonly parameters: P
-  readonly write: (k: Builder, parameters: ParameterTerms<P>, task: Int) => void
+  // A method, so that a kernel of known parameters is also a `Kernel`.
+  write(k: Builder, parameters: ParameterTerms<P>, task: Int): void
 }
 
 export function kernel<const P extends Readonly<Record<string, ParameterType>>>(
