@@ -1,0 +1,178 @@
+/**
+ * Multi-head attention (Vaswani et al. 2017, "Attention Is All You Need", section 3.2), step by step. Embedding and position come before;
+ * here each position asks with a query, answers with a key, and gives a value:
+ *
+ *     query, key, value   three projections of the sequence (self-attention), or of two (cross-attention)
+ *     score               how well each query fits each key: q·k / √width, or as the user writes it
+ *     mask                who may see whom
+ *     filter              the scores normalized over the keys: each row between 0 and 1, summing to 1
+ *     mixed               filter × value: for each position and head, a mixture of what the positions give
+ *     output              the heads joined and projected
+ *
+ * Each of these words is the name of a value that `observe` can read or replace.
+ */
+import { tap, watched } from '../observe/index.js'
+import {
+  attention,
+  attentionScores,
+  dot,
+  filterScores,
+  type Mask,
+  mixValues,
+  type Score,
+  sum,
+  type Tensor,
+} from '../tensor/index.js'
+import type { Key, LayerCache } from './cache.js'
+import { linear, type Linear } from './linear.js'
+import { norm, type Norm, type NormOptions } from './norm.js'
+import { applyRotary, type RotaryPositions, type RotaryTable } from './rotary.js'
+import { addTo, projectOut, type Residual, type Sequence } from './sequence.js'
+
+/** Sizes may differ: fewer heads in key and value (grouped-query, multi-query), a width of values of their own, another width of the context. */
+export interface AttentionParameters {
+  readonly query: Linear<'width', 'head' | 'headWidth'>
+  readonly key: Linear<'width', 'head' | 'headWidth'>
+  readonly value: Linear<'width', 'head' | 'headWidth'>
+  readonly output: Linear<'head' | 'headWidth', 'width'>
+  /** Query-key normalization, head by head (Henry et al. 2020; Qwen 3, Gemma 3). */
+  readonly queryNorm?: Norm<'headWidth'>
+  readonly keyNorm?: Norm<'headWidth'>
+  /** A learned sink: for each head one more logit that takes a share of the filter and gives nothing. */
+  readonly sink?: Tensor<'head'>
+}
+
+export interface CrossAttentionOptions extends Residual {
+  /** From q·k × scale to the score; nn/score.ts has the known ones. */
+  readonly score?: Score | undefined
+  /** Who may see whom; default: everybody everybody. nn/mask.ts has the known ones. */
+  readonly mask?: Mask | undefined
+  /** Default 1 / √width of a head. */
+  readonly scale?: number | undefined
+  /** Instead of the parameters' own. */
+  readonly sink?: Tensor<'head'> | undefined
+  /** Remembers keys and values from step to step. */
+  readonly cache?: LayerCache | undefined
+  /** How queryNorm and keyNorm normalize; default RMS norm. */
+  readonly headNorm?: NormOptions | undefined
+}
+
+export interface SelfAttentionOptions extends CrossAttentionOptions {
+  /** Rotary positions: queries and keys are turned by their position. */
+  readonly rotary?: RotaryTable | undefined
+  /** Where the positions of `x` stand, for rotary; default: after those in the cache, or from 0 on. */
+  readonly positions?: RotaryPositions | undefined
+}
+
+type Query = Tensor<'batch' | 'head' | 'query' | 'width'>
+
+/**
+ * Self-attention: every position of `x` attends to the positions of `x` (and to those in the cache).
+ * Names: query, key, value, rotatedQuery, rotatedKey, scores, filter, mixed, outputPerHead, output.
+ *
+ * @throws ShapeError where sizes do not fit
+ */
+export function selfAttention(
+  parameters: AttentionParameters,
+  x: Sequence,
+  options: SelfAttentionOptions = {},
+): Sequence {
+  // Roles: each position asks, answers and gives.
+  let query = tap('query', queriesOf(parameters, x, options))
+  let key = tap('key', keysOf(parameters, x, options))
+  let value = tap('value', valuesOf(parameters, x))
+
+  // Order: rotary positions turn queries and keys, so that their product knows the distance.
+  const { rotary, cache, positions = cache?.length ?? 0 } = options
+  if (rotary !== undefined) {
+    query = tap('rotatedQuery', applyRotary(query, 'query', rotary, positions))
+    key = tap('rotatedKey', applyRotary(key, 'key', rotary, positions))
+  }
+  // Memory: what came before stands in the cache.
+  if (cache !== undefined) ({ key, value } = cache.append(key, value))
+
+  return attend(parameters, query, key, value, options)
+}
+
+/**
+ * Cross-attention: every position of `x` attends to the positions of `context`. With a cache, keys and values of the context are
+ * computed in the first step. Names as in `selfAttention`.
+ *
+ * @throws ShapeError where sizes do not fit
+ */
+export function crossAttention(
+  parameters: AttentionParameters,
+  x: Sequence,
+  context: Sequence,
+  options: CrossAttentionOptions = {},
+): Sequence {
+  const query = tap('query', queriesOf(parameters, x, options))
+  const compute = (): { key: Key; value: Key } => ({
+    key: keysOf(parameters, context, options),
+    value: valuesOf(parameters, context),
+  })
+  const remembered = options.cache === undefined ? compute() : options.cache.context(compute)
+  const key = tap('key', remembered.key)
+  const value = tap('value', remembered.value)
+  return attend(parameters, query, key, value, options)
+}
+
+/** Score, mask, filter, mix, project out: what both kinds share. */
+function attend(
+  parameters: AttentionParameters,
+  query: Query,
+  key: Key,
+  value: Key,
+  options: CrossAttentionOptions,
+): Sequence {
+  const { score, mask, scale, sink = parameters.sink } = options
+  let mixed: Query
+  if (watched('scores', 'filter')) {
+    // Somebody looks at the filter: step by step.
+    const scores = tap('scores', attentionScores(query, key, { score, mask, scale }) as Scores)
+    const filter = tap('filter', filterScores(scores, sink) as Scores)
+    mixed = mixValues(filter, value) as Query
+  } else {
+    // Nobody does: all of it in one kernel that never holds the filter.
+    mixed = attention(query, key, value, { score, mask, scale, sink }) as Query
+  }
+  return joinHeads(parameters, tap('mixed', mixed), options)
+}
+
+type Scores = Tensor<'batch' | 'head' | 'query' | 'key'>
+
+function queriesOf(parameters: AttentionParameters, x: Sequence, options: CrossAttentionOptions): Query {
+  const query = headsOf(parameters.query, x, parameters.queryNorm, options)
+  return query.rename({ position: 'query', headWidth: 'width' })
+}
+
+function keysOf(parameters: AttentionParameters, x: Sequence, options: CrossAttentionOptions): Key {
+  const key = headsOf(parameters.key, x, parameters.keyNorm, options)
+  return key.rename({ position: 'key', headWidth: 'width' })
+}
+
+function valuesOf(parameters: AttentionParameters, x: Sequence): Key {
+  return headsOf(parameters.value, x, undefined, {}).rename({ position: 'key', headWidth: 'width' })
+}
+
+/** One projection for all heads at once, normalized head by head where the model does so. */
+function headsOf(
+  projection: Linear<'width', 'head' | 'headWidth'>,
+  x: Sequence,
+  parameters: Norm<'headWidth'> | undefined,
+  { headNorm = { kind: 'rms' } }: CrossAttentionOptions,
+): Tensor<'batch' | 'position' | 'head' | 'headWidth'> {
+  const heads = linear(projection, x, 'width')
+  return parameters === undefined ? heads : norm(parameters, heads, 'headWidth', headNorm)
+}
+
+/** The heads joined by the output projection. */
+function joinHeads({ output }: AttentionParameters, mixed: Query, residual: Residual): Sequence {
+  const heads = mixed.rename({ query: 'position', width: 'headWidth' })
+  if (!watched('outputPerHead')) return projectOut(output, heads, ['head', 'headWidth'], residual)
+  // What each head adds to the output, apart: their sum, and the bias, is the output.
+  const perHead = tap('outputPerHead', dot(heads, output.weight, 'headWidth'))
+  const joined = sum(perHead, 'head') as Sequence
+  const whole = output.bias === undefined ? joined : joined.add(output.bias)
+  return addTo(residual.residual, tap('output', whole), residual.dropout)
+}

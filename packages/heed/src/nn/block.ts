@@ -1,0 +1,170 @@
+import { foldIn } from '../base/index.js'
+import { tap, within } from '../observe/index.js'
+import { type Activation, type Mask, scope } from '../tensor/index.js'
+import {
+  type AttentionParameters,
+  crossAttention,
+  type CrossAttentionOptions,
+  selfAttention,
+  type SelfAttentionOptions,
+} from './attention.js'
+import type { LayerCache } from './cache.js'
+import { feedForward, type FeedForward } from './feed-forward.js'
+import { allOf, causal } from './mask.js'
+import { norm, type Norm, type NormOptions } from './norm.js'
+import type { Dropout, Sequence } from './sequence.js'
+
+/** Attention among the positions, then a feed-forward layer at each: a block of an encoder or of a decoder. */
+export interface Block {
+  readonly attentionNorm: Norm
+  readonly attention: AttentionParameters
+  readonly feedForwardNorm: Norm
+  readonly feedForward: FeedForward
+}
+
+/** A block of a decoder that also attends to what an encoder made. */
+export interface CrossBlock extends Block {
+  readonly crossAttentionNorm: Norm
+  readonly crossAttention: AttentionParameters
+}
+
+export interface BlockOptions {
+  /**
+   * Where the norms stand: 'pre', x + layer(norm(x)), as nearly every model since GPT-2 (Xiong et al. 2020); or 'post', norm(x + layer(x)),
+   * as in Vaswani et al. 2017 and BERT. Default 'pre'.
+   */
+  readonly arrangement?: 'pre' | 'post' | undefined
+  readonly norm?: NormOptions | undefined
+  /** Of the feed-forward layer; default 'gelu'. */
+  readonly activation?: Activation | undefined
+  /** Score, mask, scale, rotary positions, … of the self-attention. */
+  readonly attention?: Omit<SelfAttentionOptions, 'residual' | 'dropout' | 'cache'> | undefined
+  /** Drops elements of what each layer adds; the block derives a key for each from this one. */
+  readonly dropout?: Dropout | undefined
+}
+
+export interface DecoderBlockOptions extends BlockOptions {
+  readonly cache?: LayerCache | undefined
+}
+
+export interface CrossBlockOptions extends DecoderBlockOptions {
+  /** Score, mask, scale of the attention to the context. */
+  readonly crossAttention?: Omit<CrossAttentionOptions, 'residual' | 'dropout' | 'cache'> | undefined
+}
+
+/**
+ * A block in which every position may see every other, but for the mask given. Names: residualBefore, attentionNorm.*, attention.*,
+ * residualMiddle, feedForwardNorm.*, feedForward.*, residualAfter. Frees what it makes but for its result.
+ *
+ * @throws ShapeError where sizes do not fit
+ */
+export function encoderBlock(parameters: Block, x: Sequence, options: BlockOptions = {}): Sequence {
+  return scope(() => {
+    const before = tap('residualBefore', x)
+    const middle = tap('residualMiddle', attentionLayer(parameters, before, options))
+    return tap('residualAfter', feedForwardLayer(parameters, middle, options))
+  })
+}
+
+/**
+ * A block in which every position sees itself and those before it, and of these the ones that the mask allows. Names as in `encoderBlock`.
+ *
+ * @throws ShapeError where sizes do not fit
+ */
+export function decoderBlock(parameters: Block, x: Sequence, options: DecoderBlockOptions = {}): Sequence {
+  return scope(() => {
+    const before = tap('residualBefore', x)
+    const middle = tap('residualMiddle', attentionLayer(parameters, before, options, causalAnd(options)))
+    return tap('residualAfter', feedForwardLayer(parameters, middle, options))
+  })
+}
+
+/**
+ * A decoder block with attention to `context`, an encoder's output, between the other two layers. Names as in `encoderBlock`,
+ * and residualMiddleCross, crossAttentionNorm.*, crossAttention.*.
+ *
+ * @throws ShapeError where sizes do not fit
+ */
+export function crossDecoderBlock(
+  parameters: CrossBlock,
+  x: Sequence,
+  context: Sequence,
+  options: CrossBlockOptions = {},
+): Sequence {
+  return scope(() => {
+    const before = tap('residualBefore', x)
+    const middle = tap('residualMiddle', attentionLayer(parameters, before, options, causalAnd(options)))
+    const cross = tap('residualMiddleCross', crossLayer(parameters, middle, context, options))
+    return tap('residualAfter', feedForwardLayer(parameters, cross, options))
+  })
+}
+
+function causalAnd({ attention }: BlockOptions): Mask {
+  return attention?.mask === undefined ? causal : allOf(causal, attention.mask)
+}
+
+function attentionLayer(
+  parameters: Block,
+  x: Sequence,
+  options: DecoderBlockOptions,
+  mask: Mask | undefined = options.attention?.mask,
+): Sequence {
+  return arranged('attentionNorm', parameters.attentionNorm, x, options, (input) =>
+    within('attention', () =>
+      selfAttention(parameters.attention, input, {
+        ...options.attention,
+        mask,
+        cache: options.cache,
+        residual: x,
+        dropout: droppedFor('attention', options),
+      }),
+    ),
+  )
+}
+
+function crossLayer(
+  parameters: CrossBlock,
+  x: Sequence,
+  context: Sequence,
+  options: CrossBlockOptions,
+): Sequence {
+  return arranged('crossAttentionNorm', parameters.crossAttentionNorm, x, options, (input) =>
+    within('crossAttention', () =>
+      crossAttention(parameters.crossAttention, input, context, {
+        ...options.crossAttention,
+        cache: options.cache,
+        residual: x,
+        dropout: droppedFor('crossAttention', options),
+      }),
+    ),
+  )
+}
+
+function feedForwardLayer(parameters: Block, x: Sequence, options: BlockOptions): Sequence {
+  const { activation } = options
+  return arranged('feedForwardNorm', parameters.feedForwardNorm, x, options, (input) =>
+    within('feedForward', () =>
+      feedForward(parameters.feedForward, input, {
+        ...(activation === undefined ? {} : { activation }),
+        residual: x,
+        dropout: droppedFor('feedForward', options),
+      }),
+    ),
+  )
+}
+
+/** x + layer(norm(x)), or norm(x + layer(x)); `layer` adds x itself. */
+function arranged(
+  name: string,
+  parameters: Norm,
+  x: Sequence,
+  { arrangement = 'pre', norm: options }: BlockOptions,
+  layer: (input: Sequence) => Sequence,
+): Sequence {
+  const normed = (input: Sequence): Sequence => within(name, () => norm(parameters, input, 'width', options))
+  return arrangement === 'pre' ? layer(normed(x)) : normed(layer(x))
+}
+
+function droppedFor(layer: string, { dropout }: BlockOptions): Dropout | undefined {
+  return dropout && { rate: dropout.rate, key: foldIn(dropout.key, layer) }
+}

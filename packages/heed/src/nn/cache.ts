@@ -1,0 +1,207 @@
+import { ShapeError, StateError } from '../base/index.js'
+import { input, planMap } from '../kernels/index.js'
+import {
+  type AnyTensor,
+  axisOf,
+  emptyArranged,
+  execute,
+  keep,
+  slice,
+  stridesFor,
+  type Tensor,
+  tracked,
+  viewOver,
+} from '../tensor/index.js'
+import { checkWhole } from './check.js'
+
+export type Key = Tensor<'batch' | 'head' | 'key' | 'width'>
+
+/** Positions for which there is room at first. */
+const firstRoom = 64
+
+/**
+ * What a decoder remembers from one step to the next: the keys and values of every position so far, layer by layer, so that a step computes
+ * only the new ones. Give the same cache to each call of the model, each with the tokens that follow. Room doubles as it fills: adding a position
+ * copies that position.
+ *
+ * Lives until `dispose()`, whatever scope it was made in.
+ */
+export class KeyValueCache {
+  readonly #layers: LayerCache[] = []
+
+  /** Positions in it. */
+  get length(): number {
+    return this.#layers[0]?.length ?? 0
+  }
+
+  /** The part of one layer; made when first asked for. */
+  layer(index: number): LayerCache {
+    checkWhole('cache', 'layer', index)
+    while (this.#layers.length <= index) this.#layers.push(new LayerCache())
+    return this.#layers[index]!
+  }
+
+  /**
+   * Forgets all positions from `length` on.
+   *
+   * @throws UsageError unless 0 ≤ length ≤ the positions in it
+   */
+  truncate(length: number): void {
+    for (const layer of this.#layers) layer.truncate(length)
+  }
+
+  dispose(): void {
+    for (const layer of this.#layers) layer.dispose()
+    this.#layers.length = 0
+  }
+}
+
+/** Keys and values of one layer. */
+export class LayerCache {
+  readonly #keys = new Growing('keys')
+  readonly #values = new Growing('values')
+  #context: { readonly key: Key; readonly value: Key } | undefined
+
+  /** Positions in it. */
+  get length(): number {
+    return this.#keys.length
+  }
+
+  /**
+   * Adds the keys and values of the positions that follow; gives those of all positions.
+   *
+   * @throws StateError where a gradient is wanted: training sees whole sequences
+   * @throws ShapeError if batch, heads or width are not as before
+   */
+  append(key: Key, value: Key): { readonly key: Key; readonly value: Key } {
+    if (tracked([key, value]))
+      throw new StateError({
+        operation: 'cache',
+        expected: 'a step without a gradient',
+        found: 'a gradient wanted through the cache',
+        hint: 'leave the cache out in training',
+      })
+    return { key: this.#keys.append(key), value: this.#values.append(value) }
+  }
+
+  /** The keys and values of another sequence, computed the first time and remembered. */
+  context(compute: () => { readonly key: Key; readonly value: Key }): {
+    readonly key: Key
+    readonly value: Key
+  } {
+    this.#context ??= keep(compute())
+    return this.#context
+  }
+
+  truncate(length: number): void {
+    this.#keys.truncate(length)
+    this.#values.truncate(length)
+  }
+
+  dispose(): void {
+    this.#keys.dispose()
+    this.#values.dispose()
+    this.#context?.key.dispose()
+    this.#context?.value.dispose()
+    this.#context = undefined
+  }
+}
+
+/** A tensor that grows along its axis 'key', with room for more than it holds. What is given out are views of what it holds now. */
+class Growing {
+  readonly #name: string
+  #room: Key | undefined
+  length = 0
+
+  constructor(name: string) {
+    this.#name = name
+  }
+
+  append(added: Key): Key {
+    const count = added.size('key')
+    const room = this.#reserve(added, this.length + count)
+    write(added, room, this.length)
+    this.length += count
+    return slice(room, 'key', 0, this.length)
+  }
+
+  truncate(length: number): void {
+    checkWhole('cache.truncate', 'length', length)
+    if (length > this.length)
+      throw new StateError({
+        operation: 'cache.truncate',
+        expected: `at most ${this.length}, the positions in the cache`,
+        found: String(length),
+        hint: 'a cache can only forget',
+      })
+    // What was given out before may still be in use: new positions must not overwrite it.
+    if (length < this.length && this.#room !== undefined) {
+      const old = this.#room
+      this.length = length
+      this.#room = this.#make(old, old.size('key'))
+      write(slice(old, 'key', 0, length), this.#room, 0)
+      old.dispose()
+    }
+  }
+
+  dispose(): void {
+    this.#room?.dispose()
+    this.#room = undefined
+    this.length = 0
+  }
+
+  #reserve(like: Key, needed: number): Key {
+    const room = this.#room
+    if (room === undefined) return (this.#room = this.#make(like, Math.max(firstRoom, needed)))
+    for (const { name, size } of room.layout) {
+      if (name !== 'key' && axisOf('cache', like, name).size !== size)
+        throw new ShapeError({
+          operation: 'cache',
+          axis: name,
+          expected: `${this.#name} with axis '${name}' of size ${size}, as before`,
+          found: like.describe(),
+          hint: 'use a cache for one batch and one model, and another for the next',
+        })
+    }
+    if (needed <= room.size('key')) return room
+    const larger = this.#make(like, Math.max(2 * room.size('key'), needed))
+    write(slice(room, 'key', 0, this.length), larger, 0)
+    room.dispose()
+    return (this.#room = larger)
+  }
+
+  /** Room for so many positions; the positions of a head lie one after the other, as attention reads them. */
+  #make(like: Key, positions: number): Key {
+    const order = [...like.axes.filter((name) => name !== 'key' && name !== 'width'), 'key', 'width']
+    const shape = Object.fromEntries(
+      order.map((name) => [name, name === 'key' ? positions : axisOf('cache', like, name).size]),
+    )
+    return keep(emptyArranged(like.device, 'f32', shape)) as AnyTensor as Key
+  }
+}
+
+/** Writes positions into the room, from `start` on. Nobody has a view of those yet. */
+function write(from: Key, room: Key, start: number): void {
+  const count = from.size('key')
+  if (count === 0) return
+  const axis = axisOf('cache', room, 'key')
+  const target = viewOver(
+    room,
+    room.layout.map((other) => (other === axis ? { ...axis, size: count } : other)),
+    room.offset + start * axis.stride,
+  )
+  const order = target.layout.map(({ name }) => name)
+  const operand = (tensor: AnyTensor): { address: number; element: 'f32'; strides: number[] } => ({
+    address: tensor.address,
+    element: 'f32',
+    strides: stridesFor(tensor, order),
+  })
+  execute(room.device, () =>
+    planMap({
+      space: { names: order, sizes: target.layout.map(({ size }) => size) },
+      inputs: [operand(from)],
+      outputs: [{ operand: operand(target), expression: input(0) }],
+    }),
+  )
+  target.dispose()
+}

@@ -1,0 +1,46 @@
+import { tap, watched } from '../observe/index.js'
+import { activate, type Activation, map, activations } from '../tensor/index.js'
+import { linear, type Linear } from './linear.js'
+import { projectOut, type Residual, type Sequence } from './sequence.js'
+
+/**
+ * Two layers at each position, the wide one between them. With a `gate` it is a gated one: SwiGLU with the activation 'silu',
+ * GeGLU with 'gelu' (Shazeer 2020, "GLU Variants Improve Transformer").
+ */
+export interface FeedForward {
+  readonly up: Linear<'width', 'hidden'>
+  readonly gate?: Linear<'width', 'hidden'>
+  readonly down: Linear<'hidden', 'width'>
+}
+
+export interface FeedForwardOptions extends Residual {
+  /** Default 'gelu'. */
+  readonly activation?: Activation | undefined
+}
+
+/**
+ * activation(x · up) · down (Vaswani et al. 2017, section 3.3), or (activation(x · gate) × (x · up)) · down.
+ * Names: `preActivation`, `up` (where there is a gate), `hidden`, `output`.
+ *
+ * @throws ShapeError where sizes differ
+ */
+export function feedForward(
+  parameters: FeedForward,
+  x: Sequence,
+  { activation = 'gelu', ...residual }: FeedForwardOptions = {},
+): Sequence {
+  const { up, gate, down } = parameters
+  if (gate === undefined) {
+    const hidden = watched('preActivation')
+      ? activate(tap('preActivation', linear(up, x, 'width')), activation)
+      : linear(up, x, 'width', { activation })
+    return projectOut(down, tap('hidden', hidden), ['hidden'], residual)
+  }
+  const gated = tap('preActivation', linear(gate, x, 'width'))
+  const raised = tap('up', linear(up, x, 'width'))
+  const hidden = tap(
+    'hidden',
+    map((g, u) => activations[activation](g).mul(u), gated, raised),
+  )
+  return projectOut(down, hidden, ['hidden'], residual)
+}

@@ -1,0 +1,172 @@
+/**
+ * Parameters before training. Every tensor has a stream of random numbers of its own, named by its place, so that a change to one layer
+ * leaves the others' numbers as they were.
+ */
+import { foldIn, type RandomKey, type Shape } from '../base/index.js'
+import { normal, ones, type Tensor, uniform, zeros } from '../tensor/index.js'
+import type { AttentionParameters } from './attention.js'
+import type { Block, CrossBlock } from './block.js'
+import type { Embedding } from './embedding.js'
+import type { FeedForward } from './feed-forward.js'
+import type { Linear } from './linear.js'
+import type { Norm } from './norm.js'
+
+/** A weight of this shape: `inputs` numbers go into each of `outputs` numbers. */
+export type Initializer = <A extends string>(
+  key: RandomKey,
+  shape: Shape<A>,
+  inputs: number,
+  outputs: number,
+) => Tensor<A>
+
+/** Normal with mean 0; GPT-2 and BERT have a deviation of 0.02. */
+export function normalInitializer(deviation = 0.02): Initializer {
+  return (key, shape) => normal(key, shape, deviation)
+}
+
+/** Uniform within ±√(6 / (inputs + outputs)) (Glorot and Bengio 2010, equation 16), "Xavier". */
+export const xavierUniform: Initializer = (key, shape, inputs, outputs) => {
+  const limit = Math.sqrt(6 / (inputs + outputs))
+  return uniform(key, shape, -limit, limit)
+}
+
+/** Normal with variance 2 / (inputs + outputs) (Glorot and Bengio 2010). */
+export const xavierNormal: Initializer = (key, shape, inputs, outputs) =>
+  normal(key, shape, Math.sqrt(2 / (inputs + outputs)))
+
+export interface LinearShape {
+  readonly bias?: boolean
+  readonly initializer?: Initializer
+}
+
+/** A linear map; biases start at 0. */
+export function createLinear<I extends string, O extends string>(
+  key: RandomKey,
+  inputs: Shape<I>,
+  outputs: Shape<O>,
+  { bias = true, initializer = normalInitializer() }: LinearShape = {},
+): Linear<I, O> {
+  const count = (shape: Shape): number =>
+    Object.values<number>(shape).reduce((product, size) => product * size, 1)
+  const shape = { ...inputs, ...outputs } as Shape<I | O>
+  const weight = initializer(key, shape, count(inputs), count(outputs))
+  return bias ? { weight, bias: zeros(outputs) } : { weight }
+}
+
+/** Weight 1 (0 where a norm multiplies by 1 + weight), bias 0. */
+export function createNorm<K extends string>(
+  shape: Shape<K>,
+  { bias = true, onePlus = false }: { readonly bias?: boolean; readonly onePlus?: boolean } = {},
+): Norm<K> {
+  const weight = onePlus ? zeros(shape) : ones(shape)
+  return bias ? { weight, bias: zeros(shape) } : { weight }
+}
+
+export function createEmbedding(
+  key: RandomKey,
+  shape: { readonly vocabulary: number; readonly width: number },
+  initializer: Initializer = normalInitializer(),
+): Embedding {
+  const { vocabulary, width } = shape
+  return { weight: initializer(key, { vocabulary, width }, vocabulary, width) }
+}
+
+export interface AttentionShape {
+  readonly width: number
+  readonly heads: number
+  /** Heads of keys and values; default as many as of queries. */
+  readonly keyHeads?: number | undefined
+  /** Default width / heads. */
+  readonly headWidth?: number | undefined
+  /** Default headWidth. */
+  readonly valueWidth?: number | undefined
+  /** Width of the sequence that is attended to; default width. */
+  readonly contextWidth?: number | undefined
+  /** Biases of the four projections; default true. */
+  readonly bias?: boolean | undefined
+  /** Query-key normalization; default false. */
+  readonly headNorm?: boolean | undefined
+  readonly initializer?: Initializer | undefined
+  /** Of the output projection; default the same. GPT-2 divides its deviation by √(2 × layers). */
+  readonly outputInitializer?: Initializer | undefined
+}
+
+export function createAttention(key: RandomKey, shape: AttentionShape): AttentionParameters {
+  const { width, heads, keyHeads = heads, headWidth = width / heads, valueWidth = headWidth } = shape
+  const { contextWidth = width, bias = true, headNorm = false, initializer = normalInitializer() } = shape
+  const project = (
+    name: string,
+    from: number,
+    head: number,
+    size: number,
+  ): Linear<'width', 'head' | 'headWidth'> =>
+    createLinear(foldIn(key, name), { width: from }, { head, headWidth: size }, { bias, initializer })
+  const normOf = (): Norm<'headWidth'> => createNorm({ headWidth }, { bias: false })
+  return {
+    query: project('query', width, heads, headWidth),
+    key: project('key', contextWidth, keyHeads, headWidth),
+    value: project('value', contextWidth, keyHeads, valueWidth),
+    output: createLinear(
+      foldIn(key, 'output'),
+      { head: heads, headWidth: valueWidth },
+      { width },
+      { bias, initializer: shape.outputInitializer ?? initializer },
+    ),
+    ...(headNorm ? { queryNorm: normOf(), keyNorm: normOf() } : {}),
+  }
+}
+
+export interface FeedForwardShape {
+  readonly width: number
+  readonly hidden: number
+  readonly gated?: boolean | undefined
+  readonly bias?: boolean | undefined
+  readonly initializer?: Initializer | undefined
+  readonly outputInitializer?: Initializer | undefined
+}
+
+export function createFeedForward(key: RandomKey, shape: FeedForwardShape): FeedForward {
+  const { width, hidden, gated = false, bias = true, initializer = normalInitializer() } = shape
+  const up = (name: string): Linear<'width', 'hidden'> =>
+    createLinear(foldIn(key, name), { width }, { hidden }, { bias, initializer })
+  return {
+    up: up('up'),
+    ...(gated ? { gate: up('gate') } : {}),
+    down: createLinear(
+      foldIn(key, 'down'),
+      { hidden },
+      { width },
+      { bias, initializer: shape.outputInitializer ?? initializer },
+    ),
+  }
+}
+
+export interface BlockShape extends AttentionShape {
+  readonly hidden: number
+  /** A gate in the feed-forward layer; default false. */
+  readonly gated?: boolean | undefined
+  /** Biases of the norms; default as `bias`. RMS norms have none. */
+  readonly normBias?: boolean | undefined
+  /** Norms that multiply by 1 + weight; default false. */
+  readonly onePlus?: boolean | undefined
+}
+
+export function createBlock(key: RandomKey, shape: BlockShape): Block {
+  const { width, bias = true, normBias = bias, onePlus = false } = shape
+  return {
+    attentionNorm: createNorm({ width }, { bias: normBias, onePlus }),
+    attention: createAttention(foldIn(key, 'attention'), shape),
+    feedForwardNorm: createNorm({ width }, { bias: normBias, onePlus }),
+    feedForward: createFeedForward(foldIn(key, 'feedForward'), shape),
+  }
+}
+
+export function createCrossBlock(key: RandomKey, shape: BlockShape): CrossBlock {
+  const { width, bias = true, normBias = bias, onePlus = false } = shape
+  const self = { ...shape, contextWidth: width }
+  return {
+    ...createBlock(key, self),
+    crossAttentionNorm: createNorm({ width }, { bias: normBias, onePlus }),
+    crossAttention: createAttention(foldIn(key, 'crossAttention'), shape),
+  }
+}

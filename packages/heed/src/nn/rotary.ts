@@ -1,0 +1,210 @@
+import { UsageError } from '../base/index.js'
+import {
+  axisOf,
+  gather,
+  rotate,
+  type RotaryPairs,
+  slice,
+  type AnyTensor,
+  type Tensor,
+  tensor,
+} from '../tensor/index.js'
+import { checkPositive, checkWhole } from './check.js'
+
+/** How a model that was trained on short texts is told of positions beyond them. */
+export type RotaryScaling =
+  /** Positions divided by `factor` (Chen et al. 2023, "Extending Context Window … via Positional Interpolation"). */
+  | { readonly type: 'linear'; readonly factor: number }
+  /** A larger base for texts longer than `trained` (dynamic NTK). `length`: of the longest text, in positions. */
+  | {
+      readonly type: 'dynamic'
+      readonly factor: number
+      readonly trained: number
+      readonly length: number
+    }
+  /** Slow turns divided, fast ones kept, a ramp between; cosines and sines larger (Peng et al. 2023, "YaRN", sections 3.2 to 3.4). */
+  | {
+      readonly type: 'yarn'
+      readonly factor: number
+      readonly trained: number
+      /** Pairs that turn more often than this within `trained` positions are kept; default 32. */
+      readonly fast?: number
+      /** Pairs that turn less often than this are divided by the factor; default 1. */
+      readonly slow?: number
+      /** What cosines and sines are multiplied by; default 0.1 ln(factor) + 1. */
+      readonly magnitude?: number
+    }
+  /** Long waves divided by `factor`, short ones kept, a mixture between (Llama 3.1). */
+  | {
+      readonly type: 'llama3'
+      readonly factor: number
+      readonly trained: number
+      /** Waves longer than trained / low are divided by the factor. */
+      readonly low: number
+      /** Waves shorter than trained / high are kept. */
+      readonly high: number
+    }
+
+export interface RotaryOptions {
+  /** How many entries of each head are turned; an even number. The others stay as they are. */
+  readonly width: number
+  /** Default 10,000. */
+  readonly base?: number
+  readonly scaling?: RotaryScaling | undefined
+}
+
+/** Radians by which each pair turns from one position to the next, and what cosines and sines are multiplied by. Computed in f64. */
+export interface RotaryFrequencies {
+  readonly radiansPerPosition: Float64Array
+  readonly magnitude: number
+}
+
+/**
+ * The frequencies of rotary positions: base^(−2i / width) for pair i (Su et al. 2021, "RoFormer", equation 15), scaled.
+ *
+ * @throws UsageError for an odd width, or numbers that are not positive
+ */
+export function rotaryFrequencies({ width, base = 10000, scaling }: RotaryOptions): RotaryFrequencies {
+  checkRotary(width, base, scaling)
+  const frequencies = (of: number): Float64Array =>
+    Float64Array.from({ length: width / 2 }, (_, i) => of ** ((-2 * i) / width))
+  const plain = frequencies(base)
+  switch (scaling?.type) {
+    case undefined:
+      return { radiansPerPosition: plain, magnitude: 1 }
+    case 'linear':
+      return { radiansPerPosition: plain.map((f) => f / scaling.factor), magnitude: 1 }
+    case 'dynamic': {
+      const { factor, trained } = scaling
+      const length = Math.max(scaling.length, trained)
+      const larger = base * ((factor * length) / trained - (factor - 1)) ** (width / (width - 2))
+      return { radiansPerPosition: frequencies(larger), magnitude: 1 }
+    }
+    case 'llama3': {
+      const { factor, trained, low, high } = scaling
+      const scaled = plain.map((f) => {
+        const turns = (trained * f) / (2 * Math.PI)
+        if (turns > high) return f
+        if (turns < low) return f / factor
+        const kept = (turns - low) / (high - low)
+        return (1 - kept) * (f / factor) + kept * f
+      })
+      return { radiansPerPosition: scaled, magnitude: 1 }
+    }
+    case 'yarn': {
+      const { factor, trained, fast = 32, slow = 1, magnitude = 0.1 * Math.log(factor) + 1 } = scaling
+      // The pair that turns so often within the trained length.
+      const pairOf = (turns: number): number =>
+        (width * Math.log(trained / (turns * 2 * Math.PI))) / (2 * Math.log(base))
+      const first = Math.max(Math.floor(pairOf(fast)), 0)
+      const last = Math.min(Math.ceil(pairOf(slow)), width - 1)
+      const scaled = plain.map((f, i) => {
+        const share = Math.min(1, Math.max(0, (i - first) / Math.max(last - first, 0.001)))
+        return (f / factor) * share + f * (1 - share)
+      })
+      return { radiansPerPosition: scaled, magnitude }
+    }
+  }
+}
+
+/** Cosines and sines of the angle of each pair at each position. */
+export interface RotaryTable {
+  readonly cosine: Tensor<'position' | 'pair'>
+  readonly sine: Tensor<'position' | 'pair'>
+  readonly pairs: RotaryPairs
+}
+
+/**
+ * The table for positions 0 … length − 1: angles in f64, rounded once. Made once for a model and shared by its layers.
+ *
+ * @throws UsageError as `rotaryFrequencies` does
+ */
+export function rotaryTable(
+  length: number,
+  { pairs = 'half', ...options }: RotaryOptions & { readonly pairs?: RotaryPairs },
+): RotaryTable {
+  checkWhole('rotaryTable', 'length', length)
+  const { radiansPerPosition, magnitude } = rotaryFrequencies(options)
+  const count = radiansPerPosition.length
+  const fill = (of: (radians: number) => number): Tensor<'position' | 'pair'> =>
+    tensor(
+      Float64Array.from(
+        { length: length * count },
+        (_, i) => of(Math.floor(i / count) * radiansPerPosition[i % count]!) * magnitude,
+      ),
+      { position: length, pair: count },
+    )
+  return { cosine: fill(Math.cos), sine: fill(Math.sin), pairs }
+}
+
+/** Where the positions of a sequence stand: from `start` on, one after the other; or each its own number (i32, padded on the left, say). */
+export type RotaryPositions = number | Tensor<'position'> | Tensor<'batch' | 'position'>
+
+/**
+ * Turns each pair of entries of queries or keys by the angle of its position. `axis` is the axis of positions in `x`; the axis that is
+ * turned is 'width'.
+ *
+ * @throws UsageError for positions beyond the table
+ */
+export function applyRotary<A extends string>(
+  x: Tensor<A | 'width'>,
+  axis: NoInfer<A>,
+  { cosine, sine, pairs }: RotaryTable,
+  positions: RotaryPositions = 0,
+): Tensor<A | 'width'> {
+  const along = (table: Tensor<'position' | 'pair'>): Tensor => {
+    const rows: AnyTensor =
+      typeof positions === 'number'
+        ? window(table, positions, axisOf('rotary', x, axis).size)
+        : gather(table, positions as Tensor<'position'>, 'position')
+    return (rows as Tensor<string>).rename({ position: axis }) as Tensor
+  }
+  return rotate(x, 'width', along(cosine), along(sine), pairs)
+}
+
+function window(
+  table: Tensor<'position' | 'pair'>,
+  start: number,
+  count: number,
+): Tensor<'position' | 'pair'> {
+  const length = table.size('position')
+  if (start + count > length)
+    throw new UsageError({
+      operation: 'rotary',
+      expected: `positions below ${length}, the length of the table`,
+      found: `positions up to ${start + count - 1}`,
+      hint: 'make a longer table with rotaryTable()',
+    })
+  return slice(table, 'position', start, start + count)
+}
+
+function checkRotary(width: number, base: number, scaling: RotaryScaling | undefined): void {
+  const operation = 'rotaryFrequencies'
+  checkWhole(operation, 'width', width)
+  if (width % 2 !== 0 || width === 0)
+    throw new UsageError({
+      operation,
+      expected: 'an even width of at least 2',
+      found: String(width),
+      hint: 'entries are turned in pairs',
+    })
+  checkPositive(operation, 'base', base)
+  if (scaling === undefined) return
+  const { type, ...numbers } = scaling
+  if (!['linear', 'dynamic', 'yarn', 'llama3'].includes(type))
+    throw new UsageError({
+      operation,
+      expected: "a scaling of type 'linear', 'dynamic', 'yarn' or 'llama3'",
+      found: `'${String(type)}'`,
+      hint: 'leave the scaling out for the plain frequencies',
+    })
+  for (const [name, value] of Object.entries(numbers))
+    if (value !== undefined) checkPositive(operation, name, value as number)
+  if (scaling.type === 'llama3' && scaling.low >= scaling.high)
+    throw new UsageError({
+      operation,
+      expected: 'low below high',
+      found: `low ${scaling.low}, high ${scaling.high}`,
+      hint: 'Llama 3.1 has 1 and 4',
+    })
+}

@@ -1,0 +1,46 @@
+import type { RandomKey } from '../base/index.js'
+import { tap, watched } from '../observe/index.js'
+import { type AnyTensor, dropout, type Tensor } from '../tensor/index.js'
+import { linear, type Linear } from './linear.js'
+
+/** What layers pass on: a vector of `width` numbers for each position. */
+export type Sequence = Tensor<'batch' | 'position' | 'width'>
+
+/** While a model is trained: which share of the elements to drop, and from which stream the choice comes. */
+export interface Dropout {
+  /** At least 0, below 1. */
+  readonly rate: number
+  readonly key: RandomKey
+}
+
+/** The end of each half of a block. */
+export interface Residual {
+  /** What the result is added to. */
+  readonly residual?: Sequence | undefined
+  /** Drops elements of the result before it is added (Srivastava et al. 2014; Vaswani et al. 2017, section 5.4). */
+  readonly dropout?: Dropout | undefined
+}
+
+/**
+ * The last projection of a layer, under the name `output`; then dropout; then the residual. One fused operation where nothing has to
+ * be seen or dropped between.
+ */
+export function projectOut<I extends string>(
+  parameters: Linear<I, 'width'>,
+  x: Tensor<NoInfer<I> | 'batch' | 'position'>,
+  over: readonly I[],
+  { residual, dropout: dropped }: Residual,
+): Sequence {
+  const project = (added?: Sequence): Sequence =>
+    linear<I | 'batch' | 'position', I, 'width'>(parameters, x, over, {
+      residual: added as never,
+    }) as AnyTensor as Sequence
+  if (residual !== undefined && dropped === undefined && !watched('output')) return project(residual)
+  return addTo(residual, tap('output', project()), dropped)
+}
+
+/** residual + dropout(x) */
+export function addTo(residual: Sequence | undefined, x: Sequence, dropped: Dropout | undefined): Sequence {
+  const kept = dropped === undefined || dropped.rate === 0 ? x : dropout(x, dropped.rate, dropped.key)
+  return residual === undefined ? kept : residual.add(kept)
+}
