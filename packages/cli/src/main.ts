@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { register as doctor } from './commands/doctor.js'
+import { register as kernel } from './commands/kernel.js'
 import type { Context, Register } from './context.js'
 import { describeError, isWrongUse } from './errors.js'
 import { styled, type Environment, type Output } from './terminal.js'
 
-const commands: readonly Register[] = [doctor]
+const commands: readonly Register[] = [doctor, kernel]
 
 /** Exit statuses of `heed`: done; failed; called wrongly. */
 export type ExitStatus = 0 | 1 | 2
