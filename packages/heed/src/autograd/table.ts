@@ -14,6 +14,7 @@ import {
   sum,
   type Tensor,
 } from '../tensor/index.js'
+import { attentionGradients } from './attention.js'
 import { gatherGradients } from './gather.js'
 import { rotaryGradients } from './rotary.js'
 import type { GradientRule } from './rule.js'
@@ -22,6 +23,7 @@ export type { GradientRule } from './rule.js'
 
 /** One row for each operation that can be differentiated, under the name it is recorded by. */
 export const gradients: Record<string, GradientRule> = {
+  ...attentionGradients,
   ...gatherGradients,
   ...rotaryGradients,
 

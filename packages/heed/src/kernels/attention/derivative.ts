@@ -56,6 +56,11 @@ export function captureGradients(
   }))
 }
 
+/** Slots of the captured float tensors that the score reads: those that can get a gradient. */
+export function captureGradientSlots(definition: AttentionDefinition): readonly number[] {
+  return captureGradients(definition).map(({ slot }) => slot)
+}
+
 /** Whether all these accesses have the axis as a bare index, and at the same place, so that they never meet across its positions. */
 function samePlace(nodes: readonly Float[], axis: Separable): boolean {
   const places = (node: Float): number[] =>

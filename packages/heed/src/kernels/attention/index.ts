@@ -5,4 +5,5 @@ export {
   type CapturedTensor,
 } from './definition.js'
 export type { BackwardPlaces, CapturePlace, ForwardPlaces, Place, Plan, StatisticsPlaces } from './places.js'
+export { captureGradientSlots } from './derivative.js'
 export { attentionBackward, attentionForward } from './plan.js'

@@ -1,6 +1,21 @@
-import { StateError } from '../../base/index.js'
-import type { Tensor } from '../tensor.js'
-import type { Mask, Score } from './attention-function.js'
+import { ShapeError, UsageError } from '../../base/index.js'
+import { sameDevice } from '../layout.js'
+import { disposeOwned } from '../scope.js'
+import { record, tracked } from '../tape.js'
+import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
+import { attentionAxes } from './attention-axes.js'
+import { type Mask, type Score, trace } from './attention-function.js'
+import {
+  adjacent,
+  type AttentionOperands,
+  type AttentionResult,
+  prepare,
+  runBackward,
+  runForward,
+} from './attention-run.js'
+import { copy } from './copy.js'
+import { map, square } from './elementwise.js'
+import { sum } from './reduction.js'
 
 /** How scores are made and who may see whom. */
 export interface ScoreOptions {
@@ -29,16 +44,31 @@ export interface AttentionWithStatistics<A extends string, R extends string> {
   readonly largestKey: Tensor<R>
 }
 
+/**
+ * Scaled dot-product attention (Vaswani et al. 2017, equation 1), programmable and fused: softmax over the keys of
+ * score(q·k × scale), masked, times value, in one pass that never holds the query × key filter (Dao et al. 2022, FlashAttention).
+ *
+ * - query: batch head query width; key: batch head key width; value: batch head key width, of a width of its own
+ * - result: batch head query width, in memory as batch query head width, so that heads are joined without a copy
+ *
+ * Heads and batch axes may be absent, there may be more batch axes of any name, and key and value may have fewer heads, each
+ * shared by the same number of neighbouring query heads (Ainslie et al. 2023, grouped-query attention). A row that may attend to nothing is 0.
+ * Gradients flow to query, key, value, sink and the f32 tensors that the score captures.
+ *
+ * @throws ShapeError if an axis is missing or sizes disagree, captured tensors included
+ * @throws DtypeError for tensors that are not f32
+ * @throws UsageError if score or mask return something else than an expression, or the scale is no number
+ */
 export function attention<Q extends string = never, K extends string = never, V extends string = never>(
   query: Tensor<Q | 'query' | 'width'>,
   key: Tensor<K | 'key' | 'width'>,
   value: Tensor<V | 'key' | 'width'>,
   options: AttentionOptions = {},
 ): Tensor<Q | K | V | 'query' | 'width'> {
-  void [query, key, value, options]
-  throw new StateError({ operation: 'attention', expected: 'a body', found: 'none', hint: 'not yet' })
+  return attend('attention', query, key, value, options, false).output as never
 }
 
+/** `attention` with what the fused kernel knows of each row. Only the output takes part in gradients. */
 export function attentionWithStatistics<
   Q extends string = never,
   K extends string = never,
@@ -49,6 +79,117 @@ export function attentionWithStatistics<
   value: Tensor<V | 'key' | 'width'>,
   options: AttentionOptions = {},
 ): AttentionWithStatistics<Q | K | V | 'query' | 'width', Q | K | V | 'query'> {
-  void [query, key, value, options]
-  throw new StateError({ operation: 'attention', expected: 'a body', found: 'none', hint: 'not yet' })
+  const result = attend('attentionWithStatistics', query, key, value, options, true)
+  return { output: result.output, logSumExp: result.logSumExp, ...result.statistics } as never
+}
+
+/** What the gradient of an attention needs. */
+export interface AttentionAttributes extends Pick<
+  AttentionResult,
+  'way' | 'output' | 'logSumExp' | 'logSumExpRest'
+> {
+  readonly operands: AttentionOperands
+}
+
+function attend(
+  operation: string,
+  givenQuery: AnyTensor,
+  givenKey: AnyTensor,
+  givenValue: AnyTensor,
+  options: AttentionOptions,
+  statistics: boolean,
+): AttentionResult {
+  const { score, mask, sink: givenSink } = options
+  const axes = attentionAxes(operation, givenQuery, givenKey, givenValue)
+  const cosine = score?.similarity === 'cosine'
+  const traced = trace(operation, score, mask, scaleOf(operation, options, axes.width))
+  const sink = givenSink && readySink(operation, givenSink, axes.heads)
+  const [query, key] = cosine ? [unitRows(givenQuery), unitRows(givenKey)] : [givenQuery, givenKey]
+  const operands: AttentionOperands = {
+    prepared: prepare(traced, axes, sink !== undefined),
+    axes,
+    query: adjacent(query),
+    key: adjacent(key),
+    value: adjacent(givenValue),
+    sink,
+    captured: traced.tensors,
+    parameters: traced.parameters,
+  }
+  const inputs = [
+    operands.query,
+    operands.key,
+    operands.value,
+    ...(sink === undefined ? [] : [sink]),
+    ...traced.tensors.filter(({ dtype }) => dtype === 'f32'),
+  ]
+  const device = sameDevice(operation, [...inputs, ...traced.tensors])
+  operands.prepared.check(operation, traced.tensors, axes)
+  const result = runForward(device, operands, statistics)
+  if (tracked(inputs)) {
+    const { way, output, logSumExp, logSumExpRest } = result
+    record('attention', inputs, output, {
+      way,
+      output,
+      logSumExp,
+      logSumExpRest,
+      operands,
+    } satisfies AttentionAttributes)
+  } else {
+    disposeOwned(result.logSumExpRest)
+    if (!statistics) disposeOwned(result.logSumExp)
+  }
+  return result
+}
+
+/** The gradients of an attention's inputs, in their order; `wanted` tells which are needed. */
+export function attentionGradient(
+  { operands, ...result }: AttentionAttributes,
+  gradient: Tensor,
+  wanted: (input: AnyTensor) => boolean,
+): (Tensor | undefined)[] {
+  const { query, key, value, sink, captured } = operands
+  const found = runBackward(query.device, operands, result, gradient, {
+    sink: sink !== undefined && wanted(sink),
+    captured: captured.map((tensor) => tensor.dtype === 'f32' && wanted(tensor)),
+  })
+  return [
+    wanted(query) ? found.query : undefined,
+    wanted(key) ? found.key : undefined,
+    wanted(value) ? found.value : undefined,
+    ...(sink === undefined ? [] : [found.sink]),
+    ...found.captured.filter((_, slot) => captured[slot]!.dtype === 'f32'),
+  ]
+}
+
+/** The scale of these options, and what it is where none is given. */
+export function scaleOf(operation: string, { scale, score }: ScoreOptions, width: number): number {
+  if (scale === undefined) return score?.similarity === 'cosine' ? 1 : 1 / Math.sqrt(width)
+  if (Number.isFinite(scale)) return scale
+  throw new UsageError({
+    operation,
+    expected: 'a scale that is a finite number',
+    found: String(scale),
+    hint: 'leave it out for 1 / √width',
+  })
+}
+
+/** One logit for each head, one after the other. */
+export function readySink(operation: string, sink: AnyTensor, heads: number): AnyTensor {
+  const { size, stride } = axisOf(operation, sink, 'head')
+  if (sink.dtype !== 'f32' || sink.layout.length !== 1 || size !== heads) {
+    throw new ShapeError({
+      operation,
+      axis: 'head',
+      expected: `a sink of f32 head ${heads}`,
+      found: (sink as Tensor).describe(),
+      hint: 'give one logit for each query head',
+    })
+  }
+  return size === 1 || stride === 1 ? sink : copy(sink)
+}
+
+/** x / |x| along the width; rows shorter than 10⁻¹² are divided by that. */
+export function unitRows(x: AnyTensor): Tensor {
+  const squares = sum(square(x as Tensor), 'width')
+  return map((value, total) => value.div(total.max(1e-24).sqrt()), x as Tensor, squares) as Tensor
 }

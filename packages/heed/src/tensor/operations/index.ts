@@ -1,4 +1,3 @@
-export * from './attention.js'
 export * from './attention-filter.js'
 export {
   adjustable,
@@ -11,15 +10,26 @@ export {
   type Positions,
   type Score,
 } from './attention-function.js'
+export {
+  attention,
+  type AttentionAttributes,
+  attentionGradient,
+  type AttentionOptions,
+  attentionWithStatistics,
+  type AttentionWithStatistics,
+  type ScoreOptions,
+} from './attention.js'
 export * from './choose.js'
 export * from './concat.js'
 export * from './contraction.js'
 export * from './copy.js'
+export * from './cross-entropy.js'
 export * from './dropout.js'
 export * from './elementwise.js'
 export * from './gather.js'
-export * from './movement.js'
-export * from './reduction.js'
 export * from './loss.js'
+export * from './movement.js'
 export * from './normalization.js'
+export * from './reduction.js'
 export * from './rotary.js'
+export * from './softmax.js'

@@ -1,0 +1,13 @@
+import { type AttentionAttributes, attentionGradient, disposeOwned } from '../tensor/index.js'
+import type { GradientRule } from './rule.js'
+
+export const attentionGradients: Record<string, GradientRule> = {
+  /** Query, key, value, the sink and the captured f32 tensors, from scores computed anew (Dao et al. 2022, algorithm 4). */
+  attention({ attributes }, gradient, wanted) {
+    const kept = attributes as AttentionAttributes
+    const parts = attentionGradient(kept, gradient, wanted)
+    disposeOwned(kept.logSumExp)
+    disposeOwned(kept.logSumExpRest)
+    return parts
+  },
+}

@@ -1,0 +1,169 @@
+import { DtypeError, ShapeError } from '../../base/index.js'
+import { type AnyTensor, axisOf, hasAxis } from '../tensor.js'
+
+interface NamedSize {
+  readonly name: string
+  readonly size: number
+}
+
+/** The axes of one attention, read off its tensors. */
+export interface AttentionAxes {
+  /** All axes but head, query, key and width, in the order of the output. */
+  readonly batch: readonly NamedSize[]
+  /** Whether any of the tensors has heads. */
+  readonly headed: boolean
+  readonly heads: number
+  readonly kvHeads: number
+  readonly queries: number
+  readonly keys: number
+  readonly width: number
+  readonly valueWidth: number
+}
+
+const own: ReadonlySet<string> = new Set(['head', 'query', 'key', 'width'])
+
+/**
+ * What the tensors of an attention have in common; without a value, that of the scores alone.
+ *
+ * @throws ShapeError where an axis is missing, stands where it must not, or has two sizes
+ * @throws DtypeError for tensors that are not f32
+ */
+export function attentionAxes(
+  operation: string,
+  query: AnyTensor,
+  key: AnyTensor,
+  value?: AnyTensor,
+): AttentionAxes {
+  const tensors = value === undefined ? [query, key] : [query, key, value]
+  const given: [string, AnyTensor, string, string][] = [
+    ['query', query, 'query', 'key'],
+    ['key', key, 'key', 'query'],
+    ...(value === undefined ? [] : [['value', value, 'key', 'query'] as [string, AnyTensor, string, string]]),
+  ]
+  for (const [name, tensor, wanted, refused] of given) {
+    if (tensor.dtype !== 'f32') {
+      throw new DtypeError({
+        operation,
+        expected: `${name} as an f32 tensor`,
+        found: tensor.dtype,
+        hint: "convert it with cast(x, 'f32')",
+      })
+    }
+    axisOf(operation, tensor, wanted)
+    axisOf(operation, tensor, 'width')
+    if (hasAxis(tensor, refused)) {
+      throw new ShapeError({
+        operation,
+        axis: refused,
+        expected: `${name} without an axis '${refused}'`,
+        found: tensor.layout.map((axis) => axis.name).join(', '),
+        hint: 'rename the axis: query has query and width, key and value have key and width',
+      })
+    }
+  }
+  const size = (tensor: AnyTensor, axis: string): number => axisOf(operation, tensor, axis).size
+  const [width, keys] = [size(query, 'width'), size(key, 'key')]
+  agree(operation, 'width', width, size(key, 'width'), 'query and key need the same width')
+  if (value !== undefined) agree(operation, 'key', keys, size(value, 'key'), 'give each key one value')
+  const batch: NamedSize[] = []
+  for (const { layout } of tensors) {
+    for (const { name, size } of layout) {
+      if (own.has(name)) continue
+      const known = batch.find((other) => other.name === name)
+      if (known === undefined) batch.push({ name, size })
+      else agree(operation, name, known.size, size, 'rename the axis if it means something else')
+    }
+  }
+  const heads = tensors.map((tensor) => tensor.layout.find(({ name }) => name === 'head')?.size)
+  const kvHeads = heads[1] ?? heads[2] ?? 1
+  if (heads[1] !== undefined && heads[2] !== undefined)
+    agree(operation, 'head', heads[1], heads[2], 'key and value need the same heads')
+  const queryHeads = heads[0] ?? kvHeads
+  if (queryHeads % kvHeads !== 0) {
+    throw new ShapeError({
+      operation,
+      axis: 'head',
+      expected: `as many query heads as ${kvHeads} key/value heads, or a multiple`,
+      found: String(queryHeads),
+      hint: 'give each key/value head the same number of query heads',
+    })
+  }
+  return {
+    batch,
+    headed: heads.some((count) => count !== undefined),
+    heads: queryHeads,
+    kvHeads,
+    queries: size(query, 'query'),
+    keys,
+    width,
+    valueWidth: value === undefined ? width : size(value, 'width'),
+  }
+}
+
+function agree(operation: string, axis: string, expected: number, found: number, hint: string): void {
+  if (expected !== found) {
+    throw new ShapeError({
+      operation,
+      axis,
+      expected: `axis '${axis}' of size ${expected}`,
+      found: String(found),
+      hint,
+    })
+  }
+}
+
+/** The way through the batch axes: some of them as the kernels' batch, and the rest one position after the other. */
+export interface Walk {
+  /** The axes that are the kernels' batch, outermost first; they lie one inside the other in every operand. */
+  readonly inner: readonly NamedSize[]
+  readonly batch: number
+  readonly loops: readonly NamedSize[]
+  /** For each round of the loops, its position along each of them. */
+  readonly rounds: readonly (readonly number[])[]
+}
+
+/**
+ * `named`: score or mask ask for the position along 'batch', so that it alone is the kernels' batch. Else as many neighbouring axes
+ * as lie one inside the other in every operand.
+ */
+export function walk(batch: readonly NamedSize[], operands: readonly AnyTensor[], named: boolean): Walk {
+  const inner = named ? batch.filter(({ name }) => name === 'batch') : largestRun(batch, operands)
+  const loops = batch.filter((axis) => !inner.includes(axis))
+  let rounds: number[][] = [[]]
+  for (const { size } of loops)
+    rounds = rounds.flatMap((round) => Array.from({ length: size }, (_, i) => [...round, i]))
+  return { inner, loops, rounds, batch: inner.reduce((count, { size }) => count * size, 1) }
+}
+
+function largestRun(batch: readonly NamedSize[], operands: readonly AnyTensor[]): readonly NamedSize[] {
+  if (batch.length <= 1) return batch
+  const longer = batch.filter(({ size }) => size !== 1)
+  let best: readonly NamedSize[] = []
+  for (let start = 0; start < longer.length;) {
+    let end = start + 1
+    while (end < longer.length && operands.every((tensor) => within(tensor, longer[end - 1]!, longer[end]!)))
+      end++
+    const run = longer.slice(start, end)
+    if (best.length === 0 || count(run) > count(best)) best = run
+    start = end
+  }
+  return best
+}
+
+function count(axes: readonly NamedSize[]): number {
+  return axes.reduce((product, { size }) => product * size, 1)
+}
+
+function within(tensor: AnyTensor, outer: NamedSize, inner: NamedSize): boolean {
+  return strideOf(tensor, outer.name) === inner.size * strideOf(tensor, inner.name)
+}
+
+/** Elements between neighbours along an axis; 0 where the tensor lacks it. */
+export function strideOf(tensor: AnyTensor, name: string): number {
+  return tensor.layout.find((axis) => axis.name === name)?.stride ?? 0
+}
+
+/** The names of the axes as rows of one attention lie: loops, the kernels' batch, and then `rest`. */
+export function physicalAxes({ loops, inner }: Walk, rest: readonly string[]): string[] {
+  return [...loops, ...inner].map(({ name }) => name).concat(rest)
+}

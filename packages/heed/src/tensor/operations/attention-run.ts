@@ -1,0 +1,385 @@
+import { ShapeError } from '../../base/index.js'
+import type { Device } from '../../device/index.js'
+import {
+  attentionBackward,
+  type AttentionDefinition,
+  attentionDefinition,
+  attentionForward,
+  type AttentionSizes,
+  type BackwardPlaces,
+  captureGradientSlots,
+  type CapturePlace,
+  type Expression,
+  type ForwardPlaces,
+  keyOf,
+  type Machine,
+  nodesOf,
+  type Place,
+  type Plan,
+} from '../../kernels/index.js'
+import { heapView } from '../create.js'
+import { execute } from '../execute.js'
+import { emptyArranged, physicalOrder } from '../layout.js'
+import { storedBytes } from '../storage.js'
+import { type AnyTensor, hasAxis, type Tensor } from '../tensor.js'
+import { type AttentionAxes, physicalAxes, strideOf, type Walk, walk } from './attention-axes.js'
+import type { Traced } from './attention-function.js'
+import { arrange } from './copy.js'
+import { sum } from './reduction.js'
+
+type Statistics = Readonly<Record<'entropy' | 'largestWeight' | 'largestKey', Tensor>>
+
+/** A traced definition made ready: plans are remembered by sizes. */
+export class PreparedAttention {
+  readonly definition: AttentionDefinition
+  /** Whether score or mask ask for the position along 'batch'. */
+  readonly batchNamed: boolean
+  readonly #reads: readonly { readonly slot: number; readonly axis: number; readonly along: string }[]
+  readonly #plans = new WeakMap<Machine, Map<string, unknown>>()
+  #slots: readonly number[] | undefined
+
+  constructor(definition: AttentionDefinition) {
+    this.definition = definition
+    const { score, mask } = definition
+    const nodes = nodesOf(mask === undefined ? [score] : ([score, mask] as Expression[]))
+    this.batchNamed = nodes.some(({ operation, value }) => operation === 'index' && value === 'batch')
+    this.#reads = nodes
+      .filter(({ operation }) => operation === 'capture')
+      .flatMap(({ value, operands }) =>
+        operands.flatMap((operand, axis) =>
+          operand.operation === 'index' && operand.value !== 'query'
+            ? [{ slot: value as number, axis, along: operand.value as string }]
+            : [],
+        ),
+      )
+  }
+
+  /** Slots of the captured float tensors that the score reads. */
+  get slots(): readonly number[] {
+    return (this.#slots ??= captureGradientSlots(this.definition))
+  }
+
+  forward(machine: Machine, sizes: AttentionSizes, statistics: boolean): Plan<ForwardPlaces> {
+    return this.#plan(machine, `${statistics ? 'statistics' : 'forward'} ${sizesKey(sizes)}`, () =>
+      attentionForward(machine, this.definition, sizes, statistics),
+    )
+  }
+
+  backward(machine: Machine, sizes: AttentionSizes, slots: readonly number[]): Plan<BackwardPlaces> {
+    return this.#plan(machine, `backward ${sizesKey(sizes)} ${slots.join()}`, () =>
+      attentionBackward(machine, this.definition, sizes, slots),
+    )
+  }
+
+  #plan<P>(machine: Machine, key: string, make: () => Plan<P>): Plan<P> {
+    let plans = this.#plans.get(machine)
+    if (plans === undefined) this.#plans.set(machine, (plans = new Map()))
+    let plan = plans.get(key) as Plan<P> | undefined
+    if (plan === undefined) {
+      if (plans.size >= remembered) plans.clear()
+      plans.set(key, (plan = make()))
+    }
+    return plan
+  }
+
+  /** Sees to it that captured tensors are as long as the axes they are read along. */
+  check(operation: string, captured: readonly AnyTensor[], axes: AttentionAxes): void {
+    const lengths: Readonly<Record<string, number>> = {
+      batch: axes.batch.find(({ name }) => name === 'batch')?.size ?? 1,
+      head: axes.heads,
+      queryRow: axes.queries,
+      key: axes.keys,
+    }
+    for (const { slot, axis, along } of this.#reads) {
+      const tensor = captured[slot]!
+      const name = physicalOrder(tensor)[axis]!
+      const { size } = tensor.layout.find((other) => other.name === name)!
+      if (size >= lengths[along]!) continue
+      throw new ShapeError({
+        operation,
+        axis: name,
+        expected: `axis '${name}' of a captured tensor of size ${lengths[along]}, as it is read along '${along}'`,
+        found: String(size),
+        hint: 'write 0 as its index where it is the same for all',
+      })
+    }
+  }
+}
+
+/** How many definitions, and plans of each, are kept. */
+const remembered = 512
+const prepared = new Map<string, PreparedAttention>()
+
+function sizesKey({ batch, heads, kvHeads, queries, keys }: AttentionSizes): string {
+  return `${batch} ${heads} ${kvHeads} ${queries} ${keys}`
+}
+
+/** The definition that was traced, made ready once for all traces that are equal. */
+export function prepare(
+  { score, mask, tensors, kinds }: Traced,
+  { width, valueWidth }: { readonly width: number; readonly valueWidth: number },
+  sink: boolean,
+): PreparedAttention {
+  const captures = tensors.map((tensor) => {
+    const order = physicalOrder(tensor)
+    const last = order[order.length - 1]
+    return {
+      kind: tensor.dtype === 'f32' ? ('float' as const) : ('integer' as const),
+      rank: order.length,
+      contiguous: last !== undefined && strideOf(tensor, last) === 1,
+    }
+  })
+  const roots = mask === undefined ? [score] : [score, mask]
+  const key = `${width} ${valueWidth} ${sink} ${captures.map(({ kind, rank, contiguous }) => `${kind}${rank}${contiguous}`).join()} ${kinds.join()} ${keyOf(roots)}`
+  let known = prepared.get(key)
+  if (known === undefined) {
+    if (prepared.size >= remembered) prepared.clear()
+    known = new PreparedAttention(
+      attentionDefinition({ width, valueWidth, score, mask, captures, parameters: kinds, sink }),
+    )
+    prepared.set(key, known)
+  }
+  return known
+}
+
+/** What an attention ran on. */
+export interface AttentionOperands {
+  readonly prepared: PreparedAttention
+  readonly axes: AttentionAxes
+  /** Adjacent along the width. */
+  readonly query: AnyTensor
+  readonly key: AnyTensor
+  readonly value: AnyTensor
+  /** Contiguous. */
+  readonly sink: AnyTensor | undefined
+  readonly captured: readonly AnyTensor[]
+  readonly parameters: readonly number[]
+}
+
+export interface AttentionResult {
+  readonly way: Walk
+  readonly output: Tensor
+  /** By row; backward needs both. */
+  readonly logSumExp: Tensor
+  readonly logSumExpRest: Tensor
+  readonly statistics: Statistics | undefined
+}
+
+export function runForward(
+  device: Device,
+  operands: AttentionOperands,
+  statistics: boolean,
+): AttentionResult {
+  const { axes, prepared, query, key, value } = operands
+  const way = walk(axes.batch, [query, key, value], prepared.batchNamed)
+  const heads: [string, number][] = axes.headed ? [['head', axes.heads]] : []
+  const rows: [string, number][] = [
+    ...axes.batch.map(({ name, size }): [string, number] => [name, size]),
+    ...heads,
+    ['query', axes.queries],
+  ]
+  const headNames = heads.map(([name]) => name)
+  const row = (dtype: 'f32' | 'i32'): Tensor =>
+    emptyArranged(device, dtype, Object.fromEntries(rows), physicalAxes(way, [...headNames, 'query']))
+  const result: AttentionResult = {
+    way,
+    output: emptyArranged(
+      device,
+      'f32',
+      Object.fromEntries([...rows, ['width', axes.valueWidth]]),
+      physicalAxes(way, ['query', ...headNames, 'width']),
+    ),
+    logSumExp: row('f32'),
+    logSumExpRest: row('f32'),
+    statistics: statistics
+      ? { entropy: row('f32'), largestWeight: row('f32'), largestKey: row('i32') }
+      : undefined,
+  }
+  const plan = prepared.forward(device.target.machine, sizesFor(axes, way), statistics)
+  execute(device, (allocate) => {
+    const workspace = plan.workspaceBytes > 0 ? allocate(plan.workspaceBytes) : 0
+    return way.rounds.flatMap((round) =>
+      plan.launches(
+        {
+          ...forwardPlaces(operands, way, round, result),
+          ...(result.statistics === undefined
+            ? {}
+            : {
+                statistics: {
+                  entropy: addressAt(result.statistics.entropy, way, round),
+                  largestWeight: addressAt(result.statistics.largestWeight, way, round),
+                  largestKey: addressAt(result.statistics.largestKey, way, round),
+                },
+              }),
+        },
+        workspace,
+      ),
+    )
+  })
+  return result
+}
+
+function sizesFor({ heads, kvHeads, queries, keys }: AttentionAxes, { batch }: Walk): AttentionSizes {
+  return { batch, heads, kvHeads, queries, keys }
+}
+
+/** Byte address of a tensor's first element in this round of the loops. */
+function addressAt(tensor: AnyTensor, { loops }: Walk, round: readonly number[]): number {
+  let offset = 0
+  for (let i = 0; i < loops.length; i++) offset += round[i]! * strideOf(tensor, loops[i]!.name)
+  return tensor.address + offset * storedBytes(tensor.device, tensor.dtype)
+}
+
+function placeOf(tensor: AnyTensor, row: string, way: Walk, round: readonly number[]): Place {
+  const last = way.inner[way.inner.length - 1]
+  return {
+    address: addressAt(tensor, way, round),
+    batch: last === undefined ? 0 : strideOf(tensor, last.name),
+    head: strideOf(tensor, 'head'),
+    row: strideOf(tensor, row),
+  }
+}
+
+function capturePlace(tensor: AnyTensor, order: readonly string[]): CapturePlace {
+  const axes = order.map((name) => tensor.layout.find((axis) => axis.name === name)!)
+  return {
+    address: tensor.address,
+    strides: axes.map(({ stride }) => stride),
+    sizes: axes.map(({ size }) => size),
+  }
+}
+
+function forwardPlaces(
+  { query, key, value, sink, captured, parameters }: AttentionOperands,
+  way: Walk,
+  round: readonly number[],
+  { output, logSumExp, logSumExpRest }: Pick<AttentionResult, 'output' | 'logSumExp' | 'logSumExpRest'>,
+): ForwardPlaces {
+  return {
+    query: placeOf(query, 'query', way, round),
+    key: placeOf(key, 'key', way, round),
+    value: placeOf(value, 'key', way, round),
+    output: placeOf(output, 'query', way, round),
+    logSumExp: addressAt(logSumExp, way, round),
+    logSumExpRest: addressAt(logSumExpRest, way, round),
+    ...(sink === undefined ? {} : { sink: sink.address }),
+    captures: captured.map((tensor) => capturePlace(tensor, physicalOrder(tensor))),
+    parameters,
+  }
+}
+
+/** Which gradients are wanted. */
+export interface WantedGradients {
+  readonly sink: boolean
+  /** By slot. */
+  readonly captured: readonly boolean[]
+}
+
+export interface AttentionGradients {
+  readonly query: Tensor
+  readonly key: Tensor
+  readonly value: Tensor
+  readonly sink: Tensor | undefined
+  /** By slot; `undefined` where the score does not read the tensor, or it is not wanted. */
+  readonly captured: readonly (Tensor | undefined)[]
+}
+
+/** The gradients of everything that went into an attention, from that of its output. */
+export function runBackward(
+  device: Device,
+  operands: AttentionOperands,
+  result: Pick<AttentionResult, 'way' | 'output' | 'logSumExp' | 'logSumExpRest'>,
+  outputGradient: Tensor,
+  wanted: WantedGradients,
+): AttentionGradients {
+  const { axes, prepared, query, key, value, sink, captured } = operands
+  const { way } = result
+  const upstream = followable(outputGradient, way, result.output)
+  const gradientOf = (tensor: AnyTensor, heads: number): Tensor => emptyGradient(tensor, axes, heads, way)
+  const queryGradient = gradientOf(query, axes.heads)
+  const keyGradient = gradientOf(key, axes.kvHeads)
+  const valueGradient = gradientOf(value, axes.kvHeads)
+  const sinkGradient =
+    sink !== undefined && wanted.sink
+      ? emptyArranged(device, 'f32', { round: way.rounds.length, head: axes.heads })
+      : undefined
+  const slots = prepared.slots.filter((slot) => wanted.captured[slot])
+  const capturedGradients = captured.map((tensor, slot) =>
+    slots.includes(slot) ? zerosLike(tensor) : undefined,
+  )
+  const plan = prepared.backward(device.target.machine, sizesFor(axes, way), slots)
+  execute(device, (allocate) => {
+    const workspace = plan.workspaceBytes > 0 ? allocate(plan.workspaceBytes) : 0
+    return way.rounds.flatMap((round, number) =>
+      plan.launches(
+        {
+          ...forwardPlaces(operands, way, round, result),
+          upstream: placeOf(upstream, 'query', way, round),
+          queryGradient: placeOf(queryGradient, 'query', way, round),
+          keyGradient: placeOf(keyGradient, 'key', way, round),
+          valueGradient: placeOf(valueGradient, 'key', way, round),
+          ...(sinkGradient === undefined
+            ? {}
+            : { sinkGradient: sinkGradient.address + number * axes.heads * device.floatBytes }),
+          captureGradients: capturedGradients.map((gradient, slot) =>
+            gradient === undefined ? undefined : capturePlace(gradient, physicalOrder(captured[slot]!)),
+          ),
+        },
+        workspace,
+      ),
+    )
+  })
+  return {
+    query: sumTo(queryGradient, query),
+    key: sumTo(keyGradient, key),
+    value: sumTo(valueGradient, value),
+    sink: sinkGradient === undefined ? undefined : (sum(sinkGradient, 'round' as never) as Tensor),
+    captured: capturedGradients,
+  }
+}
+
+/** The gradient of the output so that the kernels can follow it: adjacent along the width, batch axes as in the output. */
+function followable(gradient: Tensor, way: Walk, output: AnyTensor): Tensor {
+  const steps = way.inner.every(
+    (axis, i) =>
+      i === 0 || strideOf(gradient, way.inner[i - 1]!.name) === axis.size * strideOf(gradient, axis.name),
+  )
+  return steps && isAdjacent(gradient) ? gradient : arrange(gradient, physicalOrder(output))
+}
+
+/** Room for a gradient, with the batch axes and heads that its tensor lacks, where the kernels write one for each. */
+function emptyGradient(tensor: AnyTensor, axes: AttentionAxes, heads: number, way: Walk): Tensor {
+  const shape: Record<string, number> = {}
+  for (const { name, size } of axes.batch) shape[name] = size
+  if (heads > 1) shape.head = heads
+  for (const { name, size } of tensor.layout) shape[name] = size
+  const batch = new Set(axes.batch.map(({ name }) => name))
+  const rest = physicalOrder(tensor).filter((name) => !batch.has(name))
+  if (heads > 1 && !rest.includes('head')) rest.unshift('head')
+  return emptyArranged(tensor.device, 'f32', shape, physicalAxes(way, rest))
+}
+
+/** Sums over the axes that a tensor lacks. */
+function sumTo(gradient: Tensor, tensor: AnyTensor): Tensor {
+  const over = gradient.axes.filter((name) => !hasAxis(tensor, name))
+  return over.length === 0 ? gradient : (sum(gradient, over as never) as Tensor)
+}
+
+function zerosLike(tensor: AnyTensor): Tensor {
+  const shape = Object.fromEntries(tensor.layout.map(({ name, size }) => [name, size]))
+  const result = emptyArranged(tensor.device, 'f32', shape, physicalOrder(tensor))
+  heapView(result).fill(0)
+  return result
+}
+
+/** Whether the numbers of one row lie one after the other. */
+export function isAdjacent(tensor: AnyTensor): boolean {
+  const { size, stride } = tensor.layout.find(({ name }) => name === 'width')!
+  return size === 1 || stride === 1
+}
+
+/** The tensor, or a copy whose rows the kernels can read. */
+export function adjacent<T extends AnyTensor>(tensor: T): T | Tensor {
+  if (isAdjacent(tensor)) return tensor
+  return arrange(tensor, [...physicalOrder(tensor).filter((name) => name !== 'width'), 'width'])
+}
