@@ -6,8 +6,11 @@ import {
   abs,
   activate,
   type Activation,
+  concat,
   dot,
+  dropout,
   exp,
+  gather,
   keep,
   leaks,
   log,
@@ -20,6 +23,7 @@ import {
   sigmoid,
   softplus,
   sqrt,
+  stack,
   sum,
   tensor,
   type Tensor,
@@ -57,6 +61,21 @@ const cases: Record<string, (model: M) => Tensor<string>> = {
       .slice('b', 1, 3)
       .at('a', 2)
       .add(y.slice('b', 1, 3)) as Tensor<string>,
+  gather: ({ x, y }) =>
+    gather(x, tensor([1, 3, 1, 1], { e: 2, d: 2 }, { dtype: 'i32' }), 'b')
+      .slice('e', 0, 1)
+      .add(gather(y, tensor([2, 0, 0], { b: 3 }, { dtype: 'i32' }), 'b').slice('b', 0, 3)) as Tensor<string>,
+  'gather along shared axes': ({ x, y }) =>
+    gather(x, tensor([1, 3, 0], { a: 3 }, { dtype: 'i32' }), 'b').add(
+      gather(y, tensor([1, 1, 0, 2], { b: 4 }, { dtype: 'i32' }), 'c'),
+    ) as Tensor<string>,
+  'concat, stack': ({ x, y }) =>
+    concat<string>(
+      [x.rename({ a: 'c' }), exp(y), stack([y.at('c', 1), y.at('c', 4)], 'c')] as Tensor<string>[],
+      'c',
+    ),
+  dropout: ({ x, y }) =>
+    dropout(x, 0.3, randomKey(1)).add(dropout(y.slice('b', 0, 4), 0.6, randomKey(2))) as Tensor<string>,
   checkpoint: ({ x, y }) =>
     checkpoint((u: Tensor<'a' | 'b'>, v: Tensor<'b' | 'c'>) => exp(dot(u, v, 'b').mul(0.3)))(
       x,

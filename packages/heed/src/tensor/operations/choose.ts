@@ -1,16 +1,56 @@
-import { StateError, type Dtype } from '../../base/index.js'
-import type { Tensor } from '../tensor.js'
+import { DtypeError, ShapeError, type Dtype } from '../../base/index.js'
+import { planArgmax } from '../../kernels/index.js'
+import { withTape } from '../tape.js'
+import { execute } from '../execute.js'
+import { emptyArranged } from '../layout.js'
+import { axisOf, type Tensor } from '../tensor.js'
+import { arrange, copy } from './copy.js'
 
-/** The same numbers stored as another dtype. */
+/**
+ * The same numbers stored as another dtype; `x` itself where it has it already. To f16 and bf16 numbers are rounded to nearest even, to integers
+ * they are cut off towards 0. Between floats the gradient passes unchanged; an integer has none.
+ */
 export function cast<A extends string>(x: Tensor<A>, dtype: Dtype): Tensor<A> {
-  throw notYet('cast', x, dtype)
+  if (x.dtype === dtype) return x
+  const differentiable = isFloat(x.dtype) && isFloat(dtype)
+  return (differentiable ? copy(x, dtype) : withTape(undefined, () => copy(x, dtype))) as never
 }
 
-/** The position of the largest element along an axis, as i32. */
+function isFloat(dtype: Dtype): boolean {
+  return dtype === 'f32' || dtype === 'f16' || dtype === 'bf16'
+}
+
+/**
+ * The position of the largest element along an axis, as i32; of equals the first. NaN counts as −Infinity. It has no gradient.
+ *
+ * @throws ShapeError if the axis is missing or empty
+ * @throws DtypeError if `x` is not f32
+ */
 export function argmax<A extends string, F extends A>(x: Tensor<A>, axis: F): Tensor<Exclude<A, F>> {
-  throw notYet('argmax', x, axis)
-}
-
-function notYet(operation: string, ..._given: unknown[]): StateError {
-  return new StateError({ operation, expected: 'an operation', found: 'not yet one', hint: 'wait' })
+  const { size } = axisOf('argmax', x, axis)
+  if (size === 0) {
+    throw new ShapeError({
+      operation: 'argmax',
+      axis,
+      expected: 'at least one position',
+      found: '0',
+      hint: 'an empty axis has no largest element',
+    })
+  }
+  if (x.dtype !== 'f32') {
+    throw new DtypeError({
+      operation: 'argmax',
+      expected: 'an f32 tensor',
+      found: x.describe(),
+      hint: "convert it with cast(x, 'f32')",
+    })
+  }
+  const kept = x.axes.filter((name) => name !== axis)
+  const output = emptyArranged(x.device, 'i32', Object.fromEntries(kept.map((name) => [name, x.size(name)])))
+  const rows = withTape(undefined, () => arrange(x, [...kept, axis]))
+  execute(x.device, () =>
+    planArgmax({ input: rows.address, rows: x.elements / size, width: size, output: output.address }),
+  )
+  rows.dispose()
+  return output as never
 }

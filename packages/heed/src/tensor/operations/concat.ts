@@ -1,19 +1,128 @@
-import { StateError } from '../../base/index.js'
-import type { Tensor } from '../tensor.js'
+import { DtypeError, ShapeError, UsageError } from '../../base/index.js'
+import { input, type Launch, planMap } from '../../kernels/index.js'
+import { empty, values, writeInto } from '../create.js'
+import { execute } from '../execute.js'
+import { emptyArranged, physicalOrder, sameDevice, stridesFor } from '../layout.js'
+import { record } from '../tape.js'
+import { type AnyTensor, axisOf, hasAxis, type Tensor } from '../tensor.js'
+import { expand } from './movement.js'
 
-/** Several tensors one after the other along an axis that they have. */
-export function concat<A extends string>(tensors: readonly Tensor<A>[], axis: NoInfer<A>): Tensor<A> {
-  throw notYet('concat', tensors, axis)
+export interface ConcatAttributes {
+  readonly axis: string
 }
 
-/** Several tensors of one shape side by side along a new axis, which comes first. */
+/**
+ * Several tensors one after the other along an axis that they all have; their other axes agree in size, in any order. A copy.
+ *
+ * @throws UsageError if there are none
+ * @throws ShapeError if their axes differ
+ * @throws DtypeError if their dtypes differ
+ */
+export function concat<A extends string>(tensors: readonly Tensor<A>[], axis: NoInfer<A>): Tensor<A> {
+  const [first] = tensors
+  if (first === undefined) {
+    throw new UsageError({
+      operation: 'concat',
+      expected: 'at least one tensor',
+      found: 'none',
+      hint: 'an empty result has no shape: make it with zeros()',
+    })
+  }
+  const device = sameDevice('concat', tensors)
+  axisOf('concat', first, axis)
+  for (const other of tensors) checkAlike(first, other, axis)
+  const total = tensors.reduce((size, tensor) => size + tensor.size(axis), 0)
+  const shape = { ...first.shape, [axis]: total }
+  if (first.dtype !== 'f32') return concatOnHost(tensors, axis, total)
+
+  const order = physicalOrder(first)
+  const output = emptyArranged(device, 'f32', shape, order)
+  const outputStrides = stridesFor(output, order)
+  const along = axisOf('concat', output, axis).stride
+  execute(device, () => {
+    const launches: Launch[] = []
+    let start = 0
+    for (const tensor of tensors) {
+      launches.push(
+        ...planMap({
+          space: { names: order, sizes: order.map((name) => tensor.size(name as A)) },
+          inputs: [{ address: tensor.address, element: 'f32', strides: stridesFor(tensor, order) }],
+          outputs: [
+            {
+              operand: {
+                address: output.address + start * along * device.floatBytes,
+                element: 'f32',
+                strides: outputStrides,
+              },
+              expression: input(0),
+            },
+          ],
+        }),
+      )
+      start += tensor.size(axis)
+    }
+    return launches
+  })
+  return record('concat', tensors, output, { axis } satisfies ConcatAttributes) as never
+}
+
+/** Several tensors of the same axes and sizes as positions 0, 1, … of a new axis. A copy. Throws what `concat` throws. */
 export function stack<A extends string, N extends string>(
   tensors: readonly Tensor<A>[],
   axis: N,
 ): Tensor<A | N> {
-  throw notYet('stack', tensors, axis)
+  for (const tensor of tensors) {
+    if (hasAxis(tensor, axis)) {
+      throw new ShapeError({
+        operation: 'stack',
+        axis,
+        expected: 'an axis that is new',
+        found: tensor.describe(),
+        hint: 'concat() joins along an axis that the tensors have',
+      })
+    }
+  }
+  return concat(
+    tensors.map((tensor) => expand(tensor, { [axis]: 1 })) as Tensor<string>[],
+    axis,
+  ) as Tensor<string> as never
 }
 
-function notYet(operation: string, ..._given: unknown[]): StateError {
-  return new StateError({ operation, expected: 'an operation', found: 'not yet one', hint: 'wait' })
+/** Integers and narrow floats are put together here: they are stored, not computed with. */
+function concatOnHost<A extends string>(tensors: readonly Tensor<A>[], axis: A, total: number): Tensor<A> {
+  const [first] = tensors as [Tensor<A>]
+  const order = [axis, ...first.axes.filter((name) => name !== axis)]
+  const shape = Object.fromEntries(order.map((name) => [name, name === axis ? total : first.size(name)]))
+  const result = empty(shape, { dtype: first.dtype, device: first.device })
+  const numbers = first.dtype === 'i32' ? new Int32Array(result.elements) : new Float32Array(result.elements)
+  let start = 0
+  for (const tensor of tensors) {
+    numbers.set(values(tensor, order), start)
+    start += tensor.elements
+  }
+  writeInto(result, numbers)
+  return record('concat', tensors, result, { axis } satisfies ConcatAttributes) as never
+}
+
+function checkAlike(first: AnyTensor, other: AnyTensor, axis: string): void {
+  for (const { name, size } of first.layout) {
+    const found = axisOf('concat', other, name)
+    if (name === axis || found.size === size) continue
+    throw new ShapeError({
+      operation: 'concat',
+      axis: name,
+      expected: `axis '${name}' of size ${size}, as the first tensor has`,
+      found: String(found.size),
+      hint: `only '${axis}' may differ in size`,
+    })
+  }
+  for (const { name } of other.layout) axisOf('concat', first, name)
+  if (other.dtype !== first.dtype) {
+    throw new DtypeError({
+      operation: 'concat',
+      expected: `tensors of one dtype (${first.dtype})`,
+      found: other.dtype,
+      hint: 'convert them with cast()',
+    })
+  }
 }

@@ -1,11 +1,63 @@
-import { StateError, type RandomKey } from '../../base/index.js'
-import type { Tensor } from '../tensor.js'
+import { DtypeError, type RandomKey, UsageError } from '../../base/index.js'
+import { planDropout } from '../../kernels/index.js'
+import { execute } from '../execute.js'
+import { emptyArranged, isRowMajor } from '../layout.js'
+import { record } from '../tape.js'
+import type { AnyTensor, Tensor } from '../tensor.js'
+import { arrange } from './copy.js'
 
-/** Zeros in place of a share `rate` of the elements, the others divided by 1 − rate. */
-export function dropout<A extends string>(x: Tensor<A>, rate: number, key: RandomKey): Tensor<A> {
-  throw notYet('dropout', x, rate, key)
+export interface DropoutAttributes {
+  readonly rate: number
+  readonly key: RandomKey
+  /** The order in which elements are counted. */
+  readonly order: readonly string[]
 }
 
-function notYet(operation: string, ..._given: unknown[]): StateError {
-  return new StateError({ operation, expected: 'an operation', found: 'not yet one', hint: 'wait' })
+/**
+ * Dropout (Srivastava et al. 2014): each element is 0 with probability `rate`, else divided by 1 − rate. Element i, in row-major order of the
+ * axes as `x.axes` lists them, is kept where `uniformAt(key, i) ≥ rate`: the same for the same key on every target and for any number of threads.
+ * Use a new key at each place and step: `randomKey(seed, 'dropout', step)`, then `foldIn(key, name)`. At rate 0 it is `x` itself.
+ *
+ * @throws UsageError if the rate is not from 0 up to, but without, 1
+ * @throws DtypeError if `x` is not f32
+ */
+export function dropout<A extends string>(x: Tensor<A>, rate: number, key: RandomKey): Tensor<A> {
+  if (!(rate >= 0 && rate < 1)) {
+    throw new UsageError({
+      operation: 'dropout',
+      expected: 'a rate of at least 0, below 1',
+      found: String(rate),
+      hint: 'it is the share of elements that are dropped, such as 0.1',
+    })
+  }
+  if (x.dtype !== 'f32') {
+    throw new DtypeError({
+      operation: 'dropout',
+      expected: 'an f32 tensor',
+      found: x.describe(),
+      hint: "convert it with cast(x, 'f32')",
+    })
+  }
+  if (rate === 0) return x
+  const attributes: DropoutAttributes = { rate, key, order: x.axes }
+  if (isRowMajor(x, x.axes)) return record('dropout', [x], drop(x, attributes), attributes) as never
+  const arranged = arrange(x, x.axes)
+  return record('dropout', [arranged], drop(arranged, attributes), attributes) as never
+}
+
+/** The gradient of dropout: the same elements dropped, the others scaled alike. */
+export function dropoutGradient(gradient: Tensor, attributes: DropoutAttributes): Tensor {
+  return drop(arrange(gradient, attributes.order), attributes)
+}
+
+/** @param x row-major in the order of the attributes */
+function drop(x: AnyTensor, { rate, key, order }: DropoutAttributes): Tensor {
+  const shape = Object.fromEntries(
+    order.map((name) => [name, x.layout.find((axis) => axis.name === name)!.size]),
+  )
+  const output = emptyArranged(x.device, 'f32', shape)
+  execute(x.device, () =>
+    planDropout({ input: x.address, output: output.address, count: x.elements, rate, key }),
+  )
+  return output
 }

@@ -1,0 +1,2 @@
+export * from './dropout.js'
+export { philoxVectors } from './philox.js'

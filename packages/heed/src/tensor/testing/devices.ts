@@ -1,0 +1,16 @@
+import { Device } from '../../device/index.js'
+import { interpreter, wasmFeatures, wasmTarget } from '../../targets/index.js'
+
+/** Every kind of target: the interpreter in f64; WebAssembly of 4 lanes with one and with two threads, of 8 lanes without. */
+export const devices: readonly (readonly [title: string, device: Device])[] = [
+  ['interpreter', new Device(interpreter)],
+  ['wasm, 4 lanes', new Device(wasmTarget({ lanes: 4, relaxed: false, shared: false }))],
+  [
+    'wasm, 4 lanes, 2 threads',
+    new Device(wasmTarget({ lanes: 4, relaxed: wasmFeatures().relaxed, shared: true }), {
+      shared: true,
+      threads: 2,
+    }),
+  ],
+  ['wasm, 8 lanes', new Device(wasmTarget({ lanes: 8, relaxed: false, shared: false }))],
+]
