@@ -26,7 +26,8 @@ import {
 import type { Key, LayerCache } from './cache.js'
 import { linear, type Linear } from './linear.js'
 import { norm, type Norm, type NormOptions } from './norm.js'
-import { applyRotary, type RotaryPositions, type RotaryTable } from './rotary.js'
+import type { PositionNumbers } from './position.js'
+import { applyRotary, type RotaryTable } from './rotary.js'
 import { addTo, projectOut, type Residual, type Sequence } from './sequence.js'
 
 /** Sizes may differ: fewer heads in key and value (grouped-query, multi-query), a width of values of their own, another width of the context. */
@@ -61,7 +62,7 @@ export interface SelfAttentionOptions extends CrossAttentionOptions {
   /** Rotary positions: queries and keys are turned by their position. */
   readonly rotary?: RotaryTable | undefined
   /** Where the positions of `x` stand, for rotary; default: after those in the cache, or from 0 on. */
-  readonly positions?: RotaryPositions | undefined
+  readonly positions?: PositionNumbers | undefined
 }
 
 type Query = Tensor<'batch' | 'head' | 'query' | 'width'>

@@ -4,12 +4,12 @@ import {
   gather,
   rotate,
   type RotaryPairs,
-  slice,
   type AnyTensor,
   type Tensor,
   tensor,
 } from '../tensor/index.js'
 import { checkPositive, checkWhole } from './check.js'
+import { type PositionNumbers, positionsFrom } from './position.js'
 
 /** How a model that was trained on short texts is told of positions beyond them. */
 export type RotaryScaling =
@@ -137,9 +137,6 @@ export function rotaryTable(
   return { cosine: fill(Math.cos), sine: fill(Math.sin), pairs }
 }
 
-/** Where the positions of a sequence stand: from `start` on, one after the other; or each its own number (i32, padded on the left, say). */
-export type RotaryPositions = number | Tensor<'position'> | Tensor<'batch' | 'position'>
-
 /**
  * Turns each pair of entries of queries or keys by the angle of its position. `axis` is the axis of positions in `x`; the axis that is
  * turned is 'width'.
@@ -150,32 +147,16 @@ export function applyRotary<A extends string>(
   x: Tensor<A | 'width'>,
   axis: NoInfer<A>,
   { cosine, sine, pairs }: RotaryTable,
-  positions: RotaryPositions = 0,
+  positions: PositionNumbers = 0,
 ): Tensor<A | 'width'> {
   const along = (table: Tensor<'position' | 'pair'>): Tensor => {
     const rows: AnyTensor =
       typeof positions === 'number'
-        ? window(table, positions, axisOf('rotary', x, axis).size)
+        ? positionsFrom(table, positions, axisOf('rotary', x, axis).size)
         : gather(table, positions as Tensor<'position'>, 'position')
     return (rows as Tensor<string>).rename({ position: axis }) as Tensor
   }
   return rotate(x, 'width', along(cosine), along(sine), pairs)
-}
-
-function window(
-  table: Tensor<'position' | 'pair'>,
-  start: number,
-  count: number,
-): Tensor<'position' | 'pair'> {
-  const length = table.size('position')
-  if (start + count > length)
-    throw new UsageError({
-      operation: 'rotary',
-      expected: `positions below ${length}, the length of the table`,
-      found: `positions up to ${start + count - 1}`,
-      hint: 'make a longer table with rotaryTable()',
-    })
-  return slice(table, 'position', start, start + count)
 }
 
 function checkRotary(width: number, base: number, scaling: RotaryScaling | undefined): void {
