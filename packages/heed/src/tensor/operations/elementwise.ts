@@ -152,7 +152,8 @@ export function sigmoid<A extends string>(x: Tensor<A>): Tensor<A> {
 }
 /** ln(1 + e^x), without overflow. */
 export function softplus<A extends string>(x: Tensor<A>): Tensor<A> {
-  return unary('softplus', x, (v) => v.gt(0).select(v, 0).add(v.abs().neg().exp().add(1).log()))
+  // The larger of x and 0 is (x + |x|) / 2: written so, the derivative at 0 is ½ as it should be.
+  return unary('softplus', x, (v) => v.add(v.abs()).mul(0.5).add(v.abs().neg().exp().add(1).log()))
 }
 export function relu<A extends string>(x: Tensor<A>): Tensor<A> {
   return unary('relu', x, activations.relu)
