@@ -1,3 +1,4 @@
 export * from './check.js'
 export * from './grad.js'
 export * from './table.js'
+import './rows.js'

@@ -5,7 +5,7 @@ import { valueAndGrad } from '../../autograd/index.js'
 import { Device } from '../../device/index.js'
 import { readSafetensors, type SafetensorsTensor } from '../../models/index.js'
 import { interpreter, wasmFeatures, wasmTarget } from '../../targets/index.js'
-import { scope, sum, type Tensor, tensor, withDevice } from '../../tensor/index.js'
+import { type AnyTensor, scope, sum, type Tensor, tensor, withDevice } from '../../tensor/index.js'
 
 // Cases of layers that another implementation computed: a folder of safetensors files and a cases.json that tells what each holds
 // (its README says more). Everything here goes by that file, so that cases made with other seeds and sizes run as well.
@@ -87,7 +87,7 @@ export interface ReferenceLayer {
   /** The axes of each tensor of the file that goes in or comes out, in the file's order. Gradients have those of their input. */
   readonly axes: Readonly<Record<string, readonly string[]>>
   /** From the inputs to the results by name: `output`, and any others that the case holds. */
-  readonly run: (inputs: NamedTensors, reference: ReferenceCase) => NamedTensors
+  readonly run: (inputs: NamedTensors, reference: ReferenceCase) => Readonly<Record<string, AnyTensor>>
 }
 
 /**
@@ -124,9 +124,12 @@ function compareAll(
   const forward = (model: NamedTensors): Tensor<never> => {
     const found = run({ ...inputs, ...model }, reference)
     results = Object.fromEntries(
-      Object.entries(found).map(([name, result]) => [name, Float64Array.from(result.values(axesOf(name)))]),
+      Object.entries(found).map(([name, result]) => [
+        name,
+        Float64Array.from((result as Tensor).values(axesOf(name))),
+      ]),
     )
-    const output = found['output']!
+    const output = found['output'] as Tensor
     const upstream = 'd_output' in reference.inputs ? numbers.tensor('d_output', axesOf('output')) : undefined
     return sum((upstream === undefined ? output : output.mul(upstream as Tensor)) as Tensor) as Tensor<never>
   }

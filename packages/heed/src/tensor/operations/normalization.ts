@@ -1,59 +1,172 @@
-import { StateError } from '../../base/index.js'
-import type { Tensor } from '../tensor.js'
+import { UsageError } from '../../base/index.js'
+import { normStatistics, planNorm, planNormBackward } from '../../kernels/index.js'
+import { empty } from '../create.js'
+import { execute } from '../execute.js'
+import { sameDevice } from '../layout.js'
+import { record, tracked } from '../tape.js'
+import type { AnyTensor, Tensor } from '../tensor.js'
+import { map, type Scalar, square } from './elementwise.js'
+import { sum } from './reduction.js'
+import { alongAxis, emptyRows, rowTensor } from './rows.js'
 
-/** What a layer norm may multiply by and add, each along the axis that it normalizes. */
+/** What a layer norm multiplies by and adds, each along the axis that it normalizes. */
 export interface LayerNormOptions<K extends string> {
   readonly weight?: Tensor<K> | undefined
   readonly bias?: Tensor<K> | undefined
   /** Added to the variance; default 1e-5. */
-  readonly epsilon?: number
+  readonly epsilon?: number | undefined
 }
 
 export interface RmsNormOptions<K extends string> {
   readonly weight?: Tensor<K> | undefined
   /** Added to the mean square; default 1e-6. */
-  readonly epsilon?: number
+  readonly epsilon?: number | undefined
   /** Multiplies by 1 + weight (Gemma). */
-  readonly onePlus?: boolean
+  readonly onePlus?: boolean | undefined
+}
+
+/** What the gradients of `layerNorm` and `rmsNorm` need beside the inputs (x, then weight and bias where there are). */
+export interface NormAttributes {
+  readonly operation: 'layerNorm' | 'rmsNorm'
+  readonly axis: string
+  readonly onePlus: boolean
+  readonly weight: AnyTensor | undefined
+  readonly bias: AnyTensor | undefined
+  /** What the forward pass kept of each row. */
+  readonly statistics: Tensor
 }
 
 /**
- * exp(x) over its sum along an axis: between 0 and 1, summing to 1. −Infinity gives 0; where the whole row is −Infinity, all of it is 0.
+ * (x − mean) / sqrt(variance + epsilon) × weight + bias along an axis, the variance taken of the distances from the mean (Ba et al. 2016,
+ * "Layer Normalization", eq. 4). Gradient: the row `layerNorm` of the table.
  *
- * @throws ShapeError if the tensor lacks the axis
+ * @throws ShapeError if x lacks the axis, or weight or bias does not lie along it alone
+ * @throws DtypeError if one of them is not f32
+ * @throws UsageError if epsilon is negative or no number
  */
-export function softmax<A extends string>(x: Tensor<A>, axis: NoInfer<A>): Tensor<A> {
-  return notYet('softmax', x, axis)
-}
-
-/** The logarithm of `softmax`, without its underflow. */
-export function logSoftmax<A extends string>(x: Tensor<A>, axis: NoInfer<A>): Tensor<A> {
-  return notYet('logSoftmax', x, axis)
-}
-
-/** (x − mean) / sqrt(variance + epsilon) × weight + bias along an axis (Ba et al. 2016, "Layer Normalization"). */
 export function layerNorm<A extends string, K extends A>(
   x: Tensor<A>,
   axis: K,
-  options: LayerNormOptions<K> = {},
+  { weight, bias, epsilon = 1e-5 }: LayerNormOptions<K> = {},
 ): Tensor<A> {
-  return notYet('layerNorm', x, axis, options)
+  return normalize('layerNorm', x, axis, { weight, bias, epsilon, onePlus: false }) as never
 }
 
-/** x / sqrt(mean(x²) + epsilon) × weight along an axis (Zhang and Sennrich 2019). */
+/**
+ * x / sqrt(mean(x²) + epsilon) × weight along an axis (Zhang and Sennrich 2019, "Root Mean Square Layer Normalization", eq. 4). Gradient: the row
+ * `rmsNorm` of the table.
+ *
+ * @throws ShapeError if x lacks the axis, or weight does not lie along it alone
+ * @throws DtypeError if one of them is not f32
+ * @throws UsageError if epsilon is negative or no number
+ */
 export function rmsNorm<A extends string, K extends A>(
   x: Tensor<A>,
   axis: K,
-  options: RmsNormOptions<K> = {},
+  { weight, epsilon = 1e-6, onePlus = false }: RmsNormOptions<K> = {},
 ): Tensor<A> {
-  return notYet('rmsNorm', x, axis, options)
+  return normalize('rmsNorm', x, axis, { weight, bias: undefined, epsilon, onePlus }) as never
 }
 
-/** x / max(|x|, 1e-12) along an axis: rows of length 1. */
+/** x / max(|x|, 1e-12) along an axis: rows of length 1, for cosines. A row of zeros stays so, with gradient gradient × 1e12. */
 export function unitLength<A extends string>(x: Tensor<A>, axis: NoInfer<A>): Tensor<A> {
-  return notYet('unitLength', x, axis)
+  const squares = sum(square(x), axis as A)
+  return map((value: Scalar, length: Scalar) => value.mul(length.max(1e-24).rsqrt()), x, squares) as never
 }
 
-function notYet(operation: string, ..._inputs: unknown[]): never {
-  throw new StateError({ operation, expected: 'an operation', found: 'not yet', hint: 'wait' })
+interface NormInputs {
+  readonly weight: AnyTensor | undefined
+  readonly bias: AnyTensor | undefined
+  readonly epsilon: number
+  readonly onePlus: boolean
+}
+
+function normalize(
+  operation: NormAttributes['operation'],
+  x: AnyTensor,
+  axis: string,
+  options: NormInputs,
+): Tensor {
+  const { epsilon, onePlus } = options
+  if (!(epsilon >= 0 && epsilon < Infinity))
+    throw new UsageError({
+      operation,
+      expected: 'epsilon to be a number of at least 0',
+      found: String(epsilon),
+      hint: 'leave it out for the default',
+    })
+  const parameters = [options.weight, options.bias].filter((parameter) => parameter !== undefined)
+  const device = sameDevice(operation, [x, ...parameters])
+  const weight = alongAxis(operation, 'weight', options.weight, x, axis)
+  const bias = alongAxis(operation, 'bias', options.bias, x, axis)
+  const source = rowTensor(operation, x, axis)
+  const inputs = [source.tensor, ...(weight ? [weight.tensor] : []), ...(bias ? [bias.tensor] : [])]
+  const form = { centered: operation === 'layerNorm', onePlus }
+  const output = emptyRows(x, source)
+  const statistics = tracked(inputs)
+    ? (empty({ row: source.rows, statistic: normStatistics(form) }, { device }) as Tensor)
+    : undefined
+  execute(device, () =>
+    planNorm({
+      ...form,
+      rows: source.rows,
+      width: source.width,
+      x: source.operand,
+      output: output.operand,
+      weight: weight?.tensor.address,
+      bias: bias?.tensor.address,
+      epsilon,
+      statistics: statistics?.address,
+    }),
+  )
+  for (const used of [source, weight, bias]) used?.release()
+  if (statistics === undefined) return output.tensor
+  const attributes: NormAttributes = {
+    operation,
+    axis,
+    onePlus,
+    weight: weight?.tensor,
+    bias: bias?.tensor,
+    statistics,
+  }
+  return record(operation, inputs, output.tensor, attributes)
+}
+
+/** The gradients of a norm's inputs, in their order. Not recorded: for gradients. */
+export function normGradients(
+  inputs: readonly AnyTensor[],
+  gradient: AnyTensor,
+  { operation, axis, onePlus, weight, bias, statistics }: NormAttributes,
+  wanted: (input: AnyTensor) => boolean,
+): (Tensor | undefined)[] {
+  const x = inputs[0]!
+  const source = rowTensor(operation, x, axis)
+  const upstream = rowTensor(operation, gradient, axis, source.order)
+  const result = wanted(x) ? emptyRows(x, source) : undefined
+  const like = (parameter: AnyTensor | undefined): Tensor | undefined =>
+    parameter !== undefined && wanted(parameter)
+      ? (empty({ [axis]: source.width }, { device: x.device }) as Tensor)
+      : undefined
+  const [weightGradient, biasGradient] = [like(weight), like(bias)]
+  execute(x.device, (allocate) =>
+    planNormBackward({
+      centered: operation === 'layerNorm',
+      onePlus,
+      rows: source.rows,
+      width: source.width,
+      x: source.operand,
+      weight: weight?.address,
+      statistics: statistics.address,
+      gradient: upstream.operand,
+      xGradient: result?.operand,
+      weightGradient: weightGradient?.address,
+      biasGradient: biasGradient?.address,
+      floatBytes: x.device.floatBytes,
+      allocate,
+    }),
+  )
+  source.release()
+  upstream.release()
+  statistics.dispose()
+  return [result?.tensor, ...(weight ? [weightGradient] : []), ...(bias ? [biasGradient] : [])]
 }

@@ -1,0 +1,5 @@
+export * from './cross-entropy.js'
+export { type NormForm, type NormPlan, normStatistics, planNorm } from './norm.js'
+export { type NormBackwardPlan, planNormBackward } from './norm-backward.js'
+export type { RowsOperand, RowsShape } from './row.js'
+export { planSoftmax, planSoftmaxBackward, type SoftmaxBackwardPlan, type SoftmaxPlan } from './softmax.js'

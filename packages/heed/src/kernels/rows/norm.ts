@@ -1,0 +1,190 @@
+import {
+  type Builder,
+  type Float,
+  type Int,
+  kernel,
+  type Kernel,
+  type Pointer,
+  type Vector,
+} from '../language/index.js'
+import type { Launch } from '../launch.js'
+import { eachRow, type RowsOperand, rowsPerTask, type RowsShape, running, sweep, total } from './row.js'
+
+/** Which norm: of the distances from the mean (layer norm), or of the elements themselves (RMS norm). */
+export interface NormForm {
+  readonly centered: boolean
+  /** Multiplies by 1 + weight. */
+  readonly onePlus: boolean
+}
+
+/** Floats that the forward pass keeps of each row: 1 / deviation; of a centered norm, also its mean as a sum of two. */
+export function normStatistics({ centered }: NormForm): number {
+  return centered ? 3 : 1
+}
+
+export interface NormPlan extends RowsShape, NormForm {
+  readonly x: RowsOperand
+  readonly output: RowsOperand
+  /** Byte addresses of `width` adjacent floats. */
+  readonly weight?: number | undefined
+  readonly bias?: number | undefined
+  readonly epsilon: number
+  /** Byte address of `normStatistics` floats a row, where they are wanted. */
+  readonly statistics?: number | undefined
+}
+
+/**
+ * Each row minus its mean (if centered), over sqrt(mean square + epsilon), times weight, plus bias. The squares are those of the distances from
+ * the mean: three passes over a row that is in cache after the first.
+ */
+export function planNorm(plan: NormPlan): Launch[] {
+  const { rows, width, x, output, weight, bias, epsilon, statistics } = plan
+  if (rows === 0 || width === 0) return []
+  const perTask = rowsPerTask(plan)
+  return [
+    {
+      kernel: normKernel({
+        centered: plan.centered,
+        scale: weight === undefined ? 'none' : plan.onePlus ? 'one plus weight' : 'weight',
+        bias: bias !== undefined,
+        statistics: statistics !== undefined,
+      }),
+      parameters: [
+        rows,
+        perTask,
+        width,
+        x.address,
+        x.stride,
+        output.address,
+        output.stride,
+        weight ?? 0,
+        bias ?? 0,
+        epsilon,
+        statistics ?? 0,
+      ],
+      tasks: Math.ceil(rows / perTask),
+    },
+  ]
+}
+
+/** What the normalized element is multiplied by. */
+export type NormScale = 'none' | 'weight' | 'one plus weight'
+
+interface NormKernelForm {
+  readonly centered: boolean
+  readonly scale: NormScale
+  readonly bias: boolean
+  readonly statistics: boolean
+}
+
+const kernels = new Map<string, Kernel>()
+
+function normKernel(form: NormKernelForm): Kernel {
+  const { centered, scale, bias, statistics } = form
+  const name = `${centered ? 'layer' : 'rms'} norm of rows, ${scale}${bias ? ', bias' : ''}${statistics ? ', keeps statistics' : ''}`
+  let made = kernels.get(name)
+  if (made === undefined) kernels.set(name, (made = writeNormKernel(name, form)))
+  return made
+}
+
+function writeNormKernel(name: string, { centered, scale, bias, statistics }: NormKernelForm): Kernel {
+  const parameters = {
+    rows: 'i32',
+    perTask: 'i32',
+    width: 'i32',
+    x: 'f32*',
+    xStride: 'i32',
+    output: 'f32*',
+    outputStride: 'i32',
+    weight: 'f32*',
+    bias: 'f32*',
+    epsilon: 'f32',
+    statistics: 'f32*',
+  } as const
+  return kernel(name, parameters, (k, p, task) => {
+    eachRow(k, task, p.perTask, p.rows, (row) => {
+      const x = p.x.at(row.mul(p.xStride))
+      const output = p.output.at(row.mul(p.outputStride))
+      const measured = centered ? measureCentered(k, x, p.width) : measure(k, x, p.width)
+      const reciprocal = k.float(1).div(measured.meanSquare.add(p.epsilon).sqrt())
+      const normalize = normalizer({ ...measured, reciprocal })
+      sweep(k, p.width, 2, (place, _, mask) => {
+        const normalized = normalize(k.load(place(x), mask))
+        const add = bias ? k.load(place(p.bias), mask) : undefined
+        let result = normalized
+        if (scale === 'none') result = add === undefined ? normalized : normalized.add(add)
+        else {
+          const weight = k.load(place(p.weight), mask)
+          if (scale === 'one plus weight') {
+            result = normalized.fma(weight, normalized)
+            if (add !== undefined) result = result.add(add)
+          } else result = add === undefined ? normalized.mul(weight) : normalized.fma(weight, add)
+        }
+        k.store(place(output), result, mask)
+      })
+      if (statistics) {
+        const kept = p.statistics.at(row.mul(centered ? 3 : 1))
+        k.store(kept, reciprocal)
+        if (measured.center !== undefined) {
+          k.store(kept.at(1), measured.center.mean)
+          k.store(kept.at(2), measured.center.rest)
+        }
+      }
+    })
+  }) as unknown as Kernel
+}
+
+/** The mean, as a sum of two floats: the first rounded to the size of the elements, the second to that of their distances. */
+interface Center {
+  readonly mean: Float
+  readonly rest: Float
+}
+
+function measure(k: Builder, x: Pointer<'f32'>, width: Int): { meanSquare: Float; center?: Center } {
+  const sums = running(k, 4, 0)
+  sweep(k, width, 4, (place, u, mask) => {
+    const value = k.load(place(x), mask)
+    sums[u]!.set(value.fma(value, sums[u]!.get()))
+  })
+  return { meanSquare: total(sums).div(width.toFloat()) }
+}
+
+/**
+ * The corrected two-pass algorithm (Chan, Golub and LeVeque 1983, "Algorithms for Computing the Sample Variance", eq. 1.7): a mean, then distances from
+ * it. Their own mean, which is what rounding left of the first one, corrects both the mean and the squares.
+ */
+function measureCentered(k: Builder, x: Pointer<'f32'>, width: Int): { meanSquare: Float; center: Center } {
+  const count = width.toFloat()
+  const elements = running(k, 4, 0)
+  sweep(k, width, 4, (place, u, mask) => {
+    elements[u]!.set(elements[u]!.get().add(k.load(place(x), mask)))
+  })
+  const mean = total(elements).div(count)
+  const lanesMean = mean.broadcast()
+  const distances = running(k, 2, 0)
+  const squares = running(k, 2, 0)
+  sweep(k, width, 2, (place, u, mask) => {
+    const difference = k.load(place(x), mask).sub(lanesMean)
+    const distance = mask === undefined ? difference : mask.select(difference, 0)
+    distances[u]!.set(distances[u]!.get().add(distance))
+    squares[u]!.set(distance.fma(distance, squares[u]!.get()))
+  })
+  const rest = total(distances).div(count)
+  const meanSquare = total(squares).div(count).sub(rest.mul(rest)).max(0)
+  return { meanSquare, center: { mean, rest } }
+}
+
+/** (x − mean − rest) × reciprocal, vector by vector. */
+export function normalizer({
+  reciprocal,
+  center,
+}: {
+  readonly reciprocal: Float
+  readonly center?: Center
+}): (x: Vector) => Vector {
+  const factor = reciprocal.broadcast()
+  if (center === undefined) return (x) => x.mul(factor)
+  const mean = center.mean.broadcast()
+  const offset = center.rest.mul(reciprocal).neg().broadcast()
+  return (x) => x.sub(mean).fma(factor, offset)
+}

@@ -1,0 +1,176 @@
+import { type Float, kernel, type Kernel } from '../language/index.js'
+import type { Launch } from '../launch.js'
+import {
+  eachRow,
+  rowLargest,
+  type RowsOperand,
+  rowsPerTask,
+  type RowsShape,
+  running,
+  shiftFor,
+  sweep,
+  total,
+  within,
+} from './row.js'
+
+export interface SoftmaxPlan extends RowsShape {
+  /** Gives log softmax. */
+  readonly logarithm: boolean
+  readonly x: RowsOperand
+  readonly output: RowsOperand
+}
+
+/** Softmax of each row: three passes over a row that is in cache after the first. A row of −Infinity alone gives zeros (log: −Infinity). */
+export function planSoftmax(plan: SoftmaxPlan): Launch[] {
+  const { rows, width, logarithm, x, output } = plan
+  if (rows === 0 || width === 0) return []
+  const perTask = rowsPerTask(plan)
+  return [
+    {
+      kernel: logarithm ? logSoftmaxKernel : softmaxKernel,
+      parameters: [rows, perTask, width, x.address, x.stride, output.address, output.stride],
+      tasks: Math.ceil(rows / perTask),
+    },
+  ]
+}
+
+const parameters = {
+  rows: 'i32',
+  perTask: 'i32',
+  width: 'i32',
+  x: 'f32*',
+  xStride: 'i32',
+  output: 'f32*',
+  outputStride: 'i32',
+} as const
+
+const softmaxKernel: Kernel = kernel('softmax of rows', parameters, (k, p, task) => {
+  eachRow(k, task, p.perTask, p.rows, (row) => {
+    const x = p.x.at(row.mul(p.xStride))
+    const output = p.output.at(row.mul(p.outputStride))
+    const shift = shiftFor(k, rowLargest(k, x, p.width)).broadcast()
+    // The exponentials stay in the output's cache lines until their sum is known.
+    const sums = running(k, 2, 0)
+    sweep(k, p.width, 2, (place, u, mask) => {
+      const e = k.load(place(x), mask).sub(shift).exp()
+      k.store(place(output), e, mask)
+      sums[u]!.set(sums[u]!.get().add(within(e, mask, 0)))
+    })
+    const scale = reciprocalOrZero(k.float(0), total(sums)).broadcast()
+    sweep(k, p.width, 4, (place, _, mask) => {
+      k.store(place(output), k.load(place(output), mask).mul(scale), mask)
+    })
+  })
+}) as unknown as Kernel
+
+const logSoftmaxKernel: Kernel = kernel('log softmax of rows', parameters, (k, p, task) => {
+  eachRow(k, task, p.perTask, p.rows, (row) => {
+    const x = p.x.at(row.mul(p.xStride))
+    const output = p.output.at(row.mul(p.outputStride))
+    const shift = shiftFor(k, rowLargest(k, x, p.width)).broadcast()
+    const sums = running(k, 2, 0)
+    sweep(k, p.width, 2, (place, u, mask) => {
+      const e = k.load(place(x), mask).sub(shift).exp()
+      sums[u]!.set(sums[u]!.get().add(within(e, mask, 0)))
+    })
+    const sum = total(sums)
+    const logarithm = sum.eq(0).select(k.float(0), sum.log()).broadcast()
+    // First the largest, then the logarithm: both at once would be rounded to the largest's last bit.
+    sweep(k, p.width, 4, (place, _, mask) => {
+      k.store(place(output), k.load(place(x), mask).sub(shift).sub(logarithm), mask)
+    })
+  })
+}) as unknown as Kernel
+
+/** 1 / x, and 0 for 0. */
+export function reciprocalOrZero(zero: Float, x: Float): Float {
+  return x.eq(0).select(zero, zero.add(1).div(x))
+}
+
+export interface SoftmaxBackwardPlan extends RowsShape {
+  readonly logarithm: boolean
+  /** What the forward pass gave. */
+  readonly output: RowsOperand
+  /** The gradient of it. */
+  readonly gradient: RowsOperand
+  readonly xGradient: RowsOperand
+}
+
+/** dx = y (g − Σ g y); of log softmax, dx = g − exp(y) Σ g. */
+export function planSoftmaxBackward(plan: SoftmaxBackwardPlan): Launch[] {
+  const { rows, width, logarithm, output, gradient, xGradient } = plan
+  if (rows === 0 || width === 0) return []
+  const perTask = rowsPerTask(plan)
+  return [
+    {
+      kernel: logarithm ? logSoftmaxBackwardKernel : softmaxBackwardKernel,
+      parameters: [
+        rows,
+        perTask,
+        width,
+        output.address,
+        output.stride,
+        gradient.address,
+        gradient.stride,
+        xGradient.address,
+        xGradient.stride,
+      ],
+      tasks: Math.ceil(rows / perTask),
+    },
+  ]
+}
+
+const backwardParameters = {
+  rows: 'i32',
+  perTask: 'i32',
+  width: 'i32',
+  output: 'f32*',
+  outputStride: 'i32',
+  gradient: 'f32*',
+  gradientStride: 'i32',
+  xGradient: 'f32*',
+  xGradientStride: 'i32',
+} as const
+
+const softmaxBackwardKernel: Kernel = kernel(
+  'softmax of rows, backward',
+  backwardParameters,
+  (k, p, task) => {
+    eachRow(k, task, p.perTask, p.rows, (row) => {
+      const output = p.output.at(row.mul(p.outputStride))
+      const gradient = p.gradient.at(row.mul(p.gradientStride))
+      const xGradient = p.xGradient.at(row.mul(p.xGradientStride))
+      const sums = running(k, 4, 0)
+      sweep(k, p.width, 4, (place, u, mask) => {
+        const sum = sums[u]!
+        sum.set(k.load(place(output), mask).fma(k.load(place(gradient), mask), sum.get()))
+      })
+      const mean = total(sums).broadcast()
+      sweep(k, p.width, 4, (place, _, mask) => {
+        const y = k.load(place(output), mask)
+        k.store(place(xGradient), k.load(place(gradient), mask).sub(mean).mul(y), mask)
+      })
+    })
+  },
+) as unknown as Kernel
+
+const logSoftmaxBackwardKernel: Kernel = kernel(
+  'log softmax of rows, backward',
+  backwardParameters,
+  (k, p, task) => {
+    eachRow(k, task, p.perTask, p.rows, (row) => {
+      const output = p.output.at(row.mul(p.outputStride))
+      const gradient = p.gradient.at(row.mul(p.gradientStride))
+      const xGradient = p.xGradient.at(row.mul(p.xGradientStride))
+      const sums = running(k, 4, 0)
+      sweep(k, p.width, 4, (place, u, mask) => {
+        sums[u]!.set(sums[u]!.get().add(k.load(place(gradient), mask)))
+      })
+      const negativeSum = total(sums).neg().broadcast()
+      sweep(k, p.width, 2, (place, _, mask) => {
+        const probability = k.load(place(output), mask).exp()
+        k.store(place(xGradient), probability.fma(negativeSum, k.load(place(gradient), mask)), mask)
+      })
+    })
+  },
+) as unknown as Kernel

@@ -1,0 +1,201 @@
+import { DtypeError, ShapeError, UsageError } from '../../base/index.js'
+import {
+  crossEntropyStatistics,
+  input,
+  parameter,
+  planCrossEntropy,
+  planCrossEntropyBackward,
+} from '../../kernels/index.js'
+import { empty, values } from '../create.js'
+import { execute } from '../execute.js'
+import { emptyArranged, isRowMajor, sameDevice } from '../layout.js'
+import { record, tracked } from '../tape.js'
+import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
+import { arrange } from './copy.js'
+import { reduceExpression } from './reduction.js'
+import { emptyRows, rowTensor } from './rows.js'
+
+export interface CrossEntropyOptions {
+  /** Rows with this target count neither in the sum nor in the mean, and get gradient 0; default −100. */
+  readonly ignore?: number | undefined
+  /** The share s of the target that is spread evenly over all classes, 0 … 1; default 0 (Szegedy et al. 2016, section 7). */
+  readonly labelSmoothing?: number | undefined
+}
+
+/** What the gradient of `crossEntropy` needs beside the logits. */
+export interface CrossEntropyAttributes {
+  readonly axis: string
+  /** i32, adjacent, in the order of the logits' rows. */
+  readonly targets: Tensor
+  readonly ignore: number
+  readonly smoothing: number
+  /** What the losses were multiplied by before they were added; undefined where each row has its own. */
+  readonly factor: number | undefined
+  /** What the forward pass kept of each row. */
+  readonly statistics: Tensor
+}
+
+/**
+ * −ln softmax(logits)[target] along `axis`, with labels smoothed: (1 − s) × that + s × the mean of −ln softmax over the classes. Its mean over the rows
+ * that are not ignored (0 where all are), their sum, or each row's own (0 where ignored). Targets are class numbers, i32, along the other axes of the logits.
+ * Log-probabilities are never written: forward keeps two numbers a row, backward writes the gradient in one pass. Gradient: the row `crossEntropy`.
+ *
+ * @throws ShapeError if an axis is missing, or targets do not have the other axes of the logits
+ * @throws DtypeError unless logits are f32 and targets i32
+ * @throws UsageError if a target is neither a class nor `ignore`, or an option makes no sense
+ */
+export function crossEntropy<A extends string, K extends A>(
+  logits: Tensor<A>,
+  targets: Tensor<Exclude<A, NoInfer<K>>>,
+  axis: K,
+  options?: CrossEntropyOptions & { readonly reduction?: 'mean' | 'sum' | undefined },
+): Tensor<never>
+export function crossEntropy<A extends string, K extends A>(
+  logits: Tensor<A>,
+  targets: Tensor<Exclude<A, NoInfer<K>>>,
+  axis: K,
+  options: CrossEntropyOptions & { readonly reduction: 'none' },
+): Tensor<Exclude<A, K>>
+export function crossEntropy(
+  logits: AnyTensor,
+  targets: AnyTensor,
+  axis: string,
+  options: CrossEntropyOptions & { readonly reduction?: 'mean' | 'sum' | 'none' | undefined } = {},
+): never {
+  const { ignore = -100, labelSmoothing: smoothing = 0, reduction = 'mean' } = options
+  checkOptions(ignore, smoothing)
+  const device = sameDevice('crossEntropy', [logits, targets])
+  const { size: classes } = axisOf('crossEntropy', logits, axis)
+  const others = logits.layout.filter(({ name }) => name !== axis)
+  checkTargetShape(targets, others)
+  const source = rowTensor('crossEntropy', logits, axis)
+  const rowAxes = source.order.slice(0, -1)
+  const rows = others.reduce((count, { size }) => count * size, 1)
+  const counted = countTargets(targets, rowAxes, classes, ignore)
+  const adjacent = isRowMajor(targets, rowAxes) ? (targets as Tensor) : arrange(targets, rowAxes)
+  const statistics = empty({ row: rows, statistic: crossEntropyStatistics }, { device }) as Tensor
+  const shape = Object.fromEntries(others.map(({ name, size }) => [name, size]))
+  const losses = emptyArranged(device, 'f32', shape, rowAxes)
+  execute(device, () =>
+    planCrossEntropy({
+      rows,
+      width: classes,
+      logits: source.operand,
+      targets: adjacent.address,
+      ignore,
+      smoothing,
+      statistics: statistics.address,
+      losses: losses.address,
+    }),
+  )
+  source.release()
+  const factor = reduction === 'none' ? undefined : reduction === 'sum' ? 1 : 1 / Math.max(1, counted)
+  let result = losses
+  if (factor !== undefined) {
+    result = reduceExpression('sum', input(0).mul(parameter(0)), [losses], rowAxes, [factor])
+    losses.dispose()
+  }
+  if (tracked([source.tensor])) {
+    const attributes: CrossEntropyAttributes = {
+      axis,
+      targets: adjacent,
+      ignore,
+      smoothing,
+      factor,
+      statistics,
+    }
+    return record('crossEntropy', [source.tensor], result, attributes) as never
+  }
+  statistics.dispose()
+  if (adjacent !== targets) adjacent.dispose()
+  return result as never
+}
+
+/** The gradient of the logits. Not recorded: for gradients. */
+export function crossEntropyGradient(
+  logits: AnyTensor,
+  gradient: AnyTensor,
+  { axis, targets, ignore, smoothing, factor, statistics }: CrossEntropyAttributes,
+): Tensor {
+  const source = rowTensor('crossEntropy', logits, axis)
+  const byRow = factor === undefined
+  const upstream = byRow ? arrange(gradient, source.order.slice(0, -1)) : gradient
+  const result = emptyRows(logits, source)
+  execute(logits.device, () =>
+    planCrossEntropyBackward({
+      rows: source.rows,
+      width: source.width,
+      logits: source.operand,
+      targets: targets.address,
+      ignore,
+      smoothing,
+      statistics: statistics.address,
+      gradient: upstream.address,
+      byRow,
+      factor: factor ?? 1,
+      logitsGradient: result.operand,
+    }),
+  )
+  source.release()
+  statistics.dispose()
+  if (byRow) upstream.dispose()
+  return result.tensor
+}
+
+function checkOptions(ignore: number, smoothing: number): void {
+  if (!(Number.isInteger(ignore) && Math.abs(ignore) < 2 ** 31))
+    throw new UsageError({
+      operation: 'crossEntropy',
+      expected: 'ignore to be a whole number of 32 bits',
+      found: String(ignore),
+      hint: 'leave it out for −100',
+    })
+  if (!(smoothing >= 0 && smoothing <= 1))
+    throw new UsageError({
+      operation: 'crossEntropy',
+      expected: 'labelSmoothing from 0 to 1',
+      found: String(smoothing),
+      hint: '0.1 is usual',
+    })
+}
+
+function checkTargetShape(targets: AnyTensor, others: AnyTensor['layout']): void {
+  const described = (axes: AnyTensor['layout']): string =>
+    axes.map(({ name, size }) => `${name} ${size}`).join(', ') || 'scalar'
+  if (targets.dtype !== 'i32')
+    throw new DtypeError({
+      operation: 'crossEntropy',
+      expected: 'i32 targets',
+      found: (targets as Tensor).describe(),
+      hint: "make them with { dtype: 'i32' }, or cast(x, 'i32')",
+    })
+  const fits =
+    targets.layout.length === others.length &&
+    others.every(({ name, size }) => targets.layout.some((axis) => axis.name === name && axis.size === size))
+  if (!fits)
+    throw new ShapeError({
+      operation: 'crossEntropy',
+      expected: `targets with the other axes of the logits: ${described(others)}`,
+      found: described(targets.layout),
+      hint: 'one class number for each row of logits',
+    })
+}
+
+/** How many targets are not ignored, all of them checked: kernels trust them. */
+function countTargets(targets: AnyTensor, order: readonly string[], classes: number, ignore: number): number {
+  const numbers = values(targets, order)
+  let counted = 0
+  for (let i = 0; i < numbers.length; i++) {
+    const target = numbers[i]!
+    if (target === ignore) continue
+    counted++
+    if (target < 0 || target >= classes)
+      throw new UsageError({
+        operation: 'crossEntropy',
+        expected: `targets from 0 to ${classes - 1}, or ${ignore} to ignore a row`,
+        found: `${target} at row ${i}`,
+        hint: 'check the vocabulary against the size of the logits',
+      })
+  }
+  return counted
+}
