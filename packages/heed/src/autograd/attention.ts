@@ -6,8 +6,7 @@ export const attentionGradients: Record<string, GradientRule> = {
   attention({ attributes }, gradient, wanted) {
     const kept = attributes as AttentionAttributes
     const parts = attentionGradient(kept, gradient, wanted)
-    disposeOwned(kept.logSumExp)
-    disposeOwned(kept.logSumExpRest)
+    kept.spare.forEach(disposeOwned)
     return parts
   },
 }

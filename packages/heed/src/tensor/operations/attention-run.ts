@@ -159,38 +159,40 @@ export interface AttentionOperands {
 export interface AttentionResult {
   readonly way: Walk
   readonly output: Tensor
-  /** By row; backward needs both. */
-  readonly logSumExp: Tensor
-  readonly logSumExpRest: Tensor
+  /** By row, where they were asked for; backward needs both. */
+  readonly logSumExp: Tensor | undefined
+  readonly logSumExpRest: Tensor | undefined
   readonly statistics: Statistics | undefined
 }
 
-export function runForward(
-  device: Device,
-  operands: AttentionOperands,
-  statistics: boolean,
-): AttentionResult {
+/** What to keep beside the output. */
+export interface Kept {
+  readonly statistics: boolean
+  /** The log-sum-exp with its rest, for the gradient. */
+  readonly rows: boolean
+}
+
+export function runForward(device: Device, operands: AttentionOperands, kept: Kept): AttentionResult {
   const { axes, prepared, query, key, value } = operands
   const way = walk(axes.batch, [query, key, value], prepared.batchNamed)
-  const heads: [string, number][] = axes.headed ? [['head', axes.heads]] : []
-  const rows: [string, number][] = [
-    ...axes.batch.map(({ name, size }): [string, number] => [name, size]),
-    ...heads,
-    ['query', axes.queries],
-  ]
-  const headNames = heads.map(([name]) => name)
-  const row = (dtype: 'f32' | 'i32'): Tensor =>
-    emptyArranged(device, dtype, Object.fromEntries(rows), physicalAxes(way, [...headNames, 'query']))
+  const shape: Record<string, number> = {}
+  for (const { name, size } of axes.batch) shape[name] = size
+  if (axes.headed) shape.head = axes.heads
+  shape.query = axes.queries
+  const headNames = axes.headed ? ['head'] : []
+  const rowAxes = physicalAxes(way, [...headNames, 'query'])
+  const row = (dtype: 'f32' | 'i32'): Tensor => emptyArranged(device, dtype, shape, rowAxes)
+  const { statistics, rows } = kept
   const result: AttentionResult = {
     way,
     output: emptyArranged(
       device,
       'f32',
-      Object.fromEntries([...rows, ['width', axes.valueWidth]]),
+      { ...shape, width: axes.valueWidth },
       physicalAxes(way, ['query', ...headNames, 'width']),
     ),
-    logSumExp: row('f32'),
-    logSumExpRest: row('f32'),
+    logSumExp: statistics || rows ? row('f32') : undefined,
+    logSumExpRest: rows ? row('f32') : undefined,
     statistics: statistics
       ? { entropy: row('f32'), largestWeight: row('f32'), largestKey: row('i32') }
       : undefined,
@@ -198,10 +200,17 @@ export function runForward(
   const plan = prepared.forward(device.target.machine, sizesFor(axes, way), statistics)
   execute(device, (allocate) => {
     const workspace = plan.workspaceBytes > 0 ? allocate(plan.workspaceBytes) : 0
+    const rowBytes = way.batch * axes.heads * axes.queries * device.floatBytes
+    const spare = rows ? 0 : allocate(rowBytes)
+    const spareToo = rows || statistics ? spare : allocate(rowBytes)
+    const at = (tensor: AnyTensor | undefined, round: readonly number[], otherwise: number): number =>
+      tensor === undefined ? otherwise : addressAt(tensor, way, round)
     return way.rounds.flatMap((round) =>
       plan.launches(
         {
-          ...forwardPlaces(operands, way, round, result),
+          ...operandPlaces(operands, way, round, result.output),
+          logSumExp: at(result.logSumExp, round, spareToo),
+          logSumExpRest: at(result.logSumExpRest, round, spare),
           ...(result.statistics === undefined
             ? {}
             : {
@@ -249,23 +258,29 @@ function capturePlace(tensor: AnyTensor, order: readonly string[]): CapturePlace
   }
 }
 
-function forwardPlaces(
+function operandPlaces(
   { query, key, value, sink, captured, parameters }: AttentionOperands,
   way: Walk,
   round: readonly number[],
-  { output, logSumExp, logSumExpRest }: Pick<AttentionResult, 'output' | 'logSumExp' | 'logSumExpRest'>,
-): ForwardPlaces {
+  output: AnyTensor,
+): Omit<ForwardPlaces, 'logSumExp' | 'logSumExpRest' | 'statistics'> {
   return {
     query: placeOf(query, 'query', way, round),
     key: placeOf(key, 'key', way, round),
     value: placeOf(value, 'key', way, round),
     output: placeOf(output, 'query', way, round),
-    logSumExp: addressAt(logSumExp, way, round),
-    logSumExpRest: addressAt(logSumExpRest, way, round),
     ...(sink === undefined ? {} : { sink: sink.address }),
     captures: captured.map((tensor) => capturePlace(tensor, physicalOrder(tensor))),
     parameters,
   }
+}
+
+/** What the backward pass needs of the forward one. */
+export interface KeptResult {
+  readonly way: Walk
+  readonly output: Tensor
+  readonly logSumExp: Tensor
+  readonly logSumExpRest: Tensor
 }
 
 /** Which gradients are wanted. */
@@ -288,7 +303,7 @@ export interface AttentionGradients {
 export function runBackward(
   device: Device,
   operands: AttentionOperands,
-  result: Pick<AttentionResult, 'way' | 'output' | 'logSumExp' | 'logSumExpRest'>,
+  result: KeptResult,
   outputGradient: Tensor,
   wanted: WantedGradients,
 ): AttentionGradients {
@@ -313,7 +328,9 @@ export function runBackward(
     return way.rounds.flatMap((round, number) =>
       plan.launches(
         {
-          ...forwardPlaces(operands, way, round, result),
+          ...operandPlaces(operands, way, round, result.output),
+          logSumExp: addressAt(result.logSumExp, way, round),
+          logSumExpRest: addressAt(result.logSumExpRest, way, round),
           upstream: placeOf(upstream, 'query', way, round),
           queryGradient: placeOf(queryGradient, 'query', way, round),
           keyGradient: placeOf(keyGradient, 'key', way, round),

@@ -1,6 +1,5 @@
 import { ShapeError, UsageError } from '../../base/index.js'
 import { sameDevice } from '../layout.js'
-import { disposeOwned } from '../scope.js'
 import { record, tracked } from '../tape.js'
 import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
 import { attentionAxes } from './attention-axes.js'
@@ -9,6 +8,7 @@ import {
   adjacent,
   type AttentionOperands,
   type AttentionResult,
+  type KeptResult,
   prepare,
   runBackward,
   runForward,
@@ -84,11 +84,10 @@ export function attentionWithStatistics<
 }
 
 /** What the gradient of an attention needs. */
-export interface AttentionAttributes extends Pick<
-  AttentionResult,
-  'way' | 'output' | 'logSumExp' | 'logSumExpRest'
-> {
+export interface AttentionAttributes extends KeptResult {
   readonly operands: AttentionOperands
+  /** What nobody needs once the gradient is taken. */
+  readonly spare: readonly Tensor[]
 }
 
 function attend(
@@ -124,19 +123,13 @@ function attend(
   ]
   const device = sameDevice(operation, [...inputs, ...traced.tensors])
   operands.prepared.check(operation, traced.tensors, axes)
-  const result = runForward(device, operands, statistics)
-  if (tracked(inputs)) {
-    const { way, output, logSumExp, logSumExpRest } = result
-    record('attention', inputs, output, {
-      way,
-      output,
-      logSumExp,
-      logSumExpRest,
-      operands,
-    } satisfies AttentionAttributes)
-  } else {
-    disposeOwned(result.logSumExpRest)
-    if (!statistics) disposeOwned(result.logSumExp)
+  const rows = tracked(inputs)
+  const result = runForward(device, operands, { statistics, rows })
+  const { way, output, logSumExp, logSumExpRest } = result
+  if (rows) {
+    const kept = { way, output, logSumExp: logSumExp!, logSumExpRest: logSumExpRest! }
+    const spare = statistics ? [kept.logSumExpRest] : [kept.logSumExp, kept.logSumExpRest]
+    record('attention', inputs, output, { ...kept, operands, spare } satisfies AttentionAttributes)
   }
   return result
 }
