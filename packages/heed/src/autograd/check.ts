@@ -40,7 +40,8 @@ export function checkGradient<M>(loss: (model: M) => Tensor<never>, model: M, st
       const found = gradient.get(path)![i]!
       largest = Math.max(largest, Math.abs(expected))
       const error = Math.abs(found - expected)
-      if (!(error <= worst.error)) worst = { error, at: `${path}[${i}]`, found, expected }
+      if (!(error <= worst.error) && !Number.isNaN(worst.error))
+        worst = { error, at: `${path}[${i}]`, found, expected }
     })
   }
   return { ...worst, error: worst.error / largest }

@@ -1,4 +1,3 @@
 export * from './check.js'
 export * from './grad.js'
 export * from './table.js'
-import './rows.js'

@@ -6,27 +6,26 @@ import {
   type SoftmaxAttributes,
   softmaxGradient,
 } from '../tensor/index.js'
-import { gradients } from './table.js'
+import type { GradientRule } from './rule.js'
 
-// Rows of the table for operations along rows: softmax, logSoftmax, layerNorm, rmsNorm, crossEntropy.
-
-gradients.softmax = ({ output, attributes }, gradient) => [
-  softmaxGradient('softmax', output, gradient, attributes as SoftmaxAttributes),
-]
-
-gradients.logSoftmax = ({ output, attributes }, gradient) => [
-  softmaxGradient('logSoftmax', output, gradient, attributes as SoftmaxAttributes),
-]
+const softmaxRule =
+  (operation: 'softmax' | 'logSoftmax'): GradientRule =>
+  ({ output, attributes }, gradient) => [
+    softmaxGradient(operation, output, gradient, attributes as SoftmaxAttributes),
+  ]
 
 /** Of x, then of weight and bias where there are. */
-gradients.layerNorm = ({ inputs, attributes }, gradient, wanted) =>
+const normRule: GradientRule = ({ inputs, attributes }, gradient, wanted) =>
   normGradients(inputs, gradient, attributes as NormAttributes, wanted)
 
-/** Of x, then of weight where there is one. */
-gradients.rmsNorm = ({ inputs, attributes }, gradient, wanted) =>
-  normGradients(inputs, gradient, attributes as NormAttributes, wanted)
-
-/** Of the logits: targets are whole numbers. */
-gradients.crossEntropy = ({ inputs, attributes }, gradient) => [
-  crossEntropyGradient(inputs[0]!, gradient, attributes as CrossEntropyAttributes),
-]
+/** Rows of the table for what works along rows: softmax, norms, cross-entropy. */
+export const rowGradients: Record<string, GradientRule> = {
+  softmax: softmaxRule('softmax'),
+  logSoftmax: softmaxRule('logSoftmax'),
+  layerNorm: normRule,
+  rmsNorm: normRule,
+  /** Of the logits: targets are whole numbers. */
+  crossEntropy({ inputs: [logits], attributes }, gradient) {
+    return [crossEntropyGradient(logits!, gradient, attributes as CrossEntropyAttributes)]
+  },
+}

@@ -17,6 +17,7 @@ import {
 import { attentionGradients } from './attention.js'
 import { gatherGradients } from './gather.js'
 import { rotaryGradients } from './rotary.js'
+import { rowGradients } from './rows.js'
 import type { GradientRule } from './rule.js'
 
 export type { GradientRule } from './rule.js'
@@ -26,6 +27,7 @@ export const gradients: Record<string, GradientRule> = {
   ...attentionGradients,
   ...gatherGradients,
   ...rotaryGradients,
+  ...rowGradients,
 
   /** Any elementwise function: its derivative with respect to each input, times the gradient, summed over the axes the input lacks. */
   map({ inputs, attributes }, gradient, wanted) {
