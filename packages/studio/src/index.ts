@@ -1,2 +1,5 @@
 export * from './types.js'
 export { renderReport } from './report.js'
+export { isCausal } from './payload.js'
+export { visibleText } from './visible.js'
+export { COLOURS, inkOn, place, scale, type Colour, type Theme } from './page/colour.js'

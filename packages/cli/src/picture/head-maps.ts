@@ -1,0 +1,64 @@
+import type { AttendResult, HeadView } from '@heed/studio'
+import { cellsOf, smallMap } from './heat-map.js'
+import { kindOf } from './head-kind.js'
+import { fitting, sideBySide, type Block } from './layout.js'
+import { shadesText, type Paint } from './paint.js'
+import { padded } from './text-width.js'
+
+/** A head with where it stands. */
+export interface Placed {
+  readonly layer: number
+  readonly number: number
+  readonly view: HeadView
+}
+
+/** Every head, layer by layer. */
+export function headsOf({ layers }: AttendResult): Placed[] {
+  return layers.flatMap(({ heads }, layer) => heads.map((view, number) => ({ layer, number, view })))
+}
+
+/** Room for a head's name and kind: `H3 induction .91`. */
+const labelWidth = 17
+/** Larger maps are pooled. */
+const widestMap = 64
+
+/** `H3 previous .92`, as short as it must be */
+function label({ layer, number, view }: Placed, withLayer: boolean): string {
+  const kind = kindOf(view)
+  const name = withLayer ? `L${layer} H${number}` : `H${number}`
+  return kind === undefined ? name : `${name} ${kind.word} ${kind.score.toFixed(2).replace(/^0/, '')}`
+}
+
+/** The maps of some heads beside each other, each under its name. */
+export function mapsText(
+  heads: readonly Placed[],
+  options: {
+    readonly paint: Paint
+    readonly room: number
+    readonly causal: boolean
+    readonly withLayer?: boolean
+  },
+): string[] {
+  const { paint, room, causal, withLayer = false } = options
+  const tokens = heads[0]?.view.filter.length ?? 0
+  // As many beside each other as keep every token of a short text, and at least so many columns of a long one.
+  const cellWidth = paint.depth === 1 && 2 * tokens <= room ? 2 : 1
+  const wanted = Math.max(withLayer ? labelWidth + 3 : labelWidth, Math.min(cellWidth * tokens, 32))
+  const perRow = Math.min(heads.length, fitting(room, Math.min(wanted, room)))
+  const share = Math.floor((room - 2 * (perRow - 1)) / perRow)
+  const most = Math.max(1, Math.min(widestMap, Math.floor(share / cellWidth)))
+  const blocks = heads.map((head): Block => {
+    const map = smallMap(cellsOf(head.view.filter, most, causal), paint, cellWidth)
+    const name = label(head, withLayer).slice(0, Math.max(share, 1))
+    const width = Math.min(share, Math.max(map.width, wanted))
+    return { width, lines: [padded(name, width), ...map.lines] }
+  })
+  return sideBySide(blocks, room)
+}
+
+/** How to read the maps, in a line or two. */
+export function legendText(paint: Paint): string {
+  if (paint.depth === 1) return `Queries downward, keys to the right. Weight: ${shadesText}.`
+  const ramp = [0, 0.02, 0.08, 0.2, 0.35, 0.55, 0.8, 1].map((weight) => paint.on(weight, '  ')).join('')
+  return `Queries downward, keys to the right. Weight 0 ${ramp} 1`
+}
