@@ -10,5 +10,7 @@ export * from './text/index.js'
 export * from './models/index.js'
 export * from './train/index.js'
 
-// Of two things of this name the one that users write: who may attend to whom. The kernels' is `Term<'mask'>`.
+// Of two things of one name the one that users meet: who may attend to whom, and a transformer's block. The kernels' are
+// `Term<'mask'>` and `Program['body']`.
 export type { Mask } from './tensor/index.js'
+export type { Block } from './nn/index.js'

@@ -1,3 +1,6 @@
 export * from './safetensors.js'
 export * from './weights.js'
 export * from './sampling.js'
+export * from './decoder.js'
+export * from './decoder-config.js'
+export * from './generate.js'
