@@ -65,9 +65,9 @@ function layerOf({ name, inputs }: ReferenceCase): ReferenceLayer | undefined {
       run: ({ x, gate_weight, up_weight, down_weight }) => ({
         output: feedForward(
           {
-            gate: { weight: gate_weight as Tensor<never> },
-            up: { weight: up_weight as Tensor<never> },
-            down: { weight: down_weight as Tensor<never> },
+            gate: { weight: gate_weight },
+            up: { weight: up_weight },
+            down: { weight: down_weight },
           } as never,
           x as unknown as Sequence,
           { activation: name === 'swiglu' ? 'silu' : 'gelu-tanh' },
