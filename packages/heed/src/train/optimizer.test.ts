@@ -16,7 +16,9 @@ afterAll(() => devices.forEach(([, device]) => device.close()))
 
 /** The optimizer that a case's options describe. */
 function optimizerFor({ name, options }: OptimizerCase): Optimizer {
-  const { betas, eps, decay, momentum, nesterov } = options as Record<string, never>
+  const { betas, eps, decay, momentum, nesterov } = options as Readonly<
+    Record<'betas' | 'eps' | 'decay' | 'momentum' | 'nesterov', never>
+  >
   if ('decoupled' in options) {
     const given = { betas, epsilon: eps, decay }
     return options['decoupled'] === true ? adamw(given) : adam(given)

@@ -1,0 +1,90 @@
+import { FormatError, UsageError } from '../base/index.js'
+import { readSafetensors, writeSafetensors } from '../models/index.js'
+import type { Tokenizer } from '../text/index.js'
+import { writeFileWhole } from './files.js'
+import type { TokenIds } from './tokens.js'
+
+export interface EncodeDocumentsOptions {
+  /** A token put before each document, such as the one for the end of a text. */
+  readonly separator?: number
+}
+
+/**
+ * Documents as one stream of token ids, each after the separator: 16 bits a token where the vocabulary has at most 65,536, else 32.
+ *
+ * @throws UsageError for a separator that the vocabulary doesn't have
+ */
+export function encodeDocuments(
+  tokenizer: Tokenizer,
+  documents: Iterable<string>,
+  { separator }: EncodeDocumentsOptions = {},
+): Uint16Array | Uint32Array {
+  if (
+    separator !== undefined &&
+    !(Number.isInteger(separator) && separator >= 0 && separator < tokenizer.size)
+  )
+    throw new UsageError({
+      operation: 'encodeDocuments',
+      expected: `a separator from 0 to ${tokenizer.size - 1}`,
+      found: String(separator),
+      hint: 'give the id of a token, such as tokenizer.id(...)',
+    })
+  const Ids = tokenizer.size <= 65536 ? Uint16Array : Uint32Array
+  let ids = new Ids(1 << 16)
+  let length = 0
+  for (const document of documents) {
+    const found = tokenizer.encode(document, { addSpecial: false, matchSpecial: false }).ids
+    const needed = length + found.length + 1
+    if (needed > ids.length) {
+      const larger = new Ids(Math.max(needed, ids.length * 2))
+      larger.set(ids.subarray(0, length))
+      ids = larger
+    }
+    if (separator !== undefined) ids[length++] = separator
+    ids.set(found, length)
+    length += found.length
+  }
+  return ids.slice(0, length)
+}
+
+/**
+ * The tokens that `make` gives, kept in a file: read from it where it was written for the same `fingerprint`, else made and written. A damaged
+ * file is made anew.
+ *
+ * @param fingerprint what the tokens depend on: tokenizer, source, options
+ */
+export async function cachedTokens(
+  path: string,
+  fingerprint: string,
+  make: () => TokenIds | Promise<TokenIds>,
+): Promise<TokenIds> {
+  const { readFile } = await import('node:fs/promises')
+  try {
+    const { tensors, metadata } = readSafetensors(await readFile(path), path)
+    const stored = tensors.get('tokens')
+    const Ids = arrays[metadata.get('array') ?? '']
+    if (stored !== undefined && Ids !== undefined && metadata.get('fingerprint') === fingerprint) {
+      const bytes = (stored.data as Uint8Array).slice()
+      return new Ids(bytes.buffer, 0, bytes.length / Ids.BYTES_PER_ELEMENT)
+    }
+  } catch (error) {
+    if (!(error instanceof FormatError) && (error as { code?: string }).code !== 'ENOENT') throw error
+  }
+  const tokens = await make()
+  const bytes = new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength)
+  await writeFileWhole(
+    path,
+    writeSafetensors(
+      new Map([['tokens', { dtype: 'u8', shape: [bytes.length], data: bytes }]]),
+      new Map([
+        ['fingerprint', fingerprint],
+        ['array', tokens.constructor.name],
+      ]),
+    ),
+  )
+  return tokens
+}
+
+const arrays: Readonly<
+  Record<string, Uint16ArrayConstructor | Uint32ArrayConstructor | Int32ArrayConstructor>
+> = { Uint16Array, Uint32Array, Int32Array }

@@ -1,0 +1,137 @@
+import type { RandomKey } from '../base/index.js'
+import type { Tensor } from '../tensor/index.js'
+import type { Data } from './data.js'
+import type { FileLayer } from './file-layer.js'
+import type { Optimizer } from './optimizer.js'
+import type { Schedule } from './schedule.js'
+
+/** What a loss is told beside model and batch. */
+export interface LossContext {
+  /** For dropout and the like: its own for each batch of each step, the same after a resume. Fold a name into it for each use. */
+  readonly key: RandomKey
+  /** False in evaluations: no dropout then. */
+  readonly training: boolean
+}
+
+/** The mean loss of a batch: a scalar. */
+export type Loss<M, B> = (model: M, batch: B, context: LossContext) => Tensor<never>
+
+/** After each update. */
+export interface StepEvent {
+  /** Updates made so far, this one included. */
+  readonly step: number
+  /** Of all. */
+  readonly steps: number
+  /** Mean over the step's batches, before the update. */
+  readonly loss: number
+  readonly rate: number
+  /** L2 norm over all gradients together, before clipping. */
+  readonly gradientNorm: number
+  /** Over the last steps, evaluations and checkpoints left out. */
+  readonly tokensPerSecond: number
+  readonly secondsPerStep: number
+  /** Of this run of the program, until the last step; evaluations and checkpoints left out. */
+  readonly secondsLeft: number
+  /** How often the data were seen. */
+  readonly epoch: number
+}
+
+export interface EvaluationEvent {
+  readonly step: number
+  /** Mean over the evaluation's batches by their weight. */
+  readonly loss: number
+  readonly bestLoss: number
+  readonly bestStep: number
+  readonly seconds: number
+}
+
+export interface SnapshotEvent<M> {
+  readonly step: number
+  /** To look at; freed with the next step. */
+  readonly model: M
+}
+
+export interface CheckpointEvent {
+  readonly step: number
+  readonly path: string
+  readonly seconds: number
+}
+
+export interface TrainerHooks<M> {
+  readonly onStep?: (event: StepEvent) => void | Promise<void>
+  readonly onEvaluation?: (event: EvaluationEvent) => void | Promise<void>
+  /** Before the first step, and after every `snapshotEvery`th. */
+  readonly onSnapshot?: (event: SnapshotEvent<M>) => void | Promise<void>
+  readonly onCheckpoint?: (event: CheckpointEvent) => void | Promise<void>
+}
+
+export interface EvaluationPlan<M, B> {
+  readonly data: Data<B>
+  /** Steps between evaluations; there is one after the last step, too. */
+  readonly every: number
+  /** Default the training loss. */
+  readonly loss?: Loss<M, B>
+  /** Another before the first step. Default false. */
+  readonly atStart?: boolean
+}
+
+export interface CheckpointPlan<M> {
+  /** Where: each checkpoint is a folder in it. */
+  readonly folder: string
+  /** Steps between checkpoints. There is one at the end and when training is stopped, whatever this is. */
+  readonly everySteps?: number
+  /** Seconds between checkpoints, looked at after each step. */
+  readonly everySeconds?: number
+  /** How many are kept; default 2. */
+  readonly keep?: number
+  /** Keeps the one with the least evaluation loss, too, in `folder/best`. Default false. */
+  readonly best?: boolean
+  /** Plain JSON to keep beside the state, such as the model's configuration. */
+  readonly config?: unknown
+  /** Further files for each checkpoint's folder. */
+  readonly files?: (model: M) => Readonly<Record<string, string | Uint8Array>>
+  /** Default the file system of Node. */
+  readonly fileLayer?: FileLayer
+}
+
+export interface TrainerOptions<M, B> {
+  /** The weights to begin with. They belong to the trainer from then on: it frees them. */
+  readonly model: M
+  readonly loss: Loss<M, B>
+  readonly optimizer: Optimizer
+  readonly schedule: Schedule
+  readonly data: Data<B>
+  /** Updates in all. */
+  readonly steps: number
+  /** Of everything random in the loop. Default 0. */
+  readonly seed?: number
+  /** Batches in each step, whose gradients are averaged. Default 1. */
+  readonly accumulation?: number
+  /** The largest norm of the gradient; larger ones are scaled down. Default: none. */
+  readonly clip?: number
+  readonly evaluation?: EvaluationPlan<M, B>
+  readonly checkpoint?: CheckpointPlan<M>
+  readonly hooks?: TrainerHooks<M>
+  readonly snapshotEvery?: number
+  /** Aborted (by Ctrl-C, say), the step at hand is finished, a checkpoint written, and `run` returns. */
+  readonly signal?: AbortSignal
+}
+
+export interface TrainingResult {
+  /** Whether all steps were made, or `signal` stopped it. */
+  readonly reason: 'finished' | 'stopped'
+  readonly step: number
+  /** Of the last step; NaN where none was made. */
+  readonly loss: number
+  readonly bestLoss: number | undefined
+  readonly bestStep: number | undefined
+  /** The last checkpoint's path. */
+  readonly checkpoint: string | undefined
+}
+
+export interface ResumeResult {
+  readonly step: number
+  readonly path: string
+  /** Newer checkpoints that were passed over, and why. */
+  readonly skipped: readonly { readonly path: string; readonly reason: string }[]
+}
