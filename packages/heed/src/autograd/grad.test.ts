@@ -51,6 +51,19 @@ const cases: Record<string, (model: M) => Tensor<string>> = {
   'dot over one axis': ({ x, y }) => dot(x, y, 'b') as Tensor<string>,
   'dot with itself': ({ x, y }) => dot(x, x.rename({ a: 'd' }), 'b').add(mean(y)) as Tensor<string>,
   'dot matched and summed': ({ x, y }) => dot(x.mul(y), y, ['c']) as Tensor<string>,
+  'dot with scale, bias and residual': ({ x, y }) =>
+    dot(x, y, 'b', { scale: 0.7, bias: mean(y, 'b'), residual: dot(x, y, 'b') }) as Tensor<string>,
+  'dot with one bias and residual': ({ x, y }) => {
+    const whole = dot(x, y, 'b')
+    return dot(x, y, 'b', { bias: whole, residual: whole }) as Tensor<string>
+  },
+  'dot with an activation': ({ x, y }) =>
+    dot(x, y, 'b', {
+      scale: 0.7,
+      bias: mean(y, 'b'),
+      activation: 'gelu',
+      residual: mean(x, 'b'),
+    }) as Tensor<string>,
   'sum, mean': ({ x, y }) => sum(x, 'a').add(mean(y)) as Tensor<string>,
   'max, min': ({ x, y }) => max(x, 'b').add(min(y, ['b', 'c'])) as Tensor<string>,
   rename: ({ x, y }) => x.rename({ a: 'c' }).mul(y.slice('c', 0, 3)) as Tensor<string>,

@@ -1,6 +1,8 @@
 import { differentiate, float, input } from '../kernels/index.js'
 import {
+  addendGradient,
   contractGradient,
+  type DotAttributes,
   expand,
   mapMany,
   type MapAttributes,
@@ -49,10 +51,12 @@ export const gradients: Record<string, GradientRule> = {
     })
   },
 
-  dot({ inputs: [a, b] }, gradient, wanted) {
+  dot({ inputs: [a, b, ...addends], attributes }, gradient, wanted) {
+    const { scale } = attributes as DotAttributes
     return [
-      wanted(a!) ? contractGradient(gradient, b!, a!) : undefined,
-      wanted(b!) ? contractGradient(gradient, a!, b!) : undefined,
+      wanted(a!) ? contractGradient(gradient, b!, a!, scale) : undefined,
+      wanted(b!) ? contractGradient(gradient, a!, b!, scale) : undefined,
+      ...addends.map((addend) => (wanted(addend) ? addendGradient(gradient, addend) : undefined)),
     ]
   },
 

@@ -1,3 +1,4 @@
+export * from './activation.js'
 export * from './bounds.js'
 export * from './differentiate.js'
 export * from './emit.js'

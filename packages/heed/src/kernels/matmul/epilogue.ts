@@ -1,3 +1,4 @@
+import { activations, Emitter, input, share } from '../expression/index.js'
 import type { Builder, Float, Int, Mask, Pointer, Term, Vector } from '../language/index.js'
 import type { MatmulActivation } from './request.js'
 
@@ -60,6 +61,7 @@ export function writeFinish(
         kind === 'along' ? k.load(from.at(i), mask) : k.loadBroadcast(from)
       k.vectors(columns, (i, mask) => {
         const finished = finish<'vector'>(
+          k,
           epilogue,
           k.load(to.at(i), mask),
           operands.scale,
@@ -75,6 +77,7 @@ export function writeFinish(
       k.store(
         at,
         finish<'f32'>(
+          k,
           epilogue,
           k.loadScalar(at),
           operands.scale,
@@ -87,6 +90,7 @@ export function writeFinish(
 }
 
 function finish<T extends 'f32' | 'vector'>(
+  k: Builder,
   epilogue: Epilogue,
   sum: Term<T>,
   scale: Float,
@@ -95,31 +99,16 @@ function finish<T extends 'f32' | 'vector'>(
 ): Term<T> {
   let value = epilogue.scaled ? sum.mul(scale as never) : sum
   if (epilogue.bias !== 'none') value = value.add(bias())
-  value = activate(epilogue.activation, value)
+  value = activate(k, epilogue.activation, value)
   return epilogue.residual === 'none' ? value : value.add(residual())
 }
 
-function activate<T extends 'f32' | 'vector'>(activation: MatmulActivation, value: Term<T>): Term<T> {
-  const x = value as Term<'vector'>
-  switch (activation) {
-    case 'none':
-      return value
-    case 'relu':
-      return x.max(0) as Term<T>
-    case 'gelu':
-      return x.mul(0.5).mul(x.mul(Math.SQRT1_2).erf().add(1)) as Term<T>
-    case 'geluTanh':
-      return x.mul(0.5).mul(
-        x
-          .mul(x)
-          .mul(x)
-          .mul(0.044715)
-          .add(x)
-          .mul(Math.sqrt(2 / Math.PI))
-          .tanh()
-          .add(1),
-      ) as Term<T>
-    case 'silu':
-      return x.div(x.neg().exp().add(1)) as Term<T>
-  }
+function activate<T extends 'f32' | 'vector'>(
+  k: Builder,
+  activation: MatmulActivation,
+  value: Term<T>,
+): Term<T> {
+  if (activation === 'none') return value
+  const traced = share([activations[activation](input(0))])[0]!
+  return new Emitter(k, { input: () => value as Term<'vector'> }).emit(traced) as Term<T>
 }

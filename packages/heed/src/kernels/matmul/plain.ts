@@ -36,10 +36,16 @@ function activate(activation: MatmulActivation, x: number, erf: (x: number) => n
       return Math.max(x, 0)
     case 'gelu':
       return 0.5 * x * (1 + erf(x * Math.SQRT1_2))
-    case 'geluTanh':
+    case 'gelu-tanh':
       return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))
+    case 'gelu-quick':
+      return x / (1 + Math.exp(-1.702 * x))
     case 'silu':
       return x / (1 + Math.exp(-x))
+    case 'tanh':
+      return Math.tanh(x)
+    case 'sigmoid':
+      return 1 / (1 + Math.exp(-x))
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Activation } from '../expression/index.js'
 import type { Machine } from '../language/index.js'
 
 /**
@@ -13,8 +14,8 @@ export interface MatmulAxis {
   readonly residual?: number
 }
 
-/** What may follow the sum: `gelu` is x·Φ(x) with the error function, `geluTanh` its tanh approximation, `silu` is x·σ(x). */
-export type MatmulActivation = 'none' | 'relu' | 'gelu' | 'geluTanh' | 'silu'
+/** What may follow the sum. */
+export type MatmulActivation = 'none' | Activation
 
 /**
  * C[batch…, m…, n…] = activation(scale · Σ_k A[batch…, m…, k…] · B[batch…, k…, n…] + bias) + residual.

@@ -1,5 +1,13 @@
 import { DtypeError } from '../../base/index.js'
-import { type Expression, float, input, parameter, planMap } from '../../kernels/index.js'
+import {
+  type Activation,
+  activations,
+  type Expression,
+  float,
+  input,
+  parameter,
+  planMap,
+} from '../../kernels/index.js'
 import { execute } from '../execute.js'
 import { broadcastShape, emptyArranged, physicalOrder, sameDevice, stridesFor } from '../layout.js'
 import { record } from '../tape.js'
@@ -148,7 +156,7 @@ export function abs<A extends string>(x: Tensor<A>): Tensor<A> {
 }
 /** 1 / (1 + e^−x), as (1 + tanh(x / 2)) / 2: no overflow on either side. */
 export function sigmoid<A extends string>(x: Tensor<A>): Tensor<A> {
-  return unary('sigmoid', x, logistic)
+  return unary('sigmoid', x, activations.sigmoid)
 }
 /** ln(1 + e^x), without overflow. */
 export function softplus<A extends string>(x: Tensor<A>): Tensor<A> {
@@ -165,32 +173,7 @@ export function silu<A extends string>(x: Tensor<A>): Tensor<A> {
   return unary('silu', x, activations.silu)
 }
 
-function logistic(v: Scalar): Scalar {
-  return v.mul(0.5).tanh().mul(0.5).add(0.5)
-}
-
-/** Activation functions by name, as functions of one number. */
-export const activations: Readonly<Record<Activation, (x: Scalar) => Scalar>> = {
-  relu: (x) => x.gt(0).select(x, 0),
-  /** x Φ(x), Φ the normal distribution function (Hendrycks and Gimpel 2016). */
-  gelu: (x) => x.mul(x.mul(Math.SQRT1_2).erf().add(1)).mul(0.5),
-  /** Its approximation by tanh, as GPT-2 has it. */
-  'gelu-tanh': (x) =>
-    x.mul(0.5).mul(
-      x
-        .add(x.mul(x).mul(x).mul(0.044715))
-        .mul(Math.sqrt(2 / Math.PI))
-        .tanh()
-        .add(1),
-    ),
-  /** x σ(1.702 x), as CLIP has it. */
-  'gelu-quick': (x) => x.mul(logistic(x.mul(1.702))),
-  /** x σ(x), also called swish. */
-  silu: (x) => x.mul(logistic(x)),
-  tanh: (x) => x.tanh(),
-  sigmoid: logistic,
-}
-export type Activation = 'relu' | 'gelu' | 'gelu-tanh' | 'gelu-quick' | 'silu' | 'tanh' | 'sigmoid'
+export { type Activation, activations } from '../../kernels/index.js'
 
 /** The activation of that name, elementwise. */
 export function activate<A extends string>(x: Tensor<A>, activation: Activation): Tensor<A> {
