@@ -29,8 +29,9 @@ export function projectOut<I extends string>(
   parameters: Linear<I, 'width'>,
   x: Tensor<NoInfer<I> | 'batch' | 'position'>,
   over: readonly I[],
-  { residual, dropout: dropped }: Residual,
+  { residual, dropout: wanted }: Residual,
 ): Sequence {
+  const dropped = wanted?.rate === 0 ? undefined : wanted
   const project = (added?: Sequence): Sequence =>
     linear<I | 'batch' | 'position', I, 'width'>(parameters, x, over, {
       residual: added as never,
@@ -41,6 +42,6 @@ export function projectOut<I extends string>(
 
 /** residual + dropout(x) */
 export function addTo(residual: Sequence | undefined, x: Sequence, dropped: Dropout | undefined): Sequence {
-  const kept = dropped === undefined || dropped.rate === 0 ? x : dropout(x, dropped.rate, dropped.key)
+  const kept = dropped === undefined ? x : dropout(x, dropped.rate, dropped.key)
   return residual === undefined ? kept : residual.add(kept)
 }
