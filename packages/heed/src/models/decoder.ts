@@ -191,7 +191,8 @@ function tablesOf(config: DecoderConfig, needed: number): Tables {
   if (byConfig === undefined) tables.set(device, (byConfig = new WeakMap()))
   const known = byConfig.get(config)
   if (known !== undefined && needed <= known.length) return known
-  const length = Math.max(config.context, needed)
+  // As far as is needed, to a power of two: what a configuration claims may be far more than there is memory for.
+  const length = Math.max(64, 2 ** Math.ceil(Math.log2(needed)))
   const { position, width, heads, rotaryBase } = config
   const made: Tables = keep({
     length,

@@ -1,0 +1,124 @@
+/**
+ * A model as a folder: `config.json` says how it is built, `model.safetensors` has its weights, `tokenizer.json` its vocabulary.
+ */
+import { FormatError, randomKey, type Shape } from '../base/index.js'
+import { empty, scope, type Tensor } from '../tensor/index.js'
+import { loadTokenizer, saveTokenizer, type Tokenizer } from '../text/index.js'
+import { createDecoder, type Decoder } from './decoder.js'
+import { type DecoderConfig, decoderConfig } from './decoder-config.js'
+import { loadWeights, saveWeights, type WeightDtype } from './weights.js'
+
+/** A decoder with all that is needed to use it. */
+export interface LanguageModel {
+  readonly config: DecoderConfig
+  readonly model: Decoder
+  readonly tokenizer: Tokenizer
+}
+
+/** The names of a model's files. */
+export const modelFileNames = ['config.json', 'model.safetensors', 'tokenizer.json'] as const
+export type ModelFileName = (typeof modelFileNames)[number]
+
+/** The bytes of a model's files, by name. */
+export function modelFiles(
+  { config, model, tokenizer }: LanguageModel,
+  dtype: WeightDtype = 'f32',
+): Readonly<Record<ModelFileName, Uint8Array>> {
+  const text = (content: string): Uint8Array => new TextEncoder().encode(content)
+  return {
+    'config.json': text(`${JSON.stringify(config, undefined, 2)}\n`),
+    'model.safetensors': saveWeights(model, { dtype }),
+    'tokenizer.json': text(saveTokenizer(tokenizer)),
+  }
+}
+
+/**
+ * A model from the bytes of its files.
+ *
+ * @param folder where they come from, for errors
+ * @throws FormatError where a file is not what it should be, or they don't belong together
+ */
+export function modelFromFiles(
+  files: Readonly<Record<ModelFileName, Uint8Array>>,
+  folder?: string,
+): LanguageModel {
+  const path = (name: ModelFileName): string | undefined =>
+    folder === undefined ? undefined : `${folder}/${name}`
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  const text = (name: ModelFileName): string => {
+    try {
+      return decoder.decode(files[name])
+    } catch (cause) {
+      throw new FormatError({
+        operation: 'loadModel',
+        expected: 'text in UTF-8',
+        found: 'other bytes',
+        hint: 'the file is damaged; fetch it again',
+        file: path(name),
+        cause,
+      })
+    }
+  }
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(text('config.json'))
+  } catch (cause) {
+    if (cause instanceof FormatError) throw cause
+    throw new FormatError({
+      operation: 'loadModel',
+      expected: 'JSON',
+      found: cause instanceof Error ? cause.message : String(cause),
+      hint: 'correct the file',
+      file: path('config.json'),
+      cause,
+    })
+  }
+  const config = decoderConfig(parsed, path('config.json'))
+  const tokenizer = loadTokenizer(text('tokenizer.json'))
+  if (tokenizer.size > config.vocabulary) {
+    throw new FormatError({
+      operation: 'loadModel',
+      expected: `a tokenizer of at most ${config.vocabulary} tokens, the model's vocabulary`,
+      found: String(tokenizer.size),
+      hint: 'the files belong to different models',
+      file: path('tokenizer.json'),
+    })
+  }
+  const model = scope(() => {
+    const like = createDecoder(config, randomKey(0), {
+      initializer: <A extends string>(_: unknown, shape: Shape<A>): Tensor<A> => empty(shape),
+    })
+    return loadWeights(files['model.safetensors'], like, withFile(path('model.safetensors')))
+  })
+  return { config, model, tokenizer }
+}
+
+function withFile(file: string | undefined): { file?: string } {
+  return file === undefined ? {} : { file }
+}
+
+/**
+ * The model in a folder of this machine.
+ *
+ * @throws FormatError where a file is missing, or as `modelFromFiles` does
+ */
+export async function loadModel(folder: string): Promise<LanguageModel> {
+  const { readFile } = await import('node:fs/promises')
+  const paths = await import('node:path')
+  const read = async (name: ModelFileName): Promise<readonly [ModelFileName, Uint8Array]> => {
+    try {
+      return [name, await readFile(paths.join(folder, name))]
+    } catch (cause) {
+      throw new FormatError({
+        operation: 'loadModel',
+        expected: `a folder with ${modelFileNames.join(', ')}`,
+        found: cause instanceof Error ? cause.message : String(cause),
+        hint: 'name the folder of a model',
+        file: paths.join(folder, name),
+        cause,
+      })
+    }
+  }
+  const files = await Promise.all(modelFileNames.map(read))
+  return modelFromFiles(Object.fromEntries(files) as Record<ModelFileName, Uint8Array>, folder)
+}
