@@ -111,7 +111,7 @@ class NotingDevice extends Device {
   readonly launched: Kernel[] = []
 
   override launch(kernel: Kernel): void {
-    if (!this.launched.includes(kernel)) this.launched.push(kernel)
+    if (!this.launched.some(({ name }) => name === kernel.name)) this.launched.push(kernel)
   }
 }
 
