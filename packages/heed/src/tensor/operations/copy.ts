@@ -1,5 +1,5 @@
 import type { Dtype } from '../../base/index.js'
-import { type ElementType, input, planMap } from '../../kernels/index.js'
+import { type ElementType, input, planCopy, planMap } from '../../kernels/index.js'
 import { values, writeInto, zeros } from '../create.js'
 import { execute } from '../execute.js'
 import { emptyArranged, isRowMajor, physicalOrder, stridesFor } from '../layout.js'
@@ -30,21 +30,15 @@ export function copy(
   if (dtype === 'f32' || dtype === 'i32') {
     const sizes = order.map((name) => shape[name]!)
     execute(device, () =>
-      planMap({
+      planCopy({
         space: { names: order, sizes },
-        inputs: [
-          { address: tensor.address, element: elementOf(tensor.dtype), strides: stridesFor(tensor, order) },
-        ],
-        outputs: [
-          {
-            operand: {
-              address: result.address,
-              element: elementOf(dtype),
-              strides: stridesFor(result, order),
-            },
-            expression: input(0),
-          },
-        ],
+        input: {
+          address: tensor.address,
+          element: elementOf(tensor.dtype),
+          strides: stridesFor(tensor, order),
+        },
+        output: { address: result.address, element: elementOf(dtype), strides: stridesFor(result, order) },
+        floatBytes: device.floatBytes,
       }),
     )
     return record('copy', [tensor], result)
