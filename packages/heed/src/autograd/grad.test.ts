@@ -89,6 +89,15 @@ const cases: Record<string, (model: M) => Tensor<string>> = {
     ),
   dropout: ({ x, y }) =>
     dropout(x, 0.3, randomKey(1)).add(dropout(y.slice('b', 0, 4), 0.6, randomKey(2))) as Tensor<string>,
+  'many slices of one': ({ x, y }) => {
+    const z = exp(x)
+    const overlapping = [0, 1, 2].map((start) => z.slice('b', start, start + 2).mul(start + 1))
+    return concat<string>(overlapping as Tensor<string>[], 'b')
+      .add(z.at('b', 2).mul(z.at('b', 1)))
+      .add(sum(z))
+      .add(z.at('a', 0).slice('b', 1, 2).at('b', 0))
+      .add(mean(y)) as Tensor<string>
+  },
   checkpoint: ({ x, y }) =>
     checkpoint((u: Tensor<'a' | 'b'>, v: Tensor<'b' | 'c'>) => exp(dot(u, v, 'b').mul(0.3)))(
       x,

@@ -1,14 +1,18 @@
 import { StateError } from '../base/index.js'
 import {
   add,
+  addInto,
   type AnyTensor,
   disposeOwned,
+  isTensor,
+  placeInto,
   type Recorded,
   scope,
   type Tape,
   type Tensor,
   withTape,
 } from '../tensor/index.js'
+import type { GradientRule, Placed } from './rule.js'
 import { gradients } from './table.js'
 
 /** Remembers the operations between some inputs and what is computed from them, and runs them backwards (reverse mode). */
@@ -39,21 +43,23 @@ export class GradientTape implements Tape {
     this.#entries = []
     const wanted = new Set(inputs)
     const held = new Map<AnyTensor, Tensor>(outputs)
+    const filling = new Set<Tensor>()
     withTape(undefined, () => {
       for (let entry = entries.pop(); entry !== undefined; entry = entries.pop()) {
         const { output } = entry
         const gradient = held.get(output)
         if (gradient !== undefined) {
+          filling.delete(gradient)
           const parts = this.#inputGradients(entry, gradient)
           entry.inputs.forEach((input, i) => {
             const part = parts[i]
             if (part === undefined) return
-            const sum = held.get(input)
-            held.set(input, sum === undefined ? part : add(sum, part))
-            if (sum !== undefined && sum !== part) {
-              disposeOwned(sum)
-              disposeOwned(part)
+            if (isTensor(part)) {
+              accumulate(held, input, part)
+              return
             }
+            place(held, filling, input, part)
+            if (part.part !== gradient) disposeOwned(part.part)
           })
           if (!wanted.has(output)) {
             held.delete(output)
@@ -66,7 +72,7 @@ export class GradientTape implements Tape {
     return inputs.map((input) => held.get(input))
   }
 
-  #inputGradients(entry: Recorded, gradient: Tensor): readonly (Tensor | undefined)[] {
+  #inputGradients(entry: Recorded, gradient: Tensor): ReturnType<GradientRule> {
     const rule = gradients[entry.operation]
     if (rule === undefined) {
       throw new StateError({
@@ -78,4 +84,30 @@ export class GradientTape implements Tape {
     }
     return scope(() => rule(entry, gradient, (input) => this.#tracked.has(input)))
   }
+}
+
+/** Adds `part` to the gradient that `input` has so far. */
+function accumulate(held: Map<AnyTensor, Tensor>, input: AnyTensor, part: Tensor): void {
+  const sum = held.get(input)
+  held.set(input, sum === undefined ? part : add(sum, part))
+  if (sum !== undefined && sum !== part) {
+    disposeOwned(sum)
+    disposeOwned(part)
+  }
+}
+
+/** Adds the gradient of some positions. Sums in `filling` were made here and nobody has seen them: they are added to in place. */
+function place(
+  held: Map<AnyTensor, Tensor>,
+  filling: Set<Tensor>,
+  input: AnyTensor,
+  { part, axis, start }: Placed,
+): void {
+  const sum = held.get(input)
+  if (sum !== undefined && filling.has(sum)) {
+    addInto(part, sum, axis, start)
+    return
+  }
+  accumulate(held, input, placeInto(part, input, axis, start))
+  filling.add(held.get(input)!)
 }

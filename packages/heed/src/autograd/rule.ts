@@ -8,4 +8,12 @@ export type GradientRule = (
   entry: Recorded,
   gradient: Tensor,
   wanted: (input: AnyTensor) => boolean,
-) => readonly (Tensor | undefined)[]
+) => readonly (Tensor | Placed | undefined)[]
+
+/** The gradient of some positions of an input, the others' being 0: it is added where it belongs, so that many slices cost no more than the whole. */
+export interface Placed {
+  readonly part: Tensor
+  readonly axis: string
+  /** The position of the input that the part begins with. */
+  readonly start: number
+}

@@ -7,7 +7,6 @@ import {
   mapMany,
   type MapAttributes,
   merge,
-  placeInto,
   type ReduceAttributes,
   reduceExpression,
   rename,
@@ -22,7 +21,7 @@ import { rotaryGradients } from './rotary.js'
 import { rowGradients } from './rows.js'
 import type { GradientRule } from './rule.js'
 
-export type { GradientRule } from './rule.js'
+export type { GradientRule, Placed } from './rule.js'
 
 /** One row for each operation that can be differentiated, under the name it is recorded by. */
 export const gradients: Record<string, GradientRule> = {
@@ -88,13 +87,13 @@ export const gradients: Record<string, GradientRule> = {
     const { into, parts } = attributes as { into: string; parts: Record<string, number> }
     return [split(gradient, into, parts) as Tensor]
   },
-  slice({ inputs: [x], attributes }, gradient) {
+  slice({ attributes }, gradient) {
     const { axis, start } = attributes as { axis: string; start: number }
-    return [placeInto(gradient, x!, axis, start)]
+    return [{ part: gradient, axis, start }]
   },
-  at({ inputs: [x], attributes }, gradient) {
+  at({ attributes }, gradient) {
     const { axis, position } = attributes as { axis: string; position: number }
-    return [placeInto(expand(gradient, { [axis]: 1 }) as Tensor, x!, axis, position)]
+    return [{ part: expand(gradient, { [axis]: 1 }) as Tensor, axis, start: position }]
   },
   expand({ attributes }, gradient) {
     return [sum(gradient, attributes as string[] as never) as Tensor]

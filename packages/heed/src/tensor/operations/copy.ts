@@ -1,5 +1,5 @@
 import type { Dtype } from '../../base/index.js'
-import { type ElementType, input, planCopy, planMap } from '../../kernels/index.js'
+import { type ElementType, input, planCopy, planMap, type StridedOperand } from '../../kernels/index.js'
 import { values, writeInto, zeros } from '../create.js'
 import { execute } from '../execute.js'
 import { emptyArranged, isRowMajor, physicalOrder, stridesFor } from '../layout.js'
@@ -56,22 +56,27 @@ function copyOnHost(tensor: AnyTensor, result: Tensor, order: readonly string[])
 export function placeInto(part: AnyTensor, whole: AnyTensor, axis: string, start: number): Tensor {
   const shape = Object.fromEntries(whole.layout.map(({ name, size }) => [name, size]))
   const result = zeros(shape, { device: whole.device }) as Tensor
-  const order = result.layout.map(({ name }) => name)
-  const window = sliceView(result, axis, start, start + axisOf('slice', part, axis).size)
-  execute(whole.device, () =>
+  addInto(part, result, axis, start)
+  return result
+}
+
+/** Adds `part` to positions start … of one axis of `sum`, in place: for a tensor that nobody else has seen yet. */
+export function addInto(part: AnyTensor, sum: Tensor, axis: string, start: number): void {
+  const order = sum.layout.map(({ name }) => name)
+  const window = sliceView(sum, axis, start, start + axisOf('slice', part, axis).size)
+  const target: StridedOperand = {
+    address: window.address,
+    element: 'f32',
+    strides: stridesFor(window, order),
+  }
+  execute(sum.device, () =>
     planMap({
       space: { names: order, sizes: window.layout.map(({ size }) => size) },
-      inputs: [{ address: part.address, element: 'f32', strides: stridesFor(part, order) }],
-      outputs: [
-        {
-          operand: { address: window.address, element: 'f32', strides: stridesFor(window, order) },
-          expression: input(0),
-        },
-      ],
+      inputs: [{ address: part.address, element: 'f32', strides: stridesFor(part, order) }, target],
+      outputs: [{ operand: target, expression: input(0).add(input(1)) }],
     }),
   )
   window.dispose()
-  return result
 }
 
 /** The same elements with axes in the order, and lying in memory in the order, of another tensor with the same axes. */
