@@ -1,4 +1,10 @@
-import { type AttentionAttributes, attentionGradient, disposeOwned } from '../tensor/index.js'
+import {
+  type AttentionAttributes,
+  attentionGradient,
+  disposeOwned,
+  type ScoresAttributes,
+  scoresGradient,
+} from '../tensor/index.js'
 import type { GradientRule } from './rule.js'
 
 export const attentionGradients: Record<string, GradientRule> = {
@@ -8,5 +14,9 @@ export const attentionGradients: Record<string, GradientRule> = {
     const parts = attentionGradient(kept, gradient, wanted)
     kept.spare.forEach(disposeOwned)
     return parts
+  },
+
+  attentionScores({ inputs: [products], attributes }, gradient, wanted) {
+    return scoresGradient(attributes as ScoresAttributes, products!, gradient, wanted)
   },
 }

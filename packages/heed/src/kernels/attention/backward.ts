@@ -1,4 +1,3 @@
-import { Emitter } from '../expression/index.js'
 import {
   type Builder,
   type Int,
@@ -12,7 +11,8 @@ import { BackwardBlock, type Block, blockLayout, blockParameters } from './backw
 import { CaptureScatter, gradientParameters } from './capture-scatter.js'
 import type { AttentionDefinition } from './definition.js'
 import { attentionDerivative, type Separable } from './derivative.js'
-import { leafEnvironment, leafParameters, type Terms } from './leaves.js'
+import { taskRanges } from './ranges.js'
+import { headEmitter, leafParameters, type Terms } from './leaves.js'
 import { type Tile, writeTileProduct } from './tile.js'
 
 /** Bytes of scratch memory that the backward kernels need. */
@@ -159,18 +159,7 @@ export function captureGradientKernel(
     const p = terms as unknown as ParameterTerms<typeof blockParameters & { batches: 'i32' }>
     const block = new BackwardBlock(k, terms as Terms, definition, derivative, tile)
     const scatter = new CaptureScatter(terms as Terms, definition, derivative, slots, block.part.lanes)
-    let rest = task
-    /** The part of an axis that is this task's: one position, or all. */
-    const range = (axis: Separable, length: Int, step: number, body: (i: Int) => void): void => {
-      if (!axes.includes(axis)) {
-        k.loop(0, length, step, body)
-        return
-      }
-      const count = length.add(step - 1).div(step)
-      const position = rest.rem(count).mul(step)
-      rest = rest.div(count)
-      body(position)
-    }
+    const range = taskRanges(k, task, axes)
     range('batch', p.batches, 1, (batch) => {
       range('head', p.heads, 1, (head) => {
         const emitter = headEmitter(k, terms as Terms, definition, derivative.roots, batch, head)
@@ -197,22 +186,6 @@ export function captureGradientKernel(
       })
     })
   })
-}
-
-function headEmitter(
-  k: Builder,
-  terms: Terms,
-  definition: AttentionDefinition,
-  roots: ReturnType<typeof attentionDerivative>['roots'],
-  batch: Int,
-  head: Int,
-): Emitter {
-  const emitter = new Emitter(k, {
-    ...leafEnvironment(k, terms, definition),
-    index: (axis) => (axis === 'batch' ? batch : axis === 'head' ? head : undefined),
-  })
-  emitter.hoist(roots)
-  return emitter
 }
 
 /** target[key, column] += Σ over the rows of left[row, key] right[row, column] */

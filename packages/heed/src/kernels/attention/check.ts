@@ -1,14 +1,22 @@
 import { HeedError } from '../../base/index.js'
 import { type Expression, nodesOf } from '../expression/index.js'
 import type { AttentionDefinition, AttentionSizes } from './definition.js'
-import type { BackwardPlaces, ForwardPlaces } from './places.js'
+import type { CapturePlace } from './places.js'
+
+/** What score and mask read, and the gradients of it. */
+export interface LeafPlaces {
+  readonly captures: readonly CapturePlace[]
+  readonly parameters: readonly number[]
+  readonly sink?: number
+  readonly captureGradients?: readonly (CapturePlace | undefined)[]
+}
 
 /** Sees to it that kernels stay within their tensors: every captured tensor is as long as the axes that it is addressed with. */
 export function checkPlaces(
   operation: string,
   definition: AttentionDefinition,
   sizes: AttentionSizes,
-  places: ForwardPlaces | BackwardPlaces,
+  places: LeafPlaces,
 ): void {
   const refuse = (expected: string, found: string, hint: string): never => {
     throw new HeedError({ operation, expected, found, hint })
@@ -31,7 +39,7 @@ export function checkPlaces(
     queryRow: sizes.queries,
     key: sizes.keys,
   }
-  const gradients = 'captureGradients' in places ? (places.captureGradients ?? []) : []
+  const gradients = places.captureGradients ?? []
   captures.forEach(({ rank, contiguous }, slot) => {
     const place = places.captures[slot]!
     if (

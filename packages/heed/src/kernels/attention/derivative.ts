@@ -69,3 +69,18 @@ function samePlace(nodes: readonly Float[], axis: Separable): boolean {
     )
   return places(nodes[0]!).some((place) => nodes.every((node) => places(node).includes(place)))
 }
+
+/** Captured tensors whose gradients one kernel can write: those with the same axes. */
+export function groupByAxes(
+  definition: AttentionDefinition,
+  slots: readonly number[],
+): { slots: number[]; axes: readonly Separable[] }[] {
+  const groups = new Map<string, { slots: number[]; axes: readonly Separable[] }>()
+  for (const { slot, axes } of captureGradients(definition)) {
+    if (!slots.includes(slot)) continue
+    const group = groups.get(axes.join(' ')) ?? { slots: [], axes }
+    group.slots.push(slot)
+    groups.set(axes.join(' '), group)
+  }
+  return [...groups.values()]
+}

@@ -1,4 +1,4 @@
-import { Emitter, spread } from '../expression/index.js'
+import { type Emitter, spread } from '../expression/index.js'
 import {
   type Bool,
   type Builder,
@@ -13,7 +13,7 @@ import {
   type Vector,
 } from '../language/index.js'
 import type { AttentionDefinition } from './definition.js'
-import { leafEnvironment, leafParameters, type Terms } from './leaves.js'
+import { headEmitter, leafEnvironment, leafParameters, type Terms } from './leaves.js'
 import type { Products, Round } from './products.js'
 import { roundUp, type Tile } from './tile.js'
 import { regionTruth } from './truth.js'
@@ -142,11 +142,7 @@ class Forward {
       Object.entries(scratchLayout(definition, tile)).map(([name, start]) => [name, scratch.at(start)]),
     ) as typeof this.part
     const { batch, head } = this
-    this.emitter = new Emitter(k, {
-      ...leafEnvironment(k, terms, definition),
-      index: (axis) => (axis === 'batch' ? batch : axis === 'head' ? head : undefined),
-    })
-    this.emitter.hoist(this.#roots)
+    this.emitter = headEmitter(k, terms, definition, this.#roots, batch, head)
   }
 
   get #roots(): AttentionDefinition['score'][] {

@@ -7,3 +7,4 @@ export {
 export type { BackwardPlaces, CapturePlace, ForwardPlaces, Place, Plan, StatisticsPlaces } from './places.js'
 export { captureGradientSlots } from './derivative.js'
 export { attentionBackward, attentionForward } from './plan.js'
+export { planScores, planScoresBackward, type ScoreGradientPlaces, type ScorePlaces } from './scores.js'

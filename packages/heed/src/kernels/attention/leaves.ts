@@ -1,5 +1,11 @@
-import type { Environment, Expression, IntegerTerm, Intervals } from '../expression/index.js'
-import { isVector } from '../expression/index.js'
+import {
+  Emitter,
+  type Environment,
+  type Expression,
+  type IntegerTerm,
+  type Intervals,
+  isVector,
+} from '../expression/index.js'
 import type { Builder, Int, IntVector, Mask, ParameterType, Pointer, Term } from '../language/index.js'
 import type { AttentionDefinition } from './definition.js'
 import type { CapturePlace } from './places.js'
@@ -68,6 +74,23 @@ export function leafEnvironment(
       return k.gather(pointer, offset as IntVector, keys?.mask) as Term<'vector'>
     },
   }
+}
+
+/** An emitter for one head of one batch, which has written all that does not depend on query and key. */
+export function headEmitter(
+  k: Builder,
+  terms: Terms,
+  definition: AttentionDefinition,
+  roots: readonly Expression[],
+  batch: Int,
+  head: Int,
+): Emitter {
+  const emitter = new Emitter(k, {
+    ...leafEnvironment(k, terms, definition),
+    index: (axis) => (axis === 'batch' ? batch : axis === 'head' ? head : undefined),
+  })
+  emitter.hoist(roots)
+  return emitter
 }
 
 /** Elements from the start of a captured tensor (or of its gradient, which has strides of its own) to the one at `indices`. */

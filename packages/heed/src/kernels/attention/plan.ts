@@ -5,7 +5,7 @@ import { rowDots, rowsPerTask, sinkGradient, sumPartials } from './backward-rows
 import { gradientValues } from './capture-scatter.js'
 import { checkPlaces } from './check.js'
 import type { AttentionDefinition, AttentionSizes } from './definition.js'
-import { captureGradients, type Separable } from './derivative.js'
+import { groupByAxes, type Separable } from './derivative.js'
 import { attentionForwardKernel, forwardScratchBytes } from './forward.js'
 import { leafValues } from './leaves.js'
 import { packRows, packRowsPerTask, packTransposed } from './pack.js'
@@ -230,21 +230,6 @@ export function attentionBackward(
       ]
     },
   }
-}
-
-/** Captured tensors whose gradients one kernel can write: those with the same axes. */
-function groupByAxes(
-  definition: AttentionDefinition,
-  slots: readonly number[],
-): { slots: number[]; axes: readonly Separable[] }[] {
-  const groups = new Map<string, { slots: number[]; axes: readonly Separable[] }>()
-  for (const { slot, axes } of captureGradients(definition)) {
-    if (!slots.includes(slot)) continue
-    const group = groups.get(axes.join(' ')) ?? { slots: [], axes }
-    group.slots.push(slot)
-    groups.set(axes.join(' '), group)
-  }
-  return [...groups.values()]
 }
 
 /** Byte offsets of the parts, 64-byte aligned, for numbers of float elements. */

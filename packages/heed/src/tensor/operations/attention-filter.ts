@@ -1,25 +1,55 @@
-import { StateError } from '../../base/index.js'
-import type { Tensor } from '../tensor.js'
-import type { AttentionOptions, ScoreOptions } from './attention.js'
+import { ShapeError } from '../../base/index.js'
+import { type Place, planScores, planScoresBackward } from '../../kernels/index.js'
+import { execute } from '../execute.js'
+import { emptyArranged, physicalOrder, sameDevice } from '../layout.js'
+import { record, withTape } from '../tape.js'
+import { type AnyTensor, axisOf, hasAxis, type Tensor } from '../tensor.js'
+import { type AttentionOptions, readySink, scaleOf, type ScoreOptions } from './attention.js'
+import { type AttentionAxes, attentionAxes, strideOf, type Walk, walk } from './attention-axes.js'
+import { trace } from './attention-function.js'
+import {
+  capturePlace,
+  placeOf,
+  prepare,
+  type PreparedAttention,
+  sizesFor,
+  zerosLike,
+} from './attention-run.js'
+import { contract } from './contraction.js'
+import { arrange } from './copy.js'
+import { map } from './elementwise.js'
+import { merge, rename, split } from './movement.js'
+import { unitLength } from './normalization.js'
+import { max, sum } from './reduction.js'
+import { softmax } from './softmax.js'
 
-/** The scores by themselves, −infinity where masked: the plain path. Differentiable. */
+/**
+ * The scores by themselves, batch head query key: score(q·k × scale), −infinity where masked. The plain path of `attention`, which holds
+ * all of them; both agree to rounding. Axes as there. Differentiable, captured tensors included.
+ *
+ * @throws ShapeError, DtypeError and UsageError as `attention` does
+ */
 export function attentionScores<Q extends string = never, K extends string = never>(
   query: Tensor<Q | 'query' | 'width'>,
   key: Tensor<K | 'key' | 'width'>,
   options: ScoreOptions = {},
 ): Tensor<Q | K | 'query' | 'key'> {
-  void [query, key, options]
-  throw new StateError({ operation: 'attentionScores', expected: 'a body', found: 'none', hint: 'not yet' })
+  return scoresOf('attentionScores', query, key, options) as never
 }
 
-/** The filter: scores normalized over the keys, each row between 0 and 1 and summing to 1. The plain path; differentiable. */
+/**
+ * The filter, batch head query key: the scores normalized over the keys, each row between 0 and 1 and summing to 1 (to less with a sink; to
+ * 0 where nothing may be attended). The plain path of `attention`; differentiable.
+ *
+ * @throws ShapeError, DtypeError and UsageError as `attention` does
+ */
 export function attentionFilter<Q extends string = never, K extends string = never>(
   query: Tensor<Q | 'query' | 'width'>,
   key: Tensor<K | 'key' | 'width'>,
   options: AttentionOptions = {},
 ): Tensor<Q | K | 'query' | 'key'> {
-  void [query, key, options]
-  throw new StateError({ operation: 'attentionFilter', expected: 'a body', found: 'none', hint: 'not yet' })
+  const scores = scoresOf('attentionFilter', query, key, options) as Tensor<'head' | 'key'>
+  return filterScores<'head'>(scores, options.sink) as never
 }
 
 /** From scores to the filter: softmax over the keys, with the sink in the denominator where there is one. */
@@ -27,15 +57,140 @@ export function filterScores<A extends string>(
   scores: Tensor<A | 'key'>,
   sink?: Tensor<'head'>,
 ): Tensor<A | 'key'> {
-  void [scores, sink]
-  throw new StateError({ operation: 'filterScores', expected: 'a body', found: 'none', hint: 'not yet' })
+  if (sink === undefined) return softmax(scores as Tensor, 'key') as never
+  const all = scores as Tensor
+  const logit = readySink(
+    'filterScores',
+    sink,
+    hasAxis(all, 'head') ? axisOf('filterScores', all, 'head').size : 1,
+  ) as Tensor<'head'>
+  const own = (hasAxis(all, 'head') ? logit : logit.at('head', 0)) as Tensor
+  // The filter does not depend on what is taken off every score of a row, so no gradient goes through it.
+  const top = withTape(undefined, () => map((largest, s) => largest.max(s), max(all, 'key') as Tensor, own))
+  const weights = map((score, t) => score.sub(t).exp(), all, top) as Tensor
+  const total = sum(weights, 'key') as Tensor
+  return map((weight, rest, s, t) => weight.div(rest.add(s.sub(t).exp())), weights, total, own, top) as never
 }
 
-/** Filter × value, summed over the keys; value may have fewer heads. */
+/**
+ * Filter × value, summed over the keys: batch head query width. Value may have fewer heads, each shared by neighbouring heads of the filter.
+ *
+ * @throws ShapeError where sizes disagree
+ */
 export function mixValues<F extends string = never, V extends string = never>(
   filter: Tensor<F | 'query' | 'key'>,
   value: Tensor<V | 'key' | 'width'>,
 ): Tensor<F | V | 'query' | 'width'> {
-  void [filter, value]
-  throw new StateError({ operation: 'mixValues', expected: 'a body', found: 'none', hint: 'not yet' })
+  return overHeads('mixValues', filter as unknown as Tensor, value as unknown as Tensor, 'key') as never
+}
+
+/** What the gradient of the scores needs. */
+export interface ScoresAttributes {
+  readonly prepared: PreparedAttention
+  readonly axes: AttentionAxes
+  readonly way: Walk
+  readonly captured: readonly AnyTensor[]
+  readonly parameters: readonly number[]
+}
+
+function scoresOf(operation: string, query: AnyTensor, key: AnyTensor, options: ScoreOptions): Tensor {
+  const { score, mask } = options
+  const axes = attentionAxes(operation, query, key)
+  const traced = trace(operation, score, mask, scaleOf(operation, options, axes.width))
+  const prepared = prepare(traced, { width: 0, valueWidth: 0 }, false)
+  prepared.check(operation, traced.tensors, axes)
+  const device = sameDevice(operation, [query, key, ...traced.tensors])
+  const unit = (x: AnyTensor): Tensor =>
+    score?.similarity === 'cosine' ? (unitLength(x as Tensor, 'width') as Tensor) : (x as Tensor)
+  const multiplied = overHeads(operation, unit(query), unit(key), 'width')
+  const products = alongKeys(multiplied)
+  const shape: Record<string, number> = {}
+  for (const { name, size } of axes.batch) shape[name] = size
+  if (axes.headed) shape.head = axes.heads
+  const output = emptyArranged(device, 'f32', { ...shape, query: axes.queries, key: axes.keys })
+  const way = walk(axes.batch, [products, output], prepared.batchNamed)
+  const { tensors: captured, parameters } = traced
+  execute(device, () =>
+    way.rounds.flatMap((round) =>
+      planScores(prepared.definition, sizesFor(axes, way), {
+        products: placeOf(products, 'query', way, round),
+        scores: placeOf(output, 'query', way, round),
+        captures: captured.map((tensor) => capturePlace(tensor, physicalOrder(tensor))),
+        parameters,
+      }),
+    ),
+  )
+  return record('attentionScores', [products, ...captured.filter(({ dtype }) => dtype === 'f32')], output, {
+    prepared,
+    axes,
+    way,
+    captured,
+    parameters,
+  } satisfies ScoresAttributes)
+}
+
+/** The gradients of the products and of the captured f32 tensors. */
+export function scoresGradient(
+  { prepared, axes, way, captured, parameters }: ScoresAttributes,
+  products: AnyTensor,
+  gradient: Tensor,
+  wanted: (input: AnyTensor) => boolean,
+): (Tensor | undefined)[] {
+  const { device } = products
+  // Both in the forward pass's order, so that its way through the batch axes holds.
+  const upstream = arrange(gradient, physicalOrder(products))
+  const productGradient = wanted(products)
+    ? emptyArranged(
+        device,
+        'f32',
+        Object.fromEntries(products.layout.map(({ name, size }) => [name, size])),
+        physicalOrder(products),
+      )
+    : undefined
+  const slots = prepared.slots.filter((slot) => wanted(captured[slot]!))
+  const gradients = captured.map((tensor, slot) => (slots.includes(slot) ? zerosLike(tensor) : undefined))
+  const place = (tensor: AnyTensor, round: readonly number[]): Place => placeOf(tensor, 'query', way, round)
+  execute(device, () =>
+    way.rounds.flatMap((round) =>
+      planScoresBackward(prepared.definition, sizesFor(axes, way), slots, {
+        products: place(products, round),
+        scores: place(upstream, round),
+        ...(productGradient === undefined ? {} : { productGradient: place(productGradient, round) }),
+        captures: captured.map((tensor) => capturePlace(tensor, physicalOrder(tensor))),
+        captureGradients: gradients.map((tensor, slot) =>
+          tensor === undefined ? undefined : capturePlace(tensor, physicalOrder(captured[slot]!)),
+        ),
+        parameters,
+      }),
+    ),
+  )
+  return [productGradient, ...gradients.filter((_, slot) => captured[slot]!.dtype === 'f32')]
+}
+
+/** Adjacent along the keys. */
+function alongKeys(products: Tensor): Tensor {
+  if (axisOf('attentionScores', products, 'key').size === 1 || strideOf(products, 'key') === 1)
+    return products
+  return arrange(products, [...physicalOrder(products).filter((name) => name !== 'key'), 'key'])
+}
+
+const shared = 'key/value head'
+const member = 'query head'
+
+/** A product over one axis, where the second may have fewer heads. */
+function overHeads(operation: string, a: Tensor, b: Tensor, over: string): Tensor {
+  const [heads, kvHeads] = [a, b].map((tensor) => tensor.layout.find(({ name }) => name === 'head')?.size)
+  if (heads === undefined || kvHeads === undefined || heads === kvHeads) return contract(a, b, [over])
+  if (heads % kvHeads !== 0) {
+    throw new ShapeError({
+      operation,
+      axis: 'head',
+      expected: `${heads} heads to be a multiple of the value's`,
+      found: String(kvHeads),
+      hint: 'give each key/value head the same number of query heads',
+    })
+  }
+  const grouped = split(a, 'head', { [shared]: kvHeads, [member]: heads / kvHeads })
+  const product = contract(grouped, rename(b, { head: shared }) as Tensor, [over])
+  return merge(product, [shared, member], 'head') as Tensor
 }

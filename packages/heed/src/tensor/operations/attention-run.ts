@@ -228,18 +228,18 @@ export function runForward(device: Device, operands: AttentionOperands, kept: Ke
   return result
 }
 
-function sizesFor({ heads, kvHeads, queries, keys }: AttentionAxes, { batch }: Walk): AttentionSizes {
+export function sizesFor({ heads, kvHeads, queries, keys }: AttentionAxes, { batch }: Walk): AttentionSizes {
   return { batch, heads, kvHeads, queries, keys }
 }
 
 /** Byte address of a tensor's first element in this round of the loops. */
-function addressAt(tensor: AnyTensor, { loops }: Walk, round: readonly number[]): number {
+export function addressAt(tensor: AnyTensor, { loops }: Walk, round: readonly number[]): number {
   let offset = 0
   for (let i = 0; i < loops.length; i++) offset += round[i]! * strideOf(tensor, loops[i]!.name)
   return tensor.address + offset * storedBytes(tensor.device, tensor.dtype)
 }
 
-function placeOf(tensor: AnyTensor, row: string, way: Walk, round: readonly number[]): Place {
+export function placeOf(tensor: AnyTensor, row: string, way: Walk, round: readonly number[]): Place {
   const last = way.inner[way.inner.length - 1]
   return {
     address: addressAt(tensor, way, round),
@@ -249,7 +249,7 @@ function placeOf(tensor: AnyTensor, row: string, way: Walk, round: readonly numb
   }
 }
 
-function capturePlace(tensor: AnyTensor, order: readonly string[]): CapturePlace {
+export function capturePlace(tensor: AnyTensor, order: readonly string[]): CapturePlace {
   const axes = order.map((name) => tensor.layout.find((axis) => axis.name === name)!)
   return {
     address: tensor.address,
@@ -382,7 +382,7 @@ function sumTo(gradient: Tensor, tensor: AnyTensor): Tensor {
   return over.length === 0 ? gradient : (sum(gradient, over as never) as Tensor)
 }
 
-function zerosLike(tensor: AnyTensor): Tensor {
+export function zerosLike(tensor: AnyTensor): Tensor {
   const shape = Object.fromEntries(tensor.layout.map(({ name, size }) => [name, size]))
   const result = emptyArranged(tensor.device, 'f32', shape, physicalOrder(tensor))
   heapView(result).fill(0)

@@ -14,8 +14,7 @@ import {
   runForward,
 } from './attention-run.js'
 import { copy } from './copy.js'
-import { map, square } from './elementwise.js'
-import { sum } from './reduction.js'
+import { unitLength } from './normalization.js'
 
 /** How scores are made and who may see whom. */
 export interface ScoreOptions {
@@ -103,7 +102,9 @@ function attend(
   const cosine = score?.similarity === 'cosine'
   const traced = trace(operation, score, mask, scaleOf(operation, options, axes.width))
   const sink = givenSink && readySink(operation, givenSink, axes.heads)
-  const [query, key] = cosine ? [unitRows(givenQuery), unitRows(givenKey)] : [givenQuery, givenKey]
+  const [query, key] = cosine
+    ? [unitLength(givenQuery as Tensor, 'width'), unitLength(givenKey as Tensor, 'width')]
+    : [givenQuery, givenKey]
   const operands: AttentionOperands = {
     prepared: prepare(traced, axes, sink !== undefined),
     axes,
@@ -179,10 +180,4 @@ export function readySink(operation: string, sink: AnyTensor, heads: number): An
     })
   }
   return size === 1 || stride === 1 ? sink : copy(sink)
-}
-
-/** x / |x| along the width; rows shorter than 10⁻¹² are divided by that. */
-export function unitRows(x: AnyTensor): Tensor {
-  const squares = sum(square(x as Tensor), 'width')
-  return map((value, total) => value.div(total.max(1e-24).sqrt()), x as Tensor, squares) as Tensor
 }
