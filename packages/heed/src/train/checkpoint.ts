@@ -126,7 +126,9 @@ export async function saveCheckpoint<M>(
     if (present.includes(name)) await discard(files, path)
     await files.rename(temporary, path)
     await files.flushFolder(folder)
-    await prune(folder, state.step, keep, files)
+    for (const other of stepsIn(present))
+      if (other.step > state.step) await discard(files, `${folder}/${other.name}`)
+    await tidyCheckpoints(folder, state.step, { keep, files })
   } catch (cause) {
     await files.remove(temporary).catch(() => {})
     if (cause instanceof HeedError) throw cause
@@ -141,15 +143,23 @@ export async function saveCheckpoint<M>(
   return path
 }
 
-/** Removes what a newer checkpoint has replaced, and what was left half done. A folder loses its name before its files. */
-async function prune(folder: string, step: number, keep: number, files: FileLayer): Promise<void> {
+/**
+ * Removes what a run that was killed left half done, and all checkpoints but the last `keep` up to `step`; those of later steps stay.
+ * A folder loses its name before its files.
+ */
+export async function tidyCheckpoints(
+  folder: string,
+  step: number,
+  { keep = 2, files = nodeFiles }: CheckpointOptions = {},
+): Promise<void> {
   const names = await files.list(folder)
   for (const name of names) {
     if (/^step-\d+\.[\w-]+\.(tmp|old)$/.test(name)) await files.remove(`${folder}/${name}`)
   }
-  const steps = stepsIn(names)
-  const kept = new Set(steps.filter((other) => other.step <= step).slice(0, keep))
-  for (const other of steps) if (!kept.has(other)) await discard(files, `${folder}/${other.name}`)
+  const replaced = stepsIn(names)
+    .filter((other) => other.step <= step)
+    .slice(keep)
+  for (const { name } of replaced) await discard(files, `${folder}/${name}`)
 }
 
 async function discard(files: FileLayer, path: string): Promise<void> {
@@ -218,17 +228,48 @@ async function readOne(path: string, files: FileLayer): Promise<Omit<Checkpoint,
 async function readManifest(file: string, files: FileLayer): Promise<Manifest> {
   const bytes = await files.read(file)
   if (bytes === undefined) throw damaged(file, 'a file', 'none')
-  let content: { checksum?: unknown; manifest?: Manifest }
+  let content: unknown
   try {
-    content = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as typeof content
+    content = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
   } catch (cause) {
     throw damaged(file, 'JSON', cause instanceof Error ? cause.message : String(cause))
   }
-  const { checksum, manifest } = content ?? {}
-  if (manifest?.format !== 'heed checkpoint' || manifest.version !== 1)
-    throw damaged(file, 'a heed checkpoint of version 1', 'something else')
+  const { checksum, manifest } = recordOf(content)
+  if (!isManifest(manifest)) throw damaged(file, 'a heed checkpoint of version 1', 'something else')
   if (checksum !== (await checksumOf(manifest))) throw damaged(file, 'the checksum that it names', 'another')
   return manifest
+}
+
+/** Whether JSON from outside is what `saveCheckpoint` writes. */
+function isManifest(value: unknown): value is Manifest {
+  const { format, version, state, optimizerStep, files } = recordOf(value)
+  const { step, position, seed, accumulation, optimizer, data, bestLoss, bestStep } = recordOf(state)
+  const count = (number: unknown): boolean => Number.isSafeInteger(number) && (number as number) >= 0
+  return (
+    format === 'heed checkpoint' &&
+    version === 1 &&
+    [optimizerStep, step, position, seed, accumulation].every(count) &&
+    typeof recordOf(optimizer)['name'] === 'string' &&
+    typeof data === 'string' &&
+    (bestLoss === null || typeof bestLoss === 'number') &&
+    (bestStep === null || count(bestStep)) &&
+    Object.entries(recordOf(files)).every(
+      ([name, entry]) =>
+        isPlainName(name) && count(recordOf(entry)['bytes']) && isHash(recordOf(entry)['sha256']),
+    )
+  )
+}
+
+function recordOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+}
+
+function isHash(value: unknown): boolean {
+  return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)
+}
+
+function isPlainName(name: string): boolean {
+  return name !== '' && !/[/\\]|^\.|\0/.test(name)
 }
 
 async function signed(manifest: Manifest): Promise<Uint8Array> {
@@ -257,7 +298,7 @@ function stepsIn(names: readonly string[]): { name: string; step: number }[] {
 }
 
 function checkFileName(name: string): void {
-  if (/[/\\]|^\.|\0/.test(name) || name === '' || [modelFile, optimizerFile, stateFile].includes(name))
+  if (!isPlainName(name) || [modelFile, optimizerFile, stateFile].includes(name))
     throw new UsageError({
       operation: 'saveCheckpoint',
       expected: 'a plain file name that is not one of its own',

@@ -17,7 +17,7 @@ import {
   type TrainerOptions,
 } from './index.js'
 import { devices } from './testing/devices.js'
-import { bitsOfTree, smallModel, smallRun } from './testing/small-run.js'
+import { bitsOfTree, smallRun } from './testing/small-run.js'
 
 afterAll(() => devices.forEach(([, device]) => device.close()))
 

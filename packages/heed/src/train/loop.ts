@@ -9,6 +9,7 @@ import {
   readCheckpoint,
   restoreCheckpoint,
   saveCheckpoint,
+  tidyCheckpoints,
   type TrainingState,
 } from './checkpoint.js'
 import { clipFactor, globalNorm } from './clip.js'
@@ -102,6 +103,7 @@ export class Trainer<M, B> {
     if (checkpoint === undefined) return undefined
     this.#checkSame(checkpoint)
     const { state, path, skipped } = checkpoint
+    await tidyCheckpoints(plan.folder, state.step, { keep: plan.keep ?? 2, ...layer })
     const restored = restoreCheckpoint(checkpoint, this.#model, this.#state)
     dispose([this.#model, this.#state])
     this.#model = keep(restored.model)
@@ -127,7 +129,6 @@ export class Trainer<M, B> {
     this.#begin()
     try {
       await this.#refuseForeign()
-      this.#saved ??= undefined
       let savedAt = now()
       if (this.#step === 0) {
         if (hooks?.onSnapshot) await hooks.onSnapshot({ step: 0, model: this.#model })
