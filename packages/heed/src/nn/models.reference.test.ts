@@ -13,6 +13,7 @@ import {
   type Embedding,
   encoderBlock,
   type FeedForward,
+  linear,
   type Linear,
   norm,
   type Norm,
@@ -94,12 +95,12 @@ class Weights {
       },
     }
   }
-  feedForward(name: string): FeedForward {
+  feedForward(name: string, up = 'up', down = 'down'): FeedForward {
     const gated = this.#numbers.names.includes(`initial.${name}.gate.weight`)
     return {
-      up: this.linear(`${name}.up`, 'width', 'hidden'),
+      up: this.linear(`${name}.${up}`, 'width', 'hidden'),
       ...(gated && { gate: this.linear(`${name}.gate`, 'width', 'hidden') }),
-      down: this.linear(`${name}.down`, 'hidden', 'width'),
+      down: this.linear(`${name}.${down}`, 'hidden', 'width'),
     }
   }
   decoderBlocks(): Block[] {
@@ -116,6 +117,14 @@ class Weights {
       attention: this.attention(`${name}.self`, `${name}.self.output`),
       feedForwardNorm: this.norm(`${name}.norm2`),
       feedForward: this.feedForward(name),
+    }
+  }
+  bertBlock(name: string): Block {
+    return {
+      attentionNorm: this.norm(`${name}.attention.output.LayerNorm`),
+      attention: this.attention(`${name}.attention.self`, `${name}.attention.output.dense`),
+      feedForwardNorm: this.norm(`${name}.output.LayerNorm`),
+      feedForward: this.feedForward(name, 'intermediate.dense', 'output.dense'),
     }
   }
   crossBlock(name: string): CrossBlock {
@@ -163,7 +172,7 @@ describe
   .each(referenceDevices.map((device) => ({ device, title: deviceTitle(device) })))(
   'on $title, before training',
   ({ device }) => {
-    const compare = (
+    const expectTensor = (
       reference: ReferenceCase,
       numbers: ReferenceNumbers,
       name: string,
@@ -183,7 +192,8 @@ describe
         scope(() => {
           const reference = cases.get(name)!
           const numbers = readReference('training', reference)
-          const sizes = constant<Sizes>(reference, 'config')
+          const config = constant<Sizes & { num_attention_heads?: number }>(reference, 'config')
+          const sizes: Sizes = { ...config, heads: config.heads ?? config.num_attention_heads }
           run(new Weights(numbers, sizes), numbers, sizes, reference)
         }),
       )
@@ -199,16 +209,21 @@ describe
           decode(x, weights.decoderBlocks(), weights.norm('final_norm'), embedding, {
             activation: 'gelu-tanh',
           })
-        compare(reference, numbers, 'first_logits', run(), logitAxes)
+        expectTensor(reference, numbers, 'first_logits', run(), logitAxes)
         const names = ['blocks.*.hook_resid_post', 'blocks.*.attn.hook_pattern']
         const { result, values } = collect(names, run)
-        compare(reference, numbers, 'first_logits', result, logitAxes)
+        expectTensor(reference, numbers, 'first_logits', result, logitAxes)
         expect(values.size).toBe(2 * sizes.layers)
         for (let i = 0; i < sizes.layers; i++) {
           const output = values.get(`blocks.${i}.residualAfter`)!
           const filter = values.get(`blocks.${i}.attention.filter`)!
-          compare(reference, numbers, `first_block${i}.output`, output, ['batch', 'position', 'width'])
-          compare(reference, numbers, `first_block${i}.filter`, filter, ['batch', 'head', 'query', 'key'])
+          expectTensor(reference, numbers, `first_block${i}.output`, output, ['batch', 'position', 'width'])
+          expectTensor(reference, numbers, `first_block${i}.filter`, filter, [
+            'batch',
+            'head',
+            'query',
+            'key',
+          ])
         }
       }))
 
@@ -222,7 +237,7 @@ describe
           norm: { kind: 'rms', epsilon: constant<{ epsilon: number }>(reference, 'config').epsilon },
           attention: { rotary: rotaryTable(sizes.context, { width: sizes.width / sizes.heads }) },
         })
-        compare(reference, numbers, 'first_logits', logits, logitAxes)
+        expectTensor(reference, numbers, 'first_logits', logits, logitAxes)
       }))
 
     test("the encoder-decoder of 'Attention Is All You Need', norm first: logits", () =>
@@ -252,7 +267,32 @@ describe
             crossAttention: seen,
           })
         const logits = unembed(embedding, norm(weights.norm('decoder.norm'), y, 'width'))
-        compare(reference, numbers, 'first_logits', logits, logitAxes)
+        expectTensor(reference, numbers, 'first_logits', logits, logitAxes)
+      }))
+
+    test("BERT's shape, norm last: the logits of a classifier", () =>
+      model('bert-lora', (weights, numbers, _, reference) => {
+        const [, batch] = numbers.shape('ids') as [number, number]
+        const config = constant<Record<'num_hidden_layers' | 'layer_norm_eps', number>>(reference, 'config')
+        const options = { kind: 'layer', epsilon: config.layer_norm_eps } as const
+        const read = (name: string): Tensor<'batch' | 'position'> => tokens(numbers, name, batch)
+        const table = (name: string): Embedding =>
+          weights.embedding(`bert.embeddings.${name}_embeddings.weight`)
+        const words = embed(table('word'), read('ids'))
+        const positions = weights.tensor('bert.embeddings.position_embeddings.weight', 'position', 'width')
+        const start = addPositions(words, positions).add(embed(table('token_type'), read('types')))
+        let x = norm(weights.norm('bert.embeddings.LayerNorm'), start, 'width', options)
+        const mask = padding(read('padding').rename({ position: 'key' }))
+        for (let i = 0; i < config.num_hidden_layers; i++)
+          x = encoderBlock(weights.bertBlock(`bert.encoder.layer.${i}`), x, {
+            arrangement: 'post',
+            norm: options,
+            attention: { mask },
+          })
+        const pooler = weights.linear('bert.pooler.dense', 'width', 'pooled')
+        const pooled = linear(pooler, x.at('position', 0), 'width', { activation: 'tanh' })
+        const logits = linear(weights.linear('classifier', 'pooled', 'label'), pooled, 'pooled')
+        expectTensor(reference, numbers, 'first_logits', logits, ['batch', 'label'])
       }))
   },
 )
