@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { register as attend } from './commands/attend.js'
 import { register as doctor } from './commands/doctor.js'
+import { register as generate } from './commands/generate.js'
 import { register as kernel } from './commands/kernel.js'
 import type { Context, Register } from './context.js'
 import { describeError, isWrongUse } from './errors.js'
 import { styled, type Environment, type Output } from './terminal.js'
 
-const commands: readonly Register[] = [doctor, kernel]
+const commands: readonly Register[] = [attend, generate, kernel, doctor]
 
 /** Exit statuses of `heed`: done; failed; called wrongly. */
 export type ExitStatus = 0 | 1 | 2

@@ -1,0 +1,126 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { AttendResult } from '@heed/studio'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { heed, temporaryFolder, writeModel } from '../testing.js'
+
+const text = 'The cat sat. The cat 🎉'
+
+describe('heed attend', () => {
+  const folder = temporaryFolder()
+  beforeAll(() => writeModel(folder.path))
+  afterAll(folder.remove)
+  const attend = (...args: readonly string[]) => heed(['attend', ...args, '--model', folder.path])
+
+  test('--json: exactly what is documented, each row a distribution', async () => {
+    const { status, out, err } = await attend(text, '--json')
+    expect({ status, err }).toEqual({ status: 0, err: '' })
+    const result = JSON.parse(out) as AttendResult
+    expect(Object.keys(result)).toEqual(['text', 'tokens', 'layers', 'next'])
+    expect(result.text).toBe(text)
+    const count = result.tokens.length
+    expect(count).toBeGreaterThan(5)
+    for (const token of result.tokens) {
+      expect(Object.keys(token)).toEqual(['id', 'text', 'start', 'end'])
+      // The four bytes of the picture are four tokens that share its span.
+      if (!token.text.includes('\ufffd')) expect(text.slice(token.start, token.end)).toBe(token.text)
+      else expect(text.slice(token.start, token.end)).toContain('🎉')
+    }
+    expect(result.layers).toHaveLength(2)
+    for (const { heads } of result.layers) {
+      expect(heads).toHaveLength(4)
+      for (const head of heads) {
+        expect(Object.keys(head)).toEqual(['filter', 'entropy', 'previous', 'first', 'induction'])
+        expect(head.filter).toHaveLength(count)
+        head.filter.forEach((row, query) => {
+          expect(row).toHaveLength(count)
+          expect(row.reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1, 5)
+          for (const [key, weight] of row.entries()) {
+            expect(weight).toBeGreaterThanOrEqual(0)
+            if (key > query) expect(weight).toBe(0)
+          }
+        })
+        expect(head.entropy).toBeGreaterThan(0)
+        for (const score of [head.previous, head.first, head.induction]) {
+          expect(score).toBeGreaterThanOrEqual(0)
+          expect(score).toBeLessThanOrEqual(1)
+        }
+      }
+    }
+    expect(result.next).toHaveLength(10)
+    const probabilities = result.next.map(({ probability }) => probability)
+    expect(probabilities).toEqual([...probabilities].sort((a, b) => b - a))
+    expect(Object.keys(result.next[0]!)).toEqual(['id', 'text', 'probability'])
+  })
+
+  test('the picture', async () => {
+    const { status, out } = await attend(text)
+    expect(status).toBe(0)
+    expect(out).toContain('layer 0\nH0')
+    expect(out).toContain('layer 1\nH0')
+    expect(out).toMatch(/what comes next\n0\.\d{3}/)
+  })
+
+  test('one layer, one head', async () => {
+    expect((await attend(text, '--layer', '1')).out).not.toContain('layer 0')
+    expect((await attend(text, '--layer', '1', '--head', '2')).out).toMatch(/^layer 1, head 2\n/)
+  })
+
+  test('--html writes a page that holds the text and the filters', async () => {
+    const file = join(folder.path, 'page.html')
+    const { status, err } = await attend(text, '--html', file)
+    expect({ status, err }).toEqual({ status: 0, err: `wrote ${file}\n` })
+    const page = readFileSync(file, 'utf8')
+    expect(page).toMatch(/^<!doctype html>/)
+    expect(page).toContain('<title>“The cat sat. The cat 🎉”</title>')
+    expect(page).toContain('id="frame-0"')
+  })
+
+  test.each<[string, readonly string[], number, string | RegExp]>([
+    [
+      'an empty text',
+      [''],
+      2,
+      'attend: expected a text of at least one token, found an empty one; give a sentence',
+    ],
+    [
+      'a long text',
+      ['cat '.repeat(100)],
+      2,
+      /at most 64 tokens, the model's context, found \d+ tokens; shorten it/,
+    ],
+    ['a layer too high', ['The', '--layer', '2'], 2, '--layer 2: the model has layers 0 to 1'],
+    ['a head too high', ['The', '--head', '4'], 2, '--head 4: the model has heads 0 to 3'],
+    ['a layer that is no number', ['The', '--layer', '1.5'], 2, 'Expected a whole number from 0 on.'],
+    ['no text', [], 2, "missing required argument 'text'"],
+    [
+      'a page that can’t be written',
+      ['The', '--html', '/nowhere/at/all.html'],
+      1,
+      'check that the folder exists',
+    ],
+  ])('%s is refused', async (_, args, expected, message) => {
+    const { status, out, err } = await attend(...args)
+    expect({ status, out }).toEqual({ status: expected, out: '' })
+    expect(err).toMatch(message)
+    expect(err.split('\n')).toHaveLength(2)
+  })
+})
+
+test('a folder that is no model, or a damaged one, fails in a line', async () => {
+  const { status, err } = await heed(['attend', 'The', '--model', '/nowhere'])
+  expect(status).toBe(1)
+  expect(err).toMatch(
+    /^heed: loadModel: expected a folder with config.json, model.safetensors, tokenizer.json.*\n$/,
+  )
+  const damaged = temporaryFolder()
+  try {
+    writeModel(damaged.path)
+    writeFileSync(join(damaged.path, 'config.json'), '{"architecture": ')
+    const found = await heed(['attend', 'The', '--model', damaged.path])
+    expect(found.status).toBe(1)
+    expect(found.err).toMatch(/^heed: loadModel: expected JSON, .*\n$/)
+  } finally {
+    damaged.remove()
+  }
+})

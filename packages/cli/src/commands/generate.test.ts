@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { heed, temporaryFolder, tinyModel, writeModel } from '../testing.js'
+import { examplePrompt } from './generate.js'
+
+interface Json {
+  model: string
+  prompt: string
+  text: string
+  ids: number[]
+  end: string
+  tokensPerSecond: number
+}
+
+describe('heed generate', () => {
+  const folder = temporaryFolder()
+  beforeAll(() => writeModel(folder.path))
+  afterAll(folder.remove)
+  const generate = (...args: readonly string[]) => heed(['generate', ...args, '--model', folder.path])
+  const json = async (...args: readonly string[]) =>
+    JSON.parse((await generate(...args, '--json')).out) as Json
+
+  test('the text is the prompt and what follows', async () => {
+    const args = ['The cat', '--tokens', '12', '--seed', '3']
+    const { status, out, err } = await generate(...args)
+    expect({ status, err }).toEqual({ status: 0, err: '' })
+    const { prompt, text, ids, end } = await json(...args)
+    expect(prompt).toBe('The cat')
+    expect(out).toBe(`The cat${text}\n`)
+    if (end === 'tokens') expect(ids).toHaveLength(12)
+    expect(tinyModel().tokenizer.decode(ids)).toBe(text)
+  })
+
+  test('the same seed gives the same text, another seed another', async () => {
+    const [one, again, other] = await Promise.all(
+      ['1', '1', '2'].map((seed) => json('The', '--tokens', '30', '--seed', seed)),
+    )
+    expect(again!.ids).toEqual(one!.ids)
+    expect(other!.ids).not.toEqual(one!.ids)
+  })
+
+  test('temperature 0 and top-k 1 take the likeliest token', async () => {
+    const [cold, first] = await Promise.all([
+      json('The', '--tokens', '8', '--temperature', '0'),
+      json('The', '--tokens', '8', '--top-k', '1', '--seed', '9'),
+    ])
+    expect(first!.ids).toEqual(cold!.ids)
+  })
+
+  test('without a prompt it takes its own; no tokens are no failure', async () => {
+    expect((await generate('--tokens', '0')).out).toBe(`${examplePrompt}\n`)
+    expect(await json('--tokens', '0')).toMatchObject({ prompt: examplePrompt, text: '', ids: [] })
+  })
+
+  test('an empty prompt starts a text', async () => {
+    const { status, out } = await generate('', '--tokens', '3')
+    expect(status).toBe(0)
+    expect(out.length).toBeGreaterThan(1)
+  })
+
+  test('more tokens than the context has', async () => {
+    expect((await json('The', '--tokens', '90', '--seed', '1')).ids.length).toBeGreaterThan(0)
+  })
+
+  test('--attend and --html show what the model attended to', async () => {
+    const file = join(folder.path, 'generated.html')
+    const { status, out, err } = await generate('The cat', '--tokens', '80', '--attend', '--html', file)
+    expect(status).toBe(0)
+    expect(out).toMatch(/\nthree heads that tell much\nL\d H\d/)
+    expect(out).toContain('what comes next')
+    expect(err).toBe(`wrote ${file}: open it in a browser\n`)
+    expect(readFileSync(file, 'utf8')).toContain('<!doctype html>')
+  })
+
+  test.each([
+    [['--temperature', '-1'], 'Expected a number from 0 to 100.'],
+    [['--top-p', '0'], 'Expected a number above 0 to 1.'],
+    [['--top-k', '0'], 'Expected a whole number from 1 on.'],
+    [['--tokens', 'many'], 'Expected a whole number from 0 to 1000000.'],
+    [['--sead', '1'], "unknown option '--sead' (Did you mean --seed?)"],
+  ])('%j is wrong use', async (args, message) => {
+    const { status, out, err } = await generate('The', ...args)
+    expect({ status, out }).toEqual({ status: 2, out: '' })
+    expect(err).toContain(message)
+    expect(err.split('\n')).toHaveLength(2)
+  })
+})

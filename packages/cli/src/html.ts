@@ -1,0 +1,19 @@
+import { writeFileWhole } from 'heed'
+import { renderReport, type Report } from '@heed/studio'
+
+/**
+ * Writes the page that shows a report: one file that asks nobody for anything.
+ *
+ * @throws {UsageError} where the report can't be shown on a page: a text too long
+ * @throws {HeedError} where the file can't be written
+ */
+export async function writeReport(path: string, report: Report): Promise<void> {
+  await writeFileWhole(path, new TextEncoder().encode(renderReport(report)))
+}
+
+/** A title that fits a heading: the text, or its beginning. */
+export function titleOf(text: string): string {
+  const words = text.replace(/\s+/g, ' ').trim()
+  const characters = [...words]
+  return characters.length <= 70 ? `“${words}”` : `“${characters.slice(0, 69).join('').trimEnd()}…”`
+}
