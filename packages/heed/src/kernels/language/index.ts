@@ -1,6 +1,7 @@
 export * from './builder.js'
 export * from './ir.js'
 export * from './kernel.js'
+export { decay } from './math-decay.js'
 export * from './print.js'
 export * from './term.js'
 export * from './uses.js'

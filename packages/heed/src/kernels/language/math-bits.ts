@@ -14,3 +14,7 @@ export function floatOf<T extends FloatType>(x: Term<IntegerType>): Term<T> {
 export function toFloat<T extends FloatType>(x: Term<IntegerType>): Term<T> {
   return x.toFloat() as unknown as Term<T>
 }
+/** Truncates towards 0. */
+export function toInt<T extends FloatType>(x: Term<T>): Term<IntegerType> {
+  return (x as Term<FloatType>).toInt() as Term<IntegerType>
+}

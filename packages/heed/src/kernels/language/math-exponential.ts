@@ -2,12 +2,12 @@ import { bitsOf, floatOf } from './math-bits.js'
 import { polynomial } from './math-polynomial.js'
 import type { FloatType, Term } from './term.js'
 
-/** 2 ln 2 in two floats: 17 bits, so that its products with |n| ≤ 75 are exact, and the rest. */
-const stepHigh = 1.38629150390625
-const stepLow = 2 * Math.LN2 - stepHigh
+/** ln 2 in two floats: 16 bits, so that its products with whole numbers up to 2⁸ are exact, and the rest. */
+export const ln2High = 0.693145751953125
+export const ln2Low: number = Math.LN2 - ln2High
 
 /** (exp(r) − 1 − r) / r² on |r| ≤ ln 2: the relative error of exp stays under 2⁻²⁶. A minimax fit. */
-const tail = [
+const expTail = [
   0.5000003576278687, 0.1666661649942398, 0.04166116565465927, 0.008335905149579048, 0.0014106396120041609,
   0.00019647041335701942,
 ]
@@ -24,9 +24,25 @@ export function exponential<T extends FloatType>(x: Term<T>): Term<T> {
   const shift = 1.5 * 2 ** 23 + 127
   const shifted = clamped.fma(Math.LOG2E / 2, shift)
   const n = shifted.sub(shift)
-  const r = n.fma(-stepLow, n.fma(-stepHigh, clamped))
+  const r = n.fma(-2 * ln2Low, n.fma(-2 * ln2High, clamped))
   const power = floatOf<T>(bitsOf(shifted).shl(23))
-  return polynomial(r, [1, 1, ...tail])
+  return polynomial(r, [1, 1, ...expTail])
     .mul(power)
     .mul(power)
+}
+
+/** (exp(r) − 1 − r) / r² on |r| ≤ ½ ln 2: the relative error of exp(r) − 1 stays under 2⁻²⁶. A minimax fit. */
+const expm1Tail = [
+  0.4999999701976776, 0.16666539013385773, 0.04166775569319725, 0.008367126807570457, 0.0013835582649335265,
+]
+
+/** exp(x) − 1 = 2ⁿ (exp(r) − 1) + 2ⁿ − 1 with r = x − n ln 2, for |x| ≤ 80: no digits lost around 0. */
+export function exponentialMinusOne<T extends FloatType>(x: Term<T>): Term<T> {
+  const shift = 1.5 * 2 ** 23 + 127
+  const shifted = x.fma(Math.LOG2E, shift)
+  const n = shifted.sub(shift)
+  const r = n.fma(-ln2Low, n.fma(-ln2High, x))
+  const fraction = r.mul(r).fma(polynomial(r, expm1Tail), r)
+  const power = floatOf<T>(bitsOf(shifted).shl(23))
+  return fraction.fma(power, power.sub(1))
 }

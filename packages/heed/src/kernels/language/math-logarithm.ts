@@ -1,10 +1,7 @@
 import { bitsOf, floatOf, toFloat } from './math-bits.js'
+import { ln2High, ln2Low } from './math-exponential.js'
 import { polynomial } from './math-polynomial.js'
 import type { FloatType, Term } from './term.js'
-
-/** ln 2 in two floats: 16 bits, so that its products with exponents are exact, and the rest. */
-const high = 0.693145751953125
-const low = Math.LN2 - high
 
 /** (log(1 + f) − f) / f² on √½ − 1 ≤ f ≤ √2 − 1: the relative error of log(1 + f) stays under 2⁻²⁷. A minimax fit. */
 const tail = [
@@ -23,8 +20,8 @@ export function logarithm<T extends FloatType>(x: Term<T>): Term<T> {
   const exponent = bits.sub(rootOfHalf).shr(23)
   const f = floatOf<T>(bits.sub(exponent.shl(23))).sub(1)
   const e = toFloat<T>(exponent).sub(subnormal.select(x.builder.operand(x.type, 23), 0))
-  const fraction = f.add(f.mul(f).fma(polynomial(f, tail), e.mul(low)))
-  const finite = e.fma(high, fraction)
+  const fraction = f.add(f.mul(f).fma(polynomial(f, tail), e.mul(ln2Low)))
+  const finite = e.fma(ln2High, fraction)
   // 0 gives −∞, a negative number NaN; +∞ and NaN give themselves.
   const unusual = x.eq(0).select(x.builder.operand(x.type, -Infinity), NaN)
   return x.lt(Infinity).select(x.gt(0).select(finite, unusual), x)

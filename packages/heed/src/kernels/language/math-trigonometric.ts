@@ -1,7 +1,7 @@
-import { bitsOf, floatOf, toFloat } from './math-bits.js'
+import type { Type } from './ir.js'
+import { bitsOf, floatOf, toFloat, toInt } from './math-bits.js'
 import { polynomial } from './math-polynomial.js'
 import type { Bool, FloatType, IntegerType, Mask, Term, TermWriter, Variable } from './term.js'
-import type { Type } from './ir.js'
 
 /** What the expansions write to: branches and variables too. */
 export interface MathWriter extends TermWriter {
@@ -128,8 +128,4 @@ function highProduct(a: Term<IntegerType>, b: Term<IntegerType>): Term<IntegerTy
   const [aHigh, aLow] = [a.ushr(16), a.and(0xffff)]
   const [bHigh, bLow] = [b.ushr(16), b.and(0xffff)]
   return aHigh.mul(bHigh).add(aHigh.mul(bLow).ushr(16)).add(aLow.mul(bHigh).ushr(16))
-}
-
-function toInt<T extends FloatType>(x: Term<T>): Term<IntegerType> {
-  return (x as Term<FloatType>).toInt() as Term<IntegerType>
 }

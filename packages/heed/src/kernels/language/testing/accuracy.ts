@@ -1,0 +1,125 @@
+import { erf } from '../../../targets/interpreter/mathematics.js'
+import { wasmFeatures } from '../../../targets/wasm/features.js'
+import { wasmTarget } from '../../../targets/wasm/wasm.js'
+import type { MathOperation } from '../ir.js'
+import { assemble, kernel } from '../kernel.js'
+
+/** The plain definitions, in f64. */
+export const definitions: Readonly<Record<MathOperation, (x: number) => number>> = {
+  exp: Math.exp,
+  log: Math.log,
+  tanh: Math.tanh,
+  erf,
+  rsqrt: (x) => 1 / Math.sqrt(x),
+  sin: Math.sin,
+  cos: Math.cos,
+}
+export const names: readonly MathOperation[] = ['exp', 'log', 'tanh', 'erf', 'rsqrt', 'sin', 'cos']
+
+/** What math.ts states. `ulp` holds up to `ulpLimit` (default: everywhere), `absolute` everywhere. */
+export const bounds: Readonly<
+  Record<MathOperation, { readonly ulp: number; readonly ulpLimit?: number; readonly absolute?: number }>
+> = {
+  exp: { ulp: 2 },
+  log: { ulp: 1 },
+  tanh: { ulp: 3 },
+  erf: { ulp: 2.5 },
+  rsqrt: { ulp: 1.5 },
+  sin: { ulp: 2.5, ulpLimit: 799, absolute: 1.2e-7 },
+  cos: { ulp: 2.5, ulpLimit: 799, absolute: 1.2e-7 },
+}
+
+/** How code for one function differs: the shape of the term, and whether `fma` may round once. */
+export interface Form {
+  readonly lanes: 4 | 8
+  readonly relaxed: boolean
+  readonly scalar: boolean
+}
+/** Eight forms, or four where the engine has no relaxed SIMD. */
+export const forms: readonly Form[] = [false, ...(wasmFeatures().relaxed ? [true] : [])].flatMap((relaxed) =>
+  ([4, 8] as const).flatMap((lanes) => [false, true].map((scalar) => ({ lanes, relaxed, scalar }))),
+)
+
+export type FloatFunction = (x: Float32Array) => Float32Array
+
+/** `name` written out in arithmetic and assembled to WebAssembly, over as many values as it is given. */
+export function expanded(name: MathOperation, { lanes, relaxed, scalar }: Form): FloatFunction {
+  const most = 1 << 16
+  const target = wasmTarget({ lanes, relaxed, shared: false })
+  const source = kernel(`math-${name}`, { x: 'f32*', count: 'i32' }, (k, { x, count }) => {
+    k.loop(0, count, scalar ? 1 : lanes, (i) => {
+      if (scalar) k.store(x.at(i), k.math(name, k.loadScalar(x.at(i))))
+      else k.store(x.at(i), k.math(name, k.load(x.at(i))))
+    })
+  })
+  const memory = new WebAssembly.Memory({ initial: 1 + (most * 4) / 65536 })
+  const run = target.load(target.emit(assemble(source, target.machine)), memory)
+  const [parameters, heap] = [new Int32Array(memory.buffer, 64), new Float32Array(memory.buffer, 1024, most)]
+  return (x) => {
+    const results = new Float32Array(x.length)
+    for (let start = 0; start < x.length; start += most) {
+      const piece = x.subarray(start, start + most)
+      heap.set(piece)
+      parameters[0] = heap.byteOffset
+      parameters[2] = Math.ceil(piece.length / lanes) * lanes
+      run(parameters.byteOffset, 0, 1, 0)
+      results.set(heap.subarray(0, piece.length), start)
+    }
+    return results
+  }
+}
+
+export interface Worst {
+  /** In ulp, for |x| up to the limit, and where. */
+  readonly ulp: number
+  readonly ulpAt: number
+  readonly absolute: number
+  readonly absoluteAt: number
+  /** Results that are NaN, infinite or a zero of the wrong sign where they should not be, and the reverse. */
+  readonly wrong: readonly string[]
+}
+
+/** How far `results` are from `exact`, which holds the definition's values in f64. */
+export function worst(
+  x: Float32Array,
+  results: Float32Array,
+  exact: Float64Array,
+  ulpLimit: number = Infinity,
+): Worst {
+  let [ulp, ulpAt, absolute, absoluteAt] = [0, NaN, 0, NaN]
+  const wrong: string[] = []
+  for (let i = 0; i < x.length; i++) {
+    const [result, value] = [results[i]!, exact[i]!]
+    const rounded = Math.fround(value)
+    if (value === 0 || !Number.isFinite(rounded) || !Number.isFinite(result)) {
+      if (!Object.is(result, rounded)) wrong.push(`${x[i]} gives ${result}, not ${rounded}`)
+      continue
+    }
+    const distance = Math.abs(result - value)
+    if (distance > absolute) [absolute, absoluteAt] = [distance, x[i]!]
+    if (Math.abs(x[i]!) <= ulpLimit && distance > ulp * spacing(rounded)) {
+      const inUlp = distance / spacing(value)
+      if (inUlp > ulp) [ulp, ulpAt] = [inUlp, x[i]!]
+    }
+  }
+  return { ulp, ulpAt, absolute, absoluteAt, wrong }
+}
+
+const double = new Float64Array(1)
+const words = new Int32Array(double.buffer)
+/** The distance between the floats around a finite value. */
+function spacing(value: number): number {
+  double[0] = value
+  return 2 ** (Math.max(((words[1]! >>> 20) & 0x7ff) - 1023, -126) - 23)
+}
+
+/** Floats by their bits: every `stride`-th pattern from `first` on, `count` at most. */
+export function patterns(first: number, stride: number, count: number): Float32Array {
+  const bits = new Int32Array(Math.min(count, Math.ceil((2 ** 32 - first) / stride)))
+  for (let i = 0; i < bits.length; i++) bits[i] = first + i * stride
+  return new Float32Array(bits.buffer)
+}
+/** The definition's values. */
+export function exactly(name: MathOperation, x: Float32Array): Float64Array {
+  return Float64Array.from(x, definitions[name])
+}
