@@ -1,4 +1,4 @@
-import { kernel, type Kernel } from '../language/index.js'
+import { decay, kernel, type Kernel } from '../language/index.js'
 import type { Launch } from '../launch.js'
 import {
   eachRow,
@@ -91,7 +91,7 @@ function forwardKernel(smoothed: boolean): Kernel {
           const distances = running(k, smoothed ? 2 : 0, 0)
           sweep(k, p.width, 2, (place, u, mask) => {
             const distance = k.load(place(logits), mask).sub(lanesShift)
-            sums[u]!.set(sums[u]!.get().add(within(distance.exp(), mask, 0)))
+            sums[u]!.set(sums[u]!.get().add(within(decay(k, distance), mask, 0)))
             if (smoothed) distances[u]!.set(distances[u]!.get().add(within(distance, mask, 0)))
           })
           const sum = total(sums)
@@ -185,7 +185,7 @@ const backwardKernel: Kernel = kernel(
           const probabilityScale = k.loadScalar(statistics.at(1)).mul(scale).broadcast()
           const spread = scale.mul(p.smoothing).div(p.width.toFloat()).neg().broadcast()
           sweep(k, p.width, 2, (place, _, mask) => {
-            const e = k.load(place(logits), mask).sub(shift).exp()
+            const e = decay(k, k.load(place(logits), mask).sub(shift))
             k.store(place(logitsGradient), e.fma(probabilityScale, spread), mask)
           })
           const own = logitsGradient.at(target)

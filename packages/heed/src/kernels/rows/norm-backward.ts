@@ -1,7 +1,7 @@
-import { type Builder, kernel, type Kernel, type Pointer, type Vector } from '../language/index.js'
+import { type Builder, kernel, type Kernel, type Mask, type Pointer, type Vector } from '../language/index.js'
 import type { Launch } from '../launch.js'
-import { normalizer, type NormForm, type NormScale, normStatistics } from './norm.js'
-import { eachRow, type RowsOperand, type RowsShape, running, sweep, total } from './row.js'
+import { type NormForm, type NormScale, normStatistics } from './norm.js'
+import { eachRow, type Place, type RowsOperand, type RowsShape, running, sweep, total } from './row.js'
 
 export interface NormBackwardPlan extends RowsShape, NormForm {
   readonly x: RowsOperand
@@ -122,36 +122,51 @@ function writeBackwardKernel(name: string, form: BackwardForm): Kernel {
       const xGradient = p.xGradient.at(row.mul(p.xGradientStride))
       const kept = p.statistics.at(row.mul(normStatistics({ centered, onePlus: false })))
       const reciprocal = k.loadScalar(kept)
-      const center = centered ? { mean: k.loadScalar(kept.at(1)), rest: k.loadScalar(kept.at(2)) } : undefined
-      const normalize = normalizer({ reciprocal, ...(center && { center }) })
-      const scaled = (upstream: Vector, weight: () => Vector): Vector =>
-        scale === 'none'
-          ? upstream
-          : scale === 'weight'
-            ? upstream.mul(weight())
-            : upstream.fma(weight(), upstream)
-
-      const plainSums = running(k, form.x && centered ? 2 : 0, 0)
-      const products = running(k, form.x ? 2 : 0, 0)
-      if (form.x) {
-        sweep(k, p.width, 2, (place, u, mask) => {
-          // Outside the row both are 0 from their masked loads; the normalized one need not be.
-          const g = scaled(k.load(place(gradient), mask), () => k.load(place(p.weight), mask))
-          if (centered) plainSums[u]!.set(plainSums[u]!.get().add(g))
-          products[u]!.set(g.fma(normalize(k.load(place(x), mask)), products[u]!.get()))
-        })
+      const mean = centered ? k.loadScalar(kept.at(1)).broadcast() : undefined
+      // The normalized row is distance × reciprocal + offset.
+      const offset = centered ? k.loadScalar(kept.at(2)).mul(reciprocal).neg() : undefined
+      const distanceAt = (place: Place, mask?: Mask): Vector => {
+        const value = k.load(place(x), mask)
+        return mean === undefined ? value : value.sub(mean)
       }
-      const count = p.width.toFloat()
-      const mean = form.x && centered ? total(plainSums).div(count).broadcast() : undefined
-      const slope = form.x ? total(products).div(count).neg().broadcast() : undefined
+      const scaled = (upstream: Vector, place: Place, mask?: Mask): Vector => {
+        if (scale === 'none') return upstream
+        const weight = k.load(place(p.weight), mask)
+        return scale === 'weight' ? upstream.mul(weight) : upstream.fma(weight, upstream)
+      }
+
+      /** dx = g × reciprocal + normalized × slope + shift. */
+      let slope: Vector | undefined
+      let shift: Vector | undefined
+      if (form.x) {
+        const sums = running(k, centered ? 2 : 0, 0)
+        const products = running(k, 2, 0)
+        sweep(k, p.width, 2, (place, u, mask) => {
+          // Outside the row g is 0 from its masked loads; the distance need not be.
+          const g = scaled(k.load(place(gradient), mask), place, mask)
+          if (centered) sums[u]!.set(sums[u]!.get().add(g))
+          products[u]!.set(g.fma(distanceAt(place, mask), products[u]!.get()))
+        })
+        const scaleDown = reciprocal.div(p.width.toFloat()).neg()
+        const product = total(products).mul(reciprocal)
+        if (offset === undefined) slope = product.mul(scaleDown).broadcast()
+        else {
+          const sum = total(sums)
+          slope = sum.fma(offset, product).mul(scaleDown).broadcast()
+          shift = sum.mul(scaleDown).broadcast()
+        }
+      }
       const factor = reciprocal.broadcast()
+      const lanesOffset = offset?.broadcast()
       sweep(k, p.width, 1, (place, _, mask) => {
         const upstream = k.load(place(gradient), mask)
-        const normalized = normalize(k.load(place(x), mask))
+        const distance = distanceAt(place, mask)
+        const normalized =
+          lanesOffset === undefined ? distance.mul(factor) : distance.fma(factor, lanesOffset)
         if (slope !== undefined) {
-          const g = scaled(upstream, () => k.load(place(p.weight), mask))
-          const rest = mean === undefined ? g : g.sub(mean)
-          k.store(place(xGradient), normalized.fma(slope, rest).mul(factor), mask)
+          const g = scaled(upstream, place, mask)
+          const rest = shift === undefined ? normalized.mul(slope) : normalized.fma(slope, shift)
+          k.store(place(xGradient), g.fma(factor, rest), mask)
         }
         if (form.weight) accumulate(k, place(weightSums), (sum) => upstream.fma(normalized, sum), mask)
         if (form.bias) accumulate(k, place(biasSums), (sum) => sum.add(upstream), mask)
@@ -160,12 +175,7 @@ function writeBackwardKernel(name: string, form: BackwardForm): Kernel {
   }) as unknown as Kernel
 }
 
-function accumulate(
-  k: Builder,
-  at: Pointer<'f32'>,
-  add: (sum: Vector) => Vector,
-  mask: Parameters<Builder['load']>[1],
-): void {
+function accumulate(k: Builder, at: Pointer<'f32'>, add: (sum: Vector) => Vector, mask?: Mask): void {
   k.store(at, add(k.load(at, mask)), mask)
 }
 

@@ -107,7 +107,7 @@ function writeNormKernel(name: string, { centered, scale, bias, statistics }: No
       const output = p.output.at(row.mul(p.outputStride))
       const measured = centered ? measureCentered(k, x, p.width) : measure(k, x, p.width)
       const reciprocal = k.float(1).div(measured.meanSquare.add(p.epsilon).sqrt())
-      const normalize = normalizer({ ...measured, reciprocal })
+      const normalize = normalizer(reciprocal, measured.center)
       sweep(k, p.width, 2, (place, _, mask) => {
         const normalized = normalize(k.load(place(x), mask))
         const add = bias ? k.load(place(p.bias), mask) : undefined
@@ -175,13 +175,7 @@ function measureCentered(k: Builder, x: Pointer<'f32'>, width: Int): { meanSquar
 }
 
 /** (x − mean − rest) × reciprocal, vector by vector. */
-export function normalizer({
-  reciprocal,
-  center,
-}: {
-  readonly reciprocal: Float
-  readonly center?: Center
-}): (x: Vector) => Vector {
+function normalizer(reciprocal: Float, center: Center | undefined): (x: Vector) => Vector {
   const factor = reciprocal.broadcast()
   if (center === undefined) return (x) => x.mul(factor)
   const mean = center.mean.broadcast()

@@ -1,4 +1,4 @@
-import { type Float, kernel, type Kernel } from '../language/index.js'
+import { decay, type Float, kernel, type Kernel } from '../language/index.js'
 import type { Launch } from '../launch.js'
 import {
   eachRow,
@@ -52,7 +52,7 @@ const softmaxKernel: Kernel = kernel('softmax of rows', parameters, (k, p, task)
     // The exponentials stay in the output's cache lines until their sum is known.
     const sums = running(k, 2, 0)
     sweep(k, p.width, 2, (place, u, mask) => {
-      const e = k.load(place(x), mask).sub(shift).exp()
+      const e = decay(k, k.load(place(x), mask).sub(shift))
       k.store(place(output), e, mask)
       sums[u]!.set(sums[u]!.get().add(within(e, mask, 0)))
     })
@@ -70,7 +70,7 @@ const logSoftmaxKernel: Kernel = kernel('log softmax of rows', parameters, (k, p
     const shift = shiftFor(k, rowLargest(k, x, p.width)).broadcast()
     const sums = running(k, 2, 0)
     sweep(k, p.width, 2, (place, u, mask) => {
-      const e = k.load(place(x), mask).sub(shift).exp()
+      const e = decay(k, k.load(place(x), mask).sub(shift))
       sums[u]!.set(sums[u]!.get().add(within(e, mask, 0)))
     })
     const sum = total(sums)
@@ -168,7 +168,7 @@ const logSoftmaxBackwardKernel: Kernel = kernel(
       })
       const negativeSum = total(sums).neg().broadcast()
       sweep(k, p.width, 2, (place, _, mask) => {
-        const probability = k.load(place(output), mask).exp()
+        const probability = decay(k, k.load(place(output), mask))
         k.store(place(xGradient), probability.fma(negativeSum, k.load(place(gradient), mask)), mask)
       })
     })
