@@ -1,5 +1,6 @@
 import { FormatError, HeedError, UsageError } from '../base/index.js'
 import { readSafetensors, type SafetensorsTensor } from '../models/index.js'
+import { dispose } from '../tensor/index.js'
 import { type FileLayer, nodeFiles } from './file-layer.js'
 import type { OptimizerState } from './optimizer.js'
 import { fillTree, tensorBytes } from './tree-file.js'
@@ -334,11 +335,12 @@ export function restoreCheckpoint<M>(
   optimizer: OptimizerState<M>,
 ): { model: M; optimizer: OptimizerState<M> } {
   const { path, model: weights, moments, optimizerStep } = checkpoint
-  return {
-    model: fillTree(model, weights, `${path}/${modelFile}`),
-    optimizer: {
-      step: optimizerStep,
-      moments: fillTree(optimizer.moments, moments, `${path}/${optimizerFile}`),
-    },
+  const restored = fillTree(model, weights, `${path}/${modelFile}`)
+  try {
+    const filled = fillTree(optimizer.moments, moments, `${path}/${optimizerFile}`)
+    return { model: restored, optimizer: { step: optimizerStep, moments: filled } }
+  } catch (error) {
+    dispose(restored)
+    throw error
   }
 }

@@ -25,7 +25,7 @@ export async function bundleKilledRun(folder: string): Promise<string> {
 
 export interface ChildRun {
   /** By which signal it ended, if by one. */
-  readonly signal: NodeJS.Signals | null
+  readonly signal: string | null
   readonly status: number | null
   /** What it printed at its end. */
   readonly result: { readonly hash: string; readonly operations: readonly string[] } | undefined
@@ -51,14 +51,14 @@ export async function runChild(script: string, options: ChildOptions): Promise<C
   })
   let output = ''
   let errors = ''
-  let timer: NodeJS.Timeout | undefined
+  let timer: ReturnType<typeof setTimeout> | undefined
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text
     if (killAfter !== undefined && timer === undefined && output.includes('ready'))
       timer = setTimeout(() => child.kill('SIGKILL'), killAfter)
   })
   child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text))
-  const [status, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
+  const [status, signal] = (await once(child, 'close')) as [number | null, string | null]
   clearTimeout(timer)
   const last = output.trim().split('\n').at(-1)
   return {
