@@ -75,7 +75,7 @@ class Comparison {
     this.compared.add(name)
   }
 
-  gradients(path: keyof typeof paths): void {
+  checkGradients(path: keyof typeof paths): void {
     const { reference, inputs, numbers } = this
     const wanted = Object.keys(reference.outputs).filter((name) => name.startsWith('d_'))
     const model = Object.fromEntries(wanted.map((name) => [name.slice(2), inputs[name.slice(2)]!]))
@@ -98,10 +98,10 @@ describe.skipIf(cases.length === 0)('attention equals PyTorch (set HEED_SHARED t
     'on %s',
     (_, device) => {
       test.each(cases)('$name: output and gradients, fused', (reference) =>
-        on(reference, device, (comparison) => comparison.gradients('fused')),
+        on(reference, device, (comparison) => comparison.checkGradients('fused')),
       )
       test.each(cases)('$name: output and gradients, plain', (reference) =>
-        on(reference, device, (comparison) => comparison.gradients('plain')),
+        on(reference, device, (comparison) => comparison.checkGradients('plain')),
       )
       test.each(cases)('$name: statistics and filter', (reference) =>
         on(reference, device, (comparison) => {
