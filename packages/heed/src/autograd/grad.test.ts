@@ -11,9 +11,11 @@ import {
   dropout,
   exp,
   gather,
+  gruCell,
   keep,
   leaks,
   log,
+  lstmCell,
   map,
   max,
   mean,
@@ -97,6 +99,22 @@ const cases: Record<string, (model: M) => Tensor<string>> = {
       .add(sum(z))
       .add(z.at('a', 0).slice('b', 1, 2).at('b', 0))
       .add(mean(y)) as Tensor<string>
+  },
+  lstmCell: ({ y }) => {
+    const [input, recurrent] = [y.rename({ b: 'gate' }), exp(y).rename({ b: 'gate' })]
+    const first = lstmCell(input, recurrent, { hidden: y.at('b', 0), cell: y.at('b', 1) })
+    const active = tensor([1, 0, 1, 1, 0], { c: 5 }, { dtype: 'i32' })
+    const second = lstmCell(recurrent, input.mul(0.5), first, active)
+    return stack<string, 'part'>(
+      [second.hidden, second.cell.mul(2)] as Tensor<string>[],
+      'part',
+    ) as Tensor<string>
+  },
+  gruCell: ({ x, y }) => {
+    const gates = x.rename({ a: 'gate', b: 'c' })
+    const recurrent = y.slice('b', 1, 4).slice('c', 1, 5).rename({ b: 'gate' })
+    const first = gruCell(gates, recurrent, y.at('b', 0).slice('c', 0, 4))
+    return gruCell(recurrent, gates, first, tensor([0, 1, 1, 0], { c: 4 })) as Tensor<string>
   },
   checkpoint: ({ x, y }) =>
     checkpoint((u: Tensor<'a' | 'b'>, v: Tensor<'b' | 'c'>) => exp(dot(u, v, 'b').mul(0.3)))(

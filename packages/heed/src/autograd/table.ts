@@ -17,6 +17,7 @@ import {
 } from '../tensor/index.js'
 import { attentionGradients } from './attention.js'
 import { gatherGradients } from './gather.js'
+import { recurrentGradients } from './recurrent.js'
 import { rotaryGradients } from './rotary.js'
 import { rowGradients } from './rows.js'
 import type { GradientRule } from './rule.js'
@@ -27,6 +28,7 @@ export type { GradientRule, Placed } from './rule.js'
 export const gradients: Record<string, GradientRule> = {
   ...attentionGradients,
   ...gatherGradients,
+  ...recurrentGradients,
   ...rotaryGradients,
   ...rowGradients,
 

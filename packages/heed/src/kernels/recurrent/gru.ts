@@ -1,0 +1,40 @@
+import { activations, type Expression, float, input } from '../expression/index.js'
+import type { Cell } from './cell.js'
+
+type Float = Expression<'float'>
+
+/** Gates of a GRU cell: reset, update, new. */
+const gates = 3
+
+/**
+ * The GRU cell (Cho et al. 2014) with the reset gate after the hidden projection, as PyTorch and cuDNN have it:
+ * new = tanh(x + reset · u), hidden = (1 − update) new + update · previous. Slots: the three gates' shares of the input, those of the
+ * previous state, the previous state; where some sequences may have ended, whether the sequence goes on (≠ 0). Output: the hidden state.
+ */
+export function gruCellOf({ ending }: { readonly ending: boolean }): Cell {
+  return ending ? endingCell : endlessCell
+}
+
+const sigmoid = activations.sigmoid
+
+function step(ending: boolean): Cell {
+  const gate = (number: number): Float => sigmoid(input(number).add(input(gates + number)))
+  const previous = input(2 * gates)
+  const [reset, update] = [gate(0), gate(1)]
+  const fresh = input(2)
+    .add(reset.mul(input(gates + 2)))
+    .tanh()
+  const hidden = float(1).sub(update).mul(fresh).add(update.mul(previous))
+  if (!ending) return { inputs: 2 * gates + 1, outputs: [hidden] }
+  return {
+    inputs: 2 * gates + 2,
+    outputs: [
+      input(2 * gates + 1)
+        .ne(0)
+        .select(hidden, previous),
+    ],
+  }
+}
+
+const endlessCell: Cell = step(false)
+const endingCell: Cell = step(true)

@@ -1,0 +1,3 @@
+export * from './cell.js'
+export { gruCellOf } from './gru.js'
+export { lstmCellOf } from './lstm.js'
