@@ -4,7 +4,7 @@ import { type Axis, collapse, sizeOf, transposed, unitAxis } from './axes.js'
 import { dotKernel } from './dot-kernel.js'
 import { addendOf, type Epilogue } from './epilogue.js'
 import { packKernel } from './pack-kernel.js'
-import { productKernel } from './product-kernel.js'
+import { type Left, type ProductForm, productKernel, scratchElements } from './product-kernel.js'
 import type { MatmulRequest } from './request.js'
 import { type Tile, tileFor } from './tile.js'
 
@@ -18,8 +18,18 @@ interface Problem {
   readonly depth: number
 }
 
-/** Steps of k between two visits to C: a panel of B over so many stays in the nearest cache (24 KiB). */
-const panelBytes = 24 * 1024
+/** Bytes of a panel of B between two visits to C: so much stays in the nearest cache, beside a tile's rows of A. */
+const panelBytes = 20 * 1024
+/** Rows of a block: its part of A, over the steps of k above, stays in the second cache. */
+const blockHeight = 96
+/** Panels of a block, where there are so many: the cost of fetching, and maybe copying, its part of A is spread over them. */
+const leastPanels = 16
+/** Products of a task: some tenths of a millisecond. */
+const taskProducts = 2 ** 22
+/** So that threads end at about the same time, even where that costs a little. */
+const fewestTasks = 16
+/** Rows so many elements apart fall on the same few lines of a cache. */
+const collidingStride = 1024
 
 /**
  * The launches that compute a matrix product; see `MatmulRequest`. `allocate` gives workspace, which the caller frees
@@ -44,8 +54,8 @@ export function planMatmul(
     bPanel = tile.columns,
     bDepth = problem.k[0]?.b ?? 0
   const { rows, panels } = chooseRows(tile, m.size, n.size)
-  const packedA = problem.k.length > 1 || (aDepth !== 1 && n.size > 4 * tile.columns && depth > 1)
-  if (packedA) {
+  const left = chooseLeft(problem, tile)
+  if (left === 'panels') {
     const pitch = Math.ceil(rows / request.machine.lanes) * request.machine.lanes
     const packing = planPack(request, problem, 'a', a, rows, pitch, undefined)
     a = packing.target
@@ -72,17 +82,9 @@ export function planMatmul(
   const panelCount = Math.ceil(n.size / tile.columns)
   const blocks = chooseBlocks(tile, rows, panels, m.size, panelCount, sizeOf(places), depth)
   const epilogue = epilogueOf(request, n)
-  const kernel = productKernel({
-    rows,
-    panels,
-    packedA,
-    contiguous: n.c === 1,
-    rank: places.length,
-    epilogue,
-  })
+  const form: ProductForm = { rows, panels, left, contiguous: n.c === 1, rank: places.length, epilogue }
+  const kernel = productKernel(form)
   const [blocksM, blocksN] = [Math.ceil(m.size / blocks.rows), Math.ceil(panelCount / blocks.panels)]
-  const most = Math.max(1, Math.floor(panelBytes / (4 * tile.columns)))
-  const blockDepth = Math.ceil(depth / Math.ceil(Math.max(1, depth) / most)) || 1
   launches.push({
     kernel,
     parameters: [
@@ -102,12 +104,12 @@ export function planMatmul(
       blocksN,
       blocks.rows,
       blocks.panels,
-      blockDepth,
+      blocks.depth,
       ...epilogueParameters(request, m, n),
       ...outerValues(places),
     ],
     tasks: blocksM * blocksN * sizeOf(places),
-    scratchBytes: rows * panels * tile.columns * request.machine.floatBytes,
+    scratchBytes: scratchElements(form, tile.columns, blocks.rows, blocks.depth) * request.machine.floatBytes,
   })
   return launches
 }
@@ -193,7 +195,20 @@ function chooseRows({ variants, columns }: Tile, m: number, n: number): { rows: 
   return { rows: best.rows, panels: Math.min(best.panels, Math.ceil(n / columns)) }
 }
 
-/** Blocks of C by sizes alone: some 2¹⁸ products each, rows enough to reuse a panel of B, their part of A within the second cache. */
+/** Reading A where it lies is free, unless its steps along k are far apart, or its rows are so many bytes apart that they fall on the same cache lines. */
+function chooseLeft({ m, n, k, depth }: Problem, tile: Tile): Left {
+  if (k.length > 1) return 'panels'
+  const step = (k[0] ?? unitAxis).a
+  const often = n.size > 4 * tile.columns && depth > 1
+  if (step === 1) return often && m.size > tile.rows && m.a % collidingStride === 0 ? 'copied' : 'rows'
+  if (!often) return 'rows'
+  return m.a === 1 ? 'packed' : 'panels'
+}
+
+/**
+ * Blocks of C by sizes alone: over `depth` steps a panel of B stays in the nearest cache and the block's part of A in the
+ * second; panels enough that fetching A is paid for; and work enough for a task, but for several tasks.
+ */
 function chooseBlocks(
   tile: Tile,
   rows: number,
@@ -202,13 +217,17 @@ function chooseBlocks(
   panelCount: number,
   places: number,
   depth: number,
-): { rows: number; panels: number } {
-  const work = 2 ** 20
-  const blockRows = Math.min(Math.ceil(m / rows) * rows, Math.max(1, Math.round(96 / rows)) * rows)
+): { rows: number; panels: number; depth: number } {
+  const most = Math.max(1, Math.floor(panelBytes / (4 * tile.columns)))
+  const blockDepth = Math.ceil(depth / Math.ceil(Math.max(1, depth) / most)) || 1
+  const blockRows = Math.min(Math.ceil(m / rows) * rows, Math.max(1, Math.round(blockHeight / rows)) * rows)
   const perPanel = Math.max(1, Math.min(m, blockRows) * tile.columns * Math.max(1, depth))
-  const wanted = Math.max(1, Math.round(work / perPanel / panels)) * panels
-  void places
-  return { rows: blockRows, panels: Math.min(wanted, Math.ceil(panelCount / panels) * panels) }
+  const wanted = Math.max(leastPanels, Math.round(taskProducts / perPanel / panels) * panels)
+  let blocks = Math.ceil(panelCount / wanted)
+  const perTask = (): number => Math.ceil(panelCount / blocks / panels) * panels
+  const others = places * Math.ceil(m / blockRows)
+  while (blocks * others < fewestTasks && perTask() > 4 && perTask() > panels) blocks *= 2
+  return { rows: blockRows, panels: perTask(), depth: blockDepth }
 }
 
 function planDot(request: MatmulRequest, { swapped, outer, m, n, depth }: Problem): Launch {

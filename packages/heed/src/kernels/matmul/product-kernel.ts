@@ -4,14 +4,20 @@ import { type Epilogue, epilogueName, type FinishOperands, writeFinish } from '.
 import { divide, outerParameters, outerPointers } from './outer.js'
 import { tileFor } from './tile.js'
 
+/**
+ * How a tile meets A: `rows` are read where they are; `copied`: a block's rows are copied first, so that they lie close
+ * together; `packed`: a block is copied first, tile by tile, from an A whose rows are neighbours; `panels`: A was packed so
+ * by another kernel.
+ */
+export type Left = 'rows' | 'copied' | 'packed' | 'panels'
+
 /** What is fixed while a product kernel is written. */
 export interface ProductForm {
   /** Rows of C that a tile holds in registers. */
   readonly rows: number
   /** Panels of B that a tile spans. */
   readonly panels: number
-  /** A lies in packed panels of `rows` rows; else its rows are read where they are. */
-  readonly packedA: boolean
+  readonly left: Left
   /** Neighbours along n are neighbours in C. */
   readonly contiguous: boolean
   /** Outer axes. */
@@ -26,12 +32,12 @@ const kernels = new Map<string, Kernel>()
  * block of k, for each panel of B (which stays in the nearest cache), for each tile of rows, the sums run over k
  * in registers and are added to C. The epilogue follows when k is complete.
  *
- * Strides are in elements. Row i of A starts at `a + i · aRow` (packed: tile i at `a + i · aRow`), its next k is `aDepth`
+ * Strides are in elements. Row i of A starts at `a + i · aRow` (panels: tile i at `a + i · aRow`), its next k is `aDepth`
  * further; panel p of B starts at `b + p · bPanel`, its next k is `bDepth` further, its columns are adjacent.
  */
 export function productKernel(form: ProductForm): Kernel {
-  const { rows, panels, packedA, contiguous, rank, epilogue } = form
-  const name = `matmul-${rows}x${panels}${packedA ? '-packed' : ''}${contiguous ? '' : '-scattered'}-${rank}${epilogueName(epilogue)}`
+  const { rows, panels, left, contiguous, rank, epilogue } = form
+  const name = `matmul-${rows}x${panels}${left === 'rows' ? '' : `-${left}`}${contiguous ? '' : '-scattered'}-${rank}${epilogueName(epilogue)}`
   let known = kernels.get(name)
   if (known === undefined) kernels.set(name, (known = write(name, form)))
   return known
@@ -67,7 +73,7 @@ export const productParameters = {
 export const productOperands = ['a', 'b', 'c', 'bias', 'residual'] as const
 
 function write(name: string, form: ProductForm): Kernel {
-  const { rows, panels, packedA, contiguous, rank, epilogue } = form
+  const { rows, panels, left, contiguous, rank, epilogue } = form
   const parameters = { ...productParameters, ...outerParameters(rank, productOperands) }
   return kernel(name, parameters, (k, p, task) => {
     const { columns } = tileFor(k.machine)
@@ -89,18 +95,20 @@ function write(name: string, form: ProductForm): Kernel {
     const depth = k.variable(k.int(0))
     const block = (start: Int): void => {
       const count = p.k.sub(start).min(p.blockDepth)
+      const aStart = a.at(start.mul(p.aDepth))
+      const near = copyBlock(k, form, aStart, firstRow, rowEnd, count, p)
       k.loop(firstPanel, columnEnd.add(columns - 1).div(columns), panels, (panel) => {
         const column = panel.mul(columns)
         k.loop(firstRow, rowEnd, rows, (row) => {
           const tile = new TileWriter(k, form)
-          const aStart = a.at(start.mul(p.aDepth))
           tile.sum(
-            packedA
-              ? [aStart.at(row.div(rows).mul(p.aRow))]
-              : repeat(rows, (r) => aStart.at(row.add(r).min(p.m.sub(1)).mul(p.aRow))),
+            near?.(row) ??
+              (left === 'panels'
+                ? [aStart.at(row.div(rows).mul(p.aRow))]
+                : repeat(rows, (r) => aStart.at(row.add(r).min(p.m.sub(1)).mul(p.aRow)))),
             repeat(panels, (q) => b.at(start.mul(p.bDepth)).at(panel.add(q).min(lastPanel).mul(p.bPanel))),
             count,
-            p.aDepth,
+            left === 'copied' ? k.int(1) : left === 'packed' ? k.int(rows) : p.aDepth,
             p.bDepth,
           )
           tile.store(
@@ -131,6 +139,74 @@ function write(name: string, form: ProductForm): Kernel {
     }
     writeFinish(k, epilogue, contiguous, finish, rowEnd.sub(firstRow), columnEnd.sub(firstColumn))
   }) as unknown as Kernel
+}
+
+/** Elements of scratch memory that a tile takes on its way to the edge of C. */
+const tileElements = (rows: number, panels: number, columns: number): number =>
+  Math.ceil((rows * panels * columns) / 16) * 16
+
+/** Between the rows (`copied`) or tiles (`packed`) of a copied block, so that they don't fall on the same cache lines. */
+const gap = 16
+
+/** Elements of scratch memory for a block of `blockRows` rows and `blockDepth` steps. */
+export function scratchElements(
+  { rows, panels, left }: ProductForm,
+  columns: number,
+  blockRows: number,
+  blockDepth: number,
+): number {
+  const tile = tileElements(rows, panels, columns)
+  if (left === 'copied') return tile + blockRows * (blockDepth + gap)
+  if (left === 'packed') return tile + Math.ceil(blockRows / rows) * (blockDepth * rows + gap)
+  return tile
+}
+
+interface CopyParameters {
+  readonly aRow: Int
+  readonly aDepth: Int
+  readonly blockDepth: Int
+}
+
+/** Copies a block of A to scratch memory, where the form asks for it, and gives what finds a tile's rows there. */
+function copyBlock(
+  k: Builder,
+  { rows, panels, left }: ProductForm,
+  a: Pointer<'f32'>,
+  firstRow: Int,
+  rowEnd: Int,
+  count: Int,
+  { aRow, aDepth, blockDepth }: CopyParameters,
+): ((row: Int) => readonly Pointer<'f32'>[]) | undefined {
+  if (left !== 'copied' && left !== 'packed') return undefined
+  const block = k.scratch('f32').at(tileElements(rows, panels, tileFor(k.machine).columns))
+  const height = rowEnd.sub(firstRow)
+  if (left === 'copied') {
+    const pitch = blockDepth.add(gap)
+    k.loop(0, height, 1, (row) => {
+      const [from, to] = [a.at(firstRow.add(row).mul(aRow)), block.at(row.mul(pitch))]
+      k.vectors(count, (i, mask) => k.store(to.at(i), k.load(from.at(i), mask)))
+    })
+    return (row) => repeat(rows, (r) => block.at(row.sub(firstRow).add(r).min(height.sub(1)).mul(pitch)))
+  }
+  // Whole vectors: what lies beyond a tile's rows is written over by the next step, or is the gap.
+  const pitch = blockDepth.mul(rows).add(gap)
+  const starts = repeat(Math.ceil(rows / k.lanes), (v) => v * k.lanes)
+  k.loop(0, count, 1, (step) => {
+    const line = a.at(step.mul(aDepth)).at(firstRow)
+    const to = block.at(step.mul(rows))
+    const [source, target] = [k.variable(line.address), k.variable(to.address)]
+    k.loop(0, height, rows, () => {
+      const [here, there] = [
+        new Pointer(k, 'f32', source.get(), line.offset),
+        new Pointer(k, 'f32', target.get(), to.offset),
+      ]
+      const vectors = starts.map((start) => k.load(here.at(start)))
+      vectors.forEach((vector, v) => k.store(there.at(starts[v]!), vector))
+      source.set(source.get().add(rows * k.elementBytes('f32')))
+      target.set(target.get().add(pitch.mul(k.elementBytes('f32'))))
+    })
+  })
+  return (row) => [block.at(row.sub(firstRow).div(rows).mul(pitch))]
 }
 
 /** The sums of one tile of C, in registers. */
@@ -164,7 +240,7 @@ class TileWriter {
   ): void {
     const k = this.#k
     const { lanes } = k
-    const { rows, packedA } = this.#form
+    const { rows, left } = this.#form
     const { settleAfter, rows: fullRows } = tileFor(k.machine)
     const pointer = (from: Pointer<'f32'>): Variable<'i32'> => k.variable(from.address.add(from.offset))
     const [aPlaces, bPlaces] = [a.map(pointer), b.map(pointer)]
@@ -175,7 +251,8 @@ class TileWriter {
         const row = new Pointer(k, 'f32', place.get())
         return repeat(this.#vectors, (v) => k.load(row.at(v * lanes)))
       })
-      const packed = packedA ? new Pointer(k, 'f32', aPlaces[0]!.get()) : undefined
+      const packed =
+        left === 'packed' || left === 'panels' ? new Pointer(k, 'f32', aPlaces[0]!.get()) : undefined
       this.#sums.forEach((sums, r) => {
         if (r === settleAfter && rows === fullRows) this.#settle(r, step)
         const element = k.loadBroadcast(packed?.at(r) ?? new Pointer(k, 'f32', aPlaces[r]!.get()))
