@@ -91,14 +91,17 @@ const watched: ReferenceLayer = {
   },
 }
 
-describe.skipIf(cases.length === 0)('attention layers equal PyTorch, forward and every gradient', () => {
-  describe.each(referenceDevices.map((device): [string, Device] => [deviceTitle(device), device]))(
-    'on %s',
-    (_, device) => {
-      test.each(cases)('$name, fused', (reference) => checkReference('attention', reference, fused, device))
-      test.each(cases)('$name, watched', (reference) =>
-        checkReference('attention', reference, watched, device),
-      )
-    },
-  )
-})
+describe.skipIf(cases.length === 0)(
+  'attention layers equal PyTorch, forward and every gradient (set HEED_SHARED to run)',
+  () => {
+    describe.each(referenceDevices.map((device): [string, Device] => [deviceTitle(device), device]))(
+      'on %s',
+      (_, device) => {
+        test.each(cases)('$name, fused', (reference) => checkReference('attention', reference, fused, device))
+        test.each(cases)('$name, watched', (reference) =>
+          checkReference('attention', reference, watched, device),
+        )
+      },
+    )
+  },
+)

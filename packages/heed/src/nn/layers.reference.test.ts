@@ -129,16 +129,21 @@ const layers = cases.flatMap((reference) => {
   return layer === undefined ? [] : [{ reference, layer, name: reference.name }]
 })
 
-describe.skipIf(cases.length === 0)('layers equal PyTorch, forward and every gradient', () => {
-  describe.each(referenceDevices.map((device): [string, Device] => [deviceTitle(device), device]))(
-    'on %s',
-    (_, device) => {
-      test.each(layers)('$name', ({ reference, layer }) => checkReference('layers', reference, layer, device))
-    },
-  )
-})
+describe.skipIf(cases.length === 0)(
+  'layers equal PyTorch, forward and every gradient (set HEED_SHARED to run)',
+  () => {
+    describe.each(referenceDevices.map((device): [string, Device] => [deviceTitle(device), device]))(
+      'on %s',
+      (_, device) => {
+        test.each(layers)('$name', ({ reference, layer }) =>
+          checkReference('layers', reference, layer, device),
+        )
+      },
+    )
+  },
+)
 
-describe.skipIf(cases.length === 0)('tables equal the reference', () => {
+describe.skipIf(cases.length === 0)('tables equal the reference (set HEED_SHARED to run)', () => {
   const device = referenceDevices[0]!
   /** Each table of a case, with its name in parts. */
   const checkTables = (

@@ -170,7 +170,7 @@ function decode(
 describe
   .skipIf(cases.size === 0)
   .each(referenceDevices.map((device) => ({ device, title: deviceTitle(device) })))(
-  'on $title, before training',
+  'on $title, models before training equal PyTorch (set HEED_SHARED to run)',
   ({ device }) => {
     const expectTensor = (
       reference: ReferenceCase,
