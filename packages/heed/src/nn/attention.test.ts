@@ -26,6 +26,7 @@ import {
   feedForward,
   KeyValueCache,
   norm,
+  normalInitializer,
   type NormOptions,
   rotaryTable,
   selfAttention,
@@ -143,6 +144,28 @@ describe('sinks', () => {
     }))
 })
 
+describe('query-key normalization', () => {
+  test('has names of its own, and turns the length of queries and keys off', () =>
+    on(() => {
+      const x = sequence()
+      const p = createAttention(key, {
+        width: 8,
+        heads: 2,
+        headNorm: true,
+        initializer: normalInitializer(0.5),
+      })
+      const names = ['output', 'query', 'queryNorm.output', 'keyNorm.scale']
+      const { result, values } = collect(names, () => selfAttention(p, x))
+      expectSame(values.get('output') as AnyTensor as Sequence, result)
+      const query = values.get('query')!
+      const squares = sum(map((v) => v.mul(v), query) as Tensor, 'width')
+      // RMS norm: length √4.
+      squares.values().forEach((square) => expect(square).toBeCloseTo(4, 1))
+      expect(values.get('queryNorm.output')!.size('headWidth')).toBe(4)
+      expect(values.get('keyNorm.scale')!.axes).toEqual(['batch', 'position', 'head'])
+    }))
+})
+
 describe('rotary positions', () => {
   test('numbers given for each position are those counted from the start', () =>
     on(() => {
@@ -233,6 +256,9 @@ describe('the key/value cache', () => {
       const loss = (q: AttentionParameters): Tensor<never> =>
         sum(step(q, sequence(3), cache)) as Tensor<never>
       expect(() => valueAndGrad(loss)(p)).toThrow(StateError)
+      const cross = (q: AttentionParameters): Tensor<never> =>
+        sum(crossAttention(q, sequence(3), sequence(2), { cache: cache.layer(1) })) as Tensor<never>
+      expect(() => valueAndGrad(cross)(p)).toThrow(StateError)
       step(p, sequence(2), cache)
       expect(() => step(p, sequence(2).slice('batch', 0, 1), cache)).toThrow(ShapeError)
       expect(() => step(p, sequence(2).slice('batch', 0, 1), cache)).toThrow(

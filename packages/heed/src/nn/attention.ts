@@ -11,7 +11,7 @@
  *
  * Each of these words is the name of a value that `observe` can read or replace.
  */
-import { tap, watched } from '../observe/index.js'
+import { tap, watched, within } from '../observe/index.js'
 import {
   attention,
   attentionScores,
@@ -69,7 +69,7 @@ type Query = Tensor<'batch' | 'head' | 'query' | 'width'>
 
 /**
  * Self-attention: every position of `x` attends to the positions of `x` (and to those in the cache).
- * Names: query, key, value, rotatedQuery, rotatedKey, scores, filter, mixed, outputPerHead, output.
+ * Names: query, key, value, rotatedQuery, rotatedKey, scores, filter, mixed, outputPerHead, output; queryNorm.*, keyNorm.*.
  *
  * @throws ShapeError where sizes do not fit
  */
@@ -143,28 +143,35 @@ function attend(
 type Scores = Tensor<'batch' | 'head' | 'query' | 'key'>
 
 function queriesOf(parameters: AttentionParameters, x: Sequence, options: CrossAttentionOptions): Query {
-  const query = headsOf(parameters.query, x, parameters.queryNorm, options)
+  const query = normed('queryNorm', parameters, headsOf(parameters.query, x), options)
   return query.rename({ position: 'query', headWidth: 'width' })
 }
 
 function keysOf(parameters: AttentionParameters, x: Sequence, options: CrossAttentionOptions): Key {
-  const key = headsOf(parameters.key, x, parameters.keyNorm, options)
+  const key = normed('keyNorm', parameters, headsOf(parameters.key, x), options)
   return key.rename({ position: 'key', headWidth: 'width' })
 }
 
 function valuesOf(parameters: AttentionParameters, x: Sequence): Key {
-  return headsOf(parameters.value, x, undefined, {}).rename({ position: 'key', headWidth: 'width' })
+  return headsOf(parameters.value, x).rename({ position: 'key', headWidth: 'width' })
 }
 
-/** One projection for all heads at once, normalized head by head where the model does so. */
-function headsOf(
-  projection: Linear<'width', 'head' | 'headWidth'>,
-  x: Sequence,
-  parameters: Norm<'headWidth'> | undefined,
+type Heads = Tensor<'batch' | 'position' | 'head' | 'headWidth'>
+
+/** One projection for all heads at once. */
+function headsOf(projection: Linear<'width', 'head' | 'headWidth'>, x: Sequence): Heads {
+  return linear(projection, x, 'width')
+}
+
+/** Queries or keys normalized head by head, where the model does so. */
+function normed(
+  name: 'queryNorm' | 'keyNorm',
+  { [name]: parameters }: AttentionParameters,
+  heads: Heads,
   { headNorm = { kind: 'rms' } }: CrossAttentionOptions,
-): Tensor<'batch' | 'position' | 'head' | 'headWidth'> {
-  const heads = linear(projection, x, 'width')
-  return parameters === undefined ? heads : norm(parameters, heads, 'headWidth', headNorm)
+): Heads {
+  if (parameters === undefined) return heads
+  return within(name, () => norm(parameters, heads, 'headWidth', headNorm))
 }
 
 /** The heads joined by the output projection. */

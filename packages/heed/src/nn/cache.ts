@@ -74,22 +74,24 @@ export class LayerCache {
    * @throws ShapeError if batch, heads or width are not as before
    */
   append(key: Key, value: Key): { readonly key: Key; readonly value: Key } {
-    if (tracked([key, value]))
-      throw new StateError({
-        operation: 'cache',
-        expected: 'a step without a gradient',
-        found: 'a gradient wanted through the cache',
-        hint: 'leave the cache out in training',
-      })
+    refuseGradient(key, value)
     return { key: this.#keys.append(key), value: this.#values.append(value) }
   }
 
-  /** The keys and values of another sequence, computed the first time and remembered. */
+  /**
+   * The keys and values of another sequence, computed the first time and remembered.
+   *
+   * @throws StateError where a gradient is wanted
+   */
   context(compute: () => { readonly key: Key; readonly value: Key }): {
     readonly key: Key
     readonly value: Key
   } {
-    this.#context ??= keep(compute())
+    if (this.#context === undefined) {
+      const { key, value } = compute()
+      refuseGradient(key, value)
+      this.#context = keep({ key, value })
+    }
     return this.#context
   }
 
@@ -105,6 +107,16 @@ export class LayerCache {
     this.#context?.value.dispose()
     this.#context = undefined
   }
+}
+
+function refuseGradient(key: Key, value: Key): void {
+  if (!tracked([key, value])) return
+  throw new StateError({
+    operation: 'cache',
+    expected: 'a step without a gradient',
+    found: 'a gradient wanted through the cache',
+    hint: 'leave the cache out in training',
+  })
 }
 
 /** A tensor that grows along its axis 'key', with room for more than it holds. What is given out are views of what it holds now. */
