@@ -122,14 +122,14 @@ describe.each(Object.keys(paths))('the gradient of attention equals central diff
 })
 
 describe('the gradient of attention on other layouts', () => {
-  const same = <M>(f: (model: M) => Tensor<string>, model: M): void => {
+  const checkSame = <M>(f: (model: M) => Tensor<string>, model: M): void => {
     const { error, at } = checkGradient((m: M) => weigh(f(m)), model)
     expect(error, at).toBeLessThan(1e-7)
   }
 
   test('without batch and heads', () =>
     on(() =>
-      same(({ q, k, v }) => attention(q, k, v, { mask: causal }) as Tensor<string>, {
+      checkSame(({ q, k, v }) => attention(q, k, v, { mask: causal }) as Tensor<string>, {
         q: normal(randomKey(1), { query: 4, width: 3 }),
         k: normal(randomKey(2), { key: 4, width: 3 }),
         v: normal(randomKey(3), { key: 4, width: 5 }),
@@ -144,15 +144,15 @@ describe('the gradient of attention on other layouts', () => {
         v: normal(randomKey(3), { other: 2, key: 3, width: 2 }),
         s: normal(randomKey(4), { batch: 2, key: 3 }),
       }
-      same(({ q, k, v }) => attention(q, k, v) as Tensor<string>, tensors)
-      same(({ q, k, v, s }) => attention(q, k, v, { score: bias(s) }) as Tensor<string>, tensors)
-      same(({ q, k, s }) => attentionScores(q, k, { score: bias(s) }) as Tensor<string>, tensors)
+      checkSame(({ q, k, v }) => attention(q, k, v) as Tensor<string>, tensors)
+      checkSame(({ q, k, v, s }) => attention(q, k, v, { score: bias(s) }) as Tensor<string>, tensors)
+      checkSame(({ q, k, s }) => attentionScores(q, k, { score: bias(s) }) as Tensor<string>, tensors)
     }))
 
   test('views: heads split off, slices, positions of another tensor', () =>
     on(() => {
       const x = normal(randomKey(1), { batch: 2, position: 5, width: 12 })
-      same((x: Tensor<'batch' | 'position' | 'width'>) => {
+      checkSame((x: Tensor<'batch' | 'position' | 'width'>) => {
         const parts = x.split('width', { part: 3, head: 2, width: 2 }).rename({ position: 'key' })
         const query = parts.at('part', 0).rename({ key: 'query' }).slice('query', 1, 4)
         return attention(query, parts.at('part', 1), parts.at('part', 2), { mask: causal }) as Tensor<string>
@@ -161,7 +161,7 @@ describe('the gradient of attention on other layouts', () => {
 
   test('an output that was rearranged, and used twice', () =>
     on(() => {
-      same(({ query, key, value }: Model) => {
+      checkSame(({ query, key, value }: Model) => {
         const output = attention(query, key, value)
         return output
           .merge(['width', 'head'], 'all')
@@ -171,7 +171,7 @@ describe('the gradient of attention on other layouts', () => {
 
   test('the output of the one with statistics', () =>
     on(() =>
-      same(
+      checkSame(
         ({ query, key, value }: Model) => attentionWithStatistics(query, key, value).output as Tensor<string>,
         model(),
       ),
@@ -179,7 +179,7 @@ describe('the gradient of attention on other layouts', () => {
 
   test('inside a checkpoint', () =>
     on(() =>
-      same(
+      checkSame(
         ({ query, key, value, perHead }: Model) =>
           checkpoint((q: Model['query'], k: Model['key'], v: Model['value'], s: Model['perHead']) =>
             attention(q, k, v, { score: alibi(s), mask: causal }),

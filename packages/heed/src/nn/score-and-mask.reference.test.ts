@@ -74,20 +74,20 @@ class Comparison {
     expectClose(`${this.reference.name}: ${name}`, (found as Tensor).values(order), expected, tolerance)
     this.compared.add(name)
   }
+}
 
-  checkGradients(path: keyof typeof paths): void {
-    const { reference, inputs, numbers } = this
-    const wanted = Object.keys(reference.outputs).filter((name) => name.startsWith('d_'))
-    const model = Object.fromEntries(wanted.map((name) => [name.slice(2), inputs[name.slice(2)]!]))
-    const upstream = numbers.tensor('d_output', axes['d_output']!) as AnyTensor as Query
-    const loss = (changed: NamedTensors): Tensor<never> => {
-      const output = paths[path](reference, { ...inputs, ...changed })
-      this.compare('output', output)
-      return sum(output.mul(upstream))
-    }
-    const { gradient } = valueAndGrad(loss)(model)
-    for (const name of wanted) this.compare(name, gradient[name.slice(2)]!, axes[name.slice(2)]!)
+function checkGradients(comparison: Comparison, path: keyof typeof paths): void {
+  const { reference, inputs, numbers } = comparison
+  const wanted = Object.keys(reference.outputs).filter((name) => name.startsWith('d_'))
+  const model = Object.fromEntries(wanted.map((name) => [name.slice(2), inputs[name.slice(2)]!]))
+  const upstream = numbers.tensor('d_output', axes['d_output']!) as AnyTensor as Query
+  const loss = (changed: NamedTensors): Tensor<never> => {
+    const output = paths[path](reference, { ...inputs, ...changed })
+    comparison.compare('output', output)
+    return sum(output.mul(upstream))
   }
+  const { gradient } = valueAndGrad(loss)(model)
+  for (const name of wanted) comparison.compare(name, gradient[name.slice(2)]!, axes[name.slice(2)]!)
 }
 
 const on = (reference: AttentionCase, device: Device, work: (comparison: Comparison) => void): void =>
@@ -98,10 +98,10 @@ describe.skipIf(cases.length === 0)('attention equals PyTorch (set HEED_SHARED t
     'on %s',
     (_, device) => {
       test.each(cases)('$name: output and gradients, fused', (reference) =>
-        on(reference, device, (comparison) => comparison.checkGradients('fused')),
+        on(reference, device, (comparison) => checkGradients(comparison, 'fused')),
       )
       test.each(cases)('$name: output and gradients, plain', (reference) =>
-        on(reference, device, (comparison) => comparison.checkGradients('plain')),
+        on(reference, device, (comparison) => checkGradients(comparison, 'plain')),
       )
       test.each(cases)('$name: statistics and filter', (reference) =>
         on(reference, device, (comparison) => {

@@ -1,10 +1,7 @@
-import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, expect, expectTypeOf, test } from 'vitest'
+import { expect, expectTypeOf, test } from 'vitest'
 import { dot, map, mean, sum, tensor, type Tensor } from './index.js'
+import { complaints } from './testing/compiler.js'
 
 // What the compiler knows of axes. Positive cases are checked by `npm run types`; for the negative ones the compiler runs
 // here, since what it says is part of the interface.
@@ -27,42 +24,14 @@ test('operations carry axis names in their types', () => {
   expectTypeOf(query.shape).toEqualTypeOf<Readonly<Record<'query' | 'width', number>>>()
 })
 
-// In the repository's cache, where node's types are found and no build looks.
-const cache = fileURLToPath(new URL('../../../../.cache', import.meta.url))
-mkdirSync(cache, { recursive: true })
-const folder = mkdtempSync(join(cache, 'types-'))
 const library = fileURLToPath(new URL('index.js', import.meta.url))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-const options =
-  '--ignoreConfig --noEmit --strict --skipLibCheck --pretty false --types node --target es2022 --lib es2023,dom --module nodenext --moduleResolution nodenext'.split(
-    ' ',
-  )
-
-/** What the compiler says of each snippet, in their order; '' where it is content. */
-function complaints(snippets: readonly string[]): string[] {
-  const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc')
-  const prelude = `
-    import { dot, sum, tensor, type Tensor } from ${JSON.stringify(library)}
-    const query = tensor([1, 2, 3, 4], { query: 2, width: 2 })
-    const key = tensor([1, 2, 3, 4], { key: 2, width: 2 })
-    export { dot, sum, query, key }
-    export type T<A extends string> = Tensor<A>
-  `
-  snippets.forEach((snippet, i) => writeFileSync(join(folder, `snippet${i}.ts`), `${prelude};${snippet}\n`))
-  const { stdout, stderr } = spawnSync(
-    process.execPath,
-    [tsc, ...options, ...snippets.map((_, i) => join(folder, `snippet${i}.ts`))],
-    { encoding: 'utf8', cwd: folder },
-  )
-  expect(stderr).toBe('')
-  return snippets.map((_, i) =>
-    stdout
-      .split('\n')
-      .filter((line) => line.startsWith(`snippet${i}.ts`) || line.includes(`/snippet${i}.ts`))
-      .join('\n'),
-  )
-}
+const prelude = `
+  import { dot, sum, tensor, type Tensor } from ${JSON.stringify(library)}
+  const query = tensor([1, 2, 3, 4], { query: 2, width: 2 })
+  const key = tensor([1, 2, 3, 4], { key: 2, width: 2 })
+  export { dot, sum, query, key }
+  export type T<A extends string> = Tensor<A>
+`
 
 test('a wrong axis name does not compile, and the message names the axis', () => {
   const wrong: [snippet: string, says: RegExp][] = [
@@ -85,7 +54,7 @@ test('a wrong axis name does not compile, and the message names the axis', () =>
     [`export const a: T<'query' | 'key' | 'width'> = dot(query, key, 'width')`, /"width"/],
   ]
   const right = [`export const a: T<'query' | 'key'> = dot(query, key, 'width').mul(2)`]
-  const found = complaints([...wrong.map(([snippet]) => snippet), ...right])
+  const found = complaints(prelude, [...wrong.map(([snippet]) => snippet), ...right])
   wrong.forEach(([snippet, says], i) => {
     expect(found[i], snippet).toMatch(/error TS2\d\d\d/)
     expect(found[i], snippet).toMatch(says)

@@ -33,7 +33,7 @@ export function attentionScores<Q extends string = never, K extends string = nev
   query: Tensor<Q | 'query' | 'width'>,
   key: Tensor<K | 'key' | 'width'>,
   options: ScoreOptions = {},
-): Tensor<Q | K | 'query' | 'key'> {
+): Tensor<'query' | 'key' | Exclude<Q | K, 'width'>> {
   return scoresOf('attentionScores', query, key, options) as never
 }
 
@@ -47,7 +47,7 @@ export function attentionFilter<Q extends string = never, K extends string = nev
   query: Tensor<Q | 'query' | 'width'>,
   key: Tensor<K | 'key' | 'width'>,
   options: AttentionOptions = {},
-): Tensor<Q | K | 'query' | 'key'> {
+): Tensor<'query' | 'key' | Exclude<Q | K, 'width'>> {
   const scores = scoresOf('attentionFilter', query, key, options) as Tensor<'head' | 'key'>
   return filterScores<'head'>(scores, options.sink) as never
 }
@@ -80,7 +80,7 @@ export function filterScores<A extends string>(
 export function mixValues<F extends string = never, V extends string = never>(
   filter: Tensor<F | 'query' | 'key'>,
   value: Tensor<V | 'key' | 'width'>,
-): Tensor<F | V | 'query' | 'width'> {
+): Tensor<'query' | 'width' | Exclude<F | V, 'key'>> {
   return overHeads('mixValues', filter as unknown as Tensor, value as unknown as Tensor, 'key') as never
 }
 

@@ -69,6 +69,9 @@ export function capture<A extends string>(
   return new Captured(tensor, kind)
 }
 
+/** What the compiler says of a tensor that is read along an axis with no position of that name. */
+export type NoPosition<A extends string> = `no position along '${A}': write at({ … })`
+
 /** A tensor that scores and masks read. Made by `capture`. */
 export class Captured<A extends string, K extends 'float' | 'integer' = 'float'> {
   readonly tensor: Tensor<A>
@@ -103,7 +106,9 @@ export class Captured<A extends string, K extends 'float' | 'integer' = 'float'>
   }
 
   /** The element of this query and key: every axis read by its own name, `query` by rows; axes of size 1 are broadcast. */
-  along(...[at]: Exclude<A, PositionAxis> extends never ? [at: Positions] : [never]): Expression<K> {
+  along(
+    at: Exclude<A, PositionAxis> extends never ? Positions : NoPosition<Exclude<A, PositionAxis>>,
+  ): Expression<K> {
     const { batch, head, queryRow, key } = at as Positions
     const byName: Readonly<Record<string, Integer>> = { batch, head, query: queryRow, key }
     return this.at(

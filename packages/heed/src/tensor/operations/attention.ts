@@ -63,7 +63,7 @@ export function attention<Q extends string = never, K extends string = never, V 
   key: Tensor<K | 'key' | 'width'>,
   value: Tensor<V | 'key' | 'width'>,
   options: AttentionOptions = {},
-): Tensor<Q | K | V | 'query' | 'width'> {
+): Tensor<'query' | 'width' | Exclude<Q | K | V, 'key'>> {
   return attend('attention', query, key, value, options, false).output as never
 }
 
@@ -77,7 +77,10 @@ export function attentionWithStatistics<
   key: Tensor<K | 'key' | 'width'>,
   value: Tensor<V | 'key' | 'width'>,
   options: AttentionOptions = {},
-): AttentionWithStatistics<Q | K | V | 'query' | 'width', Q | K | V | 'query'> {
+): AttentionWithStatistics<
+  'query' | 'width' | Exclude<Q | K | V, 'key'>,
+  'query' | Exclude<Q | K | V, 'key' | 'width'>
+> {
   const result = attend('attentionWithStatistics', query, key, value, options, true)
   return { output: result.output, logSumExp: result.logSumExp, ...result.statistics } as never
 }
