@@ -105,6 +105,9 @@ export function checkReport(report: Report): void {
       refuse(`a number as the step of loss ${index}`, `${step}`, 'give the training step')
     }
   }
+  if (training?.until !== undefined && !Number.isFinite(training.until)) {
+    refuse('a number as the step of attend', `${training.until}`, 'give the training step')
+  }
   checkLayers(attend.layers, heads, tokens, 'attend')
   training?.snapshots.forEach((snapshot, index) => {
     if (!Number.isFinite(snapshot.step)) {

@@ -29,7 +29,7 @@ export interface Payload {
   readonly causal: boolean
   /** Number of heads in each layer. */
   readonly heads: readonly number[]
-  /** The snapshots in the order of training, then the finished model. */
+  /** The snapshots in the order of training, then the model as it is: finished, or at the step that it has come to. */
   readonly frames: readonly FrameSummary[]
   readonly loss: readonly {
     readonly step: number

@@ -98,7 +98,7 @@ export function renderReport(report: Report): string {
     heads: attend.layers.map((layer) => layer.heads.length),
     frames: [
       ...snapshots.map((snapshot) => summary(snapshot.step, snapshot.layers)),
-      summary(null, attend.layers),
+      summary(training?.until ?? null, attend.layers),
     ],
     loss: [...(training?.steps ?? [])]
       .sort((a, b) => a.step - b.step)

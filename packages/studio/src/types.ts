@@ -61,6 +61,8 @@ export interface Snapshot {
 export interface Training {
   readonly steps: readonly LossPoint[]
   readonly snapshots: readonly Snapshot[]
+  /** While it still trains: the step that {@link Report.attend} is from. Left out, the model is the finished one. */
+  readonly until?: number
 }
 
 /** The model's size, for the heading. */

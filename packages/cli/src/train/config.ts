@@ -141,7 +141,7 @@ function modelOf(top: Section, file: string): Readonly<Record<string, unknown>> 
   // Refuses unknown fields with the nearest name.
   top.section('model', known)
   const given = top.raw('model') as Readonly<Record<string, unknown>>
-  completeModel(given, (given.vocabulary as number | undefined) ?? 1, file)
+  completeModel(given, 1, file)
   return given
 }
 
@@ -156,7 +156,15 @@ export function completeModel(
   file: string,
 ): DecoderConfig {
   try {
-    return decoderConfig({ vocabulary, ...given })
+    const config = decoderConfig({ vocabulary, ...given })
+    if (config.vocabulary >= vocabulary) return config
+    throw new ConfigError({
+      expected: `model.vocabulary to be at least ${vocabulary}, the tokenizer's`,
+      found: String(config.vocabulary),
+      hint: "leave it out to take the tokenizer's",
+      file,
+      field: 'model.vocabulary',
+    })
   } catch (error) {
     if (!(error instanceof FormatError)) throw error
     const { expected, found, hint, cause } = error

@@ -30,7 +30,7 @@ export function player(data: Data, store: Store): HTMLElement {
     const { frame } = store.get()
     const step = stepOf(data, frame)
     const loss = lossAt(data, step)
-    const finished = frame === last
+    const finished = data.payload.frames[frame]!.step === null
     slider.value = `${frame}`
     const text = finished ? 'finished model' : `step ${step} of ${lastStep(data)}`
     const lossText = loss === null ? '' : `loss ${loss.toFixed(3)}`
