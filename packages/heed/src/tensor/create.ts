@@ -187,10 +187,12 @@ function gatherElements(
 ): Values {
   const { elements } = source
   let stride = elements
-  const contiguous = axes.every((axis) => {
-    stride /= axis.size || 1
-    return axis.size === 1 || axis.stride === stride
-  })
+  const contiguous =
+    elements === 0 ||
+    axes.every((axis) => {
+      stride /= axis.size || 1
+      return axis.size === 1 || axis.stride === stride
+    })
   if (contiguous) return heapView(source).slice()
   const extent = 1 + axes.reduce((last, axis) => last + (axis.size - 1) * axis.stride, 0)
   const all = heapView({ ...pick(source), elements: extent } as AnyTensor)

@@ -64,4 +64,11 @@ describe.each(devices)('copies on %s', (_, device) => {
       )
       expect(Array.from(part.values(['c', 'b']))).toEqual(expected)
     }))
+
+  test('of nothing, from a slice with gaps', () =>
+    withDevice(device, () => {
+      const none = tensor([1, 2, 3, 4, 5, 6], { a: 2, b: 3 }).slice('b', 1, 1)
+      expect([...none.values(['b', 'a'])]).toEqual([])
+      expect(copy(none, 'f32', ['b', 'a']).elements).toBe(0)
+    }))
 })
