@@ -12,6 +12,14 @@ export interface DeviceOptions extends HeapOptions {
   readonly threads?: number
 }
 
+/** One launch, as a profile sees it. */
+export interface LaunchEvent {
+  /** The kernel's name. */
+  readonly kernel: string
+  readonly tasks: number
+  readonly milliseconds: number
+}
+
 interface Compiled {
   readonly kernel: Kernel
   readonly number: number
@@ -33,6 +41,8 @@ export class Device {
   readonly #pool: ThreadPool | undefined
   readonly #compiled = new Map<string, Compiled>()
   readonly #recent = new WeakMap<Kernel, Compiled>()
+  /** Told of each launch, while set. */
+  profile: ((event: LaunchEvent) => void) | undefined
   #scratch = 0
   #scratchBytes = 0
 
@@ -57,6 +67,13 @@ export class Device {
    * addresses for pointers. Each thread gets `scratchBytes` of scratch memory.
    */
   launch(kernel: Kernel, parameters: readonly number[], tasks: number, scratchBytes = 0): void {
+    if (this.profile === undefined) return this.#launch(kernel, parameters, tasks, scratchBytes)
+    const start = performance.now()
+    this.#launch(kernel, parameters, tasks, scratchBytes)
+    this.profile({ kernel: kernel.name, tasks, milliseconds: performance.now() - start })
+  }
+
+  #launch(kernel: Kernel, parameters: readonly number[], tasks: number, scratchBytes: number): void {
     const compiled = this.#recent.get(kernel) ?? this.#compile(kernel)
     if (tasks <= 0) return
     const { heap } = this

@@ -10,6 +10,8 @@ const failed = 128
 const job = 144
 /** The bit of `state` that says that threads may join; the bits below count those inside. */
 const open = 1 << 30
+/** Looks at a word before a thread goes to sleep: some 50 µs. */
+const spins = 20000
 
 /** What a thread needs to know to take part, in the order of the words from `job` on. */
 interface Job {
@@ -37,6 +39,7 @@ export class ThreadPool {
   readonly #heap: Heap
   readonly #threads: Thread[] = []
   readonly #wanted: number
+  #maySleep = true
 
   /** `threads` counts the calling thread. */
   constructor(heap: Heap, threads: number) {
@@ -72,11 +75,23 @@ export class ThreadPool {
       Atomics.store(words, next, current.tasks)
     }
     Atomics.and(words, state, ~open)
-    while (Atomics.load(words, state) !== 0) {
-      /* the others finish what they hold */
-    }
+    this.#wait(words)
     if (error !== undefined) throw error
     if (Atomics.exchange(words, failed, 0) !== 0) throw new Error('a kernel failed on another thread')
+  }
+
+  /** Until the others finished what they hold: awake for a while, then asleep where this thread may, so that it takes no processor from them. */
+  #wait(words: Int32Array): void {
+    for (let spin = 0; ; spin++) {
+      const inside = Atomics.load(words, state)
+      if (inside === 0) return
+      if (spin < spins || !this.#maySleep) continue
+      try {
+        Atomics.wait(words, state, inside, 10)
+      } catch {
+        this.#maySleep = false // a page's main thread
+      }
+    }
   }
 
   terminate(): void {
@@ -84,7 +99,7 @@ export class ThreadPool {
   }
 
   #start(): void {
-    const words = { state, epoch, sleeping, next, failed, job, open }
+    const words = { state, epoch, sleeping, next, failed, job, open, spins }
     for (let thread = 1; thread < this.#wanted; thread++) {
       this.#threads.push(startThread({ memory: this.#heap.memory, thread, words }))
     }

@@ -5,7 +5,7 @@
  */
 export const workerSource: string = `
 'use strict'
-const serve = ({ memory, thread, words: { state, epoch, sleeping, next, failed, job, open } }) => {
+const serve = ({ memory, thread, words: { state, epoch, sleeping, next, failed, job, open, spins } }) => {
   const kernels = new Map()
   let words = new Int32Array(memory.buffer)
   let seen = Atomics.load(words, epoch)
@@ -22,7 +22,7 @@ const serve = ({ memory, thread, words: { state, epoch, sleeping, next, failed, 
   }
   for (;;) {
     for (let spin = 0; Atomics.load(words, epoch) === seen; spin++) {
-      if (spin < 20000) continue
+      if (spin < spins) continue
       Atomics.add(words, sleeping, 1)
       Atomics.wait(words, epoch, seen)
       Atomics.sub(words, sleeping, 1)
@@ -43,7 +43,7 @@ const serve = ({ memory, thread, words: { state, epoch, sleeping, next, failed, 
       Atomics.store(words, failed, 1)
       Atomics.store(words, next, 0x3fffffff)
     }
-    Atomics.sub(words, state, 1)
+    if (Atomics.sub(words, state, 1) === 1) Atomics.notify(words, state)
   }
 }
 if (typeof require === 'function') serve(require('node:worker_threads').workerData)
