@@ -3,6 +3,7 @@ import type { Launch } from '../launch.js'
 import {
   eachRow,
   rowLargest,
+  rowScratchBytes,
   type RowsOperand,
   rowsPerTask,
   type RowsShape,
@@ -57,6 +58,7 @@ export function planCrossEntropy(plan: CrossEntropyPlan): Launch[] {
         losses,
       ],
       tasks: Math.ceil(rows / perTask),
+      scratchBytes: rowScratchBytes,
     },
   ]
 }
@@ -94,14 +96,14 @@ function forwardKernel(smoothed: boolean): Kernel {
             sums[u]!.set(sums[u]!.get().add(within(decay(k, distance), mask, 0)))
             if (smoothed) distances[u]!.set(distances[u]!.get().add(within(distance, mask, 0)))
           })
-          const sum = total(sums)
+          const sum = total(k, sums)
           const logarithm = sum.eq(0).select(k.float(0), sum.log())
           const own = k.loadScalar(logits.at(target)).sub(shift)
           // Everything relative to the largest logit: what is near is not lost beside what is large.
           const expected = smoothed
             ? own
                 .mul(k.float(1).sub(p.smoothing))
-                .add(total(distances).div(p.width.toFloat()).mul(p.smoothing))
+                .add(total(k, distances).div(p.width.toFloat()).mul(p.smoothing))
             : own
           k.store(p.losses.at(row), logarithm.sub(expected))
           const statistics = p.statistics.at(row.mul(crossEntropyStatistics))
@@ -148,6 +150,7 @@ export function planCrossEntropyBackward(plan: CrossEntropyBackwardPlan): Launch
         logitsGradient.stride,
       ],
       tasks: Math.ceil(rows / perTask),
+      scratchBytes: rowScratchBytes,
     },
   ]
 }

@@ -1,7 +1,16 @@
 import { type Builder, kernel, type Kernel, type Mask, type Pointer, type Vector } from '../language/index.js'
 import type { Launch } from '../launch.js'
 import { type NormForm, type NormScale, normStatistics } from './norm.js'
-import { eachRow, type Place, type RowsOperand, type RowsShape, running, sweep, total } from './row.js'
+import {
+  eachRow,
+  type Place,
+  rowScratchBytes,
+  type RowsOperand,
+  type RowsShape,
+  running,
+  sweep,
+  total,
+} from './row.js'
 
 export interface NormBackwardPlan extends RowsShape, NormForm {
   readonly x: RowsOperand
@@ -61,6 +70,7 @@ export function planNormBackward(plan: NormBackwardPlan): Launch[] {
         biasParts,
       ],
       tasks: parts,
+      scratchBytes: rowScratchBytes,
     },
   ]
   if (parts > 1) {
@@ -148,10 +158,10 @@ function writeBackwardKernel(name: string, form: BackwardForm): Kernel {
           products[u]!.set(g.fma(distanceAt(place, mask), products[u]!.get()))
         })
         const scaleDown = reciprocal.div(p.width.toFloat()).neg()
-        const product = total(products).mul(reciprocal)
+        const product = total(k, products).mul(reciprocal)
         if (offset === undefined) slope = product.mul(scaleDown).broadcast()
         else {
-          const sum = total(sums)
+          const sum = total(k, sums)
           slope = sum.fma(offset, product).mul(scaleDown).broadcast()
           shift = sum.mul(scaleDown).broadcast()
         }

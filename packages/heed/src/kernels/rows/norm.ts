@@ -8,7 +8,16 @@ import {
   type Vector,
 } from '../language/index.js'
 import type { Launch } from '../launch.js'
-import { eachRow, type RowsOperand, rowsPerTask, type RowsShape, running, sweep, total } from './row.js'
+import {
+  eachRow,
+  rowScratchBytes,
+  type RowsOperand,
+  rowsPerTask,
+  type RowsShape,
+  running,
+  sweep,
+  total,
+} from './row.js'
 
 /** Which norm: of the distances from the mean (layer norm), or of the elements themselves (RMS norm). */
 export interface NormForm {
@@ -63,6 +72,7 @@ export function planNorm(plan: NormPlan): Launch[] {
         statistics ?? 0,
       ],
       tasks: Math.ceil(rows / perTask),
+      scratchBytes: rowScratchBytes,
     },
   ]
 }
@@ -146,7 +156,7 @@ function measure(k: Builder, x: Pointer<'f32'>, width: Int): { meanSquare: Float
     const value = k.load(place(x), mask)
     sums[u]!.set(value.fma(value, sums[u]!.get()))
   })
-  return { meanSquare: total(sums).div(width.toFloat()) }
+  return { meanSquare: total(k, sums).div(width.toFloat()) }
 }
 
 /**
@@ -159,7 +169,7 @@ function measureCentered(k: Builder, x: Pointer<'f32'>, width: Int): { meanSquar
   sweep(k, width, 4, (place, u, mask) => {
     elements[u]!.set(elements[u]!.get().add(k.load(place(x), mask)))
   })
-  const mean = total(elements).div(count)
+  const mean = total(k, elements).div(count)
   const lanesMean = mean.broadcast()
   const distances = running(k, 2, 0)
   const squares = running(k, 2, 0)
@@ -169,8 +179,8 @@ function measureCentered(k: Builder, x: Pointer<'f32'>, width: Int): { meanSquar
     distances[u]!.set(distances[u]!.get().add(distance))
     squares[u]!.set(distance.fma(distance, squares[u]!.get()))
   })
-  const rest = total(distances).div(count)
-  const meanSquare = total(squares).div(count).sub(rest.mul(rest)).max(0)
+  const rest = total(k, distances).div(count)
+  const meanSquare = total(k, squares).div(count).sub(rest.mul(rest)).max(0)
   return { meanSquare, center: { mean, rest } }
 }
 

@@ -55,10 +55,7 @@ export function running(k: Builder, count: number, value: number): Variable<'vec
 }
 
 /** All running vectors as one, joined pairwise. */
-export function join(
-  variables: readonly Variable<'vector'>[],
-  combine: (a: Vector, b: Vector) => Vector,
-): Vector {
+function join(variables: readonly Variable<'vector'>[], combine: (a: Vector, b: Vector) => Vector): Vector {
   let terms: Vector[] = variables.map((variable) => variable.get())
   while (terms.length > 1) {
     terms = Array.from({ length: terms.length / 2 }, (_, i) => combine(terms[2 * i]!, terms[2 * i + 1]!))
@@ -66,9 +63,22 @@ export function join(
   return terms[0]!
 }
 
+/** Bytes of scratch memory that `total` and `rowLargest` use: one vector. */
+export const rowScratchBytes = 64
+
 /** The sum of several running sums. */
-export function total(variables: readonly Variable<'vector'>[]): Float {
-  return join(variables, (a, b) => a.add(b)).sum()
+export function total(k: Builder, variables: readonly Variable<'vector'>[]): Float {
+  return throughMemory(
+    k,
+    join(variables, (a, b) => a.add(b)),
+  ).sum()
+}
+
+/** The same vector, written and read back: V8 makes 256-bit instructions of pairs of 128-bit ones only where what they lead to is stored. */
+function throughMemory(k: Builder, vector: Vector): Vector {
+  const scratch = k.scratch('f32')
+  k.store(scratch, vector)
+  return k.load(scratch)
 }
 
 /** The vector, with `outside` in the lanes that are not of the row. */
@@ -83,7 +93,10 @@ export function rowLargest(k: Builder, row: Pointer<'f32'>, width: Int): Float {
     const value = within(k.load(place(row), mask), mask, -Infinity)
     largest[u]!.set(largest[u]!.get().max(value))
   })
-  return join(largest, (a, b) => a.max(b)).largest()
+  return throughMemory(
+    k,
+    join(largest, (a, b) => a.max(b)),
+  ).largest()
 }
 
 /** What exponents are taken relative to: the largest element, or 0 where all are −Infinity (their difference would be NaN). */

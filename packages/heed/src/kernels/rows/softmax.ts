@@ -3,6 +3,7 @@ import type { Launch } from '../launch.js'
 import {
   eachRow,
   rowLargest,
+  rowScratchBytes,
   type RowsOperand,
   rowsPerTask,
   type RowsShape,
@@ -30,6 +31,7 @@ export function planSoftmax(plan: SoftmaxPlan): Launch[] {
       kernel: logarithm ? logSoftmaxKernel : softmaxKernel,
       parameters: [rows, perTask, width, x.address, x.stride, output.address, output.stride],
       tasks: Math.ceil(rows / perTask),
+      scratchBytes: rowScratchBytes,
     },
   ]
 }
@@ -56,7 +58,7 @@ const softmaxKernel: Kernel = kernel('softmax of rows', parameters, (k, p, task)
       k.store(place(output), e, mask)
       sums[u]!.set(sums[u]!.get().add(within(e, mask, 0)))
     })
-    const scale = reciprocalOrZero(k.float(0), total(sums)).broadcast()
+    const scale = reciprocalOrZero(k.float(0), total(k, sums)).broadcast()
     sweep(k, p.width, 4, (place, _, mask) => {
       k.store(place(output), k.load(place(output), mask).mul(scale), mask)
     })
@@ -73,7 +75,7 @@ const logSoftmaxKernel: Kernel = kernel('log softmax of rows', parameters, (k, p
       const e = decay(k, k.load(place(x), mask).sub(shift))
       sums[u]!.set(sums[u]!.get().add(within(e, mask, 0)))
     })
-    const sum = total(sums)
+    const sum = total(k, sums)
     const logarithm = sum.eq(0).select(k.float(0), sum.log()).broadcast()
     // First the largest, then the logarithm: both at once would be rounded to the largest's last bit.
     sweep(k, p.width, 4, (place, _, mask) => {
@@ -116,6 +118,7 @@ export function planSoftmaxBackward(plan: SoftmaxBackwardPlan): Launch[] {
         xGradient.stride,
       ],
       tasks: Math.ceil(rows / perTask),
+      scratchBytes: rowScratchBytes,
     },
   ]
 }
@@ -145,7 +148,7 @@ const softmaxBackwardKernel: Kernel = kernel(
         const sum = sums[u]!
         sum.set(k.load(place(output), mask).fma(k.load(place(gradient), mask), sum.get()))
       })
-      const mean = total(sums).broadcast()
+      const mean = total(k, sums).broadcast()
       sweep(k, p.width, 4, (place, _, mask) => {
         const y = k.load(place(output), mask)
         k.store(place(xGradient), k.load(place(gradient), mask).sub(mean).mul(y), mask)
@@ -166,7 +169,7 @@ const logSoftmaxBackwardKernel: Kernel = kernel(
       sweep(k, p.width, 4, (place, u, mask) => {
         sums[u]!.set(sums[u]!.get().add(k.load(place(gradient), mask)))
       })
-      const negativeSum = total(sums).neg().broadcast()
+      const negativeSum = total(k, sums).neg().broadcast()
       sweep(k, p.width, 2, (place, _, mask) => {
         const probability = decay(k, k.load(place(output), mask))
         k.store(place(xGradient), probability.fma(negativeSum, k.load(place(gradient), mask)), mask)
