@@ -133,6 +133,34 @@ describe.each(devices)('training on %s', (_, device) => {
       trainer.dispose()
     }))
 
+  test('a stop during an evaluation gives the evaluation up, and nothing else', async () => {
+    const stop = new AbortController()
+    const { evaluation } = smallRun(1)
+    const evaluations: number[] = []
+    const trainer = trainerOf({
+      evaluation: {
+        ...evaluation!,
+        data: {
+          ...evaluation!.data,
+          batch: (index) => {
+            if (index === 1) stop.abort()
+            return evaluation!.data.batch(index)
+          },
+        },
+      },
+      hooks: { onEvaluation: ({ step }) => void evaluations.push(step) },
+      signal: stop.signal,
+      checkpoint: { folder },
+    })
+    expect(await trainer.run()).toMatchObject({
+      reason: 'stopped',
+      step: 4,
+      checkpoint: `${folder}/step-00000004`,
+    })
+    expect(evaluations).toEqual([])
+    trainer.dispose()
+  })
+
   test('a resumed run equals an uninterrupted one to the last bit', async () => {
     const whole = trainerOf()
     await whole.run()

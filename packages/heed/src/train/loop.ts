@@ -218,25 +218,9 @@ export class Trainer<M, B> {
    */
   evaluate(): number {
     this.#refuseDisposed('evaluate')
-    const { evaluation, loss } = this.options
-    if (evaluation === undefined) throw wrongOption('options.evaluation', 'none')
-    const { data } = evaluation
-    const lossOf = evaluation.loss ?? loss
-    const key = randomKey(this.#seed, 'evaluation')
-    let total = 0
-    let weights = 0
-    for (let index = 0; index < data.batchesPerEpoch; index++) {
-      withDevice(this.#device, () =>
-        scope(() => {
-          const batch = data.batch(index)
-          const weight = data.weight?.(batch) ?? 1
-          if (weight === 0) return
-          total += weight * lossOf(this.#model, batch, { key: foldIn(key, index), training: false }).item()
-          weights += weight
-        }),
-      )
-    }
-    return total / weights
+    const sum = { loss: 0, weight: 0 }
+    for (const add of this.#evaluationBatches()) add(sum)
+    return sum.loss / sum.weight
   }
 
   /**
@@ -316,9 +300,37 @@ export class Trainer<M, B> {
     })
   }
 
+  /** The batches of an evaluation, each as something that adds its part to a sum. */
+  *#evaluationBatches(): Generator<(sum: { loss: number; weight: number }) => void> {
+    const { evaluation, loss } = this.options
+    if (evaluation === undefined) throw wrongOption('options.evaluation', 'none')
+    const { data, loss: lossOf = loss } = evaluation
+    const key = randomKey(this.#seed, 'evaluation')
+    for (let index = 0; index < data.batchesPerEpoch; index++) {
+      yield (sum) =>
+        withDevice(this.#device, () =>
+          scope(() => {
+            const batch = data.batch(index)
+            const weight = data.weight?.(batch) ?? 1
+            if (weight === 0) return
+            const context = { key: foldIn(key, index), training: false }
+            sum.loss += weight * lossOf(this.#model, batch, context).item()
+            sum.weight += weight
+          }),
+        )
+    }
+  }
+
+  /** An evaluation with its events; given up where training is stopped meanwhile. */
   async #evaluateNow(): Promise<void> {
     const started = now()
-    const loss = this.evaluate()
+    const sum = { loss: 0, weight: 0 }
+    for (const add of this.#evaluationBatches()) {
+      add(sum)
+      await pause()
+      if (this.options.signal?.aborted === true) return
+    }
+    const loss = sum.loss / sum.weight
     const better = Number.isFinite(loss) && (this.#bestLoss === undefined || loss < this.#bestLoss)
     if (better) {
       this.#bestLoss = loss

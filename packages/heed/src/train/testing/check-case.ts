@@ -4,6 +4,7 @@ import { leavesOf } from '../../base/index.js'
 import type { Device } from '../../device/index.js'
 import { isTensor, scope, type Tensor, withDevice } from '../../tensor/index.js'
 import { adamw, Trainer } from '../index.js'
+import { recurrentCase } from './recurrent-case.js'
 import { expectClose, type ModelCase } from './reference.js'
 import {
   adaptedBertCase,
@@ -21,7 +22,7 @@ const makers: readonly [RegExp, Maker | 'elsewhere'][] = [
   [/^(gpt|llama)/, decoderCase as unknown as Maker],
   [/^encoder-decoder/, encoderDecoderCase as unknown as Maker],
   [/^bert-lora/, adaptedBertCase as unknown as Maker],
-  [/^lstm/, 'elsewhere'],
+  [/^lstm/, recurrentCase as unknown as Maker],
 ]
 
 /** How a case is trained here; 'elsewhere' for a case of another test, undefined for one that nobody knows. */
