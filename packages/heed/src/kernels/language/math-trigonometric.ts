@@ -123,7 +123,7 @@ function choose(index: Term<IntegerType>, values: readonly number[]): Term<Integ
   return level[0]!
 }
 
-/** The upper 32 bits of a × b, at most 2 too low. 0 ≤ a < 2³¹; b is unsigned. */
+/** The upper 32 bits of a × b, less than 3 too low. 0 ≤ a < 2³¹; b is unsigned. */
 function highProduct(a: Term<IntegerType>, b: Term<IntegerType>): Term<IntegerType> {
   const [aHigh, aLow] = [a.ushr(16), a.and(0xffff)]
   const [bHigh, bLow] = [b.ushr(16), b.and(0xffff)]

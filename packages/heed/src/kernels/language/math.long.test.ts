@@ -22,9 +22,10 @@ test.each(names)(
     }
     forms.forEach((form, i) => {
       const { wrong, ...most } = found[i]!
-      expect(wrong).toEqual([])
-      expect(most.ulp, `at ${most.ulpAt}`).toBeLessThanOrEqual(ulp)
-      expect(most.absolute, `at ${most.absoluteAt}`).toBeLessThanOrEqual(absolute ?? Infinity)
+      const where = `${JSON.stringify(form)}: `
+      expect(wrong, where).toEqual([])
+      expect(most.ulp, `${where}at ${most.ulpAt}`).toBeLessThanOrEqual(ulp)
+      expect(most.absolute, `${where}at ${most.absoluteAt}`).toBeLessThanOrEqual(absolute ?? Infinity)
     })
   },
 )

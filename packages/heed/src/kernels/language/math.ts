@@ -17,7 +17,7 @@ import type { FloatType, Term } from './term.js'
  * | exp | 2 ulp | results that are subnormal, 0 and ∞ included |
  * | log | 1 ulp | −∞ at 0, NaN below |
  * | tanh | 3 ulp | never past ±1 |
- * | erf | 2.5 ulp | never past ±1 |
+ * | erf | 3 ulp | never past ±1 |
  * | rsqrt | 1.5 ulp | ∞ at 0, −∞ at −0, NaN below |
  * | sin, cos | 1.2 × 10⁻⁷ | never past ±1; 2.5 ulp where abs(x) ≤ 799; NaN at ±∞ |
  *

@@ -23,7 +23,7 @@ export const bounds: Readonly<
   exp: { ulp: 2 },
   log: { ulp: 1 },
   tanh: { ulp: 3 },
-  erf: { ulp: 2.5 },
+  erf: { ulp: 3 },
   rsqrt: { ulp: 1.5 },
   sin: { ulp: 2.5, ulpLimit: 799, absolute: 1.2e-7 },
   cos: { ulp: 2.5, ulpLimit: 799, absolute: 1.2e-7 },
