@@ -24,6 +24,18 @@ function tickText(value: number): string {
   return `${Number(value.toPrecision(6))}`
 }
 
+/** Each value with the mean of the known ones among the last `window`. */
+export function smoothed(points: Line['points'], window: number): Line['points'] {
+  let sum = 0
+  let count = 0
+  return points.map(([step, value], index) => {
+    const leaving = points[index - window]?.[1] ?? null
+    if (value !== null) [sum, count] = [sum + value, count + 1]
+    if (leaving !== null) [sum, count] = [sum - leaving, count - 1]
+    return [step, count === 0 ? null : sum / count]
+  })
+}
+
 /** At most `most` points: of each stretch its lowest and its highest, so that peaks stay. */
 function thin(points: Line['points'], most: number): Line['points'] {
   if (points.length <= most) return points

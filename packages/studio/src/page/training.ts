@@ -1,10 +1,13 @@
-import { lineChart, type Chart, type Line } from './chart.js'
+import { lineChart, smoothed, type Chart, type Line } from './chart.js'
 import type { Data } from './frames.js'
 import { element, onWidth, section } from './dom.js'
 import type { Store } from './state.js'
 import { lastStep, nearestFrame, stepOf } from './steps.js'
 
 const HEIGHT = 260
+
+/** A long loss curve is shown as the mean of a part of it, too: so many parts make the whole. */
+const WINDOWS = 40
 
 /** Mean entropy, in nats, of queries that attend evenly to every key they may attend to. */
 function uniformEntropy(data: Data): number {
@@ -60,8 +63,12 @@ export function trainingView(data: Data, store: Store): HTMLElement {
 
   const parts: HTMLElement[] = []
   if (loss.length > 0) {
+    const points: Line['points'] = loss.map((point) => [point.step, point.loss])
+    const window = Math.floor(points.length / WINDOWS)
+    const smooth = window > 1
     const lines: Line[] = [
-      { label: 'training', style: 'training', points: loss.map((point) => [point.step, point.loss]) },
+      ...(smooth ? [{ label: '', style: 'training raw', points }] : []),
+      { label: 'training', style: 'training', points: smooth ? smoothed(points, window) : points },
     ]
     const measured = loss.filter((point) => point.validation !== null)
     if (measured.length > 0) {
@@ -76,7 +83,7 @@ export function trainingView(data: Data, store: Store): HTMLElement {
     parts.push(
       figure(
         'loss',
-        'Loss',
+        smooth ? `Loss; the strong line is the mean of ${window} steps` : 'Loss',
         (width) =>
           lineChart(
             lines,
