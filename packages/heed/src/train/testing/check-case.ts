@@ -17,16 +17,16 @@ import {
 
 type Maker = (given: CaseTensors) => ReferenceModel<never, never>
 
-/** Cases by what they are made of; those of recurrent networks have a test of their own. */
-const makers: readonly [RegExp, Maker | 'elsewhere'][] = [
+/** Cases by what they are made of. */
+const makers: readonly [RegExp, Maker][] = [
   [/^(gpt|llama)/, decoderCase as unknown as Maker],
   [/^encoder-decoder/, encoderDecoderCase as unknown as Maker],
   [/^bert-lora/, adaptedBertCase as unknown as Maker],
   [/^lstm/, recurrentCase as unknown as Maker],
 ]
 
-/** How a case is trained here; 'elsewhere' for a case of another test, undefined for one that nobody knows. */
-export function makerOf({ name }: ModelCase): Maker | 'elsewhere' | undefined {
+/** How a case is trained here; undefined for one that nobody knows. */
+export function makerOf({ name }: ModelCase): Maker | undefined {
   return makers.find(([own]) => own.test(name))?.[1]
 }
 
