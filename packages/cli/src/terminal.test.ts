@@ -22,6 +22,10 @@ test('text is styled only where colour shows', () => {
   expect(styled(pipe, 'red', 'x', {})).toBe('x')
 })
 
-test('the width is that of the terminal, else 80', () => {
-  expect([widthOf(terminal), widthOf(pipe), widthOf({ ...pipe, columns: 0 })]).toEqual([120, 80, 80])
+test('the width is that of the terminal, else that of COLUMNS, else 80', () => {
+  expect([widthOf(terminal, {}), widthOf(pipe, {}), widthOf({ ...pipe, columns: 0 }, {})]).toEqual([
+    120, 80, 80,
+  ])
+  expect([widthOf(terminal, { COLUMNS: '50' }), widthOf(pipe, { COLUMNS: '50' })]).toEqual([120, 50])
+  expect(['', '-3', 'wide', '1e9'].map((COLUMNS) => widthOf(pipe, { COLUMNS }))).toEqual([80, 80, 80, 1000])
 })

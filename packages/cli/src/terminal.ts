@@ -18,9 +18,10 @@ export function hasColor(output: Output, environment: Environment = process.env)
   return output.isTTY === true && environment.TERM !== 'dumb'
 }
 
-/** Width of the terminal in characters; 80 where there is none. */
-export function widthOf(output: Output): number {
-  return output.columns || 80
+/** Width of the terminal in characters; where there is none, what COLUMNS says, else 80. */
+export function widthOf(output: Output, environment: Environment = process.env): number {
+  const columns = Number(environment.COLUMNS)
+  return output.columns || (Number.isInteger(columns) && columns > 0 ? Math.min(columns, 1000) : 80)
 }
 
 const codes = {

@@ -44,7 +44,8 @@ export function mapsText(
   // As many beside each other as keep every token of a short text, and at least so many columns of a long one.
   const cellWidth = paint.depth === 1 && 2 * tokens <= room ? 2 : 1
   const wanted = Math.max(withLayer ? labelWidth + 3 : labelWidth, Math.min(cellWidth * tokens, 32))
-  const perRow = Math.min(heads.length, fitting(room, Math.min(wanted, room)))
+  const rows = Math.ceil(heads.length / fitting(room, Math.min(wanted, room)))
+  const perRow = Math.max(1, Math.ceil(heads.length / Math.max(1, rows)))
   const share = Math.floor((room - 2 * (perRow - 1)) / perRow)
   const most = Math.max(1, Math.min(widestMap, Math.floor(share / cellWidth)))
   const blocks = heads.map((head): Block => {
@@ -53,7 +54,7 @@ export function mapsText(
     const width = Math.min(share, Math.max(map.width, wanted))
     return { width, lines: [padded(name, width), ...map.lines] }
   })
-  return sideBySide(blocks, room)
+  return sideBySide(blocks, perRow)
 }
 
 /** How to read the maps, in a line or two. */

@@ -14,10 +14,9 @@ export function fitting(room: number, width: number): number {
   return Math.max(1, Math.floor((room + gap) / (width + gap)))
 }
 
-/** Blocks beside each other, as many a row as fit into `room` columns, a blank line between the rows. */
-export function sideBySide(blocks: readonly Block[], room: number): string[] {
+/** Blocks beside each other, `perRow` a row, a blank line between the rows. */
+export function sideBySide(blocks: readonly Block[], perRow: number): string[] {
   const widest = Math.max(0, ...blocks.map(({ width }) => width))
-  const perRow = fitting(room, widest)
   const lines: string[] = []
   for (let start = 0; start < blocks.length; start += perRow) {
     const row = blocks.slice(start, start + perRow)

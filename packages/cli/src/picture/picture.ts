@@ -67,7 +67,7 @@ function setting(
 ): { paint: Paint; room: number; causal: boolean; bold: (text: string) => string } {
   return {
     paint: new Paint(depthOf(output, environment), themeOf(environment)),
-    room: Math.max(narrowest, widthOf(output)),
+    room: Math.max(narrowest, widthOf(output, environment)),
     causal: isCausal(result.layers),
     bold: (text) => styled(output, 'bold', text, environment),
   }
@@ -77,7 +77,7 @@ function endOfText(result: AttendResult, options: PictureOptions): string[] {
   const { paint, room, bold } = setting(result, options)
   const last = visibleText(result.tokens.at(-1)!.text, 20)
   const lines = [
-    bold(`where the last token, ${last}, looks (mean of all heads)`),
+    bold(`where the last token, “${last}”, looks (mean of all heads)`),
     ...sentenceText(result.tokens, lastQuery(result), paint, room),
   ]
   if (result.next.length > 0) lines.push('', bold('what comes next'), ...nextTable(result.next, room))

@@ -20,13 +20,14 @@ export function headTable(heads: readonly Placed[], repeated: boolean): string[]
 
 const widestBar = 30
 
-/** The likeliest next tokens with bars. */
+/** The likeliest next tokens with bars; that of the likeliest has the whole length. */
 export function nextTable(next: readonly Prediction[], room: number): string[] {
   const texts = next.map(({ text }) => fitted(text, 20))
   const widest = Math.min(20, Math.max(0, ...texts.map((text) => [...text].length)))
   const bar = Math.max(1, Math.min(widestBar, room - widest - 9))
+  const largest = Math.max(1e-9, ...next.map(({ probability }) => probability))
   return next.map(({ probability }, index) => {
-    const eighths = Math.round(8 * bar * probability)
+    const eighths = Math.round((8 * bar * probability) / largest)
     const drawn = '█'.repeat(eighths >> 3) + ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'][eighths & 7]!
     return `${probability.toFixed(3)}  ${padded(texts[index]!, widest)}  ${drawn}`.trimEnd()
   })

@@ -1,6 +1,5 @@
-import { durationText } from '../format.js'
-import { countText } from '../format.js'
-import { padded, stringWidth } from '../picture/text-width.js'
+import { countText, durationText } from '../format.js'
+import { stringWidth } from '../picture/text-width.js'
 import { styled, widthOf, type Environment, type Output } from '../terminal.js'
 
 /** How far a run is. */
@@ -86,10 +85,8 @@ export class Progress {
   /** What is done before there are steps: on a terminal a line that goes away, else nothing. */
   stage(text: string): void {
     if (!this.#live) return
-    const width = widthOf(this.#output) - 1
-    this.#output.write(
-      `\r${padded(styled(this.#output, 'dim', text.slice(0, width), this.#environment), 0)}\u001b[K`,
-    )
+    const width = widthOf(this.#output, this.#environment) - 1
+    this.#output.write(`\r${styled(this.#output, 'dim', text.slice(0, width), this.#environment)}\u001b[K`)
     this.#drawn = true
   }
 
@@ -100,7 +97,7 @@ export class Progress {
   }
 
   #draw(): void {
-    this.#output.write(`\r${barLine(this.#moment!, widthOf(this.#output) - 1)}\u001b[K`)
+    this.#output.write(`\r${barLine(this.#moment!, widthOf(this.#output, this.#environment) - 1)}\u001b[K`)
     this.#drawn = true
   }
 
