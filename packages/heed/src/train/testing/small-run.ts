@@ -1,5 +1,5 @@
 import { foldIn, randomKey } from '../../base/index.js'
-import { dot, map, mean, normal, tanh, type Tensor, uniform, zeros } from '../../tensor/index.js'
+import { dot, dropout, map, mean, normal, tanh, type Tensor, zeros } from '../../tensor/index.js'
 import {
   adamw,
   cosineSchedule,
@@ -38,14 +38,7 @@ export function smallLoss(
   { key, training }: LossContext,
 ): Tensor<never> {
   let x = map((token, frequency) => token.mul(frequency).sin(), inputs, model.frequency)
-  if (training) {
-    const noise = uniform(key, {
-      batch: x.size('batch'),
-      position: x.size('position'),
-      width: x.size('width'),
-    })
-    x = map((value, u) => u.ge(0.1).select(value.mul(1 / 0.9), 0), x, noise)
-  }
+  if (training) x = dropout(x, 0.1, key)
   const { weight, bias } = model.layers[0]!
   const hidden = tanh(dot(x, weight, 'width').add(bias))
   const found = dot(hidden, model.output, 'hidden')
