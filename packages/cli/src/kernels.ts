@@ -2,6 +2,7 @@ import {
   assemble,
   attention,
   causal,
+  copy,
   crossEntropy,
   Device,
   dot,
@@ -11,6 +12,7 @@ import {
   grad,
   interpreter,
   layerNorm,
+  lstmCell,
   printProgram,
   randomKey,
   rmsNorm,
@@ -41,6 +43,8 @@ const keys = (): Tensor<'batch' | 'head' | 'key' | 'width'> =>
   zeros({ batch: 1, head: 4, key: 128, width: 64 })
 const rows = (): Tensor<'row' | 'width'> => zeros({ row: 256, width: 384 })
 const weight = (): Tensor<'width'> => zeros({ width: 384 })
+const gates = (): Tensor<'batch' | 'gate' | 'unit'> => zeros({ batch: 32, gate: 4, unit: 256 })
+const units = (): Tensor<'batch' | 'unit'> => zeros({ batch: 32, unit: 256 })
 
 /** The gradients of an operation's sum. */
 function backward<T, A extends string>(inputs: T, operation: (inputs: T) => Tensor<A>): unknown {
@@ -99,6 +103,21 @@ export const examples: Readonly<Record<string, Example>> = {
   embedding: {
     description: 'rows of a table of 4096 × 384, by 256 token ids',
     run: () => gather(zeros({ token: 4096, width: 384 }), zeros({ row: 256 }, { dtype: 'i32' }), 'token'),
+  },
+  'embedding-backward': {
+    description: 'its gradient: rows added up by token id, in a fixed order',
+    run: () =>
+      backward(zeros({ token: 4096, width: 384 }), (table) =>
+        gather(table, zeros({ row: 256 }, { dtype: 'i32' }), 'token'),
+      ),
+  },
+  'lstm-cell': {
+    description: 'one step of 32 LSTMs of 256 units, its products done',
+    run: () => lstmCell(gates(), gates(), { hidden: units(), cell: units() }),
+  },
+  transpose: {
+    description: 'a copy whose innermost axis is another one',
+    run: () => copy(zeros({ row: 256, width: 384 }), 'f32', ['width', 'row']),
   },
   dropout: {
     description: 'dropout, its random numbers made in the kernel',
