@@ -61,13 +61,13 @@ interface Model {
   readonly perPair: Tensor<'head' | 'query' | 'key'>
 }
 
-const model = (): Model => ({
-  query: normal(randomKey(1), { batch: 2, head: 4, query: 3, width: 3 }),
-  key: normal(randomKey(2), { batch: 2, head: 2, key: 5, width: 3 }),
-  value: normal(randomKey(3), { batch: 2, head: 2, key: 5, width: 2 }),
-  perHead: normal(randomKey(4), { head: 4 }),
-  table: normal(randomKey(5), { bucket: 8, head: 4 }),
-  perPair: normal(randomKey(6), { head: 4, query: 3, key: 5 }),
+const model = (kvHeads = 1): Model => ({
+  query: normal(randomKey(1), { batch: 2, head: 2 * kvHeads, query: 3, width: 3 }),
+  key: normal(randomKey(2), { batch: 2, head: kvHeads, key: 4, width: 3 }),
+  value: normal(randomKey(3), { batch: 2, head: kvHeads, key: 4, width: 2 }),
+  perHead: normal(randomKey(4), { head: 2 * kvHeads }),
+  table: normal(randomKey(5), { bucket: 8, head: 2 * kvHeads }),
+  perPair: normal(randomKey(6), { head: 2 * kvHeads, query: 3, key: 4 }),
 })
 
 const options: Readonly<Record<string, (model: Model) => AttentionOptions>> = {
@@ -100,7 +100,7 @@ const options: Readonly<Record<string, (model: Model) => AttentionOptions>> = {
             .tanh()
             .add(1.5),
         )
-        .add(capture(perHead).at({ head: 2 }).mul(adjustable(0.7))),
+        .add(capture(perHead).at({ head: 1 }).mul(adjustable(0.7))),
     mask: ({ query, key }) => query.sub(key).remainderBy(2).eq(0),
   }),
 }
@@ -136,6 +136,19 @@ describe('the gradient of attention on other layouts', () => {
       }),
     ))
 
+  test('heads in groups', () =>
+    on(() =>
+      checkSame(
+        ({ query, key, value, perHead }: Model) =>
+          attention(query, key, value, {
+            mask: causal,
+            score: alibi(perHead),
+            sink: perHead,
+          }) as Tensor<string>,
+        model(2),
+      ),
+    ))
+
   test('more batch axes, some of them in one tensor only', () =>
     on(() => {
       const tensors = {
@@ -168,6 +181,25 @@ describe('the gradient of attention on other layouts', () => {
           .add(sum(output, 'head').at('width', 0)) as Tensor<string>
       }, model())
     }))
+
+  test.each([
+    { head: 2, query: 2, key: 0 },
+    { head: 2, query: 0, key: 2 },
+    { head: 0, query: 2, key: 2 },
+  ])('nothing at all: $head heads, $query queries, $key keys', ({ head, query, key }) =>
+    on(() => {
+      const model = {
+        q: normal(randomKey(1), { head, query, width: 3 }),
+        k: normal(randomKey(2), { head, key, width: 3 }),
+        s: normal(randomKey(3), { head: 2 }),
+      }
+      const gradient = grad(({ q, k, s }: typeof model) => sum(attention(q, k, k, { score: alibi(s) })))(
+        model,
+      )
+      for (const part of [gradient.q, gradient.k, gradient.s])
+        expect([...(part as Tensor).values()].every((x) => x === 0)).toBe(true)
+    }),
+  )
 
   test('the output of the one with statistics', () =>
     on(() =>

@@ -79,7 +79,7 @@ export function attentionAxes(
   if (heads[1] !== undefined && heads[2] !== undefined)
     agree(operation, 'head', heads[1], heads[2], 'key and value need the same heads')
   const queryHeads = heads[0] ?? kvHeads
-  if (queryHeads % kvHeads !== 0) {
+  if (kvHeads === 0 ? queryHeads !== 0 : queryHeads % kvHeads !== 0) {
     throw new ShapeError({
       operation,
       axis: 'head',

@@ -197,6 +197,7 @@ export function runForward(device: Device, operands: AttentionOperands, kept: Ke
       ? { entropy: row('f32'), largestWeight: row('f32'), largestKey: row('i32') }
       : undefined,
   }
+  if (axes.heads === 0) return result
   const plan = prepared.forward(device.target.machine, sizesFor(axes, way), statistics)
   execute(device, (allocate) => {
     const workspace = plan.workspaceBytes > 0 ? allocate(plan.workspaceBytes) : 0
@@ -322,10 +323,11 @@ export function runBackward(
   const capturedGradients = captured.map((tensor, slot) =>
     slots.includes(slot) ? zerosLike(tensor) : undefined,
   )
+  const rounds = axes.heads === 0 ? [] : way.rounds
   const plan = prepared.backward(device.target.machine, sizesFor(axes, way), slots)
   execute(device, (allocate) => {
     const workspace = plan.workspaceBytes > 0 ? allocate(plan.workspaceBytes) : 0
-    return way.rounds.flatMap((round, number) =>
+    return rounds.flatMap((round, number) =>
       plan.launches(
         {
           ...operandPlaces(operands, way, round, result.output),
