@@ -35,13 +35,10 @@ export const gradients: Record<string, GradientRule> = {
   /** Any elementwise function: its derivative with respect to each input, times the gradient, summed over the axes the input lacks. */
   map({ inputs, attributes }, gradient, wanted) {
     const { expression, parameters } = attributes as MapAttributes
-    const upstream = input(inputs.length)
-    const leaves = differentiate(expression, upstream)
+    const derivatives = derivativesOf(expression, inputs.length)
     return inputs.map((own, slot) => {
       if (!wanted(own)) return undefined
-      const derivative = [...leaves]
-        .filter(([leaf]) => leaf.operation === 'input' && leaf.value === slot)
-        .reduce<Scalar | undefined>((total, [, part]) => total?.add(part) ?? part, undefined)
+      const derivative = derivatives[slot]
       if (derivative === undefined) return undefined
       const mine = new Set(own.layout.map(({ name }) => name))
       const over = gradient.layout.filter(({ name }) => !mine.has(name)).map(({ name }) => name)
@@ -106,4 +103,21 @@ export const gradients: Record<string, GradientRule> = {
   copy(_, gradient) {
     return [gradient]
   },
+}
+
+const knownDerivatives = new WeakMap<Scalar, readonly (Scalar | undefined)[]>()
+
+/** The derivative by each input, times the gradient, which is input `count`. Found once for each expression. */
+function derivativesOf(expression: Scalar, count: number): readonly (Scalar | undefined)[] {
+  let derivatives = knownDerivatives.get(expression)
+  if (derivatives === undefined) {
+    const leaves = [...differentiate(expression, input(count))]
+    derivatives = Array.from({ length: count }, (_, slot) =>
+      leaves
+        .filter(([leaf]) => leaf.operation === 'input' && leaf.value === slot)
+        .reduce<Scalar | undefined>((total, [, part]) => total?.add(part) ?? part, undefined),
+    )
+    knownDerivatives.set(expression, derivatives)
+  }
+  return derivatives
 }

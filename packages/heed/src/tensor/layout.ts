@@ -1,7 +1,7 @@
-import { ShapeError, sizeOf, validateShape, type Dtype, type Shape } from '../base/index.js'
+import { ShapeError, validateShape, type Dtype, type Shape } from '../base/index.js'
 import type { Device } from '../device/index.js'
 import { Storage } from './storage.js'
-import { type AnyTensor, type Axis, rowMajor, Tensor } from './tensor.js'
+import { type AnyTensor, type Axis, Tensor } from './tensor.js'
 
 /** A new tensor whose axes are in the order of `shape`, and whose elements lie row-major in `physical` order. */
 export function emptyArranged(
@@ -11,19 +11,23 @@ export function emptyArranged(
   physical: readonly string[] = Object.keys(shape),
 ): Tensor {
   validateShape('tensor', shape)
-  const strides = new Map(
-    rowMajor(Object.fromEntries(physical.map((name) => [name, shape[name]!]))).map(({ name, stride }) => [
-      name,
-      stride,
-    ]),
-  )
-  const layout = Object.entries(shape).map(([name, size]) => ({ name, size, stride: strides.get(name)! }))
-  return new Tensor(new Storage(device, dtype, sizeOf(shape)), layout)
+  const names = Object.keys(shape)
+  const strides: Record<string, number> = {}
+  let stride = 1
+  for (let i = physical.length - 1; i >= 0; i--) {
+    strides[physical[i]!] = stride
+    stride *= shape[physical[i]!]!
+  }
+  const layout = names.map((name): Axis => ({ name, size: shape[name]!, stride: strides[name]! }))
+  return new Tensor(new Storage(device, dtype, stride), layout)
 }
 
 /** Axis names from the outermost in memory to the innermost; axes of size 1 and broadcast ones keep their place in front. */
 export function physicalOrder(tensor: AnyTensor): string[] {
-  return tensor.layout
+  const { layout } = tensor
+  const names = layout.map(({ name }) => name)
+  if (layout.every((axis, i) => i === 0 || rank(layout[i - 1]!) >= rank(axis))) return names
+  return layout
     .map((axis, place) => ({ ...axis, place }))
     .sort((a, b) => rank(b) - rank(a) || a.place - b.place)
     .map(({ name }) => name)
@@ -85,7 +89,13 @@ export function broadcastShape(operation: string, tensors: readonly AnyTensor[])
 
 /** Strides of a tensor along the axes of a larger shape: 0 where it lacks one. */
 export function stridesFor(tensor: AnyTensor, axes: readonly string[]): number[] {
-  return axes.map((name) => tensor.layout.find((axis) => axis.name === name)?.stride ?? 0)
+  const { layout } = tensor
+  return axes.map((name, i) => {
+    const same = layout[i]
+    if (same !== undefined && same.name === name) return same.stride
+    for (const axis of layout) if (axis.name === name) return axis.stride
+    return 0
+  })
 }
 
 export function sameDevice(operation: string, tensors: readonly AnyTensor[]): Device {

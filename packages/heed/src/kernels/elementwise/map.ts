@@ -1,4 +1,4 @@
-import { type Expression, keyOf, nodesOf, share } from '../expression/index.js'
+import { type Canonical, canonical, type Expression } from '../expression/index.js'
 import {
   type Builder,
   type Int,
@@ -30,8 +30,8 @@ export interface MapPlan {
 /** Elementwise: each output at each position of the space is its expression of the inputs there. One kernel whatever the expression. */
 export function planMap({ space, inputs, outputs, parameters = [] }: MapPlan): Launch[] {
   if (space.sizes.includes(0)) return []
-  const expressions = share(outputs.map(({ expression }) => expression))
-  const indexed = indexNames(expressions)
+  const form = canonical(outputs.map(({ expression }) => expression))
+  const { roots: expressions, indexed } = form
   const operands = [...inputs, ...outputs.map(({ operand }) => operand)]
   const axes = simplifySpace(space, operands, indexed)
   const inner: SpaceAxis = axes.pop() ?? { size: 1, name: '', strides: operands.map(() => 1) }
@@ -48,7 +48,7 @@ export function planMap({ space, inputs, outputs, parameters = [] }: MapPlan): L
   const rowsPerTask = Math.max(1, Math.floor(taskElements / chunk))
   return [
     {
-      kernel: mapKernel(shape),
+      kernel: mapKernel(form, shape),
       parameters: [
         rows,
         rowsPerTask,
@@ -76,15 +76,23 @@ interface MapShape {
 }
 
 const kernels = new Map<string, Kernel>()
+/** The same kernels by expression first, so that the long names are put together once. */
+const byForm = new WeakMap<Canonical, Map<string, Kernel>>()
 
-function mapKernel(shape: MapShape): Kernel {
-  const indexed = indexNames(shape.expressions)
-  const axisKey = [...shape.outer, shape.inner].map((name) => (indexed.has(name) ? name : '')).join(',')
-  const name = `map ${keyOf(shape.expressions)} over [${axisKey}] of ${shape.operands.map(({ element, step }) => `${element} ${step}`).join(', ')}`
-  let made = kernels.get(name)
+function mapKernel(form: Canonical, shape: MapShape): Kernel {
+  let known = byForm.get(form)
+  if (known === undefined) byForm.set(form, (known = new Map<string, Kernel>()))
+  let axes = ''
+  for (const name of shape.outer) axes += form.indexed.has(name) ? `${name},` : ','
+  if (form.indexed.has(shape.inner)) axes += shape.inner
+  let layout = `over [${axes}] of`
+  shape.operands.forEach(({ element, step }, i) => (layout += `${i === 0 ? ' ' : ', '}${element} ${step}`))
+  let made = known.get(layout)
   if (made === undefined) {
-    made = writeMapKernel(name, shape)
+    const name = `map ${form.key} ${layout}`
+    made = kernels.get(name) ?? writeMapKernel(name, shape)
     kernels.set(name, made)
+    known.set(layout, made)
   }
   return made
 }
@@ -252,12 +260,4 @@ export function asFloat(term: Term<Type>): Term<'f32'> | Term<'vector'> {
   return term.type === 'i32' || term.type === 'ivector'
     ? ((term as Term<'i32'>).toFloat() as Term<'f32'>)
     : (term as Term<'f32'>)
-}
-
-export function indexNames(expressions: readonly Expression[]): Set<string> {
-  return new Set(
-    nodesOf(expressions)
-      .filter(({ operation }) => operation === 'index')
-      .map(({ value }) => value as string),
-  )
 }

@@ -25,16 +25,68 @@ export function nodesOf(roots: readonly Expression[]): Expression[] {
   return order
 }
 
+/** What is known of some expressions once equal nodes are one node: found once and remembered with the first of them. */
+export interface Canonical<R extends readonly Expression[] = readonly Expression[]> {
+  /** The same expressions, with equal nodes made one node, so that each is computed once. */
+  readonly roots: R
+  /** A string that equal expressions have in common, and only they: part of the name of a kernel. */
+  readonly key: string
+  /** Axes whose position is asked for. */
+  readonly indexed: ReadonlySet<string>
+  /** The kind of each number given at launch, by its slot. */
+  readonly parameters: readonly ('f32' | 'i32')[]
+}
+
+const known = new WeakMap<
+  Expression,
+  { readonly roots: readonly Expression[]; readonly canonical: Canonical }[]
+>()
+
+export function canonical<R extends readonly Expression[]>(roots: R): Canonical<R> {
+  const first = roots[0]
+  const found = first && known.get(first)
+  if (found !== undefined) {
+    for (const entry of found) {
+      if (entry.roots.length === roots.length && entry.roots.every((root, i) => root === roots[i]))
+        return entry.canonical as Canonical<R>
+    }
+  }
+  const made = canonicalize(roots)
+  remember(roots, made)
+  if (made.roots.some((root, i) => root !== roots[i])) remember(made.roots, made)
+  return made
+}
+
+function remember(roots: readonly Expression[], made: Canonical): void {
+  const first = roots[0]
+  if (first === undefined) return
+  const entries = known.get(first)
+  if (entries === undefined) known.set(first, [{ roots, canonical: made }])
+  else entries.push({ roots, canonical: made })
+}
+
+function canonicalize<R extends readonly Expression[]>(given: R): Canonical<R> {
+  const { numbers, unique, lines } = number(given)
+  const roots = given.map((root) => unique[numbers.get(root)!]!) as unknown as R
+  const indexed = new Set<string>()
+  const parameters: ('f32' | 'i32')[] = []
+  for (const { operation, value, kind } of unique) {
+    if (operation === 'index') indexed.add(value as string)
+    if (operation === 'parameter') parameters[value as number] = kind === 'integer' ? 'i32' : 'f32'
+  }
+  for (let slot = 0; slot < parameters.length; slot++) parameters[slot] ??= 'f32'
+  const key = `${lines.join(';')}>${given.map((root) => numbers.get(root)).join(',')}`
+  return { roots, key, indexed, parameters }
+}
+
 /** The same expressions, with equal nodes made one node, so that each is computed once. */
 export function share<R extends readonly Expression[]>(roots: R): R {
-  const { numbers, unique } = number(roots)
-  return roots.map((root) => unique[numbers.get(root)!]!) as unknown as R
+  return canonical(roots).roots
 }
 
 /** A string that equal expressions have in common, and only they: part of the name of a kernel. */
 export function keyOf(roots: readonly Expression[]): string {
-  const { lines, numbers } = number(roots)
-  return `${lines.join(';')}>${roots.map((root) => numbers.get(root)).join(',')}`
+  return canonical(roots).key
 }
 
 function number(roots: readonly Expression[]): {

@@ -93,6 +93,14 @@ export function mapMany(
 
 type Other<B extends string> = Tensor<B> | number
 
+/** Functions that are traced once, by operation: the same expression each time is found again at once. */
+const traced = new Map<string, Scalar>()
+function tracedOnce(name: string, trace: () => Scalar): Scalar {
+  let expression = traced.get(name)
+  if (expression === undefined) traced.set(name, (expression = trace()))
+  return expression
+}
+
 function binary<A extends string, B extends string>(
   operation: string,
   a: Tensor<A>,
@@ -101,8 +109,17 @@ function binary<A extends string, B extends string>(
 ): Tensor<A | B> {
   const result =
     typeof b === 'number'
-      ? mapExpression(operation, f(input(0), parameter(0)), [a], [b])
-      : mapExpression(operation, f(input(0), input(1)), [a, b])
+      ? mapExpression(
+          operation,
+          tracedOnce(`${operation} number`, () => f(input(0), parameter(0))),
+          [a],
+          [b],
+        )
+      : mapExpression(
+          operation,
+          tracedOnce(operation, () => f(input(0), input(1))),
+          [a, b],
+        )
   return result as never
 }
 
@@ -127,7 +144,11 @@ function unary<A extends string>(operation: string, x: Tensor<A>, f: (x: Scalar)
       found: x.describe(),
       hint: "convert it with cast(x, 'f32')",
     })
-  return mapExpression(operation, f(input(0)), [x]) as never
+  return mapExpression(
+    operation,
+    tracedOnce(operation, () => f(input(0))),
+    [x],
+  ) as never
 }
 
 export function exp<A extends string>(x: Tensor<A>): Tensor<A> {
