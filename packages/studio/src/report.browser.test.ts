@@ -219,6 +219,12 @@ describe.skipIf(missing)('the report in a browser', () => {
     await page.close()
   })
 
+  it('says how far training has come while it goes on', async () => {
+    const { page } = await open({ ...trained, training: { ...trained.training!, until: 1500 } })
+    await says(page, '.moment', /step 1500 of 2000/)
+    await page.close()
+  })
+
   it('plays the training, and every view follows', async () => {
     const { page, complaints } = await open(trained, { reducedMotion: 'no-preference' })
     const { snapshots } = trained.training!

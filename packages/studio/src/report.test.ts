@@ -95,6 +95,11 @@ describe('renderReport', () => {
       /step of loss 0, found NaN/,
     ],
     [
+      'training that has come to no number',
+      () => ({ ...small, training: { steps: [], snapshots: [], until: Infinity } }),
+      /a number as the step of attend, found Infinity/,
+    ],
+    [
       'another model in a snapshot',
       () => ({ ...small, training: { steps: [], snapshots: [{ step: 5, layers: [] }] } }),
       /expected 2 layers in snapshot 0 \(step 5\), found 0/,
