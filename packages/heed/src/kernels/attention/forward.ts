@@ -341,17 +341,14 @@ class Forward {
       const largest = k.loadScalar(part.largest.at(row))
       const sum = k.loadScalar(part.sum.at(row))
       const some = largest.gt(-Infinity)
-      const { scale, logSumExp, rest } =
+      const { scale, excess, logSumExp, rest } =
         extra === undefined ? plainEnd(largest, sum, some) : sinkEnd(largest, sum, extra)
       const at = this.matrix.mul(p.queries).add(this.firstRow).add(row)
       k.store(p.logSumExp.at(at), logSumExp)
       k.store(p.logSumExpRest.at(at), rest)
       if (this.statistics) {
-        // −Σ f ln f with f = exp(score − largest) scale and ln scale = largest − logSumExp
-        const entropy = logSumExp
-          .sub(largest)
-          .mul(sum.mul(scale))
-          .sub(scale.mul(k.loadScalar(part.weighted.at(row))))
+        // −Σ f ln f with f = exp(score − largest) scale and ln scale = −excess
+        const entropy = excess.mul(sum.mul(scale)).sub(scale.mul(k.loadScalar(part.weighted.at(row))))
         k.store(p.entropy.at(at), some.select(entropy, 0))
         k.store(p.largestWeight.at(at), scale)
         k.store(p.largestKey.at(at), k.loadScalar(part.key.as('i32').at(row)))
@@ -365,6 +362,8 @@ class Forward {
 
 interface End {
   readonly scale: Term<'f32'>
+  /** logSumExp − largest, without what the rounding of either takes. */
+  readonly excess: Term<'f32'>
   readonly logSumExp: Term<'f32'>
   readonly rest: Term<'f32'>
 }
@@ -375,6 +374,7 @@ function plainEnd(largest: Term<'f32'>, sum: Term<'f32'>, some: Bool): End {
   const logSumExp = largest.add(logarithm)
   return {
     scale: some.select(divisor.builder.operand('f32', 1).div(divisor), 0),
+    excess: logarithm,
     logSumExp,
     rest: some.select(largest.sub(logSumExp).add(logarithm), 0),
   }
@@ -387,5 +387,10 @@ function sinkEnd(largest: Term<'f32'>, sum: Term<'f32'>, sink: Term<'f32'>): End
   const total = factor.fma(sum, sink.sub(top).exp())
   const logarithm = total.log()
   const logSumExp = top.add(logarithm)
-  return { scale: factor.div(total), logSumExp, rest: top.sub(logSumExp).add(logarithm) }
+  return {
+    scale: factor.div(total),
+    excess: top.sub(largest).add(logarithm),
+    logSumExp,
+    rest: top.sub(logSumExp).add(logarithm),
+  }
 }
