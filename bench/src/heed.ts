@@ -1,10 +1,279 @@
 /**
- * heed as the harness sees it. Each function formulates one kind of work (see peer.ts): bring the inputs into
- * heed's heap, return `run`, `read` and `dispose`. Leave out a kind and the tables show it as not done.
+ * heed as the harness sees it. Each function formulates one kind of work (see peer.ts) the way a user of the library would
+ * write it.
  */
-import type { Peer } from './peer.js'
+import { readFileSync } from 'node:fs'
+import {
+  adamw,
+  add,
+  attention,
+  type Block,
+  causal,
+  crossEntropy,
+  currentDevice,
+  type Decoder,
+  decoderConfig,
+  decoderLogits,
+  dispose,
+  dot,
+  encoderBlock,
+  gelu,
+  keep,
+  layerNorm,
+  type Linear,
+  matricesDecay,
+  mul,
+  scope,
+  softmax,
+  sum,
+  type Tensor,
+  tensor,
+  valueAndGrad,
+} from 'heed'
+import type {
+  AttentionWork,
+  Formulation,
+  Inputs,
+  LayerWeight,
+  LayerWork,
+  Peer,
+  Prepared,
+  RowsWork,
+  TrainWork,
+} from './peer.js'
 
-/** `variant` is the target asked for with --target: 'wasm', 'x64', or '' for heed's own choice. */
+/** A work whose result is tensors: kept until the next run. */
+function running<T>(inputs: unknown, work: () => T, read: (result: T) => Float32Array[]): Prepared {
+  keep(inputs)
+  let result: T | undefined
+  const run = (): void => {
+    dispose(result)
+    result = keep(scope(work))
+  }
+  return {
+    run,
+    read() {
+      if (result === undefined) run()
+      return read(result!)
+    },
+    dispose() {
+      dispose([inputs, result])
+      result = undefined
+    },
+  }
+}
+
+const floatsOf = (x: Tensor): Float32Array => x.values() as Float32Array
+const one = (name: string, prepare: () => Prepared): Formulation[] => [
+  { name, prepare: () => Promise.resolve(prepare()) },
+]
+
+function attentionOf(
+  { heads, length, width, causal: masked, gradient }: AttentionWork,
+  inputs: Inputs['attention'],
+): Formulation[] {
+  return one('attention', () => {
+    const of = <A extends 'query' | 'key'>(values: Float32Array, axis: A): Tensor<'head' | A | 'width'> =>
+      tensor(values, { head: heads, [axis]: length, width } as Record<'head' | A | 'width', number>)
+    const query = of(inputs.query, 'query')
+    const key = of(inputs.key, 'key')
+    const value = of(inputs.value, 'key')
+    const options = masked ? { mask: causal } : {}
+    if (!gradient)
+      return running(
+        [query, key, value],
+        () => attention(query, key, value, options),
+        (output) => [floatsOf(output as Tensor)],
+      )
+    const upstream = of(inputs.outputGradient, 'query')
+    const gradients = valueAndGrad((given: { q: typeof query; k: typeof key; v: typeof key }) =>
+      sum(mul(attention(given.q, given.k, given.v, options), upstream)),
+    )
+    return running(
+      [query, key, value, upstream],
+      () => gradients({ q: query, k: key, v: value }).gradient,
+      ({ q, k, v }) => [floatsOf(q as Tensor), floatsOf(k as Tensor), floatsOf(v as Tensor)],
+    )
+  })
+}
+
+function layerOf(
+  { length, width, heads, hidden }: LayerWork,
+  { x: values, weights }: Inputs['layer'],
+): Formulation[] {
+  return one('encoderBlock', () => {
+    const headWidth = width / heads
+    const of = <A extends string>(name: LayerWeight, shape: Record<A, number>): Tensor<A> =>
+      tensor(weights[name].values, shape)
+    const role = (name: 'query' | 'key' | 'value'): Linear<'width', 'head' | 'headWidth'> => ({
+      weight: of(`${name}Weight`, { width, head: heads, headWidth }),
+      bias: of(`${name}Bias`, { head: heads, headWidth }),
+    })
+    const norm = (name: 'attentionNorm' | 'norm'): Block['attentionNorm'] => ({
+      weight: of(`${name}Scale`, { width }),
+      bias: of(`${name}Shift`, { width }),
+    })
+    const block: Block = {
+      attention: {
+        query: role('query'),
+        key: role('key'),
+        value: role('value'),
+        output: {
+          weight: of('outputWeight', { head: heads, headWidth, width }),
+          bias: of('outputBias', { width }),
+        },
+      },
+      attentionNorm: norm('attentionNorm'),
+      feedForward: {
+        up: { weight: of('hiddenWeight', { width, hidden }), bias: of('hiddenBias', { hidden }) },
+        down: { weight: of('projectionWeight', { hidden, width }), bias: of('projectionBias', { width }) },
+      },
+      feedForwardNorm: norm('norm'),
+    }
+    const x = tensor(values, { batch: 1, position: length, width })
+    return running(
+      [block, x],
+      () => encoderBlock(block, x, { arrangement: 'post', norm: { epsilon: 1e-12 }, activation: 'gelu' }),
+      (y) => [floatsOf(y as Tensor)],
+    )
+  })
+}
+
+function trainOf(
+  { layers, width, heads, context, vocabulary, batch }: TrainWork,
+  { parameters, batches }: Inputs['train'],
+): Formulation[] {
+  return one('decoder', () => {
+    const headWidth = width / heads
+    const hidden = 4 * width
+    const of = <A extends string>(name: string, shape: Record<A, number>): Tensor<A> =>
+      tensor(parameters[name]!.values, shape)
+    const config = decoderConfig({
+      architecture: 'decoder',
+      vocabulary,
+      context,
+      width,
+      layers,
+      heads,
+      hidden,
+      gated: false,
+      activation: 'gelu',
+      norm: 'layer',
+      epsilon: 1e-5,
+      position: 'learned',
+      bias: false,
+    })
+    const blockOf = (at: string): Block => {
+      const role = (name: string): Linear<'width', 'head' | 'headWidth'> => ({
+        weight: of(`${at}${name}Weight`, { width, head: heads, headWidth }),
+      })
+      return {
+        attentionNorm: { weight: of(`${at}attentionNormScale`, { width }) },
+        attention: {
+          query: role('query'),
+          key: role('key'),
+          value: role('value'),
+          output: { weight: of(`${at}outputWeight`, { head: heads, headWidth, width }) },
+        },
+        feedForwardNorm: { weight: of(`${at}hiddenNormScale`, { width }) },
+        feedForward: {
+          up: { weight: of(`${at}hiddenWeight`, { width, hidden }) },
+          down: { weight: of(`${at}projectionWeight`, { hidden, width }) },
+        },
+      }
+    }
+    let model: Decoder = keep({
+      embedding: { weight: of('embedding', { vocabulary, width }) },
+      position: of('position', { position: context, width }),
+      blocks: Array.from({ length: layers }, (_, layer) => blockOf(`layer${layer}.`)),
+      norm: { weight: of('normScale', { width }) },
+    })
+    const optimizer = adamw({ betas: [0.9, 0.99], epsilon: 1e-8, decay: 0.1, decayed: matricesDecay })
+    let state = keep(optimizer.init(model))
+    const data = batches.map((tokens) => {
+      const part = (shift: number): Int32Array =>
+        Int32Array.from(
+          { length: batch * context },
+          (_, i) => tokens[Math.floor(i / context) * (context + 1) + (i % context) + shift]!,
+        )
+      const shape = { batch, position: context }
+      return keep({
+        ids: tensor(part(0), shape, { dtype: 'i32' }),
+        next: tensor(part(1), shape, { dtype: 'i32' }),
+      })
+    })
+    const both = valueAndGrad((given: Decoder, { ids, next }: (typeof data)[number]) =>
+      crossEntropy(decoderLogits(given, config, ids), next, 'vocabulary'),
+    )
+    const losses: number[] = []
+    return {
+      run() {
+        losses.push(
+          scope(() => {
+            const { value, gradient } = both(model, data[losses.length % data.length]!)
+            const loss = value.item()
+            const updated = optimizer.update(model, gradient, state, { rate: 1e-3, free: true })
+            model = keep(updated.model)
+            state = keep(updated.state)
+            return loss
+          }),
+        )
+      },
+      read: () => [Float32Array.from(losses)],
+      dispose: () => dispose([model, state, data]),
+    }
+  })
+}
+
+function rowsOf({ operation, rows, columns }: RowsWork, inputs: Inputs['rows']): Formulation[] {
+  return one(operation, () => {
+    const shape = { row: rows, column: columns }
+    const a = tensor(inputs.a, shape)
+    const vector = (values: Float32Array): Tensor<'column'> => tensor(values, { column: columns })
+    const read = (y: Tensor<'row' | 'column'>): Float32Array[] => [floatsOf(y as Tensor)]
+    if (operation === 'add') {
+      const b = tensor(inputs.b, shape)
+      return running([a, b], () => add(a, b), read)
+    }
+    if (operation === 'gelu') return running(a, () => gelu(a), read)
+    if (operation === 'softmax') return running(a, () => softmax(a, 'column'), read)
+    const [weight, bias] = [vector(inputs.scale), vector(inputs.shift)]
+    return running([a, weight, bias], () => layerNorm(a, 'column', { weight, bias, epsilon: 1e-5 }), read)
+  })
+}
+
+/** `variant` is the target asked for with --target; '' is heed's own choice. */
 export function load(variant: string): Promise<Peer> {
-  return Promise.reject(new Error(`not built${variant && ` (target ${variant})`}`))
+  if (variant) process.env['HEED_TARGET'] = variant
+  const device = currentDevice()
+  const manifest = new URL('../package.json', import.meta.resolve('heed'))
+  return Promise.resolve({
+    version: (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version,
+    target: device.name,
+    configuration: `${device.target.machine.lanes} lanes, ${device.threads} threads`,
+    matmul: ({ m, k, n }, inputs) =>
+      one('dot', () => {
+        const a = tensor(inputs.a, { m, k })
+        const b = tensor(inputs.b, { k, n })
+        return running(
+          [a, b],
+          () => dot(a, b, 'k'),
+          (c) => [floatsOf(c as Tensor)],
+        )
+      }),
+    attention: attentionOf,
+    layer: layerOf,
+    train: trainOf,
+    rows: rowsOf,
+    add: ({ size }, inputs) =>
+      one('add', () => {
+        const a = tensor(inputs.a, { i: size })
+        const b = tensor(inputs.b, { i: size })
+        return running(
+          [a, b],
+          () => add(a, b),
+          (y) => [floatsOf(y as Tensor)],
+        )
+      }),
+  })
 }
