@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { FormatError } from 'heed'
 import type { Context } from '../context.js'
 import { countText } from '../format.js'
-import { listenForInterruption } from '../interruption.js'
+import { listenForInterruption, type Interruption } from '../interruption.js'
 import { parseTrainConfig, type TrainConfig } from '../train/config.js'
 import { Progress } from '../train/progress.js'
 import { runTraining, type RunResult } from '../train/run.js'
@@ -56,19 +56,22 @@ export function register(program: Command, context: Context): void {
       const { output, errorOutput, environment } = context
       const config = withOutput(parseTrainConfig(await textOf(file), file), options.out)
       const progress = new Progress(errorOutput, environment)
-      const interruption = listenForInterruption(() =>
-        progress.note('finishing the step and saving; Ctrl-C again quits at once'),
-      )
+      let interruption: Interruption | undefined
+      const listen = (): AbortSignal => {
+        const note = 'finishing the step and saving; Ctrl-C again quits at once'
+        interruption = listenForInterruption(() => progress.note(note))
+        return interruption.signal
+      }
       try {
         const result = await runTraining(config, {
           resume: options.resume === true,
           watch: options.watch === true,
           progress,
-          signal: interruption.signal,
+          listen,
         })
         output.write(options.json ? `${JSON.stringify(result)}\n` : resultText(result, file))
       } finally {
-        interruption.end()
+        interruption?.end()
       }
     })
 }

@@ -29,8 +29,11 @@ export interface RunOptions {
   /** Keep the filters on the configuration's sentence, and write the page that shows them. */
   readonly watch: boolean
   readonly progress: Progress
-  /** Aborted: the step at hand is finished and saved. */
-  readonly signal: AbortSignal
+  /**
+   * Called once the data are ready: before, there is nothing to save, and an interruption may end the process. The signal
+   * aborted, the step at hand is finished and saved.
+   */
+  readonly listen: () => AbortSignal
 }
 
 /** How a run ended. Losses are in nats a token. */
@@ -70,7 +73,7 @@ export async function runTraining(config: TrainConfig, options: RunOptions): Pro
   const data = await prepareData(config, resume, (text) => progress.stage(text))
   const decoder = completeModel(config.model, data.tokenizer.size, config.file)
   const recorder = new Recorder(config, decoder, data, options)
-  const trainer = trainerOf(config, decoder, data, recorder, options.signal)
+  const trainer = trainerOf(config, decoder, data, recorder, options.listen())
   try {
     progress.end()
     const found = resume ? await trainer.resume() : undefined
