@@ -10,6 +10,7 @@ import {
   dot,
   dropout,
   exp,
+  expand,
   gather,
   gruCell,
   keep,
@@ -91,6 +92,10 @@ const cases: Record<string, (model: M) => Tensor<string>> = {
     ),
   dropout: ({ x, y }) =>
     dropout(x, 0.3, randomKey(1)).add(dropout(y.slice('b', 0, 4), 0.6, randomKey(2))) as Tensor<string>,
+  expand: ({ x, y }) =>
+    expand(x, { d: 1, e: 2 })
+      .mul(expand(y, { d: 1 }))
+      .add(expand(expand(x, {}), { f: 3 })) as Tensor<string>,
   'many slices of one': ({ x, y }) => {
     const z = exp(x)
     const overlapping = [0, 1, 2].map((start) => z.slice('b', start, start + 2).mul(start + 1))

@@ -1,6 +1,7 @@
 import { differentiate, float, input } from '../kernels/index.js'
 import {
   addendGradient,
+  at,
   contractGradient,
   type DotAttributes,
   expand,
@@ -95,7 +96,12 @@ export const gradients: Record<string, GradientRule> = {
     return [{ part: expand(gradient, { [axis]: 1 }) as Tensor, axis, start: position }]
   },
   expand({ attributes }, gradient) {
-    return [sum(gradient, attributes as string[] as never) as Tensor]
+    const added = attributes as readonly string[]
+    // Nothing is to be added up along an axis of one position.
+    const single = added.filter((name) => gradient.size(name) === 1)
+    const repeated = added.filter((name) => gradient.size(name) !== 1)
+    const whole = single.reduce((part, name) => at(part, name, 0) as Tensor, gradient)
+    return [repeated.length === 0 ? whole : (sum(whole, repeated) as unknown as Tensor)]
   },
   arrange(_, gradient) {
     return [gradient]

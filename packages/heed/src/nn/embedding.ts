@@ -9,7 +9,7 @@ export interface Embedding {
  * Look-up: the vector of each id. `ids` are i32, with any axes.
  *
  * @throws DtypeError if the ids are not i32
- * @throws UsageError for an id outside the vocabulary
+ * @throws ShapeError for an id outside the vocabulary
  */
 export function embed<I extends string>({ weight }: Embedding, ids: Tensor<I>): Tensor<I | 'width'> {
   return gather(weight, ids, 'vocabulary') as Tensor<I | 'width'>
