@@ -1,6 +1,7 @@
 import { differentiate, float, input } from '../kernels/index.js'
 import {
   addendGradient,
+  type AnyTensor,
   at,
   contractGradient,
   type DotAttributes,
@@ -100,7 +101,7 @@ export const gradients: Record<string, GradientRule> = {
     // Nothing is to be added up along an axis of one position.
     const single = added.filter((name) => gradient.size(name) === 1)
     const repeated = added.filter((name) => gradient.size(name) !== 1)
-    const whole = single.reduce((part, name) => at(part, name, 0) as Tensor, gradient)
+    const whole = single.reduce((part, name) => at(part, name, 0) as AnyTensor as Tensor, gradient)
     return [repeated.length === 0 ? whole : (sum(whole, repeated) as unknown as Tensor)]
   },
   arrange(_, gradient) {
