@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { Worst } from './testing/accuracy.js'
-import { bounds, exactly, expanded, forms, names, patterns, worst } from './testing/accuracy.js'
+import type { Worst } from '../../targets/testing/accuracy.js'
+import { bounds, exactly, expanded, forms, names, patterns, worst } from '../../targets/testing/accuracy.js'
 
 /** Every so many of the 2³² floats; HEED_LONG=1021 takes them all. */
 const stride = Math.max(1, Math.floor(1021 / Number(process.env['HEED_LONG'] ?? 1)))

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { bitsAt, randomKey } from '../../base/index.js'
 import type { Instruction, Machine, MathOperation } from './ir.js'
 import { assemble, kernel } from './kernel.js'
-import { bounds, exactly, expanded, forms, names, patterns, worst } from './testing/accuracy.js'
+import { bounds, exactly, expanded, forms, names, patterns, worst } from '../../targets/testing/accuracy.js'
 
 /** Where a function, its definition or its parts begin or end. */
 const landmarks = [

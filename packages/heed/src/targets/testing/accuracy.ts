@@ -1,8 +1,8 @@
-import { erf } from '../../../targets/interpreter/mathematics.js'
-import { wasmFeatures } from '../../../targets/wasm/features.js'
-import { wasmTarget } from '../../../targets/wasm/wasm.js'
-import type { MathOperation } from '../ir.js'
-import { assemble, kernel } from '../kernel.js'
+import { erf } from '../interpreter/mathematics.js'
+import { wasmFeatures } from '../wasm/features.js'
+import { wasmTarget } from '../wasm/wasm.js'
+import type { MathOperation } from '../../kernels/index.js'
+import { assemble, kernel } from '../../kernels/index.js'
 
 /** The plain definitions, in f64. */
 export const definitions: Readonly<Record<MathOperation, (x: number) => number>> = {
