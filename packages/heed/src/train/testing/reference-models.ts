@@ -1,3 +1,4 @@
+import { bitsAt, randomKey } from '../../base/index.js'
 import { type Schedule, inverseSquareRootSchedule, constantSchedule } from '../index.js'
 import { type Decoder, decoderConfig, decoderLogits } from '../../models/index.js'
 import {
@@ -51,10 +52,13 @@ export class CaseTensors {
   readonly reference: ModelCase
   readonly tensors: ReadonlyMap<string, ReferenceTensor>
   readonly #names = new Map<AnyTensor, string>()
+  readonly #jitter: number
 
-  constructor(reference: ModelCase) {
+  /** With a `jitter`, initial weights differ in their last bit, in another way for each number. */
+  constructor(reference: ModelCase, jitter = 0) {
     this.reference = reference
     this.tensors = tensorsOf(reference)
+    this.#jitter = jitter
   }
   get(name: string): ReferenceTensor {
     const found = this.tensors.get(name)
@@ -70,7 +74,11 @@ export class CaseTensors {
   }
   /** An initial weight; its axes by name, in the file's order, where one axis of the file may be several here. */
   weight<A extends string>(name: string, shape: Readonly<Record<A, number>>): Tensor<A> {
-    const made = tensor(this.get(`initial.${name}`).values, shape) as Tensor<A>
+    const { values } = this.get(`initial.${name}`)
+    const key = randomKey(this.#jitter, name)
+    const moved = (value: number, i: number): number =>
+      value * (1 + (bitsAt(key, i) % 2 ? 2 ** -23 : -(2 ** -23)))
+    const made = tensor(this.#jitter === 0 ? values : values.map(moved), shape) as Tensor<A>
     this.#names.set(made, name)
     return made
   }

@@ -81,29 +81,44 @@ export function tensorsOf(reference: TrainingCase): ReadonlyMap<string, Referenc
   )
 }
 
-/**
- * Holds found numbers to the reference's: within the case's tolerance in f32; in f64 within `relative` of the largest expected value
- * (what rounding to f32 on the reference's side takes, and what the steps make of it).
- */
+interface Allowed {
+  /** The case's, for f32. */
+  readonly tolerance: number
+  /** In f64: of the largest expected value (what rounding to f32 on the reference's side takes, and what the steps make of it). */
+  readonly relative?: number | undefined
+}
+
+function limit(expected: ArrayLike<number>, { tolerance, relative }: Allowed): number {
+  if (relative === undefined) return tolerance
+  let largest = 0
+  for (let i = 0; i < expected.length; i++) largest = Math.max(largest, Math.abs(expected[i]!))
+  // Gradients that are 0 in exact arithmetic are rounding noise on either side.
+  return Math.max(relative * largest, 1e-13)
+}
+
+/** The elements that are further from the reference's than is allowed. */
+export function elementsOutside(
+  found: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  allowed: Allowed,
+): number[] {
+  const most = limit(expected, allowed)
+  return Array.from({ length: found.length }, (_, i) => i).filter(
+    (i) => !(Math.abs(found[i]! - expected[i]!) <= most),
+  )
+}
+
+/** Holds found numbers to the reference's. */
 export function expectClose(
   name: string,
   found: ArrayLike<number>,
   expected: ArrayLike<number>,
-  { tolerance, relative }: { readonly tolerance: number; readonly relative?: number | undefined },
+  allowed: Allowed,
 ): void {
   expect(found.length, name).toBe(expected.length)
-  let largest = 0
-  for (let i = 0; i < expected.length; i++) largest = Math.max(largest, Math.abs(expected[i]!))
-  // Gradients that are 0 in exact arithmetic are rounding noise on either side.
-  const allowed = relative === undefined ? tolerance : Math.max(relative * largest, 1e-13)
-  let worst = 0
-  let at = 0
-  for (let i = 0; i < expected.length; i++) {
-    const error = Math.abs(found[i]! - expected[i]!)
-    if (!(error <= worst)) [worst, at] = [error, i]
-  }
+  const [at] = elementsOutside(found, expected, allowed)
   expect(
-    worst <= allowed,
-    `${name}: element ${at} is ${found[at]}, not ${expected[at]}: off by ${worst}, allowed ${allowed}`,
-  ).toBe(true)
+    at,
+    `${name}: element ${at} is ${found[at ?? 0]}, not ${expected[at ?? 0]}, within ${limit(expected, allowed)}`,
+  ).toBe(undefined)
 }
