@@ -16,7 +16,7 @@ import type { AttentionDefinition } from './definition.js'
 import { headEmitter, leafEnvironment, leafParameters, type Terms } from './leaves.js'
 import type { Products, Round } from './products.js'
 import { roundUp, type Tile } from './tile.js'
-import { regionTruth } from './truth.js'
+import { possibleKeys, regionTruth } from './truth.js'
 
 const parameters = {
   query: 'f32*',
@@ -210,41 +210,45 @@ class Forward {
       part,
       definition: { width, valueWidth },
     } = this
-    const keys = p.keys.sub(key).min(tile.keys)
     const firstRow = this.firstRow.add(row)
-    const { possible, certain } = regionTruth(k, this.terms, this.definition, {
+    const rows = this.rows.sub(row).min(tile.rows)
+    const region = {
       batch: this.batch,
       head: this.head,
       firstRow,
       lastRow: firstRow.add(tile.rows).min(p.queries).sub(1),
       firstKey: key,
-      keys,
+      keys: p.keys.sub(key).min(tile.keys),
+    }
+    const { possible, certain } = regionTruth(k, this.terms, this.definition, {
+      ...region,
       tileKeys: tile.keys,
     })
-    const rows = this.rows.sub(row).min(tile.rows)
-    const round: Round = {
-      k,
-      terms: this.terms,
-      definition: this.definition,
-      tile,
-      batch: this.batch,
-      kvHead: this.kvHead,
-      key,
-      keys,
-      rows,
-      query: part.query.at(row.mul(width)),
-      scores: part.scores,
-      output: part.output.at(row.mul(roundUp(valueWidth, tile.panel))),
-      factors: part.round,
-    }
     k.if(possible, () => {
+      const seen = possibleKeys(k, this.terms, this.definition, region, tile.panel)
+      const [first, keys] = [seen.first, seen.count]
+      const round: Round = {
+        k,
+        terms: this.terms,
+        definition: this.definition,
+        tile,
+        batch: this.batch,
+        kvHead: this.kvHead,
+        key: first,
+        keys,
+        rows,
+        query: part.query.at(row.mul(width)),
+        scores: part.scores,
+        output: part.output.at(row.mul(roundUp(valueWidth, tile.panel))),
+        factors: part.round,
+      }
       this.products.writeScores(round)
       k.if(
         certain,
-        () => this.#scores(key, keys, row, rows, false),
-        () => this.#scores(key, keys, row, rows, true),
+        () => this.#scores(first, keys, row, rows, false),
+        () => this.#scores(first, keys, row, rows, true),
       )
-      k.loop(0, rows, 1, (i) => this.#exponentials(key, keys, row.add(i), i))
+      k.loop(0, rows, 1, (i) => this.#exponentials(first, keys, row.add(i), i))
       this.products.writeOutput(round)
     })
   }

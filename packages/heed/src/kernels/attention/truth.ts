@@ -1,4 +1,4 @@
-import { bounds } from '../expression/index.js'
+import { bounds, type Expression, type Truth } from '../expression/index.js'
 import type { Bool, Builder, Int } from '../language/index.js'
 import type { AttentionDefinition } from './definition.js'
 import { leafIntervals, type Terms } from './leaves.js'
@@ -11,9 +11,7 @@ export interface Region {
   /** The last row, itself included. */
   readonly lastRow: Int
   readonly firstKey: Int
-  /** How many keys; the tile has room for `tileKeys`. */
   readonly keys: Int
-  readonly tileKeys: number
 }
 
 /** Whether any of the rows may attend to any of the keys, and whether each may attend to each and the tile is full. */
@@ -21,13 +19,19 @@ export function regionTruth(
   k: Builder,
   terms: Terms,
   { mask }: AttentionDefinition,
-  region: Region,
+  region: Region & { readonly tileKeys: number },
 ): { possible: Bool; certain: Bool } {
-  const { batch, head, firstRow, lastRow, firstKey, keys, tileKeys } = region
-  const full = keys.eq(tileKeys)
+  const full = region.keys.eq(region.tileKeys)
   if (mask === undefined) return { possible: k.bool(true), certain: full }
+  const { possible, certain } = maskTruth(k, terms, mask, region)
+  if (certain.constant === undefined) return { possible, certain: certain.and(full) }
+  return { possible, certain: certain.constant ? full : certain }
+}
+
+function maskTruth(k: Builder, terms: Terms, mask: Expression<'boolean'>, region: Region): Truth {
+  const { batch, head, firstRow, lastRow, firstKey, keys } = region
   const shift = (terms['keys'] as Int).sub(terms['queries'] as Int)
-  const { possible, certain } = bounds(k, mask, {
+  return bounds(k, mask, {
     ...leafIntervals(k, terms),
     index: (axis) => {
       if (axis === 'key') return { low: firstKey, high: firstKey.add(keys).sub(1) }
@@ -37,6 +41,57 @@ export function regionTruth(
       return { low: point, high: point }
     },
   })
-  if (certain.constant === undefined) return { possible, certain: certain.and(full) }
-  return { possible, certain: certain.constant ? full : certain }
+}
+
+/** A run of keys or of rows. */
+export interface Run {
+  readonly first: Int
+  readonly count: Int
+}
+
+/**
+ * The keys that are left when those at both ends that none of the rows may see are taken off, `step` at a time; what is left starts
+ * a multiple of `step` after the first.
+ */
+export function possibleKeys(
+  k: Builder,
+  terms: Terms,
+  { mask }: AttentionDefinition,
+  region: Region,
+  step: number,
+): Run {
+  const all = { first: region.firstKey, count: region.keys }
+  if (mask === undefined) return all
+  return trim(
+    k,
+    all,
+    step,
+    (firstKey, keys) => maskTruth(k, terms, mask, { ...region, firstKey, keys }).possible,
+  )
+}
+
+/** Takes steps that are not possible off both ends of a run. */
+function trim(
+  k: Builder,
+  { first, count }: Run,
+  step: number,
+  possible: (first: Int, count: Int) => Bool,
+): Run {
+  const begin = k.variable(k.int(0))
+  const end = k.variable(count.add(step - 1).div(step))
+  const here = (at: Int): Bool => {
+    const start = at.mul(step)
+    return possible(first.add(start), count.sub(start).min(step))
+  }
+  const more = (): Bool => begin.get().lt(end.get())
+  k.while(
+    () => more().and(here(begin.get()).not()),
+    () => begin.set(begin.get().add(1)),
+  )
+  k.while(
+    () => more().and(here(end.get().sub(1)).not()),
+    () => end.set(end.get().sub(1)),
+  )
+  const start = begin.get().mul(step)
+  return { first: first.add(start), count: end.get().mul(step).min(count).sub(start).max(0) }
 }
