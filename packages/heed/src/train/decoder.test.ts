@@ -73,7 +73,7 @@ function options(
   }
 }
 
-const [, ...wasm] = devices
+const [, [, device]] = devices as [unknown, (typeof devices)[number]]
 const bits = ({ model, optimizerState }: Trainer<Decoder, TokenBatch>): string =>
   bitsOfTree([model, optimizerState])
 
@@ -108,7 +108,7 @@ test('a decoder with dropout, stopped and resumed on another number of threads, 
   other.close()
 })
 
-test.each(wasm)('a decoder learns to count on %s', async (_, device) => {
+test('a decoder learns to count', async () => {
   const trainer = withDevice(
     device,
     () =>
