@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { randomKey } from '../base/index.js'
+import { randomKey, UsageError } from '../base/index.js'
 import { Device } from '../device/index.js'
 import { interpreter } from '../targets/index.js'
 import {
@@ -169,6 +169,18 @@ test('a loss that is no scalar is refused', () =>
   on(() => {
     expect(() => grad((x: Tensor<'a'>) => x as never)(tensor([1, 2], { a: 2 }))).toThrow(/scalar loss/)
   }))
+
+test.each([
+  ['a number', () => 3, /found number/],
+  ['nothing', () => undefined, /found undefined/],
+  ['a promise', async () => tensor([1], {}), /found a promise/],
+])('a loss that is %s is refused', (_, loss, says) =>
+  on(() => {
+    const call = (): unknown => grad(loss as never)(tensor([1, 2], { a: 2 }))
+    expect(call).toThrow(UsageError)
+    expect(call).toThrow(says)
+  }),
+)
 
 test('nothing is left behind, inner scopes included', () =>
   withDevice(device, () => {

@@ -1,4 +1,4 @@
-import { mapTree, leavesOf, ShapeError } from '../base/index.js'
+import { mapTree, leavesOf, ShapeError, UsageError } from '../base/index.js'
 import {
   type AnyTensor,
   arrangeLike,
@@ -28,6 +28,7 @@ export interface ValueAndGradient<M> {
  * (zeros where the loss does not depend on one; other dtypes come back as they are). Everything else made on the way is freed.
  *
  * @throws ShapeError if the loss is not a scalar
+ * @throws UsageError if it is no tensor, such as the promise of an asynchronous function
  */
 export function valueAndGrad<M, R extends readonly unknown[]>(
   loss: (model: M, ...rest: R) => Tensor<never>,
@@ -37,6 +38,7 @@ export function valueAndGrad<M, R extends readonly unknown[]>(
       const parameters = parametersOf(model)
       const tape = new GradientTape(parameters)
       const value = withTape(tape, () => loss(model, ...rest))
+      refuseOther(value)
       if (value.layout.length !== 0) {
         throw new ShapeError({
           operation: 'grad',
@@ -54,6 +56,17 @@ export function valueAndGrad<M, R extends readonly unknown[]>(
       )
       return { value, gradient: mapTree(model, isTensor, (leaf: Tensor) => byParameter.get(leaf) ?? leaf) }
     })
+}
+
+function refuseOther(value: unknown): void {
+  if (isTensor(value)) return
+  if (value instanceof Promise) value.catch(() => {}) // it is given up
+  throw new UsageError({
+    operation: 'grad',
+    expected: 'a loss that returns a scalar tensor',
+    found: value instanceof Promise ? 'a promise' : value === null ? 'null' : typeof value,
+    hint: 'return what sum(), mean() or crossEntropy() gives, from a synchronous function',
+  })
 }
 
 /** A gradient laid out as its parameter is; zeros where nothing depends on it. */

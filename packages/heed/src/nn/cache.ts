@@ -1,4 +1,4 @@
-import { ShapeError, StateError } from '../base/index.js'
+import { disposedByUsing, ShapeError, StateError } from '../base/index.js'
 import { input, planMap } from '../kernels/index.js'
 import {
   type AnyTensor,
@@ -27,6 +27,8 @@ const firstRoom = 64
  * Lives until `dispose()`, whatever scope it was made in.
  */
 export class KeyValueCache {
+  /** `using cache = …` frees it at the end of the block. */
+  declare readonly [Symbol.dispose]: () => void
   readonly #layers: LayerCache[] = []
 
   /** Positions in it. */
@@ -55,6 +57,8 @@ export class KeyValueCache {
     this.#layers.length = 0
   }
 }
+
+disposedByUsing(KeyValueCache)
 
 /** Keys and values of one layer. */
 export class LayerCache {

@@ -17,6 +17,7 @@ import { currentDevice } from './context.js'
 import { Storage } from './storage.js'
 import { type AnyTensor, rowMajor, Tensor, type Values } from './tensor.js'
 
+/** Of every function that makes a tensor. */
 export interface TensorOptions {
   /** What the elements are stored as; default f32. */
   readonly dtype?: Dtype
@@ -24,7 +25,12 @@ export interface TensorOptions {
   readonly device?: Device
 }
 
-/** A new tensor with unspecified contents, row-major. */
+/**
+ * A new tensor with unspecified contents, row-major in the order of `shape`.
+ *
+ * @throws ShapeError for sizes that are no whole numbers of at least 0, or 2³¹ elements and more
+ * @throws MemoryError if the heap has no room
+ */
 export function empty<A extends string>(
   shape: Shape<A>,
   { dtype = 'f32', device = currentDevice() }: TensorOptions = {},
@@ -36,6 +42,9 @@ export function empty<A extends string>(
 /**
  * A tensor of given numbers, row-major in the order of `shape`. Numbers are converted to `dtype` (f16 and bf16: rounded to nearest even);
  * a Uint16Array given for f16 or bf16 is taken as their bits.
+ *
+ * @throws ShapeError if there are more or fewer numbers than the shape has
+ * @throws MemoryError if the heap has no room
  */
 export function tensor<A extends string>(
   data: ArrayLike<number> | number,
@@ -62,6 +71,7 @@ export function scalar(value: number, options: TensorOptions = {}): Tensor<never
   return tensor(value, {}, options) as Tensor<never>
 }
 
+/** A tensor whose elements are all `value`. */
 export function full<A extends string>(
   shape: Shape<A>,
   value: number,
@@ -71,9 +81,11 @@ export function full<A extends string>(
   heapView(made).fill(storedValue(made.dtype, value))
   return made
 }
+/** A tensor of zeros. */
 export function zeros<A extends string>(shape: Shape<A>, options: TensorOptions = {}): Tensor<A> {
   return full(shape, 0, options)
 }
+/** A tensor of ones. */
 export function ones<A extends string>(shape: Shape<A>, options: TensorOptions = {}): Tensor<A> {
   return full(shape, 1, options)
 }

@@ -106,7 +106,7 @@ export function sameDevice(operation: string, tensors: readonly AnyTensor[]): De
         operation,
         expected: `tensors of one device (${device.name})`,
         found: `one of ${tensor.device.name}`,
-        hint: 'copy it with to(device)',
+        hint: 'make all of them with the same device, or copy one: tensor(x.values(), x.shape, { dtype: x.dtype, device })',
       })
     }
   }

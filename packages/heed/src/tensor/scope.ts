@@ -1,11 +1,13 @@
+import { StateError } from '../base/index.js'
+
 /** Anything that a scope frees. */
-interface Disposable {
+interface Freed {
   readonly freed: boolean
   dispose(): void
 }
 
 interface Scope {
-  readonly made: Set<Disposable>
+  readonly made: Set<Freed>
 }
 
 let current: Scope | undefined
@@ -19,13 +21,15 @@ export function deferFreeing(deferred: boolean): boolean {
 }
 
 /** Called by each new tensor. */
-export function register(tensor: Disposable): void {
+export function register(tensor: Freed): void {
   current?.made.add(tensor)
 }
 
 /**
  * Runs `work` and frees every tensor made in it, but for those in its result (anywhere in a tree of arrays and records)
  * and those given to `keep`. Scopes nest: what a scope returns belongs to the scope around it.
+ *
+ * @throws StateError if `work` is asynchronous: the scope ends when it returns
  */
 export function scope<T>(work: () => T): T {
   const outer = current
@@ -34,6 +38,15 @@ export function scope<T>(work: () => T): T {
   let result: T | undefined
   try {
     result = work()
+    if (result instanceof Promise) {
+      result.catch(() => {}) // it is given up
+      throw new StateError({
+        operation: 'scope',
+        expected: 'synchronous work',
+        found: 'a promise, whose tensors would be freed before it is done',
+        hint: 'put a scope around each synchronous part, or dispose() what the asynchronous work made',
+      })
+    }
     return result
   } finally {
     current = outer
@@ -50,12 +63,12 @@ export function scope<T>(work: () => T): T {
 export function keep<T>(tree: T): T {
   const found = new Set<unknown>()
   collect(tree, found)
-  for (const tensor of found) current?.made.delete(tensor as Disposable)
+  for (const tensor of found) current?.made.delete(tensor as Freed)
   return tree
 }
 
 /** Frees a tensor that the innermost scope made; leaves any other alone. */
-export function disposeOwned(tensor: Disposable): void {
+export function disposeOwned(tensor: Freed): void {
   if (current?.made.delete(tensor)) tensor.dispose()
 }
 
@@ -63,7 +76,7 @@ export function disposeOwned(tensor: Disposable): void {
 export function dispose(tree: unknown): void {
   const found = new Set<unknown>()
   collect(tree, found)
-  for (const tensor of found) (tensor as Disposable).dispose()
+  for (const tensor of found) (tensor as Freed).dispose()
 }
 
 function collect(value: unknown, into: Set<unknown>, seen: Set<unknown> = new Set()): void {

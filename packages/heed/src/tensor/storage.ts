@@ -1,4 +1,4 @@
-import { bytesOf, MemoryError, StateError, type Dtype } from '../base/index.js'
+import { bytesOf, DtypeError, StateError, type Dtype } from '../base/index.js'
 import type { Device } from '../device/index.js'
 
 /** Bytes that one element takes in a device's heap: f32 takes 8 where the device computes in f64. */
@@ -16,7 +16,7 @@ export class Storage {
 
   constructor(device: Device, dtype: Dtype, elements: number) {
     if (dtype === 'f64') {
-      throw new MemoryError({
+      throw new DtypeError({
         operation: 'tensor',
         expected: 'a dtype that tensors store',
         found: 'f64',

@@ -1,4 +1,4 @@
-import { ShapeError, sizeOf, StateError, type Dtype, type Shape } from '../base/index.js'
+import { disposedByUsing, ShapeError, sizeOf, StateError, type Dtype, type Shape } from '../base/index.js'
 import type { Device } from '../device/index.js'
 import { type Methods, methods } from './methods.js'
 import { register } from './scope.js'
@@ -36,6 +36,8 @@ export interface AnyTensor {
 export class Tensor<A extends string = string> implements AnyTensor {
   /** Keeps `Tensor<'a'>` and `Tensor<'a' | 'b'>` apart in both directions; never present at run time. */
   declare readonly axisNames: (axis: A) => A
+  /** `using tensor = …` frees it at the end of the block. */
+  declare readonly [Symbol.dispose]: () => void
   readonly storage: Storage
   readonly offset: number
   readonly layout: readonly Axis[]
@@ -68,6 +70,22 @@ export class Tensor<A extends string = string> implements AnyTensor {
   }
   get axes(): readonly A[] {
     return this.layout.map(({ name }) => name as A)
+  }
+
+  /**
+   * This tensor with its axes in its type, in any order: for one whose axes only the run knows, such as a value that `collect` found by its name.
+   *
+   * @throws ShapeError if it has other axes
+   */
+  withAxes<B extends string>(...axes: readonly B[]): Tensor<B> {
+    const known = this.layout.every(({ name }) => axes.includes(name as B))
+    if (known && new Set(axes).size === this.layout.length) return this as AnyTensor as Tensor<B>
+    throw new ShapeError({
+      operation: 'withAxes',
+      expected: `axes ${axes.join(', ') || 'none'}`,
+      found: this.describe(),
+      hint: 'name the axes that the tensor has',
+    })
   }
 
   /** The number of positions along an axis. */
@@ -170,13 +188,7 @@ export type Renamed<A extends string, R> = {
   [K in A]: K extends keyof R ? (R[K] extends string ? R[K] : K) : K
 }[A]
 
-// `using tensor = …` where the language has it; Node 20 has the symbol under another name or not at all.
-const disposeSymbol = (Symbol as { dispose?: symbol }).dispose ?? Symbol.for('nodejs.dispose')
-Object.defineProperty(Tensor.prototype, disposeSymbol, {
-  value(this: Tensor) {
-    this.dispose()
-  },
-})
+disposedByUsing(Tensor)
 // What console.log shows in Node.
 Object.defineProperty(Tensor.prototype, Symbol.for('nodejs.util.inspect.custom'), {
   value(this: Tensor) {

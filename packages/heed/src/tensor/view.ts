@@ -1,4 +1,4 @@
-import { ShapeError } from '../base/index.js'
+import { ShapeError, validateAxis, validateShape } from '../base/index.js'
 import { type AnyTensor, type Axis, axisOf, type Tensor, Tensor as TensorClass } from './tensor.js'
 
 // Other names, sizes or parts for the same elements: no element moves. The gradients stand in autograd's table.
@@ -10,7 +10,10 @@ export function viewOver(source: AnyTensor, layout: readonly Axis[], offset: num
 }
 
 export function renameView(source: AnyTensor, names: Readonly<Record<string, string>>): Tensor {
-  for (const name of Object.keys(names)) axisOf('rename', source, name)
+  for (const [from, to] of Object.entries(names)) {
+    axisOf('rename', source, from)
+    validateAxis('rename', to)
+  }
   const layout = source.layout.map((axis) => ({ ...axis, name: names[axis.name] ?? axis.name }))
   refuseTwice('rename', layout)
   return viewOver(source, layout)
@@ -18,6 +21,7 @@ export function renameView(source: AnyTensor, names: Readonly<Record<string, str
 
 export function splitView(source: AnyTensor, name: string, into: Readonly<Record<string, number>>): Tensor {
   const axis = axisOf('split', source, name)
+  validateShape('split', into)
   const parts = Object.entries(into)
   const product = parts.reduce((count, [, size]) => count * size, 1)
   if (product !== axis.size) {
@@ -38,7 +42,16 @@ export function splitView(source: AnyTensor, name: string, into: Readonly<Record
 
 /** The merged view, or undefined where the axes do not lie one inside the other. */
 export function mergeView(source: AnyTensor, names: readonly string[], into: string): Tensor | undefined {
+  validateAxis('merge', into)
   const axes = names.map((name) => axisOf('merge', source, name))
+  if (axes.length === 0 || new Set(axes).size !== axes.length) {
+    throw new ShapeError({
+      operation: 'merge',
+      expected: 'at least one axis, each once',
+      found: names.join(', ') || 'none',
+      hint: 'name the axes that become one, the outermost first',
+    })
+  }
   const significant = axes.filter(({ size }) => size !== 1)
   for (let i = 0; i + 1 < significant.length; i++) {
     if (significant[i]!.stride !== significant[i + 1]!.stride * significant[i + 1]!.size) return undefined

@@ -1,5 +1,5 @@
 import { valueAndGrad } from '../autograd/index.js'
-import { foldIn, leavesOf, randomKey, type RandomKey, UsageError } from '../base/index.js'
+import { disposedByUsing, foldIn, leavesOf, randomKey, type RandomKey, UsageError } from '../base/index.js'
 import { currentDevice, dispose, isTensor, keep, scope, type Tensor, withDevice } from '../tensor/index.js'
 import type { Device } from '../device/index.js'
 import { addGradients } from './accumulate.js'
@@ -32,6 +32,8 @@ import { DivergenceError } from './training-error.js'
  * goes on to the same bits as one that was not.
  */
 export class Trainer<M, B> {
+  /** `using trainer = …` frees it at the end of the block. */
+  declare readonly [Symbol.dispose]: () => void
   readonly options: TrainerOptions<M, B>
   readonly #device: Device
   readonly #key: RandomKey
@@ -463,6 +465,8 @@ export class Trainer<M, B> {
     else this.#secondsPerStep += (seconds - this.#secondsPerStep) / Math.min(20, this.#timedSteps)
   }
 }
+
+disposedByUsing(Trainer)
 
 function now(): number {
   return performance.now()

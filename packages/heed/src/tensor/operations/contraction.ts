@@ -16,9 +16,10 @@ export interface DotAttributes {
 /**
  * The product of two tensors, summed over the axes in `over`: axes that only one has stand in the result, axes that both have and that are not
  * summed over are matched position by position. `dot(query, key, 'width')`: batch head query width, batch head key width → batch head query key.
- * Either name may also be a list.
+ * `over` may be a list.
  *
  * @throws ShapeError if an axis of `over` is missing in either, or an axis of both has two sizes
+ * @throws DtypeError unless all are f32
  */
 export function dot<
   A extends string,
@@ -33,7 +34,7 @@ export function dot<
   options: DotOptions<S, R> = {},
 ): Tensor<Exclude<A | B, O>> {
   const { bias, activation, residual } = options
-  const axes: readonly string[] = typeof over === 'string' ? [over] : over
+  const axes: readonly string[] = typeof over === 'string' ? [over] : [...new Set(over)]
   // The gradient of an activation needs what went into it: then the product ends there.
   if (activation !== undefined && tracked(bias === undefined ? [a, b] : [a, b, bias])) {
     const before = contract(a, b, axes, { ...options, activation: undefined, residual: undefined } as never)

@@ -1,8 +1,8 @@
-import { DtypeError } from '../../base/index.js'
+import { DtypeError, UsageError } from '../../base/index.js'
 import {
   type Activation,
   activations,
-  type Expression,
+  Expression,
   float,
   input,
   parameter,
@@ -33,17 +33,42 @@ export type AxesOf<T extends readonly Tensor<never>[] | readonly AnyTensor[]> = 
 
 /**
  * Elementwise: `map((x, y) => x.mul(y.exp()), a, b)` computes the function at each position, in one pass whatever it is.
- * Axes that a tensor lacks are broadcast by name; the result has the axes of all. The function is traced once; its gradient
- * is derived from it. Integer tensors are read as floats.
+ * Axes that a tensor lacks are broadcast by name; the result has the axes of all. The function is traced, not called for each number; its
+ * gradient is derived from it. Tensors of other dtypes are read as f32; the result is f32, 1 and 0 where the function gives a condition.
+ *
+ * @throws ShapeError if an axis has two sizes
+ * @throws UsageError if there is no tensor, or the function gives something else than an expression
  */
 export function map<const T extends readonly AnyTensor[]>(
   f: (...elements: { -readonly [K in keyof T]: Scalar }) => Scalar | Boolean_,
   ...tensors: T
 ): Tensor<AxesOf<T>> {
   const elements = tensors.map((_, slot) => input(slot))
+  if (tensors.length === 0) {
+    throw new UsageError({
+      operation: 'map',
+      expected: 'at least one tensor',
+      found: 'none',
+      hint: 'full() makes a tensor of one number',
+    })
+  }
   const traced = f(...(elements as { -readonly [K in keyof T]: Scalar }))
-  const expression = traced.kind === 'boolean' ? (traced as Boolean_).select(float(1), 0) : (traced as Scalar)
-  return mapExpression('map', expression, tensors) as never
+  return mapExpression('map', asNumber(traced), tensors) as never
+}
+
+/** What a traced function gave, as a number: 1 or 0 for a condition. */
+function asNumber(traced: unknown): Scalar {
+  if (traced instanceof Expression) {
+    const found: Expression = traced
+    if (found.kind === 'float') return found as Scalar
+    if (found.kind === 'boolean') return (found as Boolean_).select(float(1), 0)
+  }
+  throw new UsageError({
+    operation: 'map',
+    expected: 'a function that returns an expression of floats, or a condition',
+    found: traced instanceof Expression ? 'one of whole numbers' : typeof traced,
+    hint: 'write it with the methods of what it is given: x.mul(2), x.gt(0).select(x, 0)',
+  })
 }
 
 /** `map` for an expression that is already traced; `parameters` are the numbers that its `parameter(i)` stand for. */
@@ -123,15 +148,19 @@ function binary<A extends string, B extends string>(
   return result as never
 }
 
+/** a + b, element by element; axes that one side lacks are broadcast by name. The result is f32. Throws ShapeError if an axis has two sizes. */
 export function add<A extends string, B extends string = never>(a: Tensor<A>, b: Other<B>): Tensor<A | B> {
   return binary('add', a, b, (x, y) => x.add(y))
 }
+/** a − b; else as `add`. */
 export function sub<A extends string, B extends string = never>(a: Tensor<A>, b: Other<B>): Tensor<A | B> {
   return binary('sub', a, b, (x, y) => x.sub(y))
 }
+/** a × b; else as `add`. */
 export function mul<A extends string, B extends string = never>(a: Tensor<A>, b: Other<B>): Tensor<A | B> {
   return binary('mul', a, b, (x, y) => x.mul(y))
 }
+/** a / b; else as `add`. */
 export function div<A extends string, B extends string = never>(a: Tensor<A>, b: Other<B>): Tensor<A | B> {
   return binary('div', a, b, (x, y) => x.div(y))
 }
@@ -151,27 +180,35 @@ function unary<A extends string>(operation: string, x: Tensor<A>, f: (x: Scalar)
   ) as never
 }
 
+/** e^x, element by element. This and the functions below take f32 tensors of any axes, and throw DtypeError for others. */
 export function exp<A extends string>(x: Tensor<A>): Tensor<A> {
   return unary('exp', x, (v) => v.exp())
 }
+/** The natural logarithm; −Infinity at 0, NaN below. */
 export function log<A extends string>(x: Tensor<A>): Tensor<A> {
   return unary('log', x, (v) => v.log())
 }
+/** The square root; NaN below 0. */
 export function sqrt<A extends string>(x: Tensor<A>): Tensor<A> {
   return unary('sqrt', x, (v) => v.sqrt())
 }
+/** x². */
 export function square<A extends string>(x: Tensor<A>): Tensor<A> {
   return unary('square', x, (v) => v.mul(v))
 }
+/** The hyperbolic tangent. */
 export function tanh<A extends string>(x: Tensor<A>): Tensor<A> {
   return unary('tanh', x, (v) => v.tanh())
 }
+/** The sine of an angle in radians. */
 export function sin<A extends string>(x: Tensor<A>): Tensor<A> {
   return unary('sin', x, (v) => v.sin())
 }
+/** The cosine of an angle in radians. */
 export function cos<A extends string>(x: Tensor<A>): Tensor<A> {
   return unary('cos', x, (v) => v.cos())
 }
+/** |x|; its gradient at 0 is 0. */
 export function abs<A extends string>(x: Tensor<A>): Tensor<A> {
   return unary('abs', x, (v) => v.abs())
 }
@@ -184,12 +221,15 @@ export function softplus<A extends string>(x: Tensor<A>): Tensor<A> {
   // The larger of x and 0 is (x + |x|) / 2: written so, the derivative at 0 is ½ as it should be.
   return unary('softplus', x, (v) => v.add(v.abs()).mul(0.5).add(v.abs().neg().exp().add(1).log()))
 }
+/** max(x, 0); its gradient at 0 is 0. */
 export function relu<A extends string>(x: Tensor<A>): Tensor<A> {
   return unary('relu', x, activations.relu)
 }
+/** x Φ(x), with the error function (Hendrycks and Gimpel 2016). */
 export function gelu<A extends string>(x: Tensor<A>): Tensor<A> {
   return unary('gelu', x, activations.gelu)
 }
+/** x σ(x), also called swish (Elfwing et al. 2018). */
 export function silu<A extends string>(x: Tensor<A>): Tensor<A> {
   return unary('silu', x, activations.silu)
 }

@@ -1,10 +1,14 @@
-import { ShapeError, type Shape } from '../../base/index.js'
+import { ShapeError, type Shape, validateShape } from '../../base/index.js'
 import { record } from '../tape.js'
 import type { Renamed, Tensor } from '../tensor.js'
 import { atView, mergeView, renameView, sliceView, splitView, viewOver } from '../view.js'
 import { arrange } from './copy.js'
 
-/** The same elements under other axis names. */
+/**
+ * The same elements under other axis names: `rename(x, { position: 'key' })`. A view: no copy.
+ *
+ * @throws ShapeError if an axis is missing, or two would have one name
+ */
 export function rename<A extends string, const R extends Partial<Record<A, string>>>(
   tensor: Tensor<A>,
   names: R,
@@ -12,7 +16,11 @@ export function rename<A extends string, const R extends Partial<Record<A, strin
   return record('rename', [tensor], renameView(tensor, names as Record<string, string>), names) as never
 }
 
-/** One axis as several, the first outermost. */
+/**
+ * One axis as several, the first outermost: `split(x, 'width', { head: 4, headWidth: 16 })`. A view: no copy.
+ *
+ * @throws ShapeError if the axis is missing, or its size is not the product of the sizes
+ */
 export function split<A extends string, F extends A, const S extends Readonly<Record<string, number>>>(
   tensor: Tensor<A>,
   axis: F,
@@ -21,7 +29,11 @@ export function split<A extends string, F extends A, const S extends Readonly<Re
   return record('split', [tensor], splitView(tensor, axis, into), { axis, into: Object.keys(into) }) as never
 }
 
-/** Several axes as one, the first outermost; copies only where they do not lie one inside the other. */
+/**
+ * Several axes as one, the first outermost: `merge(x, ['head', 'headWidth'], 'width')`. A copy only where they do not lie one inside the other.
+ *
+ * @throws ShapeError if an axis is missing or named twice, or two would have one name
+ */
 export function merge<A extends string, const F extends A, N extends string>(
   tensor: Tensor<A>,
   axes: readonly F[],
@@ -41,7 +53,11 @@ export function merge<A extends string, const F extends A, N extends string>(
   return record('merge', [tensor], view, { into, parts }) as never
 }
 
-/** Positions start … end − 1 of an axis. */
+/**
+ * Positions start … end − 1 of an axis. A view: no copy.
+ *
+ * @throws ShapeError unless 0 ≤ start ≤ end ≤ the size of the axis
+ */
 export function slice<A extends string>(
   tensor: Tensor<A>,
   axis: NoInfer<A>,
@@ -51,7 +67,11 @@ export function slice<A extends string>(
   return record('slice', [tensor], sliceView(tensor, axis, start, end), { axis, start }) as never
 }
 
-/** One position of an axis, which is gone from the result. */
+/**
+ * One position of an axis, which is gone from the result. A view: no copy.
+ *
+ * @throws ShapeError if there is no such position
+ */
 export function at<A extends string, F extends A>(
   tensor: Tensor<A>,
   axis: F,
@@ -60,8 +80,13 @@ export function at<A extends string, F extends A>(
   return record('at', [tensor], atView(tensor, axis, position), { axis, position }) as never
 }
 
-/** Repeats the tensor along new axes without a copy: every position of a new axis is the same element. */
+/**
+ * Repeats the tensor along new axes without a copy: every position of a new axis is the same element.
+ *
+ * @throws ShapeError if the tensor has one of the axes with another size, or the result would be too large
+ */
 export function expand<A extends string, B extends string>(tensor: Tensor<A>, axes: Shape<B>): Tensor<A | B> {
+  validateShape('expand', { ...tensor.shape, ...axes })
   const added = Object.entries<number>(axes).filter(([name, size]) => {
     const present = tensor.layout.find((axis) => axis.name === name)
     if (present && present.size !== size) {

@@ -12,7 +12,7 @@ export interface ReduceAttributes {
   readonly axes: readonly string[]
 }
 
-/** The sum over some axes, or over all. */
+/** The sum over some axes, or over all. Sums are of f32 numbers, in a fixed order; 0 over an empty axis. Throws ShapeError if an axis is missing. */
 export function sum<A extends string>(x: Tensor<A>): Tensor<never>
 export function sum<A extends string, const O extends A>(
   x: Tensor<A>,
@@ -22,7 +22,7 @@ export function sum(x: AnyTensor, over?: string | readonly string[]): never {
   return reduce('sum', x, over) as never
 }
 
-/** The mean over some axes, or over all. */
+/** The mean over some axes, or over all; 0 over an empty axis. Throws ShapeError if an axis is missing. */
 export function mean<A extends string>(x: Tensor<A>): Tensor<never>
 export function mean<A extends string, const O extends A>(
   x: Tensor<A>,
@@ -33,7 +33,7 @@ export function mean(x: AnyTensor, over?: string | readonly string[]): never {
   return mul(total, total.elements / Math.max(1, x.elements)) as never
 }
 
-/** The largest over some axes, or over all; its gradient is shared evenly by equals. */
+/** The largest over some axes, or over all; its gradient is shared evenly by equals. Throws ShapeError if an axis is missing or empty. */
 export function max<A extends string>(x: Tensor<A>): Tensor<never>
 export function max<A extends string, const O extends A>(
   x: Tensor<A>,
@@ -43,7 +43,7 @@ export function max(x: AnyTensor, over?: string | readonly string[]): never {
   return reduce('max', x, over) as never
 }
 
-/** The least over some axes, or over all; its gradient is shared evenly by equals. */
+/** The least over some axes, or over all; its gradient is shared evenly by equals. Throws ShapeError if an axis is missing or empty. */
 export function min<A extends string>(x: Tensor<A>): Tensor<never>
 export function min<A extends string, const O extends A>(
   x: Tensor<A>,
@@ -55,7 +55,11 @@ export function min(x: AnyTensor, over?: string | readonly string[]): never {
 
 function reduce(kind: ReduceKind, x: AnyTensor, over: string | readonly string[] | undefined): Tensor {
   const axes =
-    over === undefined ? x.layout.map(({ name }) => name) : typeof over === 'string' ? [over] : [...over]
+    over === undefined
+      ? x.layout.map(({ name }) => name)
+      : typeof over === 'string'
+        ? [over]
+        : [...new Set(over)]
   for (const axis of axes) {
     const { size } = axisOf(kind, x, axis)
     if (size === 0 && kind !== 'sum')
