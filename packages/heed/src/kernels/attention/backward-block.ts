@@ -5,7 +5,7 @@ import type { AttentionDefinition } from './definition.js'
 import type { AttentionDerivative } from './derivative.js'
 import { leafEnvironment, type Terms } from './leaves.js'
 import { roundUp, type Tile, writeTileProduct } from './tile.js'
-import { regionTruth } from './truth.js'
+import { possibleKeys, possibleRows, type Region, regionTruth, type Run } from './truth.js'
 
 /** The parameters that both backward kernels start with. */
 export const blockParameters = {
@@ -42,6 +42,7 @@ export type BlockParts =
   | 'keyGradient'
   | 'valueGradient'
   | 'lanes'
+  | 'runs'
 
 /** Elements of scratch memory, each part at a multiple of 16. */
 export function blockLayout(
@@ -57,6 +58,7 @@ export function blockLayout(
     keyGradient: tile.keys * padded,
     valueGradient: tile.keys * valuePadded,
     lanes: 64,
+    runs: 2 * (tile.keys / tile.rows + tile.queries / tile.rows),
   }
   const layout = { total: 0 } as Record<BlockParts | 'total', number>
   for (const [part, size] of Object.entries(sizes)) {
@@ -159,22 +161,24 @@ export class BackwardBlock {
     then: () => void,
   ): void {
     const { k, p, tile } = this
+    const region = this.#region(block, key, keys)
     const { possible, certain } = regionTruth(k, this.terms, this.definition, {
-      batch: block.batch,
-      head: block.head,
-      firstRow: block.firstRow,
-      lastRow: block.firstRow.add(block.rows).sub(1),
-      firstKey: key,
-      keys,
+      ...region,
       tileKeys: tile.keys,
     })
     k.if(possible, () => {
       prepare()
+      if (this.definition.mask !== undefined) {
+        k.if(
+          certain,
+          () => this.#writeRuns(region, false),
+          () => this.#writeRuns(region, true),
+        )
+      }
       const panels = p.keys.add(tile.panel - 1).div(tile.panel)
       const first = this.kvMatrix(block).mul(panels).mul(tile.panel).add(key)
       this.#products(
-        block.rows,
-        keys,
+        region,
         this.part.query,
         this.padded,
         this.definition.width,
@@ -182,8 +186,7 @@ export class BackwardBlock {
         this.part.weights,
       )
       this.#products(
-        block.rows,
-        keys,
+        region,
         this.part.upstream,
         this.valuePadded,
         this.definition.valueWidth,
@@ -192,17 +195,66 @@ export class BackwardBlock {
       )
       k.if(
         certain,
-        () => this.#weights(block, key, keys, scatter, false),
-        () => this.#weights(block, key, keys, scatter, true),
+        () => this.#weights(block, region, scatter, false),
+        () => this.#weights(block, region, scatter, true),
       )
       then()
     })
   }
 
+  #region({ batch, head, firstRow, rows }: Block, firstKey: Int, keys: Int): Region {
+    return { batch, head, firstRow, lastRow: firstRow.add(rows).sub(1), firstKey, keys }
+  }
+
+  /** For each row tile of keys the rows that may see some of them, and for each row tile of rows the keys, counted in the block. */
+  #writeRuns(region: Region, masked: boolean): void {
+    const { k, terms, tile, definition } = this
+    const runs = this.part.runs.as('i32')
+    const { firstRow, lastRow, firstKey, keys } = region
+    const rows = lastRow.sub(firstRow).add(1)
+    const write = (at: Int, { first, count }: Run): void => {
+      k.store(runs.at(at.mul(2)), first)
+      k.store(runs.at(at.mul(2).add(1)), count)
+    }
+    k.loop(0, keys, tile.rows, (key) => {
+      const some = { ...region, firstKey: firstKey.add(key), keys: keys.sub(key).min(tile.rows) }
+      const run = masked
+        ? possibleRows(k, terms, definition, some, tile.rows)
+        : { first: firstRow, count: rows }
+      write(key.div(tile.rows), { first: run.first.sub(firstRow), count: run.count })
+    })
+    k.loop(0, rows, tile.rows, (row) => {
+      const first = firstRow.add(row)
+      const some = { ...region, firstRow: first, lastRow: lastRow.min(first.add(tile.rows - 1)) }
+      const run = masked
+        ? possibleKeys(k, terms, definition, some, tile.panel)
+        : { first: firstKey, count: keys }
+      write(row.div(tile.rows).add(tile.keys / tile.rows), {
+        first: run.first.sub(firstKey),
+        count: run.count,
+      })
+    })
+  }
+
+  /** The rows of the block that may see the row tile of keys from `key` on. */
+  rowsFor(key: Int, rows: Int): Run {
+    return this.#run(key.div(this.tile.rows), rows)
+  }
+  /** The keys of the tile that the row tile from `row` on may see. */
+  keysFor(row: Int, keys: Int): Run {
+    const { tile } = this
+    return this.#run(row.div(tile.rows).add(tile.keys / tile.rows), keys)
+  }
+  #run(at: Int, all: Int): Run {
+    const { k } = this
+    if (this.definition.mask === undefined) return { first: k.int(0), count: all }
+    const runs = this.part.runs.as('i32').at(at.mul(2))
+    return { first: k.loadScalar(runs), count: k.loadScalar(runs.at(1)) }
+  }
+
   /** target[row, key] = Σ left[row, t] right[t, key] */
   #products(
-    rows: Int,
-    keys: Int,
+    region: Region,
     left: Pointer<'f32'>,
     leftRow: number,
     count: number,
@@ -210,9 +262,16 @@ export class BackwardBlock {
     target: Pointer<'f32'>,
   ): void {
     const { k, tile } = this
-    k.loop(0, keys, tile.panel, (column) => {
+    k.loop(0, region.keys, tile.panel, (column) => {
       const panel = right.at(column.mul(count))
-      k.loop(0, rows, tile.rows, (row) => {
+      const some = {
+        ...region,
+        firstKey: region.firstKey.add(column),
+        keys: region.keys.sub(column).min(tile.panel),
+      }
+      const seen = possibleRows(k, this.terms, this.definition, some, tile.rows)
+      const first = seen.first.sub(region.firstRow)
+      k.loop(first, first.add(seen.count), tile.rows, (row) => {
         const to = target.at(row.mul(tile.keys)).at(column)
         writeTileProduct(k, {
           rows: tile.rows,
@@ -231,7 +290,7 @@ export class BackwardBlock {
   }
 
   /** weights: q·k -> filter; gradients: gradient of the filter -> gradient of q·k. */
-  #weights(block: Block, key: Int, keys: Int, scatter: CaptureScatter | undefined, masked: boolean): void {
+  #weights(block: Block, region: Region, scatter: CaptureScatter | undefined, masked: boolean): void {
     const {
       k,
       p,
@@ -256,8 +315,33 @@ export class BackwardBlock {
       const weights = part.weights.at(i.mul(tile.keys))
       const gradients = part.gradients.at(i.mul(tile.keys))
       const row = scatter?.beginRow(k, emitter)
-      k.loop(0, keys, k.lanes, (j) => {
-        const first = key.add(j)
+      const { firstKey, keys } = region
+      const here = { ...region, firstRow: queryRow, lastRow: queryRow }
+      const seen = masked
+        ? possibleKeys(k, this.terms, this.definition, here, tile.panel)
+        : { first: firstKey, count: keys }
+      const start = seen.first.sub(firstKey)
+      const end = start.add(seen.count)
+      if (masked && mask !== undefined) {
+        // Products that were left out: nobody sees these keys.
+        const clear = (from: Int, to: Int): void =>
+          k.loop(from, to, k.lanes, (j) => {
+            k.store(weights.at(j), k.vector(0))
+            k.store(gradients.at(j), k.vector(0))
+          })
+        clear(k.int(0), start)
+        clear(
+          start.add(
+            seen.count
+              .add(k.lanes - 1)
+              .div(k.lanes)
+              .mul(k.lanes),
+          ),
+          keys,
+        )
+      }
+      k.loop(start, end, k.lanes, (j) => {
+        const first = firstKey.add(j)
         const index = lane.add(first)
         const inside = masked ? index.lt(p.keys) : undefined
         let seed: Vector | undefined = undefined

@@ -14,6 +14,7 @@ import { attentionDerivative, type Separable } from './derivative.js'
 import { taskRanges } from './ranges.js'
 import { headEmitter, leafParameters, type Terms } from './leaves.js'
 import { type Tile, writeTileProduct } from './tile.js'
+import type { Run } from './truth.js'
 
 /** Bytes of scratch memory that the backward kernels need. */
 export function backwardScratchBytes(
@@ -90,19 +91,15 @@ export function attentionBackwardKernel(definition: AttentionDefinition, tile: T
               undefined,
               () => block.load(place),
               () => {
-                addTransposed(
-                  k,
-                  tile,
-                  part.weights,
-                  part.upstream,
+                addTransposed(block, part.weights, part.upstream, rows, keys, valuePadded, part.valueGradient)
+                addTransposed(block, part.gradients, part.query, rows, keys, padded, part.keyGradient)
+                addQueries(
+                  block,
+                  keyRows,
                   rows,
-                  keys,
-                  valuePadded,
-                  part.valueGradient,
+                  { first: key, count: keys },
+                  partialOf(head).at(firstRow.mul(padded)),
                 )
-                addTransposed(k, tile, part.gradients, part.query, rows, keys, padded, part.keyGradient)
-                const target = partialOf(head).at(firstRow.mul(padded))
-                addQueries(k, tile, part.gradients, keyRows, rows, key, keys, p.keys, padded, target)
               },
             )
           })
@@ -190,8 +187,7 @@ export function captureGradientKernel(
 
 /** target[key, column] += Σ over the rows of left[row, key] right[row, column] */
 function addTransposed(
-  k: Builder,
-  tile: Tile,
+  block: BackwardBlock,
   left: Pointer<'f32'>,
   right: Pointer<'f32'>,
   rows: Int,
@@ -199,17 +195,19 @@ function addTransposed(
   width: number,
   target: Pointer<'f32'>,
 ): void {
+  const { k, tile } = block
   k.loop(0, width, tile.panel, (column) => {
     k.loop(0, keys, tile.rows, (key) => {
       const to = target.at(key.mul(width)).at(column)
+      const seen = block.rowsFor(key, rows)
       writeTileProduct(k, {
         rows: tile.rows,
         panel: tile.panel,
-        count: rows,
-        left: left.at(key),
+        count: seen.count,
+        left: left.at(seen.first.mul(tile.keys)).at(key),
         leftRow: 1,
         leftStep: tile.keys,
-        right: right.at(column),
+        right: right.at(seen.first.mul(width)).at(column),
         rightStep: width,
         start: (i, j) => k.load(to.at(i * width + j)),
         finish: (i, j, sum) => k.store(to.at(i * width + j), sum),
@@ -218,31 +216,28 @@ function addTransposed(
   })
 }
 
-/** target[row, column] += Σ over the keys of left[row, key] keyRows[key, column] */
+/** target[row, column] += Σ over the keys of gradients[row, key] keyRows[key, column] */
 function addQueries(
-  k: Builder,
-  tile: Tile,
-  left: Pointer<'f32'>,
+  block: BackwardBlock,
   keyRows: Pointer<'f32'>,
   rows: Int,
-  key: Int,
-  keys: Int,
-  length: Int,
-  width: number,
+  keys: Run,
   target: Pointer<'f32'>,
 ): void {
+  const { k, tile, padded: width, p, part } = block
   k.loop(0, width, tile.panel, (column) => {
-    const right = keyRows.at(column.mul(length)).at(key.mul(tile.panel))
+    const right = keyRows.at(column.mul(p.keys)).at(keys.first.mul(tile.panel))
     k.loop(0, rows, tile.rows, (row) => {
       const to = target.at(row.mul(width)).at(column)
+      const seen = block.keysFor(row, keys.count)
       writeTileProduct(k, {
         rows: tile.rows,
         panel: tile.panel,
-        count: keys,
-        left: left.at(row.mul(tile.keys)),
+        count: seen.count,
+        left: part.gradients.at(row.mul(tile.keys)).at(seen.first),
         leftRow: tile.keys,
         leftStep: 1,
-        right,
+        right: right.at(seen.first.mul(tile.panel)),
         rightStep: tile.panel,
         start: (i, j) => k.load(to.at(i * width + j)),
         finish: (i, j, sum) => k.store(to.at(i * width + j), sum),

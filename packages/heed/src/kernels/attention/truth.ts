@@ -70,6 +70,25 @@ export function possibleKeys(
   )
 }
 
+/** The rows that are left when those at both ends that may see none of the keys are taken off, in the manner of `possibleKeys`. */
+export function possibleRows(
+  k: Builder,
+  terms: Terms,
+  { mask }: AttentionDefinition,
+  region: Region,
+  step: number,
+): Run {
+  const all = { first: region.firstRow, count: region.lastRow.sub(region.firstRow).add(1) }
+  if (mask === undefined) return all
+  return trim(
+    k,
+    all,
+    step,
+    (firstRow, count) =>
+      maskTruth(k, terms, mask, { ...region, firstRow, lastRow: firstRow.add(count).sub(1) }).possible,
+  )
+}
+
 /** Takes steps that are not possible off both ends of a run. */
 function trim(
   k: Builder,
