@@ -26,7 +26,7 @@ export const milliseconds: Unit = {
   figure: (seconds) => seconds * 1e3,
 }
 
-const slowest = 90
+const slowest = 300
 const log = (text: string): void => {
   process.stderr.write(`${text}\n`)
 }
