@@ -47,7 +47,7 @@ function report(model: Decoder): void {
     const { inputs } = collate([rows[0]!])
     const { values } = collect(['blocks.*.attention.filter'], () => decoderLogits(model, config, inputs))
     for (const [name, value] of values) {
-      const filter = value as Tensor<'batch' | 'head' | 'query' | 'key'>
+      const filter = value.withAxes('batch', 'head', 'query', 'key')
       for (let head = 0; head < config.heads; head++) {
         const weights = filter.at('batch', 0).at('head', head).values(['query', 'key'])
         const size = 2 * length - 1
@@ -68,7 +68,7 @@ const trainer = new Trainer<Decoder, Batch>({
   model: createDecoder(config, randomKey(1)),
   data: exampleBatches(rows, { batch: 16, collate }),
   loss: (model, { inputs, targets }) =>
-    crossEntropy(decoderLogits(model, config, inputs), targets, 'vocabulary') as Tensor<never>,
+    crossEntropy(decoderLogits(model, config, inputs), targets, 'vocabulary'),
   optimizer: adamw({ decay: 0.01 }),
   schedule: cosineSchedule({ peak: 0.006, warmUp: 20, total: steps }),
   clip: 1,

@@ -37,7 +37,7 @@ export function attend(language: LanguageModel, text: string, next: number = nex
     )
     const layers = Array.from({ length: config.layers }, (_, layer) => {
       const filter = values.get(`blocks.${layer}.attention.filter`)!
-      return layerView(filter as Tensor<'batch' | 'head' | 'query' | 'key'>, ids)
+      return layerView(filter.withAxes('batch', 'head', 'query', 'key'), ids)
     })
     const logits = logitsOf(model, states.slice('position', ids.length - 1, ids.length)).values()
     return {

@@ -15,8 +15,8 @@ export const rotaryGradients: Readonly<Record<string, GradientRule>> = {
       const all = [...halves(x!, axis, count, pairs), ...halves(gradient, axis, count, pairs)]
       const over = all[0]!.axes.filter((name) => !table!.layout.some((other) => other.name === name))
       const product = swapped
-        ? a!.mul(gradientB!).sub(b!.mul(gradientA!))
-        : a!.mul(gradientA!).add(b!.mul(gradientB!))
+        ? a.mul(gradientB).sub(b.mul(gradientA))
+        : a.mul(gradientA).add(b.mul(gradientB))
       return reduceExpression('sum', product, all, over)
     }
     return [

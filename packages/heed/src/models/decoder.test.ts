@@ -99,7 +99,7 @@ describe.each(Object.entries(configs))('decoder like %s', (name, config) => {
         [4, 1, 0],
       ])
       const loss = (model: Decoder): Tensor<never> =>
-        crossEntropy(decoderLogits(model, tiny, ids), targets, 'vocabulary') as Tensor<never>
+        crossEntropy(decoderLogits(model, tiny, ids), targets, 'vocabulary')
       const { error, at } = checkGradient(loss, make(tiny))
       expect(error, at).toBeLessThan(1e-7)
     }),
@@ -111,13 +111,8 @@ describe.each(Object.entries(configs))('decoder like %s', (name, config) => {
       const ids = idsOf([[1, 2, 3, 4, 5]])
       const targets = idsOf([[2, 3, 4, 5, 6]])
       const gradients = [false, true].map((rematerialize) => {
-        const gradient = grad(
-          (m: Decoder) =>
-            crossEntropy(
-              decoderLogits(m, config, ids, { rematerialize }),
-              targets,
-              'vocabulary',
-            ) as Tensor<never>,
+        const gradient = grad((m: Decoder) =>
+          crossEntropy(decoderLogits(m, config, ids, { rematerialize }), targets, 'vocabulary'),
         )(model)
         return [...leavesOf<Tensor>(gradient, isTensor).values()].flatMap((leaf) => [...leaf.values()])
       })

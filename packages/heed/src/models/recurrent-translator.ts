@@ -120,7 +120,7 @@ export function translationLogits(
   { pad = 0 }: Pick<RecurrentTranslatorConfig, 'pad'> = {},
 ): Translation {
   const read = readSource(model, source, pad)
-  const words = embed(model.embedding, target) as Sequence
+  const words = embed(model.embedding, target)
   if (read.look === undefined) {
     const { output } = within('decoder', () => lstm(model.decoder, words, { initial: read.state }))
     return { logits: tap('logits', linear(model.output, output.rename({ unit: 'feature' }), 'feature')) }
@@ -154,7 +154,7 @@ export function translationLoss(
   { pad = 0 }: Pick<RecurrentTranslatorConfig, 'pad'> = {},
 ): Tensor<never> {
   const { logits } = translationLogits(model, source, inputs, { pad })
-  return crossEntropy(logits, targets, 'vocabulary', { ignore: pad }) as Tensor<never>
+  return crossEntropy(logits, targets, 'vocabulary', { ignore: pad })
 }
 
 export interface TranslateOptions {
@@ -215,7 +215,7 @@ function readSource(model: RecurrentTranslator, source: Ids, pad: number): Read 
   })
   const lengths = tensor(counts, { batch }, { dtype: 'i32', device: source.device })
   const { output, last } = within('encoder', () =>
-    lstm(model.encoder, embed(model.embedding, source) as Sequence, { lengths }),
+    lstm(model.encoder, embed(model.embedding, source), { lengths }),
   )
   if (model.attention === undefined) return { state: last }
   const memory = output.rename({ unit: 'width' })

@@ -130,17 +130,15 @@ function attend(
   let mixed: Query
   if (watched('scores', 'filter')) {
     // Somebody looks at the filter: step by step.
-    const scores = tap('scores', attentionScores(query, key, { score, mask, scale }) as Scores)
-    const filter = tap('filter', filterScores(scores, sink) as Scores)
-    mixed = mixValues(filter, value) as Query
+    const scores = tap('scores', attentionScores(query, key, { score, mask, scale }))
+    const filter = tap('filter', filterScores(scores, sink))
+    mixed = mixValues(filter, value)
   } else {
     // Nobody does: all of it in one kernel that never holds the filter.
-    mixed = attention(query, key, value, { score, mask, scale, sink }) as Query
+    mixed = attention(query, key, value, { score, mask, scale, sink })
   }
   return joinHeads(parameters, tap('mixed', mixed), options)
 }
-
-type Scores = Tensor<'batch' | 'head' | 'query' | 'key'>
 
 function queriesOf(parameters: AttentionParameters, x: Sequence, options: CrossAttentionOptions): Query {
   const query = normed('queryNorm', parameters, headsOf(parameters.query, x), options)
@@ -180,7 +178,7 @@ function joinHeads({ output }: AttentionParameters, mixed: Query, residual: Resi
   if (!watched('outputPerHead')) return projectOut(output, heads, ['head', 'headWidth'], residual)
   // What each head adds to the output, apart: their sum, and the bias, is the output.
   const perHead = tap('outputPerHead', dot(heads, output.weight, 'headWidth'))
-  const joined = sum(perHead, 'head') as Sequence
+  const joined = sum(perHead, 'head')
   const whole = output.bias === undefined ? joined : joined.add(output.bias)
   return addTo(residual.residual, tap('output', whole), residual.dropout)
 }

@@ -12,7 +12,7 @@ export interface Embedding {
  * @throws ShapeError for an id outside the vocabulary
  */
 export function embed<I extends string>({ weight }: Embedding, ids: Tensor<I>): Tensor<I | 'width'> {
-  return gather(weight, ids, 'vocabulary') as Tensor<I | 'width'>
+  return gather(weight, ids, 'vocabulary')
 }
 
 /** A logit for each entry: the product with its vector. With the table of `embed`, the tied output of Press and Wolf 2017. */

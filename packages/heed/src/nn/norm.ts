@@ -52,14 +52,18 @@ function stepByStep<A extends string, K extends A>(
   axis: K,
   { kind = 'layer', epsilon = defaultEpsilon(kind), onePlus = false }: NormOptions,
 ): Tensor<A> {
-  type Wide = Tensor<A>
-  const centred = kind === 'layer' ? (x.sub(mean(x, axis)) as Wide) : x
-  const meanSquare = mean(map((v) => v.mul(v), centred) as Wide, axis)
-  const scale = tap('scale', map((v) => v.add(epsilon).sqrt(), meanSquare) as typeof meanSquare)
-  let y = centred.div(scale) as Wide
-  if (weight !== undefined)
-    y = y.mul(onePlus && kind === 'rms' ? (weight.add(1) as Tensor<K>) : weight) as Wide
-  return bias === undefined || kind === 'rms' ? y : (y.add(bias) as Wide)
+  const centred = kind === 'layer' ? x.sub(mean(x, axis)) : x
+  const meanSquare = mean(
+    map((v) => v.mul(v), centred),
+    axis,
+  )
+  const scale = tap(
+    'scale',
+    map((v) => v.add(epsilon).sqrt(), meanSquare),
+  )
+  let y: Tensor<A> = centred.div(scale)
+  if (weight !== undefined) y = onePlus && kind === 'rms' ? y.mul(weight.add(1)) : y.mul(weight)
+  return bias === undefined || kind === 'rms' ? y : y.add(bias)
 }
 
 function defaultEpsilon(kind: 'layer' | 'rms'): number {

@@ -42,7 +42,7 @@ export function positionsFrom<A extends string>(
       found: `positions up to ${start + count - 1}`,
       hint: 'cut the text, or make a longer table',
     })
-  return start === 0 && count === length ? table : slice(table, 'position' as never, start, start + count)
+  return start === 0 && count === length ? table : slice(table, 'position', start, start + count)
 }
 
 export interface SinusoidalOptions {

@@ -180,7 +180,7 @@ function checkRotary(width: number, base: number, scaling: RotaryScaling | undef
       hint: 'leave the scaling out for the plain frequencies',
     })
   for (const [name, value] of Object.entries(numbers))
-    if (value !== undefined) checkPositive(operation, name, value as number)
+    if (value !== undefined) checkPositive(operation, name, value)
   if (scaling.type === 'llama3' && scaling.low >= scaling.high)
     throw new UsageError({
       operation,

@@ -31,7 +31,7 @@ export interface TensorOptions {
  * @throws ShapeError for sizes that are no whole numbers of at least 0, or 2³¹ elements and more
  * @throws MemoryError if the heap has no room
  */
-export function empty<A extends string>(
+export function empty<A extends string = never>(
   shape: Shape<A>,
   { dtype = 'f32', device = currentDevice() }: TensorOptions = {},
 ): Tensor<A> {
@@ -46,7 +46,7 @@ export function empty<A extends string>(
  * @throws ShapeError if there are more or fewer numbers than the shape has
  * @throws MemoryError if the heap has no room
  */
-export function tensor<A extends string>(
+export function tensor<A extends string = never>(
   data: ArrayLike<number> | number,
   shape: Shape<A>,
   options: TensorOptions = {},
@@ -68,11 +68,11 @@ export function tensor<A extends string>(
 
 /** A scalar: a tensor without axes. */
 export function scalar(value: number, options: TensorOptions = {}): Tensor<never> {
-  return tensor(value, {}, options) as Tensor<never>
+  return tensor(value, {}, options)
 }
 
 /** A tensor whose elements are all `value`. */
-export function full<A extends string>(
+export function full<A extends string = never>(
   shape: Shape<A>,
   value: number,
   options: TensorOptions = {},
@@ -82,11 +82,11 @@ export function full<A extends string>(
   return made
 }
 /** A tensor of zeros. */
-export function zeros<A extends string>(shape: Shape<A>, options: TensorOptions = {}): Tensor<A> {
+export function zeros<A extends string = never>(shape: Shape<A>, options: TensorOptions = {}): Tensor<A> {
   return full(shape, 0, options)
 }
 /** A tensor of ones. */
-export function ones<A extends string>(shape: Shape<A>, options: TensorOptions = {}): Tensor<A> {
+export function ones<A extends string = never>(shape: Shape<A>, options: TensorOptions = {}): Tensor<A> {
   return full(shape, 1, options)
 }
 
@@ -104,7 +104,7 @@ export function range<A extends string>(
 }
 
 /** Normally distributed with mean 0: the same numbers for the same key on every device. */
-export function normal<A extends string>(
+export function normal<A extends string = never>(
   key: RandomKey,
   shape: Shape<A>,
   deviation = 1,
@@ -116,7 +116,7 @@ export function normal<A extends string>(
 }
 
 /** Uniformly distributed in [low, high). */
-export function uniform<A extends string>(
+export function uniform<A extends string = never>(
   key: RandomKey,
   shape: Shape<A>,
   low = 0,

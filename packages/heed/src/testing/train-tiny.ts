@@ -34,8 +34,8 @@ export function trainTiny(): Trained {
   const ids = (start: number): Tensor<'batch' | 'position'> =>
     tensor(row.slice(start, start + 16), { batch: 1, position: 16 }, { dtype: 'i32' })
   const losses: number[] = []
-  const step = valueAndGrad(
-    (m: Decoder) => crossEntropy(decoderLogits(m, config, ids(0)), ids(1), 'vocabulary') as Tensor<never>,
+  const step = valueAndGrad((m: Decoder) =>
+    crossEntropy(decoderLogits(m, config, ids(0)), ids(1), 'vocabulary'),
   )
   for (let i = 0; i < 30; i++) {
     scope(() => {

@@ -70,7 +70,7 @@ export function rmsNorm<A extends string, K extends A>(
 
 /** x / max(|x|, 1e-12) along an axis: rows of length 1, for cosines. A row of zeros stays so, with gradient gradient × 1e12. */
 export function unitLength<A extends string>(x: Tensor<A>, axis: NoInfer<A>): Tensor<A> {
-  const squares = sum(square(x), axis as A)
+  const squares = sum(square(x), axis)
   return map((value: Scalar, length: Scalar) => value.mul(length.max(1e-24).rsqrt()), x, squares) as never
 }
 

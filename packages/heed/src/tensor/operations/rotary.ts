@@ -1,5 +1,5 @@
 import { DtypeError, ShapeError, UsageError } from '../../base/index.js'
-import { input, planMap, type Expression } from '../../kernels/index.js'
+import { input, planMap } from '../../kernels/index.js'
 import { execute } from '../execute.js'
 import { emptyArranged, physicalOrder, sameDevice, stridesFor } from '../layout.js'
 import { record } from '../tape.js'
@@ -50,22 +50,22 @@ export function turned(
   const count = axisOf('rotate', cosine, 'pair').size
   const from = halves(x, axis, count, pairs)
   const to = halves(output, axis, count, pairs)
-  const order = physicalOrder(from[0]!)
-  const sizes = order.map((name) => axisOf('rotate', from[0]!, name).size)
+  const order = physicalOrder(from[0])
+  const sizes = order.map((name) => axisOf('rotate', from[0], name).size)
   const operand = (tensor: AnyTensor): { address: number; element: 'f32'; strides: number[] } => ({
     address: tensor.address,
     element: 'f32',
     strides: stridesFor(tensor, order),
   })
-  const first = backwards ? a!.mul(cos!).add(b!.mul(sin!)) : a!.mul(cos!).sub(b!.mul(sin!))
-  const second = backwards ? b!.mul(cos!).sub(a!.mul(sin!)) : b!.mul(cos!).add(a!.mul(sin!))
+  const first = backwards ? a.mul(cos).add(b.mul(sin)) : a.mul(cos).sub(b.mul(sin))
+  const second = backwards ? b.mul(cos).sub(a.mul(sin)) : b.mul(cos).add(a.mul(sin))
   execute(device, () =>
     planMap({
       space: { names: order, sizes },
-      inputs: [from[0]!, from[1]!, cosine, sine].map(operand),
+      inputs: [from[0], from[1], cosine, sine].map(operand),
       outputs: [
-        { operand: operand(to[0]!), expression: first },
-        { operand: operand(to[1]!), expression: second },
+        { operand: operand(to[0]), expression: first },
+        { operand: operand(to[1]), expression: second },
       ],
     }),
   )
@@ -97,7 +97,7 @@ function copyRest(x: AnyTensor, output: Tensor, axis: string, start: number): vo
     planMap({
       space: { names: order, sizes: order.map((name) => to.size(name)) },
       inputs: [operand(from)],
-      outputs: [{ operand: operand(to), expression: input(0) as Expression }],
+      outputs: [{ operand: operand(to), expression: input(0) }],
     }),
   )
   from.dispose()
