@@ -7,9 +7,9 @@ import {
   matricesDecay,
   modelFiles,
   randomKey,
+  saveModel,
   tokenBatches,
   Trainer,
-  writeFileWhole,
   type Decoder,
   type DecoderConfig,
   type TokenBatch,
@@ -154,11 +154,8 @@ async function finish(
   { reason, step, checkpoint }: TrainingResult,
 ): Promise<RunResult> {
   const folder = join(config.output, modelFolder)
-  if (reason === 'finished') {
-    await mkdir(folder, { recursive: true })
-    const files = modelFiles({ config: decoder, tokenizer: data.tokenizer, model }, config.weights)
-    for (const [name, bytes] of Object.entries(files)) await writeFileWhole(join(folder, name), bytes)
-  }
+  if (reason === 'finished')
+    await saveModel(folder, { config: decoder, tokenizer: data.tokenizer, model }, config.weights)
   const { loss, validation, bitsPerByte, report } = recorder
   return {
     reason,

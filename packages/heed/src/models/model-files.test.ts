@@ -1,14 +1,14 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { FormatError, leavesOf, randomKey } from '../base/index.js'
+import { FormatError, HeedError, leavesOf, randomKey } from '../base/index.js'
 import { isTensor, type Tensor } from '../tensor/index.js'
 import { trainByteLevel } from '../text/index.js'
 import { createDecoder } from './decoder.js'
 import { decoderConfig } from './decoder-config.js'
 import { lastLogits } from './generate.js'
-import { loadModel, modelFiles, modelFromFiles, type LanguageModel } from './model-files.js'
+import { loadModel, modelFiles, modelFromFiles, type LanguageModel, saveModel } from './model-files.js'
 
 const tokenizer = trainByteLevel(['a few words, a few more words'], {
   vocabularySize: 262,
@@ -20,9 +20,8 @@ const original: LanguageModel = { config, tokenizer, model: createDecoder(config
 test('a model comes back from its files', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'heed-model-'))
   try {
-    for (const [name, bytes] of Object.entries(modelFiles(original)))
-      await writeFile(join(folder, name), bytes)
-    const loaded = await loadModel(folder)
+    await saveModel(join(folder, 'new', 'folder'), original)
+    const loaded = await loadModel(join(folder, 'new', 'folder'))
     expect(loaded.config).toEqual(config)
     expect([...loaded.tokenizer.encode('a few words').ids]).toEqual([...tokenizer.encode('a few words').ids])
     const [a, b] = [original.model, loaded.model].map((model) => leavesOf<Tensor>(model, isTensor))
@@ -57,5 +56,6 @@ test('damaged and foreign files are refused, by name', async () => {
   expect(() => load({ 'model.safetensors': files['model.safetensors'].subarray(0, 900) })).toThrow(
     FormatError,
   )
+  await expect(saveModel(join(import.meta.filename, 'below-a-file'), original)).rejects.toThrow(HeedError)
   await expect(loadModel('/nowhere/at/all')).rejects.toThrow(/a folder with config.json, model.safetensors/)
 })

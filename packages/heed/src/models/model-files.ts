@@ -6,6 +6,7 @@ import { empty, scope, type Tensor } from '../tensor/index.js'
 import { loadTokenizer, saveTokenizer, type Tokenizer } from '../text/index.js'
 import { createDecoder, type Decoder } from './decoder.js'
 import { type DecoderConfig, decoderConfig } from './decoder-config.js'
+import { writeFileWhole } from './files.js'
 import { loadWeights, saveWeights, type WeightDtype } from './weights.js'
 
 /** A decoder with all that is needed to use it. */
@@ -95,6 +96,25 @@ export function modelFromFiles(
 
 function withFile(file: string | undefined): { file?: string } {
   return file === undefined ? {} : { file }
+}
+
+/**
+ * Writes a model into a folder of this machine, which is made where it is not there; each file whole.
+ *
+ * @param dtype what weights are stored as; f16 and bf16 take half the bytes
+ * @throws HeedError where the disk refuses
+ */
+export async function saveModel(
+  folder: string,
+  model: LanguageModel,
+  dtype: WeightDtype = 'f32',
+): Promise<void> {
+  const { mkdir } = await import('node:fs/promises')
+  const paths = await import('node:path')
+  // Where it cannot be made, writing says so.
+  await mkdir(folder, { recursive: true }).catch(() => {})
+  for (const [name, bytes] of Object.entries(modelFiles(model, dtype)))
+    await writeFileWhole(paths.join(folder, name), bytes)
 }
 
 /**

@@ -1,7 +1,6 @@
 import { FormatError, UsageError } from '../base/index.js'
-import { readSafetensors, writeSafetensors } from '../models/index.js'
+import { readSafetensors, writeFileWhole, writeSafetensors } from '../models/index.js'
 import type { Tokenizer } from '../text/index.js'
-import { writeFileWhole } from './files.js'
 import type { TokenIds } from './tokens.js'
 
 export interface EncodeDocumentsOptions {

@@ -1,7 +1,6 @@
 export * from './adafactor.js'
 export * from './adam.js'
 export * from './clip.js'
-export * from './files.js'
 export * from './lion.js'
 export {
   type DecayOptions,
