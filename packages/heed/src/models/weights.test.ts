@@ -30,6 +30,24 @@ describe('weights', () => {
       expect(loaded.scale.item()).toBe(Math.fround(0.1))
     }))
 
+  test('that are tied are stored once and stay tied', () =>
+    scope(() => {
+      const tied = (seed: number): { first: Tensor<'a'>; other: Tensor<'a'>; again: Tensor<'a'> } => {
+        const first = normal(randomKey(seed), { a: 3 })
+        return { first, other: normal(randomKey(seed, 1), { a: 3 }), again: first }
+      }
+      const model = tied(1)
+      const bytes = saveWeights(model)
+      expect([...readSafetensors(bytes).tensors.keys()].sort()).toEqual(['first', 'other'])
+      const loaded = loadWeights(bytes, tied(2))
+      expect(loaded.again).toBe(loaded.first)
+      expect(loaded.first.values()).toEqual(model.first.values())
+      // A file that has both is taken, too; a tree that is not tied needs both.
+      const both = saveWeights({ ...model, again: normal(randomKey(3), { a: 3 }) })
+      expect(loadWeights(both, tied(2)).again.values()).toEqual(model.first.values())
+      expect(() => loadWeights(bytes, { ...tied(2), again: zeros({ a: 3 }) })).toThrow(/'again'/)
+    }))
+
   test('are halved on request, and read as f32', () =>
     scope(() => {
       const model = make(1)

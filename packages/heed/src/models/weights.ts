@@ -32,15 +32,32 @@ export interface SaveOptions {
   readonly metadata?: Readonly<Record<string, string>>
 }
 
-/** A tree's tensors as the bytes of a safetensors file, each row-major in the order of its axes. */
+/**
+ * A tree's tensors as the bytes of a safetensors file, each row-major in the order of its axes. A tensor that stands at several paths (tied
+ * weights) is stored at the first.
+ *
+ * @throws UsageError for a path or metadata that the format can't hold
+ */
 export function saveWeights(model: unknown, { dtype = 'f32', metadata = {} }: SaveOptions = {}): Uint8Array {
   const stored = new Map<string, StoredTensor>()
   const axes: Record<string, readonly string[]> = {}
-  for (const [path, leaf] of leavesOf<Tensor>(model, isTensor)) {
+  for (const [path, leaf] of firstPaths<Tensor>(leavesOf(model, isTensor))) {
     axes[path] = leaf.axes
     stored.set(path, storedTensor(leaf, dtype))
   }
   return writeSafetensors(stored, new Map([...Object.entries(metadata), [axesKey, JSON.stringify(axes)]]))
+}
+
+/** Each leaf at the first of its paths: a tensor that stands at several is one parameter. */
+function firstPaths<L>(leaves: ReadonlyMap<string, L>): Map<string, L> {
+  const seen = new Set<L>()
+  return new Map(
+    [...leaves].filter(([, leaf]) => {
+      if (seen.has(leaf)) return false
+      if (isTensor(leaf)) seen.add(leaf)
+      return true
+    }),
+  )
 }
 
 function storedTensor(leaf: Tensor, as: WeightDtype): StoredTensor {
@@ -63,7 +80,8 @@ interface Described {
 
 /**
  * A tree of the form of `like`, with the tensors of a safetensors file in the places of its leaves. Floats become f32 whatever the
- * file has. The axes may lie in another order in the file, if the file names them.
+ * file has. The axes may lie in another order in the file, if the file names them. Where a tensor of `like` stands at several paths, so does the
+ * loaded one: that of the first path.
  *
  * @param like a tree of tensors, or of anything that `isLeaf` knows and that has a shape
  * @throws FormatError where the file lacks a tensor, has one too many, or one of other axes or sizes
@@ -78,13 +96,17 @@ export function loadWeights<M, L extends Described = Tensor>(
     const hint = 'the weights belong to another model, or to another configuration of it'
     throw new FormatError({ operation: 'loadWeights', expected, found, hint, file })
   }
-  const wanted = leavesOf<L>(like, isLeaf)
+  const leaves = leavesOf<L>(like, isLeaf)
+  const wanted = firstPaths(leaves)
   const missing = [...wanted.keys()].filter((path) => !tensors.has(path))
   if (missing.length > 0) refuse(`tensors ${some(missing)}`, `a file of ${some([...tensors.keys()])}`)
-  const unknown = [...tensors.keys()].filter((name) => !wanted.has(name))
+  const unknown = [...tensors.keys()].filter((name) => !leaves.has(name))
   if (unknown.length > 0) refuse(`only the tensors of the model (${wanted.size})`, `also ${some(unknown)}`)
   const axes = axesIn(metadata.get(axesKey), file)
+  const loaded = new Map<L, L>()
   return mapTree(like, isLeaf, (leaf: L, path) => {
+    const tied = loaded.get(leaf)
+    if (tied !== undefined) return tied
     const stored = tensors.get(path)!
     const names = axes?.[path] ?? Object.keys(leaf.shape)
     const describe = (shape: Shape): string =>
@@ -99,9 +121,11 @@ export function loadWeights<M, L extends Described = Tensor>(
       entries.some(([axis, size]) => found[axis] !== size)
     )
       refuse(`'${path}' with ${describe(leaf.shape)}`, describe(found))
-    return tensor(numbersOf(stored, leaf.dtype ?? 'f32', path, refuse), found, {
+    const made = tensor(numbersOf(stored, leaf.dtype ?? 'f32', path, refuse), found, {
       dtype: leaf.dtype ?? 'f32',
     }) as unknown as L
+    if (isTensor(leaf)) loaded.set(leaf, made)
+    return made
   })
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { leavesOf, randomKey } from '../base/index.js'
+import { leavesOf, randomKey, UsageError } from '../base/index.js'
 import { type AnyTensor, isTensor, scope, type Tensor, withDevice } from '../tensor/index.js'
 import {
   createAttention,
@@ -123,4 +123,17 @@ describe('parameters', () => {
         width: 2,
       })
     }))
+})
+
+test.each([
+  [
+    'a width that heads do not divide',
+    { width: 10, heads: 3 },
+    /width that is a multiple of the 3 heads, found 10/,
+  ],
+  ['heads that key heads do not divide', { width: 12, heads: 4, keyHeads: 3 }, /groups of 3 .* found 4/],
+  ['no heads', { width: 12, heads: 0 }, /heads: a whole number of at least 1, found 0/],
+])('attention with %s is refused', (_, shape, says) => {
+  expect(() => createAttention(randomKey(1), shape)).toThrow(UsageError)
+  expect(() => createAttention(randomKey(1), shape)).toThrow(says)
 })

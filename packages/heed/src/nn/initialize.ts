@@ -2,10 +2,11 @@
  * Parameters before training. Every tensor has a stream of random numbers of its own, named by its place, so that a change to one layer
  * leaves the others' numbers as they were.
  */
-import { foldIn, type RandomKey, type Shape } from '../base/index.js'
+import { foldIn, type RandomKey, type Shape, UsageError } from '../base/index.js'
 import { normal, ones, type Tensor, uniform, zeros } from '../tensor/index.js'
 import type { AttentionParameters } from './attention.js'
 import type { Block, CrossBlock } from './block.js'
+import { checkWhole } from './check.js'
 import type { Embedding } from './embedding.js'
 import type { FeedForward } from './feed-forward.js'
 import type { Linear } from './linear.js'
@@ -34,6 +35,7 @@ export const xavierUniform: Initializer = (key, shape, inputs, outputs) => {
 export const xavierNormal: Initializer = (key, shape, inputs, outputs) =>
   normal(key, shape, Math.sqrt(2 / (inputs + outputs)))
 
+/** What a linear map has beside its sizes. */
 export interface LinearShape {
   readonly bias?: boolean
   readonly initializer?: Initializer
@@ -62,6 +64,7 @@ export function createNorm<K extends string>(
   return bias ? { weight, bias: zeros(shape) } : { weight }
 }
 
+/** A vector of `width` numbers for each entry of the vocabulary. */
 export function createEmbedding(
   key: RandomKey,
   shape: { readonly vocabulary: number; readonly width: number },
@@ -71,6 +74,7 @@ export function createEmbedding(
   return { weight: initializer(key, { vocabulary, width }, vocabulary, width) }
 }
 
+/** Sizes of an attention layer. */
 export interface AttentionShape {
   readonly width: number
   readonly heads: number
@@ -91,7 +95,13 @@ export interface AttentionShape {
   readonly outputInitializer?: Initializer | undefined
 }
 
+/**
+ * The four projections of multi-head attention: query, key and value from `width` to head × headWidth, output back to `width`.
+ *
+ * @throws UsageError where the width is no multiple of the heads and no headWidth is given, or heads no multiple of keyHeads
+ */
 export function createAttention(key: RandomKey, shape: AttentionShape): AttentionParameters {
+  checkHeads(shape)
   const { width, heads, keyHeads = heads, headWidth = width / heads, valueWidth = headWidth } = shape
   const { contextWidth = width, bias = true, headNorm = false, initializer = normalInitializer() } = shape
   const project = (
@@ -116,6 +126,26 @@ export function createAttention(key: RandomKey, shape: AttentionShape): Attentio
   }
 }
 
+function checkHeads({ width, heads, keyHeads = heads, headWidth }: AttentionShape): void {
+  checkWhole('createAttention', 'heads', heads, 1)
+  checkWhole('createAttention', 'keyHeads', keyHeads, 1)
+  if (headWidth === undefined && width % heads !== 0)
+    throw new UsageError({
+      operation: 'createAttention',
+      expected: `a width that is a multiple of the ${heads} heads`,
+      found: String(width),
+      hint: 'change one of them, or give headWidth',
+    })
+  if (heads % keyHeads !== 0)
+    throw new UsageError({
+      operation: 'createAttention',
+      expected: `heads in groups of ${keyHeads} key/value heads`,
+      found: String(heads),
+      hint: 'each key/value head serves the same number of query heads',
+    })
+}
+
+/** Sizes of a feed-forward layer. */
 export interface FeedForwardShape {
   readonly width: number
   readonly hidden: number
@@ -125,6 +155,7 @@ export interface FeedForwardShape {
   readonly outputInitializer?: Initializer | undefined
 }
 
+/** `up` and `down` between `width` and `hidden`, and a gate beside `up` where asked for. */
 export function createFeedForward(key: RandomKey, shape: FeedForwardShape): FeedForward {
   const { width, hidden, gated = false, bias = true, initializer = normalInitializer() } = shape
   const up = (name: string): Linear<'width', 'hidden'> =>
@@ -141,6 +172,7 @@ export function createFeedForward(key: RandomKey, shape: FeedForwardShape): Feed
   }
 }
 
+/** Sizes of a block. */
 export interface BlockShape extends AttentionShape {
   readonly hidden: number
   /** A gate in the feed-forward layer; default false. */
@@ -151,6 +183,7 @@ export interface BlockShape extends AttentionShape {
   readonly onePlus?: boolean | undefined
 }
 
+/** A block of an encoder or of a decoder: attention and feed-forward layer, each with its norm. Throws what `createAttention` throws. */
 export function createBlock(key: RandomKey, shape: BlockShape): Block {
   const { width, bias = true, normBias = bias, onePlus = false } = shape
   return {
@@ -161,6 +194,7 @@ export function createBlock(key: RandomKey, shape: BlockShape): Block {
   }
 }
 
+/** `createBlock` with attention to a context, of `contextWidth`, between its two layers. */
 export function createCrossBlock(key: RandomKey, shape: BlockShape): CrossBlock {
   const { width, bias = true, normBias = bias, onePlus = false } = shape
   const self = { ...shape, contextWidth: width }

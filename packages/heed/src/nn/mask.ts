@@ -8,27 +8,36 @@ import {
   type PositionAxis,
   type Tensor,
 } from '../tensor/index.js'
+import { checkWhole } from './check.js'
 
 /** Each position sees itself and what comes before it (Vaswani et al. 2017, section 3.2.3). */
 export const causal: Mask = ({ query, key }) => key.le(query)
 
-/** Each position sees itself and the `size` − 1 positions before it (Beltagy et al. 2020, Longformer; Jiang et al. 2023, Mistral 7B). */
+/** Each position sees itself and the `size` − 1 positions before it (Beltagy et al. 2020, Longformer; Jiang et al. 2023, Mistral 7B). Throws UsageError unless size is 1 or more. */
 export function slidingWindow(size: number): Mask {
+  checkWhole('slidingWindow', 'size', size, 1)
   return ({ query, key }) => key.le(query).and(query.sub(key).lt(adjustable(size, 'integer')))
 }
 
-/** Each position sees those up to `distance` away on both sides (Luong et al. 2015, local attention; Longformer). */
+/** Each position sees those up to `distance` away on both sides (Luong et al. 2015, local attention; Longformer). Throws UsageError for a distance below 0. */
 export function local(distance: number): Mask {
+  checkWhole('local', 'distance', distance)
   return ({ query, key }) => query.sub(key).abs().le(adjustable(distance, 'integer'))
 }
 
-/** Blocks of `size` positions that see only themselves; with `causal` added, the chunked attention of Llama 4. */
+/** Blocks of `size` positions that see only themselves; with `causal` added, the chunked attention of Llama 4. Throws UsageError unless size is 1 or more. */
 export function chunked(size: number): Mask {
+  checkWhole('chunked', 'size', size, 1)
   return ({ query, key }) => query.divideBy(size).eq(key.divideBy(size))
 }
 
-/** Everybody sees the first `length` keys, the rest is causal (Raffel et al. 2020, T5, prefix LM). `length`: a number, or an i32 tensor by batch. */
+/**
+ * Everybody sees the first `length` keys, the rest is causal (Raffel et al. 2020, T5, prefix LM). `length`: a number, or an i32 tensor by batch.
+ *
+ * @throws UsageError for a length below 0
+ */
 export function prefix(length: number | Tensor<'batch'>): Mask {
+  if (typeof length === 'number') checkWhole('prefix', 'length', length)
   return (at) =>
     causal(at).or(
       at.key.lt(
@@ -39,8 +48,9 @@ export function prefix(length: number | Tensor<'batch'>): Mask {
     )
 }
 
-/** The first `count` keys: with a sliding window by `anyOf`, the attention sinks of Xiao et al. 2023 (StreamingLLM). */
+/** The first `count` keys: with a sliding window by `anyOf`, the attention sinks of Xiao et al. 2023 (StreamingLLM). Throws UsageError for a count below 0. */
 export function firstKeys(count: number): Mask {
+  checkWhole('firstKeys', 'count', count)
   return ({ key }) => key.lt(adjustable(count, 'integer'))
 }
 

@@ -195,3 +195,26 @@ describe('ready-made scores', () => {
       expect([...filter.values()]).toEqual([0.5, 0.5])
     }))
 })
+
+test.each<[string, () => unknown]>([
+  ['a window of nothing', () => slidingWindow(0)],
+  ['half a window', () => slidingWindow(1.5)],
+  ['a negative distance', () => local(-1)],
+  ['chunks of nothing', () => chunked(0)],
+  ['a negative prefix', () => prefix(-1)],
+  ['a negative count', () => firstKeys(-1)],
+  ['a cap of 0', () => softCap(0)],
+  ['a temperature of 0', () => cosine(0)],
+  ['a table of too few buckets', () => t5Bias(zeros({ bucket: 3, head: 1 }), { bidirectional: true })],
+  [
+    'a mask that gives nothing',
+    () =>
+      attentionFilter(ones({ query: 1, width: 1 }), ones({ key: 1, width: 1 }), {
+        mask: (() => {}) as never,
+      }),
+  ],
+])('%s is refused', (_, make) =>
+  on(() => {
+    expect(make).toThrow(UsageError)
+  }),
+)

@@ -8,6 +8,7 @@ import {
   type Score,
   type Tensor,
 } from '../tensor/index.js'
+import { checkPositive, checkWhole } from './check.js'
 
 /** q·k / √width as it is (Vaswani et al. 2017, equation 1): the default. */
 export const scaledDot: Score = (score) => score
@@ -15,8 +16,11 @@ export const scaledDot: Score = (score) => score
 /**
  * The cosine of the angle between query and key, in −1 … 1, divided by a temperature (Henry et al. 2020, query-key normalization;
  * Liu et al. 2022, Swin Transformer V2). Temperature: a number, or one for each head, which may be learned.
+ *
+ * @throws UsageError for a temperature that is no number above 0
  */
 export function cosine(temperature: number | Tensor<'head'> = 1): Score {
+  if (typeof temperature === 'number') checkPositive('cosine', 'temperature', temperature)
   const divided: Score = (score, { head }) =>
     score
       .max(-1)
@@ -25,8 +29,9 @@ export function cosine(temperature: number | Tensor<'head'> = 1): Score {
   return Object.assign(divided, { similarity: 'cosine' as const })
 }
 
-/** cap × tanh(score / cap): keeps scores within ±cap (Gemma 2, 2024, section 2). */
+/** cap × tanh(score / cap): keeps scores within ±cap (Gemma 2, 2024, section 2). Throws UsageError for a cap that is no number above 0. */
 export function softCap(cap: number): Score {
+  checkPositive('softCap', 'cap', cap)
   return (score) => {
     const most = adjustable(cap)
     return score.div(most).tanh().mul(most)
@@ -41,11 +46,14 @@ export function alibi(slopes: Tensor<'head'>): Score {
 /**
  * score + table[bucket(key − query), head] (Raffel et al. 2020, T5, section 2.1): near distances have buckets of their own, far ones
  * share buckets of logarithmic width up to `maximumDistance`. T5 itself uses it with scale 1.
+ *
+ * @throws UsageError for a table of fewer than 4 buckets (2 where it is not bidirectional)
  */
 export function t5Bias(
   table: Tensor<'bucket' | 'head'>,
   options: { readonly bidirectional: boolean; readonly maximumDistance?: number },
 ): Score {
+  checkWhole('t5Bias', 'buckets', table.size('bucket'), options.bidirectional ? 4 : 2)
   return (score, { head, query, key }) =>
     score.add(
       capture(table).at({

@@ -34,10 +34,10 @@ export function hasRepetition(ids: ArrayLike<number>): boolean {
  * @param filter query × key weights: a tensor of these two axes, or its numbers row by row; n × n for n tokens, each row
  *   between 0 and 1 and summing to 1 (or to 0 where nothing may be attended)
  * @param ids the sequence's token ids
- * @throws ShapeError if the filter is not n × n
+ * @throws ShapeError if the filter has other axes, or is not n × n
  */
 export function headScores(
-  filter: Tensor<'query' | 'key'> | ArrayLike<number>,
+  filter: Tensor<'query' | 'key'> | Tensor<string> | ArrayLike<number>,
   ids: ArrayLike<number>,
 ): HeadScores {
   const tokens = ids.length
@@ -63,10 +63,8 @@ export function headScores(
   }
 }
 
-function filterTensor(
-  filter: Tensor<'query' | 'key'> | ArrayLike<number>,
-): Tensor<'query' | 'key'> | undefined {
-  return isTensor(filter) ? (filter as Tensor<'query' | 'key'>) : undefined
+function filterTensor(filter: unknown): Tensor<'query' | 'key'> | undefined {
+  return isTensor(filter) ? filter.withAxes('query', 'key') : undefined
 }
 
 function meanEntropy(weights: ArrayLike<number>, tokens: number): number {

@@ -192,7 +192,7 @@ export function trace(
     const traced = score === undefined ? scaled : score(scaled, positions)
     const allowed = mask?.(positions)
     refuseOther(operation, 'score', 'float', 'a number expression', traced)
-    if (allowed !== undefined) refuseOther(operation, 'mask', 'boolean', 'a condition', allowed)
+    if (mask !== undefined) refuseOther(operation, 'mask', 'boolean', 'a condition', allowed)
     return { ...made, score: traced, mask: allowed }
   } finally {
     current = outer
