@@ -7,7 +7,7 @@ import { Arena } from '../testing/arena.js'
 import { type AttentionInputs, runBackward, runForward } from '../testing/attention.js'
 import { plainAttention } from '../testing/plain.js'
 import { randomAttention, variantNames } from '../testing/variants.js'
-import { attentionDefinition, attentionForward, type AttentionSizes } from './index.js'
+import { attentionBackward, attentionDefinition, attentionForward, type AttentionSizes } from './index.js'
 
 const shape = fc
   .record({
@@ -101,6 +101,26 @@ describe('attention', () => {
     })
     expect(results[1]).toEqual(results[0])
     expect(results[2]).toEqual(results[0])
+  })
+
+  test.each(['causal', 'sink', 'soft cap'])('gives the same with less room, a head at a time: %s', (name) => {
+    const [width, valueWidth] = [5, 6]
+    const { definition, inputs, upstream, slots } = randomAttention(name, sizes, width, valueWidth, 4)
+    const [whole, apart] = [undefined, 1].map((limit) => {
+      const arena = new Arena(interpreter, 1 << 24)
+      arena.limit = limit
+      return {
+        forward: runForward(arena, definition, sizes, inputs),
+        backward: runBackward(arena, definition, sizes, inputs, upstream, slots),
+      }
+    })
+    expect(apart!.forward).toEqual(whole!.forward)
+    // Gradients of queries are summed over parts of the keys, whose number depends on the room.
+    for (const part of ['query', 'key', 'value', 'sink'] as const)
+      expectClose(part, apart!.backward[part], whole!.backward[part], 1e-13)
+    const room = (limit: number | undefined): number =>
+      attentionBackward(interpreter.machine, definition, sizes, [], limit).workspaceBytes
+    expect(room(1)).toBeLessThan(room(undefined) / 2)
   })
 
   test('under the causal mask the future changes nothing', () => {

@@ -18,9 +18,9 @@ export const blockParameters = {
   upstreamBatch: 'i32',
   upstreamHead: 'i32',
   upstreamRow: 'i32',
-  /** [batch kvHead ⌈key / panel⌉ width panel] */
+  /** [matrix ⌈key / panel⌉ width panel], with the matrices (batch × kvHeads) of the launch */
   packedKey: 'f32*',
-  /** [batch kvHead ⌈key / panel⌉ valueWidth panel] */
+  /** [matrix ⌈key / panel⌉ valueWidth panel] */
   packedValue: 'f32*',
   /** [batch head query] */
   logSumExp: 'f32*',
@@ -32,6 +32,8 @@ export const blockParameters = {
   kvHeads: 'i32',
   queries: 'i32',
   keys: 'i32',
+  /** The first of batch × kvHeads that the launch is for; packed copies start with it. */
+  firstMatrix: 'i32',
 } as const
 
 export type BlockParts =
@@ -117,9 +119,13 @@ export class BackwardBlock {
   matrix({ batch, head }: Block): Int {
     return batch.mul(this.p.heads).add(head)
   }
-  /** Which of batch × kvHeads. */
+  /** Which of the launch's batch × kvHeads. */
   kvMatrix({ batch, head }: Block): Int {
-    return batch.mul(this.p.kvHeads).add(head.div(this.p.heads.div(this.p.kvHeads)))
+    const { heads, kvHeads, firstMatrix } = this.p
+    return batch
+      .mul(kvHeads)
+      .add(head.div(heads.div(kvHeads)))
+      .sub(firstMatrix)
   }
 
   /** Copies the block's queries and output gradients; columns beyond the width become 0. */

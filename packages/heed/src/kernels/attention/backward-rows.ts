@@ -46,24 +46,26 @@ const sumParameters = {
   targetBatch: 'i32',
   targetHead: 'i32',
   targetRow: 'i32',
-  batches: 'i32',
   heads: 'i32',
   queries: 'i32',
   splits: 'i32',
+  /** The first of batch × heads that the launch is for, and how many there are. */
+  firstMatrix: 'i32',
+  matrices: 'i32',
 } as const
 
-/** target[batch head query width] = Σ over the splits, in their order, of partial. Tasks: batch × heads × ⌈queries / rowsPerTask⌉. */
+/** target[batch head query width] = Σ over the splits, in their order, of partial. Tasks: matrices × ⌈queries / rowsPerTask⌉. */
 export function sumPartials(width: number, tile: Tile): Kernel {
   const padded = roundUp(width, tile.panel)
   return define(`attention sum partials ${width} ${tile.rows} ${tile.panel}`, sumParameters, (k, p, task) => {
-    const { batch, head, matrix, first, end } = rowsOf(task, p.heads, p.queries)
+    const { batch, head, matrix, first, end } = rowsOf(task, p.heads, p.queries, p.firstMatrix)
     const rowsPadded = p.queries
       .add(tile.rows - 1)
       .div(tile.rows)
       .mul(tile.rows)
     const target = p.target.at(batch.mul(p.targetBatch)).at(head.mul(p.targetHead))
-    const source = p.partial.at(matrix.mul(rowsPadded).mul(padded))
-    const stride = p.batches.mul(p.heads).mul(rowsPadded).mul(padded)
+    const source = p.partial.at(matrix.sub(p.firstMatrix).mul(rowsPadded).mul(padded))
+    const stride = p.matrices.mul(rowsPadded).mul(padded)
     k.loop(first, end, 1, (row) => {
       k.vectors(width, (i, mask) => {
         const from = source.at(row.mul(padded)).at(i)
@@ -113,9 +115,11 @@ function rowsOf(
   task: Int,
   heads: Int,
   queries: Int,
+  firstMatrix?: Int,
 ): { batch: Int; head: Int; matrix: Int; first: Int; end: Int } {
   const blocks = queries.add(rowsPerTask - 1).div(rowsPerTask)
-  const matrix = task.div(blocks)
+  const local = task.div(blocks)
+  const matrix = firstMatrix === undefined ? local : local.add(firstMatrix)
   const first = task.rem(blocks).mul(rowsPerTask)
   return {
     batch: matrix.div(heads),

@@ -27,9 +27,9 @@ export function backwardScratchBytes(
 
 const parameters = {
   ...blockParameters,
-  /** [batch kvHead ⌈width / panel⌉ key panel] */
+  /** [matrix ⌈width / panel⌉ key panel] */
   keyRows: 'f32*',
-  /** [split batch head query (in whole row tiles) width (in whole panels)]: the gradient of the queries from the keys of each split. */
+  /** [split head-of-the-launch query (in whole row tiles) width (in whole panels)]: the gradient of the queries from the keys of each split. */
   partial: 'f32*',
   keyGradient: 'f32*',
   keyGradientBatch: 'i32',
@@ -39,7 +39,8 @@ const parameters = {
   valueGradientBatch: 'i32',
   valueGradientHead: 'i32',
   valueGradientRow: 'i32',
-  batches: 'i32',
+  /** How many of batch × kvHeads the launch is for. */
+  matrices: 'i32',
   splits: 'i32',
 } as const
 
@@ -47,7 +48,7 @@ const parameters = {
  * Gradients of query, key and value from those of the output (Dao et al., FlashAttention, 2022, algorithm 4): scores are
  * computed anew, tile by tile. A task has every `splits`-th tile of keys of one key/value head, and alone writes the gradients
  * of these keys and values; those of the queries it leaves in `partial`, for `sumPartials`.
- * Tasks: batch × kvHeads × splits.
+ * Tasks: matrices × splits.
  */
 export function attentionBackwardKernel(definition: AttentionDefinition, tile: Tile): Kernel {
   const derivative = attentionDerivative(definition)
@@ -60,7 +61,8 @@ export function attentionBackwardKernel(definition: AttentionDefinition, tile: T
       const block = new BackwardBlock(k, terms as Terms, definition, derivative, tile)
       const { part, padded, valuePadded } = block
       const split = task.rem(p.splits)
-      const kvMatrix = task.div(p.splits)
+      const local = task.div(p.splits)
+      const kvMatrix = local.add(p.firstMatrix)
       const batch = kvMatrix.div(p.kvHeads)
       const kvHead = kvMatrix.rem(p.kvHeads)
       const group = p.heads.div(p.kvHeads)
@@ -68,11 +70,11 @@ export function attentionBackwardKernel(definition: AttentionDefinition, tile: T
         .add(tile.rows - 1)
         .div(tile.rows)
         .mul(tile.rows)
-      const partialOf = (head: Int): Pointer<'f32'> =>
-        p.partial.at(split.mul(p.batches).add(batch).mul(p.heads).add(head).mul(rowsPadded).mul(padded))
+      const partialOf = (member: Int | number): Pointer<'f32'> =>
+        p.partial.at(split.mul(p.matrices).add(local).mul(group).add(member).mul(rowsPadded).mul(padded))
       const zero = (pointer: Pointer<'f32'>, count: Int | number): void =>
         k.vectors(count, (i, mask) => k.store(pointer.at(i), k.vector(0), mask))
-      zero(partialOf(kvHead.mul(group)), group.mul(rowsPadded).mul(padded))
+      zero(partialOf(0), group.mul(rowsPadded).mul(padded))
       k.loop(split.mul(tile.keys), p.keys, p.splits.mul(tile.keys), (key) => {
         const keys = p.keys.sub(key).min(tile.keys)
         zero(part.keyGradient, tile.keys * padded)
@@ -80,7 +82,7 @@ export function attentionBackwardKernel(definition: AttentionDefinition, tile: T
         k.loop(0, group, 1, (member) => {
           const head = kvHead.mul(group).add(member)
           const emitter = headEmitter(k, terms as Terms, definition, derivative.roots, batch, head)
-          const keyRows = p.keyRows.at(kvMatrix.mul(p.keys).mul(padded))
+          const keyRows = p.keyRows.at(local.mul(p.keys).mul(padded))
           k.loop(0, p.queries, tile.queries, (firstRow) => {
             const rows = p.queries.sub(firstRow).min(tile.queries)
             const place: Block = { batch, head, emitter, firstRow, rows }
@@ -98,7 +100,7 @@ export function attentionBackwardKernel(definition: AttentionDefinition, tile: T
                   keyRows,
                   rows,
                   { first: key, count: keys },
-                  partialOf(head).at(firstRow.mul(padded)),
+                  partialOf(member).at(firstRow.mul(padded)),
                 )
               },
             )

@@ -35,6 +35,8 @@ const parameters = {
   kvHeads: 'i32',
   queries: 'i32',
   keys: 'i32',
+  /** The first of batch × kvHeads that this launch is for; packed copies start with it. */
+  firstMatrix: 'i32',
 } as const
 const statisticsParameters = { entropy: 'f32*', largestWeight: 'f32*', largestKey: 'i32*' } as const
 
@@ -74,7 +76,7 @@ export function forwardScratchBytes(definition: AttentionDefinition, tile: Tile,
 /**
  * Attention for blocks of query rows with the online softmax (Milakov and Gimelshein, 2018; Dao et al., FlashAttention, 2022):
  * the keys go by in rounds, each row keeps its largest score, the sum of exp(score − largest), and its output so far,
- * which are rescaled when a larger score comes. Tasks: batch × heads × ⌈queries / tile.queries⌉.
+ * which are rescaled when a larger score comes. Tasks: heads of the launch × ⌈queries / tile.queries⌉.
  */
 export function attentionForwardKernel(
   definition: AttentionDefinition,
@@ -131,7 +133,7 @@ class Forward {
     this.statistics = statistics
     const { heads, kvHeads, queries } = this.p
     const blocks = queries.add(tile.queries - 1).div(tile.queries)
-    this.matrix = task.div(blocks)
+    this.matrix = task.div(blocks).add(this.p.firstMatrix.mul(heads.div(kvHeads)))
     this.batch = this.matrix.div(heads)
     this.head = this.matrix.rem(heads)
     this.kvHead = this.head.div(heads.div(kvHeads))

@@ -8,7 +8,10 @@ import {
 } from '../language/index.js'
 import { roundUp } from './tile.js'
 
-/** Parameters of both packing kernels: source [batch head row width] with strides, `heads` × batch of them, and their length. */
+/**
+ * Parameters of both packing kernels: source [batch head row width] with strides, `heads` of them a batch, and their length; a launch packs
+ * some of batch × heads, from `firstMatrix` on.
+ */
 const parameters = {
   source: 'f32*',
   packed: 'f32*',
@@ -17,21 +20,22 @@ const parameters = {
   rowStride: 'i32',
   heads: 'i32',
   length: 'i32',
+  firstMatrix: 'i32',
 } as const
 
 type Parameters = ParameterTerms<typeof parameters>
 
 /**
- * source [batch head row width] -> packed [batch head ⌈row / panel⌉ width panel]: the rows of each panel become columns, zeros
- * where there are no rows. Tasks: batch × heads × ⌈length / panel⌉.
+ * source [batch head row width] -> packed [matrix ⌈row / panel⌉ width panel]: the rows of each panel become columns, zeros
+ * where there are no rows. Tasks: matrices × ⌈length / panel⌉.
  */
 export function packTransposed(width: number, panel: number): Kernel {
   return define(
     `attention pack transposed ${width} ${panel}`,
-    (k, { source, packed, batchStride, headStride, rowStride, heads, length }, task) => {
+    (k, { source, packed, batchStride, headStride, rowStride, heads, length, firstMatrix }, task) => {
       const panels = length.add(panel - 1).div(panel)
       const row = task.rem(panels).mul(panel)
-      const matrix = task.div(panels)
+      const matrix = task.div(panels).add(firstMatrix)
       const target = packed.at(task.mul(width * panel))
       const from = source
         .at(matrix.div(heads).mul(batchStride))
@@ -54,17 +58,18 @@ export function packTransposed(width: number, panel: number): Kernel {
 export const packRowsPerTask = 64
 
 /**
- * source [batch head row width] -> packed [batch head ⌈width / panel⌉ row panel]: columns cut into panels, zeros beyond the width.
- * Tasks: batch × heads × ⌈length / packRowsPerTask⌉.
+ * source [batch head row width] -> packed [matrix ⌈width / panel⌉ row panel]: columns cut into panels, zeros beyond the width.
+ * Tasks: matrices × ⌈length / packRowsPerTask⌉.
  */
 export function packRows(width: number, panel: number): Kernel {
   return define(
     `attention pack rows ${width} ${panel}`,
-    (k, { source, packed, batchStride, headStride, rowStride, heads, length }, task) => {
+    (k, { source, packed, batchStride, headStride, rowStride, heads, length, firstMatrix }, task) => {
       const blocks = length.add(packRowsPerTask - 1).div(packRowsPerTask)
       const first = task.rem(blocks).mul(packRowsPerTask)
-      const matrix = task.div(blocks)
-      const target = packed.at(matrix.mul(length).mul(roundUp(width, panel)))
+      const local = task.div(blocks)
+      const matrix = local.add(firstMatrix)
+      const target = packed.at(local.mul(length).mul(roundUp(width, panel)))
       const from = source.at(matrix.div(heads).mul(batchStride)).at(matrix.rem(heads).mul(headStride))
       const whole = Math.floor(width / panel)
       k.loop(first, first.add(packRowsPerTask).min(length), 1, (row) => {

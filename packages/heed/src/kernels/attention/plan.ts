@@ -13,25 +13,40 @@ import type { BackwardPlaces, ForwardPlaces, Place, Plan } from './places.js'
 import { directProducts, packedProducts } from './products.js'
 import { directTileFor, roundUp, tileFor } from './tile.js'
 
+/** Bytes of packed keys and values that the forward pass holds at a time, and of all workspace of the backward pass, as near as whole heads come. */
+const forwardBytes = 1 << 24
+const backwardBytes = 1 << 25
+
 /**
  * output = softmax over the keys of score(q·k), masked, times value, never holding query × key numbers; and the
- * log-sum-exp of each row, which the backward pass needs. All kernels of a plan must run on `machine`.
+ * log-sum-exp of each row, which the backward pass needs. All kernels of a plan must run on `machine`. The results don't depend
+ * on `limit`.
  */
 export function attentionForward(
   machine: Machine,
   definition: AttentionDefinition,
   sizes: AttentionSizes,
   statistics = false,
+  limit: number = forwardBytes,
 ): Plan<ForwardPlaces> {
   const { batch, heads, kvHeads, queries, keys } = sizes
   // Packing reads all keys and values and writes them once more: not for a few rows.
   const direct = queries * (heads / kvHeads) <= directRows
   const tile = direct ? directTileFor(machine) : tileFor(machine)
   const { width, valueWidth } = definition
-  const matrices = batch * kvHeads
+  const [keyElements, valueElements] = [
+    roundUp(keys, tile.panel) * width,
+    keys * roundUp(valueWidth, tile.panel),
+  ]
+  const chunks = chunksOf(
+    batch * kvHeads,
+    direct ? 0 : (keyElements + valueElements) * machine.floatBytes,
+    limit,
+  )
+  const most = direct ? 0 : (chunks[0]?.matrices ?? 0)
   const { offsets, total } = workspaceLayout(machine, {
-    key: direct ? 0 : matrices * roundUp(keys, tile.panel) * width,
-    value: direct ? 0 : matrices * keys * roundUp(valueWidth, tile.panel),
+    key: most * keyElements,
+    value: most * valueElements,
   })
   const keyPack = packTransposed(width, tile.panel)
   const valuePack = packRows(valueWidth, tile.panel)
@@ -47,23 +62,23 @@ export function attentionForward(
       checkPlaces('attention', definition, sizes, places)
       const { query, key, value, output, logSumExp, logSumExpRest } = places
       const [packedKey, packedValue] = [workspace + offsets.key, workspace + offsets.value]
-      const packing: Launch[] = [
+      const pack = ({ first, matrices }: Chunk): Launch[] => [
         {
           kernel: keyPack,
           tasks: matrices * Math.ceil(keys / tile.panel),
-          parameters: packParameters(key, packedKey, kvHeads, keys),
+          parameters: packParameters(key, packedKey, kvHeads, keys, first),
         },
         {
           kernel: valuePack,
           tasks: matrices * Math.ceil(keys / packRowsPerTask),
-          parameters: packParameters(value, packedValue, kvHeads, keys),
+          parameters: packParameters(value, packedValue, kvHeads, keys, first),
         },
       ]
-      return [
-        ...(direct ? [] : packing),
+      return chunks.flatMap((chunk): Launch[] => [
+        ...(direct ? [] : pack(chunk)),
         {
           kernel: forward,
-          tasks: batch * heads * Math.ceil(queries / tile.queries),
+          tasks: chunk.matrices * (heads / kvHeads) * Math.ceil(queries / tile.queries),
           scratchBytes: forwardScratchBytes(definition, tile, machine.floatBytes),
           parameters: [
             ...placeValues(query),
@@ -74,6 +89,7 @@ export function attentionForward(
             kvHeads,
             queries,
             keys,
+            chunk.first,
             ...(direct ? [...placeValues(key), ...placeValues(value)] : [packedKey, packedValue]),
             ...(statistics
               ? [places.statistics!.entropy, places.statistics!.largestWeight, places.statistics!.largestKey]
@@ -82,7 +98,7 @@ export function attentionForward(
             ...leafValues(places.parameters, places.captures),
           ],
         },
-      ]
+      ])
     },
   }
 }
@@ -90,9 +106,23 @@ export function attentionForward(
 /** Query rows a key/value head up to which key and value are read where they lie. */
 const directRows = 4
 
-/** Tasks that the backward pass is cut into where there are fewer key/value heads, and the most memory that this may take. */
+/** Some of batch × kvHeads, one after the other. */
+interface Chunk {
+  readonly first: number
+  readonly matrices: number
+}
+
+/** As many matrices at a time as the limit allows, at least one; the first chunk is the largest. */
+function chunksOf(matrices: number, bytesEach: number, limit: number): Chunk[] {
+  const step = Math.max(1, Math.min(matrices, Math.floor(limit / Math.max(1, bytesEach))))
+  return Array.from({ length: Math.ceil(matrices / step) }, (_, i) => ({
+    first: i * step,
+    matrices: Math.min(step, matrices - i * step),
+  }))
+}
+
+/** Tasks that the backward pass is cut into where there are fewer key/value heads. */
 const backwardTasks = 16
-const partialBytesLimit = 1 << 26
 
 /**
  * Gradients of query, key, value, sink, and of the captured tensors in `slots` (float tensors that the score reads), whose
@@ -103,27 +133,42 @@ export function attentionBackward(
   definition: AttentionDefinition,
   sizes: AttentionSizes,
   slots: readonly number[] = [],
+  limit: number = backwardBytes,
 ): Plan<BackwardPlaces> {
   const tile = tileFor(machine)
   const { width, valueWidth } = definition
   const { batch, heads, kvHeads, queries, keys } = sizes
-  const matrices = batch * kvHeads
   const keysPadded = roundUp(keys, tile.panel)
-  const partialElements = batch * heads * roundUp(queries, tile.rows) * roundUp(width, tile.panel)
+  const group = kvHeads === 0 ? 0 : heads / kvHeads
+  const each = {
+    key: keysPadded * width,
+    value: keysPadded * valueWidth,
+    keyRows: keys * roundUp(width, tile.panel),
+    partial: group * roundUp(queries, tile.rows) * roundUp(width, tile.panel),
+  }
+  const captureKernels = groupByAxes(definition, slots).map(({ slots, axes }) => ({
+    slots,
+    axes,
+    kernel: captureGradientKernel(definition, tile, slots, axes),
+  }))
+  const bytesEach = (each.key + each.value + each.keyRows + each.partial) * machine.floatBytes
+  // A captured tensor may be shared by all heads: its gradient needs all keys and values.
+  const chunks = chunksOf(batch * kvHeads, bytesEach, captureKernels.length > 0 ? Infinity : limit)
+  const most = chunks[0]?.matrices ?? 0
   const splits = Math.max(
     1,
     Math.min(
-      Math.ceil(backwardTasks / matrices),
+      Math.ceil(backwardTasks / most),
       Math.ceil(keys / tile.keys),
-      Math.floor(partialBytesLimit / (partialElements * machine.floatBytes)),
+      Math.floor(limit / (most * each.partial * machine.floatBytes)),
     ),
   )
   const { offsets, total } = workspaceLayout(machine, {
-    key: matrices * keysPadded * width,
-    value: matrices * keysPadded * valueWidth,
-    keyRows: matrices * keys * roundUp(width, tile.panel),
+    key: most * each.key,
+    value: most * each.value,
+    keyRows: most * each.keyRows,
+    partial: splits * most * each.partial,
     dots: batch * heads * queries,
-    partial: splits * partialElements,
   })
   const keyPack = packTransposed(width, tile.panel)
   const valuePack = packTransposed(valueWidth, tile.panel)
@@ -131,32 +176,15 @@ export function attentionBackward(
   const dotKernel = rowDots(valueWidth)
   const backward = attentionBackwardKernel(definition, tile)
   const sum = sumPartials(width, tile)
-  const captureKernels = groupByAxes(definition, slots).map(({ slots, axes }) => ({
-    slots,
-    axes,
-    kernel: captureGradientKernel(definition, tile, slots, axes),
-  }))
   return {
     workspaceBytes: total,
     launches(places, workspace) {
       checkPlaces('attention backward', definition, sizes, places)
-      const {
-        query,
-        key,
-        value,
-        output,
-        upstream,
-        logSumExp,
-        logSumExpRest,
-        queryGradient,
-        keyGradient,
-        valueGradient,
-      } = places
+      const { query, key, value, output, upstream, logSumExp, logSumExpRest } = places
       const at = (part: keyof typeof offsets): number => workspace + offsets[part]
-      const rowTasks = batch * heads * Math.ceil(queries / rowsPerTask)
-      const panelTasks = matrices * Math.ceil(keys / tile.panel)
+      const rowTasks = Math.ceil(queries / rowsPerTask)
       const scratchBytes = backwardScratchBytes(definition, tile, machine.floatBytes)
-      const block = [
+      const block = (first: number): number[] => [
         ...placeValues(query),
         ...placeValues(upstream),
         at('key'),
@@ -168,6 +196,7 @@ export function attentionBackward(
         kvHeads,
         queries,
         keys,
+        first,
       ]
       const leaves = leafValues(places.parameters, places.captures)
       const extents: Readonly<Record<Separable, number>> = {
@@ -175,43 +204,61 @@ export function attentionBackward(
         head: heads,
         queryRow: Math.ceil(queries / tile.queries),
       }
+      const chunkLaunches = ({ first, matrices }: Chunk): Launch[] => {
+        const panelTasks = matrices * Math.ceil(keys / tile.panel)
+        return [
+          {
+            kernel: keyPack,
+            tasks: panelTasks,
+            parameters: packParameters(key, at('key'), kvHeads, keys, first),
+          },
+          {
+            kernel: valuePack,
+            tasks: panelTasks,
+            parameters: packParameters(value, at('value'), kvHeads, keys, first),
+          },
+          {
+            kernel: keyRowPack,
+            tasks: matrices * Math.ceil(keys / packRowsPerTask),
+            parameters: packParameters(key, at('keyRows'), kvHeads, keys, first),
+          },
+          {
+            kernel: backward,
+            tasks: matrices * splits,
+            scratchBytes,
+            parameters: [
+              ...block(first),
+              at('keyRows'),
+              at('partial'),
+              ...placeValues(places.keyGradient),
+              ...placeValues(places.valueGradient),
+              matrices,
+              splits,
+              ...leaves,
+            ],
+          },
+          {
+            kernel: sum,
+            tasks: matrices * group * rowTasks,
+            parameters: [
+              at('partial'),
+              ...placeValues(places.queryGradient),
+              heads,
+              queries,
+              splits,
+              first * group,
+              matrices * group,
+            ],
+          },
+        ]
+      }
       return [
-        { kernel: keyPack, tasks: panelTasks, parameters: packParameters(key, at('key'), kvHeads, keys) },
-        {
-          kernel: valuePack,
-          tasks: panelTasks,
-          parameters: packParameters(value, at('value'), kvHeads, keys),
-        },
-        {
-          kernel: keyRowPack,
-          tasks: matrices * Math.ceil(keys / packRowsPerTask),
-          parameters: packParameters(key, at('keyRows'), kvHeads, keys),
-        },
         {
           kernel: dotKernel,
-          tasks: rowTasks,
+          tasks: batch * heads * rowTasks,
           parameters: [...placeValues(output), ...placeValues(upstream), at('dots'), heads, queries],
         },
-        {
-          kernel: backward,
-          tasks: matrices * splits,
-          scratchBytes,
-          parameters: [
-            ...block,
-            at('keyRows'),
-            at('partial'),
-            ...placeValues(keyGradient),
-            ...placeValues(valueGradient),
-            batch,
-            splits,
-            ...leaves,
-          ],
-        },
-        {
-          kernel: sum,
-          tasks: rowTasks,
-          parameters: [at('partial'), ...placeValues(queryGradient), batch, heads, queries, splits],
-        },
+        ...chunks.flatMap(chunkLaunches),
         ...(places.sinkGradient === undefined
           ? []
           : [
@@ -225,7 +272,12 @@ export function attentionBackward(
           kernel,
           scratchBytes,
           tasks: axes.reduce((tasks, axis) => tasks * extents[axis], 1),
-          parameters: [...block, batch, ...gradientValues(slots, places.captureGradients ?? []), ...leaves],
+          parameters: [
+            ...block(0),
+            batch,
+            ...gradientValues(slots, places.captureGradients ?? []),
+            ...leaves,
+          ],
         })),
       ]
     },
@@ -255,6 +307,7 @@ function packParameters(
   packed: number,
   heads: number,
   length: number,
+  firstMatrix: number,
 ): number[] {
-  return [address, packed, batch, head, row, heads, length]
+  return [address, packed, batch, head, row, heads, length, firstMatrix]
 }

@@ -37,9 +37,9 @@ export interface Products {
 }
 
 const packedParameters = {
-  /** [batch kvHead ⌈key / panel⌉ width panel] */
+  /** [matrix ⌈key / panel⌉ width panel], with the matrices (batch × kvHeads) of the launch */
   packedKey: 'f32*',
-  /** [batch kvHead ⌈valueWidth / panel⌉ key panel] */
+  /** [matrix ⌈valueWidth / panel⌉ key panel] */
   packedValue: 'f32*',
 } as const
 
@@ -53,6 +53,7 @@ export const packedProducts: Products = {
     const firstKey = batch
       .mul(kvHeads)
       .add(kvHead)
+      .sub(terms['firstMatrix'] as Int)
       .mul(
         length
           .add(tile.panel - 1)
@@ -92,7 +93,14 @@ export const packedProducts: Products = {
     const [length, kvHeads] = [terms['keys'] as Int, terms['kvHeads'] as Int]
     const stride = roundUp(valueWidth, tile.panel)
     const values = packedValue
-      .at(batch.mul(kvHeads).add(kvHead).mul(length).mul(stride))
+      .at(
+        batch
+          .mul(kvHeads)
+          .add(kvHead)
+          .sub(terms['firstMatrix'] as Int)
+          .mul(length)
+          .mul(stride),
+      )
       .at(key.mul(tile.panel))
     k.loop(0, stride, tile.panel, (column) => {
       const to = output.at(column)

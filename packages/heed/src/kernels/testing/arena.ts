@@ -18,6 +18,8 @@ const guard = 64
 export class Arena {
   readonly target: KernelTarget
   readonly memory: WebAssembly.Memory
+  /** Bytes of workspace that attention may take; default its own. */
+  limit: number | undefined
   /** Tasks run in pieces of this many, the last piece first: results must not depend on it. */
   grain = Infinity
   readonly #compiled = new Map<string, ReturnType<KernelTarget['load']>>()

@@ -115,7 +115,7 @@ export function runForward(
   const entropy = arena.allocate(rows * arena.floatBytes)
   const largestWeight = arena.allocate(rows * arena.floatBytes)
   const largestKey = arena.allocate(rows * 4)
-  const plan = attentionForward(arena.target.machine, definition, sizes, statistics)
+  const plan = attentionForward(arena.target.machine, definition, sizes, statistics, arena.limit)
   const workspace = arena.allocate(plan.workspaceBytes)
   arena.run(
     plan.launches(
@@ -195,7 +195,7 @@ export function runBackward(
       : undefined,
   )
   const sinkGradient = inputs.sink === undefined ? undefined : arena.allocate(heads * arena.floatBytes)
-  const plan = attentionBackward(arena.target.machine, definition, sizes, slots)
+  const plan = attentionBackward(arena.target.machine, definition, sizes, slots, arena.limit)
   const workspace = arena.allocate(plan.workspaceBytes)
   arena.run(
     plan.launches(
