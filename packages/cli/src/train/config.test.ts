@@ -13,7 +13,7 @@ const least = {
 }
 
 function parse(config: unknown): ReturnType<typeof parseTrainConfig> {
-  return parseTrainConfig(JSON.stringify(config), '/work/run/config.json')
+  return parseTrainConfig(JSON.stringify(config), '/home/run/config.json')
 }
 
 function refusal(config: unknown): ConfigError {
@@ -28,10 +28,10 @@ function refusal(config: unknown): ConfigError {
 
 test('a short configuration is completed', () => {
   expect(parse(least)).toEqual({
-    file: '/work/run/config.json',
+    file: '/home/run/config.json',
     model,
     tokenizer: { train: 512 },
-    data: { train: ['/work/run/text.txt'], validation: [] },
+    data: { train: ['/home/run/text.txt'], validation: [] },
     training: {
       steps: 1000,
       batch: 8,
@@ -55,7 +55,7 @@ test('a short configuration is completed', () => {
     },
     watch: { sentence: 'The cat sat on the mat. The cat sat on the chair, and the cat', every: 25 },
     weights: 'f32',
-    output: '/work/run/out',
+    output: '/home/run/out',
   })
 })
 
@@ -76,8 +76,8 @@ test('what is given is kept; paths are relative to the file, one file needs no l
     watch: { sentence: 'A text', every: 7 },
     weights: 'f16',
   })
-  expect(config.tokenizer).toBe('/work/tokenizer.json')
-  expect(config.data).toEqual({ train: ['/work/run/a.txt'], validation: ['/data/b.jsonl'] })
+  expect(config.tokenizer).toBe('/home/tokenizer.json')
+  expect(config.data).toEqual({ train: ['/home/run/a.txt'], validation: ['/data/b.jsonl'] })
   expect(config.training).toMatchObject({
     batch: 2,
     context: 16,
@@ -186,7 +186,7 @@ describe('refused', () => {
   ])('%s', (_, config, field, message) => {
     const error = refusal(config)
     expect(error.field).toBe(field)
-    expect(error.file).toBe('/work/run/config.json')
+    expect(error.file).toBe('/home/run/config.json')
     expect(error.message).toContain(message)
     expect(error.message).not.toContain('\n')
   })
