@@ -1,11 +1,10 @@
-import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { FormatError } from 'heed'
 import type { Context } from '../context.js'
 import { countText } from '../format.js'
 import { listenForInterruption, type Interruption } from '../interruption.js'
 import { parseTrainConfig, type TrainConfig } from '../train/config.js'
+import { textOf } from '../train/prepare.js'
 import { Progress } from '../train/progress.js'
 import { runTraining, type RunResult } from '../train/run.js'
 
@@ -54,7 +53,12 @@ export function register(program: Command, context: Context): void {
     .addHelpText('after', example)
     .action(async (file: string, options: TrainOptions) => {
       const { output, errorOutput, environment } = context
-      const config = withOutput(parseTrainConfig(await textOf(file), file), options.out)
+      const text = await textOf(
+        file,
+        'a configuration that can be read',
+        "name a JSON file; 'heed train --help' shows one",
+      )
+      const config = withOutput(parseTrainConfig(text, file), options.out)
       const progress = new Progress(errorOutput, environment)
       let interruption: Interruption | undefined
       const listen = (): AbortSignal => {
@@ -78,21 +82,6 @@ export function register(program: Command, context: Context): void {
 
 function withOutput(config: TrainConfig, out: string | undefined): TrainConfig {
   return out === undefined ? config : { ...config, output: resolve(out) }
-}
-
-async function textOf(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (cause) {
-    throw new FormatError({
-      operation: 'train',
-      expected: 'a configuration that can be read',
-      found: cause instanceof Error ? cause.message : String(cause),
-      hint: "name a JSON file; 'heed train --help' shows one",
-      file,
-      cause,
-    })
-  }
 }
 
 /** How a run ended, in lines. */

@@ -83,12 +83,18 @@ async function tokenizerOf(
 ): Promise<Tokenizer> {
   const kept = join(config.output, tokenizerFile)
   if (typeof config.tokenizer === 'string') {
-    const tokenizer = loadTokenizer(await textOf(config.tokenizer))
+    const tokenizer = loadTokenizer(
+      await textOf(
+        config.tokenizer,
+        'a tokenizer.json that can be read',
+        'correct the path in the configuration, or take { "train": 4096 }',
+      ),
+    )
     await writeFileWhole(kept, new TextEncoder().encode(saveTokenizer(tokenizer)))
     return tokenizer
   }
   if (resume) {
-    const text = await textOf(kept).catch(() => undefined)
+    const text = await readFile(kept, 'utf8').catch(() => undefined)
     if (text !== undefined) return loadTokenizer(text)
   }
   const tokenizer = trainByteLevel(documents.texts, {
@@ -102,17 +108,12 @@ async function tokenizerOf(
   return tokenizer
 }
 
-async function textOf(file: string): Promise<string> {
+/** The text of a file that `heed train` needs. @throws {FormatError} saying what was expected and what to do */
+export async function textOf(file: string, expected: string, hint: string): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch (cause) {
-    throw new FormatError({
-      operation: 'train',
-      expected: 'a tokenizer.json that can be read',
-      found: cause instanceof Error ? cause.message : String(cause),
-      hint: 'correct the path in the configuration, or take { "train": 4096 }',
-      file,
-      cause,
-    })
+    const found = cause instanceof Error ? cause.message : String(cause)
+    throw new FormatError({ operation: 'train', expected, found, hint, file, cause })
   }
 }
