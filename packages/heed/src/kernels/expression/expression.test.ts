@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { HeedError } from '../../base/index.js'
@@ -6,6 +8,7 @@ import { Arena } from '../testing/arena.js'
 import { evaluate } from '../testing/evaluate.js'
 import {
   bounds,
+  canonical,
   Capture,
   differentiate,
   Emitter,
@@ -336,5 +339,35 @@ describe('bounds', () => {
     expect(truth(column.lt(prefix.at(7)), [0, 3], [0, 106])).toEqual([true, true])
     expect(truth(column.lt(prefix.at(7)), [0, 3], [107, 200])).toEqual([false, false])
     expect(truth(column.lt(prefix.at(row)), [0, 3], [107, 200])).toEqual([true, false])
+  })
+})
+
+describe('what is known of expressions', () => {
+  const both = (first: Float, second: Float): readonly [Float, Float] => [first, second]
+
+  test('is found again, by the roots as they were given and as they became', () => {
+    const [one, other] = both(x.add(y).exp(), x.add(y))
+    const made = canonical([one, other])
+    expect(canonical([one, other])).toBe(made)
+    expect(canonical(made.roots)).toBe(made)
+    expect(canonical([other, one])).not.toBe(made)
+    expect(canonical([one])).not.toBe(made)
+    expect(made.roots[0]!.operands[0]).toBe(made.roots[1])
+  })
+
+  test('goes with them, though another root that is in use stood before', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const made = Array.from({ length: 100 }, (_, i) => {
+      const fresh = y.mul(i + 2)
+      canonical([x, fresh])
+      return new WeakRef(fresh)
+    })
+    const held = (): number => made.filter((reference) => reference.deref() !== undefined).length
+    for (let round = 0; round < 100 && held() > 2; round++) {
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      collect()
+    }
+    expect(held()).toBeLessThanOrEqual(2)
   })
 })

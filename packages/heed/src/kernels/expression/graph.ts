@@ -37,32 +37,33 @@ export interface Canonical<R extends readonly Expression[] = readonly Expression
   readonly parameters: readonly ('f32' | 'i32')[]
 }
 
-const known = new WeakMap<
-  Expression,
-  { readonly roots: readonly Expression[]; readonly canonical: Canonical }[]
->()
+/** What is known of lists of roots that begin alike: of this list itself, and by its next root of longer ones. */
+interface Known {
+  canonical?: Canonical
+  longer?: WeakMap<Expression, Known>
+}
+const known: Known = {}
 
+/** Found again as long as every root is in use: a root that many lists begin with does not keep the others. */
 export function canonical<R extends readonly Expression[]>(roots: R): Canonical<R> {
-  const first = roots[0]
-  const found = first && known.get(first)
-  if (found !== undefined) {
-    for (const entry of found) {
-      if (entry.roots.length === roots.length && entry.roots.every((root, i) => root === roots[i]))
-        return entry.canonical as Canonical<R>
-    }
+  const place = placeOf(roots)
+  if (place.canonical === undefined) {
+    const made = canonicalize(roots)
+    place.canonical = made
+    placeOf(made.roots).canonical = made
   }
-  const made = canonicalize(roots)
-  remember(roots, made)
-  if (made.roots.some((root, i) => root !== roots[i])) remember(made.roots, made)
-  return made
+  return place.canonical as Canonical<R>
 }
 
-function remember(roots: readonly Expression[], made: Canonical): void {
-  const first = roots[0]
-  if (first === undefined) return
-  const entries = known.get(first)
-  if (entries === undefined) known.set(first, [{ roots, canonical: made }])
-  else entries.push({ roots, canonical: made })
+function placeOf(roots: readonly Expression[]): Known {
+  let place = known
+  for (const root of roots) {
+    const longer = (place.longer ??= new WeakMap())
+    let next = longer.get(root)
+    if (next === undefined) longer.set(root, (next = {}))
+    place = next
+  }
+  return place
 }
 
 function canonicalize<R extends readonly Expression[]>(given: R): Canonical<R> {

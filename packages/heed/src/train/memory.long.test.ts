@@ -1,0 +1,84 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { expect, test } from 'vitest'
+import { randomKey } from '../base/index.js'
+import { Device } from '../device/index.js'
+import { createDecoder, type Decoder, decoderConfig, decoderLogits } from '../models/index.js'
+import { wasmFeatures, wasmTarget } from '../targets/index.js'
+import { crossEntropy, leaks, withDevice } from '../tensor/index.js'
+import { adamw, constantSchedule, tokenBatches, type TokenBatch, Trainer } from './index.js'
+
+const steps = 10_000 * Math.max(1, Number(process.env['HEED_LONG'] ?? 1))
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+
+// Everything that a step touches: attention, norms, gates, dropout, cross-entropy, clipping, AdamW.
+test(
+  `${steps} steps of training hold their memory flat`,
+  { timeout: 300_000 * Math.max(1, steps / 10_000) },
+  () => {
+    const { relaxed } = wasmFeatures()
+    const device = new Device(wasmTarget({ lanes: 4, relaxed, shared: false }))
+    const before = leaks()
+    const config = decoderConfig({ vocabulary: 16, context: 8, width: 16, layers: 1, heads: 2, hidden: 32 })
+    const trainer = withDevice(
+      device,
+      () =>
+        new Trainer<Decoder, TokenBatch>({
+          model: createDecoder(config, randomKey(1)),
+          loss: (model, { inputs, targets }, { key }) =>
+            crossEntropy(
+              decoderLogits(model, config, inputs, { dropout: { rate: 0.1, key } }),
+              targets,
+              'vocabulary',
+            ),
+          optimizer: adamw({ decay: 0.1 }),
+          schedule: constantSchedule({ peak: 1e-3 }),
+          data: tokenBatches(
+            Uint16Array.from({ length: 4000 }, (_, i) => (i * i) % 16),
+            { batch: 2, context: 8 },
+          ),
+          steps,
+          clip: 1,
+        }),
+    )
+    interface Memory {
+      readonly used: number
+      readonly reserved: number
+      readonly blocks: number
+      readonly tensors: number
+      /** Bytes of JavaScript objects, and of the whole process. */
+      readonly objects: number
+      readonly resident: number
+    }
+    const measure = (): Memory => {
+      collect()
+      const { used, reserved, blocks } = device.heap.use()
+      const { heapUsed, rss } = process.memoryUsage()
+      return { used, reserved, blocks, tensors: leaks().tensors, objects: heapUsed, resident: rss }
+    }
+    // Once code is compiled and caches are full, a tenth of the way, nothing grows any more.
+    const after: Memory[] = []
+    for (let step = 1; step <= steps; step++) {
+      trainer.takeStep()
+      if (step % (steps / 10) === 0) after.push(measure())
+    }
+    const [first] = after
+    for (const { used, reserved, blocks, tensors, objects, resident } of after) {
+      expect({ used, reserved, blocks, tensors }).toEqual({
+        used: first!.used,
+        reserved: first!.reserved,
+        blocks: first!.blocks,
+        tensors: first!.tensors,
+      })
+      // A hundred bytes a step would show.
+      expect(objects - first!.objects).toBeLessThan(1_000_000)
+      expect(resident - first!.resident).toBeLessThan(64_000_000)
+    }
+    trainer.dispose()
+    // The tables of rotary positions stay with the configuration.
+    expect(leaks().tensors - before.tensors).toBe(2)
+    device.close()
+  },
+)
