@@ -28,6 +28,7 @@ import {
   attentionWithStatistics,
   capture,
   exp,
+  expand,
   leaks,
   map,
   mixValues,
@@ -87,6 +88,10 @@ const options: Readonly<Record<string, (model: Model) => AttentionOptions>> = {
     scale: 1,
   }),
   bias: ({ perPair }) => ({ score: bias(perPair) }),
+  'a bias that is broadcast': ({ perHead }) => ({ score: bias(expand(perHead, { query: 3, key: 4 })) }),
+  'a score of −infinity as mask': () => ({
+    score: (score, { query, key }) => key.gt(query.add(1)).select(-Infinity, score),
+  }),
   'one tensor in two places': ({ perHead }) => ({
     score: inOrder(alibi(perHead), alibi(perHead)),
     sink: perHead,

@@ -94,6 +94,17 @@ const sizes = fc.record({
   valueWidth: fc.integer({ min: 1, max: 19 }),
 })
 
+const small: Sizes = {
+  seed: 1,
+  batch: 2,
+  kvHeads: 2,
+  group: 2,
+  queries: 3,
+  keys: 4,
+  width: 5,
+  valueWidth: 6,
+}
+
 const variants: Readonly<Record<string, (given: Operands) => AttentionOptions>> = {
   plain: () => ({}),
   causal: () => ({ mask: causal }),
@@ -225,6 +236,19 @@ describe.each(devices)('attention on %s', (_, device) => {
     )
   })
 
+  test('a score of −infinity is a mask', () =>
+    on(() => {
+      const { query, key, value } = operands({ ...small, queries: 9, keys: 7 })
+      const score: Score = (score, at) => at.key.gt(at.query).select(-Infinity, score)
+      const rows = ['batch', 'head', 'query'] as const
+      const found = attentionWithStatistics(query, key, value, { score })
+      const expected = attentionWithStatistics(query, key, value, { mask: causal })
+      expect([...found.output.values(order)]).toEqual([...expected.output.values(order)])
+      expect([...found.logSumExp.values(rows)]).toEqual([...expected.logSumExp.values(rows)])
+      expect([...found.entropy.values(rows)]).toEqual([...expected.entropy.values(rows)])
+      expect([...found.largestKey.values(rows)]).toEqual([...expected.largestKey.values(rows)])
+    }))
+
   test('shared heads are repeated heads', () => {
     fc.assert(
       fc.property(sizes, (size) =>
@@ -285,16 +309,7 @@ const on = (work: () => void): void => withDevice(device, () => scope(work))
 describe('attention', () => {
   test('lies in memory as batch, query, head, width', () =>
     on(() => {
-      const { query, key, value } = operands({
-        seed: 1,
-        batch: 2,
-        kvHeads: 2,
-        group: 2,
-        queries: 3,
-        keys: 4,
-        width: 5,
-        valueWidth: 6,
-      })
+      const { query, key, value } = operands(small)
       const output = attention(query, key, value)
       expect(output.layout).toEqual([
         { name: 'batch', size: 2, stride: 72 },
@@ -319,16 +334,7 @@ describe('attention', () => {
   test('works on what it is given and leaves nothing behind', () =>
     withDevice(device, () => {
       scope(() => {
-        const given = operands({
-          seed: 1,
-          batch: 2,
-          kvHeads: 1,
-          group: 2,
-          queries: 3,
-          keys: 4,
-          width: 5,
-          valueWidth: 6,
-        })
+        const given = operands(small)
         const before = leaks().tensors
         for (const name of Object.keys(variants)) {
           const options = variants[name]!(given)
