@@ -1,5 +1,13 @@
 import { type Emitter, spread } from '../expression/index.js'
-import type { Builder, Int, Mask, ParameterTerms, Pointer, Vector } from '../language/index.js'
+import {
+  type Builder,
+  decay,
+  type Int,
+  type Mask,
+  type ParameterTerms,
+  type Pointer,
+  type Vector,
+} from '../language/index.js'
 import type { CaptureScatter } from './capture-scatter.js'
 import type { AttentionDefinition } from './definition.js'
 import type { AttentionDerivative } from './derivative.js'
@@ -356,7 +364,7 @@ export class BackwardBlock {
           input: (slot) => (slot === 0 ? k.load(weights.at(j)) : seed),
           index: (axis) => (axis === 'key' ? index : undefined),
         })
-        let weight = (spread(inner.emit(score)) as Vector).sub(base).sub(rest).exp()
+        let weight = decay(k, (spread(inner.emit(score)) as Vector).sub(base).sub(rest))
         const allowed =
           inside === undefined || mask === undefined ? inside : inside.and(spread(inner.emit(mask)) as Mask)
         const keep = (value: Vector): Vector =>

@@ -1,5 +1,6 @@
 import { type Emitter, spread } from '../expression/index.js'
 import {
+  decay,
   type Bool,
   type Builder,
   type Int,
@@ -311,7 +312,7 @@ class Forward {
     k.loop(0, keys, k.lanes, (j) => {
       const value = k.load(line.at(j))
       const difference = value.sub(base)
-      const weight = difference.exp()
+      const weight = decay(k, difference)
       sum.set(sum.get().add(weight))
       weighted?.set(weight.fma(difference.max(-1e30), weighted.get()))
       best?.set(value.eq(round).select(k.laneIndex().add(key.add(j)).min(best.get()), best.get()))
