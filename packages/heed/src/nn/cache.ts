@@ -1,4 +1,4 @@
-import { disposedByUsing, ShapeError, StateError } from '../base/index.js'
+import { checkWhole, disposedByUsing, ShapeError, StateError } from '../base/index.js'
 import { input, planMap } from '../kernels/index.js'
 import {
   type AnyTensor,
@@ -6,13 +6,12 @@ import {
   emptyArranged,
   execute,
   keep,
+  operandOf,
   slice,
-  stridesFor,
   type Tensor,
   tracked,
   viewOver,
 } from '../tensor/index.js'
-import { checkWhole } from './check.js'
 
 export type Key = Tensor<'batch' | 'head' | 'key' | 'width'>
 
@@ -207,16 +206,11 @@ function write(from: Key, room: Key, start: number): void {
     room.offset + start * axis.stride,
   )
   const order = target.layout.map(({ name }) => name)
-  const operand = (tensor: AnyTensor): { address: number; element: 'f32'; strides: number[] } => ({
-    address: tensor.address,
-    element: 'f32',
-    strides: stridesFor(tensor, order),
-  })
   execute(room.device, () =>
     planMap({
       space: { names: order, sizes: target.layout.map(({ size }) => size) },
-      inputs: [operand(from)],
-      outputs: [{ operand: operand(target), expression: input(0) }],
+      inputs: [operandOf(from, order)],
+      outputs: [{ operand: operandOf(target, order), expression: input(0) }],
     }),
   )
   target.dispose()

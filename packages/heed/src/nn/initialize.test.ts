@@ -132,7 +132,7 @@ test.each([
     /width that is a multiple of the 3 heads, found 10/,
   ],
   ['heads that key heads do not divide', { width: 12, heads: 4, keyHeads: 3 }, /groups of 3 .* found 4/],
-  ['no heads', { width: 12, heads: 0 }, /heads: a whole number of at least 1, found 0/],
+  ['no heads', { width: 12, heads: 0 }, /heads to be a whole number of at least 1, found 0/],
 ])('attention with %s is refused', (_, shape, says) => {
   expect(() => createAttention(randomKey(1), shape)).toThrow(UsageError)
   expect(() => createAttention(randomKey(1), shape)).toThrow(says)

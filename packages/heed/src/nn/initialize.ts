@@ -2,11 +2,10 @@
  * Parameters before training. Every tensor has a stream of random numbers of its own, named by its place, so that a change to one layer
  * leaves the others' numbers as they were.
  */
-import { foldIn, type RandomKey, type Shape, UsageError } from '../base/index.js'
+import { checkWhole, foldIn, type RandomKey, type Shape, UsageError } from '../base/index.js'
 import { normal, ones, type Tensor, uniform, zeros } from '../tensor/index.js'
 import type { AttentionParameters } from './attention.js'
 import type { Block, CrossBlock } from './block.js'
-import { checkWhole } from './check.js'
 import type { Embedding } from './embedding.js'
 import type { FeedForward } from './feed-forward.js'
 import type { Linear } from './linear.js'

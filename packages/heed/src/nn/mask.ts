@@ -1,5 +1,5 @@
 /** Who may see whom, ready-made: each is a `Mask` for `attention(query, key, value, { mask })`, or gives one. */
-import { UsageError } from '../base/index.js'
+import { checkWhole, UsageError } from '../base/index.js'
 import {
   adjustable,
   capture,
@@ -8,7 +8,6 @@ import {
   type PositionAxis,
   type Tensor,
 } from '../tensor/index.js'
-import { checkWhole } from './check.js'
 
 /** Each position sees itself and what comes before it (Vaswani et al. 2017, section 3.2.3). */
 export const causal: Mask = ({ query, key }) => key.le(query)

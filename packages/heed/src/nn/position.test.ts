@@ -122,7 +122,7 @@ describe('distances', () => {
     expect(() => debertaBucketOf(1, { buckets: 32, maximumDistance: 16 })).toThrow(UsageError)
     expect(() => alibiSlopes(0)).toThrow(UsageError)
     expect(() => alibiSlopes(2.5)).toThrow(
-      'alibiSlopes: expected heads: a whole number of at least 1, found 2.5',
+      'alibiSlopes: expected heads to be a whole number of at least 1, found 2.5',
     )
   })
 })

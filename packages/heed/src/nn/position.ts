@@ -2,10 +2,9 @@
  * The order of a sequence: tables that are added to the embeddings (sinusoidal, learned), and the numbers behind biases of the score
  * (ALiBi's slopes, T5's and DeBERTa's buckets; nn/score.ts uses them). Rotary positions stand in rotary.ts.
  */
-import { ShapeError, UsageError } from '../base/index.js'
+import { checkWhole, ShapeError, UsageError } from '../base/index.js'
 import { tap } from '../observe/index.js'
 import { axisOf, gather, slice, type Tensor, tensor } from '../tensor/index.js'
-import { checkWhole } from './check.js'
 import type { Sequence } from './sequence.js'
 
 /** A vector for each position, computed (sinusoidal) or learned. */

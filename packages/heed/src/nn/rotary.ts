@@ -1,4 +1,4 @@
-import { UsageError } from '../base/index.js'
+import { checkPositive, checkWhole, UsageError } from '../base/index.js'
 import {
   axisOf,
   gather,
@@ -8,7 +8,6 @@ import {
   type Tensor,
   tensor,
 } from '../tensor/index.js'
-import { checkPositive, checkWhole } from './check.js'
 import { type PositionNumbers, positionsFrom } from './position.js'
 
 /** How a model that was trained on short texts is told of positions beyond them. */

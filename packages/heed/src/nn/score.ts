@@ -1,4 +1,5 @@
 /** Scores, ready-made: each is a `Score` for `attention(query, key, value, { score })`, or gives one. */
+import { checkPositive, checkWhole } from '../base/index.js'
 import { integer } from '../kernels/index.js'
 import {
   adjustable,
@@ -8,7 +9,6 @@ import {
   type Score,
   type Tensor,
 } from '../tensor/index.js'
-import { checkPositive, checkWhole } from './check.js'
 
 /** q·k / √width as it is (Vaswani et al. 2017, equation 1): the default. */
 export const scaledDot: Score = (score) => score

@@ -1,5 +1,6 @@
 import { ShapeError, validateShape, type Dtype, type Shape } from '../base/index.js'
 import type { Device } from '../device/index.js'
+import type { ElementType, StridedOperand } from '../kernels/index.js'
 import { Storage } from './storage.js'
 import { type AnyTensor, type Axis, Tensor } from './tensor.js'
 
@@ -98,6 +99,26 @@ export function stridesFor(tensor: AnyTensor, axes: readonly string[]): number[]
   })
 }
 
+/** Axis names with their sizes. */
+export function shapeOf({ layout }: AnyTensor): Record<string, number> {
+  return Object.fromEntries(layout.map(({ name, size }) => [name, size]))
+}
+
+/** The dtype as kernels name it. */
+export function elementOf(dtype: Dtype): ElementType {
+  return dtype as ElementType
+}
+
+/** A tensor as elementwise kernels take it, its axes in this order: 0 is the stride along those that it lacks. */
+export function operandOf(tensor: AnyTensor, order: readonly string[]): StridedOperand {
+  return {
+    address: tensor.address,
+    element: elementOf(tensor.dtype),
+    strides: stridesFor(tensor, order),
+  }
+}
+
+/** The device of all of these. Throws ShapeError where they have several. */
 export function sameDevice(operation: string, tensors: readonly AnyTensor[]): Device {
   const { device } = tensors[0]!
   for (const tensor of tensors) {

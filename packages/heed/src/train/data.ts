@@ -1,4 +1,4 @@
-import { permutation, randomKey, UsageError } from '../base/index.js'
+import { checkWhole, permutation, randomKey, UsageError } from '../base/index.js'
 
 /**
  * Where a training loop gets its batches. A batch is a pure function of its number, so that a position is all that a resumed run needs.
@@ -38,7 +38,7 @@ export interface ExampleOptions<R, B> {
  */
 export function exampleBatches<R, B>(examples: readonly R[], options: ExampleOptions<R, B>): Data<B> {
   const { batch, collate, seed = 0, shuffle = true, dropLast = false } = options
-  checkCount('exampleBatches', 'batch', batch)
+  checkWhole('exampleBatches', 'batch', batch, 1)
   const batchesPerEpoch = dropLast ? Math.floor(examples.length / batch) : Math.ceil(examples.length / batch)
   if (batchesPerEpoch === 0)
     throw tooFew('exampleBatches', `${dropLast ? batch : 1} examples`, examples.length)
@@ -72,17 +72,6 @@ export function epochOrder(
       known = { epoch, order: permutation(randomKey(seed, 'shuffle', epoch), length) }
     return known.order
   }
-}
-
-/** @throws UsageError unless a count of at least 1 */
-export function checkCount(operation: string, name: string, value: number): void {
-  if (!Number.isSafeInteger(value) || value < 1)
-    throw new UsageError({
-      operation,
-      expected: `${name} to be a whole number of at least 1`,
-      found: String(value),
-      hint: 'correct that option',
-    })
 }
 
 /** @throws UsageError unless a whole number of at least 0 */

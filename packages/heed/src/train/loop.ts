@@ -1,5 +1,13 @@
 import { valueAndGrad } from '../autograd/index.js'
-import { disposedByUsing, foldIn, leavesOf, randomKey, type RandomKey, UsageError } from '../base/index.js'
+import {
+  checkWhole,
+  disposedByUsing,
+  foldIn,
+  leavesOf,
+  randomKey,
+  type RandomKey,
+  UsageError,
+} from '../base/index.js'
 import { currentDevice, dispose, isTensor, keep, scope, type Tensor, withDevice } from '../tensor/index.js'
 import type { Device } from '../device/index.js'
 import { addGradients } from './accumulate.js'
@@ -13,7 +21,6 @@ import {
   type TrainingState,
 } from './checkpoint.js'
 import { clipFactor, globalNorm } from './clip.js'
-import { checkCount } from './data.js'
 import type { OptimizerState } from './optimizer.js'
 import type {
   EvaluationEvent,
@@ -56,12 +63,12 @@ export class Trainer<M, B> {
   /** @throws UsageError for options that make no sense */
   constructor(options: TrainerOptions<M, B>) {
     const { model, optimizer, steps, accumulation = 1, seed = 0, clip, evaluation, checkpoint } = options
-    checkCount('Trainer', 'steps', steps)
-    checkCount('Trainer', 'accumulation', accumulation)
-    if (evaluation !== undefined) checkCount('Trainer', 'evaluation.every', evaluation.every)
-    if (options.snapshotEvery !== undefined) checkCount('Trainer', 'snapshotEvery', options.snapshotEvery)
+    checkWhole('Trainer', 'steps', steps, 1)
+    checkWhole('Trainer', 'accumulation', accumulation, 1)
+    if (evaluation !== undefined) checkWhole('Trainer', 'evaluation.every', evaluation.every, 1)
+    if (options.snapshotEvery !== undefined) checkWhole('Trainer', 'snapshotEvery', options.snapshotEvery, 1)
     if (checkpoint?.everySteps !== undefined)
-      checkCount('Trainer', 'checkpoint.everySteps', checkpoint.everySteps)
+      checkWhole('Trainer', 'checkpoint.everySteps', checkpoint.everySteps, 1)
     if (clip !== undefined && !(clip > 0)) throw wrongOption('clip to be above 0', String(clip))
     if (checkpoint?.everySeconds !== undefined && !(checkpoint.everySeconds > 0))
       throw wrongOption('checkpoint.everySeconds to be above 0', String(checkpoint.everySeconds))

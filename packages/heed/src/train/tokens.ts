@@ -1,6 +1,6 @@
-import { randomKey, uniformAt } from '../base/index.js'
+import { checkWhole, randomKey, uniformAt } from '../base/index.js'
 import { type Tensor, tensor } from '../tensor/index.js'
-import { checkCount, checkPosition, type Data, epochOrder, tooFew } from './data.js'
+import { checkPosition, type Data, epochOrder, tooFew } from './data.js'
 
 /** Token ids of many documents, one after the other. 16 bits are enough for vocabularies of up to 65,536. */
 export type TokenIds = Uint16Array | Uint32Array | Int32Array
@@ -44,8 +44,8 @@ const ignored = -100
  */
 export function tokenBatches(tokens: TokenIds, options: TokenBatchOptions): Data<TokenBatch> {
   const { batch, context, seed = 0, shuffle = true } = options
-  checkCount('tokenBatches', 'batch', batch)
-  checkCount('tokenBatches', 'context', context)
+  checkWhole('tokenBatches', 'batch', batch, 1)
+  checkWhole('tokenBatches', 'context', context, 1)
   const room = tokens.length - 1
   const loose = Math.floor((room - (context - 1)) / context)
   const tight = Math.floor(room / context)
@@ -93,10 +93,10 @@ export interface EvaluationOptions extends TokenWindowOptions {
  */
 export function evaluationBatches(tokens: TokenIds, options: EvaluationOptions): Data<TokenBatch> {
   const { batch, context, stride = context, batches = Infinity } = options
-  checkCount('evaluationBatches', 'batch', batch)
-  checkCount('evaluationBatches', 'context', context)
-  checkCount('evaluationBatches', 'stride', stride)
-  if (batches !== Infinity) checkCount('evaluationBatches', 'batches', batches)
+  checkWhole('evaluationBatches', 'batch', batch, 1)
+  checkWhole('evaluationBatches', 'context', context, 1)
+  checkWhole('evaluationBatches', 'stride', stride, 1)
+  if (batches !== Infinity) checkWhole('evaluationBatches', 'batches', batches, 1)
   const room = tokens.length - 1
   if (room < 1) throw tooFew('evaluationBatches', '2 tokens', tokens.length)
   const step = Math.min(stride, context)

@@ -1,7 +1,7 @@
 import { ShapeError } from '../../base/index.js'
 import { type Place, planScores, planScoresBackward } from '../../kernels/index.js'
 import { execute } from '../execute.js'
-import { emptyArranged, physicalOrder, sameDevice } from '../layout.js'
+import { emptyArranged, physicalOrder, sameDevice, shapeOf } from '../layout.js'
 import { record, withTape } from '../tape.js'
 import { type AnyTensor, axisOf, hasAxis, type Tensor } from '../tensor.js'
 import { type AttentionOptions, readySink, scaleOf, type ScoreOptions } from './attention.js'
@@ -140,12 +140,7 @@ export function scoresGradient(
   // Both in the forward pass's order, so that its way through the batch axes holds.
   const upstream = arrange(gradient, physicalOrder(products))
   const productGradient = wanted(products)
-    ? emptyArranged(
-        device,
-        'f32',
-        Object.fromEntries(products.layout.map(({ name, size }) => [name, size])),
-        physicalOrder(products),
-      )
+    ? emptyArranged(device, 'f32', shapeOf(products), physicalOrder(products))
     : undefined
   const slots = prepared.slots.filter((slot) => wanted(captured[slot]!))
   const gradients = captured.map((tensor, slot) => (slots.includes(slot) ? zerosLike(tensor) : undefined))

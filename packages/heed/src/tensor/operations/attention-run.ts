@@ -19,7 +19,7 @@ import {
 } from '../../kernels/index.js'
 import { heapView } from '../create.js'
 import { execute } from '../execute.js'
-import { emptyArranged, physicalOrder } from '../layout.js'
+import { emptyArranged, physicalOrder, shapeOf } from '../layout.js'
 import { storedBytes } from '../storage.js'
 import { type AnyTensor, hasAxis, type Tensor } from '../tensor.js'
 import { type AttentionAxes, physicalAxes, strideOf, type Walk, walk } from './attention-axes.js'
@@ -385,7 +385,7 @@ function sumTo(gradient: Tensor, tensor: AnyTensor): Tensor {
 }
 
 export function zerosLike(tensor: AnyTensor): Tensor {
-  const shape = Object.fromEntries(tensor.layout.map(({ name, size }) => [name, size]))
+  const shape = shapeOf(tensor)
   const result = emptyArranged(tensor.device, 'f32', shape, physicalOrder(tensor))
   heapView(result).fill(0)
   return result

@@ -1,16 +1,11 @@
 import type { Dtype } from '../../base/index.js'
-import { type ElementType, input, planCopy, planMap, type StridedOperand } from '../../kernels/index.js'
+import { input, planCopy, planMap } from '../../kernels/index.js'
 import { values, writeInto, zeros } from '../create.js'
 import { execute } from '../execute.js'
-import { emptyArranged, isRowMajor, physicalOrder, stridesFor } from '../layout.js'
+import { emptyArranged, isRowMajor, operandOf, physicalOrder, shapeOf } from '../layout.js'
 import { record } from '../tape.js'
 import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
 import { sliceView, viewOver } from '../view.js'
-
-/** The dtype as kernels name it. */
-export function elementOf(dtype: Dtype): ElementType {
-  return dtype as ElementType
-}
 
 /** The same elements laid out row-major in `order`; the tensor itself (as a view) where they lie so already. */
 export function arrange(tensor: AnyTensor, order: readonly string[]): Tensor {
@@ -25,19 +20,15 @@ export function copy(
   order: readonly string[] = tensor.layout.map(({ name }) => name),
 ): Tensor {
   const { device } = tensor
-  const shape = Object.fromEntries(tensor.layout.map(({ name, size }) => [name, size]))
+  const shape = shapeOf(tensor)
   const result = emptyArranged(device, dtype, shape, order)
   if (dtype === 'f32' || dtype === 'i32') {
     const sizes = order.map((name) => shape[name]!)
     execute(device, () =>
       planCopy({
         space: { names: order, sizes },
-        input: {
-          address: tensor.address,
-          element: elementOf(tensor.dtype),
-          strides: stridesFor(tensor, order),
-        },
-        output: { address: result.address, element: elementOf(dtype), strides: stridesFor(result, order) },
+        input: operandOf(tensor, order),
+        output: operandOf(result, order),
         floatBytes: device.floatBytes,
       }),
     )
@@ -54,8 +45,7 @@ function copyOnHost(tensor: AnyTensor, result: Tensor, order: readonly string[])
 
 /** Zeros shaped like `whole`, with `part` put at positions start … of one axis: the gradient of a slice. */
 export function placeInto(part: AnyTensor, whole: AnyTensor, axis: string, start: number): Tensor {
-  const shape = Object.fromEntries(whole.layout.map(({ name, size }) => [name, size]))
-  const result = zeros(shape, { device: whole.device }) as Tensor
+  const result = zeros(shapeOf(whole), { device: whole.device })
   addInto(part, result, axis, start)
   return result
 }
@@ -64,15 +54,11 @@ export function placeInto(part: AnyTensor, whole: AnyTensor, axis: string, start
 export function addInto(part: AnyTensor, sum: Tensor, axis: string, start: number): void {
   const order = sum.layout.map(({ name }) => name)
   const window = sliceView(sum, axis, start, start + axisOf('slice', part, axis).size)
-  const target: StridedOperand = {
-    address: window.address,
-    element: 'f32',
-    strides: stridesFor(window, order),
-  }
+  const target = operandOf(window, order)
   execute(sum.device, () =>
     planMap({
       space: { names: order, sizes: window.layout.map(({ size }) => size) },
-      inputs: [{ address: part.address, element: 'f32', strides: stridesFor(part, order) }, target],
+      inputs: [operandOf(part, order), target],
       outputs: [{ operand: target, expression: input(0).add(input(1)) }],
     }),
   )

@@ -9,10 +9,9 @@ import {
   planMap,
 } from '../../kernels/index.js'
 import { execute } from '../execute.js'
-import { broadcastShape, emptyArranged, physicalOrder, sameDevice, stridesFor } from '../layout.js'
+import { broadcastShape, emptyArranged, physicalOrder, sameDevice, operandOf } from '../layout.js'
 import { record } from '../tape.js'
 import type { AnyTensor, Tensor } from '../tensor.js'
-import { elementOf } from './copy.js'
 
 /** A number inside an elementwise function: the element of one of its tensors, or what is computed from it. */
 export type Scalar = Expression<'float'>
@@ -101,13 +100,9 @@ export function mapMany(
   execute(device, () =>
     planMap({
       space: { names: order, sizes: order.map((name) => shape[name]!) },
-      inputs: tensors.map((tensor) => ({
-        address: tensor.address,
-        element: elementOf(tensor.dtype),
-        strides: stridesFor(tensor, order),
-      })),
+      inputs: tensors.map((tensor) => operandOf(tensor, order)),
       outputs: outputs.map((output, i) => ({
-        operand: { address: output.address, element: 'f32', strides: stridesFor(output, order) },
+        operand: operandOf(output, order),
         expression: expressions[i]!,
       })),
       parameters,

@@ -3,10 +3,10 @@ import { planGather, planScatterAdd } from '../../kernels/index.js'
 import type { Device } from '../../device/index.js'
 import { values } from '../create.js'
 import { execute } from '../execute.js'
-import { emptyArranged, sameDevice } from '../layout.js'
+import { elementOf, emptyArranged, sameDevice } from '../layout.js'
 import { record, tracked } from '../tape.js'
 import { type AnyTensor, type Axis, axisOf, hasAxis, rowMajor, type Tensor } from '../tensor.js'
-import { arrange, elementOf } from './copy.js'
+import { arrange } from './copy.js'
 
 /** What the gradient needs: where each of the ids' positions was taken from. */
 export interface GatherAttributes {

@@ -8,11 +8,10 @@ import {
   type StridedOperand,
 } from '../../kernels/index.js'
 import { execute } from '../execute.js'
-import { emptyArranged, sameDevice, stridesFor } from '../layout.js'
+import { emptyArranged, sameDevice, operandOf } from '../layout.js'
 import { record } from '../tape.js'
 import { type AnyTensor, axisOf, hasAxis, type Tensor } from '../tensor.js'
 import { viewOver } from '../view.js'
-import { elementOf } from './copy.js'
 import { at } from './movement.js'
 
 /** What an LSTM passes from step to step. */
@@ -156,22 +155,14 @@ export function cellGradient(
 /** A tensor as the kernel's operands: one for each gate where it has gates, else one. */
 function operandsOf(name: string, tensors: readonly AnyTensor[], order: readonly string[]): StridedOperand[] {
   return tensors.flatMap((tensor) => {
-    const operand: StridedOperand = {
-      address: tensor.address,
-      element: elementOf(tensor.dtype),
-      strides: stridesFor(tensor, order),
-    }
+    const operand = operandOf(tensor, order)
     if (!hasAxis(tensor, 'gate')) return [operand]
     return along(operand, axisOf(name, tensor, 'gate'), tensor)
   })
 }
 
 function partsOf(tensor: Tensor, parts: number, order: readonly string[]): StridedOperand[] {
-  const operand: StridedOperand = {
-    address: tensor.address,
-    element: 'f32',
-    strides: stridesFor(tensor, order),
-  }
+  const operand = operandOf(tensor, order)
   return parts === 1 ? [operand] : along(operand, axisOf('cell', tensor, partAxis), tensor)
 }
 

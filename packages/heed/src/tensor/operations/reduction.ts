@@ -1,10 +1,9 @@
 import { ShapeError } from '../../base/index.js'
 import { input, planReduce, type ReduceKind } from '../../kernels/index.js'
 import { execute } from '../execute.js'
-import { broadcastShape, emptyArranged, physicalOrder, sameDevice, stridesFor } from '../layout.js'
+import { broadcastShape, emptyArranged, physicalOrder, sameDevice, operandOf } from '../layout.js'
 import { record } from '../tape.js'
 import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
-import { elementOf } from './copy.js'
 import { mul, type Scalar } from './elementwise.js'
 
 export interface ReduceAttributes {
@@ -108,12 +107,8 @@ export function reduceExpression(
       parameters,
       allocate,
       floatBytes: device.floatBytes,
-      inputs: tensors.map((tensor) => ({
-        address: tensor.address,
-        element: elementOf(tensor.dtype),
-        strides: stridesFor(tensor, order),
-      })),
-      output: { address: output.address, element: 'f32', strides: stridesFor(output, order) },
+      inputs: tensors.map((tensor) => operandOf(tensor, order)),
+      output: operandOf(output, order),
     }),
   )
   return output

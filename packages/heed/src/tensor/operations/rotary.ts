@@ -1,7 +1,7 @@
 import { DtypeError, ShapeError, UsageError } from '../../base/index.js'
-import { input, planMap } from '../../kernels/index.js'
+import { input, planMap, type StridedOperand } from '../../kernels/index.js'
 import { execute } from '../execute.js'
-import { emptyArranged, physicalOrder, sameDevice, stridesFor } from '../layout.js'
+import { emptyArranged, operandOf, physicalOrder, sameDevice, shapeOf } from '../layout.js'
 import { record } from '../tape.js'
 import { type AnyTensor, type Axis, axisOf, hasAxis, type Tensor } from '../tensor.js'
 import { sliceView, viewOver } from '../view.js'
@@ -52,11 +52,7 @@ export function turned(
   const to = halves(output, axis, count, pairs)
   const order = physicalOrder(from[0])
   const sizes = order.map((name) => axisOf('rotate', from[0], name).size)
-  const operand = (tensor: AnyTensor): { address: number; element: 'f32'; strides: number[] } => ({
-    address: tensor.address,
-    element: 'f32',
-    strides: stridesFor(tensor, order),
-  })
+  const operand = (tensor: AnyTensor): StridedOperand => operandOf(tensor, order)
   const first = backwards ? a.mul(cos).add(b.mul(sin)) : a.mul(cos).sub(b.mul(sin))
   const second = backwards ? b.mul(cos).sub(a.mul(sin)) : b.mul(cos).add(a.mul(sin))
   execute(device, () =>
@@ -88,24 +84,15 @@ function copyRest(x: AnyTensor, output: Tensor, axis: string, start: number): vo
   if (start === size) return
   const [from, to] = [sliceView(x, axis, start, size), sliceView(output, axis, start, size)]
   const order = physicalOrder(to)
-  const operand = (tensor: Tensor): { address: number; element: 'f32'; strides: number[] } => ({
-    address: tensor.address,
-    element: 'f32',
-    strides: stridesFor(tensor, order),
-  })
   execute(x.device, () =>
     planMap({
       space: { names: order, sizes: order.map((name) => to.size(name)) },
-      inputs: [operand(from)],
-      outputs: [{ operand: operand(to), expression: input(0) }],
+      inputs: [operandOf(from, order)],
+      outputs: [{ operand: operandOf(to, order), expression: input(0) }],
     }),
   )
   from.dispose()
   to.dispose()
-}
-
-function shapeOf(x: AnyTensor): Record<string, number> {
-  return Object.fromEntries(x.layout.map(({ name, size }) => [name, size]))
 }
 
 function checkRotation(

@@ -1,6 +1,6 @@
 import { DtypeError, ShapeError } from '../../base/index.js'
 import type { RowsOperand } from '../../kernels/index.js'
-import { emptyArranged, physicalOrder } from '../layout.js'
+import { emptyArranged, physicalOrder, shapeOf } from '../layout.js'
 import { tracked } from '../tape.js'
 import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
 import { arrange } from './copy.js'
@@ -66,8 +66,7 @@ export function emptyRows(
   x: AnyTensor,
   { order, width }: RowTensor,
 ): { tensor: Tensor; operand: RowsOperand } {
-  const shape = Object.fromEntries(x.layout.map(({ name, size }) => [name, size]))
-  const tensor = emptyArranged(x.device, 'f32', shape, order)
+  const tensor = emptyArranged(x.device, 'f32', shapeOf(x), order)
   return { tensor, operand: { address: tensor.address, stride: width } }
 }
 
