@@ -22,8 +22,8 @@ import {
 /** What f32 tensors are stored as; others keep their dtype. */
 export type WeightDtype = 'f32' | 'f16' | 'bf16'
 
-/** Where the metadata has the axes' names: a JSON record of tensor name → list of axes. */
-const axesKey = 'heed.axes'
+/** Where a file's metadata has the axes' names: a JSON record of tensor name → list of axes. */
+export const axesKey: string = 'heed.axes'
 
 export interface SaveOptions {
   /** f32 (default) keeps every bit; f16 and bf16 round to nearest, ties to even. */

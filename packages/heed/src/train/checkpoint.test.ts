@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FormatError, HeedError, UsageError } from '../base/index.js'
+import { loadWeights } from '../models/index.js'
 import { dispose, leaks, scope, tensor, type Tensor, viewOver, withDevice } from '../tensor/index.js'
 import {
   adafactor,
@@ -49,6 +50,13 @@ const save = (step: number, changes: object = {}): Promise<string> =>
 function turnedOver(x: Tensor<'a' | 'b'>): Tensor<'a' | 'b'> {
   return viewOver(x, [...x.layout].reverse(), x.offset) as Tensor<'a' | 'b'>
 }
+
+test('the model of a checkpoint is a file of weights, whatever the order of axes', async () => {
+  const path = await save(3)
+  const like = { w: tensor([0, 0, 0, 0, 0, 0], { b: 3, a: 2 }), b: tensor([0, 0], { c: 2 }) }
+  const loaded = loadWeights(await readFile(join(path, 'model.safetensors')), like)
+  expect([...loaded.w.values(['a', 'b'])]).toEqual([1, 2, 3, 4, 5, 6])
+})
 
 describe.each(devices)('checkpoints of tensors on %s', (_, device) => {
   test('come back bit for bit, whatever they hold', () =>

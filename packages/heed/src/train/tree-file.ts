@@ -1,14 +1,14 @@
 import { type Dtype, f32ArrayToBf16, f32ArrayToF16, FormatError, leavesOf, mapTree } from '../base/index.js'
-import { type SafetensorsTensor, type StoredTensor, writeSafetensors } from '../models/index.js'
+import { axesKey, type SafetensorsTensor, type StoredTensor, writeSafetensors } from '../models/index.js'
 import { emptyArranged, isTensor, physicalOrder, type Tensor, tensor, writeInto } from '../tensor/index.js'
 
 /**
  * The tensors of a tree as a safetensors file, bit for bit: by path, row-major in the order of their axes; f32 as f64 where the device computes in f64.
- * A tensor at several paths (tied weights) is stored at the first. Axis names stand in the metadata.
+ * A tensor at several paths (tied weights) is stored at the first. Axis names stand in the metadata, where `loadWeights` looks for them.
  */
 export function tensorBytes(tree: unknown): Uint8Array {
   const stored = new Map<string, StoredTensor>()
-  const axes = new Map<string, string>()
+  const axes: Record<string, readonly string[]> = {}
   const seen = new Set<Tensor>()
   for (const [path, leaf] of leavesOf<Tensor>(tree, isTensor)) {
     if (seen.has(leaf)) continue
@@ -16,9 +16,9 @@ export function tensorBytes(tree: unknown): Uint8Array {
     const data = bitsOf(leaf)
     const dtype: Dtype = data instanceof Float64Array ? 'f64' : leaf.dtype
     stored.set(path, { dtype, shape: leaf.layout.map(({ size }) => size), data })
-    axes.set(`axes.${path}`, leaf.axes.join(' '))
+    axes[path] = leaf.axes
   }
-  return writeSafetensors(stored, axes)
+  return writeSafetensors(stored, new Map([[axesKey, JSON.stringify(axes)]]))
 }
 
 /**
