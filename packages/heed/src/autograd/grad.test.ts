@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { randomKey, UsageError } from '../base/index.js'
+import { randomKey, StateError, UsageError } from '../base/index.js'
 import { Device } from '../device/index.js'
 import { interpreter } from '../targets/index.js'
 import {
@@ -181,6 +181,16 @@ test.each([
     expect(call).toThrow(says)
   }),
 )
+
+test('a gradient of a gradient is refused, not given as zeros; one of something else is not', () =>
+  on(() => {
+    const cube = (y: Tensor<'a'>): Tensor<never> => sum(y.mul(y).mul(y))
+    const x = tensor([1, 2], { a: 2 })
+    expect(() => grad((y: Tensor<'a'>) => sum(grad(cube)(y)))(x)).toThrow(StateError)
+    const constant = tensor([3, 4], { a: 2 })
+    const found = grad((y: Tensor<'a'>) => sum(y.mul(grad(cube)(constant))))(x)
+    expect([...found.values()]).toEqual([27, 48])
+  }))
 
 test('nothing is left behind, inner scopes included', () =>
   withDevice(device, () => {

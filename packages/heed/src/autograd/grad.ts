@@ -1,4 +1,4 @@
-import { mapTree, leavesOf, ShapeError, UsageError } from '../base/index.js'
+import { mapTree, leavesOf, ShapeError, StateError, UsageError } from '../base/index.js'
 import {
   type AnyTensor,
   arrangeLike,
@@ -29,6 +29,7 @@ export interface ValueAndGradient<M> {
  *
  * @throws ShapeError if the loss is not a scalar
  * @throws UsageError if it is no tensor, such as the promise of an asynchronous function
+ * @throws StateError inside of another gradient that the model has a part in: there are no gradients of gradients
  */
 export function valueAndGrad<M, R extends readonly unknown[]>(
   loss: (model: M, ...rest: R) => Tensor<never>,
@@ -36,6 +37,7 @@ export function valueAndGrad<M, R extends readonly unknown[]>(
   return (model, ...rest) =>
     scope(() => {
       const parameters = parametersOf(model)
+      if (tracked(parameters)) throw secondOrder()
       const tape = new GradientTape(parameters)
       const value = withTape(tape, () => loss(model, ...rest))
       refuseOther(value)
@@ -56,6 +58,15 @@ export function valueAndGrad<M, R extends readonly unknown[]>(
       )
       return { value, gradient: mapTree(model, isTensor, (leaf: Tensor) => byParameter.get(leaf) ?? leaf) }
     })
+}
+
+function secondOrder(): StateError {
+  return new StateError({
+    operation: 'grad',
+    expected: 'a model that no other gradient is taken of',
+    found: 'a gradient inside of a gradient',
+    hint: 'take it outside of the loss; a gradient of a gradient cannot be had',
+  })
 }
 
 function refuseOther(value: unknown): void {
