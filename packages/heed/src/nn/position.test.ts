@@ -68,6 +68,7 @@ describe('rotary frequencies', () => {
     const plain = rotaryFrequencies({ width: 16 }).radiansPerPosition
     const scalings: RotaryScaling[] = [
       { type: 'linear', factor: 1 },
+      { type: 'ntk', factor: 1 },
       { type: 'dynamic', factor: 1, trained: 64, length: 64 },
       { type: 'yarn', factor: 1, trained: 64 },
       { type: 'llama3', factor: 1, trained: 64, low: 1, high: 4 },
@@ -76,6 +77,18 @@ describe('rotary frequencies', () => {
       const { radiansPerPosition, magnitude } = rotaryFrequencies({ width: 16, scaling })
       radiansPerPosition.forEach((radians, pair) => expect(radians).toBeCloseTo(plain[pair]!, 12))
       expect(magnitude).toBe(1)
+    }
+  })
+
+  test('NTK-aware scaling slows the slowest pair by its factor and leaves the fastest', () => {
+    const [plain, scaled] = [{}, { scaling: { type: 'ntk', factor: 8 } as const }].map(
+      (options) => rotaryFrequencies({ width: 16, ...options }).radiansPerPosition,
+    )
+    expect(scaled![0]).toBe(1)
+    expect(scaled![7]! * 8).toBeCloseTo(plain![7]!, 12)
+    for (let i = 1; i < 7; i++) {
+      expect(scaled![i]).toBeLessThan(plain![i]!)
+      expect(scaled![i]! * 8).toBeGreaterThan(plain![i]!)
     }
   })
 

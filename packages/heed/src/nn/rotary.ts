@@ -14,7 +14,9 @@ import { type PositionNumbers, positionsFrom } from './position.js'
 export type RotaryScaling =
   /** Positions divided by `factor` (Chen et al. 2023, "Extending Context Window … via Positional Interpolation"). */
   | { readonly type: 'linear'; readonly factor: number }
-  /** A larger base for texts longer than `trained` (dynamic NTK). `length`: of the longest text, in positions. */
+  /** A base larger by factor^(width / (width − 2)): the slowest pair turns `factor` times slower, the fastest as before ("NTK-aware"; Peng et al. 2023, section 3.1). */
+  | { readonly type: 'ntk'; readonly factor: number }
+  /** The same only for texts longer than `trained`, and more the longer they are (dynamic NTK). `length`: of the longest text, in positions. */
   | {
       readonly type: 'dynamic'
       readonly factor: number
@@ -73,6 +75,11 @@ export function rotaryFrequencies({ width, base = 10000, scaling }: RotaryOption
       return { radiansPerPosition: plain, magnitude: 1 }
     case 'linear':
       return { radiansPerPosition: plain.map((f) => f / scaling.factor), magnitude: 1 }
+    case 'ntk':
+      return {
+        radiansPerPosition: frequencies(base * scaling.factor ** (width / (width - 2))),
+        magnitude: 1,
+      }
     case 'dynamic': {
       const { factor, trained } = scaling
       const length = Math.max(scaling.length, trained)
@@ -171,10 +178,10 @@ function checkRotary(width: number, base: number, scaling: RotaryScaling | undef
   checkPositive(operation, 'base', base)
   if (scaling === undefined) return
   const { type, ...numbers } = scaling
-  if (!['linear', 'dynamic', 'yarn', 'llama3'].includes(type))
+  if (!['linear', 'ntk', 'dynamic', 'yarn', 'llama3'].includes(type))
     throw new UsageError({
       operation,
-      expected: "a scaling of type 'linear', 'dynamic', 'yarn' or 'llama3'",
+      expected: "a scaling of type 'linear', 'ntk', 'dynamic', 'yarn' or 'llama3'",
       found: `'${String(type)}'`,
       hint: 'leave the scaling out for the plain frequencies',
     })
