@@ -64,7 +64,7 @@ function storedTensor(leaf: Tensor, as: WeightDtype): StoredTensor {
   const shape = leaf.axes.map((axis) => leaf.size(axis))
   const values = leaf.values()
   if (leaf.dtype === 'i32' || leaf.dtype === 'u8' || leaf.dtype === 'i8')
-    return { dtype: leaf.dtype, shape, data: values }
+    return { dtype: leaf.dtype, shape, data: values as Int32Array }
   const floats = values instanceof Float32Array ? values : Float32Array.from(values)
   const dtype = leaf.dtype === 'f16' || leaf.dtype === 'bf16' ? leaf.dtype : as
   if (dtype === 'f16') return { dtype, shape, data: f32ArrayToF16(floats) }

@@ -3,6 +3,7 @@ import type { Device } from '../device/index.js'
 import { type Methods, methods } from './methods.js'
 import { register } from './scope.js'
 import { type Storage, storedBytes } from './storage.js'
+import type { Values } from './values.js'
 
 /** One axis of a tensor: its name, its size, and how many elements apart its neighbours lie. */
 export interface Axis {
@@ -101,7 +102,7 @@ export class Tensor<A extends string = string> implements AnyTensor {
         operation: 'tensor',
         expected: 'a tensor in use',
         found: `a freed one (${this.describe()})`,
-        hint: 'return it from scope(), or do not dispose it while it is needed',
+        hint: 'return it from scope(), or do not dispose it while it is needed; a Trainer frees the weights that it replaces (trainer.model has the new ones)',
       })
     }
     return this.storage.address + this.offset * storedBytes(this.device, this.dtype)
@@ -120,13 +121,15 @@ export class Tensor<A extends string = string> implements AnyTensor {
   }
 
   /**
-   * The elements in row-major order of `order` (default: the order of `shape`). f32 tensors give a Float32Array, or a Float64Array on a
-   * device that computes in f64; others the array of their dtype.
+   * The elements, a copy in row-major order of `order` (default: the order of `shape`). f32, f16 and bf16 tensors give a Float32Array, f32 ones a
+   * Float64Array on a device that computes in f64; others the array of their dtype.
+   *
+   * @throws ShapeError unless `order` names each axis once; StateError after the tensor was freed
    */
   values(order: readonly A[] = this.axes): Values {
     return methods.values(this, order) as Values
   }
-  /** The only element. */
+  /** The only element. Throws ShapeError where there are more. */
   item(): number {
     if (this.elements !== 1) {
       throw new ShapeError({
@@ -181,7 +184,7 @@ export class Tensor<A extends string = string> implements AnyTensor {
   }
 }
 
-export type Values = Float32Array | Float64Array | Int32Array | Uint8Array | Int8Array | Uint16Array
+export type { Values }
 
 /** `A` with the names that `R` changes. */
 export type Renamed<A extends string, R> = {

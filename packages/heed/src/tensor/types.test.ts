@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { expect, expectTypeOf, test } from 'vitest'
-import { dot, map, mean, sum, tensor, type Tensor } from './index.js'
+import { dot, map, mean, sum, tensor, type Tensor, type Values } from './index.js'
 import { complaints } from './testing/compiler.js'
 
 // What the compiler knows of axes. Positive cases are checked by `npm run types`; for the negative ones the compiler runs
@@ -22,6 +22,19 @@ test('operations carry axis names in their types', () => {
   expectTypeOf(mean(query)).toEqualTypeOf<Tensor<never>>()
   expectTypeOf(map((x, y) => x.mul(y), query, key)).toEqualTypeOf<Tensor<'query' | 'key' | 'width'>>()
   expectTypeOf(query.shape).toEqualTypeOf<Readonly<Record<'query' | 'width', number>>>()
+})
+
+test('values are what every typed array has', () => {
+  const values = tensor([1, 2, 3], { width: 3 }).values()
+  expectTypeOf(values).toEqualTypeOf<Values>()
+  expect(values.reduce((sum, value) => sum + value, 0)).toBe(6)
+  expect(values.map((value) => value * 2).filter((value) => value > 2).length).toBe(2)
+  expect(values.toSorted((a, b) => b - a).join()).toBe('3,2,1')
+  const arrays: Values[] = [Float32Array, Float64Array, Int32Array, Uint16Array, Uint8Array, Int8Array].map(
+    (Numbers) => new Numbers([3, 1, 2]),
+  )
+  for (const array of arrays)
+    expect([array.length, array.with(0, 5).at(0), array.indexOf(2)]).toEqual([3, 5, 2])
 })
 
 const library = fileURLToPath(new URL('index.js', import.meta.url))

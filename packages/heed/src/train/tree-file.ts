@@ -64,7 +64,7 @@ function bitsOf(leaf: Tensor): StoredTensor['data'] {
   const numbers = leaf.values()
   if (leaf.dtype === 'f16') return f32ArrayToF16(numbers as Float32Array)
   if (leaf.dtype === 'bf16') return f32ArrayToBf16(numbers as Float32Array)
-  return numbers
+  return numbers as Float32Array
 }
 
 /** A tensor with the axes of another, arranged in memory as results of `mapMany` over it are. */
