@@ -12,7 +12,8 @@ export const attentionGradients: Record<string, GradientRule> = {
   attention({ attributes }, gradient, wanted) {
     const kept = attributes as AttentionAttributes
     const parts = attentionGradient(kept, gradient, wanted)
-    kept.spare.forEach(disposeOwned)
+    disposeOwned(kept.largest)
+    disposeOwned(kept.scale)
     return parts
   },
 

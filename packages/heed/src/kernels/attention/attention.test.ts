@@ -170,8 +170,8 @@ describe('attention', () => {
       key: place,
       value: place,
       output: place,
-      logSumExp: 0,
-      logSumExpRest: 0,
+      largest: 0,
+      scale: 0,
       parameters: [],
     }
     expect(() =>

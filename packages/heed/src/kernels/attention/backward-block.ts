@@ -30,10 +30,9 @@ export const blockParameters = {
   packedKey: 'f32*',
   /** [matrix ⌈key / panel⌉ valueWidth panel] */
   packedValue: 'f32*',
-  /** [batch head query] */
-  logSumExp: 'f32*',
-  /** [batch head query]: what it lost when it was rounded; where scores are large, weights would lose as much. */
-  logSumExpRest: 'f32*',
+  /** [batch head query], as the forward pass left them: weights are exp(score − largest) × scale, and sum to 1 as they did there. */
+  largest: 'f32*',
+  scale: 'f32*',
   /** [batch head query]: Σ over the width of upstream × output. */
   dots: 'f32*',
   heads: 'i32',
@@ -316,10 +315,10 @@ export class BackwardBlock {
     k.loop(0, block.rows, 1, (i) => {
       const queryRow = block.firstRow.add(i)
       const at = this.matrix(block).mul(p.queries).add(queryRow)
-      const logSumExp = k.loadScalar(p.logSumExp.at(at))
+      const largest = k.loadScalar(p.largest.at(at))
       // Where nothing may be attended it is −infinity; +infinity makes all weights 0.
-      const base = logSumExp.gt(-Infinity).select(logSumExp, Infinity)
-      const rest = k.loadScalar(p.logSumExpRest.at(at))
+      const base = largest.gt(-Infinity).select(largest, Infinity)
+      const scale = k.loadScalar(p.scale.at(at))
       const dot = k.loadScalar(p.dots.at(at))
       const emitter = block.emitter.within({
         index: (axis) =>
@@ -364,7 +363,7 @@ export class BackwardBlock {
           input: (slot) => (slot === 0 ? k.load(weights.at(j)) : seed),
           index: (axis) => (axis === 'key' ? index : undefined),
         })
-        let weight = decay(k, (spread(inner.emit(score)) as Vector).sub(base).sub(rest))
+        let weight = decay(k, (spread(inner.emit(score)) as Vector).sub(base)).mul(scale)
         const allowed =
           inside === undefined || mask === undefined ? inside : inside.and(spread(inner.emit(mask)) as Mask)
         const keep = (value: Vector): Vector =>

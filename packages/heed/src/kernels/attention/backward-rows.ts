@@ -78,7 +78,8 @@ export function sumPartials(width: number, tile: Tile): Kernel {
 }
 
 const sinkParameters = {
-  logSumExp: 'f32*',
+  largest: 'f32*',
+  scale: 'f32*',
   dots: 'f32*',
   sink: 'f32*',
   gradient: 'f32*',
@@ -87,7 +88,7 @@ const sinkParameters = {
   queries: 'i32',
 } as const
 
-/** gradient[head] = −Σ over batch and query of exp(sink − logSumExp) × dots: the sink's weight times what it takes away. Tasks: heads. */
+/** gradient[head] = −Σ over batch and query of exp(sink − largest) × scale × dots: the sink's weight times what it takes away. Tasks: heads. */
 export function sinkGradient(): Kernel {
   return define('attention sink gradient', sinkParameters, (k, p, head) => {
     const total = k.variable(k.float(0))
@@ -98,11 +99,12 @@ export function sinkGradient(): Kernel {
       k.vectors(p.queries, (i, mask) => {
         // Never above 0; lanes outside the mask must not overflow either.
         const weight = k
-          .load(p.logSumExp.at(first.add(i)), mask)
+          .load(p.largest.at(first.add(i)), mask)
           .sub(sink)
           .max(0)
           .neg()
           .exp()
+          .mul(k.load(p.scale.at(first.add(i)), mask))
         sum.set(weight.fma(k.load(p.dots.at(first.add(i)), mask), sum.get()))
       })
       total.set(total.get().add(sum.get().sum()))

@@ -28,10 +28,10 @@ const parameters = {
   outputBatch: 'i32',
   outputHead: 'i32',
   outputRow: 'i32',
-  /** [batch head query] */
-  logSumExp: 'f32*',
-  /** [batch head query]: what the log-sum-exp lost when it was rounded. */
-  logSumExpRest: 'f32*',
+  /** [batch head query]: the row's largest score, the sink among them. */
+  largest: 'f32*',
+  /** [batch head query]: 1 over the sum of exp(score − largest); 0 where nothing may be attended. */
+  scale: 'f32*',
   heads: 'i32',
   kvHeads: 'i32',
   queries: 'i32',
@@ -39,7 +39,12 @@ const parameters = {
   /** The first of batch × kvHeads that this launch is for; packed copies start with it. */
   firstMatrix: 'i32',
 } as const
-const statisticsParameters = { entropy: 'f32*', largestWeight: 'f32*', largestKey: 'i32*' } as const
+const statisticsParameters = {
+  logSumExp: 'f32*',
+  entropy: 'f32*',
+  largestWeight: 'f32*',
+  largestKey: 'i32*',
+} as const
 
 type Parameters = ParameterTerms<typeof parameters & typeof statisticsParameters & { sink: 'f32*' }>
 
@@ -348,43 +353,43 @@ class Forward {
       const largest = k.loadScalar(part.largest.at(row))
       const sum = k.loadScalar(part.sum.at(row))
       const some = largest.gt(-Infinity)
-      const { scale, excess, logSumExp, rest } =
+      const { weight, top, scale, logarithm } =
         extra === undefined ? plainEnd(largest, sum, some) : sinkEnd(largest, sum, extra)
       const at = this.matrix.mul(p.queries).add(this.firstRow).add(row)
-      k.store(p.logSumExp.at(at), logSumExp)
-      k.store(p.logSumExpRest.at(at), rest)
+      k.store(p.largest.at(at), top)
+      k.store(p.scale.at(at), scale)
       if (this.statistics) {
-        // −Σ f ln f with f = exp(score − largest) scale and ln scale = −excess
-        const entropy = excess.mul(sum.mul(scale)).sub(scale.mul(k.loadScalar(part.weighted.at(row))))
+        // −Σ f ln f with f = exp(score − largest) weight and −ln weight = top − largest + logarithm
+        const excess = top.sub(largest).add(logarithm)
+        const entropy = excess.mul(sum.mul(weight)).sub(weight.mul(k.loadScalar(part.weighted.at(row))))
+        k.store(p.logSumExp.at(at), top.add(logarithm))
         k.store(p.entropy.at(at), some.select(entropy, 0))
-        k.store(p.largestWeight.at(at), scale)
+        k.store(p.largestWeight.at(at), weight)
         k.store(p.largestKey.at(at), k.loadScalar(part.key.as('i32').at(row)))
       }
       const line = target.at(row.mul(p.outputRow))
       const from = part.output.at(row.mul(roundUp(valueWidth, tile.panel)))
-      k.vectors(valueWidth, (i, mask) => k.store(line.at(i), k.load(from.at(i), mask).mul(scale), mask))
+      k.vectors(valueWidth, (i, mask) => k.store(line.at(i), k.load(from.at(i), mask).mul(weight), mask))
     })
   }
 }
 
+/** How a row ends. */
 interface End {
+  /** The weight of the largest score of a key: what the output so far is multiplied with. */
+  readonly weight: Term<'f32'>
+  /** The largest score, the sink among them. */
+  readonly top: Term<'f32'>
+  /** 1 over the sum of exp(score − top). */
   readonly scale: Term<'f32'>
-  /** logSumExp − largest, without what the rounding of either takes. */
-  readonly excess: Term<'f32'>
-  readonly logSumExp: Term<'f32'>
-  readonly rest: Term<'f32'>
+  /** ln of that sum. */
+  readonly logarithm: Term<'f32'>
 }
 
 function plainEnd(largest: Term<'f32'>, sum: Term<'f32'>, some: Bool): End {
   const divisor = some.select(sum, 1)
-  const logarithm = divisor.log()
-  const logSumExp = largest.add(logarithm)
-  return {
-    scale: some.select(divisor.builder.operand('f32', 1).div(divisor), 0),
-    excess: logarithm,
-    logSumExp,
-    rest: some.select(largest.sub(logSumExp).add(logarithm), 0),
-  }
+  const scale = some.select(divisor.builder.operand('f32', 1).div(divisor), 0)
+  return { weight: scale, top: largest, scale, logarithm: divisor.log() }
 }
 
 /** The sink is one more score in the denominator; it is finite, so there always is one. */
@@ -392,12 +397,10 @@ function sinkEnd(largest: Term<'f32'>, sum: Term<'f32'>, sink: Term<'f32'>): End
   const top = sink.max(largest)
   const factor = largest.sub(top).exp()
   const total = factor.fma(sum, sink.sub(top).exp())
-  const logarithm = total.log()
-  const logSumExp = top.add(logarithm)
   return {
-    scale: factor.div(total),
-    excess: top.sub(largest).add(logarithm),
-    logSumExp,
-    rest: top.sub(logSumExp).add(logarithm),
+    weight: factor.div(total),
+    top,
+    scale: total.builder.operand('f32', 1).div(total),
+    logarithm: total.log(),
   }
 }

@@ -25,10 +25,10 @@ export interface ForwardPlaces {
   readonly value: Place
   /** [batch head query valueWidth] */
   readonly output: Place
-  /** Byte address; [batch head query], contiguous: ln of the denominator, −infinity where it is 0 (nothing to attend, no sink). */
-  readonly logSumExp: number
-  /** Byte address; [batch head query], contiguous: what `logSumExp` lost when it was rounded to f32. Backward needs both. */
-  readonly logSumExpRest: number
+  /** Byte address; [batch head query], contiguous: the largest score, the sink among them; −infinity where there is none. */
+  readonly largest: number
+  /** Byte address; [batch head query], contiguous: 1 over the sum of exp(score − largest), 0 where it is 0. Backward needs both. */
+  readonly scale: number
   /** Byte address; [head], contiguous; where the definition has a sink. */
   readonly sink?: number
   readonly captures: readonly CapturePlace[]
@@ -38,6 +38,8 @@ export interface ForwardPlaces {
 
 /** Byte addresses, each [batch head query], contiguous. */
 export interface StatisticsPlaces {
+  /** ln of the denominator, −infinity where it is 0 (nothing to attend, no sink); f32 */
+  readonly logSumExp: number
   /** −Σ f ln f in nats; f32 */
   readonly entropy: number
   /** f32 */

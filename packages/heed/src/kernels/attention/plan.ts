@@ -9,7 +9,7 @@ import { groupByAxes, type Separable } from './derivative.js'
 import { attentionForwardKernel, forwardScratchBytes } from './forward.js'
 import { leafValues } from './leaves.js'
 import { packRows, packRowsPerTask, packTransposed } from './pack.js'
-import type { BackwardPlaces, ForwardPlaces, Place, Plan } from './places.js'
+import type { BackwardPlaces, ForwardPlaces, Place, Plan, StatisticsPlaces } from './places.js'
 import { directProducts, packedProducts } from './products.js'
 import { directTileFor, roundUp, tileFor } from './tile.js'
 
@@ -19,7 +19,7 @@ const backwardBytes = 1 << 25
 
 /**
  * output = softmax over the keys of score(q·k), masked, times value, never holding query × key numbers; and the
- * log-sum-exp of each row, which the backward pass needs. All kernels of a plan must run on `machine`. The results don't depend
+ * largest score and the scale of each row, which the backward pass needs. All kernels of a plan must run on `machine`. The results don't depend
  * on `limit`.
  */
 export function attentionForward(
@@ -60,7 +60,7 @@ export function attentionForward(
     workspaceBytes: total,
     launches(places, workspace) {
       checkPlaces('attention', definition, sizes, places)
-      const { query, key, value, output, logSumExp, logSumExpRest } = places
+      const { query, key, value, output, largest, scale } = places
       const [packedKey, packedValue] = [workspace + offsets.key, workspace + offsets.value]
       const pack = ({ first, matrices }: Chunk): Launch[] => [
         {
@@ -83,17 +83,15 @@ export function attentionForward(
           parameters: [
             ...placeValues(query),
             ...placeValues(output),
-            logSumExp,
-            logSumExpRest,
+            largest,
+            scale,
             heads,
             kvHeads,
             queries,
             keys,
             chunk.first,
             ...(direct ? [...placeValues(key), ...placeValues(value)] : [packedKey, packedValue]),
-            ...(statistics
-              ? [places.statistics!.entropy, places.statistics!.largestWeight, places.statistics!.largestKey]
-              : []),
+            ...(statistics ? statisticsValues(places.statistics!) : []),
             ...(definition.sink ? [places.sink!] : []),
             ...leafValues(places.parameters, places.captures),
           ],
@@ -180,7 +178,7 @@ export function attentionBackward(
     workspaceBytes: total,
     launches(places, workspace) {
       checkPlaces('attention backward', definition, sizes, places)
-      const { query, key, value, output, upstream, logSumExp, logSumExpRest } = places
+      const { query, key, value, output, upstream, largest, scale } = places
       const at = (part: keyof typeof offsets): number => workspace + offsets[part]
       const rowTasks = Math.ceil(queries / rowsPerTask)
       const scratchBytes = backwardScratchBytes(definition, tile, machine.floatBytes)
@@ -189,8 +187,8 @@ export function attentionBackward(
         ...placeValues(upstream),
         at('key'),
         at('value'),
-        logSumExp,
-        logSumExpRest,
+        largest,
+        scale,
         at('dots'),
         heads,
         kvHeads,
@@ -265,7 +263,16 @@ export function attentionBackward(
               {
                 kernel: sinkGradient(),
                 tasks: heads,
-                parameters: [logSumExp, at('dots'), places.sink!, places.sinkGradient, batch, heads, queries],
+                parameters: [
+                  largest,
+                  scale,
+                  at('dots'),
+                  places.sink!,
+                  places.sinkGradient,
+                  batch,
+                  heads,
+                  queries,
+                ],
               },
             ]),
         ...captureKernels.map(({ slots, axes, kernel }) => ({
@@ -296,6 +303,10 @@ function workspaceLayout<P extends string>(
     total = roundUp(total + elements[part] * floatBytes, 64)
   }
   return { offsets, total }
+}
+
+function statisticsValues({ logSumExp, entropy, largestWeight, largestKey }: StatisticsPlaces): number[] {
+  return [logSumExp, entropy, largestWeight, largestKey]
 }
 
 function placeValues({ address, batch, head, row }: Place): number[] {

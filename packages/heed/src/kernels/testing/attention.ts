@@ -22,7 +22,8 @@ export interface AttentionInputs {
 export interface ForwardResult {
   readonly output: number[]
   readonly logSumExp: number[]
-  readonly logSumExpRest: number[]
+  readonly largest: number[]
+  readonly scale: number[]
   readonly entropy: number[]
   readonly largestWeight: number[]
   readonly largestKey: number[]
@@ -111,7 +112,8 @@ export function runForward(
     rowsFirst,
   )
   const logSumExp = arena.allocate(rows * arena.floatBytes)
-  const logSumExpRest = arena.allocate(rows * arena.floatBytes)
+  const largest = arena.allocate(rows * arena.floatBytes)
+  const scale = arena.allocate(rows * arena.floatBytes)
   const entropy = arena.allocate(rows * arena.floatBytes)
   const largestWeight = arena.allocate(rows * arena.floatBytes)
   const largestKey = arena.allocate(rows * 4)
@@ -124,9 +126,9 @@ export function runForward(
         key: put(inputs.key, kvHeads, keys, width),
         value: put(inputs.value, kvHeads, keys, valueWidth),
         output,
-        logSumExp,
-        logSumExpRest,
-        statistics: { entropy, largestWeight, largestKey },
+        largest,
+        scale,
+        statistics: { logSumExp, entropy, largestWeight, largestKey },
         ...(inputs.sink === undefined ? {} : { sink: arena.floats(inputs.sink) }),
         captures: capturePlaces(arena, definition, inputs.captures ?? []),
         parameters: inputs.parameters ?? [],
@@ -138,7 +140,8 @@ export function runForward(
   return {
     output: rowsFirst ? exchange(found, batch, queries, heads, valueWidth) : found,
     logSumExp: arena.read(logSumExp, rows),
-    logSumExpRest: arena.read(logSumExpRest, rows),
+    largest: arena.read(largest, rows),
+    scale: arena.read(scale, rows),
     entropy: arena.read(entropy, rows),
     largestWeight: arena.read(largestWeight, rows),
     largestKey: arena.readIntegers(largestKey, rows),
@@ -204,8 +207,8 @@ export function runBackward(
         key: put(inputs.key, kvHeads, keys, width),
         value: put(inputs.value, kvHeads, keys, valueWidth),
         output: put(forward.output, heads, queries, valueWidth),
-        logSumExp: arena.floats(forward.logSumExp),
-        logSumExpRest: arena.floats(forward.logSumExpRest),
+        largest: arena.floats(forward.largest),
+        scale: arena.floats(forward.scale),
         upstream: put(upstream, heads, queries, valueWidth),
         queryGradient,
         keyGradient,

@@ -8,7 +8,7 @@ export function plainAttention(
   definition: AttentionDefinition,
   sizes: AttentionSizes,
   inputs: AttentionInputs,
-): Omit<ForwardResult, 'logSumExpRest'> {
+): Omit<ForwardResult, 'largest' | 'scale'> {
   const { width, valueWidth, score, mask } = definition
   const { batch, heads, kvHeads, queries, keys } = sizes
   const result: ReturnType<typeof plainAttention> = {

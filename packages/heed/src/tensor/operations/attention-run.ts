@@ -27,7 +27,7 @@ import type { Traced } from './attention-function.js'
 import { arrange } from './copy.js'
 import { sum } from './reduction.js'
 
-type Statistics = Readonly<Record<'entropy' | 'largestWeight' | 'largestKey', Tensor>>
+type Statistics = Readonly<Record<'logSumExp' | 'entropy' | 'largestWeight' | 'largestKey', Tensor>>
 
 /** A traced definition made ready: plans are remembered by sizes. */
 export class PreparedAttention {
@@ -160,15 +160,15 @@ export interface AttentionResult {
   readonly way: Walk
   readonly output: Tensor
   /** By row, where they were asked for; backward needs both. */
-  readonly logSumExp: Tensor | undefined
-  readonly logSumExpRest: Tensor | undefined
+  readonly largest: Tensor | undefined
+  readonly scale: Tensor | undefined
   readonly statistics: Statistics | undefined
 }
 
 /** What to keep beside the output. */
 export interface Kept {
   readonly statistics: boolean
-  /** The log-sum-exp with its rest, for the gradient. */
+  /** The largest score and the scale of each row, for the gradient. */
   readonly rows: boolean
 }
 
@@ -191,10 +191,10 @@ export function runForward(device: Device, operands: AttentionOperands, kept: Ke
       { ...shape, width: axes.valueWidth },
       physicalAxes(way, ['query', ...headNames, 'width']),
     ),
-    logSumExp: statistics || rows ? row('f32') : undefined,
-    logSumExpRest: rows ? row('f32') : undefined,
+    largest: rows ? row('f32') : undefined,
+    scale: rows ? row('f32') : undefined,
     statistics: statistics
-      ? { entropy: row('f32'), largestWeight: row('f32'), largestKey: row('i32') }
+      ? { logSumExp: row('f32'), entropy: row('f32'), largestWeight: row('f32'), largestKey: row('i32') }
       : undefined,
   }
   if (axes.heads === 0) return result
@@ -203,19 +203,20 @@ export function runForward(device: Device, operands: AttentionOperands, kept: Ke
     const workspace = plan.workspaceBytes > 0 ? allocate(plan.workspaceBytes) : 0
     const rowBytes = way.batch * axes.heads * axes.queries * device.floatBytes
     const spare = rows ? 0 : allocate(rowBytes)
-    const spareToo = rows || statistics ? spare : allocate(rowBytes)
+    const spareToo = rows ? 0 : allocate(rowBytes)
     const at = (tensor: AnyTensor | undefined, round: readonly number[], otherwise: number): number =>
       tensor === undefined ? otherwise : addressAt(tensor, way, round)
     return way.rounds.flatMap((round) =>
       plan.launches(
         {
           ...operandPlaces(operands, way, round, result.output),
-          logSumExp: at(result.logSumExp, round, spareToo),
-          logSumExpRest: at(result.logSumExpRest, round, spare),
+          largest: at(result.largest, round, spare),
+          scale: at(result.scale, round, spareToo),
           ...(result.statistics === undefined
             ? {}
             : {
                 statistics: {
+                  logSumExp: addressAt(result.statistics.logSumExp, way, round),
                   entropy: addressAt(result.statistics.entropy, way, round),
                   largestWeight: addressAt(result.statistics.largestWeight, way, round),
                   largestKey: addressAt(result.statistics.largestKey, way, round),
@@ -264,7 +265,7 @@ function operandPlaces(
   way: Walk,
   round: readonly number[],
   output: AnyTensor,
-): Omit<ForwardPlaces, 'logSumExp' | 'logSumExpRest' | 'statistics'> {
+): Omit<ForwardPlaces, 'largest' | 'scale' | 'statistics'> {
   return {
     query: placeOf(query, 'query', way, round),
     key: placeOf(key, 'key', way, round),
@@ -280,8 +281,8 @@ function operandPlaces(
 export interface KeptResult {
   readonly way: Walk
   readonly output: Tensor
-  readonly logSumExp: Tensor
-  readonly logSumExpRest: Tensor
+  readonly largest: Tensor
+  readonly scale: Tensor
 }
 
 /** Which gradients are wanted. */
@@ -331,8 +332,8 @@ export function runBackward(
       plan.launches(
         {
           ...operandPlaces(operands, way, round, result.output),
-          logSumExp: addressAt(result.logSumExp, way, round),
-          logSumExpRest: addressAt(result.logSumExpRest, way, round),
+          largest: addressAt(result.largest, way, round),
+          scale: addressAt(result.scale, way, round),
           upstream: placeOf(upstream, 'query', way, round),
           queryGradient: placeOf(queryGradient, 'query', way, round),
           keyGradient: placeOf(keyGradient, 'key', way, round),

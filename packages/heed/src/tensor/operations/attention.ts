@@ -82,14 +82,12 @@ export function attentionWithStatistics<
   'query' | Exclude<Q | K | V, 'key' | 'width'>
 > {
   const result = attend('attentionWithStatistics', query, key, value, options, true)
-  return { output: result.output, logSumExp: result.logSumExp, ...result.statistics } as never
+  return { output: result.output, ...result.statistics } as never
 }
 
 /** What the gradient of an attention needs. */
 export interface AttentionAttributes extends KeptResult {
   readonly operands: AttentionOperands
-  /** What nobody needs once the gradient is taken. */
-  readonly spare: readonly Tensor[]
 }
 
 function attend(
@@ -129,11 +127,10 @@ function attend(
   operands.prepared.check(operation, traced.tensors, axes)
   const rows = tracked(inputs)
   const result = runForward(device, operands, { statistics, rows })
-  const { way, output, logSumExp, logSumExpRest } = result
+  const { way, output, largest, scale } = result
   if (rows) {
-    const kept = { way, output, logSumExp: logSumExp!, logSumExpRest: logSumExpRest! }
-    const spare = statistics ? [kept.logSumExpRest] : [kept.logSumExp, kept.logSumExpRest]
-    record('attention', inputs, output, { ...kept, operands, spare } satisfies AttentionAttributes)
+    const kept = { way, output, largest: largest!, scale: scale! }
+    record('attention', inputs, output, { ...kept, operands } satisfies AttentionAttributes)
   }
   return result
 }
