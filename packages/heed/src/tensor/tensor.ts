@@ -28,6 +28,9 @@ export interface AnyTensor {
   dispose(): void
 }
 
+/** In words a tensor of up to so many elements shows the first few. */
+const [most, shown] = [10_000, 12] as const
+
 /**
  * Numbers along named axes: `Tensor<'batch' | 'position' | 'width'>`. Names are checked by the compiler, sizes when an
  * operation runs. A tensor is a value: no operation changes it. The order of the axes matters only where data enter or leave.
@@ -113,6 +116,14 @@ export class Tensor<A extends string = string> implements AnyTensor {
     return `${this.dtype} ${this.layout.map(({ name, size }) => `${name} ${size}`).join(', ') || 'scalar'}`
   }
 
+  /** In words, with the first few numbers where there are not too many: `Tensor(f32 row 2, column 2: 1, 2, 3, 0.3333)`. */
+  toString(): string {
+    if (this.#freed) return `Tensor(${this.describe()}, freed)`
+    if (this.elements > most) return `Tensor(${this.describe()})`
+    const numbers = Array.from(this.values().subarray(0, shown), (value) => Number(value.toPrecision(4)))
+    return `Tensor(${this.describe()}: ${numbers.join(', ')}${this.elements > shown ? ', …' : ''})`
+  }
+
   dispose(): void {
     if (this.#freed) return
     this.#freed = true
@@ -195,7 +206,7 @@ disposedByUsing(Tensor)
 // What console.log shows in Node.
 Object.defineProperty(Tensor.prototype, Symbol.for('nodejs.util.inspect.custom'), {
   value(this: Tensor) {
-    return `Tensor(${this.describe()}${this.freed ? ', freed' : ''})`
+    return this.toString()
   },
 })
 
