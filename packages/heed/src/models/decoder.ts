@@ -80,7 +80,7 @@ export function createDecoder(
       createBlock(foldIn(foldIn(key, 'blocks'), layer), {
         width,
         heads,
-        keyHeads: keyValueHeads,
+        keyValueHeads,
         hidden,
         gated,
         bias,

@@ -40,7 +40,12 @@ const key = randomKey(11)
 const sequence = (positions = 5, width = 8): Sequence =>
   normal(randomKey(12), { batch: 2, position: positions, width })
 const parameters = (): AttentionParameters =>
-  createAttention(key, { width: 8, heads: 4, keyHeads: 2, initializer: (k, shape) => normal(k, shape, 0.5) })
+  createAttention(key, {
+    width: 8,
+    heads: 4,
+    keyValueHeads: 2,
+    initializer: (k, shape) => normal(k, shape, 0.5),
+  })
 
 const order = ['batch', 'position', 'width'] as const
 const expectSame = (found: Sequence, expected: Sequence, tolerance = 1e-11): void =>

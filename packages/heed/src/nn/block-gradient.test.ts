@@ -36,7 +36,7 @@ const shape: BlockShape = {
   width: 4,
   hidden: 3,
   heads: 2,
-  keyHeads: 1,
+  keyValueHeads: 1,
   headWidth: 2,
   valueWidth: 3,
   initializer: normalInitializer(0.6),
@@ -103,7 +103,7 @@ describe('gradients of blocks equal central differences', () => {
 })
 
 test('one thread or three: the same bits, forward and backward, dropout included', () => {
-  const wide = { width: 48, heads: 4, keyHeads: 2, hidden: 96 }
+  const wide = { width: 48, heads: 4, keyValueHeads: 2, hidden: 96 }
   const bits = [1, 3].map((threads) => {
     const device = new Device(wasmTarget({ lanes: 4, relaxed: false, shared: true }), {
       shared: true,

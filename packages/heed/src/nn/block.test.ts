@@ -41,7 +41,7 @@ const longest = 12
 const drawn: fc.Arbitrary<Drawn> = fc
   .record({
     device: fc.nat(referenceDevices.length - 1),
-    keyHeads: fc.integer({ min: 1, max: 3 }),
+    keyValueHeads: fc.integer({ min: 1, max: 3 }),
     group: fc.integer({ min: 1, max: 2 }),
     headWidth: fc.constantFrom(2, 4, 6, 10),
     valueWidth: fc.constantFrom(undefined, 3),
@@ -55,7 +55,7 @@ const drawn: fc.Arbitrary<Drawn> = fc
     positions: fc.integer({ min: 1, max: longest }),
     seed: fc.nat(1e6),
   })
-  .map(({ device, keyHeads, group, headWidth, arrangement, kind, order, ...rest }) => ({
+  .map(({ device, keyValueHeads, group, headWidth, arrangement, kind, order, ...rest }) => ({
     device,
     batch: rest.batch,
     positions: rest.positions,
@@ -63,8 +63,8 @@ const drawn: fc.Arbitrary<Drawn> = fc
     shape: {
       width: 8,
       hidden: 11,
-      heads: keyHeads * group,
-      keyHeads,
+      heads: keyValueHeads * group,
+      keyValueHeads,
       headWidth,
       valueWidth: rest.valueWidth,
       bias: rest.bias,
@@ -74,7 +74,7 @@ const drawn: fc.Arbitrary<Drawn> = fc
     options: {
       arrangement,
       norm: { kind },
-      attention: attentionOf(device, order, headWidth, keyHeads * group),
+      attention: attentionOf(device, order, headWidth, keyValueHeads * group),
     },
   }))
 

@@ -74,7 +74,7 @@ describe('parameters', () => {
       const p = createAttention(key, {
         width: 12,
         heads: 4,
-        keyHeads: 2,
+        keyValueHeads: 2,
         headWidth: 5,
         valueWidth: 7,
         contextWidth: 9,
@@ -131,7 +131,7 @@ test.each([
     { width: 10, heads: 3 },
     /width that is a multiple of the 3 heads, found 10/,
   ],
-  ['heads that key heads do not divide', { width: 12, heads: 4, keyHeads: 3 }, /groups of 3 .* found 4/],
+  ['heads that key heads do not divide', { width: 12, heads: 4, keyValueHeads: 3 }, /groups of 3 .* found 4/],
   ['no heads', { width: 12, heads: 0 }, /heads to be a whole number of at least 1, found 0/],
 ])('attention with %s is refused', (_, shape, says) => {
   expect(() => createAttention(randomKey(1), shape)).toThrow(UsageError)

@@ -78,7 +78,7 @@ export interface AttentionShape {
   readonly width: number
   readonly heads: number
   /** Heads of keys and values; default as many as of queries. */
-  readonly keyHeads?: number | undefined
+  readonly keyValueHeads?: number | undefined
   /** Default width / heads. */
   readonly headWidth?: number | undefined
   /** Default headWidth. */
@@ -97,11 +97,11 @@ export interface AttentionShape {
 /**
  * The four projections of multi-head attention: query, key and value from `width` to head × headWidth, output back to `width`.
  *
- * @throws UsageError where the width is no multiple of the heads and no headWidth is given, or heads no multiple of keyHeads
+ * @throws UsageError where the width is no multiple of the heads and no headWidth is given, or heads no multiple of keyValueHeads
  */
 export function createAttention(key: RandomKey, shape: AttentionShape): AttentionParameters {
   checkHeads(shape)
-  const { width, heads, keyHeads = heads, headWidth = width / heads, valueWidth = headWidth } = shape
+  const { width, heads, keyValueHeads = heads, headWidth = width / heads, valueWidth = headWidth } = shape
   const { contextWidth = width, bias = true, headNorm = false, initializer = normalInitializer() } = shape
   const project = (
     name: string,
@@ -113,8 +113,8 @@ export function createAttention(key: RandomKey, shape: AttentionShape): Attentio
   const normOf = (): Norm<'headWidth'> => createNorm({ headWidth }, { bias: false })
   return {
     query: project('query', width, heads, headWidth),
-    key: project('key', contextWidth, keyHeads, headWidth),
-    value: project('value', contextWidth, keyHeads, valueWidth),
+    key: project('key', contextWidth, keyValueHeads, headWidth),
+    value: project('value', contextWidth, keyValueHeads, valueWidth),
     output: createLinear(
       foldIn(key, 'output'),
       { head: heads, headWidth: valueWidth },
@@ -125,9 +125,9 @@ export function createAttention(key: RandomKey, shape: AttentionShape): Attentio
   }
 }
 
-function checkHeads({ width, heads, keyHeads = heads, headWidth }: AttentionShape): void {
+function checkHeads({ width, heads, keyValueHeads = heads, headWidth }: AttentionShape): void {
   checkWhole('createAttention', 'heads', heads, 1)
-  checkWhole('createAttention', 'keyHeads', keyHeads, 1)
+  checkWhole('createAttention', 'keyValueHeads', keyValueHeads, 1)
   if (headWidth === undefined && width % heads !== 0)
     throw new UsageError({
       operation: 'createAttention',
@@ -135,10 +135,10 @@ function checkHeads({ width, heads, keyHeads = heads, headWidth }: AttentionShap
       found: String(width),
       hint: 'change one of them, or give headWidth',
     })
-  if (heads % keyHeads !== 0)
+  if (heads % keyValueHeads !== 0)
     throw new UsageError({
       operation: 'createAttention',
-      expected: `heads in groups of ${keyHeads} key/value heads`,
+      expected: `heads in groups of ${keyValueHeads} key/value heads`,
       found: String(heads),
       hint: 'each key/value head serves the same number of query heads',
     })
