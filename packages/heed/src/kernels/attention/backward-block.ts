@@ -8,7 +8,7 @@ import {
   type Pointer,
   type Vector,
 } from '../language/index.js'
-import type { CaptureScatter } from './capture-scatter.js'
+import type { CaptureScatter, Centers } from './capture-scatter.js'
 import type { AttentionDefinition } from './definition.js'
 import type { AttentionDerivative } from './derivative.js'
 import { leafEnvironment, type Terms } from './leaves.js'
@@ -87,6 +87,9 @@ export interface Block {
   /** How many rows. */
   readonly rows: Int
 }
+
+/** The centers of all rows of a block; see `Centers`. */
+export type RowCenters = Centers
 
 /** What the backward kernels do for a block of query rows and a tile of keys: weights and score gradients, computed anew. */
 export class BackwardBlock {
@@ -172,6 +175,7 @@ export class BackwardBlock {
     scatter: CaptureScatter | undefined,
     prepare: () => void,
     then: () => void,
+    centers?: RowCenters,
   ): void {
     const { k, p, tile } = this
     const region = this.#region(block, key, keys)
@@ -198,18 +202,20 @@ export class BackwardBlock {
         p.packedKey.at(first.mul(this.definition.width)),
         this.part.weights,
       )
-      this.#products(
-        region,
-        this.part.upstream,
-        this.valuePadded,
-        this.definition.valueWidth,
-        p.packedValue.at(first.mul(this.definition.valueWidth)),
-        this.part.gradients,
-      )
+      if (centers?.pass !== 'sum') {
+        this.#products(
+          region,
+          this.part.upstream,
+          this.valuePadded,
+          this.definition.valueWidth,
+          p.packedValue.at(first.mul(this.definition.valueWidth)),
+          this.part.gradients,
+        )
+      }
       k.if(
         certain,
-        () => this.#weights(block, region, scatter, false),
-        () => this.#weights(block, region, scatter, true),
+        () => this.#weights(block, region, scatter, false, centers),
+        () => this.#weights(block, region, scatter, true, centers),
       )
       then()
     })
@@ -303,7 +309,13 @@ export class BackwardBlock {
   }
 
   /** weights: q·k -> filter; gradients: gradient of the filter -> gradient of q·k. */
-  #weights(block: Block, region: Region, scatter: CaptureScatter | undefined, masked: boolean): void {
+  #weights(
+    block: Block,
+    region: Region,
+    scatter: CaptureScatter | undefined,
+    masked: boolean,
+    centers: RowCenters | undefined,
+  ): void {
     const {
       k,
       p,
@@ -327,7 +339,7 @@ export class BackwardBlock {
       emitter.hoist(roots)
       const weights = part.weights.at(i.mul(tile.keys))
       const gradients = part.gradients.at(i.mul(tile.keys))
-      const row = scatter?.beginRow(k, emitter)
+      const row = scatter?.beginRow(k, emitter, centers && { ...centers, at: centers.at.at(i) })
       const { firstKey, keys } = region
       const here = { ...region, firstRow: queryRow, lastRow: queryRow }
       const seen = masked
@@ -369,13 +381,18 @@ export class BackwardBlock {
         const keep = (value: Vector): Vector =>
           allowed === undefined ? value : allowed.select(value, k.vector(0))
         weight = keep(weight)
+        if (centers?.pass === 'sum') {
+          seed = weight
+          row?.add(inner, { first, mask: inside }, p.keys, keep)
+          return
+        }
         seed = weight.mul(k.load(gradients.at(j)).sub(dot))
         k.store(
           gradients.at(j),
           product === undefined ? k.vector(0) : keep(spread(inner.emit(product)) as Vector),
         )
         k.store(weights.at(j), weight)
-        row?.add(inner, { first, mask: inside }, p.keys, keep)
+        row?.add(inner, { first, mask: inside }, p.keys, keep, seed)
       })
       row?.end()
     })

@@ -7,8 +7,8 @@ import {
   type ParameterType,
   type Pointer,
 } from '../language/index.js'
-import { BackwardBlock, type Block, blockLayout, blockParameters } from './backward-block.js'
-import { CaptureScatter, gradientParameters } from './capture-scatter.js'
+import { BackwardBlock, type Block, blockLayout, blockParameters, type RowCenters } from './backward-block.js'
+import { CaptureScatter, gradientParameters, hasCenters } from './capture-scatter.js'
 import type { AttentionDefinition } from './definition.js'
 import { attentionDerivative, type Separable } from './derivative.js'
 import { taskRanges } from './ranges.js'
@@ -16,13 +16,14 @@ import { headEmitter, leafParameters, type Terms } from './leaves.js'
 import { type Tile, writeTileProduct } from './tile.js'
 import type { Run } from './truth.js'
 
-/** Bytes of scratch memory that the backward kernels need. */
+/** Bytes of scratch memory that the backward kernels need; those of captured tensors keep a number for each row and each of `accesses`. */
 export function backwardScratchBytes(
   definition: AttentionDefinition,
   tile: Tile,
   floatBytes: number,
+  accesses = 0,
 ): number {
-  return blockLayout(definition, tile).total * floatBytes
+  return (blockLayout(definition, tile).total + accesses * tile.queries) * floatBytes
 }
 
 const parameters = {
@@ -171,16 +172,27 @@ export function captureGradientKernel(
             rows: p.queries.sub(firstRow).min(tile.queries),
           }
           block.load(place)
-          k.loop(0, p.keys, tile.keys, (key) =>
-            block.ifPossible(
-              place,
-              key,
-              p.keys.sub(key).min(tile.keys),
-              scatter,
-              () => {},
-              () => {},
-            ),
-          )
+          const throughKeys = (centers?: RowCenters): void =>
+            k.loop(0, p.keys, tile.keys, (key) =>
+              block.ifPossible(
+                place,
+                key,
+                p.keys.sub(key).min(tile.keys),
+                scatter,
+                () => {},
+                () => {},
+                centers,
+              ),
+            )
+          if (!hasCenters(definition, derivative, slots)) {
+            throughKeys()
+            return
+          }
+          const at = k.scratch('f32').at(blockLayout(definition, tile).total)
+          const step = tile.queries
+          k.vectors(step * scatter.accesses.length, (i, mask) => k.store(at.at(i), k.vector(0), mask))
+          throughKeys({ at, step, pass: 'sum' })
+          throughKeys({ at, step, pass: 'use' })
         })
       })
     })

@@ -1,4 +1,4 @@
-import { type Emitter, type Expression, type IntegerTerm, spread } from '../expression/index.js'
+import { type Emitter, type Expression, type IntegerTerm, nodesOf, spread } from '../expression/index.js'
 import type { Builder, Int, ParameterType, Pointer, Variable, Vector } from '../language/index.js'
 import type { AttentionDefinition } from './definition.js'
 import type { AttentionDerivative } from './derivative.js'
@@ -28,6 +28,12 @@ export function gradientValues(
 
 type Access = AttentionDerivative['captures'][number]
 
+interface RowSum {
+  readonly sum: Variable<'vector'>
+  readonly pointer: Pointer<'f32'>
+  readonly center: Vector | undefined
+}
+
 /** Adds the gradients of what the score reads from captured tensors to the tensors' gradients. */
 export class CaptureScatter {
   readonly terms: Terms
@@ -45,46 +51,81 @@ export class CaptureScatter {
   ) {
     this.terms = terms
     this.definition = definition
-    this.accesses = derivative.captures.filter(({ node }) => slots.includes(node.value as number))
+    this.accesses = accessesOf(derivative, slots)
     this.lanes = lanes
   }
 
   /** One query row: what is the same for all its keys is summed before it is added. */
-  beginRow(k: Builder, emitter: Emitter): ScatterRow {
-    return new ScatterRow(k, this, emitter)
+  beginRow(k: Builder, emitter: Emitter, centers?: Centers): ScatterRow {
+    return new ScatterRow(k, this, emitter, centers)
   }
+}
+
+function accessesOf(derivative: AttentionDerivative, slots: readonly number[]): readonly Access[] {
+  return derivative.captures.filter(({ node }) => slots.includes(node.value as number))
+}
+
+/**
+ * Whether a row of the filter adds to one element what all of its keys give, as it does to a temperature. The gradients of a row's scores
+ * sum to 0, so that any number may be taken off what they are multiplied with: with its mean over the row's weights taken
+ * off, nothing is left that would cancel, and rounding has nothing to show.
+ */
+export function hasCenters(
+  definition: AttentionDefinition,
+  derivative: AttentionDerivative,
+  slots: readonly number[],
+): boolean {
+  // A sink has a share of that sum, but no key.
+  return !definition.sink && accessesOf(derivative, slots).some(isByRow)
+}
+
+function isByRow({ node }: Access): boolean {
+  return !nodesOf(node.operands).some(({ operation, value }) => operation === 'index' && value === 'key')
+}
+
+/** Where the means of one row stand: one for each access, `step` apart. */
+export interface Centers {
+  readonly at: Pointer<'f32'>
+  readonly step: number
+  /** First they are summed up, from gradients whose seeds are the weights; then taken off. */
+  readonly pass: 'sum' | 'use'
 }
 
 class ScatterRow {
   readonly k: Builder
   readonly scatter: CaptureScatter
-  readonly #sums = new Map<Access, { sum: Variable<'vector'>; pointer: Pointer<'f32'> }>()
+  readonly #pass: Centers['pass'] | undefined
+  readonly #sums = new Map<Access, RowSum>()
 
-  constructor(k: Builder, scatter: CaptureScatter, emitter: Emitter) {
+  constructor(k: Builder, scatter: CaptureScatter, emitter: Emitter, centers: Centers | undefined) {
     this.k = k
     this.scatter = scatter
-    for (const access of scatter.accesses) {
+    this.#pass = centers?.pass
+    scatter.accesses.forEach((access, i) => {
+      if (!isByRow(access)) return
       const { node } = access
-      if (
-        !node.operands.every(
-          (operand) => operand.operation === 'constant' || emitter.known(operand) !== undefined,
-        )
-      )
-        continue
+      const center = centers?.at.at(i * centers.step)
       this.#sums.set(access, {
         sum: k.variable(k.vector(0)),
-        pointer: this.#pointer(node).at(this.#offset(node, this.#indices(node, emitter)) as Int),
+        pointer:
+          centers?.pass === 'sum'
+            ? center!
+            : this.#pointer(node).at(this.#offset(node, this.#indices(node, emitter)) as Int),
+        center: center && centers?.pass === 'use' ? k.loadBroadcast(center) : undefined,
       })
-    }
+    })
   }
 
-  /** A vector of keys; `keep` clears what is masked. */
-  add(emitter: Emitter, keys: KeyVector, length: Int, keep: (value: Vector) => Vector): void {
+  /** A vector of keys; `keep` clears what is masked. `seed`: the gradients of their scores. */
+  add(emitter: Emitter, keys: KeyVector, length: Int, keep: (value: Vector) => Vector, seed?: Vector): void {
     const { k, scatter } = this
     for (const access of scatter.accesses) {
       const { node, gradient } = access
-      const value = keep(spread(emitter.emit(gradient)) as Vector)
       const row = this.#sums.get(access)
+      if (row === undefined && this.#pass === 'sum') continue
+      const given = spread(emitter.emit(gradient)) as Vector
+      const centered = row?.center === undefined ? given : given.sub(seed!.mul(row.center))
+      const value = keep(centered)
       if (row !== undefined) {
         row.sum.set(row.sum.get().add(value))
         continue

@@ -5,7 +5,7 @@ import { rowDots, rowsPerTask, sinkGradient, sumPartials } from './backward-rows
 import { gradientValues } from './capture-scatter.js'
 import { checkPlaces } from './check.js'
 import type { AttentionDefinition, AttentionSizes } from './definition.js'
-import { groupByAxes, type Separable } from './derivative.js'
+import { attentionDerivative, groupByAxes, type Separable } from './derivative.js'
 import { attentionForwardKernel, forwardScratchBytes } from './forward.js'
 import { leafValues } from './leaves.js'
 import { packRows, packRowsPerTask, packTransposed } from './pack.js'
@@ -149,6 +149,12 @@ export function attentionBackward(
     axes,
     kernel: captureGradientKernel(definition, tile, slots, axes),
   }))
+  const captureScratchBytes = backwardScratchBytes(
+    definition,
+    tile,
+    machine.floatBytes,
+    captureKernels.length === 0 ? 0 : attentionDerivative(definition).captures.length,
+  )
   const bytesEach = (each.key + each.value + each.keyRows + each.partial) * machine.floatBytes
   // A captured tensor may be shared by all heads: its gradient needs all keys and values.
   const chunks = chunksOf(batch * kvHeads, bytesEach, captureKernels.length > 0 ? Infinity : limit)
@@ -277,7 +283,7 @@ export function attentionBackward(
             ]),
         ...captureKernels.map(({ slots, axes, kernel }) => ({
           kernel,
-          scratchBytes,
+          scratchBytes: captureScratchBytes,
           tasks: axes.reduce((tasks, axis) => tasks * extents[axis], 1),
           parameters: [
             ...block(0),
