@@ -20,6 +20,8 @@ import {
   kernel,
   type Kernel,
   keyOf,
+  liftConstants,
+  nodesOf,
   type ParameterType,
   parameter,
   type Pointer,
@@ -340,6 +342,34 @@ describe('bounds', () => {
     expect(truth(column.lt(prefix.at(7)), [0, 3], [107, 200])).toEqual([false, false])
     expect(truth(column.lt(prefix.at(row)), [0, 3], [107, 200])).toEqual([true, false])
   })
+})
+
+test('constants become parameters, but for those that say what is computed', () => {
+  const expression = x
+    .mul(3)
+    .add(y.mul(3))
+    .max(0)
+    .add(1)
+    .sub(-0.25)
+    .mul(y.gt(7).select(float(3), -1))
+  const { expression: lifted, parameters } = liftConstants(expression)
+  expect(parameters).toEqual([3, -0.25, 7])
+  const back = substitute(
+    lifted,
+    new Map(
+      nodesOf([lifted]).flatMap((node) =>
+        node.operation === 'parameter' ? [[node, float(parameters[node.value as number]!)] as const] : [],
+      ),
+    ),
+  )
+  expect(keyOf([back])).toBe(keyOf([expression]))
+  expect(keyOf([liftConstants(x.mul(3.5)).expression])).toBe(keyOf([liftConstants(x.mul(-1e9)).expression]))
+  const plain = x.add(1).mul(2)
+  expect(liftConstants(plain)).toEqual({ expression: plain, parameters: [] })
+  expect(liftConstants(plain).expression).toBe(plain)
+  // No more than a kernel takes.
+  const many = Array.from({ length: 100 }, (_, i) => i + 3).reduce<Float>((sum, c) => sum.add(x.mul(c)), x)
+  expect(liftConstants(many).parameters.length).toBe(64)
 })
 
 describe('what is known of expressions', () => {

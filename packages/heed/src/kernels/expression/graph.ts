@@ -1,4 +1,4 @@
-import { Expression } from './expression.js'
+import { Expression, parameter } from './expression.js'
 
 /** Every node that the roots stand on, each once, operands before those who use them. */
 export function nodesOf(roots: readonly Expression[]): Expression[] {
@@ -145,4 +145,36 @@ export function substitute<E extends Expression>(
     )
   }
   return made.get(root) as E
+}
+
+/** Constants that stay: those that say what is computed, rather than with which number. */
+const structural: ReadonlySet<number> = new Set([0, 0.5, 1, 2, Infinity])
+/** A kernel takes no more constants as parameters than this; further ones stay. */
+const mostLifted = 64
+
+/**
+ * An expression with its float constants made parameters, from the slot `first` on, so that another number, such as a rate that changes from step to
+ * step, makes no other kernel; and these numbers.
+ */
+export function liftConstants(
+  root: Expression<'float'>,
+  first = 0,
+): {
+  readonly expression: Expression<'float'>
+  readonly parameters: readonly number[]
+} {
+  const parameters: number[] = []
+  const replacements = new Map<Expression, Expression>()
+  for (const node of nodesOf([root])) {
+    if (node.operation !== 'constant' || node.kind !== 'float') continue
+    const value = node.value as number
+    if (structural.has(Math.abs(value)) || Number.isNaN(value)) continue
+    let slot = parameters.indexOf(value)
+    if (slot < 0) {
+      if (parameters.length === mostLifted) continue
+      slot = parameters.push(value) - 1
+    }
+    replacements.set(node, parameter(first + slot))
+  }
+  return { expression: parameters.length === 0 ? root : substitute(root, replacements), parameters }
 }

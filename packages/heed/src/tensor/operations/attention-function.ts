@@ -1,5 +1,5 @@
 import { DtypeError, StateError, UsageError } from '../../base/index.js'
-import { Capture, Expression, index, input, integer, parameter } from '../../kernels/index.js'
+import { Capture, Expression, index, input, integer, liftConstants, parameter } from '../../kernels/index.js'
 import { physicalOrder } from '../layout.js'
 import type { AnyTensor, Tensor } from '../tensor.js'
 import type { Scalar } from './elementwise.js'
@@ -120,8 +120,8 @@ export class Captured<A extends string, K extends 'float' | 'integer' = 'float'>
 }
 
 /**
- * A number inside a score or a mask that may change from call to call without another kernel being compiled: the size of a
- * window, a cap. (A plain number becomes a constant of the kernel.)
+ * A number inside a score or a mask that may change from call to call without another kernel being compiled: the size of a window, a cap. (Plain
+ * floats in a score may change as well; a plain whole number becomes a constant of the kernel.)
  */
 export function adjustable(value: number): Scalar
 export function adjustable<K extends 'float' | 'integer'>(value: number, kind: K): Expression<K>
@@ -193,7 +193,10 @@ export function trace(
     const allowed = mask?.(positions)
     refuseOther(operation, 'score', 'float', 'a number expression', traced)
     if (mask !== undefined) refuseOther(operation, 'mask', 'boolean', 'a condition', allowed)
-    return { ...made, score: traced, mask: allowed }
+    const lifted = liftConstants(traced, made.parameters.length)
+    made.parameters.push(...lifted.parameters)
+    made.kinds.push(...lifted.parameters.map(() => 'float' as const))
+    return { ...made, score: lifted.expression, mask: allowed }
   } finally {
     current = outer
   }

@@ -29,6 +29,7 @@ import {
   scope,
   type Score,
   sum,
+  ones,
   tensor,
   type Tensor,
   withDevice,
@@ -357,7 +358,26 @@ describe('attention', () => {
         key.lt(size)
     expect(key(constant(3))).toBe(key(constant(3)))
     expect(key(constant(3))).not.toBe(key(constant(4)))
+    const sharper =
+      (factor: number): Score =>
+      (score) =>
+        score.mul(factor).sub(factor / 7)
+    expect(key(causal, sharper(3))).toBe(key(causal, sharper(5)))
   })
+
+  test('a plain number in a score is the number that it is', () =>
+    on(() => {
+      const [q, k] = [ones({ query: 1, width: 1 }), tensor([1, 2], { key: 2, width: 1 })]
+      for (const factor of [3, -0.7]) {
+        const share = 1 / (1 + Math.exp(factor))
+        const filter = attentionFilter(q, k, { score: (score) => score.mul(factor).add(0.3) }).values()
+        expect(filter[0]).toBeCloseTo(share, 6)
+        const fused = attention(q, k, tensor([1, 0], { key: 2, width: 1 }), {
+          score: (score) => score.mul(factor).add(0.3),
+        })
+        expect(fused.item()).toBeCloseTo(share, 6)
+      }
+    }))
 
   test('filterScores of a single head takes the sink of that head', () =>
     on(() => {

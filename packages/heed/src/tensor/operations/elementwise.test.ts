@@ -151,6 +151,26 @@ describe.each(devices)('on %s', (_, device) => {
       }
     }))
 
+  test('another number makes no other kernel', () =>
+    on(() => {
+      const [x, y] = [tensor([1, 2, 3], { i: 3 }), tensor([4, 5, 6], { i: 3 })]
+      const kernels = new Set<string>()
+      device.profile = ({ kernel }) => void kernels.add(kernel)
+      try {
+        for (let step = 3; step < 20; step++) {
+          const rate = 1 / step
+          expectNear(map((w, g) => w.sub(g.mul(rate)), x, y).values(), [
+            1 - 4 / step,
+            2 - 5 / step,
+            3 - 6 / step,
+          ])
+        }
+      } finally {
+        device.profile = undefined
+      }
+      expect(kernels.size).toBe(1)
+    }))
+
   test('rows of length 1; a row of zeros stays', () =>
     on(() => {
       expectNear(unitLength(tensor([3, 4, 0, 0], { row: 2, i: 2 }), 'i').values(), [0.6, 0.8, 0, 0])

@@ -5,6 +5,7 @@ import {
   Expression,
   float,
   input,
+  liftConstants,
   parameter,
   planMap,
 } from '../../kernels/index.js'
@@ -33,7 +34,7 @@ export type AxesOf<T extends readonly Tensor<never>[] | readonly AnyTensor[]> = 
 /**
  * Elementwise: `map((x, y) => x.mul(y.exp()), a, b)` computes the function at each position, in one pass whatever it is.
  * Axes that a tensor lacks are broadcast by name; the result has the axes of all. The function is traced, not called for each number; its
- * gradient is derived from it. Tensors of other dtypes are read as f32; the result is f32, 1 and 0 where the function gives a condition.
+ * gradient is derived from it. Other numbers in it make no other kernel. Tensors of other dtypes are read as f32; the result is f32, 1 and 0 where the function gives a condition.
  *
  * @throws ShapeError if an axis has two sizes
  * @throws UsageError if there is no tensor, or the function gives something else than an expression
@@ -52,7 +53,8 @@ export function map<const T extends readonly AnyTensor[]>(
     })
   }
   const traced = f(...(elements as { -readonly [K in keyof T]: Scalar }))
-  return mapExpression('map', asNumber(traced), tensors) as never
+  const { expression, parameters } = liftConstants(asNumber(traced))
+  return mapExpression('map', expression, tensors, parameters) as never
 }
 
 /** What a traced function gave, as a number: 1 or 0 for a condition. */
