@@ -27,9 +27,9 @@ const leastPanels = 16
 /** Products of a task: some tenths of a millisecond. */
 const taskProducts = 2 ** 22
 /** So that threads end at about the same time, even where that costs a little. */
-const fewestTasks = 16
-/** Rows so many elements apart fall on the same few lines of a cache. */
-const collidingStride = 1024
+const fewestTasks = 12
+/** Up to so many rows, whoever reads a block of B copies it himself: it then is fetched once. */
+const copiedRows = 384
 
 /**
  * The launches that compute a matrix product; see `MatmulRequest`. `allocate` gives workspace, which the caller frees
@@ -80,9 +80,17 @@ export function planMatmul(
   }
   places = collapse(places)
   const panelCount = Math.ceil(n.size / tile.columns)
-  const blocks = chooseBlocks(tile, rows, panels, m.size, panelCount, sizeOf(places), depth)
+  const blocks = chooseBlocks(tile, rows, panels, m.size, panelCount, sizeOf(places), depth, way === 'copied')
   const epilogue = epilogueOf(request, n)
-  const form: ProductForm = { rows, panels, left, contiguous: n.c === 1, rank: places.length, epilogue }
+  const form: ProductForm = {
+    rows,
+    panels,
+    left,
+    copiedB: way === 'copied',
+    contiguous: n.c === 1,
+    rank: places.length,
+    epilogue,
+  }
   const kernel = productKernel(form)
   const [blocksM, blocksN] = [Math.ceil(m.size / blocks.rows), Math.ceil(panelCount / blocks.panels)]
   launches.push({
@@ -109,7 +117,9 @@ export function planMatmul(
       ...outerValues(places),
     ],
     tasks: blocksM * blocksN * sizeOf(places),
-    scratchBytes: scratchElements(form, tile.columns, blocks.rows, blocks.depth) * request.machine.floatBytes,
+    scratchBytes:
+      scratchElements(form, tile.columns, blocks.rows, blocks.depth, blocks.panels) *
+      request.machine.floatBytes,
   })
   return launches
 }
@@ -172,15 +182,16 @@ function orient(request: MatmulRequest): Problem {
   }
 }
 
-type Way = 'dot' | 'direct' | 'panels'
+type Way = 'dot' | 'direct' | 'panels' | 'copied'
 
-/** Packing B costs a pass over it, which few rows don't repay. */
-function chooseWay({ m, n, k, depth }: Problem, tile: Tile): Way {
+/** Packing B costs a pass over it: the fewer rows, the less it is repaid. */
+function chooseWay({ outer, m, n, k, depth }: Problem, tile: Tile): Way {
   if (k.length > 1) return 'panels'
   const few = m.size <= 2 * tile.rows || m.size * n.size * depth <= 32 ** 3
   const step = k[0] ?? unitAxis
   if (few && n.b === 1) return 'direct'
   if (few && step.a === 1 && step.b === 1) return 'dot'
+  if (n.b === 1 && m.size <= copiedRows && outer.every((axis) => axis.b !== 0)) return 'copied'
   return 'panels'
 }
 
@@ -195,13 +206,10 @@ function chooseRows({ variants, columns }: Tile, m: number, n: number): { rows: 
   return { rows: best.rows, panels: Math.min(best.panels, Math.ceil(n / columns)) }
 }
 
-/** Reading A where it lies is free, unless its steps along k are far apart, or its rows are so many bytes apart that they fall on the same cache lines. */
+/** Reading A where it lies is free, unless its steps along k are far apart. */
 function chooseLeft({ m, n, k, depth }: Problem, tile: Tile): Left {
   if (k.length > 1) return 'panels'
-  const step = (k[0] ?? unitAxis).a
-  const often = n.size > 4 * tile.columns && depth > 1
-  if (step === 1) return often && m.size > tile.rows && m.a % collidingStride === 0 ? 'copied' : 'rows'
-  if (!often) return 'rows'
+  if ((k[0] ?? unitAxis).a === 1 || n.size <= 4 * tile.columns || depth <= 1) return 'rows'
   return m.a === 1 ? 'packed' : 'panels'
 }
 
@@ -217,10 +225,12 @@ function chooseBlocks(
   panelCount: number,
   places: number,
   depth: number,
+  copiedB: boolean,
 ): { rows: number; panels: number; depth: number } {
+  const whole = Math.ceil(m / rows) * rows
+  const blockRows = copiedB ? whole : Math.min(whole, Math.max(1, Math.round(blockHeight / rows)) * rows)
   const most = Math.max(1, Math.floor(panelBytes / (4 * tile.columns)))
   const blockDepth = Math.ceil(depth / Math.ceil(Math.max(1, depth) / most)) || 1
-  const blockRows = Math.min(Math.ceil(m / rows) * rows, Math.max(1, Math.round(blockHeight / rows)) * rows)
   const perPanel = Math.max(1, Math.min(m, blockRows) * tile.columns * Math.max(1, depth))
   const wanted = Math.max(leastPanels, Math.round(taskProducts / perPanel / panels) * panels)
   let blocks = Math.ceil(panelCount / wanted)

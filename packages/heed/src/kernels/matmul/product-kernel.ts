@@ -5,11 +5,10 @@ import { divide, outerParameters, outerPointers } from './outer.js'
 import { tileFor } from './tile.js'
 
 /**
- * How a tile meets A: `rows` are read where they are; `copied`: a block's rows are copied first, so that they lie close
- * together; `packed`: a block is copied first, tile by tile, from an A whose rows are neighbours; `panels`: A was packed so
- * by another kernel.
+ * How a tile meets A: `rows` are read where they are; `packed`: a block is copied first, tile by tile, from an A whose rows are
+ * neighbours; `panels`: A was packed so by another kernel.
  */
-export type Left = 'rows' | 'copied' | 'packed' | 'panels'
+export type Left = 'rows' | 'packed' | 'panels'
 
 /** What is fixed while a product kernel is written. */
 export interface ProductForm {
@@ -18,6 +17,8 @@ export interface ProductForm {
   /** Panels of B that a tile spans. */
   readonly panels: number
   readonly left: Left
+  /** B's rows lie as they are: a block's panels are copied together first. Else they are read where they are. */
+  readonly copiedB: boolean
   /** Neighbours along n are neighbours in C. */
   readonly contiguous: boolean
   /** Outer axes. */
@@ -36,8 +37,8 @@ const kernels = new Map<string, Kernel>()
  * further; panel p of B starts at `b + p · bPanel`, its next k is `bDepth` further, its columns are adjacent.
  */
 export function productKernel(form: ProductForm): Kernel {
-  const { rows, panels, left, contiguous, rank, epilogue } = form
-  const name = `matmul-${rows}x${panels}${left === 'rows' ? '' : `-${left}`}${contiguous ? '' : '-scattered'}-${rank}${epilogueName(epilogue)}`
+  const { rows, panels, left, copiedB, contiguous, rank, epilogue } = form
+  const name = `matmul-${rows}x${panels}${left === 'rows' ? '' : `-${left}`}${copiedB ? '-b' : ''}${contiguous ? '' : '-scattered'}-${rank}${epilogueName(epilogue)}`
   let known = kernels.get(name)
   if (known === undefined) kernels.set(name, (known = write(name, form)))
   return known
@@ -73,7 +74,7 @@ export const productParameters = {
 export const productOperands = ['a', 'b', 'c', 'bias', 'residual'] as const
 
 function write(name: string, form: ProductForm): Kernel {
-  const { rows, panels, left, contiguous, rank, epilogue } = form
+  const { rows, panels, left, copiedB, contiguous, rank, epilogue } = form
   const parameters = { ...productParameters, ...outerParameters(rank, productOperands) }
   return kernel(name, parameters, (k, p, task) => {
     const { columns } = tileFor(k.machine)
@@ -96,6 +97,7 @@ function write(name: string, form: ProductForm): Kernel {
     const block = (start: Int): void => {
       const count = p.k.sub(start).min(p.blockDepth)
       const aStart = a.at(start.mul(p.aDepth))
+      const panelAt = copyPanels(k, form, b.at(start.mul(p.bDepth)), firstPanel, columnEnd, count, p)
       const near = copyBlock(k, form, aStart, firstRow, rowEnd, count, p)
       k.loop(firstPanel, columnEnd.add(columns - 1).div(columns), panels, (panel) => {
         const column = panel.mul(columns)
@@ -106,10 +108,14 @@ function write(name: string, form: ProductForm): Kernel {
               (left === 'panels'
                 ? [aStart.at(row.div(rows).mul(p.aRow))]
                 : repeat(rows, (r) => aStart.at(row.add(r).min(p.m.sub(1)).mul(p.aRow)))),
-            repeat(panels, (q) => b.at(start.mul(p.bDepth)).at(panel.add(q).min(lastPanel).mul(p.bPanel))),
+            repeat(panels, (q) =>
+              panelAt === undefined
+                ? b.at(start.mul(p.bDepth)).at(panel.add(q).min(lastPanel).mul(p.bPanel))
+                : panelAt(panel.add(q).min(lastPanel)),
+            ),
             count,
-            left === 'copied' ? k.int(1) : left === 'packed' ? k.int(rows) : p.aDepth,
-            p.bDepth,
+            left === 'packed' ? k.int(rows) : p.aDepth,
+            copiedB ? k.int(columns) : p.bDepth,
           )
           tile.store(
             c.at(row.mul(p.cRow)).at(column.mul(p.cColumn)),
@@ -145,24 +151,58 @@ function write(name: string, form: ProductForm): Kernel {
 const tileElements = (rows: number, panels: number, columns: number): number =>
   Math.ceil((rows * panels * columns) / 16) * 16
 
-/** Between the rows (`copied`) or tiles (`packed`) of a copied block, so that they don't fall on the same cache lines. */
+/** Between the tiles or panels of a copied block, so that they don't fall on the same cache lines. */
 const gap = 16
 
 /** Elements of scratch memory for a block of `blockRows` rows and `blockDepth` steps. */
 export function scratchElements(
-  { rows, panels, left }: ProductForm,
+  { rows, panels, left, copiedB }: ProductForm,
   columns: number,
   blockRows: number,
   blockDepth: number,
+  blockPanels: number,
 ): number {
-  const tile = tileElements(rows, panels, columns)
-  if (left === 'copied') return tile + blockRows * (blockDepth + gap)
+  const tile =
+    tileElements(rows, panels, columns) + (copiedB ? blockPanels * (blockDepth * columns + gap) : 0)
   if (left === 'packed') return tile + Math.ceil(blockRows / rows) * (blockDepth * rows + gap)
   return tile
 }
 
+/** Copies the block's panels of B behind its part of A, where the form asks for it, and gives what finds a panel there. */
+function copyPanels(
+  k: Builder,
+  form: ProductForm,
+  b: Pointer<'f32'>,
+  firstPanel: Int,
+  columnEnd: Int,
+  count: Int,
+  { bDepth, blockDepth }: CopyParameters,
+): ((panel: Int) => Pointer<'f32'>) | undefined {
+  if (!form.copiedB) return undefined
+  const { columns, vectors } = tileFor(k.machine)
+  const block = k.scratch('f32').at(tileElements(form.rows, form.panels, columns))
+  const pitch = blockDepth.mul(columns).add(gap)
+  const first = firstPanel.mul(columns)
+  const width = columnEnd.sub(first)
+  k.loop(0, count, 1, (step) => {
+    const line = b.at(step.mul(bDepth)).at(first)
+    const to = block.at(step.mul(columns))
+    const target = k.variable(to.address)
+    // Whole panels: what lies beyond B's columns is read, but no column of C that counts.
+    k.loop(0, width, columns, (column) => {
+      const here = line.at(column)
+      const there = new Pointer(k, 'f32', target.get(), to.offset)
+      const loaded = repeat(vectors, (v) => k.load(here.at(v * k.lanes)))
+      loaded.forEach((vector, v) => k.store(there.at(v * k.lanes), vector))
+      target.set(target.get().add(pitch.mul(k.elementBytes('f32'))))
+    })
+  })
+  return (panel) => block.at(panel.sub(firstPanel).mul(pitch))
+}
+
 interface CopyParameters {
-  readonly aRow: Int
+  readonly bDepth: Int
+  readonly blockPanels: Int
   readonly aDepth: Int
   readonly blockDepth: Int
 }
@@ -170,24 +210,18 @@ interface CopyParameters {
 /** Copies a block of A to scratch memory, where the form asks for it, and gives what finds a tile's rows there. */
 function copyBlock(
   k: Builder,
-  { rows, panels, left }: ProductForm,
+  { rows, panels, left, copiedB }: ProductForm,
   a: Pointer<'f32'>,
   firstRow: Int,
   rowEnd: Int,
   count: Int,
-  { aRow, aDepth, blockDepth }: CopyParameters,
+  { aDepth, blockDepth, blockPanels }: CopyParameters,
 ): ((row: Int) => readonly Pointer<'f32'>[]) | undefined {
-  if (left !== 'copied' && left !== 'packed') return undefined
-  const block = k.scratch('f32').at(tileElements(rows, panels, tileFor(k.machine).columns))
+  if (left !== 'packed') return undefined
+  const { columns } = tileFor(k.machine)
+  const start = k.scratch('f32').at(tileElements(rows, panels, columns))
+  const block = copiedB ? start.at(blockPanels.mul(blockDepth.mul(columns).add(gap))) : start
   const height = rowEnd.sub(firstRow)
-  if (left === 'copied') {
-    const pitch = blockDepth.add(gap)
-    k.loop(0, height, 1, (row) => {
-      const [from, to] = [a.at(firstRow.add(row).mul(aRow)), block.at(row.mul(pitch))]
-      k.vectors(count, (i, mask) => k.store(to.at(i), k.load(from.at(i), mask)))
-    })
-    return (row) => repeat(rows, (r) => block.at(row.sub(firstRow).add(r).min(height.sub(1)).mul(pitch)))
-  }
   // Whole vectors: what lies beyond a tile's rows is written over by the next step, or is the gap.
   const pitch = blockDepth.mul(rows).add(gap)
   const starts = repeat(Math.ceil(rows / k.lanes), (v) => v * k.lanes)
