@@ -27,6 +27,7 @@ import {
   softplus,
   sqrt,
   stack,
+  stopGradient,
   sum,
   tensor,
   type Tensor,
@@ -190,6 +191,14 @@ test('a gradient of a gradient is refused, not given as zeros; one of something 
     const constant = tensor([3, 4], { a: 2 })
     const found = grad((y: Tensor<'a'>) => sum(y.mul(grad(cube)(constant))))(x)
     expect([...found.values()]).toEqual([27, 48])
+  }))
+
+test('what is taken as a constant gets no gradient', () =>
+  on(() => {
+    const x = tensor([1, 2], { a: 2 })
+    const found = grad((y: Tensor<'a'>) => sum(y.mul(stopGradient(exp(y)))))(x)
+    expect([...found.values()]).toEqual([Math.exp(1), Math.exp(2)])
+    expect([...grad((y: Tensor<'a'>) => sum(stopGradient(y)))(x).values()]).toEqual([0, 0])
   }))
 
 test('nothing is left behind, inner scopes included', () =>

@@ -108,3 +108,8 @@ export function expand<A extends string, B extends string>(tensor: Tensor<A>, ax
     added.map(([name]) => name),
   ) as never
 }
+
+/** The same elements, taken as constants: no gradient goes back through them. A view: no copy. */
+export function stopGradient<A extends string>(tensor: Tensor<A>): Tensor<A> {
+  return viewOver(tensor, tensor.layout) as never
+}
