@@ -25,18 +25,36 @@ const dotParameters = {
   queries: 'i32',
 } as const
 
-/** dots[batch head query] = Σ over the width of output × upstream. Tasks: batch × heads × ⌈queries / rowsPerTask⌉. */
+/** Rows whose sums go side by side, so that one multiply-add need not wait for the last. */
+const rowsAtOnce = 4
+
+/**
+ * dots[batch head query] = Σ over the width of output × upstream, in the order in which the block sums value × upstream: where
+ * a row sees one key, both are equal to the bit and leave no gradient. Tasks: batch × heads × ⌈queries / rowsPerTask⌉.
+ */
 export function rowDots(valueWidth: number): Kernel {
   return define(`attention row dots ${valueWidth}`, dotParameters, (k, p, task) => {
     const { batch, head, matrix, first, end } = rowsOf(task, p.heads, p.queries)
     const output = p.output.at(batch.mul(p.outputBatch)).at(head.mul(p.outputHead))
     const upstream = p.upstream.at(batch.mul(p.upstreamBatch)).at(head.mul(p.upstreamHead))
-    k.loop(first, end, 1, (row) => {
-      const sum = k.variable(k.vector(0))
-      const [a, b] = [output.at(row.mul(p.outputRow)), upstream.at(row.mul(p.upstreamRow))]
-      k.vectors(valueWidth, (i, mask) => sum.set(k.load(a.at(i), mask).fma(k.load(b.at(i), mask), sum.get())))
-      k.store(p.dots.at(matrix.mul(p.queries).add(row)), sum.get().sum())
-    })
+    const write = (row: Int, count: number): void => {
+      const rows = Array.from({ length: count }, (_, i) => ({
+        sum: k.variable(k.vector(0)),
+        a: output.at(row.add(i).mul(p.outputRow)),
+        b: upstream.at(row.add(i).mul(p.upstreamRow)),
+      }))
+      k.loop(0, valueWidth, 1, (t) =>
+        rows.forEach(({ sum, a, b }) =>
+          sum.set(k.loadBroadcast(b.at(t)).fma(k.loadBroadcast(a.at(t)), sum.get())),
+        ),
+      )
+      rows.forEach(({ sum }, i) =>
+        k.store(p.dots.at(matrix.mul(p.queries).add(row).add(i)), sum.get().largest()),
+      )
+    }
+    const whole = first.add(end.sub(first).div(rowsAtOnce).mul(rowsAtOnce))
+    k.loop(first, whole, rowsAtOnce, (row) => write(row, rowsAtOnce))
+    k.loop(whole, end, 1, (row) => write(row, 1))
   })
 }
 
