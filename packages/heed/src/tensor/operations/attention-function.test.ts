@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest'
+import { Device } from '../../device/index.js'
+import { causal, slidingWindow, softCap } from '../../nn/index.js'
+import { interpreter } from '../../targets/index.js'
+import {
+  attention,
+  attentionFilter,
+  type Mask,
+  ones,
+  scope,
+  type Score,
+  tensor,
+  withDevice,
+} from '../index.js'
+import { trace } from './attention-function.js'
+import { prepare } from './attention-run.js'
+
+const device = new Device(interpreter)
+const on = <T>(work: () => T): T => withDevice(device, () => scope(work))
+
+test('numbers that are adjustable make no other kernel', () => {
+  const key = (mask: Mask, score?: Score): unknown =>
+    prepare(trace('test', score, mask, 1), { width: 4, valueWidth: 4 }, false)
+  expect(key(slidingWindow(3))).toBe(key(slidingWindow(5)))
+  expect(key(causal, softCap(3))).toBe(key(causal, softCap(5)))
+  expect(key(causal)).not.toBe(key(slidingWindow(5)))
+  const constant =
+    (size: number): Mask =>
+    ({ key }) =>
+      key.lt(size)
+  expect(key(constant(3))).toBe(key(constant(3)))
+  expect(key(constant(3))).not.toBe(key(constant(4)))
+  const sharper =
+    (factor: number): Score =>
+    (score) =>
+      score.mul(factor).sub(factor / 7)
+  expect(key(causal, sharper(3))).toBe(key(causal, sharper(5)))
+})
+
+test('a plain number in a score is the number that it is', () =>
+  on(() => {
+    const [q, k] = [ones({ query: 1, width: 1 }), tensor([1, 2], { key: 2, width: 1 })]
+    for (const factor of [3, -0.7]) {
+      const share = 1 / (1 + Math.exp(factor))
+      const filter = attentionFilter(q, k, { score: (score) => score.mul(factor).add(0.3) }).values()
+      expect(filter[0]).toBeCloseTo(share, 6)
+      const fused = attention(q, k, tensor([1, 0], { key: 2, width: 1 }), {
+        score: (score) => score.mul(factor).add(0.3),
+      })
+      expect(fused.item()).toBeCloseTo(share, 6)
+    }
+  }))
