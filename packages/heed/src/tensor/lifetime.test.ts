@@ -1,6 +1,4 @@
-import { setFlagsFromString } from 'node:v8'
 import { inspect } from 'node:util'
-import { runInNewContext } from 'node:vm'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { StateError } from '../base/index.js'
@@ -8,6 +6,7 @@ import { Device } from '../device/index.js'
 import { interpreter } from '../targets/index.js'
 import { dispose, exp, keep, leaks, scope, sum, tensor, type Tensor, withDevice } from './index.js'
 import { complaints } from './testing/compiler.js'
+import { collectGarbage } from '../testing/collect-garbage.js'
 
 const device = new Device(interpreter)
 const made = (): Tensor<'a'> => tensor([1, 2, 3], { a: 3 }, { device })
@@ -92,8 +91,6 @@ describe('a tensor', () => {
   })
 
   test('that nobody holds any more is collected', async () => {
-    setFlagsFromString('--expose-gc')
-    const collect = runInNewContext('gc') as () => void
     const before = held()
     ;(() => {
       for (let i = 0; i < 50; i++) withDevice(device, () => exp(made()))
@@ -101,7 +98,7 @@ describe('a tensor', () => {
     expect(held() - before).toBe(100)
     const used = device.heap.use().used
     for (let round = 0; round < 100 && held() > before + 5; round++) {
-      collect()
+      collectGarbage()
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
     // The last few may still stand in registers or on the stack.

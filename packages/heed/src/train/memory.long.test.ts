@@ -1,5 +1,3 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { randomKey } from '../base/index.js'
 import { Device } from '../device/index.js'
@@ -7,11 +5,9 @@ import { createDecoder, type Decoder, decoderConfig, decoderLogits } from '../mo
 import { wasmFeatures, wasmTarget } from '../targets/index.js'
 import { crossEntropy, leaks, withDevice } from '../tensor/index.js'
 import { adamw, constantSchedule, tokenBatches, type TokenBatch, Trainer } from './index.js'
+import { collectGarbage } from '../testing/collect-garbage.js'
 
 const steps = 10_000 * Math.max(1, Number(process.env['HEED_LONG'] ?? 1))
-
-setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
 
 // Everything that a step touches: attention, norms, gates, dropout, cross-entropy, clipping, AdamW.
 test(
@@ -53,7 +49,7 @@ test(
       readonly resident: number
     }
     const measure = (): Memory => {
-      collect()
+      collectGarbage()
       const { used, reserved, blocks } = device.heap.use()
       const { heapUsed, rss } = process.memoryUsage()
       return { used, reserved, blocks, tensors: leaks().tensors, objects: heapUsed, resident: rss }

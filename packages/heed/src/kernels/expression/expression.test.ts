@@ -1,5 +1,3 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { HeedError } from '../../base/index.js'
@@ -29,6 +27,7 @@ import {
   spread,
   substitute,
 } from '../index.js'
+import { collectGarbage } from '../../testing/collect-garbage.js'
 
 type Float = Expression<'float'>
 type Integer = Expression<'integer'>
@@ -386,8 +385,6 @@ describe('what is known of expressions', () => {
   })
 
   test('goes with them, though another root that is in use stood before', async () => {
-    setFlagsFromString('--expose-gc')
-    const collect = runInNewContext('gc') as () => void
     const made = Array.from({ length: 100 }, (_, i) => {
       const fresh = y.mul(i + 2)
       canonical([x, fresh])
@@ -396,7 +393,7 @@ describe('what is known of expressions', () => {
     const held = (): number => made.filter((reference) => reference.deref() !== undefined).length
     for (let round = 0; round < 100 && held() > 2; round++) {
       await new Promise((resolve) => setTimeout(resolve, 1))
-      collect()
+      collectGarbage()
     }
     expect(held()).toBeLessThanOrEqual(2)
   })
