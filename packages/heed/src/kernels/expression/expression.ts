@@ -1,4 +1,4 @@
-import { HeedError } from '../../base/index.js'
+import { UsageError } from '../../base/index.js'
 import type { BinaryName, ComparisonName, Kind, Operation } from './operation.js'
 import { simplify } from './simplify.js'
 
@@ -195,7 +195,7 @@ export function float(value: number): Expression<'float'> {
 /** An integer constant (32 bits). */
 export function integer(value: number): Expression<'integer'> {
   if (!Number.isInteger(value) || value !== (value | 0))
-    throw refuse('integer', 'a whole number of 32 bits', String(value))
+    throw refuse('integer', 'a whole number of 32 bits', String(value), 'round it, or write float()')
   return new Expression('integer', 'constant', [], value)
 }
 export function boolean(value: boolean): Expression<'boolean'> {
@@ -232,7 +232,12 @@ export class Capture<N extends 'float' | 'integer' = 'float' | 'integer'> {
   /** The element at these indices, one for each axis. Computed indices are clamped to the axis; a bare `index(…)` must be within it. */
   at(...indices: readonly (Expression<'integer'> | number)[]): Expression<N> {
     if (indices.length !== this.rank)
-      throw refuse('capture.at', `${this.rank} indices, one for each axis`, String(indices.length))
+      throw refuse(
+        'capture.at',
+        `${this.rank} indices, one for each axis`,
+        String(indices.length),
+        'give one for each axis',
+      )
     return new Expression(
       this.kind,
       'capture',
@@ -258,15 +263,15 @@ export function lift<K extends Kind>(kind: K, value: Expression | number | boole
 
 function positive(operation: string, divisor: number): number {
   if (!Number.isInteger(divisor) || divisor < 1 || divisor > 0x7fffffff)
-    throw refuse(operation, 'a whole divisor ≥ 1', String(divisor))
+    throw refuse(operation, 'a whole divisor ≥ 1', String(divisor), 'divide floats with div()')
   return divisor
 }
 
-function refuse(operation: string, expected: string, found: string): HeedError {
-  return new HeedError({
-    operation,
-    expected,
-    found,
-    hint: 'convert it with toFloat(), toInteger() or a comparison',
-  })
+function refuse(
+  operation: string,
+  expected: string,
+  found: string,
+  hint = 'convert it with toFloat(), toInteger() or a comparison',
+): UsageError {
+  return new UsageError({ operation, expected, found, hint })
 }
