@@ -220,8 +220,12 @@ describe.skipIf(missing)('the report in a browser', () => {
   })
 
   it('says how far training has come while it goes on', async () => {
-    const { page } = await open({ ...trained, training: { ...trained.training!, until: 1500 } })
+    const { page, complaints } = await open({
+      ...trained,
+      training: { ...trained.training!, until: 1500 },
+    })
     await says(page, '.moment', /step 1500 of 2000/)
+    expect(complaints).toEqual([])
     await page.close()
   })
 
