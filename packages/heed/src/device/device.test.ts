@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { MemoryError } from '../base/index.js'
+import { MemoryError, UsageError } from '../base/index.js'
 import { kernel } from '../kernels/index.js'
 import { interpreter, wasmFeatures, wasmTarget } from '../targets/index.js'
 import { classSize, Device, Heap } from './index.js'
@@ -132,6 +132,7 @@ describe.each(Object.entries(devices))('every device: %s', (_, make) => {
   })
 
   test('refuses a wrong number of parameters', () => {
+    expect(() => device.launch(writeTasks, [0], 1)).toThrow(UsageError)
     expect(() => device.launch(writeTasks, [0], 1)).toThrow(/expected 2 parameters, found 1/)
   })
 })

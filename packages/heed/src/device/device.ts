@@ -1,3 +1,4 @@
+import { UsageError } from '../base/index.js'
 import { assemble, type Kernel } from '../kernels/index.js'
 import type { Run, Target } from '../targets/index.js'
 import { Heap, type HeapOptions } from './heap.js'
@@ -65,6 +66,9 @@ export class Device {
   /**
    * Runs tasks 0 … tasks − 1 of a kernel. `parameters` in the order of the kernel's declaration: numbers, and byte
    * addresses for pointers. Each thread gets `scratchBytes` of scratch memory.
+   *
+   * @throws UsageError for too many or too few parameters
+   * @throws TargetError where the target refuses the kernel, or it failed on another thread
    */
   launch(kernel: Kernel, parameters: readonly number[], tasks: number, scratchBytes = 0): void {
     if (this.profile === undefined) return this.#launch(kernel, parameters, tasks, scratchBytes)
@@ -81,9 +85,12 @@ export class Device {
     const integers = heap.i32
     const { floats } = compiled
     if (parameters.length !== floats.length) {
-      throw new Error(
-        `kernel ${kernel.name}: expected ${floats.length} parameters, found ${parameters.length}`,
-      )
+      throw new UsageError({
+        operation: `kernel ${kernel.name}`,
+        expected: `${floats.length} parameters`,
+        found: String(parameters.length),
+        hint: 'pass them in the order of its declaration',
+      })
     }
     for (let i = 0; i < floats.length; i++) {
       const at = parameterAddress + 8 * i
@@ -117,7 +124,12 @@ export class Device {
     if (compiled === undefined) {
       const types = Object.values(kernel.parameters)
       if (types.length > parameterLimit)
-        throw new Error(`kernel ${kernel.name}: more than ${parameterLimit} parameters`)
+        throw new UsageError({
+          operation: `kernel ${kernel.name}`,
+          expected: `at most ${parameterLimit} parameters`,
+          found: String(types.length),
+          hint: 'pass the rest in memory',
+        })
       const code = this.target.emit(assemble(kernel, this.target.machine))
       const codeAddress = this.#pool === undefined ? 0 : this.heap.allocate(code.length)
       if (codeAddress !== 0) this.heap.u8.set(code, codeAddress)

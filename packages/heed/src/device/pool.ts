@@ -1,3 +1,4 @@
+import { TargetError } from '../base/index.js'
 import type { Heap } from './heap.js'
 import { workerSource } from './worker-source.js'
 
@@ -77,7 +78,14 @@ export class ThreadPool {
     Atomics.and(words, state, ~open)
     this.#wait(words)
     if (error !== undefined) throw error
-    if (Atomics.exchange(words, failed, 0) !== 0) throw new Error('a kernel failed on another thread')
+    if (Atomics.exchange(words, failed, 0) !== 0) {
+      throw new TargetError({
+        operation: 'launch',
+        expected: 'a kernel that runs on every thread',
+        found: 'a failure on another thread',
+        hint: 'run it on one thread (HEED_THREADS=1) to see the failure itself',
+      })
+    }
   }
 
   /** Until the others finished what they hold: awake for a while, then asleep where this thread may, so that it takes no processor from them. */
