@@ -1,7 +1,6 @@
 /** The documents of the corpus: their form, their split, and the files that they are kept in. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { FormatError, writeFileWhole } from 'heed'
 
 export const sources: readonly ['squad', 'wordnet', 'debian'] = ['squad', 'wordnet', 'debian']
@@ -114,7 +113,7 @@ function isDocument(value: unknown): value is Document {
  */
 export async function* readDocuments(file: string): AsyncGenerator<Document> {
   let line = 0
-  for await (const json of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
+  for await (const json of linesOf(file)) {
     line++
     let value: unknown
     try {
@@ -133,4 +132,15 @@ export async function* readDocuments(file: string): AsyncGenerator<Document> {
     }
     yield value
   }
+}
+
+/** What stands between line feeds. node:readline also ends lines at U+2028 in newer versions of Node, which JSON has within texts. */
+async function* linesOf(file: string): AsyncGenerator<string> {
+  let rest = ''
+  for await (const chunk of createReadStream(file, 'utf8')) {
+    const lines = (rest + (chunk as string)).split('\n')
+    rest = lines.pop()!
+    yield* lines
+  }
+  if (rest !== '') yield rest
 }
