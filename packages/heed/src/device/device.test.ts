@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { MemoryError, UsageError } from '../base/index.js'
 import { kernel } from '../kernels/index.js'
 import { interpreter, wasmFeatures, wasmTarget } from '../targets/index.js'
-import { classSize, Device, Heap } from './index.js'
+import { classSize, Device, Heap, type LaunchEvent } from './index.js'
 
 describe('heap', () => {
   test('blocks are aligned, disjoint, and reused when freed', () =>
@@ -128,6 +128,18 @@ describe.each(Object.entries(devices))('every device: %s', (_, make) => {
     const to = device.heap.allocate(16 * device.floatBytes)
     for (let round = 0; round < 2000; round++) device.launch(writeTasks, [to, round], 16, 64)
     expect(floats(to, 16)).toEqual(Array.from({ length: 16 }, (_, task) => task * 1999))
+    device.heap.free(to)
+  })
+
+  test('tells a profile of each launch, while there is one', () => {
+    const to = device.heap.allocate(16 * device.floatBytes)
+    const seen: LaunchEvent[] = []
+    device.profile = (event) => seen.push(event)
+    device.launch(writeTasks, [to, 3], 16, 64)
+    device.profile = undefined
+    device.launch(writeTasks, [to, 4], 16, 64)
+    expect(seen).toEqual([{ kernel: writeTasks.name, tasks: 16, milliseconds: expect.any(Number) as number }])
+    expect(floats(to, 16)[1]).toBe(4)
     device.heap.free(to)
   })
 
