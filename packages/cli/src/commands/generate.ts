@@ -23,7 +23,7 @@ interface GenerateCommandOptions {
 }
 
 /** What is written on where no prompt is given. */
-export const examplePrompt = 'The history of the city begins with'
+export const examplePrompt = 'The river flows through'
 
 /** Of a longer text the picture shows the end. */
 const picturedTokens = 64
