@@ -24,8 +24,10 @@ const panelBytes = 20 * 1024
 const blockHeight = 96
 /** Panels of a block, where there are so many: the cost of fetching, and maybe copying, its part of A is spread over them. */
 const leastPanels = 16
-/** Products of a task: some tenths of a millisecond. */
-const taskProducts = 2 ** 22
+/** The same where A is read where it lies, in one go over k: fetching it costs less. */
+const fewPanels = 8
+/** Products of a task: a tenth of a millisecond or two. */
+const taskProducts = 2 ** 21
 /** So that threads end at about the same time, even where that costs a little. */
 const fewestTasks = 12
 /** Up to so many rows, whoever reads a block of B copies it himself: it then is fetched once. */
@@ -80,7 +82,17 @@ export function planMatmul(
   }
   places = collapse(places)
   const panelCount = Math.ceil(n.size / tile.columns)
-  const blocks = chooseBlocks(tile, rows, panels, m.size, panelCount, sizeOf(places), depth, way === 'copied')
+  const blocks = chooseBlocks(
+    tile,
+    rows,
+    panels,
+    m.size,
+    panelCount,
+    sizeOf(places),
+    depth,
+    way === 'copied',
+    left,
+  )
   const epilogue = epilogueOf(request, n)
   const form: ProductForm = {
     rows,
@@ -226,13 +238,15 @@ function chooseBlocks(
   places: number,
   depth: number,
   copiedB: boolean,
+  left: Left,
 ): { rows: number; panels: number; depth: number } {
   const whole = Math.ceil(m / rows) * rows
   const blockRows = copiedB ? whole : Math.min(whole, Math.max(1, Math.round(blockHeight / rows)) * rows)
   const most = Math.max(1, Math.floor(panelBytes / (4 * tile.columns)))
   const blockDepth = Math.ceil(depth / Math.ceil(Math.max(1, depth) / most)) || 1
   const perPanel = Math.max(1, Math.min(m, blockRows) * tile.columns * Math.max(1, depth))
-  const wanted = Math.max(leastPanels, Math.round(taskProducts / perPanel / panels) * panels)
+  const least = left === 'rows' && !copiedB && depth <= most ? fewPanels : leastPanels
+  const wanted = Math.max(least, Math.round(taskProducts / perPanel / panels) * panels)
   let blocks = Math.ceil(panelCount / wanted)
   const perTask = (): number => Math.ceil(panelCount / blocks / panels) * panels
   const others = places * Math.ceil(m / blockRows)
