@@ -30,6 +30,8 @@ export default defineConfig(({ mode }) => {
       exclude: ['**/node_modules/**', '**/dist/**', ...others.map((suite) => `**/${suite}`)],
       setupFiles: ['scripts/property-tests.ts'],
       passWithNoTests: mode in suites,
+      // One for each processor; left to itself vitest keeps one free.
+      maxWorkers: '100%',
       // Limits against a hang, not promises: machines are slow at times.
       testTimeout: mode in suites ? 300_000 : 30_000,
       hookTimeout: mode in suites ? 300_000 : 30_000,
