@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { randomKey } from '../base/index.js'
 import { Device } from '../device/index.js'
-import { interpreter } from '../targets/index.js'
+import { interpreter, wasmTarget } from '../targets/index.js'
 import {
   type AnyTensor,
   binaryCrossEntropy,
@@ -159,3 +159,17 @@ test('binary cross-entropy has its gradient at logit 0, too', () =>
     const gradient = grad((x: Tensor<'a'>) => binaryCrossEntropy(x, y))(tensor([0, 0, 0], { a: 3 }))
     expect([...gradient.values()].map((g) => g * 3)).toEqual([0.5, -0.5, 0.25])
   }))
+
+test('the gradient of a softmax sums to 0 along its rows, in f32 and beside large numbers too', () => {
+  const wasm = new Device(wasmTarget({ lanes: 4, relaxed: false, shared: false }))
+  withDevice(wasm, () =>
+    scope(() => {
+      const x = normal(randomKey(3), { b: 20, row: 65 })
+      const large = normal(randomKey(4), { b: 20, row: 65 }).add(10_000)
+      const gradient = grad((given: typeof x) => sum(softmax(given, 'row').mul(large)))(x)
+      const sums = sum(gradient, 'row').values()
+      // A mean of 10,000 is rounded by up to 5e-4; the rows must not keep that.
+      for (const total of sums) expect(Math.abs(total)).toBeLessThan(2e-6)
+    }),
+  )
+})

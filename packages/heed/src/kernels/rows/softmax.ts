@@ -98,7 +98,7 @@ export interface SoftmaxBackwardPlan extends RowsShape {
   readonly xGradient: RowsOperand
 }
 
-/** dx = y (g − Σ g y); of log softmax, dx = g − exp(y) Σ g. */
+/** dx = y (g − Σ g y), so that each row sums to 0; of log softmax, dx = g − exp(y) Σ g. */
 export function planSoftmaxBackward(plan: SoftmaxBackwardPlan): Launch[] {
   const { rows, width, logarithm, output, gradient, xGradient } = plan
   if (rows === 0 || width === 0) return []
@@ -149,9 +149,17 @@ const softmaxBackwardKernel: Kernel = kernel(
         sum.set(k.load(place(output), mask).fma(k.load(place(gradient), mask), sum.get()))
       })
       const mean = total(k, sums).broadcast()
+      // What rounding left of the mean: whoever multiplies the row by a large number, such as 1 / a small temperature, would see it.
+      const rests = running(k, 4, 0)
+      sweep(k, p.width, 4, (place, u, mask) => {
+        const rest = rests[u]!
+        const distance = k.load(place(gradient), mask).sub(mean)
+        rest.set(k.load(place(output), mask).fma(distance, rest.get()))
+      })
+      const left = total(k, rests).broadcast()
       sweep(k, p.width, 4, (place, _, mask) => {
         const y = k.load(place(output), mask)
-        k.store(place(xGradient), k.load(place(gradient), mask).sub(mean).mul(y), mask)
+        k.store(place(xGradient), k.load(place(gradient), mask).sub(mean).sub(left).mul(y), mask)
       })
     })
   },
