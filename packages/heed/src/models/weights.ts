@@ -23,7 +23,7 @@ import {
 export type WeightDtype = 'f32' | 'f16' | 'bf16'
 
 /** Where a file's metadata has the axes' names: a JSON record of tensor name → list of axes. */
-export const axesKey: string = 'heed.axes'
+const axesKey = 'heed.axes'
 
 export interface SaveOptions {
   /** f32 (default) keeps every bit; f16 and bf16 round to nearest, ties to even. */
@@ -39,6 +39,15 @@ export interface SaveOptions {
  * @throws UsageError for a path or metadata that the format can't hold
  */
 export function saveWeights(model: unknown, { dtype = 'f32', metadata = {} }: SaveOptions = {}): Uint8Array {
+  return treeBytes(model, dtype, metadata)
+}
+
+/** A tree's tensors as `saveWeights` writes them; 'exact' keeps what a device that computes in f64 has of f32 tensors, as f64. */
+export function treeBytes(
+  model: unknown,
+  dtype: WeightDtype | 'exact',
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
   const stored = new Map<string, StoredTensor>()
   const axes: Record<string, readonly string[]> = {}
   for (const [path, leaf] of firstPaths<Tensor>(leavesOf(model, isTensor))) {
@@ -60,16 +69,17 @@ function firstPaths<L>(leaves: ReadonlyMap<string, L>): Map<string, L> {
   )
 }
 
-function storedTensor(leaf: Tensor, as: WeightDtype): StoredTensor {
+function storedTensor(leaf: Tensor, as: WeightDtype | 'exact'): StoredTensor {
   const shape = leaf.axes.map((axis) => leaf.size(axis))
   const values = leaf.values()
   if (leaf.dtype === 'i32' || leaf.dtype === 'u8' || leaf.dtype === 'i8')
     return { dtype: leaf.dtype, shape, data: values as Int32Array }
+  if (as === 'exact' && values instanceof Float64Array) return { dtype: 'f64', shape, data: values }
   const floats = values instanceof Float32Array ? values : Float32Array.from(values)
   const dtype = leaf.dtype === 'f16' || leaf.dtype === 'bf16' ? leaf.dtype : as
   if (dtype === 'f16') return { dtype, shape, data: f32ArrayToF16(floats) }
   if (dtype === 'bf16') return { dtype, shape, data: f32ArrayToBf16(floats) }
-  return { dtype, shape, data: floats }
+  return { dtype: 'f32', shape, data: floats }
 }
 
 /** A leaf that says what tensor is to stand there: a tensor, or a description of one. */

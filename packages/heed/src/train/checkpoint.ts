@@ -1,9 +1,9 @@
 import { FormatError, HeedError, UsageError } from '../base/index.js'
-import { readSafetensors, type SafetensorsTensor } from '../models/index.js'
+import { readSafetensors, type SafetensorsTensor, treeBytes } from '../models/index.js'
 import { dispose } from '../tensor/index.js'
 import { type FileLayer, nodeFiles } from './file-layer.js'
 import type { OptimizerState } from './optimizer.js'
-import { fillTree, tensorBytes } from './tree-file.js'
+import { fillTree } from './tree-file.js'
 
 /** What a checkpoint holds beside tensors: plain JSON. */
 export interface TrainingState {
@@ -100,8 +100,8 @@ export async function saveCheckpoint<M>(
   const path = `${folder}/${name}`
   const temporary = `${path}.${uniqueName()}.tmp`
   const parts = new Map<string, Uint8Array>([
-    [modelFile, tensorBytes(contents.model)],
-    [optimizerFile, tensorBytes(contents.optimizer.moments)],
+    [modelFile, treeBytes(contents.model, 'exact')],
+    [optimizerFile, treeBytes(contents.optimizer.moments, 'exact')],
   ])
   for (const [file, content] of Object.entries(contents.files ?? {})) {
     checkFileName(file)

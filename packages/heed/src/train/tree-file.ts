@@ -1,25 +1,6 @@
-import { type Dtype, f32ArrayToBf16, f32ArrayToF16, FormatError, leavesOf, mapTree } from '../base/index.js'
-import { axesKey, type SafetensorsTensor, type StoredTensor, writeSafetensors } from '../models/index.js'
+import { FormatError, mapTree } from '../base/index.js'
+import type { SafetensorsTensor } from '../models/index.js'
 import { emptyArranged, isTensor, physicalOrder, type Tensor, tensor, writeInto } from '../tensor/index.js'
-
-/**
- * The tensors of a tree as a safetensors file, bit for bit: by path, row-major in the order of their axes; f32 as f64 where the device computes in f64.
- * A tensor at several paths (tied weights) is stored at the first. Axis names stand in the metadata, where `loadWeights` looks for them.
- */
-export function tensorBytes(tree: unknown): Uint8Array {
-  const stored = new Map<string, StoredTensor>()
-  const axes: Record<string, readonly string[]> = {}
-  const seen = new Set<Tensor>()
-  for (const [path, leaf] of leavesOf<Tensor>(tree, isTensor)) {
-    if (seen.has(leaf)) continue
-    seen.add(leaf)
-    const data = bitsOf(leaf)
-    const dtype: Dtype = data instanceof Float64Array ? 'f64' : leaf.dtype
-    stored.set(path, { dtype, shape: leaf.layout.map(({ size }) => size), data })
-    axes[path] = leaf.axes
-  }
-  return writeSafetensors(stored, new Map([[axesKey, JSON.stringify(axes)]]))
-}
 
 /**
  * A tree like `template` with the numbers of a file: the same paths, axes and places in memory, so that what is computed with it is the same to
@@ -57,14 +38,6 @@ export function fillTree<M>(template: M, stored: ReadonlyMap<string, Safetensors
   })
   for (const path of stored.keys()) if (!used.has(path)) refuse('no further tensor', `'${path}'`)
   return filled
-}
-
-/** The numbers of a tensor as they are stored, row-major in the order of its axes. */
-function bitsOf(leaf: Tensor): StoredTensor['data'] {
-  const numbers = leaf.values()
-  if (leaf.dtype === 'f16') return f32ArrayToF16(numbers as Float32Array)
-  if (leaf.dtype === 'bf16') return f32ArrayToBf16(numbers as Float32Array)
-  return numbers as Float32Array
 }
 
 /** A tensor with the axes of another, arranged in memory as results of `mapMany` over it are. */
