@@ -71,11 +71,11 @@ export function sample(logits: ArrayLike<number>, uniform: number, options: Samp
       })
     }
   }
-  const greedy = temperature === 0
-  const scaled = greedy ? logits : Float64Array.from(logits, (logit) => logit / temperature)
+  if (temperature === 0) return largestOf(logits)
+  const scaled = Float64Array.from(logits, (logit) => logit / temperature)
   const probabilities = probabilitiesOf(scaled)
-  const ids = order(probabilities)
-  if (greedy) return ids[0]!
+  // Those below it have less than 1 − topP together, so none of them stays: of a large vocabulary few are left to be sorted.
+  const ids = order(probabilities, (1 - topP) / probabilities.length)
   let kept = 0
   let mass = 0
   while (kept < Math.min(topK, ids.length) && (kept === 0 || mass < topP))
@@ -88,9 +88,19 @@ export function sample(logits: ArrayLike<number>, uniform: number, options: Samp
   return ids[kept - 1]!
 }
 
-/** Ids, the likeliest first. */
-function order(probabilities: Float64Array): Int32Array {
-  return Int32Array.from(probabilities, (_, id) => id).sort(
-    (a, b) => probabilities[b]! - probabilities[a]! || a - b,
-  )
+/** Ids of at least this probability, the likeliest first. */
+function order(probabilities: Float64Array, least = 0): Int32Array {
+  const ids = new Int32Array(probabilities.length)
+  let count = 0
+  probabilities.forEach((probability, id) => {
+    if (probability >= least) ids[count++] = id
+  })
+  return ids.subarray(0, count).sort((a, b) => probabilities[b]! - probabilities[a]! || a - b)
+}
+
+/** The id of the largest logit, of equals the lowest. */
+function largestOf(logits: ArrayLike<number>): number {
+  let best = 0
+  for (let id = 1; id < logits.length; id++) if (logits[id]! > logits[best]!) best = id
+  return best
 }
