@@ -73,7 +73,7 @@ export function register(program: Command, context: Context): void {
           progress,
           listen,
         })
-        output.write(options.json ? `${JSON.stringify(result)}\n` : resultText(result, file))
+        output.write(options.json ? `${JSON.stringify(result)}\n` : resultText(result, file, options))
       } finally {
         interruption?.end()
       }
@@ -85,7 +85,7 @@ function withOutput(config: TrainConfig, out: string | undefined): TrainConfig {
 }
 
 /** How a run ended, in lines. */
-export function resultText(result: RunResult, file: string): string {
+export function resultText(result: RunResult, file: string, { out, watch }: TrainOptions = {}): string {
   const { reason, step, steps, loss, validation, bitsPerByte, checkpoint, model, report } = result
   const losses = [
     ...(loss === null ? [] : [`loss ${loss.toFixed(4)}`]),
@@ -97,7 +97,7 @@ export function resultText(result: RunResult, file: string): string {
     ...(checkpoint === null ? [] : [`checkpoint  ${checkpoint}`]),
     ...(report === null ? [] : [`page        ${report}`]),
     model === null
-      ? `go on with: heed train ${file} --resume`
+      ? `go on with: heed train ${file} --resume${watch ? ' --watch' : ''}${out === undefined ? '' : ` --out ${out}`}`
       : `model       ${model}: try it with heed generate --model ${model}`,
   ]
   return lines.map((line) => `${line}\n`).join('')
