@@ -18,6 +18,7 @@ import {
   type TrainerOptions,
   type TrainingState,
 } from './index.js'
+import { collectGarbage } from '../testing/collect-garbage.js'
 import { devices } from './testing/devices.js'
 import { bitsOfTree, smallRun } from './testing/small-run.js'
 
@@ -59,8 +60,11 @@ test('the model of a checkpoint is a file of weights, whatever the order of axes
 })
 
 describe.each(devices)('checkpoints of tensors on %s', (_, device) => {
-  test('come back bit for bit, whatever they hold', () =>
-    withDevice(device, async () => {
+  test('come back bit for bit, whatever they hold', async () => {
+    // Tensors that other tests dropped must not be collected while this one waits for the disk.
+    collectGarbage()
+    await new Promise(setImmediate)
+    await withDevice(device, async () => {
       const held = leaks().tensors
       const own = scope(() => {
         const turned = { t: tensor([1, 2, 3, 4, 5, 6], { b: 3, a: 2 }).slice('b', 0, 2) }
@@ -95,8 +99,9 @@ describe.each(devices)('checkpoints of tensors on %s', (_, device) => {
         dispose([restored, state])
       }
       dispose(tied)
-      expect(leaks().tensors).toBe(held)
-    }))
+      expect(leaks().tensors).toBeLessThanOrEqual(held)
+    })
+  })
 })
 
 test('the last two are kept, and later ones of a run that was given up are not', async () => {
