@@ -51,7 +51,7 @@ export class Device {
     this.target = target
     this.threads = options.shared ? Math.max(1, options.threads ?? 1) : 1
     this.heap = new Heap(options)
-    this.#pool = this.threads > 1 ? new ThreadPool(this.heap, this.threads) : undefined
+    this.#pool = this.threads > 1 ? new ThreadPool(this.heap, this.threads, target.koffi) : undefined
   }
 
   get name(): string {

@@ -16,11 +16,11 @@ const links = 4
 
 /** `turns` turns of multiply-adds in registers; the results are stored, or a compiler could drop them. */
 const arithmetic = kernel('limit-arithmetic', { turns: 'i32', out: 'f32*' }, (k, { turns, out }, task) => {
-  const [factor, addend] = [k.vector(0.999), k.vector(0.001)]
+  const [factor, other] = [k.variable(k.vector(0.999)), k.variable(k.vector(0.001))]
   const values = Array.from({ length: chains }, (_, i) => k.variable(k.vector(i)))
   k.loop(0, turns, 1, () => {
     k.unroll(links, () => {
-      for (const value of values) value.set(value.get().fma(factor, addend))
+      for (const value of values) value.set(factor.get().fma(other.get(), value.get()))
     })
   })
   values.forEach((value, i) => k.store(out.at(task.mul(chains * k.lanes)).at(i * k.lanes), value.get()))

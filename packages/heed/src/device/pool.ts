@@ -40,11 +40,13 @@ export class ThreadPool {
   readonly #heap: Heap
   readonly #threads: Thread[] = []
   readonly #wanted: number
+  readonly #koffi: string | undefined
   #maySleep = true
 
-  /** `threads` counts the calling thread. */
-  constructor(heap: Heap, threads: number) {
+  /** `threads` counts the calling thread; `koffi`: see `Target`. */
+  constructor(heap: Heap, threads: number, koffi?: string) {
     this.#heap = heap
+    this.#koffi = koffi
     this.#wanted = threads
   }
 
@@ -109,7 +111,7 @@ export class ThreadPool {
   #start(): void {
     const words = { state, epoch, sleeping, next, failed, job, open, spins }
     for (let thread = 1; thread < this.#wanted; thread++) {
-      this.#threads.push(startThread({ memory: this.#heap.memory, thread, words }))
+      this.#threads.push(startThread({ memory: this.#heap.memory, thread, words, koffi: this.#koffi }))
     }
   }
 }
@@ -118,6 +120,7 @@ interface Start {
   readonly memory: WebAssembly.Memory
   readonly thread: number
   readonly words: Readonly<Record<string, number>>
+  readonly koffi: string | undefined
 }
 
 /** A Node worker, or a Web Worker from a blob where there is no Node. */

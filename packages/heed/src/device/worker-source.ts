@@ -5,12 +5,20 @@
  */
 export const workerSource: string = `
 'use strict'
-const serve = ({ memory, thread, words: { state, epoch, sleeping, next, failed, job, open, spins } }) => {
+const serve = ({ memory, thread, koffi: library, words: { state, epoch, sleeping, next, failed, job, open, spins } }) => {
   const kernels = new Map()
   let words = new Int32Array(memory.buffer)
   let seen = Atomics.load(words, epoch)
+  let native
   const load = (address, bytes) => {
     const code = new Uint8Array(memory.buffer, address, bytes).slice()
+    if (library !== undefined) {
+      native ??= require(library)
+      const heap = Number(native.address(new Uint8Array(memory.buffer)))
+      const type = native.proto('void heed_thread_' + address + '(int64_t, uint32_t, int32_t, int32_t, uint32_t)')
+      const call = native.decode(BigInt(new Float64Array(code.buffer)[0]), type)
+      return (parameters, begin, end, scratch) => call(heap, parameters, begin, end, scratch)
+    }
     return new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory } }).exports.run
   }
   const join = () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Device } from '../../device/index.js'
-import { interpreter, wasmFeatures, wasmTarget } from '../../targets/index.js'
+import { interpreter, wasmFeatures, wasmTarget, x64Target, x64Widths } from '../../targets/index.js'
 import { erf } from '../../targets/interpreter/mathematics.js'
 import { activations } from '../expression/index.js'
 import {
@@ -17,7 +17,12 @@ import { plainMatmul } from './plain.js'
 const { relaxed } = wasmFeatures()
 const wasm = (lanes: 4 | 8, threads: number): Device =>
   new Device(wasmTarget({ lanes, relaxed, shared: threads > 1 }), { shared: threads > 1, threads })
-const devices = { interpreter: new Device(interpreter), wasm: wasm(4, 1), 'wasm in pairs': wasm(8, 1) }
+const devices = {
+  interpreter: new Device(interpreter),
+  wasm: wasm(4, 1),
+  'wasm in pairs': wasm(8, 1),
+  ...Object.fromEntries(x64Widths().map((width) => [`x64, ${width} bits`, new Device(x64Target({ width }))])),
+}
 
 type Role = 'batch' | 'm' | 'n' | 'k'
 type Operand = 'a' | 'b' | 'c' | 'bias' | 'residual'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { interpreter, wasmFeatures, wasmTarget } from '../../targets/index.js'
+import { interpreter, wasmFeatures, wasmTarget, x64Target, x64Widths } from '../../targets/index.js'
 import { Arena } from '../testing/arena.js'
 import {
   plainCrossEntropy,
@@ -30,6 +30,7 @@ const targets = {
   interpreter,
   'wasm, 4 lanes': wasmTarget({ lanes: 4, relaxed, shared: true }),
   'wasm, 8 lanes, not fused': wasmTarget({ lanes: 8, relaxed: false, shared: true }),
+  ...Object.fromEntries(x64Widths().map((width) => [`x64, ${width} bits`, x64Target({ width })])),
 }
 
 /** Sizes around every edge of vectors and their groups, gaps between rows, numbers from a seed. */

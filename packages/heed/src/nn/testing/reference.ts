@@ -4,7 +4,7 @@ import { expect } from 'vitest'
 import { valueAndGrad } from '../../autograd/index.js'
 import { Device } from '../../device/index.js'
 import { readSafetensors, type SafetensorsTensor } from '../../models/index.js'
-import { interpreter, wasmFeatures, wasmTarget } from '../../targets/index.js'
+import { interpreter, wasmFeatures, wasmTarget, x64Target, x64Widths } from '../../targets/index.js'
 import { type AnyTensor, scope, sum, type Tensor, tensor, withDevice } from '../../tensor/index.js'
 
 // Cases of layers that another implementation computed: a folder of safetensors files and a cases.json that tells what each holds
@@ -184,6 +184,7 @@ export const referenceDevices: readonly Device[] = [
   new Device(interpreter),
   new Device(wasmTarget({ lanes: 4, relaxed: false, shared: true }), { shared: true, threads: 2 }),
   new Device(wasmTarget({ lanes: 8, relaxed: wasmFeatures().relaxed, shared: false })),
+  ...x64Widths().map((width) => new Device(x64Target({ width }))),
 ]
 
 /** A device's name for test titles: `wasm, 4 lanes`. */

@@ -3,7 +3,8 @@ import { kernel } from '../../kernels/index.js'
 import { engineVersion } from './engine.js'
 import { wasmFeatures } from './features.js'
 import { probeRevectorization } from './revectorize.js'
-import { base, launch } from './testing/launch.js'
+import { base, launch } from '../testing/launch.js'
+import { wasmTarget } from './wasm.js'
 
 const { relaxed, fused, revectorize } = wasmFeatures()
 
@@ -25,7 +26,12 @@ const mixed = kernel('revectorize-mixed', { x: 'f32*', count: 'i32' }, (k, { x, 
 
 test('eight lanes give the bits of four', () => {
   const [four, eight] = ([4, 8] as const).map((lanes) => {
-    const heap = launch(mixed, { lanes, relaxed }, [base, 40], ({ f32 }) => {
+    const variant = {
+      name: 'wasm',
+      lanes,
+      target: (shared: boolean) => wasmTarget({ lanes, relaxed, shared }),
+    }
+    const heap = launch(mixed, variant, [base, 40], ({ f32 }) => {
       const x = f32.subarray(base / 4)
       for (let s = 0; s < 5; s++)
         for (let lane = 0; lane < lanes; lane++) x[s * lanes + lane] = Math.sin(s * 8 + lane)

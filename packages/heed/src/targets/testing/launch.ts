@@ -1,27 +1,46 @@
-import type { Builder, Term, Type } from '../../../kernels/index.js'
-import { assemble, kernel } from '../../../kernels/index.js'
-import type { Kernel, ParameterType } from '../../../kernels/index.js'
-import { wasmFeatures } from '../features.js'
-import { wasmTarget } from '../wasm.js'
+import type { Builder, Term, Type } from '../../kernels/index.js'
+import { assemble, kernel } from '../../kernels/index.js'
+import type { Kernel, ParameterType } from '../../kernels/index.js'
+import type { Target } from '../target.js'
+import { wasmFeatures, wasmTarget } from '../wasm/index.js'
+import { x64Widths, x64Target } from '../x64/index.js'
 
-export const { relaxed } = wasmFeatures()
-export const variants = ([4, 8] as const).flatMap((lanes) =>
-  [false, ...(relaxed ? [true] : [])].map((relaxed) => ({ lanes, relaxed })),
-)
+/** A form of a target. */
+export interface Variant {
+  readonly name: string
+  readonly lanes: number
+  readonly target: (shared: boolean) => Target
+}
+
+/** Every form of every target that this machine runs; the interpreter, which has one lane, has tests of its own. */
+export const variants: readonly Variant[] = [
+  ...([4, 8] as const).flatMap((lanes) =>
+    [false, ...(wasmFeatures().relaxed ? [true] : [])].map((relaxed) => ({
+      name: `wasm, ${lanes} lanes, relaxed ${relaxed}`,
+      lanes,
+      target: (shared: boolean) => wasmTarget({ lanes, relaxed, shared }),
+    })),
+  ),
+  ...x64Widths().map((width) => ({
+    name: `x64, ${width} bits`,
+    lanes: width / 32,
+    target: () => x64Target({ width }),
+  })),
+]
 export const base = 1024
 export const f = Math.fround
 
 /** Runs one task of a kernel on a page of memory whose data starts at byte 1024; parameters are i32 (or f32). */
 export function launch<const P extends Readonly<Record<string, ParameterType>>>(
   source: Kernel<P>,
-  options: { lanes: 4 | 8; relaxed: boolean; shared?: boolean },
+  variant: Variant,
   parameters: readonly number[],
   fill: (heap: Heap) => void,
   tasks = 1,
   pages = 1,
+  shared = true,
 ): Heap {
-  const shared = options.shared ?? true
-  const target = wasmTarget({ ...options, shared })
+  const target = variant.target(shared)
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared })
   const heap = {
     f32: new Float32Array(memory.buffer),
@@ -45,18 +64,18 @@ export interface Heap {
 
 /** Applies `write` to vectors (or scalars) of a, b and c and gives the results, element by element. */
 export function apply(
-  options: { lanes: 4 | 8; relaxed: boolean },
+  variant: Variant,
   kind: 'float' | 'int',
   scalar: boolean,
   inputs: readonly (readonly number[])[],
   write: (k: Builder, a: Term<Type>, b: Term<Type>, c: Term<Type>) => Term<Type>,
 ): number[] {
-  const count = Math.ceil(inputs[0]!.length / options.lanes) * options.lanes
+  const count = Math.ceil(inputs[0]!.length / variant.lanes) * variant.lanes
   const source = kernel(
     'apply',
     { x: kind === 'float' ? 'f32*' : 'i32*', count: 'i32' },
     (k, { x, count }) => {
-      k.loop(0, count, scalar ? 1 : options.lanes, (i) => {
+      k.loop(0, count, scalar ? 1 : variant.lanes, (i) => {
         const take = (n: number): Term<Type> =>
           (scalar
             ? k.loadScalar(x.at(count.mul(n)).at(i))
@@ -73,7 +92,7 @@ export function apply(
       })
     },
   )
-  const heap = launch(source, options, [base, count], (heap) => {
+  const heap = launch(source, variant, [base, count], (heap) => {
     inputs.forEach((values, n) => (kind === 'float' ? heap.f32 : heap.i32).set(values, base / 4 + n * count))
   })
   lastBits = [...heap.i32.subarray(base / 4 + 3 * count, base / 4 + 3 * count + inputs[0]!.length)]

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { wasmFeatures, wasmTarget } from '../../targets/index.js'
+import { type Target, wasmFeatures, wasmTarget, x64Target, x64Widths } from '../../targets/index.js'
 import { Arena } from '../testing/arena.js'
 import { runBackward, runForward } from '../testing/attention.js'
 import {
@@ -13,15 +13,24 @@ import { plainAttention } from '../testing/plain.js'
 import { randomAttention, variantNames } from '../testing/variants.js'
 
 const { relaxed } = wasmFeatures()
-const machines = ([4, 8] as const).flatMap((lanes) =>
-  [...new Set([relaxed, false])].map((relaxed) => ({ lanes, relaxed, shared: true })),
-)
+// Two of the forms of wasm run the reference cases as tensors, in nn/score-and-mask.reference.test.ts; the others here.
+const targets: readonly (readonly [name: string, target: Target, here: boolean])[] = [
+  ...([4, 8] as const).flatMap((lanes) =>
+    [...new Set([relaxed, false])].map(
+      (relaxed) =>
+        [
+          `wasm, ${lanes} lanes, relaxed ${relaxed}`,
+          wasmTarget({ lanes, relaxed, shared: true }),
+          relaxed === (lanes === 4),
+        ] as const,
+    ),
+  ),
+  ...x64Widths().map((width) => [`x64, ${width} bits`, x64Target({ width }), true] as const),
+]
 
-describe.each(machines)('attention in f32 on wasm, $lanes lanes, relaxed $relaxed', (options) => {
-  const arena = new Arena(wasmTarget(options), 1 << 25)
+describe.each(targets)('attention in f32 on %s', (_, target, here) => {
+  const arena = new Arena(target, 1 << 25)
 
-  // The two others run the same cases as tensors, in nn/score-and-mask.reference.test.ts.
-  const here = options.relaxed === (options.lanes === 4)
   test
     .skipIf(referenceFolder === undefined)
     .each((here ? referenceCases() : []).map((reference) => [reference.name, reference] as const))(

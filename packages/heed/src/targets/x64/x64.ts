@@ -1,0 +1,48 @@
+import { TargetError } from '../../base/index.js'
+import type { Machine } from '../../kernels/index.js'
+import type { Target } from '../target.js'
+import { compile } from './compile.js'
+import { nativeCode } from './native.js'
+
+/** What the code may use: 256 bits stands for AVX2, FMA and BMI2, 512 for AVX-512 F, BW, DQ and VL. */
+export interface X64Options {
+  readonly width: 256 | 512
+}
+
+/**
+ * Kernels as x86-64 machine code. What threads share is the address of the code: it is mapped once.
+ *
+ * @throws TargetError where this system runs no machine code
+ */
+export function x64Target({ width }: X64Options): Target {
+  const machine: Machine = {
+    name: 'x64',
+    lanes: width / 32,
+    registers: width === 512 ? 32 : 16,
+    floatBytes: 4,
+    math: false,
+    fused: true,
+  }
+  const native = nativeCode()
+  if (typeof native === 'string')
+    throw new TargetError({
+      operation: 'x64',
+      expected: 'a system that runs machine code',
+      found: native,
+      hint: 'npm install koffi, or use the wasm target',
+    })
+  return {
+    machine,
+    koffi: native.koffi,
+    emit(program) {
+      const { assembler } = compile(program, width, native.convention)
+      return new Uint8Array(new Float64Array([native.map(assembler.finish())]).buffer)
+    },
+    load(code, memory) {
+      return native.bind(new Float64Array(code.slice().buffer)[0]!, memory)
+    },
+    print(program) {
+      return String(compile(program, width, native.convention).assembler.listing.length)
+    },
+  }
+}
