@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { MemoryError, UsageError } from '../base/index.js'
+import { MemoryError, TargetError, UsageError } from '../base/index.js'
 import { kernel } from '../kernels/index.js'
-import { interpreter, wasmFeatures, wasmTarget } from '../targets/index.js'
+import { interpreter, wasmFeatures, wasmTarget, x64Target, x64Widths } from '../targets/index.js'
 import { classSize, Device, Heap, type LaunchEvent } from './index.js'
 
 describe('heap', () => {
@@ -102,6 +102,14 @@ const devices: Readonly<Record<string, () => Device>> = {
   'wasm, five threads': () =>
     new Device(wasmTarget({ lanes: 4, relaxed: false, shared: true }), { shared: true, threads: 5 }),
   'wasm, eight lanes': () => new Device(wasmTarget({ lanes: 8, relaxed, shared: true }), { shared: true }),
+  ...Object.fromEntries(
+    x64Widths().flatMap((width) =>
+      [1, 2, 5].map((threads) => [
+        `x64, ${width} bits, ${threads} threads`,
+        () => new Device(x64Target({ width }), { shared: true, threads }),
+      ]),
+    ),
+  ),
 }
 
 describe.each(Object.entries(devices))('every device: %s', (_, make) => {
@@ -149,20 +157,54 @@ describe.each(Object.entries(devices))('every device: %s', (_, make) => {
   })
 })
 
-test('a process that used threads ends by itself', () => {
-  const script = `
-    import { Device, kernel, wasmTarget, wasmFeatures } from 'heed'
-    const { relaxed } = wasmFeatures()
-    const device = new Device(wasmTarget({ lanes: 4, relaxed, shared: true }), { shared: true, threads: 3 })
-    const to = device.heap.allocate(4096)
-    const write = kernel('write', { to: 'f32*' }, (k, { to }, task) => k.store(to.at(task), task.toFloat()))
-    for (let i = 0; i < 100; i++) device.launch(write, [to], 1000)
-    console.log(device.heap.f32[to / 4 + 999])
-  `
-  const { status, signal, stdout, stderr } = spawnSync(
-    process.execPath,
-    ['--input-type=module', '--eval', script],
-    { encoding: 'utf8', timeout: 20_000, cwd: import.meta.dirname },
-  )
-  expect({ status, signal, stdout, stderr }).toEqual({ status: 0, signal: null, stdout: '999\n', stderr: '' })
+describe.runIf(x64Widths().length > 0)('machine code', () => {
+  test('runs where it ran before once the heap has grown', () => {
+    const device = new Device(x64Target({ width: 256 }))
+    const run = (): void => {
+      const to = device.heap.allocate(8 * 2 ** 20)
+      device.launch(writeTasks, [to, 0.5], 2 ** 21, 64)
+      expect(device.heap.f32[to / 4 + 2 ** 21 - 1]).toBe((2 ** 21 - 1) / 2)
+    }
+    for (let i = 0; i < 8; i++) run()
+  })
+
+  test('a thread that cannot load koffi is an error of the launch that it joins', () => {
+    const target = { ...x64Target({ width: 256 }), koffi: '/nowhere/koffi.cjs' }
+    const device = new Device(target, { shared: true, threads: 2 })
+    const to = device.heap.allocate(4 * 2 ** 16)
+    const launchUntilJoined = (): void => {
+      const start = performance.now()
+      while (performance.now() - start < 20_000) device.launch(writeTasks, [to, 1], 2 ** 16, 64)
+    }
+    expect(launchUntilJoined).toThrow(TargetError)
+    expect(launchUntilJoined).toThrow(/on another thread: Cannot find module '\/nowhere\/koffi.cjs'; run it/)
+    device.close()
+  })
+})
+
+describe('a process that used threads ends by itself', () => {
+  test.each([
+    ['wasm', `wasmTarget({ lanes: 4, relaxed: ${relaxed}, shared: true })`],
+    ...x64Widths().map((width) => [`x64, ${width} bits`, `x64Target({ width: ${width} })`] as const),
+  ])('%s', (_, target) => {
+    const script = `
+      import { Device, kernel, wasmTarget, x64Target } from 'heed'
+      const device = new Device(${target}, { shared: true, threads: 3 })
+      const to = device.heap.allocate(4096)
+      const write = kernel('write', { to: 'f32*' }, (k, { to }, task) => k.store(to.at(task), task.toFloat()))
+      for (let i = 0; i < 100; i++) device.launch(write, [to], 1000)
+      console.log(device.heap.f32[to / 4 + 999])
+    `
+    const { status, signal, stdout, stderr } = spawnSync(
+      process.execPath,
+      ['--input-type=module', '--eval', script],
+      { encoding: 'utf8', timeout: 20_000, cwd: import.meta.dirname },
+    )
+    expect({ status, signal, stdout, stderr }).toEqual({
+      status: 0,
+      signal: null,
+      stdout: '999\n',
+      stderr: '',
+    })
+  })
 })

@@ -50,7 +50,8 @@ export class Device {
   constructor(target: Target, options: DeviceOptions = {}) {
     this.target = target
     this.threads = options.shared ? Math.max(1, options.threads ?? 1) : 1
-    this.heap = new Heap(options)
+    // Machine code holds the heap's address: only a shared memory is sure to stay where it is when it grows.
+    this.heap = new Heap(target.koffi === undefined ? options : { ...options, shared: true })
     this.#pool = this.threads > 1 ? new ThreadPool(this.heap, this.threads, target.koffi) : undefined
   }
 

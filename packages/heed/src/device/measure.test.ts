@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { interpreter, wasmFeatures, wasmTarget } from '../targets/index.js'
+import { interpreter, wasmFeatures, wasmTarget, x64Target, x64Widths } from '../targets/index.js'
 import { Device } from './device.js'
 import { measureLimits } from './measure.js'
 
@@ -12,6 +12,13 @@ test.each([
     'wasm, two threads',
     () => new Device(wasmTarget({ lanes: 4, relaxed, shared: true }), { shared: true, threads: 2 }),
   ],
+  ...x64Widths().map(
+    (width) =>
+      [
+        `x64, ${width} bits, two threads`,
+        () => new Device(x64Target({ width }), { shared: true, threads: 2 }),
+      ] as const,
+  ),
 ])('%s: rates are measured and the memory is given back', (_, make) => {
   const device = make()
   try {

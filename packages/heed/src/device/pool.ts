@@ -9,6 +9,8 @@ const sleeping = 96
 const next = 112
 const failed = 128
 const job = 144
+/** Where the first thread that failed says why: bytes, text in ASCII, zeros behind it. */
+const [reason, reasonBytes] = [3584, 512]
 /** The bit of `state` that says that threads may join; the bits below count those inside. */
 const open = 1 << 30
 /** Looks at a word before a thread goes to sleep: some 50 µs. */
@@ -84,7 +86,7 @@ export class ThreadPool {
       throw new TargetError({
         operation: 'launch',
         expected: 'a kernel that runs on every thread',
-        found: 'a failure on another thread',
+        found: `a failure on another thread: ${this.#reason()}`,
         hint: 'run it on one thread (HEED_THREADS=1) to see the failure itself',
       })
     }
@@ -104,12 +106,17 @@ export class ThreadPool {
     }
   }
 
+  #reason(): string {
+    const text = this.#heap.u8.subarray(reason, reason + reasonBytes).filter((letter) => letter > 0)
+    return String.fromCharCode(...text).split('\n')[0]!
+  }
+
   terminate(): void {
     for (const thread of this.#threads.splice(0)) thread.terminate()
   }
 
   #start(): void {
-    const words = { state, epoch, sleeping, next, failed, job, open, spins }
+    const words = { state, epoch, sleeping, next, failed, job, open, spins, reason, reasonBytes }
     for (let thread = 1; thread < this.#wanted; thread++) {
       this.#threads.push(startThread({ memory: this.#heap.memory, thread, words, koffi: this.#koffi }))
     }

@@ -5,21 +5,29 @@
  */
 export const workerSource: string = `
 'use strict'
-const serve = ({ memory, thread, koffi: library, words: { state, epoch, sleeping, next, failed, job, open, spins } }) => {
+const serve = ({ memory, thread, koffi, words: { state, epoch, sleeping, next, failed, job, open, spins, reason, reasonBytes } }) => {
   const kernels = new Map()
   let words = new Int32Array(memory.buffer)
   let seen = Atomics.load(words, epoch)
-  let native
   const load = (address, bytes) => {
     const code = new Uint8Array(memory.buffer, address, bytes).slice()
-    if (library !== undefined) {
-      native ??= require(library)
-      const heap = Number(native.address(new Uint8Array(memory.buffer)))
-      const type = native.proto('void heed_thread_' + address + '(int64_t, uint32_t, int32_t, int32_t, uint32_t)')
-      const call = native.decode(BigInt(new Float64Array(code.buffer)[0]), type)
+    if (koffi !== undefined) return bind(new Float64Array(code.buffer)[0])
+    return new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory } }).exports.run
+  }
+  // Where there is koffi, code is the address of machine code.
+  const binder = (library) => {
+    const heap = Number(library.address(new Uint8Array(memory.buffer)))
+    const type = library.proto('void', ['int64_t', 'uint32_t', 'int32_t', 'int32_t', 'uint32_t'])
+    return (address) => {
+      const call = library.decode(BigInt(address), type)
       return (parameters, begin, end, scratch) => call(heap, parameters, begin, end, scratch)
     }
-    return new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory } }).exports.run
+  }
+  let bind
+  try {
+    if (koffi !== undefined) bind = binder(require(koffi))
+  } catch (error) {
+    bind = () => { throw error }
   }
   const join = () => {
     for (;;) {
@@ -27,6 +35,10 @@ const serve = ({ memory, thread, koffi: library, words: { state, epoch, sleeping
       if ((now & open) === 0) return false
       if (Atomics.compareExchange(words, state, now, now + 1) === now) return true
     }
+  }
+  const tell = (error) => {
+    const text = Array.from(String(error?.message ?? error), (letter) => letter.charCodeAt(0) & 127)
+    new Uint8Array(memory.buffer, reason, reasonBytes).fill(0).set(text.slice(0, reasonBytes))
   }
   for (;;) {
     for (let spin = 0; Atomics.load(words, epoch) === seen; spin++) {
@@ -48,7 +60,7 @@ const serve = ({ memory, thread, koffi: library, words: { state, epoch, sleeping
         run(words[job + 3], begin, Math.min(begin + grain, tasks), scratch)
       }
     } catch (error) {
-      Atomics.store(words, failed, 1)
+      if (Atomics.compareExchange(words, failed, 0, 1) === 0) tell(error)
       Atomics.store(words, next, 0x3fffffff)
     }
     if (Atomics.sub(words, state, 1) === 1) Atomics.notify(words, state)

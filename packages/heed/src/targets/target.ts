@@ -14,7 +14,7 @@ export interface Target {
   readonly machine: Machine
   emit(program: Program): Uint8Array
   load(code: Uint8Array, memory: WebAssembly.Memory): Run
-  /** Where code is the address of machine code: the file that other threads load koffi from, to call it. */
+  /** Where code is the address of machine code (a float of 64 bits): the file that threads load koffi from, to call it. */
   readonly koffi?: string
   /** What a person reads to see what runs: WebAssembly text, a disassembly, JavaScript. */
   print(program: Program): string

@@ -1,105 +1,125 @@
+import { TargetError } from '../../base/index.js'
+import type { Run } from '../target.js'
 import type { Convention } from './compile.js'
+import { findKoffi, firstLine, type Koffi, type Pointer } from './koffi.js'
 
 /** What heed needs of the system to run machine code. */
 export interface Native {
   readonly convention: Convention
   /** The file that koffi was loaded from, for other threads. */
   readonly koffi: string
-  /** Copies code into memory of its own, which then is executable and no longer writable; gives its address. */
+  /**
+   * Copies code into memory of its own, which then is executable and no longer writable; gives its address. It stays
+   * there until the process ends.
+   *
+   * @throws {TargetError} where the system has no more such memory
+   */
   map(code: Uint8Array): number
-  /** The function at an address, bound to a heap. */
-  bind(address: number, memory: WebAssembly.Memory): NativeRun
+  /** The function at an address, bound to a heap. A memory that grows stays where it is only if it is shared. */
+  bind(address: number, memory: WebAssembly.Memory): Run
+  /** Lets whole pages of a memory be touched, or ends the process when they are. For tests that look for stray accesses. */
+  permit(memory: WebAssembly.Memory, begin: number, bytes: number, permitted: boolean): void
 }
 
-export type NativeRun = (parameters: number, begin: number, end: number, scratch: number) => void
-
-/** The part of koffi that is used. */
-interface Koffi {
-  load(library: string): { func(declaration: string): (...values: unknown[]) => unknown }
-  address(value: unknown): bigint
-  view(pointer: unknown, bytes: number): ArrayBuffer
-  decode(pointer: unknown, type: unknown): (...values: number[]) => void
-  proto(declaration: string): unknown
+/** Where machine code is to run. */
+export interface System {
+  readonly platform: string
+  readonly architecture: string
+  find(): ReturnType<typeof findKoffi>
 }
 
-const [readWrite, readExecute] = [3, 5]
 const pageBytes = 4096
 
 let known: Native | string | undefined
 
-/** Machine code on this system, or why there is none. */
+/** Machine code on this system, or why there is none. Asked once. */
 export function nativeCode(): Native | string {
-  return (known ??= open())
+  return (known ??=
+    globalThis.process?.getBuiltinModule === undefined
+      ? 'machine code needs Node'
+      : openNative({
+          platform: globalThis.process.platform,
+          architecture: globalThis.process.arch,
+          find: findKoffi,
+        }))
 }
 
-function open(): Native | string {
-  const { process } = globalThis
-  if (process?.getBuiltinModule === undefined) return 'machine code needs Node'
-  if (process.arch !== 'x64') return `the processor is ${process.arch}, not x64`
-  const found = findKoffi()
+/** Machine code on a system: tried with the smallest function there is. */
+export function openNative(system: System): Native | string {
+  const { platform, architecture } = system
+  if (architecture !== 'x64') return `the processor is ${architecture}, machine code is for x64`
+  const openMemory = memories[platform]
+  if (openMemory === undefined)
+    return `the system is ${platform}, machine code is for ${Object.keys(memories).join(', ')}`
+  const found = system.find()
   if (typeof found === 'string') return found
-  const { koffi, path } = found
   try {
-    const memory = process.platform === 'win32' ? windowsMemory(koffi) : unixMemory(koffi)
-    const convention: Convention = process.platform === 'win32' ? 'windows' : 'systemv'
-    let names = 0
-    return {
-      convention,
-      koffi: path,
-      map(code) {
-        const bytes = Math.ceil(code.length / pageBytes) * pageBytes
-        const place = memory.reserve(bytes)
-        new Uint8Array(koffi.view(place, bytes)).set(code)
-        memory.seal(place, bytes)
-        return Number(koffi.address(place))
-      },
-      bind(address, { buffer }) {
-        const heap = Number(koffi.address(new Uint8Array(buffer)))
-        const type = koffi.proto(
-          `void heed_kernel_${names++}(int64_t heap, uint32_t parameters, int32_t begin, int32_t end, uint32_t scratch)`,
-        )
-        const call = koffi.decode(BigInt(address), type)
-        return (parameters, begin, end, scratch) => call(heap, parameters, begin, end, scratch)
-      },
-    }
+    const native = make(found.koffi, found.path, platform === 'win32', openMemory(found.koffi))
+    const memory = new WebAssembly.Memory({ initial: 0 })
+    native.bind(native.map(Uint8Array.of(returnByte)), memory)(0, 0, 0, 0)
+    return native
   } catch (error) {
-    return `memory for machine code is refused: ${error instanceof Error ? error.message : String(error)}`
+    return `machine code is refused here: ${firstLine(error instanceof TargetError ? error.found : error)}`
   }
 }
 
-function findKoffi(): { readonly koffi: Koffi; readonly path: string } | string {
-  const { createRequire } = globalThis.process.getBuiltinModule('node:module')
-  const places = [import.meta.url, `${globalThis.process.cwd()}/package.json`]
-  for (const place of places) {
-    try {
-      const require = createRequire(place)
-      return { koffi: require('koffi') as Koffi, path: require.resolve('koffi') }
-    } catch {
-      // The next place.
-    }
+const returnByte = 0xc3
+
+function make(koffi: Koffi, path: string, windows: boolean, memory: CodeMemory): Native {
+  // One type for all: koffi keeps each type that it is told of.
+  const type = koffi.proto('void', ['int64_t', 'uint32_t', 'int32_t', 'int32_t', 'uint32_t'])
+  const heapOf = ({ buffer }: WebAssembly.Memory): bigint => koffi.address(new Uint8Array(buffer))
+  return {
+    convention: windows ? 'windows' : 'systemv',
+    koffi: path,
+    map(code) {
+      const bytes = Math.ceil(code.length / pageBytes) * pageBytes
+      const place = memory.reserve(bytes)
+      new Uint8Array(koffi.view(place, bytes)).set(code)
+      memory.protect(place, bytes, 'execute')
+      return Number(place)
+    },
+    bind(address, memory) {
+      // A number, which costs less to pass than a bigint: addresses have 47 bits.
+      const heap = Number(heapOf(memory))
+      const call = koffi.decode(BigInt(address), type)
+      return (parameters, begin, end, scratch) => call(heap, parameters, begin, end, scratch)
+    },
+    permit(touched, begin, bytes, permitted) {
+      memory.protect(heapOf(touched) + BigInt(begin), bytes, permitted ? 'write' : 'nothing')
+    },
   }
-  return 'the package koffi is not installed'
 }
+
+/** What may be done with memory; to write is to read as well, and so is to execute. */
+type Access = 'nothing' | 'write' | 'execute'
 
 interface CodeMemory {
-  reserve(bytes: number): unknown
-  seal(place: unknown, bytes: number): void
+  /** Fresh memory that can be written. */
+  reserve(bytes: number): Pointer
+  protect(place: Pointer, bytes: number, access: Access): void
 }
 
-function unixMemory(koffi: Koffi): CodeMemory {
-  const mac = globalThis.process.platform === 'darwin'
-  const library = koffi.load(mac ? 'libSystem.B.dylib' : 'libc.so.6')
+const memories: Readonly<Record<string, (koffi: Koffi) => CodeMemory>> = {
+  linux: (koffi) => unixMemory(koffi, 0x22),
+  darwin: (koffi) => unixMemory(koffi, 0x1002),
+  win32: windowsMemory,
+}
+
+/** `flags`: private and anonymous, in the system's numbers. */
+function unixMemory(koffi: Koffi, flags: number): CodeMemory {
+  const library = koffi.load(null)
   const mmap = library.func('void *mmap(void *addr, size_t len, int prot, int flags, int fd, long off)')
   const mprotect = library.func('int mprotect(void *addr, size_t len, int prot)')
-  const anonymousPrivate = mac ? 0x1002 : 0x22
+  const numbers = { nothing: 0, write: 3, execute: 5 }
   return {
     reserve(bytes) {
-      const place = mmap(null, bytes, readWrite, anonymousPrivate, -1, 0)
-      if (koffi.address(place) === 0xffff_ffff_ffff_ffffn) throw new Error('mmap failed')
+      const place = mmap(null, bytes, numbers.write, flags, -1, 0) as Pointer
+      if (BigInt.asIntN(64, place) === -1n) throw refused('mmap', errorName(koffi))
       return place
     },
-    seal(place, bytes) {
-      if (mprotect(place, bytes, readExecute) !== 0) throw new Error('mprotect failed')
+    protect(place, bytes, access) {
+      if (mprotect(place, bytes, numbers[access]) !== 0) throw refused('mprotect', errorName(koffi))
     },
   }
 }
@@ -107,18 +127,37 @@ function unixMemory(koffi: Koffi): CodeMemory {
 function windowsMemory(koffi: Koffi): CodeMemory {
   const library = koffi.load('kernel32.dll')
   const allocate = library.func('void *VirtualAlloc(void *addr, size_t len, uint32_t type, uint32_t protect)')
-  const protect = library.func(
+  const change = library.func(
     'int VirtualProtect(void *addr, size_t len, uint32_t protect, _Out_ uint32_t *old)',
   )
-  const [commitReserve, pageReadWrite, pageExecuteRead] = [0x3000, 0x04, 0x20]
+  const lastError = library.func('uint32_t GetLastError()')
+  const reserveAndCommit = 0x3000
+  const numbers = { nothing: 0x01, write: 0x04, execute: 0x20 }
   return {
     reserve(bytes) {
-      const place = allocate(null, bytes, commitReserve, pageReadWrite)
-      if (place === null) throw new Error('VirtualAlloc failed')
+      const place = allocate(null, bytes, reserveAndCommit, numbers.write) as Pointer | null
+      if (place === null) throw refused('VirtualAlloc', `error ${String(lastError())}`)
       return place
     },
-    seal(place, bytes) {
-      if (protect(place, bytes, pageExecuteRead, [0]) === 0) throw new Error('VirtualProtect failed')
+    protect(place, bytes, access) {
+      if (change(place, bytes, numbers[access], [0]) === 0)
+        throw refused('VirtualProtect', `error ${String(lastError())}`)
     },
   }
+}
+
+function refused(call: string, why: string): TargetError {
+  return new TargetError({
+    operation: 'x64',
+    expected: 'memory for machine code',
+    found: `${call} failed with ${why}`,
+    hint: 'let this process execute memory that it wrote, or use HEED_TARGET=wasm',
+  })
+}
+
+/** `EACCES` */
+function errorName(koffi: Koffi): string {
+  const number = koffi.errno()
+  const name = Object.entries(koffi.os.errno).find(([, each]) => each === number)?.[0]
+  return name ?? `error ${number}`
 }
