@@ -91,6 +91,11 @@ const writeTasks = kernel('test-write-tasks', { to: 'f32*', factor: 'f32' }, (k,
   k.store(to.at(task), k.loadScalar(scratch))
 })
 
+/** Each task writes where its thread's scratch memory lies. */
+const writeScratch = kernel('test-write-scratch', { to: 'i32*' }, (k, { to }, task) => {
+  k.store(to.at(task), k.scratch('f32').address)
+})
+
 const { relaxed } = wasmFeatures()
 const devices: Readonly<Record<string, () => Device>> = {
   interpreter: () => new Device(interpreter),
@@ -136,6 +141,20 @@ describe.each(Object.entries(devices))('every device: %s', (_, make) => {
     const to = device.heap.allocate(16 * device.floatBytes)
     for (let round = 0; round < 2000; round++) device.launch(writeTasks, [to, round], 16, 64)
     expect(floats(to, 16)).toEqual(Array.from({ length: 16 }, (_, task) => task * 1999))
+    device.heap.free(to)
+  })
+
+  test('every thread takes part, and has scratch memory of its own', () => {
+    const tasks = 4096
+    const to = device.heap.allocate(tasks * 4)
+    const seen = new Set<number>()
+    const start = performance.now()
+    while (seen.size < device.threads && performance.now() - start < 20_000) {
+      device.launch(writeScratch, [to], tasks, 64)
+      for (const address of device.heap.i32.subarray(to / 4, to / 4 + tasks)) seen.add(address)
+    }
+    expect(seen.size).toBe(device.threads)
+    expect([...seen].every((address) => address % 64 === 0)).toBe(true)
     device.heap.free(to)
   })
 
@@ -188,12 +207,15 @@ describe('a process that used threads ends by itself', () => {
     ...x64Widths().map((width) => [`x64, ${width} bits`, `x64Target({ width: ${width} })`] as const),
   ])('%s', (_, target) => {
     const script = `
-      import { Device, kernel, wasmTarget, x64Target } from 'heed'
+      import { Device, ones, scope, wasmTarget, withDevice, x64Target } from 'heed'
       const device = new Device(${target}, { shared: true, threads: 3 })
-      const to = device.heap.allocate(4096)
-      const write = kernel('write', { to: 'f32*' }, (k, { to }, task) => k.store(to.at(task), task.toFloat()))
-      for (let i = 0; i < 100; i++) device.launch(write, [to], 1000)
-      console.log(device.heap.f32[to / 4 + 999])
+      withDevice(device, () => scope(() => {
+        const x = ones({ row: 1000, width: 64 })
+        const start = performance.now()
+        let last
+        while (performance.now() - start < 300) last = scope(() => x.add(998).values().at(-1))
+        console.log(last)
+      }))
     `
     const { status, signal, stdout, stderr } = spawnSync(
       process.execPath,

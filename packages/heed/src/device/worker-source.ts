@@ -16,6 +16,7 @@ const serve = ({ memory, thread, koffi, words: { state, epoch, sleeping, next, f
   }
   // Where there is koffi, code is the address of machine code.
   const binder = (library) => {
+    library.load(null) // before it, koffi 3 has no memory to call with
     const heap = Number(library.address(new Uint8Array(memory.buffer)))
     const type = library.proto('void', ['int64_t', 'uint32_t', 'int32_t', 'int32_t', 'uint32_t'])
     return (address) => {
