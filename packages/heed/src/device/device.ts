@@ -1,6 +1,7 @@
 import { UsageError } from '../base/index.js'
 import { assemble, type Kernel } from '../kernels/index.js'
 import type { Run, Target } from '../targets/index.js'
+import { GuardedHeap } from './guarded-heap.js'
 import { Heap, type HeapOptions } from './heap.js'
 import { ThreadPool } from './pool.js'
 
@@ -11,6 +12,8 @@ const parameterLimit = 300
 export interface DeviceOptions extends HeapOptions {
   /** Threads that compute, this one included. Needs a shared heap; results don't depend on it. */
   readonly threads?: number
+  /** For tests: a heap on which stray accesses end the process, see `GuardedHeap`. */
+  readonly guarded?: boolean
 }
 
 /** One launch, as a profile sees it. */
@@ -51,7 +54,8 @@ export class Device {
     this.target = target
     this.threads = options.shared ? Math.max(1, options.threads ?? 1) : 1
     // Machine code holds the heap's address: only a shared memory is sure to stay where it is when it grows.
-    this.heap = new Heap(target.koffi === undefined ? options : { ...options, shared: true })
+    const shared = options.shared === true || target.koffi !== undefined
+    this.heap = options.guarded === true ? new GuardedHeap(options) : new Heap({ ...options, shared })
     this.#pool = this.threads > 1 ? new ThreadPool(this.heap, this.threads, target.koffi) : undefined
   }
 

@@ -4,7 +4,7 @@ const pageBytes = 65536
 /** Addresses below this are never handed out: 0 is no address, and the device keeps its control words here. */
 export const reservedBytes = 4096
 /** Kernels may read (never write) this far past the end of a tensor; the heap's end keeps as much free. */
-const guardBytes = 256
+export const guardBytes = 256
 /** The least growth at a time: fresh pages are cheaper by the batch. */
 const growthBytes = 16 * 1024 * 1024
 
