@@ -191,7 +191,9 @@ class Growing {
     const shape = Object.fromEntries(
       order.map((name) => [name, name === 'key' ? positions : axisOf('cache', like, name).size]),
     )
-    return keep(emptyArranged(like.device, 'f32', shape)) as AnyTensor as Key
+    const room = keep(emptyArranged(like.device, 'f32', shape)) as AnyTensor as Key
+    room.storage.changing = true
+    return room
   }
 }
 

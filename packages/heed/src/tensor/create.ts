@@ -128,7 +128,7 @@ export function uniform<A extends string = never>(
   return tensor(numbers, shape, options)
 }
 
-/** The elements of a contiguous tensor in the heap, as they are stored. The view is invalid once the heap grows. */
+/** The elements of a contiguous tensor in the heap, as they are stored: to be read, or written before anybody has read them. The view is invalid once the heap grows. */
 export function heapView(tensor: AnyTensor): Values {
   const {
     device: { heap },

@@ -6,13 +6,22 @@ export function storedBytes(device: Device, dtype: Dtype): number {
   return dtype === 'f32' ? device.floatBytes : bytesOf[dtype]
 }
 
+/** A copy of (part of) a block in another order; no address where it was asked for once. */
+interface Packed {
+  readonly bytes: number
+  address: number | undefined
+}
+
 /** A block of a device's heap, shared by a tensor and its views; freed when the last of them is. */
 export class Storage {
   readonly device: Device
   readonly dtype: Dtype
   readonly elements: number
   readonly address: number
+  /** Set where the elements change after they were written: nothing is kept of them then. */
+  changing = false
   #references = 1
+  #packed: Map<string, Packed> | undefined
 
   constructor(device: Device, dtype: Dtype, elements: number) {
     if (dtype === 'f64') {
@@ -30,6 +39,38 @@ export class Storage {
     live.add(this)
   }
 
+  /**
+   * The address of a copy in the order that `key` names, `bytes` long, which `write` makes. It is made at the second
+   * asking, since weights are asked for again and other operands are not, and lives as long as the block.
+   */
+  packed(key: string, bytes: number, write: (address: number) => void): number | undefined {
+    if (this.changing) return undefined
+    this.#packed ??= new Map()
+    const known = this.#packed.get(key)
+    if (known === undefined) {
+      this.#packed.set(key, { bytes, address: undefined })
+      return undefined
+    }
+    if (known.address === undefined) {
+      known.address = this.device.heap.allocate(bytes)
+      write(known.address)
+    }
+    return known.address
+  }
+  /** Forgets the copies: the elements are about to change. */
+  unpack(): void {
+    for (const { address } of this.#packed?.values() ?? [])
+      if (address !== undefined) this.device.heap.free(address)
+    this.#packed = undefined
+  }
+  /** Bytes of the block and of the copies. */
+  get bytes(): number {
+    let bytes = this.elements * storedBytes(this.device, this.dtype)
+    for (const { address, bytes: more } of this.#packed?.values() ?? [])
+      if (address !== undefined) bytes += more
+    return bytes
+  }
+
   retain(): this {
     if (this.#references === 0)
       throw new StateError({
@@ -45,6 +86,7 @@ export class Storage {
   release(): void {
     if (this.#references === 0) return
     if (--this.#references === 0) {
+      this.unpack()
       this.device.heap.free(this.address)
       live.delete(this)
     }
@@ -73,8 +115,7 @@ export interface LeakReport {
 export function leaks(): LeakReport {
   const groups = new Map<string, { dtype: Dtype; elements: number; count: number; bytes: number }>()
   let bytes = 0
-  for (const { device, dtype, elements } of live) {
-    const size = elements * storedBytes(device, dtype)
+  for (const { bytes: size, dtype, elements } of live) {
     bytes += size
     const name = `${dtype} ${elements}`
     const group = groups.get(name) ?? { dtype, elements, count: 0, bytes: 0 }

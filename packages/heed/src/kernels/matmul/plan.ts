@@ -18,8 +18,6 @@ interface Problem {
   readonly depth: number
 }
 
-/** Bytes of a panel of B between two visits to C: so much stays in the nearest cache, beside a tile's rows of A. */
-const panelBytes = 20 * 1024
 /** Rows of a block: its part of A, over the steps of k above, stays in the second cache. */
 const blockHeight = 96
 /** Panels of a block, where there are so many: the cost of fetching, and maybe copying, its part of A is spread over them. */
@@ -148,8 +146,8 @@ export interface PackedB {
  */
 export function matmulPackedB(request: MatmulRequest): PackedB | undefined {
   const problem = orient(request)
-  if (problem.swapped) return undefined
   const tile = tileFor(request.machine)
+  if (problem.swapped || chooseWay(problem, tile) === 'dot') return undefined
   const { sizes, elements } = packedShape(problem, 'b', tile.columns, tile.columns)
   const { n, k } = problem
   return {
@@ -242,7 +240,8 @@ function chooseBlocks(
 ): { rows: number; panels: number; depth: number } {
   const whole = Math.ceil(m / rows) * rows
   const blockRows = copiedB ? whole : Math.min(whole, Math.max(1, Math.round(blockHeight / rows)) * rows)
-  const most = Math.max(1, Math.floor(panelBytes / (4 * tile.columns)))
+  // With one tile of rows nothing of B is met twice.
+  const most = m <= rows ? Math.max(1, depth) : Math.max(1, Math.floor(tile.panelBytes / (4 * tile.columns)))
   const blockDepth = Math.ceil(depth / Math.ceil(Math.max(1, depth) / most)) || 1
   const perPanel = Math.max(1, Math.min(m, blockRows) * tile.columns * Math.max(1, depth))
   const least = left === 'rows' && !copiedB && depth <= most ? fewPanels : leastPanels

@@ -16,6 +16,8 @@ export interface Tile {
   readonly columns: number
   /** Vectors in a panel's row. */
   readonly vectors: number
+  /** Bytes of a panel of B between two visits to C: so much stays near, beside a tile's rows of A. */
+  readonly panelBytes: number
   /** Fewest rows first. */
   readonly variants: readonly TileVariant[]
   /** After so many rows of a full tile, the compiler is kept from putting off their sums; 0: no need. See `TileWriter`. */
@@ -40,10 +42,11 @@ export function tileFor(machine: Machine): Tile {
  */
 function makeTile({ name, lanes, registers }: Machine): Tile {
   const wasm = name === 'wasm'
-  const vectors = lanes === 1 ? 4 : 2
-  const rows = registers >= 32 ? 14 : lanes === 4 ? 5 : lanes === 1 ? 4 : 6
+  const many = registers >= 32
+  const vectors = lanes === 1 ? 4 : many ? 3 : 2
+  const rows = many ? 8 : lanes === 4 ? 5 : lanes === 1 ? 4 : 6
   const full = rows * vectors
-  const counts = [1, 2, 3, 4, 5, 7, rows].filter(
+  const counts = [1, 2, 3, 4, 5, 6, 7, rows].filter(
     (count, index, all) => count <= rows && all.indexOf(count) === index,
   )
   const panelsFor = (count: number): number => {
@@ -57,5 +60,13 @@ function makeTile({ name, lanes, registers }: Machine): Tile {
     const panels = count === rows ? 1 : panelsFor(count)
     return { rows: count, panels, speed: Math.min(1, (count * panels * vectors) / full) }
   })
-  return { rows, columns: vectors * lanes, vectors, variants, settleAfter: wasm && lanes === 4 ? 3 : 0 }
+  return {
+    rows,
+    columns: vectors * lanes,
+    vectors,
+    // The second cache is fast enough for machine code, and C is visited less.
+    panelBytes: (wasm ? 20 : 48) * 1024,
+    variants,
+    settleAfter: wasm && lanes === 4 ? 3 : 0,
+  }
 }

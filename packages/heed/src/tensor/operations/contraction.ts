@@ -1,5 +1,11 @@
 import { DtypeError, ShapeError } from '../../base/index.js'
-import { type MatmulAxis, planMatmul } from '../../kernels/index.js'
+import {
+  type MatmulAxis,
+  type MatmulRequest,
+  matmulPackedB,
+  planMatmul,
+  planPackB,
+} from '../../kernels/index.js'
 import { execute } from '../execute.js'
 import { emptyArranged, sameDevice } from '../layout.js'
 import { record, tracked } from '../tape.js'
@@ -119,24 +125,34 @@ export function contract(
       residual: residual === undefined ? 0 : strideAlong(residual, name),
     }
   }
+  const request: MatmulRequest = {
+    machine: device.target.machine,
+    a: a.address,
+    b: b.address,
+    c: output.address,
+    batch: batch.map(({ name }) => axis(name)),
+    m: m.map(({ name }) => axis(name)),
+    n: n.map(({ name }) => axis(name)),
+    k: over.map(axis),
+    ...(scale === undefined ? {} : { scale }),
+    ...(bias === undefined ? {} : { bias: bias.address }),
+    ...(activation === undefined ? {} : { activation }),
+    ...(residual === undefined ? {} : { residual: residual.address }),
+  }
+  const packedB = tracked([b]) ? undefined : keptPacked(b, request)
   execute(device, (allocate) =>
-    planMatmul({
-      machine: device.target.machine,
-      a: a.address,
-      b: b.address,
-      c: output.address,
-      batch: batch.map(({ name }) => axis(name)),
-      m: m.map(({ name }) => axis(name)),
-      n: n.map(({ name }) => axis(name)),
-      k: over.map(axis),
-      allocate,
-      ...(scale === undefined ? {} : { scale }),
-      ...(bias === undefined ? {} : { bias: bias.address }),
-      ...(activation === undefined ? {} : { activation }),
-      ...(residual === undefined ? {} : { residual: residual.address }),
-    }),
+    planMatmul({ ...request, allocate, ...(packedB !== undefined && { packedB }) }),
   )
   return record('dot', [a, b, ...addends], output, { over, scale } satisfies DotAttributes)
+}
+
+/** A copy of the second operand as products read it, kept with the tensor where it is used again; not while it is trained. */
+function keptPacked(b: AnyTensor, request: MatmulRequest): number | undefined {
+  const form = matmulPackedB(request)
+  if (form === undefined) return undefined
+  return b.storage.packed(`${b.offset}:${form.key}`, form.bytes, (address) =>
+    execute(b.device, () => planPackB(request, address)),
+  )
 }
 
 function strideAlong(tensor: AnyTensor, name: string): number {
