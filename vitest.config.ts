@@ -18,6 +18,10 @@ export default defineConfig(({ mode }) => {
           replacement: fileURLToPath(new URL('packages/heed/src/index.ts', import.meta.url)),
         },
         {
+          find: /^heed\/internals$/,
+          replacement: fileURLToPath(new URL('packages/heed/src/internals.ts', import.meta.url)),
+        },
+        {
           find: /^@heed\/studio$/,
           replacement: fileURLToPath(new URL('packages/studio/src/index.ts', import.meta.url)),
         },

@@ -71,7 +71,7 @@ function read(file) {
 function follow(file, specifier, where) {
   const isTest = /\.test\.tsx?$/.test(file)
   if (!specifier.startsWith('.')) {
-    if (specifier === 'heed' && file.startsWith(layers + sep) && !isTest) {
+    if (/^heed(\/|$)/.test(specifier) && file.startsWith(layers + sep) && !isTest) {
       problems.push(`${where}, the package that it is a part of`)
     }
     return undefined

@@ -1,7 +1,8 @@
 /** The documents of the corpus: their form, their split, and the files that they are kept in. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { FormatError, writeFileWhole } from 'heed'
+import { FormatError } from 'heed'
+import { writeFileWhole } from 'heed/internals'
 
 export const sources: readonly ['squad', 'wordnet', 'debian'] = ['squad', 'wordnet', 'debian']
 export type Source = (typeof sources)[number]

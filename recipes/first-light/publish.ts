@@ -10,7 +10,8 @@ import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { loadModel, modelFileNames, UsageError, writeFileWhole } from 'heed'
+import { loadModel, modelFileNames, UsageError } from 'heed'
+import { writeFileWhole } from 'heed/internals'
 
 /** Weights of more bytes than this don't belong into the repository. */
 const limitBytes = 16e6

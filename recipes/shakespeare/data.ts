@@ -9,7 +9,8 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { gunzipSync } from 'node:zlib'
-import { FormatError, UsageError, writeFileWhole } from 'heed'
+import { FormatError, UsageError } from 'heed'
+import { writeFileWhole } from 'heed/internals'
 
 /** Of tinyshakespeare, 1,115,394 characters (github.com/karpathy/char-rnn). */
 const expected = '86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed'

@@ -1,4 +1,4 @@
-import { writeFileWhole } from 'heed'
+import { writeFileWhole } from 'heed/internals'
 import { renderReport, type Report } from '@heed/studio'
 
 /**

@@ -1,5 +1,4 @@
 import {
-  assemble,
   attention,
   causal,
   copy,
@@ -13,7 +12,6 @@ import {
   interpreter,
   layerNorm,
   lstmCell,
-  printProgram,
   randomKey,
   rmsNorm,
   scope,
@@ -23,10 +21,10 @@ import {
   wasmTarget,
   withDevice,
   zeros,
-  type Kernel,
   type Target,
   type Tensor,
 } from 'heed'
+import { assemble, printProgram, type Kernel } from 'heed/internals'
 import { UsageError } from './errors.js'
 
 /** An operation whose kernels can be printed. */

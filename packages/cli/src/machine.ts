@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus, totalmem } from 'node:os'
-import { defaultDevice, Device, measureLimits, wasmFeatures, type DeviceLimits } from 'heed'
+import { defaultDevice, Device, wasmFeatures } from 'heed'
+import { measureLimits, type DeviceLimits } from 'heed/internals'
 import type { Environment } from './terminal.js'
 
 /** What `heed doctor` tells of a machine. */

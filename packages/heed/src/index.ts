@@ -1,16 +1,414 @@
-export * from './base/index.js'
-export * from './kernels/index.js'
-export * from './targets/index.js'
-export * from './device/index.js'
-export * from './tensor/index.js'
-export * from './autograd/index.js'
-export * from './observe/index.js'
-export * from './nn/index.js'
-export * from './text/index.js'
-export * from './models/index.js'
-export * from './train/index.js'
+// What programs are written with. Each name is listed, so that none becomes public by chance; `heed/internals` has the rest.
 
-// Of two things of one name the one that users meet: who may attend to whom, and a transformer's block. The kernels' are
-// `Term<'mask'>` and `Program['body']`.
-export type { Mask } from './tensor/index.js'
-export type { Block } from './nn/index.js'
+export {
+  DtypeError,
+  type ErrorDetail,
+  FormatError,
+  HeedError,
+  MemoryError,
+  ShapeError,
+  StateError,
+  TargetError,
+  UsageError,
+} from './base/index.js'
+export { foldIn, permutation, randomKey, type RandomKey } from './base/index.js'
+export { type IsLeaf, leavesOf, mapTree, type Tree, zipTrees } from './base/index.js'
+export type { Dtype, DtypeArrays, Shape } from './base/index.js'
+
+// What functions given to `map`, scores and masks are made of.
+export { boolean, type Expression, float, integer } from './kernels/index.js'
+export type { Activation } from './kernels/index.js'
+
+export {
+  interpreter,
+  type Target,
+  type WasmFeatures,
+  wasmFeatures,
+  type WasmOptions,
+  wasmTarget,
+  type X64Options,
+  x64Target,
+} from './targets/index.js'
+export {
+  availableThreads,
+  Device,
+  type DeviceOptions,
+  type Heap,
+  type HeapOptions,
+  type HeapUse,
+  type LaunchEvent,
+} from './device/index.js'
+
+export { currentDevice, defaultDevice, withDevice } from './tensor/index.js'
+export { dispose, keep, type LeakReport, leaks, scope } from './tensor/index.js'
+export { type AnyTensor, type Axis, isTensor, type Renamed, Tensor, type Values } from './tensor/index.js'
+export {
+  full,
+  normal,
+  ones,
+  range,
+  scalar,
+  tensor,
+  type TensorOptions,
+  uniform,
+  zeros,
+} from './tensor/index.js'
+export {
+  abs,
+  activate,
+  add,
+  argmax,
+  type AxesOf,
+  cast,
+  cos,
+  div,
+  dropout,
+  exp,
+  gelu,
+  log,
+  map,
+  max,
+  mean,
+  min,
+  mul,
+  relu,
+  type Scalar,
+  sigmoid,
+  silu,
+  sin,
+  softplus,
+  sqrt,
+  square,
+  sub,
+  sum,
+  tanh,
+} from './tensor/index.js'
+export {
+  at,
+  concat,
+  copy,
+  dot,
+  type DotOptions,
+  expand,
+  gather,
+  merge,
+  rename,
+  slice,
+  split,
+  stack,
+  stopGradient,
+} from './tensor/index.js'
+export {
+  gruCell,
+  layerNorm,
+  type LayerNormOptions,
+  logSoftmax,
+  lstmCell,
+  type LstmState,
+  rmsNorm,
+  type RmsNormOptions,
+  rotate,
+  type RotaryPairs,
+  softmax,
+  unitLength,
+} from './tensor/index.js'
+export {
+  binaryCrossEntropy,
+  contrastiveLoss,
+  crossEntropy,
+  type CrossEntropyOptions,
+  meanSquaredError,
+} from './tensor/index.js'
+export {
+  adjustable,
+  attention,
+  attentionFilter,
+  type AttentionOptions,
+  attentionScores,
+  attentionWithStatistics,
+  type AttentionWithStatistics,
+  capture,
+  type Captured,
+  type Condition,
+  filterScores,
+  type Integer,
+  type Mask,
+  mixValues,
+  type PositionAxis,
+  type Positions,
+  type Score,
+  type ScoreOptions,
+} from './tensor/index.js'
+
+export {
+  checkGradient,
+  checkpoint,
+  grad,
+  type GradientCheck,
+  type ValueAndGradient,
+  valueAndGrad,
+} from './autograd/index.js'
+
+export {
+  collect,
+  type Collected,
+  headScores,
+  type HeadScores,
+  heedName,
+  observe,
+  tap,
+  watched,
+  type Watcher,
+  within,
+} from './observe/index.js'
+
+export {
+  allOf,
+  anyOf,
+  causal,
+  chunked,
+  document,
+  explicit,
+  firstKeys,
+  local,
+  not,
+  padding,
+  prefix,
+  slidingWindow,
+} from './nn/index.js'
+export { alibi, bias, cosine, inOrder, scaledDot, softCap, t5Bias, t5Bucket } from './nn/index.js'
+export {
+  type AttentionParameters,
+  type Block,
+  type BlockOptions,
+  type CrossAttentionOptions,
+  crossAttention,
+  type CrossBlock,
+  type CrossBlockOptions,
+  crossDecoderBlock,
+  decoderBlock,
+  type DecoderBlockOptions,
+  type Dropout,
+  embed,
+  type Embedding,
+  encoderBlock,
+  feedForward,
+  type FeedForward,
+  type FeedForwardOptions,
+  KeyValueCache,
+  LayerCache,
+  linear,
+  type Linear,
+  type LinearOptions,
+  norm,
+  type Norm,
+  type NormOptions,
+  type Residual,
+  selfAttention,
+  type SelfAttentionOptions,
+  type Sequence,
+  unembed,
+} from './nn/index.js'
+export {
+  addPositions,
+  alibiSlopes,
+  applyRotary,
+  debertaBucketOf,
+  type PositionNumbers,
+  positionsFrom,
+  type PositionTable,
+  rotaryFrequencies,
+  type RotaryFrequencies,
+  type RotaryOptions,
+  type RotaryScaling,
+  rotaryTable,
+  type RotaryTable,
+  type SinusoidalOptions,
+  sinusoidalTable,
+  t5BucketOf,
+  type T5BucketOptions,
+} from './nn/index.js'
+export {
+  type AttentionShape,
+  type BlockShape,
+  createAttention,
+  createBlock,
+  createCrossBlock,
+  createEmbedding,
+  createFeedForward,
+  createLinear,
+  createNorm,
+  createRecurrent,
+  type FeedForwardShape,
+  type Initializer,
+  type LinearShape,
+  normalInitializer,
+  xavierNormal,
+  xavierUniform,
+} from './nn/index.js'
+export {
+  type AdditiveAlignment,
+  additiveKeys,
+  additiveScores,
+  align,
+  type Aligned,
+  type AlignmentScores,
+  bidirectionalGru,
+  bidirectionalLstm,
+  type BothDirections,
+  type BothOptions,
+  type BothResult,
+  type ConcatAlignment,
+  concatScores,
+  dotScores,
+  generalScores,
+  gru,
+  gruStep,
+  type HiddenState,
+  type LongShortState,
+  lstm,
+  lstmStep,
+  type Recurrent,
+  type RecurrentOptions,
+  type RecurrentResult,
+} from './nn/index.js'
+export { type Pooled, poolFirst, poolLast, poolMax, poolMean, type RealPositions } from './nn/index.js'
+
+export {
+  type AddedToken,
+  type ByteLevelDefinition,
+  type BytePairDefinition,
+  type DecodeOptions,
+  type DigitsDefinition,
+  type EncodeOptions,
+  type Encoding,
+  loadTokenizer,
+  type NormalizerDefinition,
+  PatternError,
+  type PostProcessorDefinition,
+  type PreTokenizerDefinition,
+  type PreTokenizerSequence,
+  saveTokenizer,
+  type SplitBehavior,
+  type SplitDefinition,
+  type StreamDecoder,
+  type TemplateDefinition,
+  type TemplatePiece,
+  type TemplateTokens,
+  type Tokenizer,
+  type TokenizerDefinition,
+  trainByteLevel,
+  type TrainOptions,
+} from './text/index.js'
+
+export {
+  loadWeights,
+  readSafetensors,
+  type Safetensors,
+  SafetensorsTensor,
+  type SaveOptions,
+  saveWeights,
+  type StoredArray,
+  type StoredArrays,
+  type StoredDtype,
+  type StoredTensor,
+  type WeightDtype,
+  writeSafetensors,
+} from './models/index.js'
+export {
+  createDecoder,
+  type Decoder,
+  type DecoderConfig,
+  decoderConfig,
+  decoderLogits,
+  type DecoderOptions,
+  decoderStates,
+  generate,
+  type GenerateOptions,
+  type LanguageModel,
+  lastLogits,
+  loadModel,
+  logitsOf,
+  type ModelFileName,
+  modelFileNames,
+  modelFiles,
+  modelFromFiles,
+  saveModel,
+} from './models/index.js'
+export { type Candidate, likeliest, probabilitiesOf, sample, type SamplingOptions } from './models/index.js'
+export {
+  createRecurrentTranslator,
+  type RecurrentTranslator,
+  type RecurrentTranslatorConfig,
+  translate,
+  type TranslateOptions,
+  type Translation,
+  translationLogits,
+  translationLoss,
+} from './models/index.js'
+
+export {
+  adafactor,
+  type AdafactorOptions,
+  adam,
+  type AdamOptions,
+  adamw,
+  clipByGlobalNorm,
+  type DecayOptions,
+  type Decayed,
+  globalNorm,
+  lion,
+  type LionOptions,
+  matricesDecay,
+  type Moments,
+  type Optimizer,
+  type OptimizerState,
+  sgd,
+  type SgdOptions,
+  type Updated,
+  type UpdateOptions,
+} from './train/index.js'
+export {
+  type ConstantSchedule,
+  constantSchedule,
+  cosineSchedule,
+  type FallingSchedule,
+  type InverseSquareRootSchedule,
+  inverseSquareRootSchedule,
+  linearSchedule,
+  type Schedule,
+  type TrapezoidSchedule,
+  trapezoidSchedule,
+} from './train/index.js'
+export {
+  cachedTokens,
+  type Data,
+  encodeDocuments,
+  type EncodeDocumentsOptions,
+  evaluationBatches,
+  type EvaluationOptions,
+  exampleBatches,
+  type ExampleOptions,
+  type TokenBatch,
+  tokenBatches,
+  type TokenBatchOptions,
+  type TokenIds,
+  type TokenWindowOptions,
+} from './train/index.js'
+export {
+  type CheckpointEvent,
+  type CheckpointPlan,
+  DivergenceError,
+  type EvaluationEvent,
+  type EvaluationPlan,
+  type FileLayer,
+  type Loss,
+  type LossContext,
+  type ResumeResult,
+  type SnapshotEvent,
+  type StepEvent,
+  Trainer,
+  type TrainerHooks,
+  type TrainerOptions,
+  type TrainingResult,
+} from './train/index.js'

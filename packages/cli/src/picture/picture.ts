@@ -1,5 +1,5 @@
 import { isCausal, visibleText, type AttendResult, type HeadView } from '@heed/studio'
-import { hasRepetition } from 'heed'
+import { hasRepetition } from 'heed/internals'
 import { styled, widthOf, type Environment, type Output } from '../terminal.js'
 import { headsOf, legendText, mapsText, type Placed } from './head-maps.js'
 import { oneFilter } from './one-filter.js'

@@ -1,5 +1,5 @@
 import { appendFile, readFile } from 'node:fs/promises'
-import { writeFileWhole } from 'heed'
+import { writeFileWhole } from 'heed/internals'
 
 /** Something that belongs to a step. */
 interface Stepped {

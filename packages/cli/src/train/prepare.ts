@@ -8,10 +8,10 @@ import {
   loadTokenizer,
   saveTokenizer,
   trainByteLevel,
-  writeFileWhole,
   type Tokenizer,
   type TokenIds,
 } from 'heed'
+import { writeFileWhole } from 'heed/internals'
 import { documentToken } from '../generate.js'
 import type { TrainConfig } from './config.js'
 import { readDocuments, type Documents } from './documents.js'
