@@ -11,12 +11,16 @@ export const WHITE_SPACE = '\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u20
  * character in it is asked for.
  */
 export class CharacterClass {
-  private readonly expression: RegExp
+  private readonly source: string
+  private readonly ignoreCase: boolean
+  /** Made when first needed: to look Unicode properties up takes a millisecond, which not every program has to spend. */
+  private expression: RegExp | undefined
   private readonly pages: (Uint8Array | undefined)[] = []
 
   /** `source`: a JavaScript character class, with its brackets. */
   constructor(source: string, ignoreCase: boolean = false) {
-    this.expression = new RegExp(source, ignoreCase ? 'iu' : 'u')
+    this.source = source
+    this.ignoreCase = ignoreCase
   }
 
   has(point: number): boolean {
@@ -34,9 +38,10 @@ export class CharacterClass {
   }
 
   private buildPage(page: number): Uint8Array {
+    const expression = (this.expression ??= new RegExp(this.source, this.ignoreCase ? 'iu' : 'u'))
     const answers = new Uint8Array(256)
     for (let i = 0; i < 256; i++) {
-      answers[i] = this.expression.test(String.fromCodePoint(page * 256 + i)) ? 1 : 0
+      answers[i] = expression.test(String.fromCodePoint(page * 256 + i)) ? 1 : 0
     }
     this.pages[page] = answers
     return answers

@@ -12,8 +12,12 @@ const gates = 3
  * previous state, the previous state; where some sequences may have ended, whether the sequence goes on (≠ 0). Output: the hidden state.
  */
 export function gruCellOf({ ending }: { readonly ending: boolean }): Cell {
-  return ending ? endingCell : endlessCell
+  return ending ? (endingCell ??= step(true)) : (endlessCell ??= step(false))
 }
+
+// Traced when first asked for.
+let endlessCell: Cell | undefined
+let endingCell: Cell | undefined
 
 const sigmoid = activations.sigmoid
 
@@ -35,6 +39,3 @@ function step(ending: boolean): Cell {
     ],
   }
 }
-
-const endlessCell: Cell = step(false)
-const endingCell: Cell = step(true)

@@ -12,8 +12,12 @@ const gates = 4
  * ended, the previous hidden state and whether the sequence goes on (≠ 0): one that has ended keeps its state. Outputs: hidden state, cell state.
  */
 export function lstmCellOf({ ending }: { readonly ending: boolean }): Cell {
-  return ending ? endingCell : endlessCell
+  return ending ? (endingCell ??= step(true)) : (endlessCell ??= step(false))
 }
+
+// Traced when first asked for.
+let endlessCell: Cell | undefined
+let endingCell: Cell | undefined
 
 const sigmoid = activations.sigmoid
 
@@ -30,6 +34,3 @@ function step(ending: boolean): Cell {
     outputs: [goesOn.select(hidden, input(2 * gates + 1)), goesOn.select(cell, previous)],
   }
 }
-
-const endlessCell: Cell = step(false)
-const endingCell: Cell = step(true)

@@ -1,6 +1,6 @@
 import { TargetError } from '../../base/index.js'
 import { type Form, type GeneralForm, letterOf, needsEvex, type VectorForm } from './forms.js'
-import { instructions } from './instructions.js'
+import { instructionNamed } from './instructions.js'
 import type { Immediate, Label, MachineInstruction, Memory, Operand, Register } from './operand.js'
 
 /** One instruction as it was assembled, or the place of a label. */
@@ -306,7 +306,7 @@ function tupleBytes({ tuple }: VectorForm, width: number): number {
 
 function choose(instruction: MachineInstruction): Form {
   const { name, operands, mask } = instruction
-  const entry = instructions[name]
+  const entry = instructionNamed(name)
   if (entry !== undefined && mask !== 0) {
     const evex = needsEvex(instruction)
     for (const form of entry.forms)
