@@ -12,5 +12,8 @@ export interface Context {
   readonly version: string
 }
 
-/** Adds one command to the program. Each file of commands/ exports one; main.ts lists them. */
+/**
+ * Adds one command to the program. Each file of commands/ exports one; main.ts lists them. What the command does is imported when it
+ * is called, from actions/, so that help comes at once.
+ */
 export type Register = (program: Command, context: Context) => void

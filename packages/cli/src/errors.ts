@@ -1,5 +1,4 @@
 import { inspect } from 'node:util'
-import { UsageError as HeedUsageError } from 'heed'
 
 /** The command was called wrongly (an unknown name, a value out of range): exit status 2. */
 export class UsageError extends Error {
@@ -7,8 +6,11 @@ export class UsageError extends Error {
 }
 
 /** Whether the command was called wrongly: the library refuses options and configurations with an error of its own. */
-export function isWrongUse(error: unknown): boolean {
-  return error instanceof UsageError || error instanceof HeedUsageError
+export async function isWrongUse(error: unknown): Promise<boolean> {
+  if (error instanceof UsageError) return true
+  // Loaded by then if the error is the library's: the command's help does without.
+  const heed = await import('heed')
+  return error instanceof heed.UsageError
 }
 
 /**

@@ -57,7 +57,7 @@ export async function run(args: readonly string[], options: RunOptions = {}): Pr
     // Commander has already written its own message, or the help or the version that was asked for.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     fail(describeError(error, environment.HEED_DEBUG === '1'))
-    return isWrongUse(error) ? 2 : 1
+    return (await isWrongUse(error)) ? 2 : 1
   }
 }
 

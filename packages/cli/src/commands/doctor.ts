@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Context } from '../context.js'
 import { bytesText, rateText } from '../format.js'
-import { examineMachine, type MachineReport } from '../machine.js'
+import type { MachineReport } from '../machine.js'
 import { styled } from '../terminal.js'
 
 /** `heed doctor`: what this machine gives, and which target runs and why. */
@@ -24,8 +24,9 @@ Examples:
   $ HEED_THREADS=1 heed doctor        one thread
   $ HEED_TARGET=interpreter heed doctor`,
     )
-    .action((options: { readonly measure: boolean; readonly json?: boolean }) => {
+    .action(async (options: { readonly measure: boolean; readonly json?: boolean }) => {
       const { output, environment, version } = context
+      const { examineMachine } = await import('../machine.js')
       const report = examineMachine(version, { measure: options.measure, environment })
       output.write(
         options.json

@@ -1,0 +1,44 @@
+import { attend, attendJson } from '../attend.js'
+import type { Context } from '../context.js'
+import { UsageError } from '../errors.js'
+import { titleOf, writeReport } from '../html.js'
+import { openModel, summaryOf, type NamedModel } from '../model.js'
+import { attendPicture } from '../picture/picture.js'
+
+export interface AttendOptions {
+  readonly model?: string
+  readonly html?: string
+  readonly json?: boolean
+  readonly layer?: number
+  readonly head?: number
+}
+
+/** Shows what a model attends to in a text. */
+export async function showAttention(
+  text: string,
+  options: AttendOptions,
+  { output, errorOutput, environment }: Context,
+): Promise<void> {
+  const language = await openModel(options.model)
+  checkHead(options, language)
+  const result = attend(language, text)
+  if (options.html !== undefined) {
+    const model = summaryOf(language.name, language)
+    await writeReport(options.html, { title: titleOf(text), model, attend: result })
+    errorOutput.write(`wrote ${options.html}\n`)
+  }
+  output.write(
+    options.json
+      ? `${attendJson(result)}\n`
+      : attendPicture(result, { output, environment, layer: options.layer, head: options.head }),
+  )
+}
+
+function checkHead({ layer, head }: AttendOptions, { config }: NamedModel): void {
+  const check = (name: string, value: number | undefined, count: number): void => {
+    if (value === undefined || value < count) return
+    throw new UsageError(`--${name} ${value}: the model has ${name}s 0 to ${count - 1}`)
+  }
+  check('layer', layer, config.layers)
+  check('head', head, config.heads)
+}
