@@ -27,6 +27,8 @@ interface Interval {
   weight: number
   /** Loads and stores of one that is on the stack: these always find a register. */
   readonly passing: boolean
+  /** Holds a constant. */
+  readonly constant: boolean
   /** Used inside an innermost loop. */
   inside: boolean
   /** The register that would save a copy. */
@@ -62,14 +64,15 @@ export function allocate(code: Code, available: Available, kernel: string): Allo
   let frame = 0
   let spilledInside = 0
   for (let round = 0; round < mostRounds; round++) {
-    const intervals = measure(items, code.files, firstPassing)
+    const intervals = measure(items, code, firstPassing)
     const spilled = scan(intervals, items, available, kernel)
     if (spilled.length === 0) {
       const used = { general: new Set<number>(), vector: new Set<number>(), mask: new Set<number>() }
       for (const { file, place } of intervals.values()) used[file].add(place)
       return { items: rewrite(items, intervals), frame: Math.ceil(frame / 64) * 64, used, spilledInside }
     }
-    for (const { register, file, inside } of spilled) {
+    for (const { register, file, inside, constant } of spilled) {
+      if (constant) continue
       if (inside && file === 'vector') spilledInside++
       const bytes = file === 'vector' ? 64 : 8
       frame = Math.ceil(frame / bytes) * bytes
@@ -119,11 +122,7 @@ function eachAddress(memory: Memory, see: (register: number, reads: boolean, wri
   if (memory.index !== undefined) see(memory.index, true, false)
 }
 
-function measure(
-  items: readonly Item[],
-  files: readonly RegisterFile[],
-  firstPassing: number,
-): Map<number, Interval> {
+function measure(items: readonly Item[], code: Code, firstPassing: number): Map<number, Interval> {
   const intervals = new Map<number, Interval>()
   const homes = new Map<Interval, Loop | undefined>()
   let loop: Loop | undefined
@@ -145,11 +144,12 @@ function measure(
       if (interval === undefined) {
         interval = {
           register,
-          file: files[register - firstVirtual]!,
+          file: code.files[register - firstVirtual]!,
           start: 2 * position + 1,
           end: at,
           weight: 0,
           passing: register >= firstPassing,
+          constant: code.constants.has(register),
           inside: false,
           hint: -1,
           place: -1,
@@ -222,8 +222,9 @@ function scan(
   return spilled
 }
 
-function cost({ weight, start, end }: Interval): number {
-  return weight / (end - start + 1)
+/** Constants are given up first: reading them where they are used costs little. */
+function cost({ weight, start, end, constant }: Interval): number {
+  return (constant ? 2 ** -40 : 1) * (weight / (end - start + 1))
 }
 
 /** Until where the registers that hold the arguments are read. */
@@ -268,19 +269,24 @@ function stackForm(
   result: Item[],
 ): void {
   const fresh = new Map<number, number>()
-  const slot = (register: number): Memory => ({
-    kind: 'memory',
-    base: 4,
-    displacement: slots.get(register)!,
-  })
+  const slot = (register: number): Memory =>
+    code.constants.get(register) ?? { kind: 'memory', base: 4, displacement: slots.get(register)! }
+  const defined = item.operands[0]
+  if (defined?.kind === 'register' && code.constants.has(defined.number) && moved.has(defined.number)) return
   const copy = (register: number, file: RegisterFile, store: boolean): void => {
     const place = fresh.get(register)!
+    if (code.constants.has(register)) {
+      const { broadcast, ...memory } = code.constants.get(register)!
+      const to: Operand = { kind: 'register', file, width: code.width, number: place }
+      result.push({ name: broadcast ? 'vbroadcastss' : 'vmovups', operands: [to, memory] })
+      return
+    }
     const [name, operand] =
       file === 'general'
         ? (['mov', general(place, 64)] as const)
         : file === 'mask'
           ? (['kmovq', { kind: 'register', file, width: 64, number: place }] as const)
-          : (['vmovups', { kind: 'register', file, width: widest(code), number: place }] as const)
+          : (['vmovups', { kind: 'register', file, width: code.width, number: place }] as const)
     const operands: readonly Operand[] = store ? [slot(register), operand] : [operand, slot(register)]
     result.push({ name, operands })
   }
@@ -294,6 +300,7 @@ function stackForm(
     final.kind === 'register' &&
     moved.has(final.number) &&
     takesMemory.test(item.name) &&
+    !(item.name === 'vmovaps' && code.constants.has(final.number)) &&
     !operands.some(({ kind }) => kind === 'memory') &&
     !(final.file === 'general' && final.width !== 32)
   ) {
@@ -317,7 +324,7 @@ function stackForm(
     !moved.has(operands[1].number)
   ) {
     const from = operands[1]
-    const whole = from.file === 'general' ? general(from.number, 64) : { ...from, width: widest(code) }
+    const whole = from.file === 'general' ? general(from.number, 64) : { ...from, width: code.width }
     result.push({ name: item.name === 'mov' ? 'mov' : 'vmovups', operands: [slot(first.number), whole] })
     return
   }
@@ -332,10 +339,6 @@ function stackForm(
   })
   result.push(rename(changed, (register) => fresh.get(register) ?? register))
   for (const register of stores) copy(register, file(register), true)
-}
-
-function widest(code: Code): 256 | 512 {
-  return code.width
 }
 
 function rename(instruction: MachineInstruction, place: (register: number) => number): MachineInstruction {

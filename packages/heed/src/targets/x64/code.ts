@@ -1,4 +1,4 @@
-import type { Label, MachineInstruction, Operand, Register, RegisterFile, Width } from './operand.js'
+import type { Label, MachineInstruction, Memory, Operand, Register, RegisterFile, Width } from './operand.js'
 
 /** Registers from this number on are virtual: the allocator gives them one of the processor's. */
 export const firstVirtual = 64
@@ -32,6 +32,8 @@ export class Code {
   readonly items: Item[] = []
   /** The file of each virtual register, from `firstVirtual` on. */
   readonly files: RegisterFile[] = []
+  /** Registers that hold a constant: where it is read from when there is no register for it. */
+  readonly constants: Map<number, Memory> = new Map()
   /** Bits of a vector. */
   readonly width: 256 | 512
   #labels = 0

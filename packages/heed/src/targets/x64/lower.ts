@@ -6,7 +6,7 @@ import { general, immediate, opposite, vector } from './code.js'
 import { lowerGather, lowerLoad, lowerStore } from './memory.js'
 import { lowerReduce } from './reduce.js'
 import { lowerBinary, lowerCompare, lowerSelect, lowerUnary } from './scalar.js'
-import { heapBase, Lowering } from './values.js'
+import { heapBase, Lowering } from './lowering.js'
 import { lowerFma } from './vector.js'
 
 /** Where the calling form of `x64.ts` puts what a kernel is called with: esi, edx, ecx, r8d. */
@@ -162,13 +162,16 @@ function lowerLoop(
     code.emit('jge', done)
   }
   const innermost = !hasLoop(body)
-  inLoop(lowering, innermost, (head) => {
-    lowering.bind(counter, place)
-    lowerBlock(body, lowering, begin)
-    code.emit('add', general(place), stride)
-    code.emit('cmp', general(place), last)
-    code.emit('jl', head)
-  })
+  const write = (): void =>
+    inLoop(lowering, innermost, (head) => {
+      lowering.bind(counter, place)
+      lowerBlock(body, lowering, begin)
+      code.emit('add', general(place), stride)
+      code.emit('cmp', general(place), last)
+      code.emit('jl', head)
+    })
+  if (innermost) lowering.hoisting(write)
+  else write()
   code.place(done)
 }
 

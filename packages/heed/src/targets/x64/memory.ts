@@ -1,7 +1,8 @@
 import type { MachineElement } from '../../kernels/index.js'
 import { general, immediate, vector } from './code.js'
 import type { Memory, Register } from './operand.js'
-import type { Lowering, Of } from './values.js'
+import type { Lowering } from './lowering.js'
+import type { Of } from './value.js'
 
 /** Bytes of an element. */
 const sizes: Readonly<Record<MachineElement, number>> = { f32: 4, i32: 4, u16: 2, u8: 1, i8: 1 }

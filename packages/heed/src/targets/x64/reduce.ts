@@ -1,5 +1,6 @@
 import { general, immediate, vector } from './code.js'
-import type { Lowering, Of } from './values.js'
+import type { Lowering } from './lowering.js'
+import type { Of } from './value.js'
 
 const combining = {
   sum: { vector: 'vaddps', ivector: 'vpaddd' },

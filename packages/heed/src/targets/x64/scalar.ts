@@ -1,6 +1,7 @@
 import type { BinaryOperation, Comparison, UnaryOperation } from '../../kernels/index.js'
 import { type Condition, general, immediate, vector } from './code.js'
-import type { Lowering, Of } from './values.js'
+import type { Lowering } from './lowering.js'
+import type { Of } from './value.js'
 import { lowerMaskBinary, lowerVectorBinary, lowerVectorCompare, lowerVectorUnary } from './vector.js'
 
 // Integers and booleans in general registers (a boolean is 0 or 1). Floats of either shape are in `vector.ts`.

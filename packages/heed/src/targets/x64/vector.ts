@@ -1,7 +1,8 @@
 import type { BinaryOperation, Comparison, Type, UnaryOperation } from '../../kernels/index.js'
 import { immediate, maskRegister, vector } from './code.js'
 import type { Memory, Register } from './operand.js'
-import type { Lowering, Of } from './values.js'
+import type { Lowering } from './lowering.js'
+import type { Of } from './value.js'
 
 // Floats in either shape, vectors of integers, and masks.
 

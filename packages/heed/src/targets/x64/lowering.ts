@@ -3,34 +3,11 @@ import type { Block, Instruction, Program, Type } from '../../kernels/index.js'
 import { countUses } from '../../kernels/index.js'
 import { blocksOf } from './blocks.js'
 import { Code, type Condition, general, immediate, maskRegister, vector } from './code.js'
-import type { Memory, Register, RegisterFile } from './operand.js'
+import type { MachineInstruction, Memory, Register, RegisterFile } from './operand.js'
+import type { Taken, Value } from './value.js'
 
 /** The register that holds the heap's native address in the whole of a kernel: rdi. */
 export const heapBase = 7
-
-/**
- * What the lowering knows of a result. Loads, comparisons and shifts that are used once wait for their user, which may
- * take them into its own instruction; they keep their operands by number, so those stay alive until then.
- */
-export type Value =
-  /** In a register of its own; `loop` says inside which loop it was made. */
-  | { readonly kind: 'register'; readonly register: number; readonly loop: number }
-  /** What a variable holds, as long as it is not assigned. */
-  | { readonly kind: 'variable'; readonly variable: number }
-  | { readonly kind: 'constant'; readonly value: number }
-  | { readonly kind: 'load'; readonly address: number; readonly offset: number; readonly broadcast: boolean }
-  | { readonly kind: 'condition'; readonly test: () => Condition }
-  | { readonly kind: 'scaled'; readonly a: number; readonly shift: number }
-  /** The bits of another result, read as another type. */
-  | { readonly kind: 'same'; readonly of: number }
-
-export type Of<Op extends Instruction['op']> = Instruction & { readonly op: Op }
-
-/** A result taken for one use: `dying` where this is its last, so that its register may be overwritten. */
-export interface Taken {
-  readonly register: number
-  readonly dying: boolean
-}
 
 const files: Readonly<Record<Type, RegisterFile>> = {
   i32: 'general',
@@ -54,6 +31,7 @@ export class Lowering {
   readonly #assigned = new Map<Block, ReadonlySet<number>>()
   readonly #constants: { readonly key: string; readonly bits: Int32Array }[] = []
   readonly #constantPlaces = new Map<string, number>()
+  #hoisted: Map<number, number> | undefined
   /** The loop that instructions are now written to. */
   loop = 0
   /** Where the next instruction puts the result being lowered: a variable's register, or undefined. */
@@ -235,12 +213,40 @@ export class Lowering {
 
   // ---- constants ----
 
-  /** A constant as a memory operand: one element in each lane where instructions can say so, else the whole vector. */
-  constantOperand(type: 'f32' | 'vector' | 'ivector', value: number): Memory {
+  /**
+   * A constant as an operand: inside an innermost loop a register that is loaded before it (and given up first where
+   * registers are few), else memory: one element in each lane where instructions can say so, else the whole vector.
+   */
+  constantOperand(type: 'f32' | 'vector' | 'ivector', value: number): Memory | Register {
     const bits = type === 'ivector' ? value | 0 : floatBits(value)
     if (type === 'f32') return { kind: 'memory', constant: this.pool([bits]) }
-    if (this.masks) return { kind: 'memory', constant: this.pool([bits]), broadcast: true }
-    return { kind: 'memory', constant: this.pool(Array.from({ length: 8 }, () => bits)) }
+    const memory: Memory = this.masks
+      ? { kind: 'memory', constant: this.pool([bits]), broadcast: true }
+      : { kind: 'memory', constant: this.pool(Array.from({ length: 8 }, () => bits)) }
+    if (this.#hoisted === undefined) return memory
+    let register = this.#hoisted.get(bits)
+    if (register === undefined) {
+      register = this.code.register('vector')
+      this.code.constants.set(register, memory)
+      this.#hoisted.set(bits, register)
+    }
+    return vector(register, this.width)
+  }
+  /** Writes an innermost loop: the constants that it asks for stand before it. */
+  hoisting(write: () => void): void {
+    const { items, constants } = this.code
+    const start = items.length
+    this.#hoisted = new Map()
+    write()
+    const loads = [...this.#hoisted.values()].map((register): MachineInstruction => {
+      const { broadcast, ...memory } = constants.get(register)!
+      return {
+        name: broadcast ? 'vbroadcastss' : 'vmovups',
+        operands: [vector(register, this.width), memory],
+      }
+    })
+    this.#hoisted = undefined
+    items.splice(start, 0, ...loads)
   }
   /** A number for these 32-bit words in the constant pool; `x64.ts` gives it a place. */
   pool(words: readonly number[]): number {
