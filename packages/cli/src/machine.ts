@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { defaultDevice, Device, wasmFeatures } from 'heed'
-import { measureLimits, type DeviceLimits } from 'heed/internals'
+import {
+  measureLimits,
+  nativeCode,
+  processor,
+  x64Refusal,
+  x64Widths,
+  type DeviceLimits,
+  type Processor,
+} from 'heed/internals'
 import type { Environment } from './terminal.js'
 
 /** What `heed doctor` tells of a machine. */
@@ -19,9 +27,13 @@ export interface MachineReport {
     readonly processors: number
     /** Of which this process may use so many. */
     readonly available: number
+    /** Instruction sets, as the processor itself names them; null where it isn't asked (see `x64`). */
+    readonly features: readonly string[] | null
+    /** Sizes in bytes, the first level's for data; null where the processor doesn't say. */
+    readonly caches: Processor['caches'] | null
   }
   readonly target: {
-    /** `wasm` or `interpreter` */
+    /** `x64`, `wasm` or `interpreter` */
     readonly name: string
     /** Floats in a vector. */
     readonly lanes: number
@@ -36,6 +48,8 @@ export interface MachineReport {
     readonly revectorized: boolean
     /** Why this target, in this form. */
     readonly why: readonly string[]
+    /** Why x64 does not run here; null where it does. */
+    readonly x64: string | null
   }
   readonly memory: {
     readonly totalBytes: number
@@ -58,16 +72,20 @@ export function examineMachine(
   const features = wasmFeatures()
   const sharedMemory = !(device.heap.memory.buffer instanceof ArrayBuffer)
   const wasm = machine.name === 'wasm'
+  const native = nativeCode()
+  const asked = typeof native === 'string' ? undefined : processor(native)
   return {
     heed: version,
     node: process.versions.node,
     v8: process.versions.v8,
     platform: `${process.platform} ${process.arch}`,
     processor: {
-      name: cpus()[0]?.model.trim() || 'unknown',
+      name: asked?.brand || cpus()[0]?.model.trim() || 'unknown',
       cores: physicalCores(),
       processors: cpus().length,
       available: availableParallelism(),
+      features: asked?.features ?? null,
+      caches: asked?.caches ?? null,
     },
     target: {
       name: machine.name,
@@ -79,6 +97,7 @@ export function examineMachine(
       fused: machine.fused,
       revectorized: wasm && machine.lanes === 8,
       why: reasons(device, options.environment),
+      x64: x64Refusal() ?? null,
     },
     memory: {
       totalBytes: totalmem(),
@@ -107,9 +126,17 @@ function reasons(device: Device, environment: Environment): string[] {
   const { machine } = device.target
   const why: string[] = []
   if (environment.HEED_TARGET !== undefined) why.push(`HEED_TARGET=${environment.HEED_TARGET} asks for it`)
-  if (machine.name === 'wasm') {
+  if (machine.name === 'x64') {
+    why.push(...machineCodeReasons(machine.lanes, environment))
+  } else if (machine.name === 'wasm') {
     const { simd, relaxed, fused, revectorize } = wasmFeatures()
     if (environment.HEED_TARGET === undefined) why.push('WebAssembly runs wherever JavaScript does')
+    const refusal = x64Refusal()
+    why.push(
+      refusal === undefined
+        ? 'x64, machine code, would run here: unset HEED_TARGET'
+        : `not x64, machine code: ${refusal}`,
+    )
     why.push(`128-bit SIMD: ${simd ? 'yes' : 'no'}`)
     why.push(
       `relaxed SIMD: ${relaxed ? `yes, multiply-adds round ${fused ? 'once' : 'twice'}` : 'no, products and sums are separate instructions'}`,
@@ -125,6 +152,15 @@ function reasons(device: Device, environment: Environment): string[] {
       : `${threads}: HEED_THREADS=${environment.HEED_THREADS}`,
   )
   return why
+}
+
+function machineCodeReasons(lanes: number, { HEED_VECTOR: vector }: Environment): string[] {
+  const widest = x64Widths().at(-1)! / 32
+  const held = vector !== undefined && lanes < widest ? `, HEED_VECTOR=${vector} keeps it from AVX-512` : ''
+  return [
+    'machine code: koffi is installed, and the system lets its memory be executed',
+    `${lanes * 32}-bit vectors: ${lanes === 16 ? 'AVX-512' : 'AVX2'}${held || (lanes === 8 ? ', there is no AVX-512' : '')}`,
+  ]
 }
 
 const revectorizedText =

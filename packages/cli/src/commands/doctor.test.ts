@@ -1,3 +1,4 @@
+import { x64Refusal, x64Widths } from 'heed/internals'
 import { describe, expect, test } from 'vitest'
 import { coresIn, type MachineReport } from '../machine.js'
 import { heed } from '../testing.js'
@@ -9,7 +10,8 @@ describe('heed doctor', () => {
     expect({ status, err }).toEqual({ status: 0, err: '' })
     const report = JSON.parse(out) as MachineReport
     expect(report.node).toBe(process.versions.node)
-    expect(['wasm', 'interpreter']).toContain(report.target.name)
+    expect(['x64', 'wasm', 'interpreter']).toContain(report.target.name)
+    expect(report.target.x64).toBe(x64Refusal() ?? null)
     expect(report.target.why.length).toBeGreaterThan(1)
     expect(report.processor.available).toBeGreaterThanOrEqual(report.target.threads)
     expect(report.memory.heapBytes).toBeLessThanOrEqual(2 ** 32)
@@ -28,8 +30,20 @@ describe('heed doctor', () => {
     for (const name of ['heed', 'Node', 'processor', 'memory', 'target']) {
       expect(out).toMatch(new RegExp(`^${name} +\\S`, 'm'))
     }
-    expect(out).toContain('SIMD')
+    expect(out).toMatch(/\d\d\d-bit (vectors|SIMD)/)
     expect(out).not.toContain('\u001b')
+  })
+
+  test('says which target runs, and why', async () => {
+    const { out } = await heed(['doctor', '--no-measure'])
+    const refusal = x64Refusal()
+    if (refusal === undefined) {
+      expect(out).toMatch(/^target +x64: vectors of (8|16) × 32-bit floats/m)
+      expect(out).toContain(`${x64Widths().at(-1)}-bit vectors`)
+      expect(out).toContain('AVX2')
+    } else {
+      expect(out).toContain(`not x64, machine code: ${refusal}`)
+    }
   })
 
   test('the limits of a container and one core read well', () => {
@@ -39,7 +53,14 @@ describe('heed doctor', () => {
         node: '20.0.0',
         v8: '11.3',
         platform: 'linux x64',
-        processor: { name: 'Some CPU', cores: 1, processors: 2, available: 1 },
+        processor: {
+          name: 'Some CPU',
+          cores: 1,
+          processors: 2,
+          available: 1,
+          features: ['AVX', 'AVX2'],
+          caches: { level1: 32768, level2: null, level3: 2 ** 25 },
+        },
         target: {
           name: 'wasm',
           lanes: 8,
@@ -50,6 +71,7 @@ describe('heed doctor', () => {
           fused: true,
           revectorized: true,
           why: ['because'],
+          x64: 'the package koffi is not installed',
         },
         memory: { totalBytes: 2 ** 35, limitBytes: 2 ** 31, heapBytes: 2 ** 32 },
         limits: { operationsPerSecond: 1.16e11, bytesPerSecond: 2.5e10 },
@@ -59,6 +81,8 @@ describe('heed doctor', () => {
     expect(text).toBe(`heed       1.0.0
 Node       20.0.0 (V8 11.3), linux x64
 processor  Some CPU: 1 core, 2 logical processors, 1 for this process
+           AVX, AVX2
+           caches: L1 32.0 KiB, L3 32.0 MiB
 memory     32.0 GiB, 2.0 GiB for this process; a heap of tensors holds at most 4.0 GiB
 target     wasm: vectors of 8 × 32-bit floats, 1 thread
            because

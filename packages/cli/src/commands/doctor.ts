@@ -22,7 +22,8 @@ Examples:
   $ heed doctor
   $ heed doctor --json
   $ HEED_THREADS=1 heed doctor        one thread
-  $ HEED_TARGET=interpreter heed doctor`,
+  $ HEED_TARGET=wasm heed doctor      WebAssembly instead of machine code
+  $ HEED_VECTOR=256 heed doctor       AVX2 where there is AVX-512`,
     )
     .action(async (options: { readonly measure: boolean; readonly json?: boolean }) => {
       const { output, environment, version } = context
@@ -47,6 +48,7 @@ export function reportText(report: MachineReport, bold: (text: string) => string
       'processor',
       `${processor.name}: ${cores}${counted(processor.processors, 'logical processor')}, ${processor.available} for this process`,
     ],
+    ...processorDetails(processor),
     [
       'memory',
       `${bytesText(memory.totalBytes)}${memory.limitBytes === null ? '' : `, ${bytesText(memory.limitBytes)} for this process`}; a heap of tensors holds at most ${bytesText(memory.heapBytes)}`,
@@ -68,6 +70,15 @@ export function reportText(report: MachineReport, bold: (text: string) => string
   }
   const width = Math.max(...rows.map(([name]) => name.length))
   return rows.map(([name, text]) => `${bold(name.padEnd(width))}  ${text}\n`).join('')
+}
+
+/** Instruction sets and caches, where the processor was asked. */
+function processorDetails({ features, caches }: MachineReport['processor']): (readonly [string, string])[] {
+  const sizes = [caches?.level1, caches?.level2, caches?.level3].flatMap((bytes, i) =>
+    bytes === null || bytes === undefined ? [] : [`L${i + 1} ${bytesText(bytes)}`],
+  )
+  const lines = [features ?? [], sizes.length === 0 ? [] : [`caches: ${sizes.join(', ')}`]]
+  return lines.filter((texts) => texts.length > 0).map((texts) => ['', texts.join(', ')])
 }
 
 function counted(count: number, noun: string): string {
