@@ -5,21 +5,20 @@ import { measureLimits } from './measure.js'
 
 const { relaxed } = wasmFeatures()
 
-test.each([
-  ['the interpreter', () => new Device(interpreter)],
-  ['wasm', () => new Device(wasmTarget({ lanes: 4, relaxed, shared: false }))],
-  [
-    'wasm, two threads',
-    () => new Device(wasmTarget({ lanes: 4, relaxed, shared: true }), { shared: true, threads: 2 }),
-  ],
-  ...x64Widths().map(
-    (width) =>
-      [
-        `x64, ${width} bits, two threads`,
-        () => new Device(x64Target({ width }), { shared: true, threads: 2 }),
-      ] as const,
+const devices: Readonly<Record<string, () => Device>> = {
+  'the interpreter': () => new Device(interpreter),
+  wasm: () => new Device(wasmTarget({ lanes: 4, relaxed, shared: false })),
+  'wasm, two threads': () =>
+    new Device(wasmTarget({ lanes: 4, relaxed, shared: true }), { shared: true, threads: 2 }),
+  ...Object.fromEntries(
+    x64Widths().map((width) => [
+      `x64, ${width} bits, two threads`,
+      () => new Device(x64Target({ width }), { shared: true, threads: 2 }),
+    ]),
   ),
-])('%s: rates are measured and the memory is given back', (_, make) => {
+}
+
+test.each(Object.entries(devices))('%s: rates are measured and the memory is given back', (_, make) => {
   const device = make()
   try {
     const before = device.heap.use()
