@@ -20,9 +20,6 @@ const { outputFiles } = await build({
   platform: 'neutral',
   target: 'node20.16',
   external: ['node:*'],
-  // What takes time is to read the source; names stay, for stack traces.
-  minifyWhitespace: true,
-  minifySyntax: true,
   sourcemap: true,
   legalComments: 'none',
   logLevel: 'warning',
