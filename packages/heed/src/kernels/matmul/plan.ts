@@ -42,7 +42,7 @@ export function planMatmul(
   const { outer, m, n, depth } = problem
   const count = sizeOf(outer) * m.size * n.size
   if (count === 0) return []
-  const tile = tileFor(request.machine)
+  const tile = tileFor(request.machine, problem.n.size)
   const launches: Launch[] = []
   const way = request.packedB !== undefined && !problem.swapped ? 'panels' : chooseWay(problem, tile)
   if (way === 'dot') return [planDot(request, problem)]
@@ -95,6 +95,7 @@ export function planMatmul(
   const form: ProductForm = {
     rows,
     panels,
+    vectors: tile.vectors,
     left,
     copiedB: way === 'copied',
     contiguous: n.c === 1,
@@ -146,7 +147,7 @@ export interface PackedB {
  */
 export function matmulPackedB(request: MatmulRequest): PackedB | undefined {
   const problem = orient(request)
-  const tile = tileFor(request.machine)
+  const tile = tileFor(request.machine, problem.n.size)
   if (problem.swapped || chooseWay(problem, tile) === 'dot') return undefined
   const { sizes, elements } = packedShape(problem, 'b', tile.columns, tile.columns)
   const { n, k } = problem
@@ -159,7 +160,7 @@ export function matmulPackedB(request: MatmulRequest): PackedB | undefined {
 /** Writes B in the form that `matmulPackedB(request)` names to `target`; pass that address as `packedB` from then on. */
 export function planPackB(request: MatmulRequest, target: number): readonly Launch[] {
   const problem = orient(request)
-  const { columns } = tileFor(request.machine)
+  const { columns } = tileFor(request.machine, problem.n.size)
   return planPack(
     { machine: request.machine, allocate: () => target },
     problem,
@@ -210,7 +211,8 @@ function chooseRows({ variants, columns }: Tile, m: number, n: number): { rows: 
   let best = variants[0]!
   let least = Infinity
   for (const variant of variants) {
-    const time = (Math.ceil(m / variant.rows) * variant.rows) / variant.speed
+    // A row of B is fetched for each tile of rows.
+    const time = (Math.ceil(m / variant.rows) * (variant.rows + 0.15)) / variant.speed
     if (time <= least) [best, least] = [variant, time]
   }
   return { rows: best.rows, panels: Math.min(best.panels, Math.ceil(n / columns)) }

@@ -2,7 +2,7 @@ import type { Bool, Builder, Int, Kernel, Variable } from '../language/index.js'
 import { kernel, Pointer } from '../language/index.js'
 import { type Epilogue, epilogueName, type FinishOperands, writeFinish } from './epilogue.js'
 import { divide, outerParameters, outerPointers } from './outer.js'
-import { tileFor } from './tile.js'
+import { tileOf } from './tile.js'
 
 /**
  * How a tile meets A: `rows` are read where they are; `packed`: a block is copied first, tile by tile, from an A whose rows are
@@ -16,6 +16,8 @@ export interface ProductForm {
   readonly rows: number
   /** Panels of B that a tile spans. */
   readonly panels: number
+  /** Vectors in a panel's row. */
+  readonly vectors: number
   readonly left: Left
   /** B's rows lie as they are: a block's panels are copied together first. Else they are read where they are. */
   readonly copiedB: boolean
@@ -37,8 +39,8 @@ const kernels = new Map<string, Kernel>()
  * further; panel p of B starts at `b + p · bPanel`, its next k is `bDepth` further, its columns are adjacent.
  */
 export function productKernel(form: ProductForm): Kernel {
-  const { rows, panels, left, copiedB, contiguous, rank, epilogue } = form
-  const name = `matmul-${rows}x${panels}${left === 'rows' ? '' : `-${left}`}${copiedB ? '-b' : ''}${contiguous ? '' : '-scattered'}-${rank}${epilogueName(epilogue)}`
+  const { rows, panels, vectors, left, copiedB, contiguous, rank, epilogue } = form
+  const name = `matmul-${rows}x${panels}x${vectors}${left === 'rows' ? '' : `-${left}`}${copiedB ? '-b' : ''}${contiguous ? '' : '-scattered'}-${rank}${epilogueName(epilogue)}`
   let known = kernels.get(name)
   if (known === undefined) kernels.set(name, (known = write(name, form)))
   return known
@@ -74,10 +76,10 @@ export const productParameters = {
 export const productOperands = ['a', 'b', 'c', 'bias', 'residual'] as const
 
 function write(name: string, form: ProductForm): Kernel {
-  const { rows, panels, left, copiedB, contiguous, rank, epilogue } = form
+  const { rows, panels, vectors, left, copiedB, contiguous, rank, epilogue } = form
   const parameters = { ...productParameters, ...outerParameters(rank, productOperands) }
   return kernel(name, parameters, (k, p, task) => {
-    const { columns } = tileFor(k.machine)
+    const { columns } = tileOf(k.machine, vectors)
     const [mBlock, rest] = divide(task, p.blocksM)
     const [nBlock, outer] = divide(rest, p.blocksN)
     const { a, b, c, bias, residual } = outerPointers(
@@ -179,7 +181,7 @@ function copyPanels(
   { bDepth, blockDepth }: CopyParameters,
 ): ((panel: Int) => Pointer<'f32'>) | undefined {
   if (!form.copiedB) return undefined
-  const { columns, vectors } = tileFor(k.machine)
+  const { columns, vectors } = tileOf(k.machine, form.vectors)
   const block = k.scratch('f32').at(tileElements(form.rows, form.panels, columns))
   const pitch = blockDepth.mul(columns).add(gap)
   const first = firstPanel.mul(columns)
@@ -210,7 +212,7 @@ interface CopyParameters {
 /** Copies a block of A to scratch memory, where the form asks for it, and gives what finds a tile's rows there. */
 function copyBlock(
   k: Builder,
-  { rows, panels, left, copiedB }: ProductForm,
+  { rows, panels, vectors: width, left, copiedB }: ProductForm,
   a: Pointer<'f32'>,
   firstRow: Int,
   rowEnd: Int,
@@ -218,7 +220,7 @@ function copyBlock(
   { aDepth, blockDepth, blockPanels }: CopyParameters,
 ): ((row: Int) => readonly Pointer<'f32'>[]) | undefined {
   if (left !== 'packed') return undefined
-  const { columns } = tileFor(k.machine)
+  const { columns } = tileOf(k.machine, width)
   const start = k.scratch('f32').at(tileElements(rows, panels, columns))
   const block = copiedB ? start.at(blockPanels.mul(blockDepth.mul(columns).add(gap))) : start
   const height = rowEnd.sub(firstRow)
@@ -253,7 +255,7 @@ class TileWriter {
   readonly #sums: readonly (readonly Variable<'vector'>[])[]
 
   constructor(k: Builder, form: ProductForm) {
-    const { columns, vectors } = tileFor(k.machine)
+    const { columns, vectors } = tileOf(k.machine, form.vectors)
     this.#k = k
     this.#form = form
     this.#columns = columns
@@ -275,7 +277,7 @@ class TileWriter {
     const k = this.#k
     const { lanes } = k
     const { rows, left } = this.#form
-    const { settleAfter, rows: fullRows } = tileFor(k.machine)
+    const { settleAfter, rows: fullRows } = tileOf(k.machine, this.#vectors)
     const pointer = (from: Pointer<'f32'>): Variable<'i32'> => k.variable(from.address.add(from.offset))
     const [aPlaces, bPlaces] = [a.map(pointer), b.map(pointer)]
     const bytes = k.elementBytes('f32')

@@ -26,13 +26,29 @@ export interface Tile {
 
 const byShape = new Map<string, Map<number, Tile>>()
 
-/** The tiles for a machine, by its name, lanes and registers. */
-export function tileFor(machine: Machine): Tile {
+/** Vectors in a panel's row that a machine can choose from, the best first. */
+function widthsFor({ lanes, registers }: Machine): readonly number[] {
+  return lanes === 1 ? [4] : registers >= 32 ? [3, 4, 2] : [2]
+}
+
+/** The tile whose panels cover n columns with the least left over. A packed B fits whatever m is. */
+export function tileFor(machine: Machine, n: number): Tile {
+  let [best, least] = [0, Infinity]
+  for (const vectors of widthsFor(machine)) {
+    const columns = vectors * machine.lanes
+    const covered = Math.ceil(n / columns) * columns
+    if (covered < least) [best, least] = [vectors, covered]
+  }
+  return tileOf(machine, best)
+}
+
+/** The tile with so many vectors in a panel's row. */
+export function tileOf(machine: Machine, vectors: number): Tile {
   let tiles = byShape.get(machine.name)
   if (tiles === undefined) byShape.set(machine.name, (tiles = new Map<number, Tile>()))
-  const key = machine.lanes * 64 + machine.registers
+  const key = (machine.lanes * 64 + machine.registers) * 8 + vectors
   let tile = tiles.get(key)
-  if (tile === undefined) tiles.set(key, (tile = makeTile(machine)))
+  if (tile === undefined) tiles.set(key, (tile = makeTile(machine, vectors)))
   return tile
 }
 
@@ -40,13 +56,13 @@ export function tileFor(machine: Machine): Tile {
  * Sums, a row of B and the elements of A must fit in the registers. V8 keeps one register for itself, and loads all that a
  * step needs before it multiplies; other targets are taken at their word: one element of A at a time.
  */
-function makeTile({ name, lanes, registers }: Machine): Tile {
+function makeTile({ name, lanes, registers }: Machine, vectors: number): Tile {
   const wasm = name === 'wasm'
-  const many = registers >= 32
-  const vectors = lanes === 1 ? 4 : many ? 3 : 2
-  const rows = many ? 8 : lanes === 4 ? 5 : lanes === 1 ? 4 : 6
-  const full = rows * vectors
-  const counts = [1, 2, 3, 4, 5, 6, 7, rows].filter(
+  const rows =
+    registers >= 32 ? Math.floor((registers - vectors - 1) / vectors) : lanes === 4 ? 5 : lanes === 1 ? 4 : 6
+  // So many sums keep the units busy.
+  const full = Math.min(rows * vectors, 20)
+  const counts = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, rows].filter(
     (count, index, all) => count <= rows && all.indexOf(count) === index,
   )
   const panelsFor = (count: number): number => {
@@ -65,7 +81,7 @@ function makeTile({ name, lanes, registers }: Machine): Tile {
     columns: vectors * lanes,
     vectors,
     // The second cache is fast enough for machine code, and C is visited less.
-    panelBytes: (wasm ? 20 : 48) * 1024,
+    panelBytes: (wasm ? 20 : 96) * 1024,
     variants,
     settleAfter: wasm && lanes === 4 ? 3 : 0,
   }
