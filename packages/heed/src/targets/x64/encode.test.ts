@@ -6,7 +6,6 @@ import { casesOf, randomInstruction, unreachedForms } from './testing/cases.js'
 
 const seed = Number(process.env['HEED_SEED'] ?? 1)
 const names = instructionNames()
-const noLabels = names.filter((name) => name[0] !== 'j')
 
 test('every form of every instruction can be reached', () => {
   const unreached = names.map((name) => [name, unreachedForms(name)] as const)
@@ -28,6 +27,8 @@ describe.skipIf(!hasBinutils())('objdump reads what was meant (binutils 2.38 or 
   test('as assembles what we print to the same', () => {
     const key = randomKey(seed, 'encode.test', 'as')
     const instructions = Array.from({ length: 3000 }, (_, i) => randomInstruction(key, 64 * i))
-    expect(reassembled(instructions.filter(({ name }) => noLabels.includes(name))).slice(0, 20)).toEqual([])
+    // Where a jump leads is not said by its text alone.
+    const unrelated = instructions.filter(({ operands }) => operands[0]?.kind !== 'label')
+    expect(reassembled(unrelated).slice(0, 20)).toEqual([])
   })
 })

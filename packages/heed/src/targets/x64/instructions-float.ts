@@ -1,4 +1,4 @@
-import type { Table } from './forms.js'
+import type { Table } from './table.js'
 
 /** Four instructions: vectors and single lanes of f32 and f64. */
 function arithmetic(name: string, opcode: string): Table {

@@ -1,4 +1,4 @@
-import type { Table } from './forms.js'
+import type { Table } from './table.js'
 
 /** Conditions by their number in the opcode. */
 export const conditions: readonly string[] = [
@@ -94,8 +94,8 @@ export function generalInstructions(): Table {
     tzcnt: 'F3.0F BC: r r/m',
     lzcnt: 'F3.0F BD: r r/m',
     // Control.
-    jmp: 'EB: rel; FF/4: r64',
-    call: 'FF/2: r64',
+    jmp: 'ro; EB: rel; FF/4: r64',
+    call: 'ro; FF/2: r64',
     ret: 'C3:',
     nop: '90:',
     int3: 'CC:',

@@ -1,4 +1,4 @@
-import type { Table } from './forms.js'
+import type { Table } from './table.js'
 
 /** Lanes of 8 and 16 bits, and what else broadcasts no element. */
 function narrow(map: '0F' | '0F38', opcode: string): string {

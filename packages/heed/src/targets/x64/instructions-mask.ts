@@ -1,4 +1,4 @@
-import type { Table } from './forms.js'
+import type { Table } from './table.js'
 
 /** The lengths of mask registers: 8, 16, 32, 64 bits. */
 const sizes = [

@@ -1,4 +1,4 @@
-import type { Table } from './forms.js'
+import type { Table } from './table.js'
 
 /** Moves between registers and memory, of vectors and of lanes. */
 export function moveInstructions(): Table {

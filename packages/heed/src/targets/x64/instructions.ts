@@ -1,44 +1,42 @@
-import { type Access, type Form, parseInstruction, type Table } from './forms.js'
+import type { Access } from './forms.js'
 import { floatInstructions } from './instructions-float.js'
 import { generalInstructions } from './instructions-general.js'
 import { integerInstructions } from './instructions-integer.js'
 import { maskInstructions } from './instructions-mask.js'
 import { moveInstructions, permutationInstructions } from './instructions-vector.js'
+import { type Entry, readInstruction } from './table.js'
 
 export { conditions } from './instructions-general.js'
 
-/** An instruction: the ways to encode it, the first that fits is taken; and what it does. */
-export interface Entry {
-  readonly first: Access
-  readonly forms: readonly Form[]
-}
-
-let table: Table | undefined
+let texts: ReadonlyMap<string, string> | undefined
 const entries = new Map<string, Entry>()
 
-function texts(): Table {
-  return (table ??= {
-    ...generalInstructions(),
-    ...moveInstructions(),
-    ...floatInstructions(),
-    ...integerInstructions(),
-    ...permutationInstructions(),
-    ...maskInstructions(),
-  })
+/** The whole table, made when first asked for. */
+function table(): ReadonlyMap<string, string> {
+  return (texts ??= new Map(
+    [
+      generalInstructions(),
+      moveInstructions(),
+      floatInstructions(),
+      integerInstructions(),
+      permutationInstructions(),
+      maskInstructions(),
+    ].flatMap(Object.entries<string>),
+  ))
 }
 
 /** Every mnemonic. */
 export function instructionNames(): readonly string[] {
-  return Object.keys(texts())
+  return [...table().keys()]
 }
 
 /** The instruction of a name. It is read from the table when first asked for. */
 export function instructionNamed(name: string): Entry | undefined {
   let entry = entries.get(name)
   if (entry === undefined) {
-    const text = Object.hasOwn(texts(), name) ? texts()[name] : undefined
+    const text = table().get(name)
     if (text === undefined) return undefined
-    entries.set(name, (entry = parseInstruction(text)))
+    entries.set(name, (entry = readInstruction(text)))
   }
   return entry
 }

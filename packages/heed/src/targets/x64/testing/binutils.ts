@@ -97,7 +97,6 @@ export function reassembled(instructions: readonly MachineInstruction[]): Differ
     const source = join(folder, 'code.s')
     const object = join(folder, 'code.o')
     const binary = join(folder, 'code.bin')
-    // Jumps leave no trace of their target: it is outside.
     writeFileSync(source, `.intel_syntax noprefix\n${texts.join('\n')}\n`)
     execFileSync('as', ['--64', '-o', object, source], { stdio: 'pipe' })
     execFileSync('objcopy', ['-O', 'binary', '-j', '.text', object, binary])

@@ -42,9 +42,9 @@ function addresses(unit: number): Memory[] {
   ]
   const displacements = [0, 1, -1, unit, 127, -128, 128, 127 * unit, -128 * unit, 128 * unit, -129 * unit]
   for (let base = 0; base < 16; base++) list.push({ kind, base }, { kind, base, displacement: 2 * unit })
-  for (const base of [0, 4, 5, 12, 13])
-    for (const displacement of [...displacements, 2 ** 31 - 1, -(2 ** 31)])
-      list.push({ kind, base, displacement })
+  for (const displacement of displacements) list.push({ kind, base: 3, displacement })
+  for (const base of [4, 5, 12, 13])
+    for (const displacement of [-1, 2 ** 31 - 1, -(2 ** 31)]) list.push({ kind, base, displacement })
   for (let index = 0; index < 16; index++)
     if (index !== 4)
       list.push(
