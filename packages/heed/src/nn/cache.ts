@@ -1,12 +1,11 @@
 import { checkWhole, disposedByUsing, ShapeError, StateError } from '../base/index.js'
-import { input, planMap } from '../kernels/index.js'
+import { input } from '../kernels/index.js'
 import {
   type AnyTensor,
   axisOf,
   emptyArranged,
-  execute,
   keep,
-  operandOf,
+  mapInto,
   slice,
   type Tensor,
   tracked,
@@ -197,6 +196,8 @@ class Growing {
   }
 }
 
+const same = input(0)
+
 /** Writes positions into the room, from `start` on. Nobody has a view of those yet. */
 function write(from: Key, room: Key, start: number): void {
   const count = from.size('key')
@@ -207,13 +208,6 @@ function write(from: Key, room: Key, start: number): void {
     room.layout.map((other) => (other === axis ? { ...axis, size: count } : other)),
     room.offset + start * axis.stride,
   )
-  const order = target.layout.map(({ name }) => name)
-  execute(room.device, () =>
-    planMap({
-      space: { names: order, sizes: target.layout.map(({ size }) => size) },
-      inputs: [operandOf(from, order)],
-      outputs: [{ operand: operandOf(target, order), expression: input(0) }],
-    }),
-  )
+  mapInto('cache', [same], [from], [target])
   target.dispose()
 }

@@ -11,6 +11,16 @@ export function emptyArranged(
   shape: Shape,
   physical: readonly string[] = Object.keys(shape),
 ): Tensor {
+  const { elements, layout } = arranged(dtype, shape, physical)
+  return new Tensor(new Storage(device, dtype, elements), layout)
+}
+
+/** What such a tensor is made of. */
+export function arranged(
+  dtype: Dtype,
+  shape: Shape,
+  physical: readonly string[] = Object.keys(shape),
+): { readonly dtype: Dtype; readonly elements: number; readonly layout: readonly Axis[] } {
   validateShape('tensor', shape)
   const names = Object.keys(shape)
   const strides: Record<string, number> = {}
@@ -20,7 +30,7 @@ export function emptyArranged(
     stride *= shape[physical[i]!]!
   }
   const layout = names.map((name): Axis => ({ name, size: shape[name]!, stride: strides[name]! }))
-  return new Tensor(new Storage(device, dtype, stride), layout)
+  return { dtype, elements: stride, layout }
 }
 
 /** Axis names from the outermost in memory to the innermost; axes of size 1 and broadcast ones keep their place in front. */

@@ -1,4 +1,5 @@
 import { DtypeError, ShapeError } from '../../base/index.js'
+import type { Device } from '../../device/index.js'
 import {
   type MatmulAxis,
   type MatmulRequest,
@@ -6,8 +7,8 @@ import {
   planMatmul,
   planPackB,
 } from '../../kernels/index.js'
-import { execute } from '../execute.js'
-import { emptyArranged, sameDevice } from '../layout.js'
+import { arranged, sameDevice } from '../layout.js'
+import { layoutNumber, outputOf, prepare, type Prepared, preparedFor, runPrepared } from '../prepared.js'
 import { record, tracked } from '../tape.js'
 import { type AnyTensor, hasAxis, type Tensor } from '../tensor.js'
 import { viewOver } from '../view.js'
@@ -69,7 +70,42 @@ export function contract(
 ): Tensor {
   const { scale, bias, activation, residual } = options
   const addends = [bias, residual].filter((tensor) => tensor !== undefined)
-  const device = sameDevice('dot', [a, b, ...addends])
+  const inputs = [a, b, ...addends]
+  const device = sameDevice('dot', inputs)
+  const known = `dot ${layoutNumber(a)}${a.dtype} ${layoutNumber(b)}${b.dtype} ${over.join()} ${scale ?? ''} ${
+    bias ? layoutNumber(bias) + bias.dtype : ''
+  } ${activation ?? ''} ${residual ? layoutNumber(residual) + residual.dtype : ''}`
+  let prepared = preparedFor(device, known)
+  if (prepared === undefined) {
+    checkOperands(a, b, over, addends)
+    // Without axes of its own on one side and nothing to sum it is no matrix product.
+    if (over.length === 0) return finish(mul(a as Tensor, b as Tensor), options)
+    prepared = prepareProduct(device, known, a, b, over, options, false)
+  }
+  const values = [a.address, b.address, 0, bias?.address ?? 0, residual?.address ?? 0]
+  const packing = prepared.note as Packing | undefined
+  if (packing !== undefined && !tracked([b])) {
+    const kept = b.storage.packed(packing.keyAt(b.offset), packing.bytes, (address) =>
+      runPrepared(device, packing.pack, [0, b.address, address]),
+    )
+    if (kept !== undefined) {
+      const key = `${known} packed`
+      prepared = preparedFor(device, key) ?? prepareProduct(device, key, a, b, over, options, true)
+      values.push(kept)
+    }
+  }
+  const output = outputOf(device, prepared, 0)
+  values[2] = output.address
+  runPrepared(device, prepared, values)
+  return record('dot', inputs, output, { over, scale } satisfies DotAttributes)
+}
+
+function checkOperands(
+  a: AnyTensor,
+  b: AnyTensor,
+  over: readonly string[],
+  addends: readonly AnyTensor[],
+): void {
   for (const tensor of [a, b, ...addends]) {
     if (tensor.dtype !== 'f32')
       throw new DtypeError({
@@ -92,13 +128,9 @@ export function contract(
       }
     }
   }
-  // Without axes of its own on one side and nothing to sum it is no matrix product.
-  if (over.length === 0) return finish(mul(a as Tensor, b as Tensor), options)
-  const inA = new Map(a.layout.map((axis) => [axis.name, axis]))
-  const inB = new Map(b.layout.map((axis) => [axis.name, axis]))
   for (const { name, size } of b.layout) {
-    const other = inA.get(name)
-    if (other && other.size !== size)
+    const other = a.layout.find((axis) => axis.name === name)
+    if (over.length > 0 && other && other.size !== size)
       throw new ShapeError({
         operation: 'dot',
         axis: name,
@@ -107,51 +139,70 @@ export function contract(
         hint: 'rename the axis if it means something else',
       })
   }
+}
+
+/** How the second operand is kept packed, where that is of use. */
+interface Packing {
+  readonly bytes: number
+  readonly pack: Prepared
+  keyAt(offset: number): string
+}
+
+/** Plans a product; the values: addresses of a, b, the result, bias, residual, and of the packed b if `packed`. */
+function prepareProduct(
+  device: Device,
+  key: string,
+  a: AnyTensor,
+  b: AnyTensor,
+  over: readonly string[],
+  { scale, bias, activation, residual }: DotOptions,
+  packed: boolean,
+): Prepared {
+  const inA = new Map(a.layout.map((axis) => [axis.name, axis]))
+  const inB = new Map(b.layout.map((axis) => [axis.name, axis]))
   const batch = a.layout.filter(({ name }) => inB.has(name) && !over.includes(name))
   const m = a.layout.filter(({ name }) => !inB.has(name))
   const n = b.layout.filter(({ name }) => !inA.has(name))
   const shape = Object.fromEntries([...batch, ...m, ...n].map(({ name, size }) => [name, size]))
-  for (const addend of addends) checkAddend(addend, shape)
-  const output = emptyArranged(device, 'f32', shape)
+  for (const addend of [bias, residual]) if (addend !== undefined) checkAddend(addend, shape)
+  const output = arranged('f32', shape)
   const inC = new Map(output.layout.map((axis) => [axis.name, axis]))
-  const axis = (name: string): MatmulAxis => {
-    const size = (inA.get(name) ?? inB.get(name))!.size
-    return {
-      size,
-      a: inA.get(name)?.stride ?? 0,
-      b: inB.get(name)?.stride ?? 0,
-      c: inC.get(name)?.stride ?? 0,
-      bias: bias === undefined ? 0 : strideAlong(bias, name),
-      residual: residual === undefined ? 0 : strideAlong(residual, name),
-    }
-  }
-  const request: MatmulRequest = {
+  const axis = (name: string): MatmulAxis => ({
+    size: (inA.get(name) ?? inB.get(name))!.size,
+    a: inA.get(name)?.stride ?? 0,
+    b: inB.get(name)?.stride ?? 0,
+    c: inC.get(name)?.stride ?? 0,
+    bias: bias === undefined ? 0 : strideAlong(bias, name),
+    residual: residual === undefined ? 0 : strideAlong(residual, name),
+  })
+  const request = (values: readonly number[]): MatmulRequest => ({
     machine: device.target.machine,
-    a: a.address,
-    b: b.address,
-    c: output.address,
+    a: values[0]!,
+    b: values[1]!,
+    c: values[2]!,
     batch: batch.map(({ name }) => axis(name)),
     m: m.map(({ name }) => axis(name)),
     n: n.map(({ name }) => axis(name)),
     k: over.map(axis),
-    ...(scale === undefined ? {} : { scale }),
-    ...(bias === undefined ? {} : { bias: bias.address }),
-    ...(activation === undefined ? {} : { activation }),
-    ...(residual === undefined ? {} : { residual: residual.address }),
+    ...(scale !== undefined && { scale }),
+    ...(bias !== undefined && { bias: values[3]! }),
+    ...(activation !== undefined && { activation }),
+    ...(residual !== undefined && { residual: values[4]! }),
+  })
+  const form = packed ? undefined : matmulPackedB(request([0, 0, 0, 0, 0]))
+  const packing: Packing | undefined = form && {
+    bytes: form.bytes,
+    pack: prepare(device, `${key} pack`, [], 3, (values) => planPackB(request(values), values[2]!)),
+    keyAt: (offset) => (offset === 0 ? form.key : `${offset}:${form.key}`),
   }
-  const packedB = tracked([b]) ? undefined : keptPacked(b, request)
-  execute(device, (allocate) =>
-    planMatmul({ ...request, allocate, ...(packedB !== undefined && { packedB }) }),
-  )
-  return record('dot', [a, b, ...addends], output, { over, scale } satisfies DotAttributes)
-}
-
-/** A copy of the second operand as products read it, kept with the tensor where it is used again; not while it is trained. */
-function keptPacked(b: AnyTensor, request: MatmulRequest): number | undefined {
-  const form = matmulPackedB(request)
-  if (form === undefined) return undefined
-  return b.storage.packed(`${b.offset}:${form.key}`, form.bytes, (address) =>
-    execute(b.device, () => planPackB(request, address)),
+  return prepare(
+    device,
+    key,
+    [output],
+    packed ? 6 : 5,
+    (values, allocate) =>
+      planMatmul({ ...request(values), allocate, ...(packed && { packedB: values[5]! }) }),
+    packing,
   )
 }
 

@@ -1,8 +1,9 @@
 import type { Dtype } from '../../base/index.js'
-import { input, planCopy, planMap } from '../../kernels/index.js'
+import { input, planCopy } from '../../kernels/index.js'
 import { values, writeInto, zeros } from '../create.js'
 import { execute } from '../execute.js'
 import { emptyArranged, isRowMajor, operandOf, physicalOrder, shapeOf } from '../layout.js'
+import { mapInto } from '../map-into.js'
 import { record } from '../tape.js'
 import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
 import { sliceView, viewOver } from '../view.js'
@@ -50,18 +51,12 @@ export function placeInto(part: AnyTensor, whole: AnyTensor, axis: string, start
   return result
 }
 
+const total = input(0).add(input(1))
+
 /** Adds `part` to positions start … of one axis of `sum`, in place: for a tensor that nobody else has seen yet. */
 export function addInto(part: AnyTensor, sum: Tensor, axis: string, start: number): void {
-  const order = sum.layout.map(({ name }) => name)
   const window = sliceView(sum, axis, start, start + axisOf('slice', part, axis).size)
-  const target = operandOf(window, order)
-  execute(sum.device, () =>
-    planMap({
-      space: { names: order, sizes: window.layout.map(({ size }) => size) },
-      inputs: [operandOf(part, order), target],
-      outputs: [{ operand: target, expression: input(0).add(input(1)) }],
-    }),
-  )
+  mapInto('slice', [total], [part, window], [window])
   window.dispose()
 }
 

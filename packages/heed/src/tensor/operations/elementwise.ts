@@ -1,4 +1,5 @@
 import { DtypeError, UsageError } from '../../base/index.js'
+import type { Device } from '../../device/index.js'
 import {
   type Activation,
   activations,
@@ -9,8 +10,16 @@ import {
   parameter,
   planMap,
 } from '../../kernels/index.js'
-import { execute } from '../execute.js'
-import { broadcastShape, emptyArranged, physicalOrder, sameDevice, operandOf } from '../layout.js'
+import { arranged, broadcastShape, operandOf, physicalOrder, sameDevice } from '../layout.js'
+import {
+  layoutNumber,
+  objectNumber,
+  outputOf,
+  prepare,
+  type Prepared,
+  preparedFor,
+  runPrepared,
+} from '../prepared.js'
 import { record } from '../tape.js'
 import type { AnyTensor, Tensor } from '../tensor.js'
 
@@ -91,6 +100,28 @@ export function mapMany(
   parameters: readonly number[] = [],
 ): Tensor[] {
   const device = sameDevice(operation, tensors)
+  let key = 'map'
+  for (const expression of expressions) key += ` ${objectNumber(expression)}`
+  for (const tensor of tensors) key += ` ${layoutNumber(tensor)}${tensor.dtype}`
+  const prepared =
+    preparedFor(device, key) ?? prepareMap(operation, device, key, expressions, tensors, parameters.length)
+  const outputs = expressions.map((_, i) => outputOf(device, prepared, i))
+  const values: number[] = []
+  for (const tensor of tensors) values.push(tensor.address)
+  for (const output of outputs) values.push(output.address)
+  values.push(...parameters)
+  runPrepared(device, prepared, values)
+  return outputs
+}
+
+function prepareMap(
+  operation: string,
+  device: Device,
+  key: string,
+  expressions: readonly Scalar[],
+  tensors: readonly AnyTensor[],
+  parameters: number,
+): Prepared {
   const shape = broadcastShape(operation, tensors)
   const names = Object.keys(shape)
   // The result lies in memory as the tensor that has the most of its axes does.
@@ -98,19 +129,28 @@ export function mapMany(
     tensor.layout.length > best.layout.length ? tensor : best,
   )
   const order = leading.layout.length === names.length ? physicalOrder(leading) : names
-  const outputs = expressions.map(() => emptyArranged(device, 'f32', shape, order))
-  execute(device, () =>
-    planMap({
-      space: { names: order, sizes: order.map((name) => shape[name]!) },
-      inputs: tensors.map((tensor) => operandOf(tensor, order)),
-      outputs: outputs.map((output, i) => ({
-        operand: operandOf(output, order),
-        expression: expressions[i]!,
-      })),
-      parameters,
-    }),
+  const output = arranged('f32', shape, order)
+  const count = tensors.length + expressions.length
+  return prepare(
+    device,
+    key,
+    expressions.map(() => output),
+    count + parameters,
+    (values) =>
+      planMap({
+        space: { names: order, sizes: order.map((name) => shape[name]!) },
+        inputs: tensors.map((tensor, i) => ({ ...operandOf(tensor, order), address: values[i]! })),
+        outputs: expressions.map((expression, i) => ({
+          operand: {
+            address: values[tensors.length + i]!,
+            element: 'f32',
+            strides: order.map((name) => output.layout.find((axis) => axis.name === name)!.stride),
+          },
+          expression,
+        })),
+        parameters: values.slice(count),
+      }),
   )
-  return outputs
 }
 
 type Other<B extends string> = Tensor<B> | number

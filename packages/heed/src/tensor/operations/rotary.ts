@@ -1,7 +1,7 @@
 import { DtypeError, ShapeError, UsageError } from '../../base/index.js'
-import { input, planMap, type StridedOperand } from '../../kernels/index.js'
-import { execute } from '../execute.js'
-import { emptyArranged, operandOf, physicalOrder, sameDevice, shapeOf } from '../layout.js'
+import { input } from '../../kernels/index.js'
+import { emptyArranged, physicalOrder, sameDevice, shapeOf } from '../layout.js'
+import { mapInto } from '../map-into.js'
 import { record } from '../tape.js'
 import { type AnyTensor, type Axis, axisOf, hasAxis, type Tensor } from '../tensor.js'
 import { sliceView, viewOver } from '../view.js'
@@ -35,6 +35,8 @@ export function rotate<A extends string, T extends string>(
 }
 
 const [a, b, cos, sin] = [input(0), input(1), input(2), input(3)]
+const forth = [a.mul(cos).sub(b.mul(sin)), b.mul(cos).add(a.mul(sin))]
+const back = [a.mul(cos).add(b.mul(sin)), b.mul(cos).sub(a.mul(sin))]
 
 /** The rotation, or the one backwards. Not recorded: for gradients. */
 export function turned(
@@ -50,21 +52,7 @@ export function turned(
   const count = axisOf('rotate', cosine, 'pair').size
   const from = halves(x, axis, count, pairs)
   const to = halves(output, axis, count, pairs)
-  const order = physicalOrder(from[0])
-  const sizes = order.map((name) => axisOf('rotate', from[0], name).size)
-  const operand = (tensor: AnyTensor): StridedOperand => operandOf(tensor, order)
-  const first = backwards ? a.mul(cos).add(b.mul(sin)) : a.mul(cos).sub(b.mul(sin))
-  const second = backwards ? b.mul(cos).sub(a.mul(sin)) : b.mul(cos).add(a.mul(sin))
-  execute(device, () =>
-    planMap({
-      space: { names: order, sizes },
-      inputs: [from[0], from[1], cosine, sine].map(operand),
-      outputs: [
-        { operand: operand(to[0]), expression: first },
-        { operand: operand(to[1]), expression: second },
-      ],
-    }),
-  )
+  mapInto('rotate', backwards ? back : forth, [from[0], from[1], cosine, sine], to)
   copyRest(x, output, axis, 2 * count)
   for (const view of [...from, ...to]) view.dispose()
   return output
@@ -78,19 +66,14 @@ export function halves(x: AnyTensor, axis: string, count: number, pairs: RotaryP
   return [viewOver(x, layout), viewOver(x, layout, x.offset + (pairs === 'half' ? count : 1) * stride)]
 }
 
+const same = input(0)
+
 /** The entries that are not turned. */
 function copyRest(x: AnyTensor, output: Tensor, axis: string, start: number): void {
   const { size } = axisOf('rotate', x, axis)
   if (start === size) return
   const [from, to] = [sliceView(x, axis, start, size), sliceView(output, axis, start, size)]
-  const order = physicalOrder(to)
-  execute(x.device, () =>
-    planMap({
-      space: { names: order, sizes: order.map((name) => to.size(name)) },
-      inputs: [operandOf(from, order)],
-      outputs: [{ operand: operandOf(to, order), expression: input(0) }],
-    }),
-  )
+  mapInto('rotate', [same], [from], [to])
   from.dispose()
   to.dispose()
 }

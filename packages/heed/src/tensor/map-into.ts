@@ -1,0 +1,47 @@
+import { type Expression, planMap } from '../kernels/index.js'
+import { operandOf, physicalOrder, sameDevice } from './layout.js'
+import { layoutNumber, objectNumber, prepare, preparedFor, runPrepared } from './prepared.js'
+import type { AnyTensor } from './tensor.js'
+
+/**
+ * Writes each expression of the inputs into the output of its place: for tensors, or parts of some, that nobody else has
+ * seen yet. All outputs have the same axes and sizes; inputs lack some where they repeat.
+ */
+export function mapInto(
+  operation: string,
+  expressions: readonly Expression[],
+  inputs: readonly AnyTensor[],
+  outputs: readonly AnyTensor[],
+): void {
+  const device = sameDevice(operation, [...inputs, ...outputs])
+  let key = 'into'
+  for (const expression of expressions) key += ` ${objectNumber(expression)}`
+  for (const { dtype } of inputs) key += ` ${dtype}`
+  const values: number[] = []
+  for (const tensor of inputs) {
+    key += ` ${layoutNumber(tensor)}`
+    values.push(tensor.address)
+  }
+  for (const tensor of outputs) {
+    key += ` ${layoutNumber(tensor)}`
+    values.push(tensor.address)
+  }
+  const plan = (): ReturnType<typeof prepare> => {
+    const [first] = outputs
+    const order = physicalOrder(first!)
+    return prepare(device, key, [], values.length, (places) =>
+      planMap({
+        space: {
+          names: order,
+          sizes: order.map((name) => first!.layout.find((axis) => axis.name === name)!.size),
+        },
+        inputs: inputs.map((tensor, i) => ({ ...operandOf(tensor, order), address: places[i]! })),
+        outputs: outputs.map((tensor, i) => ({
+          operand: { ...operandOf(tensor, order), address: places[inputs.length + i]! },
+          expression: expressions[i]!,
+        })),
+      }),
+    )
+  }
+  runPrepared(device, preparedFor(device, key) ?? plan(), values)
+}

@@ -1,0 +1,155 @@
+import { type Dtype, StateError } from '../base/index.js'
+import type { Device } from '../device/index.js'
+import type { Kernel, Launch } from '../kernels/index.js'
+import { Storage } from './storage.js'
+import { type AnyTensor, type Axis, Tensor } from './tensor.js'
+
+// Planning an operation takes longer than launching a small one. What a plan depends on is a short key: layouts,
+// dtypes, attributes. Addresses and numbers are only passed through, and are filled in at each call.
+
+/** A launch with places for addresses and numbers. */
+interface PreparedLaunch {
+  readonly kernel: Kernel
+  readonly tasks: number
+  readonly scratchBytes: number
+  /** Filled in and passed at each call; nobody keeps it. */
+  readonly parameters: number[]
+  /** Which parameter is which value: pairs. */
+  readonly places: readonly number[]
+}
+
+/** An operation that was planned before: what it gives, and what it runs. */
+export interface Prepared {
+  readonly outputs: readonly PreparedOutput[]
+  /** Bytes of workspace blocks, whose addresses follow the other values. */
+  readonly workspace: readonly number[]
+  readonly launches: readonly PreparedLaunch[]
+  /** Whatever the operation wants to find again. */
+  readonly note: unknown
+}
+interface PreparedOutput {
+  readonly dtype: Dtype
+  readonly elements: number
+  readonly layout: readonly Axis[]
+}
+
+/** So many plans are kept of a device; when there are more, all are made anew. */
+const mostPlans = 4096
+
+const plans = new WeakMap<Device, Map<string, Prepared>>()
+
+export function preparedFor(device: Device, key: string): Prepared | undefined {
+  return plans.get(device)?.get(key)
+}
+
+/**
+ * Plans an operation for every call with the same key. `plan` must pass the values on as they are, as it does addresses:
+ * it is called twice with stand-ins, to find where they go.
+ */
+export function prepare(
+  device: Device,
+  key: string,
+  outputs: readonly PreparedOutput[],
+  values: number,
+  plan: (values: readonly number[], allocate: (bytes: number) => number) => readonly Launch[],
+  note?: unknown,
+): Prepared {
+  const [first, second] = [standIns(values, 2 ** 44, plan), standIns(values, 2 ** 45, plan)]
+  const launches: PreparedLaunch[] = []
+  for (const [index, launch] of first.launches.entries()) {
+    const other = second.launches[index]
+    if (other?.kernel !== launch.kernel || other.tasks !== launch.tasks) throw changed(key)
+    const places: number[] = []
+    for (const [i, value] of launch.parameters.entries()) {
+      if (Object.is(value, other.parameters[i])) continue
+      const slot = first.values.indexOf(value)
+      if (slot < 0 || other.parameters[i] !== second.values[slot]) throw changed(key)
+      places.push(i, slot)
+    }
+    const { kernel, tasks, scratchBytes = 0 } = launch
+    launches.push({ kernel, tasks, scratchBytes, parameters: [...launch.parameters], places })
+  }
+  const made: Prepared = { outputs, workspace: first.workspace, launches, note }
+  let known = plans.get(device)
+  if (known === undefined) plans.set(device, (known = new Map<string, Prepared>()))
+  if (known.size >= mostPlans) known.clear()
+  known.set(key, made)
+  return made
+}
+
+function changed(key: string): StateError {
+  return new StateError({
+    operation: 'prepare',
+    expected: 'a plan that passes addresses and numbers on as they are',
+    found: `one that does not (${key})`,
+    hint: 'this is a bug in heed',
+  })
+}
+
+function standIns(
+  count: number,
+  from: number,
+  plan: (values: readonly number[], allocate: (bytes: number) => number) => readonly Launch[],
+): {
+  readonly values: readonly number[]
+  readonly workspace: readonly number[]
+  readonly launches: readonly Launch[]
+} {
+  const values = Array.from({ length: count }, (_, i) => from + 4096 * i)
+  const workspace: number[] = []
+  const launches = plan(values.slice(), (bytes) => {
+    workspace.push(bytes)
+    values.push(from + 4096 * values.length)
+    return values[values.length - 1]!
+  })
+  return { values, workspace, launches }
+}
+
+/** New tensors for what a prepared operation gives. */
+export function outputOf(device: Device, { outputs }: Prepared, index: number): Tensor {
+  const { dtype, elements, layout } = outputs[index]!
+  return new Tensor(new Storage(device, dtype, elements), layout)
+}
+
+/** Runs a prepared operation; `values` in the order in which it was planned. */
+export function runPrepared(device: Device, { workspace, launches }: Prepared, values: number[]): void {
+  const given = values.length
+  for (const bytes of workspace) values.push(device.heap.allocate(bytes))
+  try {
+    for (const { kernel, parameters, places, tasks, scratchBytes } of launches) {
+      for (let i = 0; i < places.length; i += 2) parameters[places[i]!] = values[places[i + 1]!]!
+      device.launch(kernel, parameters, tasks, scratchBytes)
+    }
+  } finally {
+    for (let i = given; i < values.length; i++) device.heap.free(values[i]!)
+  }
+}
+
+const layoutNumbers = new WeakMap<readonly Axis[], number>()
+const byText = new Map<string, number>()
+
+/** A number for a layout: the same for two that are alike. */
+export function layoutNumber({ layout }: AnyTensor): number {
+  let number = layoutNumbers.get(layout)
+  if (number === undefined) {
+    let text = ''
+    for (const { name, size, stride } of layout) text += `${name}:${size}:${stride},`
+    number = byText.get(text)
+    if (number === undefined) {
+      if (byText.size >= 2 ** 16) byText.clear()
+      byText.set(text, (number = ++layouts))
+    }
+    layoutNumbers.set(layout, number)
+  }
+  return number
+}
+let layouts = 0
+
+const objectNumbers = new WeakMap<object, number>()
+let objects = 0
+/** A number for an object that stands for itself, such as an expression. */
+export function objectNumber(object: object): number {
+  let number = objectNumbers.get(object)
+  if (number === undefined) objectNumbers.set(object, (number = ++objects))
+  return number
+}
