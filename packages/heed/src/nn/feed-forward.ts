@@ -1,5 +1,5 @@
 import { tap, watched } from '../observe/index.js'
-import { activate, type Activation, map, activations } from '../tensor/index.js'
+import { activate, type Activation, gatedBy } from '../tensor/index.js'
 import { linear, type Linear } from './linear.js'
 import { projectOut, type Residual, type Sequence } from './sequence.js'
 
@@ -38,9 +38,6 @@ export function feedForward(
   }
   const gated = tap('preActivation', linear(gate, x, 'width'))
   const raised = tap('up', linear(up, x, 'width'))
-  const hidden = tap(
-    'hidden',
-    map((g, u) => activations[activation](g).mul(u), gated, raised),
-  )
+  const hidden = tap('hidden', gatedBy(raised, gated, activation))
   return projectOut(down, hidden, ['hidden'], residual)
 }

@@ -1,6 +1,6 @@
 import { type Expression, planMap } from '../kernels/index.js'
 import { operandOf, physicalOrder, sameDevice } from './layout.js'
-import { layoutNumber, objectNumber, prepare, preparedFor, runPrepared } from './prepared.js'
+import { expressionNumber, layoutNumber, prepare, preparedFor, runPrepared } from './prepared.js'
 import type { AnyTensor } from './tensor.js'
 
 /**
@@ -14,8 +14,7 @@ export function mapInto(
   outputs: readonly AnyTensor[],
 ): void {
   const device = sameDevice(operation, [...inputs, ...outputs])
-  let key = 'into'
-  for (const expression of expressions) key += ` ${objectNumber(expression)}`
+  let key = `into ${expressionNumber(expressions)}`
   for (const { dtype } of inputs) key += ` ${dtype}`
   const values: number[] = []
   for (const tensor of inputs) {

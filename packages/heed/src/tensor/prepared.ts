@@ -1,6 +1,6 @@
 import { type Dtype, StateError } from '../base/index.js'
 import type { Device } from '../device/index.js'
-import type { Kernel, Launch } from '../kernels/index.js'
+import { canonical, type Expression, type Kernel, type Launch } from '../kernels/index.js'
 import { Storage } from './storage.js'
 import { type AnyTensor, type Axis, Tensor } from './tensor.js'
 
@@ -125,6 +125,9 @@ export function runPrepared(device: Device, { workspace, launches }: Prepared, v
   }
 }
 
+/** So many layouts and expressions keep their numbers; a number is never given twice. */
+const mostTexts = 2 ** 16
+
 const layoutNumbers = new WeakMap<readonly Axis[], number>()
 const byText = new Map<string, number>()
 
@@ -136,7 +139,7 @@ export function layoutNumber({ layout }: AnyTensor): number {
     for (const { name, size, stride } of layout) text += `${name}:${size}:${stride},`
     number = byText.get(text)
     if (number === undefined) {
-      if (byText.size >= 2 ** 16) byText.clear()
+      if (byText.size >= mostTexts) byText.clear()
       byText.set(text, (number = ++layouts))
     }
     layoutNumbers.set(layout, number)
@@ -145,11 +148,21 @@ export function layoutNumber({ layout }: AnyTensor): number {
 }
 let layouts = 0
 
-const objectNumbers = new WeakMap<object, number>()
-let objects = 0
-/** A number for an object that stands for itself, such as an expression. */
-export function objectNumber(object: object): number {
-  let number = objectNumbers.get(object)
-  if (number === undefined) objectNumbers.set(object, (number = ++objects))
+const formNumbers = new WeakMap<object, number>()
+const byForm = new Map<string, number>()
+let forms = 0
+
+/** A number for some expressions: the same for others that say the same. */
+export function expressionNumber(expressions: readonly Expression[]): number {
+  const form = canonical(expressions)
+  let number = formNumbers.get(form)
+  if (number === undefined) {
+    number = byForm.get(form.key)
+    if (number === undefined) {
+      if (byForm.size >= mostTexts) byForm.clear()
+      byForm.set(form.key, (number = ++forms))
+    }
+    formNumbers.set(form, number)
+  }
   return number
 }

@@ -12,8 +12,8 @@ import {
 } from '../../kernels/index.js'
 import { arranged, broadcastShape, operandOf, physicalOrder, sameDevice } from '../layout.js'
 import {
+  expressionNumber,
   layoutNumber,
-  objectNumber,
   outputOf,
   prepare,
   type Prepared,
@@ -100,8 +100,7 @@ export function mapMany(
   parameters: readonly number[] = [],
 ): Tensor[] {
   const device = sameDevice(operation, tensors)
-  let key = 'map'
-  for (const expression of expressions) key += ` ${objectNumber(expression)}`
+  let key = `map ${expressionNumber(expressions)}`
   for (const tensor of tensors) key += ` ${layoutNumber(tensor)}${tensor.dtype}`
   const prepared =
     preparedFor(device, key) ?? prepareMap(operation, device, key, expressions, tensors, parameters.length)
@@ -272,6 +271,15 @@ export function silu<A extends string>(x: Tensor<A>): Tensor<A> {
 }
 
 export { type Activation, activations } from '../../kernels/index.js'
+
+/** activation(gate) × x, in one pass. */
+export function gatedBy<A extends string>(x: Tensor<A>, gate: Tensor<A>, activation: Activation): Tensor<A> {
+  return mapExpression(
+    'map',
+    tracedOnce(`gated by ${activation}`, () => activations[activation](input(1)).mul(input(0))),
+    [x, gate],
+  ) as never
+}
 
 /** The activation of that name, elementwise. */
 export function activate<A extends string>(x: Tensor<A>, activation: Activation): Tensor<A> {
