@@ -9,6 +9,8 @@ export interface DotForm {
   /** Rows of A, and columns of B, whose products are summed at the same time. */
   readonly rows: number
   readonly columns: number
+  /** Vectors of a row and a column that are multiplied at a time. */
+  readonly unroll: number
   /** Neighbours along n are neighbours in C. */
   readonly contiguous: boolean
   /** Outer axes. */
@@ -24,7 +26,7 @@ const kernels = new Map<string, Kernel>()
  * outer axes.
  */
 export function dotKernel(form: DotForm): Kernel {
-  const name = `matmul-dot-${form.rows}x${form.columns}${form.contiguous ? '' : '-scattered'}-${form.rank}${epilogueName(form.epilogue)}`
+  const name = `matmul-dot-${form.rows}x${form.columns}x${form.unroll}${form.contiguous ? '' : '-scattered'}-${form.rank}${epilogueName(form.epilogue)}`
   let known = kernels.get(name)
   if (known === undefined) kernels.set(name, (known = write(name, form)))
   return known
@@ -52,7 +54,7 @@ export const dotParameters = {
   residualColumn: 'i32',
 } as const
 
-function write(name: string, { rows, columns, contiguous, rank, epilogue }: DotForm): Kernel {
+function write(name: string, { rows, columns, unroll, contiguous, rank, epilogue }: DotForm): Kernel {
   const parameters = { ...dotParameters, ...outerParameters(rank, productOperands) }
   return kernel(name, parameters, (k, p, task) => {
     const [nBlock, outer] = divide(task, p.blocksN)
@@ -62,6 +64,8 @@ function write(name: string, { rows, columns, contiguous, rank, epilogue }: DotF
       p,
       outer,
     )
+    const stride = unroll * k.lanes
+    const whole = unroll === 1 ? k.int(0) : p.k.sub(p.k.rem(stride))
     const first = nBlock.mul(p.blockColumns)
     const end = first.add(p.blockColumns).min(p.n)
     k.loop(first, end, columns, (column) => {
@@ -70,7 +74,29 @@ function write(name: string, { rows, columns, contiguous, rank, epilogue }: DotF
       k.loop(0, p.m, rows, (row) => {
         const aRows = repeat(rows, (i) => a.at(row.add(i).min(p.m.sub(1)).mul(p.aRow)))
         const sums = repeat(rows, () => repeat(columns, () => k.variable(k.vector(0))))
-        k.vectors(p.k, (i, mask?: Mask) => {
+        // With few columns at a time further sums keep the units busy.
+        const more = repeat(unroll - 1, () =>
+          repeat(rows, () => repeat(columns, () => k.variable(k.vector(0)))),
+        )
+        if (unroll > 1)
+          k.loop(0, whole, stride, (i) =>
+            [sums, ...more].forEach((each, u) =>
+              aRows.forEach((from, r) => {
+                const left = k.load(from.at(i).at(u * k.lanes))
+                bColumns.forEach((column, j) => {
+                  const sum = each[r]![j]!
+                  sum.set(k.load(column.at(i).at(u * k.lanes)).fma(left, sum.get()))
+                })
+              }),
+            ),
+          )
+        more.forEach((each) =>
+          each.forEach((line, r) =>
+            line.forEach((sum, j) => sums[r]![j]!.set(sums[r]![j]!.get().add(sum.get()))),
+          ),
+        )
+        k.vectors(p.k.sub(whole), (step, mask?: Mask) => {
+          const i = step.add(whole)
           const right = bColumns.map((from) => k.load(from.at(i), mask))
           aRows.forEach((from, r) => {
             const left = k.load(from.at(i), mask)

@@ -258,10 +258,12 @@ function chooseBlocks(
 function planDot(request: MatmulRequest, { swapped, outer, m, n, depth }: Problem): Launch {
   const [a, b] = swapped ? [request.b, request.a] : [request.a, request.b]
   const rows = m.size === 1 ? 1 : m.size <= 2 ? 2 : 4
-  const columns = 8 / rows
+  // One row: one column at a time, so that memory is read in long runs.
+  const [columns, unroll] = m.size === 1 ? [1, 4] : [8 / rows, 1]
   const kernel = dotKernel({
     rows,
     columns,
+    unroll,
     contiguous: n.c === 1,
     rank: outer.length,
     epilogue: epilogueOf(request, n),

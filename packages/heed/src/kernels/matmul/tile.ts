@@ -69,7 +69,7 @@ function makeTile({ name, lanes, registers }: Machine, vectors: number): Tile {
     let panels = 1
     const fits = (more: number): boolean =>
       count * more * vectors + more * vectors + (wasm ? count : 1) <= (wasm ? registers - 1 : registers)
-    while (panels < 4 && fits(panels + 1)) panels++
+    while (panels < (count === 1 && !wasm ? 1 : 4) && fits(panels + 1)) panels++
     return panels
   }
   const variants = counts.map((count) => {
