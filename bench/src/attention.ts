@@ -1,4 +1,7 @@
-/** Attention, 12 heads of 64: time forward, time forward and backward, memory. */
+/**
+ * Attention, 12 heads of 64: time forward, time forward and backward, memory. At length 131,072 heed alone: 12 heads with a window, and
+ * one causal head.
+ */
 import { milliseconds, timeWorks, weighWorks, type Result } from './measure.js'
 import type { Options } from './options.js'
 import type { AttentionWork } from './peer.js'
@@ -14,6 +17,10 @@ const workOf = (length: number, causal: boolean, gradient: boolean): AttentionWo
 })
 const both = (lengths: number[], gradient: boolean): AttentionWork[] =>
   lengths.flatMap((length) => [false, true].map((causal) => workOf(length, causal, gradient)))
+const long: AttentionWork[] = [
+  { ...workOf(131_072, true, false), window: 1024 },
+  { ...workOf(131_072, true, false), heads: 1 },
+]
 
 export async function attention(options: Options): Promise<Result[]> {
   const [forward, backward, weighed] = options.quick
@@ -26,8 +33,12 @@ export async function attention(options: Options): Promise<Result[]> {
   return [
     ...(await timeWorks(
       [...both(forward, false), ...both(backward, true)],
-      'arithmetic',
-      milliseconds,
+      { ...milliseconds, bound: 'arithmetic' },
+      options,
+    )),
+    ...(await timeWorks(
+      options.quick ? [] : long,
+      { ...milliseconds, bound: 'arithmetic', alone: true },
       options,
     )),
     ...(await weighWorks(

@@ -1,8 +1,9 @@
 /** One engine in its own process: it answers the harness, and computes only when asked. */
 import { pathToFileURL } from 'node:url'
 import { check, checkSample } from './check.js'
+import { inputsOf } from './inputs.js'
 import type { Formulation, Inputs, Kind, Peer, PeerModule, Prepared, Work } from './peer.js'
-import { amountOf, inputsOf, smallOf } from './work.js'
+import { smallOf } from './work.js'
 
 export type Request =
   | { ask: 'load' }
@@ -14,18 +15,19 @@ export type Request =
 export type Loaded = { version: string; target: string; configuration: string; milliseconds: number }
 /** `refused`: why this engine is not timed on this work. */
 export type Readied = { refused?: string; formulation: string; seconds: number }
-/** Seconds for one run, and the amount of that run (see `amountOf`). */
-export type Sample = { seconds: number; amount: number }
+/** Seconds for one run; of a limit, the amount of that run too. */
+export type Sample = { seconds: number; amount?: number }
 /** Bytes of resident memory that the runs added at most, and that stayed after them. */
 export type Memory = { refused?: string; peak: number; kept: number }
 
 const [modulePath, variant] = process.argv.slice(2) as [string, string]
 let peer: Peer | undefined
-let current: { prepared: Prepared; runs: number; amount: number } | undefined
+let current: { prepared: Prepared; runs: number } | undefined
 
 const seconds = (): number => performance.now() / 1000
 
 async function timed(prepared: Prepared, runs: number): Promise<number> {
+  if (prepared.time) return (await prepared.time(runs)) / runs
   const start = seconds()
   for (let i = 0; i < runs; i++) {
     const running = prepared.run()
@@ -54,7 +56,7 @@ async function right(work: Work): Promise<{ names: Set<string>; wrong: string[] 
       try {
         const steps = small.kind === 'train' ? 3 : 1
         for (let step = 0; step < steps; step++) await prepared.run()
-        check(small, inputs, await prepared.read(), steps)
+        check(small, inputs, await prepared.read(), steps, formulation.tolerance)
       } finally {
         await prepared.dispose()
       }
@@ -78,7 +80,7 @@ async function prepare(work: Work): Promise<Readied> {
     try {
       const prepared = await formulation.prepare()
       let taken = await timed(prepared, 1)
-      if (names) checkSample(work, inputs, await prepared.read())
+      if (names) checkSample(work, inputs, await prepared.read(), formulation.tolerance)
       // Engines compile while they warm up: judge by the best of what half a second holds.
       for (let spent = taken; spent < 0.5;) {
         const again = await timed(prepared, 1)
@@ -96,12 +98,16 @@ async function prepare(work: Work): Promise<Readied> {
   }
   if (!best) return { refused: wrong.join('; ') || 'does not do this', formulation: '', seconds: 0 }
   const runs = Math.max(1, Math.min(100_000, Math.ceil(0.03 / best.seconds)))
-  current = { prepared: best.prepared, runs, amount: best.prepared.amount ?? amountOf(work) }
+  current = { prepared: best.prepared, runs }
   return { formulation: best.name, seconds: best.seconds }
 }
 
-/** Peak resident memory of this process so far, in bytes. */
-const peakBytes = (): number => process.resourceUsage().maxRSS * 1024
+/** Resident memory of whoever computes, now and at its peak so far, in bytes. */
+const usage = (): Promise<{ resident: number; peak: number }> | { resident: number; peak: number } =>
+  peer?.memory?.() ?? {
+    resident: process.memoryUsage.rss(),
+    peak: process.resourceUsage().maxRSS * 1024,
+  }
 
 /** Only the first measurement of a process says anything: the peak never falls. */
 async function memory(work: Work): Promise<Memory> {
@@ -113,14 +119,16 @@ async function memory(work: Work): Promise<Memory> {
   await warm.dispose()
   try {
     const prepared = await formulationsOf(work, inputsOf(work))[0]!.prepare()
-    const before = process.memoryUsage.rss()
-    const peakBefore = peakBytes()
+    const before = await usage()
     await prepared.run()
     await prepared.run()
+    const after = await usage()
     // Where an earlier peak (inputs on their way in) hides this one, what is resident now is the best answer.
-    const peak = peakBytes() > peakBefore ? peakBytes() : process.memoryUsage.rss()
-    const kept = process.memoryUsage.rss() - before
-    return { peak: Math.max(0, peak - before), kept: Math.max(0, kept) }
+    const peak = after.peak > before.peak ? after.peak : after.resident
+    return {
+      peak: Math.max(0, peak - before.resident),
+      kept: Math.max(0, after.resident - before.resident),
+    }
   } catch (error) {
     return { refused: reasonOf(error), peak: 0, kept: 0 }
   }
@@ -151,7 +159,9 @@ async function answer(request: Request): Promise<Loaded | Readied | Sample | Mem
       return memory(request.work)
     case 'sample': {
       if (!current) throw new Error('nothing is prepared')
-      return { seconds: await timed(current.prepared, current.runs), amount: current.amount }
+      const { prepared, runs } = current
+      const { amount } = prepared
+      return { seconds: await timed(prepared, runs), ...(amount === undefined ? {} : { amount }) }
     }
     case 'dispose':
       await current?.prepared.dispose()

@@ -6,7 +6,7 @@ import { isMain, report } from './report.js'
 export async function dispatch(options: Options): Promise<Result[]> {
   const microseconds = { unit: 'µs', higherIsBetter: false, figure: (seconds: number) => seconds * 1e6 }
   return [
-    ...(await timeWorks([{ kind: 'add', size: 16 }], 'none', microseconds, options)),
+    ...(await timeWorks([{ kind: 'add', size: 16 }], { ...microseconds, bound: 'none' }, options)),
     await timeImports(options),
   ]
 }

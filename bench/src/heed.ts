@@ -24,17 +24,20 @@ import {
   matricesDecay,
   mul,
   scope,
+  slidingWindow,
   softmax,
   sum,
   type Tensor,
   tensor,
   valueAndGrad,
 } from 'heed'
+import { bert, blockOf, encode, encoderOf, gpt2Config, gpt2Of, Writer } from './heed-models.js'
 import type {
   AttentionWork,
+  DecodeWork,
+  EncoderWork,
   Formulation,
   Inputs,
-  LayerWeight,
   LayerWork,
   Peer,
   Prepared,
@@ -69,7 +72,7 @@ const one = (name: string, prepare: () => Prepared): Formulation[] => [
 ]
 
 function attentionOf(
-  { heads, length, width, causal: masked, gradient }: AttentionWork,
+  { heads, length, width, causal: masked, gradient, window }: AttentionWork,
   inputs: Inputs['attention'],
 ): Formulation[] {
   return one('attention', () => {
@@ -78,7 +81,8 @@ function attentionOf(
     const query = of(inputs.query, 'query')
     const key = of(inputs.key, 'key')
     const value = of(inputs.value, 'key')
-    const options = masked ? { mask: causal } : {}
+    const mask = window === undefined ? (masked ? causal : undefined) : slidingWindow(window)
+    const options = { mask }
     if (!gradient)
       return running(
         [query, key, value],
@@ -102,38 +106,11 @@ function layerOf(
   { x: values, weights }: Inputs['layer'],
 ): Formulation[] {
   return one('encoderBlock', () => {
-    const headWidth = width / heads
-    const of = <A extends string>(name: LayerWeight, shape: Record<A, number>): Tensor<A> =>
-      tensor(weights[name].values, shape)
-    const role = (name: 'query' | 'key' | 'value'): Linear<'width', 'head' | 'headWidth'> => ({
-      weight: of(`${name}Weight`, { width, head: heads, headWidth }),
-      bias: of(`${name}Bias`, { head: heads, headWidth }),
-    })
-    const norm = (name: 'attentionNorm' | 'norm'): Block['attentionNorm'] => ({
-      weight: of(`${name}Scale`, { width }),
-      bias: of(`${name}Shift`, { width }),
-    })
-    const block: Block = {
-      attention: {
-        query: role('query'),
-        key: role('key'),
-        value: role('value'),
-        output: {
-          weight: of('outputWeight', { head: heads, headWidth, width }),
-          bias: of('outputBias', { width }),
-        },
-      },
-      attentionNorm: norm('attentionNorm'),
-      feedForward: {
-        up: { weight: of('hiddenWeight', { width, hidden }), bias: of('hiddenBias', { hidden }) },
-        down: { weight: of('projectionWeight', { hidden, width }), bias: of('projectionBias', { width }) },
-      },
-      feedForwardNorm: norm('norm'),
-    }
+    const block = blockOf(weights, { width, heads, hidden })
     const x = tensor(values, { batch: 1, position: length, width })
     return running(
       [block, x],
-      () => encoderBlock(block, x, { arrangement: 'post', norm: { epsilon: 1e-12 }, activation: 'gelu' }),
+      () => encoderBlock(block, x, bert),
       (y) => [floatsOf(y as Tensor)],
     )
   })
@@ -225,6 +202,38 @@ function trainOf(
   })
 }
 
+function encoderFormulations(work: EncoderWork, { parameters, ids }: Inputs['encoder']): Formulation[] {
+  return one('encoderBlock', () => {
+    const model = encoderOf(parameters, work)
+    const shape = { batch: work.batch, position: work.length }
+    const given = tensor(ids, shape, { dtype: 'i32' })
+    return running(
+      [model, given],
+      () => encode(model, given),
+      (y) => [floatsOf(y as Tensor)],
+    )
+  })
+}
+
+function decodeFormulations(work: DecodeWork, { parameters, ids }: Inputs['decode']): Formulation[] {
+  if (work.weights !== 'f32') return []
+  return one('lastLogits', () => {
+    const model = keep(gpt2Of(parameters, work))
+    const writer = new Writer(model, gpt2Config(work), ids)
+    let logits: Float32Array | undefined
+    return {
+      run() {
+        logits = writer.write(work.tokens)
+      },
+      read: () => [logits ?? writer.write(1)],
+      dispose() {
+        writer.dispose()
+        dispose(model)
+      },
+    }
+  })
+}
+
 function rowsOf({ operation, rows, columns }: RowsWork, inputs: Inputs['rows']): Formulation[] {
   return one(operation, () => {
     const shape = { row: rows, column: columns }
@@ -242,13 +251,24 @@ function rowsOf({ operation, rows, columns }: RowsWork, inputs: Inputs['rows']):
   })
 }
 
+/** The version of the package that a file belongs to. */
+function versionOf(file: string): string {
+  for (let folder = new URL('.', file); ; folder = new URL('..', folder)) {
+    try {
+      return (JSON.parse(readFileSync(new URL('package.json', folder), 'utf8')) as { version: string })
+        .version
+    } catch {
+      if (folder.pathname === '/') return ''
+    }
+  }
+}
+
 /** `variant` is the target asked for with --target; '' is heed's own choice. */
 export function load(variant: string): Promise<Peer> {
   if (variant) process.env['HEED_TARGET'] = variant
   const device = currentDevice()
-  const manifest = new URL('../package.json', import.meta.resolve('heed'))
   return Promise.resolve({
-    version: (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version,
+    version: versionOf(import.meta.resolve('heed')),
     target: device.name,
     configuration: `${device.target.machine.lanes} lanes, ${device.threads} threads`,
     matmul: ({ m, k, n }, inputs) =>
@@ -265,6 +285,8 @@ export function load(variant: string): Promise<Peer> {
     layer: layerOf,
     train: trainOf,
     rows: rowsOf,
+    encoder: encoderFormulations,
+    decode: decodeFormulations,
     add: ({ size }, inputs) =>
       one('add', () => {
         const a = tensor(inputs.a, { i: size })

@@ -12,7 +12,7 @@ export function layer(options: Options): Promise<Result[]> {
     heads: 12,
     hidden: 3072,
   }))
-  return timeWorks(works, 'arithmetic', milliseconds, options)
+  return timeWorks(works, { ...milliseconds, bound: 'arithmetic' }, options)
 }
 
 if (isMain(import.meta.url)) await report(layer)

@@ -1,11 +1,11 @@
 /** Interleaved rounds: every engine, then the next round. Only one computes at a time. */
-import type { Loaded, Memory, Readied, Sample } from './child.js'
+import type { Memory, Readied, Sample } from './child.js'
 import type { Options } from './options.js'
 import type { Work } from './peer.js'
-import { EngineLost, EngineProcess, flagsOf } from './process.js'
-import { engines, limits, type Participant } from './roster.js'
+import { type Bound, engines, limits, type Participant } from './roster.js'
+import { type Seat, seatsOf } from './seat.js'
 import { summaryOf, type Summary } from './statistics.js'
-import { amountOf, nameOf } from './work.js'
+import { amountOf, bytesOf, nameOf } from './work.js'
 
 /** What one participant gave: figures in the result's unit, or the reason why there are none. */
 export type Figures = {
@@ -26,75 +26,24 @@ export const milliseconds: Unit = {
   figure: (seconds) => seconds * 1e3,
 }
 
-const slowest = 300
 const log = (text: string): void => {
   process.stderr.write(`${text}\n`)
 }
 
-/** One participant over the whole script; its process is started anew when it is lost. */
-class Seat {
-  readonly participant: Participant
-  readonly #options: Options
-  readonly #flags: string[]
-  #process: EngineProcess | undefined
-  loaded: Loaded | undefined
-  absent = ''
-
-  constructor(participant: Participant, options: Options, flags: string[]) {
-    this.participant = participant
-    this.#options = options
-    this.#flags = flags
-  }
-
-  async #start(): Promise<EngineProcess> {
-    const { module, variant } = this.participant
-    const started = new EngineProcess(this.#options.node, this.#flags, module, variant)
-    try {
-      this.loaded = await started.ask<Loaded>({ ask: 'load' }, slowest)
-    } catch (error) {
-      started.end()
-      throw error
-    }
-    return started
-  }
-
-  /** Ask; on any failure give the reason, and a fresh process next time. */
-  async ask<Answer>(request: Parameters<EngineProcess['ask']>[0]): Promise<Answer | string> {
-    if (this.absent) return this.absent
-    try {
-      this.#process ??= await this.#start()
-    } catch (error) {
-      this.absent = (error as Error).message
-      return this.absent
-    }
-    try {
-      return await this.#process.ask<Answer>(request, slowest)
-    } catch (error) {
-      this.end()
-      return error instanceof EngineLost ? error.message : `failed: ${(error as Error).message}`
-    }
-  }
-
-  end(): void {
-    this.#process?.end()
-    this.#process = undefined
-  }
-}
-
-function present(participants: Participant[], options: Options): Seat[] {
-  const flags = flagsOf(options.node)
-  return participants.map((participant) => new Seat(participant, options, flags))
+/** How works are timed. */
+export type Timing = Unit & {
+  /** Which limits of the machine are measured beside. */
+  bound: Bound
+  /** No peers: works that only heed is asked to do, once. */
+  alone?: boolean
 }
 
 /** Time each work on every engine and every limit. */
-export async function timeWorks(
-  works: Work[],
-  limit: 'arithmetic' | 'memory' | 'none',
-  { unit, higherIsBetter, figure }: Unit,
-  options: Options,
-): Promise<Result[]> {
-  const [rounds, budget] = options.quick ? [3, 3] : [7, 12]
-  const seats = present([...engines(options.target), ...limits(limit)], options)
+export async function timeWorks(works: Work[], timing: Timing, options: Options): Promise<Result[]> {
+  const { unit, higherIsBetter, figure, bound, alone = false } = timing
+  const [rounds, budget] = alone ? [1, 0] : options.quick ? [3, 3] : [7, 12]
+  const everybody = engines(options).filter(({ role }) => !alone || role === 'heed')
+  const seats = seatsOf([...everybody, ...limits(bound, options)], options, alone ? 3600 : 300)
   const results: Result[] = []
   for (const work of works.filter((one) => nameOf(one).includes(options.only))) {
     log(nameOf(work))
@@ -108,7 +57,7 @@ export async function timeWorks(
         how: typeof readied === 'string' ? '' : readied.formulation,
         ...(without === undefined ? {} : { without }),
       }
-      // A limit that is not measured on this kind of work is not worth a line.
+      // A limit that is not measured here is not worth a line.
       if (!(without && seat.participant.role === 'limit')) entrants.push({ seat, figures, values: [] })
     }
     const start = Date.now()
@@ -118,7 +67,7 @@ export async function timeWorks(
         if (figures.without !== undefined) continue
         const sample = await seat.ask<Sample>({ ask: 'sample' })
         if (typeof sample === 'string') figures.without = sample
-        else values.push(figure((sample.seconds * amountOf(work)) / sample.amount, work))
+        else values.push(figure(secondsOf(sample, work, bound), work))
       }
     }
     for (const { seat, figures, values } of entrants) {
@@ -139,13 +88,19 @@ export async function timeWorks(
   return results
 }
 
+/** Of a limit, the seconds that the work would take if nothing but its operations or bytes took time. */
+function secondsOf({ seconds, amount }: Sample, work: Work, bound: Bound): number {
+  if (amount === undefined) return seconds
+  return (seconds * (bound === 'arithmetic' ? amountOf(work) : bytesOf(work))) / amount
+}
+
 /** Resident memory that each work adds to a fresh process, at its peak. */
 export async function weighWorks(works: Work[], options: Options): Promise<Result[]> {
   const results: Result[] = []
   for (const work of works.filter((one) => nameOf(one).includes(options.only))) {
     log(`${nameOf(work)}, memory`)
     const figures: Figures[] = []
-    for (const seat of present(engines(options.target), options)) {
+    for (const seat of seatsOf(engines(options), options)) {
       const memory = await seat.ask<Memory>({ ask: 'memory', work })
       seat.end()
       const without = typeof memory === 'string' ? memory : memory.refused
@@ -167,7 +122,7 @@ export async function weighWorks(works: Work[], options: Options): Promise<Resul
 /** From before the import to the first result of a small addition, in a fresh process each time. */
 export async function timeImports(options: Options): Promise<Result> {
   log('import')
-  const participants = engines(options.target)
+  const participants = engines(options)
   const all = participants.map((participant) => ({
     participant,
     values: [] as number[],
@@ -177,7 +132,7 @@ export async function timeImports(options: Options): Promise<Result> {
   for (let round = 0; round < (options.quick ? 2 : 5); round++)
     for (const one of all) {
       if (one.without) continue
-      const seat = present([one.participant], options)[0]!
+      const seat = seatsOf([one.participant], options)[0]!
       const answer = await seat.ask({ ask: 'dispose' })
       seat.end()
       if (typeof answer === 'string') one.without = answer

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 
 export type Options = {
@@ -11,9 +12,16 @@ export type Options = {
   target: string
   /** Only the works whose name contains this. */
   only: string
+  /** Threads of every engine that has threads. */
+  threads: number
+  /** Only the peers whose name contains one of these; empty: all. */
+  peers: string[]
+  /** Where to write the chart, and beside it, as .md, the table; empty: nowhere. */
+  chart: string
 }
 
-export function optionsOf(args: string[] = process.argv.slice(2)): Options {
+/** `chart`: where it is written unless --chart says otherwise. */
+export function optionsOf(chart = '', args: string[] = process.argv.slice(2)): Options {
   const { values } = parseArgs({
     args,
     options: {
@@ -22,7 +30,13 @@ export function optionsOf(args: string[] = process.argv.slice(2)): Options {
       node: { type: 'string', default: process.execPath },
       target: { type: 'string', default: '' },
       only: { type: 'string', default: '' },
+      threads: { type: 'string', default: process.env['HEED_THREADS'] ?? String(availableParallelism()) },
+      peers: { type: 'string', default: '' },
+      chart: { type: 'string', default: chart },
     },
   })
-  return values
+  const threads = Number(values.threads)
+  if (!Number.isInteger(threads) || threads < 1)
+    throw new Error(`--threads is a whole number from 1 on, found '${values.threads}'`)
+  return { ...values, threads, peers: values.peers.split(',').filter((name) => name !== '') }
 }

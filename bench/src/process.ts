@@ -1,17 +1,33 @@
-/** A child process that holds one engine. Between its turns it is stopped, so that it cannot take a processor. */
+/**
+ * A child process that holds one engine, with the processes that it starts. Between their turns they are stopped, so that they cannot take
+ * a processor.
+ */
 import { execFileSync, fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { Request } from './child.js'
+import type { Options } from './options.js'
 
 const alive = new Set<ChildProcess>()
+const groups = process.platform !== 'win32'
+
+/** Signals a child and, where processes have groups, those that it started. */
+function signal(child: ChildProcess, name: NodeJS.Signals): void {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+  try {
+    if (groups) process.kill(-child.pid, name)
+    else child.kill(name)
+  } catch {
+    // It has ended meanwhile.
+  }
+}
 const end = (child: ChildProcess): void => {
+  signal(child, 'SIGKILL')
   alive.delete(child)
-  child.kill('SIGKILL')
 }
 process.on('exit', () => {
-  for (const child of alive) child.kill('SIGKILL')
+  for (const child of alive) signal(child, 'SIGKILL')
 })
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1))
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => process.exit(1))
 
 /** What Node needs to be told so that it knows relaxed SIMD (V8 has it by default since Node 21). */
 export function flagsOf(node: string): string[] {
@@ -24,12 +40,13 @@ export class EngineLost extends Error {}
 
 export class EngineProcess {
   readonly #child: ChildProcess
-  readonly #canStop = process.platform !== 'win32'
 
-  constructor(node: string, flags: string[], modulePath: string, variant: string) {
+  constructor({ node, threads }: Options, flags: string[], modulePath: string, variant: string) {
     this.#child = fork(fileURLToPath(new URL('./child.js', import.meta.url)), [modulePath, variant], {
       execPath: node,
       execArgv: flags,
+      env: { ...process.env, HEED_THREADS: String(threads) },
+      detached: groups,
       stdio: ['ignore', 'ignore', process.env['BENCH_VERBOSE'] ? 'inherit' : 'ignore', 'ipc'],
     })
     alive.add(this.#child)
@@ -38,7 +55,7 @@ export class EngineProcess {
   /** Let the engine run, ask it, wait for its answer, and stop it again. */
   async ask<Answer>(request: Request, secondsAtMost: number): Promise<Answer> {
     const child = this.#child
-    if (this.#canStop) child.kill('SIGCONT')
+    if (groups) signal(child, 'SIGCONT')
     try {
       return await new Promise<Answer>((resolve, reject) => {
         const finish = (done: () => void): void => {
@@ -62,7 +79,7 @@ export class EngineProcess {
         child.send(request)
       })
     } finally {
-      if (this.#canStop && alive.has(child)) child.kill('SIGSTOP')
+      if (groups && alive.has(child)) signal(child, 'SIGSTOP')
     }
   }
 

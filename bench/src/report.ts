@@ -1,85 +1,69 @@
 import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import type { Figures, Result } from './measure.js'
+import { chartOf } from './chart.js'
+import { claimOf, shareOf, short } from './claim.js'
+import { markdownOf } from './markdown.js'
+import type { Result } from './measure.js'
 import { optionsOf, type Options } from './options.js'
-import type { Summary } from './statistics.js'
-
-export type Claim = {
-  work: string
-  unit: string
-  higherIsBetter: boolean
-  heed: ({ target: string } & Summary) | null
-  peers: Record<string, Summary>
-  /** The best that this machine was measured to do in the same rounds, in the same unit. */
-  limit: number | null
-  /** Why an engine has no figure. */
-  without: Record<string, string>
-}
-
-const best = (values: number[], higherIsBetter: boolean): number | null =>
-  values.length ? (higherIsBetter ? Math.max : Math.min)(...values) : null
-
-export function claimOf({ work, unit, higherIsBetter, figures }: Result): Claim {
-  const of = (role: string): Figures[] => figures.filter(({ participant }) => participant.role === role)
-  const heed = of('heed')[0]
-  return {
-    work,
-    unit,
-    higherIsBetter,
-    heed: heed?.summary ? { target: heed.target, ...heed.summary } : null,
-    peers: Object.fromEntries(
-      of('peer').flatMap(({ participant, summary }) => (summary ? [[participant.name, summary]] : [])),
-    ),
-    limit: best(
-      of('limit').flatMap(({ summary }) => (summary ? [higherIsBetter ? summary.max : summary.min] : [])),
-      higherIsBetter,
-    ),
-    without: Object.fromEntries(
-      figures.flatMap(({ participant, without }) =>
-        without === undefined ? [] : [[participant.name, without]],
-      ),
-    ),
-  }
-}
-
-const short = (value: number): string => (value >= 1000 ? value.toFixed(0) : value.toPrecision(3))
 
 export function tableOf(result: Result): string {
-  const { limit } = claimOf(result)
-  const lines = result.figures.map(({ participant, summary, how, without, target }) => {
+  const claim = claimOf(result)
+  const lines = result.figures.map((figures) => {
+    const { participant, summary, how, without, target } = figures
     const name = `  ${participant.name}${participant.role === 'heed' && target ? ` (${target})` : ''}`.padEnd(
       34,
     )
     if (!summary)
       return `${name}${without ? `  ${participant.role === 'heed' ? 'heed: ' : '– '}${without}` : ''}`
     const { median, min, max } = summary
-    const share = result.higherIsBetter ? median / (limit ?? 0) : (limit ?? 0) / median
+    const share = shareOf(claim, figures)
     return [
       name,
       short(median).padStart(9),
       `${short(min)} … ${short(max)}`.padStart(22),
-      (limit && participant.role !== 'limit' ? `${(share * 100).toFixed(0)}%` : '').padStart(6),
+      (share !== undefined && participant.role !== 'limit' ? `${(share * 100).toFixed(0)}%` : '').padStart(6),
       `  ${participant.role === 'limit' ? '' : how}`,
     ].join('')
   })
   const direction = result.higherIsBetter ? 'higher is better' : 'lower is better'
+  const { best } = claim
   return [
-    `${result.work} (${result.unit}, ${direction}; median, min … max, share of the limit)`,
+    `${result.work} (${result.unit}, ${direction}; median, min … max, share of its target's limit)`,
     ...lines,
+    ...(best ? [`  heed is ${short(best.ratio)} times as good as the best peer, ${best.peer}`] : []),
   ].join('\n')
 }
 
-/** Run a script's measurements and print them as asked. */
-export async function report(measure: (options: Options) => Promise<Result[]>): Promise<void> {
-  const options = optionsOf()
+/** What runs the engines. */
+function machineOf({ node, threads }: Options): string {
+  const version = execFileSync(node, ['-p', 'process.version'], { encoding: 'utf8' }).trim()
+  return `Node ${version}, ${cpus().length} × ${cpus()[0]?.model.trim()}, ${threads} threads`
+}
+
+/**
+ * Run a script's measurements and print them as asked.
+ *
+ * @param chart where the chart is written unless --chart says otherwise
+ */
+export async function report(
+  measure: (options: Options) => Promise<Result[]>,
+  chart?: string,
+): Promise<void> {
+  const options = optionsOf(chart)
   const results = await measure(options)
+  const claims = results.map(claimOf)
+  const machine = machineOf(options)
+  if (options.chart) {
+    writeFileSync(options.chart, chartOf(claims, machine))
+    writeFileSync(options.chart.replace(/(\.svg)?$/, '.md'), markdownOf(claims, machine))
+  }
   if (options.json) {
-    process.stdout.write(`${JSON.stringify(results.map(claimOf), null, 2)}\n`)
+    process.stdout.write(`${JSON.stringify(claims, null, 2)}\n`)
     return
   }
-  const version = execFileSync(options.node, ['-p', 'process.version'], { encoding: 'utf8' }).trim()
-  process.stdout.write(`Node ${version}, ${cpus().length} × ${cpus()[0]?.model.trim()}\n`)
+  process.stdout.write(`${machine}\n`)
   for (const result of results) process.stdout.write(`\n${tableOf(result)}\n`)
 }
 

@@ -1,12 +1,12 @@
 /** A training loop of 10,000 steps: what it adds to the process's memory and to heed's heap once it has warmed up. */
 import { currentDevice, leaks } from 'heed'
 import { load } from './heed.js'
+import { inputsOf } from './inputs.js'
 import type { Figures, Result } from './measure.js'
 import type { Options } from './options.js'
 import type { TrainWork } from './peer.js'
 import { isMain, report } from './report.js'
 import { summaryOf } from './statistics.js'
-import { inputsOf } from './work.js'
 
 const work: TrainWork = {
   kind: 'train',

@@ -19,6 +19,7 @@ const unit: Unit = {
   figure: (seconds) => (work.batch * work.context) / seconds,
 }
 
-export const train = (options: Options): Promise<Result[]> => timeWorks([work], 'arithmetic', unit, options)
+export const train = (options: Options): Promise<Result[]> =>
+  timeWorks([work], { ...unit, bound: 'arithmetic' }, options)
 
 if (isMain(import.meta.url)) await report(train)

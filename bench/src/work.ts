@@ -1,104 +1,5 @@
-/** The works' names, inputs, sizes for the check, and how much of what they do. */
-import type { Inputs, Kind, LayerWeight, Values, Work } from './peer.js'
-
-/** mulberry32 (Tommy Ettinger, public domain): uniform in [-1, 1). */
-function uniform(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 31 - 1
-  }
-}
-
-function floats(size: number, seed: number, scale = 1, offset = 0): Float32Array {
-  const next = uniform(seed)
-  const values = new Float32Array(size)
-  for (let i = 0; i < size; i++) values[i] = next() * scale + offset
-  return values
-}
-
-const sizeOf = (shape: readonly number[]): number => shape.reduce((size, n) => size * n, 1)
-
-function named<Name extends string>(shapes: Record<Name, number[]>): Record<Name, Values> {
-  const out = {} as Record<Name, Values>
-  let seed = 100
-  for (const name in shapes) {
-    const shape = shapes[name]
-    const isScale = name.endsWith('Scale')
-    const scale = isScale ? 0.2 : shape.length === 2 ? 1 / Math.sqrt(shape[0]!) : 0.1
-    out[name] = { shape, values: floats(sizeOf(shape), seed++, scale, isScale ? 1 : 0) }
-  }
-  return out
-}
-
-const makers: { [K in Kind]: (work: Extract<Work, { kind: K }>) => Inputs[K] } = {
-  matmul: ({ m, k, n }) => ({ a: floats(m * k, 1), b: floats(k * n, 2) }),
-  attention({ heads, length, width, gradient }) {
-    const size = heads * length * width
-    return {
-      query: floats(size, 1, 2),
-      key: floats(size, 2, 2),
-      value: floats(size, 3),
-      outputGradient: gradient ? floats(size, 4) : new Float32Array(0),
-    }
-  },
-  layer({ length, width, hidden }) {
-    const square = [width, width]
-    const weights = named<LayerWeight>({
-      queryWeight: square,
-      queryBias: [width],
-      keyWeight: square,
-      keyBias: [width],
-      valueWeight: square,
-      valueBias: [width],
-      outputWeight: square,
-      outputBias: [width],
-      attentionNormScale: [width],
-      attentionNormShift: [width],
-      hiddenWeight: [width, hidden],
-      hiddenBias: [hidden],
-      projectionWeight: [hidden, width],
-      projectionBias: [width],
-      normScale: [width],
-      normShift: [width],
-    })
-    return { x: floats(length * width, 1), weights }
-  },
-  train({ layers, width, context, vocabulary, batch }) {
-    const shapes: Record<string, number[]> = { embedding: [vocabulary, width], position: [context, width] }
-    for (let layer = 0; layer < layers; layer++) {
-      const at = `layer${layer}.`
-      shapes[`${at}attentionNormScale`] = [width]
-      for (const name of ['query', 'key', 'value', 'output']) shapes[`${at}${name}Weight`] = [width, width]
-      shapes[`${at}hiddenNormScale`] = [width]
-      shapes[`${at}hiddenWeight`] = [width, 4 * width]
-      shapes[`${at}projectionWeight`] = [4 * width, width]
-    }
-    shapes['normScale'] = [width]
-    const parameters = named(shapes)
-    const batches = [1, 2, 3, 4].map((seed) => {
-      const next = uniform(seed)
-      return Int32Array.from({ length: batch * (context + 1) }, () =>
-        Math.floor(((next() + 1) / 2) * vocabulary),
-      )
-    })
-    return { parameters, batches }
-  },
-  rows: ({ rows, columns, operation }) => ({
-    a: floats(rows * columns, 1, 3),
-    b: operation === 'add' ? floats(rows * columns, 2) : new Float32Array(0),
-    scale: floats(columns, 3, 0.2, 1),
-    shift: floats(columns, 4, 0.2),
-  }),
-  add: ({ size }) => ({ a: floats(size, 1), b: floats(size, 2) }),
-}
-
-/** The same inputs for everybody, from fixed seeds. */
-export function inputsOf<K extends Kind>(work: Extract<Work, { kind: K }>): Inputs[K] {
-  return (makers[work.kind] as (work: Work) => Inputs[K])(work)
-}
+/** The works' names, sizes for the check, and how much of what they do. */
+import type { DecodeWork, WeightFormat, Work } from './peer.js'
 
 /** The small work that is checked in full before `work` is timed. */
 export function smallOf(work: Work): Work {
@@ -106,7 +7,7 @@ export function smallOf(work: Work): Work {
     case 'matmul':
       return { kind: 'matmul', m: Math.min(work.m, 37), k: Math.min(work.k, 61), n: Math.min(work.n, 53) }
     case 'attention':
-      return { ...work, heads: 2, length: 37 }
+      return { ...work, heads: 2, length: 37, ...(work.window === undefined ? {} : { window: 11 }) }
     case 'layer':
       return { kind: 'layer', length: 9, width: 64, heads: 4, hidden: 96 }
     case 'train':
@@ -115,17 +16,32 @@ export function smallOf(work: Work): Work {
       return { ...work, rows: 5 }
     case 'add':
       return work
+    case 'encoder':
+      return { ...work, layers: 2, width: 64, heads: 4, hidden: 96, vocabulary: 61, length: 9, batch: 3 }
+    case 'decode':
+      return { ...work, layers: 2, width: 64, heads: 2, vocabulary: 96, prompt: 9, tokens: 3 }
   }
+}
+
+function attentionName({
+  heads,
+  width,
+  length,
+  causal,
+  window,
+  gradient,
+}: Extract<Work, { kind: 'attention' }>): string {
+  const pass = gradient ? 'forward+backward' : 'forward'
+  const mask = window === undefined ? (causal ? 'causal' : 'full') : `window ${window}`
+  return `attention ${heads}×${width}, length ${length}, ${mask}, ${pass}`
 }
 
 export function nameOf(work: Work): string {
   switch (work.kind) {
     case 'matmul':
       return `matmul ${work.m}×${work.k}×${work.n}`
-    case 'attention': {
-      const pass = work.gradient ? 'forward+backward' : 'forward'
-      return `attention ${work.heads}×${work.width}, length ${work.length}, ${work.causal ? 'causal' : 'full'}, ${pass}`
-    }
+    case 'attention':
+      return attentionName(work)
     case 'layer':
       return `BERT-base layer, length ${work.length}`
     case 'train':
@@ -134,8 +50,25 @@ export function nameOf(work: Work): string {
       return `${work.operation} ${work.rows}×${work.columns}`
     case 'add':
       return `add of ${work.size} floats`
+    case 'encoder':
+      return `MiniLM-L6 sentences, length ${work.length}, batch ${work.batch}`
+    case 'decode':
+      return `GPT-2 small decoding at ${work.prompt}, ${work.weights}`
   }
 }
+
+/** Multiply-adds of an encoder layer on one sequence, counted as two operations each. */
+const layerAmount = (length: number, width: number, hidden: number): number =>
+  2 * length * (4 * width * width + 2 * width * hidden) + 4 * length * length * width
+
+/** Pairs of query and key that a mask allows. */
+function pairsOf({ length, causal, window = length }: Extract<Work, { kind: 'attention' }>): number {
+  if (!causal) return length * length
+  return length * window - (window * (window - 1)) / 2
+}
+
+/** Numbers in the matrices of a decoder's layers, and in its embedding. */
+const decoderMatrices = ({ layers, width }: DecodeWork): number => layers * 12 * width * width
 
 /**
  * The least amount that a work takes: floating-point operations (a multiply-add counts two; exp and its like,
@@ -145,16 +78,11 @@ export function amountOf(work: Work): number {
   switch (work.kind) {
     case 'matmul':
       return 2 * work.m * work.k * work.n
-    case 'attention': {
-      const { heads, length, width } = work
-      const pairs = work.causal ? (length * (length + 1)) / 2 : length * length
+    case 'attention':
       // Forward: 2 products; backward: 5 (the scores again, and the gradients by filter, query, key, value).
-      return (work.gradient ? 7 : 2) * 2 * heads * pairs * width
-    }
-    case 'layer': {
-      const { length, width, hidden } = work
-      return 2 * length * (4 * width * width + 2 * width * hidden) + 4 * length * length * width
-    }
+      return (work.gradient ? 7 : 2) * 2 * work.heads * pairsOf(work) * work.width
+    case 'layer':
+      return layerAmount(work.length, work.width, work.hidden)
     case 'train': {
       const { layers, width, context, vocabulary, batch } = work
       const tokens = batch * context
@@ -163,8 +91,32 @@ export function amountOf(work: Work): number {
       return 3 * dense + 3.5 * attention
     }
     case 'rows':
-      return 4 * work.rows * work.columns * (work.operation === 'add' ? 3 : 2)
+      return bytesOf(work)
     case 'add':
       return 1
+    case 'encoder':
+      return work.batch * work.layers * layerAmount(work.length, work.width, work.hidden)
+    case 'decode':
+      return 2 * work.tokens * (decoderMatrices(work) + work.vocabulary * work.width)
+  }
+}
+
+const bytesOfNumber: Readonly<Record<WeightFormat, number>> = { f32: 4, f16: 2, q8_0: 34 / 32, q4_0: 18 / 32 }
+
+/** The bytes that must move at least: each input read once, each output written once. 0 where that is no measure. */
+export function bytesOf(work: Work): number {
+  switch (work.kind) {
+    case 'matmul':
+      return 4 * (work.m * work.k + work.k * work.n + work.m * work.n)
+    case 'rows':
+      return 4 * work.rows * work.columns * (work.operation === 'add' ? 3 : 2)
+    case 'decode': {
+      const { layers, width, vocabulary, prompt, tokens } = work
+      const matrices = decoderMatrices(work) + vocabulary * width
+      const cache = 2 * layers * width * (prompt + tokens / 2)
+      return tokens * (bytesOfNumber[work.weights] * matrices + 4 * cache)
+    }
+    default:
+      return 0
   }
 }

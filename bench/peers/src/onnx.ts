@@ -31,15 +31,19 @@ const text = (field: number, value: string): Bytes => bytes(field, new TextEncod
 const float = (field: number, value: number): Bytes =>
   join([varint((field << 3) | 5), new Uint8Array(Float32Array.of(value).buffer)])
 
+/** Numbers of TensorProto.DataType. */
+const dataType = (values: Float32Array | Uint8Array | BigInt64Array): number =>
+  values instanceof Float32Array ? 1 : values instanceof Uint8Array ? 2 : 7
+
 /** TensorProto: a constant of the graph. */
 export function constant(
   name: string,
   shape: readonly number[],
-  values: Float32Array | BigInt64Array,
+  values: Float32Array | Uint8Array | BigInt64Array,
 ): Bytes {
   return join([
     ...shape.map((size) => integer(1, size)),
-    integer(2, values instanceof Float32Array ? 1 : 7),
+    integer(2, dataType(values)),
     text(8, name),
     bytes(9, new Uint8Array(values.buffer, values.byteOffset, values.byteLength)),
   ])
@@ -49,10 +53,17 @@ export const indices = (name: string, ...values: number[]): Bytes =>
   constant(name, [values.length], BigInt64Array.from(values, BigInt))
 export const scalar = (name: string, value: number): Bytes => constant(name, [], Float32Array.of(value))
 
-/** ValueInfoProto: a float input or output. */
-export function value(name: string, shape: readonly number[]): Bytes {
-  const dimensions = shape.map((size) => bytes(1, integer(1, size)))
-  return join([text(1, name), bytes(2, bytes(1, join([integer(1, 1), bytes(2, join(dimensions))])))])
+/** ValueInfoProto: an input or output. A size that differs from run to run is a name. */
+export function value(
+  name: string,
+  shape: readonly (number | string)[],
+  type: 'float32' | 'int64' = 'float32',
+): Bytes {
+  const dimensions = shape.map((size) =>
+    bytes(1, typeof size === 'number' ? integer(1, size) : text(2, size)),
+  )
+  const element = integer(1, type === 'float32' ? 1 : 7)
+  return join([text(1, name), bytes(2, bytes(1, join([element, bytes(2, join(dimensions))])))])
 }
 
 /** A float attribute is written { float: x }, so that 1 stays an integer. */

@@ -1,55 +1,23 @@
 /**
- * onnxruntime-web on its wasm backend: SIMD, 2 threads. Large inputs are constants of the graph and large results
- * stay in it (a run fetches one element): only the work is timed, not copies between JavaScript and the engine.
+ * ONNX Runtime: onnxruntime-web on its wasm backend, or onnxruntime-node on the processor. Large inputs are constants of the graph and large
+ * results stay in it (a run fetches one element): only the work is timed, not copies between JavaScript and the engine.
  * Graph optimization is off where it could compute the result ahead of time; the graphs are fused by hand.
  */
-import * as ort from 'onnxruntime-web'
-import type { Formulation, Inputs, LayerWork, Peer, Prepared, RowsWork } from '../../dist/peer.js'
-import { constant, indices, model, node, scalar, value, type Graph } from './onnx.js'
-
-type Session = ort.InferenceSession
-
-const values = (tensor: ort.Tensor | undefined): Float32Array =>
-  Float32Array.from(tensor!.data as Float32Array)
-
-async function sessionOf(graph: Graph, optimize: 'disabled' | 'all'): Promise<Session> {
-  return ort.InferenceSession.create(model(graph), {
-    executionProviders: ['wasm'],
-    graphOptimizationLevel: optimize,
-  })
-}
-
-/** A graph whose inputs are all constants, and whose result `y` has `rank` axes: each run fetches its first element. */
-async function constantGraph(graph: Pick<Graph, 'nodes' | 'constants'>, shape: number[]): Promise<Prepared> {
-  const ones = shape.map(() => 1)
-  const session = await sessionOf(
-    {
-      nodes: [...graph.nodes, node('Slice', ['y', 'first', 'end'], ['corner'])],
-      constants: [...graph.constants, indices('first', ...shape.map(() => 0)), indices('end', ...ones)],
-      outputs: [value('y', shape), value('corner', ones)],
-    },
-    'disabled',
-  )
-  return {
-    async run() {
-      await session.run({}, ['corner'])
-    },
-    read: async () => [values((await session.run({}, ['y']))['y'])],
-    dispose: () => session.release(),
-  }
-}
-
-/** A graph with inputs: each run carries them in and the result `y` out, as an application would. */
-async function openGraph(graph: Graph, feeds: Record<string, ort.Tensor>): Promise<Prepared> {
-  const session = await sessionOf(graph, 'all')
-  return {
-    async run() {
-      await session.run(feeds, ['y'])
-    },
-    read: async () => [values((await session.run(feeds, ['y']))['y'])],
-    dispose: () => session.release(),
-  }
-}
+import type {
+  AttentionWork,
+  DecodeWork,
+  EncoderWork,
+  Formulation,
+  Inputs,
+  LayerWork,
+  Peer,
+  RowsWork,
+} from '../../dist/peer.js'
+import { decoder, Engine } from './onnx-engine.js'
+import { attendings, layerConstants, layerNodes, sharedConstants } from './onnx-layer.js'
+import { encoderGraph } from './onnx-models.js'
+import { constant, node, value, type Graph } from './onnx.js'
+import { isQuantized, toleranceOf } from './quantize.js'
 
 /** [head, position, width] -> [position, head × width]. */
 function joinHeads(given: Float32Array, heads: number, length: number, width: number): Float32Array {
@@ -79,7 +47,8 @@ function lowerTriangle(length: number): Float32Array {
 }
 
 function attention(
-  { heads, length, width, causal, gradient }: Parameters<NonNullable<Peer['attention']>>[0],
+  engine: Engine,
+  { heads, length, width, causal, gradient }: AttentionWork,
   { query, key, value: mixed }: Inputs['attention'],
 ): Formulation[] {
   if (gradient) return []
@@ -90,7 +59,7 @@ function attention(
     {
       name: 'Attention (ONNX 23)',
       prepare: () =>
-        constantGraph(
+        engine.constantGraph(
           {
             nodes: [node('Attention', ['q', 'k', 'v'], ['y'], { is_causal: causal ? 1 : 0 })],
             constants: [constant('q', split, query), constant('k', split, key), constant('v', split, mixed)],
@@ -101,7 +70,7 @@ function attention(
     {
       name: 'MultiHeadAttention',
       async prepare() {
-        const prepared = await constantGraph(
+        const prepared = await engine.constantGraph(
           {
             nodes: [
               node('com.microsoft.MultiHeadAttention', ['q', 'k', 'v'], ['y'], {
@@ -127,7 +96,7 @@ function attention(
     {
       name: 'MatMul, Softmax, MatMul',
       prepare: () =>
-        constantGraph(
+        engine.constantGraph(
           {
             nodes: [
               node('com.microsoft.FusedMatMul', ['q', 'k'], ['scores'], {
@@ -150,78 +119,50 @@ function attention(
   ]
 }
 
-function layer({ length, width, heads }: LayerWork, { x, weights }: Inputs['layer']): Formulation[] {
-  const shape = [1, length, width]
-  const headed = [1, length, heads, width / heads]
-  const constants = [
-    ...Object.entries(weights).map(([name, { shape: own, values: data }]) => constant(name, own, data)),
-    indices('headed', ...headed),
-    indices('joined', ...shape),
-    scalar('scale', Math.sqrt(heads / width)),
-    scalar('half', 0.5),
-    scalar('one', 1),
-    scalar('inverseRoot2', Math.SQRT1_2),
-  ]
-  const linear = (input: string, name: string, output: string): Uint8Array[] => [
-    node('MatMul', [input, `${name}Weight`], [`${name}Product`]),
-    node('Add', [`${name}Product`, `${name}Bias`], [output]),
-  ]
-  const joined = (input: string, residual: string, name: string, output: string): Uint8Array =>
-    node(
-      'com.microsoft.SkipLayerNormalization',
-      [input, residual, `${name}Scale`, `${name}Shift`],
-      [output],
-      { epsilon: { float: 1e-12 } },
-    )
-  const graphOf = (attend: Uint8Array[]): Graph => ({
-    nodes: [
-      ...linear('x', 'query', 'q'),
-      ...linear('x', 'key', 'k'),
-      ...linear('x', 'value', 'v'),
-      ...attend,
-      ...linear('mixed', 'output', 'attended'),
-      joined('attended', 'x', 'attentionNorm', 'middle'),
-      node('MatMul', ['middle', 'hiddenWeight'], ['hiddenProduct']),
-      node('com.microsoft.BiasGelu', ['hiddenProduct', 'hiddenBias'], ['inner']),
-      ...linear('inner', 'projection', 'outer'),
-      joined('outer', 'middle', 'norm', 'y'),
-    ],
-    constants,
-    inputs: [value('x', shape)],
-    outputs: [value('y', shape)],
-  })
-  const swap = (input: string, output: string, order = [0, 2, 1, 3]): Uint8Array[] => [
-    node('Reshape', [input, 'headed'], [`${output}Headed`]),
-    node('Transpose', [`${output}Headed`], [output], { perm: order }),
-  ]
-  const feeds = { x: new ort.Tensor('float32', x, shape) }
-  const graphs: Record<string, Uint8Array[]> = {
-    MultiHeadAttention: [
-      node('com.microsoft.MultiHeadAttention', ['q', 'k', 'v'], ['mixed'], { num_heads: heads }),
-    ],
-    'Attention (ONNX 23)': [
-      node('Attention', ['q', 'k', 'v'], ['mixed'], { q_num_heads: heads, kv_num_heads: heads }),
-    ],
-    'MatMul, Softmax, MatMul': [
-      ...swap('q', 'qSplit'),
-      ...swap('k', 'kSplit', [0, 2, 3, 1]),
-      ...swap('v', 'vSplit'),
-      node('com.microsoft.FusedMatMul', ['qSplit', 'kSplit'], ['scores'], {
-        alpha: { float: Math.sqrt(heads / width) },
-      }),
-      node('Softmax', ['scores'], ['filter'], { axis: -1 }),
-      node('MatMul', ['filter', 'vSplit'], ['mixedSplit']),
-      node('Transpose', ['mixedSplit'], ['mixedHeaded'], { perm: [0, 2, 1, 3] }),
-      node('Reshape', ['mixedHeaded', 'joined'], ['mixed']),
-    ],
-  }
-  return Object.entries(graphs).map(([name, attend]) => ({
-    name,
-    prepare: () => openGraph(graphOf(attend), feeds),
+function layer(engine: Engine, work: LayerWork, { x, weights }: Inputs['layer']): Formulation[] {
+  const shape = [1, work.length, work.width]
+  const sizes = { ...work, batch: 1 }
+  const feeds = { x: engine.tensor(x, shape) }
+  return attendings.map((attending) => ({
+    name: attending,
+    prepare: () =>
+      engine.openGraph(
+        {
+          nodes: layerNodes('', 'x', 'y', attending, sizes),
+          constants: [...layerConstants('', weights, attending), ...sharedConstants(sizes, attending)],
+          inputs: [value('x', shape)],
+          outputs: [value('y', shape)],
+        },
+        feeds,
+      ),
   }))
 }
 
-function rows({ operation, rows: count, columns }: RowsWork, inputs: Inputs['rows']): Formulation[] {
+function encoder(engine: Engine, work: EncoderWork, { parameters, ids }: Inputs['encoder']): Formulation[] {
+  const feeds = { ids: engine.tensor(BigInt64Array.from(ids, BigInt), [work.batch, work.length]) }
+  return attendings.map((attending) => ({
+    name: attending,
+    prepare: () => engine.openGraph(encoderGraph(work, parameters, attending), feeds),
+  }))
+}
+
+function decode(engine: Engine, work: DecodeWork, inputs: Inputs['decode']): Formulation[] {
+  if (work.weights === 'f16') return []
+  const quantized = isQuantized(work.weights)
+  return [
+    {
+      name: quantized ? 'MatMulNBits, MultiHeadAttention with past' : 'Attention with past',
+      ...(quantized ? { tolerance: toleranceOf[work.weights] } : {}),
+      prepare: () => decoder(engine, work, inputs),
+    },
+  ]
+}
+
+function rows(
+  engine: Engine,
+  { operation, rows: count, columns }: RowsWork,
+  inputs: Inputs['rows'],
+): Formulation[] {
   const shape = [count, columns]
   const graphs: Record<RowsWork['operation'], Pick<Graph, 'nodes' | 'constants'>[]> = {
     add: [{ nodes: [node('Add', ['a', 'b'], ['y'])], constants: [constant('b', shape, inputs.b)] }],
@@ -239,52 +180,57 @@ function rows({ operation, rows: count, columns }: RowsWork, inputs: Inputs['row
   }
   return graphs[operation].map(({ nodes, constants }, i) => ({
     name: i ? `${operation} (ONNX)` : operation,
-    prepare: () => constantGraph({ nodes, constants: [constant('a', shape, inputs.a), ...constants] }, shape),
+    prepare: () =>
+      engine.constantGraph({ nodes, constants: [constant('a', shape, inputs.a), ...constants] }, shape),
   }))
 }
 
-export function load(): Promise<Peer> {
-  ort.env.wasm.numThreads = 2
-  ort.env.logLevel = 'error'
-  return Promise.resolve({
-    version: ort.env.versions.web ?? '',
-    target: 'wasm',
-    configuration: 'SIMD, 2 threads',
+export async function load(variant: string): Promise<Peer> {
+  const engine = await Engine.load(variant)
+  return {
+    version: engine.version,
+    target: engine.target,
+    configuration: variant,
     matmul: ({ m, k, n }, { a, b }) => {
       const [left, right] = [constant('a', [m, k], a), constant('b', [k, n], b)]
       return [
         {
           name: 'constants',
           prepare: () =>
-            constantGraph({ nodes: [node('MatMul', ['a', 'b'], ['y'])], constants: [left, right] }, [m, n]),
+            engine.constantGraph({ nodes: [node('MatMul', ['a', 'b'], ['y'])], constants: [left, right] }, [
+              m,
+              n,
+            ]),
         },
         {
           name: 'input and output copied',
           prepare: () =>
-            openGraph(
+            engine.openGraph(
               {
                 nodes: [node('MatMul', ['a', 'b'], ['y'])],
                 constants: [right],
                 inputs: [value('a', [m, k])],
                 outputs: [value('y', [m, n])],
               },
-              { a: new ort.Tensor('float32', a, [m, k]) },
+              { a: engine.tensor(a, [m, k]) },
             ),
         },
       ]
     },
-    attention,
-    layer,
-    rows,
+    attention: (work, inputs) => attention(engine, work, inputs),
+    layer: (work, inputs) => layer(engine, work, inputs),
+    rows: (work, inputs) => rows(engine, work, inputs),
+    encoder: (work, inputs) => encoder(engine, work, inputs),
+    decode: (work, inputs) => decode(engine, work, inputs),
     add: ({ size }, { a, b }) => {
-      const feeds = { a: new ort.Tensor('float32', a, [size]), b: new ort.Tensor('float32', b, [size]) }
+      const feeds = { a: engine.tensor(a, [size]), b: engine.tensor(b, [size]) }
       const graph = {
         nodes: [node('Add', ['a', 'b'], ['y'])],
         constants: [],
         inputs: [value('a', [size]), value('b', [size])],
         outputs: [value('y', [size])],
       }
-      return [{ name: 'session.run', prepare: () => openGraph(graph, feeds) }]
+      return [{ name: 'session.run', prepare: () => engine.openGraph(graph, feeds) }]
     },
-  })
+  }
 }
