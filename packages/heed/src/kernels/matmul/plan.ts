@@ -251,7 +251,10 @@ function chooseBlocks(
   let blocks = Math.ceil(panelCount / wanted)
   const perTask = (): number => Math.ceil(panelCount / blocks / panels) * panels
   const others = places * Math.ceil(m / blockRows)
-  while (blocks * others < fewestTasks && perTask() > 4 && perTask() > panels) blocks *= 2
+  // Down to two panels where a task copies its part of A, else to what a tile spans, as long as they are work enough.
+  const few = Math.max(panels, left === 'packed' ? 2 : 1)
+  const divisible = (): boolean => perTask() > few && (perTask() > 4 || perTask() * perPanel > taskProducts)
+  while (blocks * others < fewestTasks && divisible()) blocks *= 2
   return { rows: blockRows, panels: perTask(), depth: blockDepth }
 }
 
