@@ -113,7 +113,7 @@ export class Device {
       codeBytes: compiled.codeBytes,
       parameters: parameterAddress,
       tasks,
-      grain: Math.max(1, Math.floor(tasks / (this.threads * 8))),
+      grain: Math.max(1, Math.floor(tasks / (this.threads * 32))),
       scratch,
       scratchBytes: this.#scratchBytes,
     })
