@@ -1,7 +1,7 @@
 /** Results as a picture: how many times better than the best peer heed is, a bar for each work, on a logarithmic scale. */
 import { type Claim, short } from './claim.js'
 
-const [rowHeight, left, right, top] = [24, 380, 290, 64]
+const [rowHeight, left, right, top] = [24, 450, 340, 64]
 const barsWidth = 420
 
 const escaped = (text: string): string =>
@@ -39,7 +39,7 @@ export function chartOf(claims: readonly Claim[], machine: string): string {
   const bars = rows.map(({ work, unit, ratio, peer, own, other }, i) => {
     const y = top + i * rowHeight
     const [from, to] = [Math.min(x(1), x(ratio)), Math.max(x(1), x(ratio))]
-    const figures = `${short(ratio)}×   ${short(own)} beside ${short(other)} ${unit}, ${peer}`
+    const figures = `${short(ratio)}×: ${short(own)} beside ${short(other)} ${unit}, ${peer}`
     return (
       `<text class="work" x="${left - 10}" y="${y + 15}">${escaped(work)}</text>` +
       `<rect class="${ratio >= 1 ? 'better' : 'worse'}" x="${from}" y="${y + 3}" width="${Math.max(1, to - from)}" height="${rowHeight - 8}"/>` +

@@ -8,7 +8,8 @@ export function markdownOf(claims: readonly Claim[], machine: string): string {
   const rows = claims.map(({ work, unit, higherIsBetter, heed, peers: figures, limit, best }) => {
     const all = [heed?.median, ...peers.map((peer) => figures[peer]?.median)]
     const known = all.filter((value) => value !== undefined)
-    const most = higherIsBetter ? Math.max(...known) : Math.min(...known)
+    // Nobody is the best who is alone.
+    const most = known.length < 2 ? undefined : (higherIsBetter ? Math.max : Math.min)(...known)
     const share = limit && heed ? (higherIsBetter ? heed.median / limit : limit / heed.median) : undefined
     return [
       work,
