@@ -103,8 +103,14 @@ for (const { name, folder, install } of groups) {
   }
 }
 
-// Their types come with the packages.
-if (existsSync(join(peers, 'node_modules'))) {
-  const typescript = dirname(createRequire(import.meta.url).resolve('typescript/package.json'))
-  execFileSync(process.execPath, [join(typescript, 'bin/tsc'), '-b', peers], { stdio: 'inherit' })
+const typescript = dirname(createRequire(import.meta.url).resolve('typescript/package.json'))
+try {
+  execFileSync(process.execPath, [join(typescript, 'bin/tsc'), '-b', peers], {
+    stdio: 'pipe',
+    encoding: 'utf8',
+  })
+} catch (error) {
+  // Where packages are absent their types are too; what needs no types is written all the same.
+  if (existsSync(join(peers, 'node_modules')))
+    throw new Error((error as { stdout: string }).stdout, { cause: error })
 }

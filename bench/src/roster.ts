@@ -1,5 +1,4 @@
 /** Who takes part. */
-import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Options } from './options.js'
 
@@ -28,7 +27,7 @@ export function engines({ target, threads, peers }: Options): Participant[] {
     ...(threads > 1 ? [peer(`jax-js, ${count(threads)}`, 'jax', count(threads))] : []),
   ]
   const wanted = (name: string): boolean => peers.length === 0 || peers.some((part) => name.includes(part))
-  return [heed, ...all.filter(({ name, module }) => wanted(name) && existsSync(module))]
+  return [heed, ...all.filter(({ name }) => wanted(name))]
 }
 
 /** What bounds a work: multiply-adds, bytes read and written, or bytes read. */
