@@ -3,6 +3,7 @@ import {
   causal,
   copy,
   crossEntropy,
+  defaultDevice,
   Device,
   dot,
   dropout,
@@ -20,11 +21,12 @@ import {
   wasmFeatures,
   wasmTarget,
   withDevice,
+  x64Target,
   zeros,
   type Target,
   type Tensor,
 } from 'heed'
-import { assemble, printProgram, type Kernel } from 'heed/internals'
+import { assemble, printProgram, type Kernel, x64Refusal, x64Widths } from 'heed/internals'
 import { UsageError } from './errors.js'
 
 /** An operation whose kernels can be printed. */
@@ -132,10 +134,22 @@ class NotingDevice extends Device {
   }
 }
 
-export type TargetName = 'wasm' | 'interpreter'
+export type TargetName = 'x64' | 'wasm' | 'interpreter'
+
+/** The target that runs where none is named. */
+export function defaultTarget(): TargetName {
+  return defaultDevice().name as TargetName
+}
 
 function targetOf(name: TargetName): Target {
   if (name === 'interpreter') return interpreter
+  if (name === 'x64') {
+    const running = defaultDevice().target
+    const width = x64Widths().at(-1)
+    if (running.machine.name === 'x64') return running
+    if (width !== undefined) return x64Target({ width })
+    throw new UsageError(`there is no machine code here: ${x64Refusal()}`)
+  }
   const { relaxed, revectorize } = wasmFeatures()
   return wasmTarget({ lanes: revectorize ? 8 : 4, relaxed, shared: true })
 }
@@ -146,9 +160,9 @@ export interface PrintedKernel {
   readonly parameters: Readonly<Record<string, string>>
   /** The kernel as it is assembled for the target's machine, see `printProgram`. */
   readonly source: string
-  /** What the target makes of it: WebAssembly text, or JavaScript. */
+  /** What the target makes of it: machine code disassembled, WebAssembly text, or JavaScript. */
   readonly text: string
-  /** Bytes of code that the engine loads. */
+  /** Bytes of code. */
   readonly bytes: number
 }
 
@@ -169,7 +183,7 @@ export function printKernels(name: string, targetName: TargetName): PrintedKerne
       parameters: kernel.parameters,
       source: printProgram(program),
       text: target.print(program),
-      bytes: target.emit(program).length,
+      bytes: target.codeBytes?.(program) ?? target.emit(program).length,
     }
   })
 }

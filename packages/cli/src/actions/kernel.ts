@@ -1,12 +1,12 @@
 import type { Context } from '../context.js'
 import { UsageError } from '../errors.js'
 import { countText } from '../format.js'
-import { examples, printKernels, type PrintedKernel, type TargetName } from '../kernels.js'
+import { defaultTarget, examples, printKernels, type PrintedKernel, type TargetName } from '../kernels.js'
 import { nearest } from '../nearest.js'
 import { styled } from '../terminal.js'
 
 export interface KernelOptions {
-  readonly target: TargetName
+  readonly target?: TargetName
   readonly only?: 'source' | 'text'
   readonly json?: boolean
 }
@@ -17,11 +17,12 @@ export function showKernels(name: string | undefined, options: KernelOptions, co
   if (name === undefined) output.write(options.json ? listJson() : listText(context))
   else {
     checkName(name)
-    const kernels = printKernels(name, options.target)
+    const target = options.target ?? defaultTarget()
+    const kernels = printKernels(name, target)
     output.write(
       options.json
-        ? `${JSON.stringify({ name, target: options.target, kernels }, null, 2)}\n`
-        : kernelsText(kernels, options, context),
+        ? `${JSON.stringify({ name, target, kernels }, null, 2)}\n`
+        : kernelsText(kernels, target, options, context),
     )
   }
 }
@@ -50,10 +51,11 @@ function listText({ output, environment }: Context): string {
 
 function kernelsText(
   kernels: readonly PrintedKernel[],
-  { target, only }: KernelOptions,
+  target: TargetName,
+  { only }: KernelOptions,
   { output, environment }: Context,
 ): string {
-  const language = target === 'wasm' ? 'WebAssembly' : 'JavaScript'
+  const language = { x64: 'machine code', wasm: 'WebAssembly', interpreter: 'JavaScript' }[target]
   const heading = (text: string): string => `${styled(output, 'bold', text, environment)}\n`
   return kernels
     .map(({ source, text, bytes }, index) => {

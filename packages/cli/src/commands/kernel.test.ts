@@ -1,3 +1,4 @@
+import { x64Widths } from 'heed/internals'
 import { describe, expect, test } from 'vitest'
 import { examples, printKernels } from '../kernels.js'
 import { heed } from '../testing.js'
@@ -16,6 +17,20 @@ describe.each(Object.keys(examples))('%s', (name) => {
       expect(bytes).toBeGreaterThan(50)
     }
   })
+
+  test.skipIf(x64Widths().length === 0)(
+    'on x64: a disassembly, with no vector of an inner loop on the stack',
+    () => {
+      for (const { source, text, bytes } of printKernels(name, 'x64')) {
+        expect(source).toMatch(/^kernel .+\non x64: \d+ lanes of 32-bit floats/)
+        expect(text).toMatch(/^; kernel .+\n; AVX/)
+        expect(text).toContain('vzeroupper')
+        expect(text).toMatch(/ret\s*$/m)
+        expect(text).not.toContain('kept on the stack')
+        expect(bytes).toBeGreaterThan(100)
+      }
+    },
+  )
 
   test('on the interpreter: JavaScript', () => {
     for (const { source, text } of printKernels(name, 'interpreter')) {
@@ -38,7 +53,7 @@ describe('heed kernel', () => {
   })
 
   test('prints both forms, or one', async () => {
-    const both = (await heed(['kernel', 'gelu'])).out
+    const both = (await heed(['kernel', 'gelu', '--target', 'wasm'])).out
     expect(both).toMatch(/── kernel\nkernel [^]+\n── WebAssembly, [\d,]+ bytes of code\n;; kernel/)
     expect((await heed(['kernel', 'gelu', '--only', 'source'])).out).not.toContain('(module')
     const text = (await heed(['kernel', 'gelu', '--only', 'text', '--target', 'interpreter'])).out
@@ -46,7 +61,7 @@ describe('heed kernel', () => {
   })
 
   test('as JSON', async () => {
-    const { out } = await heed(['kernel', 'add', '--json'])
+    const { out } = await heed(['kernel', 'add', '--target', 'wasm', '--json'])
     const { name, target, kernels } = JSON.parse(out) as {
       name: string
       target: string

@@ -10,12 +10,14 @@ export function register(program: Command, context: Context): void {
     .summary('print the kernels that an operation runs')
     .description(
       'Prints the kernels that an operation runs on this machine: the kernel as it is written out for the target ' +
-        '(the source form), and what the target makes of it (WebAssembly text, or JavaScript).',
+        '(the source form), and what the target makes of it (machine code disassembled, WebAssembly text, or JavaScript).',
     )
     .addOption(
-      new Option('--target <target>', 'what the kernel is assembled for')
-        .choices(['wasm', 'interpreter'])
-        .default('wasm'),
+      new Option('--target <target>', 'what the kernel is assembled for (default: what runs here)').choices([
+        'x64',
+        'wasm',
+        'interpreter',
+      ]),
     )
     .addOption(new Option('--only <form>', 'only one of the two forms').choices(['source', 'text']))
     .option('--json', 'print JSON')
@@ -26,6 +28,7 @@ Examples:
   $ heed kernel
   $ heed kernel softmax
   $ heed kernel attention --only source
+  $ heed kernel matmul --target x64
   $ heed kernel gelu --target interpreter`,
     )
     .action(async (name: string | undefined, options: KernelOptions) => {

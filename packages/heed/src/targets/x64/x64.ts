@@ -3,6 +3,7 @@ import type { Machine } from '../../kernels/index.js'
 import type { Target } from '../target.js'
 import { compile } from './compile.js'
 import { nativeCode } from './native.js'
+import { printListing } from './print.js'
 
 /** What the code may use: 256 bits stands for AVX2, FMA and BMI2, 512 for AVX-512 F, BW, DQ and VL. */
 export interface X64Options {
@@ -31,6 +32,7 @@ export function x64Target({ width }: X64Options): Target {
       found: native,
       hint: 'npm install koffi, or use the wasm target',
     })
+  const form = `${width === 512 ? 'AVX-512' : 'AVX2 and FMA'}, vectors of ${machine.lanes} floats`
   return {
     machine,
     koffi: native.koffi,
@@ -41,8 +43,14 @@ export function x64Target({ width }: X64Options): Target {
     load(code, memory) {
       return native.bind(new Float64Array(code.slice().buffer)[0]!, memory)
     },
+    codeBytes(program) {
+      return compile(program, width, native.convention).assembler.finish().length
+    },
     print(program) {
-      return String(compile(program, width, native.convention).assembler.listing.length)
+      const { assembler, spilledInside } = compile(program, width, native.convention)
+      const spilled =
+        spilledInside === 0 ? '' : `; ${spilledInside} vectors of inner loops are kept on the stack\n`
+      return `; kernel ${program.name}\n; ${form}: rdi is the heap, esi the parameters, edx and ecx the tasks, r8d the scratch memory\n${spilled}${printListing(assembler)}`
     },
   }
 }
