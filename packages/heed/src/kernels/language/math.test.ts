@@ -43,7 +43,7 @@ describe.each(names)('%s', (name) => {
   const exact = exactly(name, samples)
 
   test.each(forms)(
-    'is within its bound over all floats: $lanes lanes, relaxed $relaxed, scalar $scalar',
+    'is within its bound over all floats: $target, $lanes lanes, relaxed $relaxed, scalar $scalar',
     (form) => {
       const found = worst(samples, expanded(name, form)(samples), exact, ulpLimit)
       expect(found.wrong).toEqual([])
@@ -67,7 +67,7 @@ function bitsOf(values: Float32Array): Uint8Array {
   return new Uint8Array(values.map((value) => (Number.isNaN(value) ? NaN : value)).buffer)
 }
 
-describe.each(forms)('in whole: $lanes lanes, relaxed $relaxed, scalar $scalar', (form) => {
+describe.each(forms)('in whole: $target, $lanes lanes, relaxed $relaxed, scalar $scalar', (form) => {
   test.each(['tanh', 'erf', 'sin', 'cos'] as const)('%s never leaves −1 … 1', (name) => {
     const results = expanded(name, form)(samples)
     expect(results.every((value) => Number.isNaN(value) || Math.abs(value) <= 1)).toBe(true)

@@ -1,6 +1,7 @@
 import { erf } from '../interpreter/mathematics.js'
 import { wasmFeatures } from '../wasm/features.js'
 import { wasmTarget } from '../wasm/wasm.js'
+import { x64Target, x64Widths } from '../x64/index.js'
 import type { MathOperation } from '../../kernels/index.js'
 import { assemble, kernel } from '../../kernels/index.js'
 
@@ -31,28 +32,43 @@ export const bounds: Readonly<
 
 /** How code for one function differs: the shape of the term, and whether `fma` may round once. */
 export interface Form {
-  readonly lanes: 4 | 8
+  readonly target: 'wasm' | 'x64'
+  readonly lanes: 4 | 8 | 16
   readonly relaxed: boolean
   readonly scalar: boolean
 }
-/** Eight forms, or four where the engine has no relaxed SIMD. */
-export const forms: readonly Form[] = [false, ...(wasmFeatures().relaxed ? [true] : [])].flatMap((relaxed) =>
-  ([4, 8] as const).flatMap((lanes) => [false, true].map((scalar) => ({ lanes, relaxed, scalar }))),
-)
+/** Eight forms on wasm, or four where the engine has no relaxed SIMD; two for each width of machine code. */
+export const forms: readonly Form[] = [
+  ...[false, ...(wasmFeatures().relaxed ? [true] : [])].flatMap((relaxed) =>
+    ([4, 8] as const).flatMap((lanes) =>
+      [false, true].map((scalar) => ({ target: 'wasm', lanes, relaxed, scalar }) as const),
+    ),
+  ),
+  ...x64Widths().flatMap((width) =>
+    [false, true].map(
+      (scalar) => ({ target: 'x64', lanes: width === 512 ? 16 : 8, relaxed: true, scalar }) as const,
+    ),
+  ),
+]
 
 export type FloatFunction = (x: Float32Array) => Float32Array
 
 /** `name` written out in arithmetic and assembled to WebAssembly, over as many values as it is given. */
-export function expanded(name: MathOperation, { lanes, relaxed, scalar }: Form): FloatFunction {
+export function expanded(name: MathOperation, { target: of, lanes, relaxed, scalar }: Form): FloatFunction {
   const most = 1 << 16
-  const target = wasmTarget({ lanes, relaxed, shared: false })
+  const shared = of === 'x64'
+  const target =
+    of === 'x64'
+      ? x64Target({ width: lanes === 16 ? 512 : 256 })
+      : wasmTarget({ lanes: lanes as 4 | 8, relaxed, shared })
   const source = kernel(`math-${name}`, { x: 'f32*', count: 'i32' }, (k, { x, count }) => {
     k.loop(0, count, scalar ? 1 : lanes, (i) => {
       if (scalar) k.store(x.at(i), k.math(name, k.loadScalar(x.at(i))))
       else k.store(x.at(i), k.math(name, k.load(x.at(i))))
     })
   })
-  const memory = new WebAssembly.Memory({ initial: 1 + (most * 4) / 65536 })
+  const pages = 1 + (most * 4) / 65536
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared })
   const run = target.load(target.emit(assemble(source, target.machine)), memory)
   const [parameters, heap] = [new Int32Array(memory.buffer, 64), new Float32Array(memory.buffer, 1024, most)]
   return (x) => {
