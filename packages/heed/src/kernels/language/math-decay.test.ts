@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { interpreter, wasmFeatures, wasmTarget } from '../../targets/index.js'
+import {
+  interpreter,
+  type Target,
+  wasmFeatures,
+  wasmTarget,
+  x64Target,
+  x64Widths,
+} from '../../targets/index.js'
 import { Arena } from '../testing/arena.js'
 import type { Kernel } from './kernel.js'
 import { kernel } from './kernel.js'
@@ -15,13 +22,15 @@ function decayed(arena: Arena, x: readonly number[]): number[] {
   return arena.read(address, x.length)
 }
 
-const targets = [false, ...(wasmFeatures().relaxed ? [true] : [])].map((relaxed) =>
-  wasmTarget({ lanes: 4, relaxed, shared: true }),
-)
+const wasm = (relaxed: boolean): Target => wasmTarget({ lanes: 4, relaxed, shared: true })
+/** Each with its bound in ulp: that of multiply-adds that round twice, or once. */
+const targets: readonly (readonly [name: string, target: Target, bound: number])[] = [
+  ['wasm, rounded twice', wasm(false), 1.5],
+  ...(wasmFeatures().relaxed ? [['wasm, fused', wasm(true), 1] as const] : []),
+  ...x64Widths().map((width) => [`x64, ${width} bits`, x64Target({ width }), 1] as const),
+]
 
-describe.each(
-  targets.map((target, i) => [i === 0 ? 'rounded twice' : 'fused', target, i === 0 ? 1.5 : 1] as const),
-)('exp of what is not above 0, multiply-adds %s', (_, target, bound) => {
+describe.each(targets)('exp of what is not above 0: %s', (_, target, bound) => {
   const arena = new Arena(target, 1 << 22)
   test('within the stated bound down to the least normal float', () => {
     const x = Array.from({ length: 200_001 }, (_, i) => Math.fround((-87.3 * i) / 200_000))
