@@ -10,11 +10,13 @@ import type {
   Machine,
   MachineElement,
   MathOperation,
+  NarrowDot,
   Reduction,
   Type,
   UnaryOperation,
 } from './ir.js'
 import { expandMath } from './math.js'
+import { dotBytesByShorts, dotHalvesByFloats } from './narrow-dot.js'
 import type {
   ConditionOf,
   ConditionType,
@@ -225,6 +227,20 @@ export class Builder implements TermWriter {
     })
   }
 
+  // ---- narrow elements ----
+  /** sum + the products of four bytes in each lane, `a`'s unsigned and `b`'s signed: exact, wrapping. */
+  dotBytes(sum: IntVector, a: IntVector, b: IntVector): IntVector {
+    return this.machine.dots.has('bytes') ? this.#dot('bytes', sum, a, b) : dotBytesByShorts(this, sum, a, b)
+  }
+  /** sum + the products of two signed 16-bit integers in each lane: exact, wrapping. */
+  dotShorts(sum: IntVector, a: IntVector, b: IntVector): IntVector {
+    return this.#dot('shorts', sum, a, b)
+  }
+  /** sum + the products of two bf16 numbers in each lane, the upper ones first; see `NarrowDot` for how it rounds. */
+  dotHalves(sum: Vector, a: IntVector, b: IntVector): Vector {
+    return this.machine.dots.has('halves') ? this.#dot('halves', sum, a, b) : dotHalvesByFloats(sum, a, b)
+  }
+
   // ---- what Term's methods call ----
   operand<T extends Type>(type: T, value: Operand<T>): Term<T> {
     if (typeof value === 'number')
@@ -334,6 +350,10 @@ export class Builder implements TermWriter {
     if (element === 'bf16') return (loaded as IntVector).shl(16).fromBits()
     if (element === 'f16') return halfToFloat(loaded as IntVector)
     return loaded
+  }
+
+  #dot<T extends 'vector' | 'ivector'>(name: NarrowDot, sum: Term<T>, a: IntVector, b: IntVector): Term<T> {
+    return this.#result(sum.type, (result) => ({ op: 'dot', name, result, a: a.id, b: b.id, c: sum.id }))
   }
 
   #constant<T extends Type>(type: T, value: number): Term<T> {

@@ -32,7 +32,18 @@ export interface Machine {
   readonly math: boolean
   /** True where `fma` rounds once. */
   readonly fused: boolean
+  /** The sums of products of narrow elements that are one instruction of the machine, beside `shorts`; the builder writes the others out. */
+  readonly dots: ReadonlySet<'bytes' | 'halves'>
 }
+
+/**
+ * (a: ivector, b: ivector, c) -> c + the sum of the products of narrow elements, within each lane of 32 bits:
+ * - `bytes`: four bytes, those of `a` unsigned and those of `b` signed. Exact; sums wrap as `add` does.
+ * - `shorts`: two signed 16-bit integers. Exact; sums wrap.
+ * - `halves`: two bf16 numbers; c and the result are vectors of floats. The product of the upper two is added first, then that of the
+ *   lower two, each as `fma` does. Where it is an instruction each step rounds once, and subnormal numbers count as 0.
+ */
+export type NarrowDot = 'bytes' | 'shorts' | 'halves'
 
 /** (a: T, b: T) -> T. Integers wrap; `div` of integers truncates; shifts take their count modulo 32. */
 export type BinaryOperation =
@@ -110,6 +121,15 @@ export type Instruction =
   /** a × b + c; rounded once where `machine.fused`, else twice. */
   | {
       readonly op: 'fma'
+      readonly result: number
+      readonly a: number
+      readonly b: number
+      readonly c: number
+    }
+  /** See `NarrowDot`. */
+  | {
+      readonly op: 'dot'
+      readonly name: NarrowDot
       readonly result: number
       readonly a: number
       readonly b: number

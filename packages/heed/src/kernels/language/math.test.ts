@@ -99,6 +99,7 @@ describe('length', () => {
     floatBytes: 4,
     math: false,
     fused: true,
+    dots: new Set(),
   }
   /** Instructions that become some of a machine's: constants stay in registers, and bits are only looked at. */
   function count(name: MathOperation): number {

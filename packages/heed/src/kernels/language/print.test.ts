@@ -8,6 +8,7 @@ const machine: Machine = {
   floatBytes: 4,
   math: false,
   fused: true,
+  dots: new Set(),
 }
 
 function printed<const P extends Readonly<Record<string, ParameterType>>>(

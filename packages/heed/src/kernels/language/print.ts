@@ -194,6 +194,8 @@ class Printer {
       }
       case 'fma':
         return this.#call('fma', instruction.a, instruction.b, instruction.c)
+      case 'dot':
+        return this.#call(`dot of ${instruction.name}`, instruction.a, instruction.b, instruction.c)
       case 'select':
         return this.#call('select', instruction.condition, instruction.a, instruction.b)
       case 'unary':

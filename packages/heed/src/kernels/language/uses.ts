@@ -45,6 +45,7 @@ function operands(instruction: Instruction): readonly number[] {
     case 'reduce':
       return [instruction.a]
     case 'fma':
+    case 'dot':
       return [instruction.a, instruction.b, instruction.c]
     case 'select':
       return [instruction.condition, instruction.a, instruction.b]

@@ -1,7 +1,7 @@
 import { TargetError } from '../../base/index.js'
 import type { Machine, Program } from '../../kernels/index.js'
 import type { Run, Target } from '../target.js'
-import { erf, fromBits, roundTiesToEven, toBits } from './mathematics.js'
+import { dotBytes, dotShorts, erf, fromBits, roundTiesToEven, toBits } from './mathematics.js'
 import { javaScriptSource } from './source.js'
 
 /** One lane, everything in f64, every access checked for alignment and bounds. */
@@ -12,6 +12,7 @@ export const interpreterMachine: Machine = {
   floatBytes: 8,
   math: true,
   fused: false,
+  dots: new Set(['bytes']),
 }
 
 /**
@@ -86,5 +87,7 @@ function helpers(memory: WebAssembly.Memory): Readonly<Record<string, unknown>> 
     erf,
     toBits,
     fromBits,
+    dotBytes,
+    dotShorts,
   }
 }

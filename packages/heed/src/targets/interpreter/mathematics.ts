@@ -39,3 +39,16 @@ export function fromBits(x: number): number {
   bits[0] = x
   return float[0]!
 }
+
+/** sum + the products of four bytes, unsigned × signed. */
+export function dotBytes(a: number, b: number, sum: number): number {
+  let total = sum
+  for (let shift = 0; shift < 32; shift += 8)
+    total = (total + ((a >>> shift) & 0xff) * ((b << (24 - shift)) >> 24)) | 0
+  return total
+}
+
+/** sum + the products of two signed 16-bit integers. */
+export function dotShorts(a: number, b: number, sum: number): number {
+  return (sum + Math.imul(a >> 16, b >> 16) + Math.imul((a << 16) >> 16, (b << 16) >> 16)) | 0
+}

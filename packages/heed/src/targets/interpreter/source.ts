@@ -110,6 +110,12 @@ class Writer {
       case 'fma':
         set(instruction.result, `r${instruction.a} * r${instruction.b} + r${instruction.c}`)
         break
+      case 'dot': {
+        // Pairs of bf16 are written out by the builder.
+        const name = instruction.name === 'bytes' ? 'dotBytes' : 'dotShorts'
+        set(instruction.result, `${name}(r${instruction.a}, r${instruction.b}, r${instruction.c})`)
+        break
+      }
       case 'select':
         set(instruction.result, `r${instruction.condition} ? r${instruction.a} : r${instruction.b}`)
         break

@@ -218,6 +218,17 @@ export function lowerFma({ result, a, b, c }: Of<'fma'>, lowering: Lowering): vo
   )
 }
 
+/** Pairs of shorts: the others are written out by the builder. */
+export function lowerDot({ result, a, b, c }: Of<'dot'>, lowering: Lowering): void {
+  const values = [lowering.use(a), lowering.use(b), lowering.use(c)] as const
+  const [x, y, sum] = values
+  lowering.define(
+    result,
+    x.parts.map((part, i) => node('i32x4.add', node('i32x4.dot_i16x8_s', part, y.parts[i]!), sum.parts[i]!)),
+    values,
+  )
+}
+
 /** Scalars are fused as vectors are, in lane 0 of one: WebAssembly has no scalar form. */
 function multiplyAdd(type: Kind, x: Node, y: Node, z: Node, relaxed: boolean): Node {
   if (relaxed && type === 'f32x4') return node('f32x4.relaxed_madd', x, y, z)

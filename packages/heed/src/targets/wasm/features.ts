@@ -47,7 +47,15 @@ const multiplyAdd: Probe = kernel('probe-multiply-add', { x: 'f32*' }, (k, { x }
 })
 
 function bytes(source: Probe, lanes: 4 | 8, relaxed: boolean): Uint8Array<ArrayBuffer> {
-  const machine: Machine = { name: 'wasm', lanes, registers: 16, floatBytes: 4, math: false, fused: false }
+  const machine: Machine = {
+    name: 'wasm',
+    lanes,
+    registers: 16,
+    floatBytes: 4,
+    math: false,
+    fused: false,
+    dots: new Set(),
+  }
   const program: Program = assemble(source, machine)
   return encodeModule(lower(program, { lanes, relaxed, shared: false }), false) as Uint8Array<ArrayBuffer>
 }

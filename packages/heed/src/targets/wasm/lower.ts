@@ -4,6 +4,7 @@ import {
   lowerBinary,
   lowerCompare,
   lowerConvert,
+  lowerDot,
   lowerFma,
   lowerReduce,
   lowerSelect,
@@ -70,6 +71,8 @@ function lowerInstruction(instruction: Instruction, lowering: Lowering): void {
       return lowerReduce(instruction, lowering)
     case 'fma':
       return lowerFma(instruction, lowering)
+    case 'dot':
+      return lowerDot(instruction, lowering)
     case 'select':
       return lowerSelect(instruction, lowering)
     case 'load':

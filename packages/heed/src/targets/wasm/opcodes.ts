@@ -148,6 +148,7 @@ export const opcodes: Readonly<Record<string, readonly [bytes: readonly number[]
     'i32x4.mul': [simd(0xb5), none],
     'i32x4.min_s': [simd(0xb6), none],
     'i32x4.max_s': [simd(0xb8), none],
+    'i32x4.dot_i16x8_s': [simd(0xba), none],
     'f32x4.abs': [simd(0xe0), none],
     'f32x4.neg': [simd(0xe1), none],
     'f32x4.sqrt': [simd(0xe3), none],

@@ -168,7 +168,15 @@ function prepare(
   source: Probe,
   lanes: 4 | 8,
 ): { run: (count: number) => void; floats: Float32Array; integers: Int32Array } {
-  const machine: Machine = { name: 'wasm', lanes, registers: 16, floatBytes: 4, math: false, fused: true }
+  const machine: Machine = {
+    name: 'wasm',
+    lanes,
+    registers: 16,
+    floatBytes: 4,
+    math: false,
+    fused: true,
+    dots: new Set(),
+  }
   const options: WasmOptions = { lanes, relaxed: true, shared: false }
   const code = encodeModule(lower(assemble(source, machine), options), false) as Uint8Array<ArrayBuffer>
   const memory = new WebAssembly.Memory({ initial: 1 })

@@ -27,6 +27,7 @@ export function wasmTarget(options: WasmOptions): Target {
     floatBytes: 4,
     math: false,
     fused: options.relaxed && wasmFeatures().fused,
+    dots: new Set(),
   }
   return {
     machine,

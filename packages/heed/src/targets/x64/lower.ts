@@ -3,6 +3,7 @@ import type { Block, Instruction, Program } from '../../kernels/index.js'
 import { hasLoop } from './blocks.js'
 import { lowerConvert } from './convert.js'
 import { general, immediate, opposite, vector } from './code.js'
+import { lowerDot } from './dot.js'
 import { lowerGather, lowerLoad, lowerStore } from './memory.js'
 import { lowerReduce } from './reduce.js'
 import { lowerBinary, lowerCompare, lowerSelect, lowerUnary } from './scalar.js'
@@ -111,6 +112,8 @@ function lowerInstruction(instruction: Instruction, lowering: Lowering, start: S
       return lowerReduce(instruction, lowering)
     case 'fma':
       return lowerFma(instruction, lowering)
+    case 'dot':
+      return lowerDot(instruction, lowering)
     case 'select':
       return lowerSelect(instruction, lowering)
     case 'load':

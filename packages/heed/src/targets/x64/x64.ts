@@ -4,10 +4,13 @@ import type { Target } from '../target.js'
 import { compile } from './compile.js'
 import { nativeCode } from './native.js'
 import { printListing } from './print.js'
+import { type Processor, processor } from './processor.js'
 
 /** What the code may use: 256 bits stands for AVX2, FMA and BMI2, 512 for AVX-512 F, BW, DQ and VL. */
 export interface X64Options {
   readonly width: 256 | 512
+  /** Sums of products that are instructions; default: as many as the processor has. */
+  readonly dots?: Machine['dots']
 }
 
 /**
@@ -15,15 +18,7 @@ export interface X64Options {
  *
  * @throws TargetError where this system runs no machine code
  */
-export function x64Target({ width }: X64Options): Target {
-  const machine: Machine = {
-    name: 'x64',
-    lanes: width / 32,
-    registers: width === 512 ? 32 : 16,
-    floatBytes: 4,
-    math: false,
-    fused: true,
-  }
+export function x64Target({ width, dots }: X64Options): Target {
   const native = nativeCode()
   if (typeof native === 'string')
     throw new TargetError({
@@ -32,6 +27,15 @@ export function x64Target({ width }: X64Options): Target {
       found: native,
       hint: 'npm install koffi, or use the wasm target',
     })
+  const machine: Machine = {
+    name: 'x64',
+    lanes: width / 32,
+    registers: width === 512 ? 32 : 16,
+    floatBytes: 4,
+    math: false,
+    fused: true,
+    dots: dots ?? dotsOf(processor(native), width),
+  }
   const form = `${width === 512 ? 'AVX-512' : 'AVX2 and FMA'}, vectors of ${machine.lanes} floats`
   return {
     machine,
@@ -53,4 +57,11 @@ export function x64Target({ width }: X64Options): Target {
       return `; kernel ${program.name}\n; ${form}: rdi is the heap, esi the parameters, edx and ecx the tasks, r8d the scratch memory\n${spilled}${printListing(assembler)}`
     },
   }
+}
+
+function dotsOf({ bf16, vnni, avxVnni }: Processor, width: 256 | 512): Machine['dots'] {
+  const dots = new Set<'bytes' | 'halves'>()
+  if (width === 512 ? vnni : avxVnni) dots.add('bytes')
+  if (width === 512 && bf16) dots.add('halves')
+  return dots
 }
