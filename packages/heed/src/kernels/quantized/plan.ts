@@ -1,0 +1,188 @@
+import type { Launch } from '../launch.js'
+import type { Machine } from '../language/index.js'
+import { addendOf, type Epilogue } from '../matmul/epilogue.js'
+import type { MatmulActivation } from '../matmul/request.js'
+import {
+  groupDepth,
+  type Multiplication,
+  multiplicationFor,
+  packedShape,
+  perWord,
+  type WeightFormat,
+  zeroOf,
+} from './format.js'
+import { partsOf, quantizedProductKernel } from './product-kernel.js'
+import { rowsKernel } from './rows-kernel.js'
+import { quantizedTile } from './tile.js'
+import { unpackKernel } from './unpack-kernel.js'
+import { weightsKernel } from './weights-kernel.js'
+
+/** Packed weights: their address in the heap, in the form that `packedShape` describes. */
+export interface PackedWeights {
+  readonly machine: Machine
+  readonly format: WeightFormat
+  readonly address: number
+  readonly columns: number
+  readonly depth: number
+}
+
+/** Packs an f32 matrix, whose element at (place, column) lies `place × depthStep + column × columnStep` elements after `source`. */
+export function planPackWeights(
+  weights: PackedWeights,
+  source: number,
+  depthStep: number,
+  columnStep: number,
+): Launch[] {
+  const { machine, format, address, columns, depth } = weights
+  const { words, groups, panels, scalesAt } = packedShape(format, machine, columns, depth)
+  return [
+    {
+      kernel: weightsKernel({ format, contiguous: columnStep === 1 }),
+      parameters: [source, address, address + scalesAt, columns, depth, columnStep, depthStep, words, groups],
+      tasks: depth === 0 ? 0 : panels,
+    },
+  ]
+}
+
+/** Writes columns as rows of f32: the ones whose numbers lie at `numbers`, i32. */
+export function planUnpackColumns(
+  weights: PackedWeights,
+  numbers: number,
+  count: number,
+  target: number,
+): Launch[] {
+  const { machine, format, address, columns, depth } = weights
+  const { words, groups, scalesAt } = packedShape(format, machine, columns, depth)
+  return [
+    {
+      kernel: unpackKernel(format),
+      parameters: [address, address + scalesAt, numbers, target, depth, words, groups],
+      tasks: count,
+    },
+  ]
+}
+
+/** C = activation(scale · A·W + bias) + residual; C's rows are runs of memory, `cRow` elements apart. */
+export interface QuantizedProductRequest {
+  readonly weights: PackedWeights
+  /** Address of m rows of f32, each a run of memory, `aRow` elements apart. */
+  readonly a: number
+  readonly aRow: number
+  readonly m: number
+  readonly c: number
+  readonly cRow: number
+  readonly scale?: number
+  readonly bias?: Addend
+  readonly activation?: MatmulActivation
+  readonly residual?: Addend
+}
+
+export interface Addend {
+  readonly address: number
+  readonly row: number
+  readonly column: number
+}
+
+/** Products of a task where there are many rows: a tenth of a millisecond or two. */
+const taskProducts = 2 ** 23
+/** Bytes of weights of a task where there are few: so many are read in one run. */
+const taskBytes = 2 ** 17
+const blockHeight = 96
+const fewestTasks = 12
+
+/** The launches that compute such a product; workspace is freed by the caller after they ran. */
+export function planQuantizedProduct(
+  request: QuantizedProductRequest,
+  allocate: (bytes: number) => number,
+): Launch[] {
+  const { weights, m, c, cRow, scale = 1, bias, activation = 'none', residual } = request
+  const { machine, format, address, columns, depth } = weights
+  if (m === 0 || columns === 0) return []
+  const { words, groups, panels: panelCount, scalesAt } = packedShape(format, machine, columns, depth)
+  const multiplication = multiplicationFor(format, machine)
+  const launches: Launch[] = []
+  const rows = planRows(request, multiplication, words, groups, allocate, launches)
+  const tile = quantizedTile(machine, format, multiplication, m)
+  const epilogue: Epilogue = {
+    scaled: scale !== 1,
+    bias: addendOf(bias?.address, bias?.column ?? 0),
+    activation,
+    residual: addendOf(residual?.address, residual?.column ?? 0),
+  }
+  const blockRows =
+    Math.min(Math.ceil(m / tile.rows), Math.max(1, Math.round(blockHeight / tile.rows))) * tile.rows
+  const blocksM = Math.ceil(m / blockRows)
+  const perPanel = Math.max(1, words * perWord[format] * machine.lanes * Math.min(m, blockRows))
+  const wanted = Math.min(
+    taskProducts / perPanel,
+    m > tile.rows ? Infinity : taskBytes / (words * machine.lanes * 4),
+  )
+  const few = Math.ceil((panelCount * blocksM) / fewestTasks)
+  const blockPanels = Math.max(1, Math.ceil(Math.min(wanted, few) / tile.panels)) * tile.panels
+  launches.push({
+    kernel: quantizedProductKernel({ format, multiplication, ...tile, epilogue }),
+    parameters: [
+      rows.address,
+      rows.scales,
+      rows.starts,
+      address,
+      address + scalesAt,
+      c,
+      m,
+      columns,
+      rows.step,
+      words,
+      groups,
+      cRow,
+      panelCount,
+      blocksM,
+      blockRows,
+      blockPanels,
+      scale,
+      bias?.address ?? 0,
+      bias?.row ?? 0,
+      bias?.column ?? 0,
+      residual?.address ?? 0,
+      residual?.row ?? 0,
+      residual?.column ?? 0,
+    ],
+    tasks: blocksM * Math.ceil(panelCount / blockPanels),
+  })
+  return launches
+}
+
+/** The rows of A in the form that they are multiplied in: as they lie where that is it, else written anew. */
+function planRows(
+  { weights, a, aRow, m }: QuantizedProductRequest,
+  multiplication: Multiplication,
+  words: number,
+  groups: number,
+  allocate: (bytes: number) => number,
+  launches: Launch[],
+): { readonly address: number; readonly step: number; readonly scales: number; readonly starts: number } {
+  const { machine, format, depth } = weights
+  const pitch = words * perWord[format]
+  if (multiplication === 'floats' && pitch === depth) return { address: a, step: aRow, scales: 0, starts: 0 }
+  const bytes = { bytes: 1, shorts: 2, halves: 2, floats: machine.floatBytes }[multiplication]
+  const address = allocate(m * pitch * bytes)
+  const integers = multiplication === 'bytes' || multiplication === 'shorts'
+  const scales = integers ? allocate(m * groups * machine.floatBytes) : 0
+  const starts = integers ? allocate(m * groups * 4) : 0
+  launches.push({
+    kernel: rowsKernel(multiplication),
+    parameters: [
+      a,
+      address,
+      scales,
+      starts,
+      depth,
+      aRow,
+      pitch,
+      format === 'int4' ? groupDepth : pitch,
+      groups,
+      zeroOf[format],
+    ],
+    tasks: m,
+  })
+  return { address, step: words * partsOf(format, multiplication), scales, starts }
+}

@@ -1,0 +1,92 @@
+import type { Builder, Int, Kernel, Mask, Pointer, Vector } from '../language/index.js'
+import { kernel } from '../language/index.js'
+import type { Multiplication } from './format.js'
+import { leastScale, toHalf } from './round.js'
+
+const kernels = new Map<string, Kernel>()
+
+/**
+ * Rows of activations in the form that weights are multiplied with, filled up with 0 to `pitch` elements: signed bytes or shorts of a magnitude up to 127,
+ * with a scale for each group of `group` elements and what a sum over the group starts with, −`zero` times the sum of its integers; bf16; or
+ * f32. A task is one row.
+ */
+export function rowsKernel(multiplication: Multiplication): Kernel {
+  let known = kernels.get(multiplication)
+  if (known === undefined)
+    kernels.set(multiplication, (known = write(`rows-${multiplication}`, multiplication)))
+  return known
+}
+
+const elements = { bytes: 'i8', shorts: 'u16', halves: 'u16', floats: 'f32' } as const
+
+function write(name: string, multiplication: Multiplication): Kernel {
+  const element = elements[multiplication]
+  const parameters = {
+    source: 'f32*',
+    target: `${element}*`,
+    scales: 'f32*',
+    starts: 'i32*',
+    depth: 'i32',
+    rowStep: 'i32',
+    pitch: 'i32',
+    group: 'i32',
+    groups: 'i32',
+    zero: 'i32',
+  } as const
+  return kernel(name, parameters, (k, p, row) => {
+    const source = p.source.at(row.mul(p.rowStep))
+    const target = (p.target as Pointer<'i8'>).at(row.mul(p.pitch))
+    const fill = multiplication === 'floats' ? k.float(0) : k.int(0)
+    k.loop(p.depth, p.pitch, 1, (i) => k.store(target.at(i), fill as Int))
+    if (multiplication === 'halves' || multiplication === 'floats') {
+      k.vectors(p.depth, (i, mask) => {
+        const value = k.load(source.at(i), mask)
+        k.store(target.at(i), (multiplication === 'halves' ? toHalf(value) : value) as never, mask)
+      })
+      return
+    }
+    k.loop(0, p.groups, 1, (group) => {
+      const start = group.mul(p.group)
+      const count = p.depth.sub(start).min(p.group)
+      const place = row.mul(p.groups).add(group)
+      quantizeGroup(
+        k,
+        source.at(start),
+        target.at(start),
+        count,
+        p.zero,
+        p.scales.at(place),
+        p.starts.at(place),
+      )
+    })
+  }) as unknown as Kernel
+}
+
+/** Whole numbers times a scale: the largest magnitude becomes 127. A group with a number that is not finite has the scale NaN. */
+function quantizeGroup(
+  k: Builder,
+  source: Pointer<'f32'>,
+  target: Pointer<'i8'>,
+  count: Int,
+  zero: Int,
+  scale: Pointer<'f32'>,
+  start: Pointer<'i32'>,
+): void {
+  const [largest, faulty] = [k.variable(k.vector(0)), k.variable(k.vector(0))]
+  k.vectors(count, (i, mask) => {
+    const value = k.load(source.at(i), mask)
+    largest.set(largest.get().max(value.abs()))
+    faulty.set(value.fma(0, faulty.get()))
+  })
+  const most = largest.get().largest()
+  const inverse = most.gt(leastScale).select(k.float(127).div(most), 0)
+  k.store(scale, most.div(127).add(faulty.get().sum()))
+  const sum = k.variable(k.intVector(0))
+  k.vectors(count, (i, mask?: Mask) => {
+    const value: Vector = k.load(source.at(i), mask)
+    const whole = value.mul(inverse).round().toInt()
+    sum.set(sum.get().add(whole))
+    k.store(target.at(i), whole, mask)
+  })
+  k.store(start, sum.get().sum().mul(zero).neg())
+}

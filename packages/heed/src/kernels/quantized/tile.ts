@@ -1,0 +1,47 @@
+import type { Machine } from '../language/index.js'
+import { type Multiplication, type WeightFormat } from './format.js'
+
+/** How a machine's registers are spent on a tile of C. */
+export interface QuantizedTile {
+  readonly rows: number
+  readonly panels: number
+  readonly unroll: number
+}
+
+/**
+ * For few rows one panel, read in one run with several sums for each row; else so many sums that the units are busy, beside the
+ * vectors of weights. Groups have a second sum for each.
+ */
+export function quantizedTile(
+  { lanes, registers }: Machine,
+  format: WeightFormat,
+  multiplication: Multiplication,
+  m: number,
+): QuantizedTile {
+  const grouped = format === 'int4'
+  if (lanes === 1) return { rows: 2, panels: 2, unroll: grouped ? 1 : 2 }
+  if (m === 1) return { rows: 1, panels: 1, unroll: grouped ? 1 : 4 }
+  if (registers >= 32) {
+    if (m === 2) return grouped ? { rows: 2, panels: 2, unroll: 1 } : { rows: 2, panels: 1, unroll: 4 }
+    if (m <= 3) return { rows: 3, panels: grouped ? 2 : 4, unroll: 1 }
+    if (grouped) return { rows: 4, panels: 3, unroll: 1 }
+    if (multiplication === 'shorts' || multiplication === 'floats') return { rows: 4, panels: 4, unroll: 1 }
+    return best(m, [
+      { rows: 4, panels: 4, unroll: 1 },
+      { rows: 6, panels: 4, unroll: 1 },
+      { rows: 8, panels: 3, unroll: 1 },
+    ])
+  }
+  if (m === 2) return { rows: 2, panels: grouped ? 1 : 2, unroll: 1 }
+  return grouped ? { rows: 3, panels: 1, unroll: 1 } : { rows: 4, panels: 2, unroll: 1 }
+}
+
+/** The one that covers m rows with the least left over, the last of equals. */
+function best(m: number, tiles: readonly QuantizedTile[]): QuantizedTile {
+  let [found, least] = [tiles[0]!, Infinity]
+  for (const tile of tiles) {
+    const covered = Math.ceil(m / tile.rows) * tile.rows
+    if (covered <= least) [found, least] = [tile, covered]
+  }
+  return found
+}
