@@ -17,7 +17,7 @@ export type { Dtype, DtypeArrays, Shape } from './base/index.js'
 
 // What functions given to `map`, scores and masks are made of.
 export { boolean, type Expression, float, integer } from './kernels/index.js'
-export type { Activation } from './kernels/index.js'
+export type { Activation, WeightFormat } from './kernels/index.js'
 
 export {
   interpreter,
@@ -98,6 +98,7 @@ export {
   stack,
   stopGradient,
 } from './tensor/index.js'
+export { dequantize, dotQuantized, gatherQuantized, quantize, QuantizedWeights } from './tensor/index.js'
 export {
   gruCell,
   layerNorm,
@@ -203,11 +204,18 @@ export {
   norm,
   type Norm,
   type NormOptions,
+  type Quantized,
+  quantizeAttention,
+  quantizeBlock,
+  quantizeFeedForward,
+  quantizeLinear,
+  type QuantizeOptions,
   type Residual,
   selfAttention,
   type SelfAttentionOptions,
   type Sequence,
   unembed,
+  type Weight,
 } from './nn/index.js'
 export {
   addPositions,
@@ -333,6 +341,8 @@ export {
   modelFileNames,
   modelFiles,
   modelFromFiles,
+  quantizeDecoder,
+  type QuantizeDecoderOptions,
   saveModel,
 } from './models/index.js'
 export { type Candidate, likeliest, probabilitiesOf, sample, type SamplingOptions } from './models/index.js'

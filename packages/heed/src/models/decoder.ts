@@ -26,6 +26,7 @@ import {
   type NormOptions,
   normalInitializer,
   type PositionTable,
+  type Quantized,
   rotaryTable,
   type RotaryTable,
   type Sequence,
@@ -121,7 +122,7 @@ export interface DecoderOptions {
  * @throws ShapeError for ids outside the vocabulary; UsageError for positions beyond a table of learned ones
  */
 export function decoderStates(
-  model: Decoder,
+  model: Quantized<Decoder>,
   config: DecoderConfig,
   ids: Tensor<'batch' | 'position'>,
   { cache, dropout, mask, rematerialize = false }: DecoderOptions = {},
@@ -140,7 +141,7 @@ export function decoderStates(
       attention: { mask, rotary, ...(slopes && { score: alibi(slopes) }) },
       dropout: dropout && { rate: dropout.rate, key: foldIn(foldIn(dropout.key, 'blocks'), layer) },
     }
-    const run = (parameters: Block, input: Sequence): Sequence =>
+    const run = (parameters: Quantized<Block>, input: Sequence): Sequence =>
       decoderBlock(parameters, input, { ...options, cache: cache?.layer(layer) })
     x = within(`blocks.${layer}`, () => (rematerialize ? checkpoint(observedAsNow(run)) : run)(block, x))
   })
@@ -154,7 +155,7 @@ export function decoderStates(
  * @throws as `decoderStates` does
  */
 export function decoderLogits(
-  model: Decoder,
+  model: Quantized<Decoder>,
   config: DecoderConfig,
   ids: Tensor<'batch' | 'position'>,
   options: DecoderOptions = {},
@@ -163,7 +164,10 @@ export function decoderLogits(
 }
 
 /** The output projection alone. */
-export function logitsOf(model: Decoder, states: Sequence): Tensor<'batch' | 'position' | 'vocabulary'> {
+export function logitsOf(
+  model: Quantized<Decoder>,
+  states: Sequence,
+): Tensor<'batch' | 'position' | 'vocabulary'> {
   return tap(
     'logits',
     model.head === undefined ? unembed(model.embedding, states) : linear(model.head, states, 'width'),

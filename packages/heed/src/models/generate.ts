@@ -1,6 +1,6 @@
 /** Writing on: token by token, each chosen from the model's logits and given back to it. */
 import { randomKey, uniformAt, UsageError } from '../base/index.js'
-import { KeyValueCache } from '../nn/index.js'
+import { KeyValueCache, type Quantized } from '../nn/index.js'
 import { scope, tensor } from '../tensor/index.js'
 import { type Decoder, decoderStates, logitsOf } from './decoder.js'
 import type { DecoderConfig } from './decoder-config.js'
@@ -24,7 +24,7 @@ export interface GenerateOptions extends SamplingOptions {
  * @throws ShapeError for ids outside the vocabulary
  */
 export function* generate(
-  model: Decoder,
+  model: Quantized<Decoder>,
   config: DecoderConfig,
   prompt: ArrayLike<number>,
   options: GenerateOptions,
@@ -66,7 +66,7 @@ export function* generate(
  * @throws ShapeError for ids outside the vocabulary
  */
 export function lastLogits(
-  model: Decoder,
+  model: Quantized<Decoder>,
   config: DecoderConfig,
   ids: ArrayLike<number>,
   cache?: KeyValueCache,

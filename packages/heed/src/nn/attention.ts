@@ -24,7 +24,7 @@ import {
   type Tensor,
 } from '../tensor/index.js'
 import type { Key, LayerCache } from './cache.js'
-import { linear, type Linear } from './linear.js'
+import { linear, type Linear, plainWeight, type Quantized, type Weight } from './linear.js'
 import { norm, type Norm, type NormOptions } from './norm.js'
 import type { PositionNumbers } from './position.js'
 import { applyRotary, type RotaryTable } from './rotary.js'
@@ -74,7 +74,7 @@ type Query = Tensor<'batch' | 'head' | 'query' | 'width'>
  * @throws ShapeError where sizes do not fit
  */
 export function selfAttention(
-  parameters: AttentionParameters,
+  parameters: Quantized<AttentionParameters>,
   x: Sequence,
   options: SelfAttentionOptions = {},
 ): Sequence {
@@ -102,7 +102,7 @@ export function selfAttention(
  * @throws ShapeError where sizes do not fit
  */
 export function crossAttention(
-  parameters: AttentionParameters,
+  parameters: Quantized<AttentionParameters>,
   x: Sequence,
   context: Sequence,
   options: CrossAttentionOptions = {},
@@ -120,7 +120,7 @@ export function crossAttention(
 
 /** Score, mask, filter, mix, project out: what both kinds share. */
 function attend(
-  parameters: AttentionParameters,
+  parameters: Quantized<AttentionParameters>,
   query: Query,
   key: Key,
   value: Key,
@@ -140,31 +140,42 @@ function attend(
   return joinHeads(parameters, tap('mixed', mixed), options)
 }
 
-function queriesOf(parameters: AttentionParameters, x: Sequence, options: CrossAttentionOptions): Query {
+function queriesOf(
+  parameters: Quantized<AttentionParameters>,
+  x: Sequence,
+  options: CrossAttentionOptions,
+): Query {
   const query = normed('queryNorm', parameters, headsOf(parameters.query, x), options)
   return query.rename({ position: 'query', headWidth: 'width' })
 }
 
-function keysOf(parameters: AttentionParameters, x: Sequence, options: CrossAttentionOptions): Key {
+function keysOf(
+  parameters: Quantized<AttentionParameters>,
+  x: Sequence,
+  options: CrossAttentionOptions,
+): Key {
   const key = normed('keyNorm', parameters, headsOf(parameters.key, x), options)
   return key.rename({ position: 'key', headWidth: 'width' })
 }
 
-function valuesOf(parameters: AttentionParameters, x: Sequence): Key {
+function valuesOf(parameters: Quantized<AttentionParameters>, x: Sequence): Key {
   return headsOf(parameters.value, x).rename({ position: 'key', headWidth: 'width' })
 }
 
 type Heads = Tensor<'batch' | 'position' | 'head' | 'headWidth'>
 
 /** One projection for all heads at once. */
-function headsOf(projection: Linear<'width', 'head' | 'headWidth'>, x: Sequence): Heads {
+function headsOf(
+  projection: Linear<'width', 'head' | 'headWidth', Weight<'width' | 'head' | 'headWidth'>>,
+  x: Sequence,
+): Heads {
   return linear(projection, x, 'width')
 }
 
 /** Queries or keys normalized head by head, where the model does so. */
 function normed(
   name: 'queryNorm' | 'keyNorm',
-  { [name]: parameters }: AttentionParameters,
+  { [name]: parameters }: Quantized<AttentionParameters>,
   heads: Heads,
   { headNorm = { kind: 'rms' } }: CrossAttentionOptions,
 ): Heads {
@@ -173,11 +184,11 @@ function normed(
 }
 
 /** The heads joined by the output projection. */
-function joinHeads({ output }: AttentionParameters, mixed: Query, residual: Residual): Sequence {
+function joinHeads({ output }: Quantized<AttentionParameters>, mixed: Query, residual: Residual): Sequence {
   const heads = mixed.rename({ query: 'position', width: 'headWidth' })
   if (!watched('outputPerHead')) return projectOut(output, heads, ['head', 'headWidth'], residual)
   // What each head adds to the output, apart: their sum, and the bias, is the output.
-  const perHead = tap('outputPerHead', dot(heads, output.weight, 'headWidth'))
+  const perHead = tap('outputPerHead', dot(heads, plainWeight(output.weight), 'headWidth'))
   const joined = sum(perHead, 'head')
   const whole = output.bias === undefined ? joined : joined.add(output.bias)
   return addTo(residual.residual, tap('output', whole), residual.dropout)

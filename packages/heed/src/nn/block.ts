@@ -11,6 +11,7 @@ import {
 import type { LayerCache } from './cache.js'
 import { feedForward, type FeedForward } from './feed-forward.js'
 import { allOf, causal } from './mask.js'
+import type { Quantized } from './linear.js'
 import { norm, type Norm, type NormOptions } from './norm.js'
 import type { Dropout, Sequence } from './sequence.js'
 
@@ -58,7 +59,11 @@ export interface CrossBlockOptions extends DecoderBlockOptions {
  *
  * @throws ShapeError where sizes do not fit
  */
-export function encoderBlock(parameters: Block, x: Sequence, options: BlockOptions = {}): Sequence {
+export function encoderBlock(
+  parameters: Quantized<Block>,
+  x: Sequence,
+  options: BlockOptions = {},
+): Sequence {
   return scope(() => {
     const before = tap('residualBefore', x)
     const middle = tap('residualMiddle', attentionLayer(parameters, before, options))
@@ -71,7 +76,11 @@ export function encoderBlock(parameters: Block, x: Sequence, options: BlockOptio
  *
  * @throws ShapeError where sizes do not fit
  */
-export function decoderBlock(parameters: Block, x: Sequence, options: DecoderBlockOptions = {}): Sequence {
+export function decoderBlock(
+  parameters: Quantized<Block>,
+  x: Sequence,
+  options: DecoderBlockOptions = {},
+): Sequence {
   return scope(() => {
     const before = tap('residualBefore', x)
     const middle = tap('residualMiddle', attentionLayer(parameters, before, options, causalAnd(options)))
@@ -86,7 +95,7 @@ export function decoderBlock(parameters: Block, x: Sequence, options: DecoderBlo
  * @throws ShapeError where sizes do not fit
  */
 export function crossDecoderBlock(
-  parameters: CrossBlock,
+  parameters: Quantized<CrossBlock>,
   x: Sequence,
   context: Sequence,
   options: CrossBlockOptions = {},
@@ -104,7 +113,7 @@ function causalAnd({ attention }: BlockOptions): Mask {
 }
 
 function attentionLayer(
-  parameters: Block,
+  parameters: Quantized<Block>,
   x: Sequence,
   options: DecoderBlockOptions,
   mask: Mask | undefined = options.attention?.mask,
@@ -123,7 +132,7 @@ function attentionLayer(
 }
 
 function crossLayer(
-  parameters: CrossBlock,
+  parameters: Quantized<CrossBlock>,
   x: Sequence,
   context: Sequence,
   options: CrossBlockOptions,
@@ -140,7 +149,7 @@ function crossLayer(
   )
 }
 
-function feedForwardLayer(parameters: Block, x: Sequence, options: BlockOptions): Sequence {
+function feedForwardLayer(parameters: Quantized<Block>, x: Sequence, options: BlockOptions): Sequence {
   const { activation } = options
   return arranged('feedForwardNorm', parameters.feedForwardNorm, x, options, (input) =>
     within('feedForward', () =>

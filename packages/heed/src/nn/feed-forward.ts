@@ -1,6 +1,6 @@
 import { tap, watched } from '../observe/index.js'
 import { activate, type Activation, gatedBy } from '../tensor/index.js'
-import { linear, type Linear } from './linear.js'
+import { linear, type Linear, type Quantized } from './linear.js'
 import { projectOut, type Residual, type Sequence } from './sequence.js'
 
 /**
@@ -25,7 +25,7 @@ export interface FeedForwardOptions extends Residual {
  * @throws ShapeError where sizes differ
  */
 export function feedForward(
-  parameters: FeedForward,
+  parameters: Quantized<FeedForward>,
   x: Sequence,
   { activation = 'gelu', ...residual }: FeedForwardOptions = {},
 ): Sequence {

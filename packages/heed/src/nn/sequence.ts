@@ -1,7 +1,7 @@
 import type { RandomKey } from '../base/index.js'
 import { tap, watched } from '../observe/index.js'
 import { type AnyTensor, dropout, type Tensor } from '../tensor/index.js'
-import { linear, type Linear } from './linear.js'
+import { linear, type Linear, type Weight } from './linear.js'
 
 /** What layers pass on: a vector of `width` numbers for each position. */
 export type Sequence = Tensor<'batch' | 'position' | 'width'>
@@ -26,7 +26,7 @@ export interface Residual {
  * be seen or dropped between.
  */
 export function projectOut<I extends string>(
-  parameters: Linear<I, 'width'>,
+  parameters: Linear<I, 'width', Weight<I | 'width'>>,
   x: Tensor<NoInfer<I> | 'batch' | 'position'>,
   over: readonly I[],
   { residual, dropout: wanted }: Residual,

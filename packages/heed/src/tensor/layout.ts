@@ -129,7 +129,7 @@ export function operandOf(tensor: AnyTensor, order: readonly string[]): StridedO
 }
 
 /** The device of all of these. Throws ShapeError where they have several. */
-export function sameDevice(operation: string, tensors: readonly AnyTensor[]): Device {
+export function sameDevice(operation: string, tensors: readonly { readonly device: Device }[]): Device {
   const { device } = tensors[0]!
   for (const tensor of tensors) {
     if (tensor.device !== device) {

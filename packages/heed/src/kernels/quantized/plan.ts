@@ -17,11 +17,12 @@ import { quantizedTile } from './tile.js'
 import { unpackKernel } from './unpack-kernel.js'
 import { weightsKernel } from './weights-kernel.js'
 
-/** Packed weights: their address in the heap, in the form that `packedShape` describes. */
+/** Packed weights: the addresses of their words and their scales, which lie as `packedShape` says. */
 export interface PackedWeights {
   readonly machine: Machine
   readonly format: WeightFormat
-  readonly address: number
+  readonly words: number
+  readonly scales: number
   readonly columns: number
   readonly depth: number
 }
@@ -33,12 +34,22 @@ export function planPackWeights(
   depthStep: number,
   columnStep: number,
 ): Launch[] {
-  const { machine, format, address, columns, depth } = weights
-  const { words, groups, panels, scalesAt } = packedShape(format, machine, columns, depth)
+  const { machine, format, columns, depth } = weights
+  const { words, groups, panels } = packedShape(format, machine, columns, depth)
   return [
     {
       kernel: weightsKernel({ format, contiguous: columnStep === 1 }),
-      parameters: [source, address, address + scalesAt, columns, depth, columnStep, depthStep, words, groups],
+      parameters: [
+        source,
+        weights.words,
+        weights.scales,
+        columns,
+        depth,
+        columnStep,
+        depthStep,
+        words,
+        groups,
+      ],
       tasks: depth === 0 ? 0 : panels,
     },
   ]
@@ -51,12 +62,12 @@ export function planUnpackColumns(
   count: number,
   target: number,
 ): Launch[] {
-  const { machine, format, address, columns, depth } = weights
-  const { words, groups, scalesAt } = packedShape(format, machine, columns, depth)
+  const { machine, format, columns, depth } = weights
+  const { words, groups } = packedShape(format, machine, columns, depth)
   return [
     {
       kernel: unpackKernel(format),
-      parameters: [address, address + scalesAt, numbers, target, depth, words, groups],
+      parameters: [weights.words, weights.scales, numbers, target, depth, words, groups],
       tasks: count,
     },
   ]
@@ -96,9 +107,9 @@ export function planQuantizedProduct(
   allocate: (bytes: number) => number,
 ): Launch[] {
   const { weights, m, c, cRow, scale = 1, bias, activation = 'none', residual } = request
-  const { machine, format, address, columns, depth } = weights
+  const { machine, format, columns, depth } = weights
   if (m === 0 || columns === 0) return []
-  const { words, groups, panels: panelCount, scalesAt } = packedShape(format, machine, columns, depth)
+  const { words, groups, panels: panelCount } = packedShape(format, machine, columns, depth)
   const multiplication = multiplicationFor(format, machine)
   const launches: Launch[] = []
   const rows = planRows(request, multiplication, words, groups, allocate, launches)
@@ -125,8 +136,8 @@ export function planQuantizedProduct(
       rows.address,
       rows.scales,
       rows.starts,
-      address,
-      address + scalesAt,
+      weights.words,
+      weights.scales,
       c,
       m,
       columns,

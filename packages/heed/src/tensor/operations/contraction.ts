@@ -79,7 +79,7 @@ export function contract(
   if (prepared === undefined) {
     checkOperands(a, b, over, addends)
     // Without axes of its own on one side and nothing to sum it is no matrix product.
-    if (over.length === 0) return finish(mul(a as Tensor, b as Tensor), options)
+    if (over.length === 0) return finishProduct(mul(a as Tensor, b as Tensor), options)
     prepared = prepareProduct(device, known, a, b, over, options, false)
   }
   const values = [a.address, b.address, 0, bias?.address ?? 0, residual?.address ?? 0]
@@ -211,7 +211,7 @@ function strideAlong(tensor: AnyTensor, name: string): number {
 }
 
 /** An addend has some of the result's axes, each of the result's size. */
-function checkAddend(addend: AnyTensor, shape: Readonly<Record<string, number>>): void {
+export function checkAddend(addend: AnyTensor, shape: Readonly<Record<string, number>>): void {
   for (const { name, size } of addend.layout) {
     if (shape[name] === size) continue
     throw new ShapeError({
@@ -227,8 +227,8 @@ function checkAddend(addend: AnyTensor, shape: Readonly<Record<string, number>>)
   }
 }
 
-/** The epilogue by itself, where there is no sum that it could follow. */
-function finish(product: Tensor, { scale, bias, activation, residual }: DotOptions): Tensor {
+/** What follows the sum, by itself. */
+export function finishProduct(product: Tensor, { scale, bias, activation, residual }: DotOptions): Tensor {
   let result = scale === undefined ? product : mul(product, scale)
   if (bias !== undefined) result = add(result, bias)
   if (activation !== undefined) result = activate(result, activation)

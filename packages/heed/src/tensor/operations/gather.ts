@@ -131,7 +131,7 @@ export function scatterAdd(gradient: Tensor, table: AnyTensor, attributes: Gathe
   return result
 }
 
-function checkIds(ids: Int32Array, axes: readonly Axis[], { name, size }: Axis): void {
+export function checkIds(ids: Int32Array, axes: readonly Axis[], { name, size }: Axis): void {
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i]!
     if (id >= 0 && id < size) continue
@@ -180,7 +180,11 @@ function storedWide(dtype: Dtype): Dtype {
   return dtype === 'f16' || dtype === 'bf16' || dtype === 'f32' ? 'f32' : 'i32'
 }
 
-function placeIntegers(device: Device, allocate: (bytes: number) => number, integers: Int32Array): number {
+export function placeIntegers(
+  device: Device,
+  allocate: (bytes: number) => number,
+  integers: Int32Array,
+): number {
   const address = allocate(4 * integers.length)
   device.heap.i32.set(integers, address >> 2)
   return address

@@ -21,15 +21,24 @@ export {
 } from './attention.js'
 export * from './choose.js'
 export * from './concat.js'
-export * from './contraction.js'
+export {
+  addendGradient,
+  contract,
+  contractGradient,
+  dot,
+  type DotAttributes,
+  type DotOptions,
+} from './contraction.js'
 export * from './copy.js'
 export * from './cross-entropy.js'
 export * from './dropout.js'
 export * from './elementwise.js'
-export * from './gather.js'
+export { gather, type GatherAttributes, scatterAdd } from './gather.js'
 export * from './loss.js'
 export * from './movement.js'
 export * from './normalization.js'
+export { dequantize, gatherQuantized, quantize } from './quantized.js'
+export { dotQuantized } from './quantized-product.js'
 export * from './reduction.js'
 export * from './rotary.js'
 export * from './softmax.js'

@@ -1,0 +1,111 @@
+import { disposedByUsing, type Shape, StateError } from '../base/index.js'
+import type { Device } from '../device/index.js'
+import { packedShape, type PackedWeights, type WeightFormat } from '../kernels/index.js'
+import { register } from './scope.js'
+import type { Storage } from './storage.js'
+
+/** What is true of quantized weights whatever their axes are called. */
+export interface AnyQuantizedWeights {
+  readonly device: Device
+  readonly format: WeightFormat
+  /** Axis names with their sizes. */
+  readonly shape: Readonly<Record<string, number>>
+  /** The axes that products sum over, the outermost in memory first. */
+  readonly over: readonly string[]
+  /** Axes of the result: those that are not summed over, in the order of `shape`. */
+  readonly columnAxes: readonly string[]
+  /** What they take, scales included. */
+  readonly bytes: number
+  /** As kernels know them. Throws StateError after they were freed. */
+  readonly packed: PackedWeights
+  readonly freed: boolean
+  describe(): string
+  dispose(): void
+}
+
+/**
+ * A matrix of weights in fewer bits than f32 has, packed for products that sum over some of its axes: what `quantize` gives. It takes a weight's place in
+ * `linear`, `embed` and `unembed`; it has no gradient.
+ *
+ * Freed by `dispose()`, by the `scope()` it was made in, or at the latest when it is garbage.
+ */
+export class QuantizedWeights<A extends string = string> implements AnyQuantizedWeights {
+  /** Keeps weights of other axes apart, as `Tensor`'s does; never present at run time. */
+  declare readonly axisNames: (axis: A) => A
+  /** `using weights = …` frees them at the end of the block. */
+  declare readonly [Symbol.dispose]: () => void
+  readonly format: WeightFormat
+  readonly shape: Shape<A>
+  readonly over: readonly A[]
+  readonly storage: Storage
+  #freed = false
+
+  /** Takes over one reference to `storage`. */
+  constructor(storage: Storage, format: WeightFormat, shape: Shape<A>, over: readonly A[]) {
+    this.storage = storage
+    this.format = format
+    this.shape = shape
+    this.over = over
+    collected.register(this, storage, this)
+    register(this)
+  }
+
+  get device(): Device {
+    return this.storage.device
+  }
+  get freed(): boolean {
+    return this.#freed
+  }
+  get axes(): readonly A[] {
+    return Object.keys(this.shape) as A[]
+  }
+  get columnAxes(): readonly A[] {
+    return this.axes.filter((name) => !this.over.includes(name))
+  }
+  get bytes(): number {
+    return this.storage.bytes
+  }
+
+  get packed(): PackedWeights {
+    if (this.#freed) {
+      throw new StateError({
+        operation: 'quantized weights',
+        expected: 'weights in use',
+        found: `freed ones (${this.describe()})`,
+        hint: 'return them from scope(), or do not dispose them while they are needed',
+      })
+    }
+    const { machine } = this.device.target
+    const sizes = (names: readonly A[]): number => names.reduce((count, name) => count * this.shape[name], 1)
+    const [columns, depth] = [sizes(this.columnAxes), sizes(this.over)]
+    const words = this.storage.address
+    const { scalesAt } = packedShape(this.format, machine, columns, depth)
+    return { machine, format: this.format, words, scales: words + scalesAt, columns, depth }
+  }
+
+  /** `int8 width 768, head 12, headWidth 64, summed over width` */
+  describe(): string {
+    const sizes = this.axes.map((name) => `${name} ${this.shape[name]}`)
+    return `${this.format} ${sizes.join(', ')}, summed over ${this.over.join(', ')}`
+  }
+  toString(): string {
+    return `QuantizedWeights(${this.describe()}${this.#freed ? ', freed' : ''})`
+  }
+
+  dispose(): void {
+    if (this.#freed) return
+    this.#freed = true
+    collected.unregister(this)
+    this.storage.release()
+  }
+}
+
+disposedByUsing(QuantizedWeights)
+// What console.log shows in Node.
+Object.defineProperty(QuantizedWeights.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+  value(this: QuantizedWeights) {
+    return this.toString()
+  },
+})
+
+const collected = new FinalizationRegistry<Storage>((storage) => storage.release())
