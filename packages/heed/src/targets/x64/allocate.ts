@@ -314,13 +314,14 @@ function stackForm(
   }
   const changed: MachineInstruction = { ...item, operands }
   const first = operands[0]
-  // A copy to the stack is a store.
+  // A copy to the stack is a store, but for arguments: the upper half of theirs is to become 0.
   if (
     (item.name === 'mov' || item.name === 'vmovaps' || item.name === 'vmovups') &&
     item.mask === undefined &&
     first?.kind === 'register' &&
     moved.has(first.number) &&
     operands[1]?.kind === 'register' &&
+    operands[1].number >= firstVirtual &&
     !moved.has(operands[1].number)
   ) {
     const from = operands[1]

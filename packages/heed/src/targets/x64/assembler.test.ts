@@ -229,6 +229,7 @@ test('a listing says where jumps lead and what constants are', () => {
     const half = assembler.constant(new Uint8Array(Float32Array.from({ length: 16 }, () => 0.1).buffer), 64)
     const ramp = assembler.constant(new Uint8Array(Int32Array.from({ length: 16 }, (_, i) => i).buffer), 64)
     const signs = assembler.constant(new Uint8Array(Int32Array.of(0x7fffffff).buffer), 4)
+    const last = assembler.constant(new Uint8Array(Int32Array.of(-3).buffer), 4)
     assembler.emit({ name: 'vpaddd', operands: [zmm(3), zmm(3), memory({ constant: ramp })] })
     assembler.align(32)
     assembler.place(loop)
@@ -250,6 +251,19 @@ test('a listing says where jumps lead and what constants are', () => {
       name: 'vmovups',
       operands: [memory({ base: 7, index: 2, scale: 4, displacement: -64 }), zmm(1)],
     })
+    assembler.emit({
+      name: 'vpminsd',
+      operands: [zmm(1), zmm(2), memory({ constant: last, broadcast: true })],
+    })
+    assembler.emit({
+      name: 'vpcmpd',
+      operands: [
+        { kind: 'register', file: 'mask', width: 64, number: 1 },
+        zmm(1),
+        memory({ constant: ramp }),
+        immediate(1),
+      ],
+    })
     assembler.emit({ name: 'jl', operands: [loop] })
     assembler.emit({ name: 'jmp', operands: [done] })
     assembler.place(done)
@@ -263,9 +277,11 @@ L0:
    2a  vandps zmm1, zmm1, DWORD BCST [constant 128: 0x7fffffff]
    34  vcmplt_oqps k1, zmm1, zmm2
    3b  vmovups ZMMWORD PTR [rdi+rdx*4-0x40], zmm1
-   43  jl L0
-   45  jmp L1
+   43  vpminsd zmm1, zmm2, DWORD BCST [constant 132: -3]
+   4d  vpcmpltd k1, zmm1, ZMMWORD PTR [constant 64: 0 1 2 3 4 5 6 7 …]
+   58  jl L0
+   5a  jmp L1
 L1:
-   47  ret
+   5c  ret
 `)
 })

@@ -15,6 +15,9 @@ const generals = [0, 1, 2, rsi, 8, 9, 10, 11, ...preserved]
 /** On Windows vectors from 6 on are preserved, 128 bits of them, up to 15. */
 const [firstPreservedVector, lastPreservedVector] = [6, 15]
 
+/** Windows adds one page at a time to a stack, when it is touched: none may be left out. */
+const pageBytes = 4096
+
 export interface Compiled {
   readonly assembler: Assembler
   /** Vectors that an innermost loop keeps on the stack, for want of registers. */
@@ -53,6 +56,8 @@ export function compile(program: Program, width: 256 | 512, convention: Conventi
   const emit = (name: string, ...operands: Operand[]): void => assembler.emit({ name, operands })
 
   for (const register of saved) emit('push', general(register, 64))
+  for (let page = pageBytes; windows && page <= stack; page += pageBytes)
+    emit('cmp', general(0), { kind: 'memory', base: rsp, displacement: -page })
   if (stack > 0) emit('sub', general(rsp, 64), immediate(stack))
   savedVectors.forEach((number, index) => emit('vmovups', vectorSlot(index), vector(number, 128)))
   if (windows) {

@@ -142,6 +142,9 @@ export function printListing(assembler: Assembler): string {
   return `${lines.filter((line) => line !== undefined).join('\n')}\n`
 }
 
+/** Whose last letters stand for signed doublewords: `vpminsd`, `vpcmpd`. */
+const wholeNumbers = /^vp(min|max|abs|cmp)/
+
 /** A constant's lanes; lanes that are all the same once, with their number. */
 function formatConstant(
   view: DataView,
@@ -152,7 +155,7 @@ function formatConstant(
   const { memory, element } = form.operands[form.rm]!
   const isBroadcast = (operands[form.rm] as Memory).broadcast === true
   const bytes = isBroadcast ? element : memory / 8
-  const double = /[ps]d$/.test(name) || (isBroadcast && element === 8)
+  const double = (/[ps]d$/.test(name) && !wholeNumbers.test(name)) || (isBroadcast && element === 8)
   const size = Math.min(double ? 8 : 4, bytes)
   const lanes: string[] = []
   for (let at = offset; at < offset + bytes && at + size <= view.byteLength; at += size)
