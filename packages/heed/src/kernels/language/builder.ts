@@ -226,6 +226,11 @@ export class Builder implements TermWriter {
       ...(mask && { mask: mask.id }),
     })
   }
+  /** Asks for what lies at `pointer`, which will be read soon, where the machine can be asked. Any address is allowed. */
+  prefetch(pointer: Pointer<ElementType>): void {
+    if (this.machine.name !== 'x64') return
+    this.#emit({ op: 'prefetch', address: pointer.address.id, offset: pointer.offset })
+  }
 
   // ---- narrow elements ----
   /** sum + the products of four bytes in each lane, `a`'s unsigned and `b`'s signed: exact, wrapping. */

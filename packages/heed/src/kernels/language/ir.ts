@@ -175,6 +175,8 @@ export type Instruction =
       readonly offset: number
       readonly mask?: number
     }
+  /** Bytes at `address + offset` will be read soon. A hint: it changes nothing, and any address is allowed. */
+  | { readonly op: 'prefetch'; readonly address: number; readonly offset: number }
   | { readonly op: 'declare'; readonly variable: number; readonly value: number }
   | { readonly op: 'assign'; readonly variable: number; readonly value: number }
   | { readonly op: 'read'; readonly result: number; readonly variable: number }

@@ -119,6 +119,10 @@ class Printer {
         this.line(depth, `store ${instruction.element} at ${place}${masked}: ${value}`)
         return
       }
+      case 'prefetch': {
+        this.line(depth, `prefetch ${this.#address(instruction.address, instruction.offset)}`)
+        return
+      }
       case 'declare': {
         const type = this.#program.variables[instruction.variable]!
         this.line(depth, `var v${instruction.variable}: ${type} := ${this.#use(instruction.value)}`)
@@ -174,6 +178,7 @@ class Printer {
           | 'constant'
           | 'read'
           | 'store'
+          | 'prefetch'
           | 'declare'
           | 'assign'
           | 'loop'

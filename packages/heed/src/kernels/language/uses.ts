@@ -55,6 +55,8 @@ function operands(instruction: Instruction): readonly number[] {
       return [instruction.address, instruction.indices, ...optional(instruction.mask)]
     case 'store':
       return [instruction.value, instruction.address, ...optional(instruction.mask)]
+    case 'prefetch':
+      return [instruction.address]
     case 'declare':
     case 'assign':
       return [instruction.value]

@@ -4,7 +4,14 @@ import { type Axis, collapse, sizeOf, transposed, unitAxis } from './axes.js'
 import { dotKernel } from './dot-kernel.js'
 import { addendOf, type Epilogue } from './epilogue.js'
 import { packKernel } from './pack-kernel.js'
-import { type Left, type ProductForm, productKernel, scratchElements } from './product-kernel.js'
+import {
+  type Left,
+  panelPitch,
+  type ProductForm,
+  productKernel,
+  type Right,
+  scratchElements,
+} from './product-kernel.js'
 import type { MatmulRequest } from './request.js'
 import { type Tile, tileFor } from './tile.js'
 
@@ -56,7 +63,7 @@ export function planMatmul(
   const { rows, panels } = chooseRows(tile, m.size, n.size)
   const left = chooseLeft(problem, tile)
   if (left === 'panels') {
-    const pitch = Math.ceil(rows / request.machine.lanes) * request.machine.lanes
+    const pitch = panelPitch(request.machine, rows)
     const packing = planPack(request, problem, 'a', a, rows, pitch, undefined)
     a = packing.target
     places = withStrides(places, 'a', packing.strides)
@@ -97,7 +104,8 @@ export function planMatmul(
     panels,
     vectors: tile.vectors,
     left,
-    copiedB: way === 'copied',
+    right: way,
+    streamed: way === 'panels' && m.size <= tile.rows,
     contiguous: n.c === 1,
     rank: places.length,
     epilogue,
@@ -193,14 +201,14 @@ function orient(request: MatmulRequest): Problem {
   }
 }
 
-type Way = 'dot' | 'direct' | 'panels' | 'copied'
+type Way = 'dot' | Right
 
 /** Packing B costs a pass over it: the fewer rows, the less it is repaid. */
 function chooseWay({ outer, m, n, k, depth }: Problem, tile: Tile): Way {
   if (k.length > 1) return 'panels'
   const few = m.size <= 2 * tile.rows || m.size * n.size * depth <= 32 ** 3
   const step = k[0] ?? unitAxis
-  if (few && n.b === 1) return 'direct'
+  if (few && n.b === 1) return 'rows'
   if (few && step.a === 1 && step.b === 1) return 'dot'
   if (n.b === 1 && m.size <= copiedRows && outer.every((axis) => axis.b !== 0)) return 'copied'
   return 'panels'
@@ -221,8 +229,9 @@ function chooseRows({ variants, columns }: Tile, m: number, n: number): { rows: 
 /** Reading A where it lies is free, unless its steps along k are far apart. */
 function chooseLeft({ m, n, k, depth }: Problem, tile: Tile): Left {
   if (k.length > 1) return 'panels'
-  if ((k[0] ?? unitAxis).a === 1 || n.size <= 4 * tile.columns || depth <= 1) return 'rows'
-  return m.a === 1 ? 'packed' : 'panels'
+  if ((k[0] ?? unitAxis).a === 1) return 'runs'
+  if (n.size <= 4 * tile.columns || depth <= 1) return 'rows'
+  return m.a === 1 ? 'copied' : 'panels'
 }
 
 /**
@@ -246,13 +255,13 @@ function chooseBlocks(
   const most = m <= rows ? Math.max(1, depth) : Math.max(1, Math.floor(tile.panelBytes / (4 * tile.columns)))
   const blockDepth = Math.ceil(depth / Math.ceil(Math.max(1, depth) / most)) || 1
   const perPanel = Math.max(1, Math.min(m, blockRows) * tile.columns * Math.max(1, depth))
-  const least = left === 'rows' && !copiedB && depth <= most ? fewPanels : leastPanels
+  const least = (left === 'rows' || left === 'runs') && !copiedB && depth <= most ? fewPanels : leastPanels
   const wanted = Math.max(least, Math.round(taskProducts / perPanel / panels) * panels)
   let blocks = Math.ceil(panelCount / wanted)
   const perTask = (): number => Math.ceil(panelCount / blocks / panels) * panels
   const others = places * Math.ceil(m / blockRows)
   // Down to two panels where a task copies its part of A, else to what a tile spans, as long as they are work enough.
-  const few = Math.max(panels, left === 'packed' ? 2 : 1)
+  const few = Math.max(panels, left === 'copied' ? 2 : 1)
   const divisible = (): boolean => perTask() > few && (perTask() > 4 || perTask() * perPanel > taskProducts)
   while (blocks * others < fewestTasks && divisible()) blocks *= 2
   return { rows: blockRows, panels: perTask(), depth: blockDepth }

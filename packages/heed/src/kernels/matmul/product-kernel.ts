@@ -1,14 +1,17 @@
-import type { Bool, Builder, Int, Kernel, Variable } from '../language/index.js'
+import type { Bool, Builder, Int, Kernel, Machine, Variable } from '../language/index.js'
 import { kernel, Pointer } from '../language/index.js'
 import { type Epilogue, epilogueName, type FinishOperands, writeFinish } from './epilogue.js'
 import { divide, outerParameters, outerPointers } from './outer.js'
 import { tileOf } from './tile.js'
 
 /**
- * How a tile meets A: `rows` are read where they are; `packed`: a block is copied first, tile by tile, from an A whose rows are
- * neighbours; `panels`: A was packed so by another kernel.
+ * How a tile meets A: `rows` are read where they are, `runs` are rows whose elements are neighbours; `copied`: a block is copied
+ * first, tile by tile, from an A whose rows are neighbours; `panels`: A was packed so by another kernel.
  */
-export type Left = 'rows' | 'packed' | 'panels'
+export type Left = 'rows' | 'runs' | 'copied' | 'panels'
+
+/** How a tile meets B: its `rows` are read where they are; `copied`: a block's panels are copied together first; `panels`: B was packed so by another kernel. */
+export type Right = 'rows' | 'copied' | 'panels'
 
 /** What is fixed while a product kernel is written. */
 export interface ProductForm {
@@ -19,8 +22,9 @@ export interface ProductForm {
   /** Vectors in a panel's row. */
   readonly vectors: number
   readonly left: Left
-  /** B's rows lie as they are: a block's panels are copied together first. Else they are read where they are. */
-  readonly copiedB: boolean
+  readonly right: Right
+  /** Few rows meet each panel of B: its speed is that of memory. */
+  readonly streamed: boolean
   /** Neighbours along n are neighbours in C. */
   readonly contiguous: boolean
   /** Outer axes. */
@@ -39,8 +43,8 @@ const kernels = new Map<string, Kernel>()
  * further; panel p of B starts at `b + p · bPanel`, its next k is `bDepth` further, its columns are adjacent.
  */
 export function productKernel(form: ProductForm): Kernel {
-  const { rows, panels, vectors, left, copiedB, contiguous, rank, epilogue } = form
-  const name = `matmul-${rows}x${panels}x${vectors}${left === 'rows' ? '' : `-${left}`}${copiedB ? '-b' : ''}${contiguous ? '' : '-scattered'}-${rank}${epilogueName(epilogue)}`
+  const { rows, panels, vectors, left, right, streamed, contiguous, rank, epilogue } = form
+  const name = `matmul-${rows}x${panels}x${vectors}-${left}-${right}${streamed ? '-streamed' : ''}${contiguous ? '' : '-scattered'}-${rank}${epilogueName(epilogue)}`
   let known = kernels.get(name)
   if (known === undefined) kernels.set(name, (known = write(name, form)))
   return known
@@ -76,7 +80,7 @@ export const productParameters = {
 export const productOperands = ['a', 'b', 'c', 'bias', 'residual'] as const
 
 function write(name: string, form: ProductForm): Kernel {
-  const { rows, panels, vectors, left, copiedB, contiguous, rank, epilogue } = form
+  const { rows, panels, vectors, left, right, contiguous, rank, epilogue } = form
   const parameters = { ...productParameters, ...outerParameters(rank, productOperands) }
   return kernel(name, parameters, (k, p, task) => {
     const { columns } = tileOf(k.machine, vectors)
@@ -116,8 +120,8 @@ function write(name: string, form: ProductForm): Kernel {
                 : panelAt(panel.add(q).min(lastPanel)),
             ),
             count,
-            left === 'packed' ? k.int(rows) : p.aDepth,
-            copiedB ? k.int(columns) : p.bDepth,
+            leftStep(k.machine, form) ?? p.aDepth,
+            right === 'rows' ? p.bDepth : columns,
           )
           tile.store(
             c.at(row.mul(p.cRow)).at(column.mul(p.cColumn)),
@@ -149,24 +153,42 @@ function write(name: string, form: ProductForm): Kernel {
   }) as unknown as Kernel
 }
 
+/** Elements between one k and the next of a tile of `rows` rows in packed A. */
+export const panelPitch = ({ lanes }: Machine, rows: number): number => Math.ceil(rows / lanes) * lanes
+
+/** Elements between one k and the next where a tile meets A, if the form tells. */
+function leftStep(machine: Machine, { left, rows }: ProductForm): number | undefined {
+  return left === 'rows'
+    ? undefined
+    : left === 'runs'
+      ? 1
+      : left === 'copied'
+        ? rows
+        : panelPitch(machine, rows)
+}
+
 /** Elements of scratch memory that a tile takes on its way to the edge of C. */
 const tileElements = (rows: number, panels: number, columns: number): number =>
   Math.ceil((rows * panels * columns) / 16) * 16
+
+/** Steps along k that a streamed panel is asked for ahead: some kilobytes. */
+const stepsAhead = 16
 
 /** Between the tiles or panels of a copied block, so that they don't fall on the same cache lines. */
 const gap = 16
 
 /** Elements of scratch memory for a block of `blockRows` rows and `blockDepth` steps. */
 export function scratchElements(
-  { rows, panels, left, copiedB }: ProductForm,
+  { rows, panels, left, right }: ProductForm,
   columns: number,
   blockRows: number,
   blockDepth: number,
   blockPanels: number,
 ): number {
   const tile =
-    tileElements(rows, panels, columns) + (copiedB ? blockPanels * (blockDepth * columns + gap) : 0)
-  if (left === 'packed') return tile + Math.ceil(blockRows / rows) * (blockDepth * rows + gap)
+    tileElements(rows, panels, columns) +
+    (right === 'copied' ? blockPanels * (blockDepth * columns + gap) : 0)
+  if (left === 'copied') return tile + Math.ceil(blockRows / rows) * (blockDepth * rows + gap)
   return tile
 }
 
@@ -180,7 +202,7 @@ function copyPanels(
   count: Int,
   { bDepth, blockDepth }: CopyParameters,
 ): ((panel: Int) => Pointer<'f32'>) | undefined {
-  if (!form.copiedB) return undefined
+  if (form.right !== 'copied') return undefined
   const { columns, vectors } = tileOf(k.machine, form.vectors)
   const block = k.scratch('f32').at(tileElements(form.rows, form.panels, columns))
   const pitch = blockDepth.mul(columns).add(gap)
@@ -212,17 +234,17 @@ interface CopyParameters {
 /** Copies a block of A to scratch memory, where the form asks for it, and gives what finds a tile's rows there. */
 function copyBlock(
   k: Builder,
-  { rows, panels, vectors: width, left, copiedB }: ProductForm,
+  { rows, panels, vectors: width, left, right }: ProductForm,
   a: Pointer<'f32'>,
   firstRow: Int,
   rowEnd: Int,
   count: Int,
   { aDepth, blockDepth, blockPanels }: CopyParameters,
 ): ((row: Int) => readonly Pointer<'f32'>[]) | undefined {
-  if (left !== 'packed') return undefined
+  if (left !== 'copied') return undefined
   const { columns } = tileOf(k.machine, width)
   const start = k.scratch('f32').at(tileElements(rows, panels, columns))
-  const block = copiedB ? start.at(blockPanels.mul(blockDepth.mul(columns).add(gap))) : start
+  const block = right === 'copied' ? start.at(blockPanels.mul(blockDepth.mul(columns).add(gap))) : start
   const height = rowEnd.sub(firstRow)
   // Whole vectors: what lies beyond a tile's rows is written over by the next step, or is the gap.
   const pitch = blockDepth.mul(rows).add(gap)
@@ -264,38 +286,44 @@ class TileWriter {
   }
 
   /**
-   * Adds `count` products to each sum. The loop is not unrolled, and `#settle` is called between rows: V8 places each
-   * multiply-add as late as it can, after all loads of its block, and would run out of registers.
+   * Adds `count` products to each sum. Steps along A and B that are known beforehand cost no addition while the loop is unrolled: on
+   * some processors those take a multiply-add's place. WebAssembly's loop is not unrolled, and `#settle` is called between
+   * rows: V8 places each multiply-add as late as it can, after all loads of its block, and would run out of registers.
    */
   sum(
     a: readonly Pointer<'f32'>[],
     b: readonly Pointer<'f32'>[],
     count: Int,
-    aDepth: Int,
-    bDepth: Int,
+    aDepth: Int | number,
+    bDepth: Int | number,
   ): void {
     const k = this.#k
-    const { lanes } = k
-    const { rows, left } = this.#form
-    const { settleAfter, rows: fullRows } = tileOf(k.machine, this.#vectors)
-    const pointer = (from: Pointer<'f32'>): Variable<'i32'> => k.variable(from.address.add(from.offset))
-    const [aPlaces, bPlaces] = [a.map(pointer), b.map(pointer)]
-    const bytes = k.elementBytes('f32')
-    const [aBytes, bBytes] = [aDepth.mul(bytes), bDepth.mul(bytes)]
-    k.loop(0, count, 1, (step) => {
-      const columns = bPlaces.flatMap((place) => {
-        const row = new Pointer(k, 'f32', place.get())
-        return repeat(this.#vectors, (v) => k.load(row.at(v * lanes)))
+    const { unroll } = tileOf(k.machine, this.#vectors)
+    const [aWalk, bWalk] = [new Walk(k, a, aDepth), new Walk(k, b, bDepth)]
+    const whole = unroll === 1 ? k.int(0) : count.sub(count.rem(unroll))
+    const steps = (start: Int, end: Int, at: number): void =>
+      k.loop(start, end, at, (step) => {
+        k.unroll(at, (u) => this.#step(step, aWalk.at(u), bWalk.at(u)))
+        aWalk.advance(at)
+        bWalk.advance(at)
       })
-      const packed =
-        left === 'packed' || left === 'panels' ? new Pointer(k, 'f32', aPlaces[0]!.get()) : undefined
-      this.#sums.forEach((sums, r) => {
-        if (r === settleAfter && rows === fullRows) this.#settle(r, step)
-        const element = k.loadBroadcast(packed?.at(r) ?? new Pointer(k, 'f32', aPlaces[r]!.get()))
-        sums.forEach((sum, v) => sum.set(columns[v]!.fma(element, sum.get())))
-      })
-      aPlaces.forEach((place) => place.set(place.get().add(aBytes)))
-      bPlaces.forEach((place) => place.set(place.get().add(bBytes)))
+    if (unroll > 1) steps(k.int(0), whole, unroll)
+    steps(whole, count, 1)
+  }
+
+  #step(step: Int, a: readonly Pointer<'f32'>[], b: readonly Pointer<'f32'>[]): void {
+    const k = this.#k
+    const { rows: fullRows, settleAfter } = tileOf(k.machine, this.#vectors)
+    const { rows, left, streamed } = this.#form
+    const columns = b.flatMap((row) => repeat(this.#vectors, (v) => k.load(row.at(v * k.lanes))))
+    if (streamed) {
+      const ahead = b.map((row) => row.at(stepsAhead * this.#columns))
+      for (const row of ahead) repeat(this.#vectors, (v) => k.prefetch(row.at(v * k.lanes)))
+    }
+    this.#sums.forEach((sums, r) => {
+      if (r === settleAfter && rows === fullRows) this.#settle(r, step)
+      const element = k.loadBroadcast(left === 'rows' || left === 'runs' ? a[r]! : a[0]!.at(r))
+      sums.forEach((sum, v) => sum.set(columns[v]!.fma(element, sum.get())))
     })
   }
 
@@ -367,6 +395,39 @@ class TileWriter {
         )
       })
     })
+  }
+}
+
+/** Places that move together, by `depth` elements a step. */
+class Walk {
+  readonly #k: Builder
+  readonly #places: readonly Variable<'i32'>[]
+  readonly #depth: Int | number
+
+  constructor(k: Builder, starts: readonly Pointer<'f32'>[], depth: Int | number) {
+    this.#k = k
+    this.#places = starts.map((start) => k.variable(start.address.add(start.offset)))
+    this.#depth = depth
+  }
+
+  /** Where the places are `steps` ahead. A step that isn't known beforehand is taken. */
+  at(steps: number): readonly Pointer<'f32'>[] {
+    if (steps > 0 && typeof this.#depth !== 'number') this.#move(this.#depth)
+    return this.#places.map((place) => {
+      const here = new Pointer(this.#k, 'f32', place.get())
+      return typeof this.#depth === 'number' ? here.at(steps * this.#depth) : here
+    })
+  }
+
+  /** Goes on after `at(0)` to `at(steps - 1)`. */
+  advance(steps: number): void {
+    this.#move(typeof this.#depth === 'number' ? this.#depth * steps : this.#depth)
+  }
+
+  #move(elements: Int | number): void {
+    const bytes = this.#k.elementBytes('f32')
+    const by = typeof elements === 'number' ? elements * bytes : elements.mul(bytes)
+    for (const place of this.#places) place.set(place.get().add(by))
   }
 }
 

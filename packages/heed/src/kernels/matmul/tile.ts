@@ -18,6 +18,8 @@ export interface Tile {
   readonly vectors: number
   /** Bytes of a panel of B between two visits to C: so much stays near, beside a tile's rows of A. */
   readonly panelBytes: number
+  /** Steps along k between two turns of the innermost loop. */
+  readonly unroll: number
   /** Fewest rows first. */
   readonly variants: readonly TileVariant[]
   /** After so many rows of a full tile, the compiler is kept from putting off their sums; 0: no need. See `TileWriter`. */
@@ -82,6 +84,7 @@ function makeTile({ name, lanes, registers }: Machine, vectors: number): Tile {
     vectors,
     // The second cache is fast enough for machine code, and C is visited less.
     panelBytes: (wasm ? 20 : 96) * 1024,
+    unroll: wasm || lanes === 1 ? 1 : 4,
     variants,
     settleAfter: wasm && lanes === 4 ? 3 : 0,
   }

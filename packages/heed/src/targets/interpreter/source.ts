@@ -135,6 +135,8 @@ class Writer {
         this.line(depth, instruction.mask === undefined ? write : `if (r${instruction.mask}) ${write}`)
         break
       }
+      case 'prefetch':
+        break
       case 'declare':
         this.line(depth, `let v${instruction.variable} = r${instruction.value}`)
         break

@@ -149,6 +149,8 @@ class Evaluator {
         )
         break
       }
+      case 'prefetch':
+        break
       case 'store': {
         const { element, value, address, offset, mask } = instruction
         const start = (of(address)[0]! >>> 0) + offset

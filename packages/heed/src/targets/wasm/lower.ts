@@ -81,6 +81,8 @@ function lowerInstruction(instruction: Instruction, lowering: Lowering): void {
       return lowerGather(instruction, lowering)
     case 'store':
       return lowerStore(instruction, lowering)
+    case 'prefetch':
+      return
     case 'declare':
       return lowering.declare(instruction.variable, lowering.use(instruction.value))
     case 'assign':

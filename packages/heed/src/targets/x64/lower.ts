@@ -122,6 +122,8 @@ function lowerInstruction(instruction: Instruction, lowering: Lowering, start: S
       return lowerGather(instruction, lowering)
     case 'store':
       return lowerStore(instruction, lowering)
+    case 'prefetch':
+      return lowering.code.emit('prefetcht0', lowering.address(instruction.address, instruction.offset))
     case 'declare':
     case 'assign':
       return lowering.assign(instruction.variable, instruction.value)
