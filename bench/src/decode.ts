@@ -16,7 +16,7 @@ const workOf = (weights: WeightFormat): DecodeWork => ({
 })
 
 export function decode(options: Options): Promise<Result[]> {
-  const formats: WeightFormat[] = options.quick ? ['f32'] : ['f32', 'f16', 'q8_0', 'q4_0']
+  const formats: WeightFormat[] = options.quick ? ['f32', 'q8_0'] : ['f32', 'f16', 'q8_0', 'q4_0']
   const figure = (seconds: number, work: Work): number => (work as DecodeWork).tokens / seconds
   return timeWorks(
     formats.map(workOf),

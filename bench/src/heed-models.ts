@@ -16,6 +16,7 @@ import {
   type Norm,
   poolMean,
   type PositionTable,
+  type Quantized,
   sample,
   type Sequence,
   sum,
@@ -134,14 +135,14 @@ export function gpt2Of(parameters: Parameters, work: DecodeWork): Decoder {
 
 /** Writes on after a prompt, again and again from the prompt's end. */
 export class Writer {
-  readonly #model: Decoder
+  readonly #model: Quantized<Decoder>
   readonly #config: DecoderConfig
   readonly #cache = new KeyValueCache()
   readonly #first: number
   readonly #prompt: number
 
   /** `ids`: the prompt, and the token that the first step is given. */
-  constructor(model: Decoder, config: DecoderConfig, ids: Int32Array) {
+  constructor(model: Quantized<Decoder>, config: DecoderConfig, ids: Int32Array) {
     this.#model = model
     this.#config = config
     this.#prompt = ids.length - 1

@@ -23,6 +23,7 @@ import {
   type Linear,
   matricesDecay,
   mul,
+  quantizeDecoder,
   scope,
   slidingWindow,
   softmax,
@@ -67,8 +68,8 @@ function running<T>(inputs: unknown, work: () => T, read: (result: T) => Float32
 }
 
 const floatsOf = (x: Tensor): Float32Array => x.values() as Float32Array
-const one = (name: string, prepare: () => Prepared): Formulation[] => [
-  { name, prepare: () => Promise.resolve(prepare()) },
+const one = (name: string, prepare: () => Prepared, tolerance?: number): Formulation[] => [
+  { name, prepare: () => Promise.resolve(prepare()), ...(tolerance !== undefined && { tolerance }) },
 ]
 
 function attentionOf(
@@ -215,23 +216,34 @@ function encoderFormulations(work: EncoderWork, { parameters, ids }: Inputs['enc
   })
 }
 
+/** What heed has for a format of GGUF's: as many bits, and a scale for as many weights or more. */
+const formatOf = { f16: 'bf16', q8_0: 'int8', q4_0: 'int4' } as const
+/** What rounding weights and activations costs, as a share of the largest logit, for weights drawn evenly. */
+const toleranceOf = { f32: 1e-4, f16: 1e-2, q8_0: 3e-2, q4_0: 0.4 } as const
+
 function decodeFormulations(work: DecodeWork, { parameters, ids }: Inputs['decode']): Formulation[] {
-  if (work.weights !== 'f32') return []
-  return one('lastLogits', () => {
-    const model = keep(gpt2Of(parameters, work))
-    const writer = new Writer(model, gpt2Config(work), ids)
-    let logits: Float32Array | undefined
-    return {
-      run() {
-        logits = writer.write(work.tokens)
-      },
-      read: () => [logits ?? writer.write(1)],
-      dispose() {
-        writer.dispose()
-        dispose(model)
-      },
-    }
-  })
+  const format = work.weights === 'f32' ? undefined : formatOf[work.weights]
+  return one(
+    format ?? 'f32',
+    () => {
+      const given = gpt2Of(parameters, work)
+      // All matrices in the format that the work asks for, the table too.
+      const model = keep(format ? quantizeDecoder(given, format, { table: format, freeing: true }) : given)
+      const writer = new Writer(model, gpt2Config(work), ids)
+      let logits: Float32Array | undefined
+      return {
+        run() {
+          logits = writer.write(work.tokens)
+        },
+        read: () => [logits ?? writer.write(1)],
+        dispose() {
+          writer.dispose()
+          dispose(model)
+        },
+      }
+    },
+    toleranceOf[work.weights],
+  )
 }
 
 function rowsOf({ operation, rows, columns }: RowsWork, inputs: Inputs['rows']): Formulation[] {

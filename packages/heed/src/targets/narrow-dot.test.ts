@@ -3,7 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { type Builder, kernel, type Term } from '../kernels/index.js'
 import { interpreter } from './index.js'
 import { launch, type Variant, variants } from './testing/launch.js'
-import { x64Target, x64Widths } from './x64/index.js'
+import { nativeCode, processor, x64Target, x64Widths } from './x64/index.js'
+
+const native = nativeCode()
 
 const all: readonly Variant[] = [
   { name: 'interpreter', lanes: 1, target: () => interpreter },
@@ -13,6 +15,16 @@ const all: readonly Variant[] = [
     lanes: width / 32,
     target: () => x64Target({ width, dots: new Set() }),
   })),
+  // Not chosen on every processor that has it.
+  ...(typeof native !== 'string' && processor(native).bf16
+    ? [
+        {
+          name: 'x64, 512 bits, pairs of bf16',
+          lanes: 16,
+          target: () => x64Target({ width: 512, dots: new Set(['bytes', 'halves']) }),
+        },
+      ]
+    : []),
 ]
 
 const [a, b, c, out] = [1024, 4096, 8192, 16384] as const

@@ -240,9 +240,11 @@ class Sums<T extends 'vector' | 'ivector'> {
     const k = this.#k
     const { format, multiplication, rows, panels } = this.#form
     const count = partsOf(format, multiplication)
-    const words = repeat(panels, (v) => k.load(places.panel(v).at(word * k.lanes)))
+    const load = (v: number): IntVector => k.load(places.panel(v).at(word * k.lanes))
+    // Floats read each word for each of its parts: it then is an operand of the instruction that takes the part, and needs no register.
+    const words = repeat(panels, (v) => (multiplication === 'floats' ? undefined : load(v)))
     k.unroll(count, (i) => {
-      const parts = words.map((each) => partOf(this.#form, each, i))
+      const parts = words.map((each, v) => partOf(this.#form, each ?? load(v), i))
       k.unroll(rows, (r) => {
         const at = word * count + i
         if (multiplication === 'floats') {

@@ -2,6 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   interpreter,
+  nativeCode,
+  processor,
   type Target,
   wasmFeatures,
   wasmTarget,
@@ -26,6 +28,7 @@ import {
 import { quantizeColumn, quantizeRow } from './plain.js'
 
 const { relaxed } = wasmFeatures()
+const native = nativeCode()
 const targets: Readonly<Record<string, Target>> = {
   interpreter,
   ...Object.fromEntries(
@@ -37,6 +40,11 @@ const targets: Readonly<Record<string, Target>> = {
       [`x64, ${width} bits, without dots`, x64Target({ width, dots: new Set() })],
     ]),
   ),
+  // Not chosen on every processor that has it.
+  ...(typeof native !== 'string' &&
+    processor(native).bf16 && {
+      'x64, pairs of bf16': x64Target({ width: 512, dots: new Set(['bytes', 'halves']) }),
+    }),
 }
 
 /** Mostly small numbers, with some large ones among them, as activations have. */

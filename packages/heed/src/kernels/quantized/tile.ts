@@ -25,7 +25,7 @@ export function quantizedTile(
     if (m === 2) return grouped ? { rows: 2, panels: 2, unroll: 1 } : { rows: 2, panels: 1, unroll: 4 }
     if (m <= 3) return { rows: 3, panels: grouped ? 2 : 4, unroll: 1 }
     if (grouped) return { rows: 4, panels: 3, unroll: 1 }
-    if (multiplication === 'shorts' || multiplication === 'floats') return { rows: 4, panels: 4, unroll: 1 }
+    if (multiplication === 'shorts') return { rows: 4, panels: 4, unroll: 1 }
     return best(m, [
       { rows: 4, panels: 4, unroll: 1 },
       { rows: 6, panels: 4, unroll: 1 },
@@ -33,7 +33,12 @@ export function quantizedTile(
     ])
   }
   if (m === 2) return { rows: 2, panels: grouped ? 1 : 2, unroll: 1 }
-  return grouped ? { rows: 3, panels: 1, unroll: 1 } : { rows: 4, panels: 2, unroll: 1 }
+  if (grouped) return { rows: 3, panels: 1, unroll: 1 }
+  if (multiplication === 'shorts') return { rows: 4, panels: 2, unroll: 1 }
+  return best(m, [
+    { rows: 4, panels: 2, unroll: 1 },
+    { rows: 6, panels: 2, unroll: 1 },
+  ])
 }
 
 /** The one that covers m rows with the least left over, the last of equals. */
