@@ -1,4 +1,4 @@
-import { type Canonical, canonical, type Expression } from '../expression/index.js'
+import { type Canonical, canonical, type Expression, vectorsTogether } from '../expression/index.js'
 import {
   type Builder,
   type Int,
@@ -148,26 +148,23 @@ function writeMapKernel(name: string, shape: MapShape): Kernel {
           operands[slot]!.step === 'fixed' ? asFloat(k.loadScalar(pointers[slot]!)) : undefined,
       })
       fixed.hoist(expressions)
-      k.vectors(width, (i, mask) => {
+      const vectorAt = (i: Int, mask: Mask | undefined, ahead: number): void => {
         const lanes = (): IntVector => k.laneIndex().add(i)
+        const placeOf = (slot: number): Pointer =>
+          operands[slot]!.step === 'fixed' ? pointers[slot]! : pointers[slot]!.at(ahead)
         const emitter = fixed.within({
-          index: (axis) => (axis === shape.inner ? k.laneIndex().add(start.add(i)) : undefined),
+          index: (axis) => (axis === shape.inner ? k.laneIndex().add(start.add(i).add(ahead)) : undefined),
           input: (slot) =>
-            asFloat(readVector(k, pointers[slot]!, operands[slot]!.step, i, lanes, int(`step${slot}`), mask)),
+            asFloat(readVector(k, placeOf(slot), operands[slot]!.step, i, lanes, int(`step${slot}`), mask)),
         })
         expressions.forEach((expression, o) => {
           const slot = inputs + o
-          writeVector(
-            k,
-            pointers[slot]!,
-            operands[slot]!.step,
-            emitter.emit(expression),
-            i,
-            int(`step${slot}`),
-            mask,
-          )
+          const value = emitter.emit(expression)
+          writeVector(k, placeOf(slot), operands[slot]!.step, value, i, int(`step${slot}`), mask)
         })
-      })
+      }
+      const apart = operands.some(({ step }) => step === 'apart')
+      k.vectors(width, vectorAt, apart ? 1 : vectorsTogether(k.machine, expressions))
     }
     if (outer.length === 0) row(k.int(0))
     else k.loop(firstRow, firstRow.add(int('rowsPerTask')).min(int('rows')), 1, row)

@@ -14,4 +14,5 @@ export {
   parameter,
 } from './expression.js'
 export * from './graph.js'
+export * from './together.js'
 export type { Kind, Operation } from './operation.js'

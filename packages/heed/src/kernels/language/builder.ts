@@ -127,6 +127,18 @@ export class Builder implements TermWriter {
     for (let i = 0; i < count; i++) body(i)
   }
 
+  /**
+   * Like `unroll`, but the copies' instructions take turns: a processor looks some tens of instructions ahead, and there finds
+   * those of other copies while one waits for its last result. What a copy does must not depend on another.
+   */
+  interleave(count: number, body: (i: number) => void): void {
+    if (this.machine.name !== 'x64') return this.unroll(count, body) // V8 would run out of registers
+    const copies = Array.from({ length: count }, (_, i) => this.block(() => body(i)))
+    const longest = Math.max(...copies.map((copy) => copy.length))
+    for (let place = 0; place < longest; place++)
+      for (const copy of copies) if (place < copy.length) this.#emit(copy[place]!)
+  }
+
   while(condition: () => Term<'bool'>, body: () => void): void {
     let test: Term<'bool'> | undefined
     const conditionBlock = this.block(() => {
@@ -146,17 +158,28 @@ export class Builder implements TermWriter {
   /**
    * Covers 0 … count − 1 with whole vectors and one masked tail: body(i) for each whole vector that starts at i,
    * then body(i, mask) once if elements are left. Inside the tail, lane l is active where i + l < count.
+   * `together` (a power of two) vectors are interleaved as long as there are so many; then the one that starts at i + ahead is meant.
    */
-  vectors(count: Int | number, body: (i: Int, mask?: Mask) => void): void {
+  vectors(
+    count: Int | number,
+    body: (i: Int, mask: Mask | undefined, ahead: number) => void,
+    together = 1,
+  ): void {
     const total = this.operand('i32', count)
     if (this.lanes === 1) {
-      this.loop(0, total, 1, (i) => body(i))
+      this.loop(0, total, 1, (i) => body(i, undefined, 0))
       return
     }
-    const whole =
-      total.constant === undefined ? total.and(-this.lanes) : this.int(total.constant & -this.lanes)
-    if (whole.constant !== 0) this.loop(0, whole, this.lanes, (i) => body(i))
-    this.if(whole.lt(total), () => body(whole, this.tail(total.sub(whole))))
+    const upTo = (multiple: number): Int =>
+      total.constant === undefined ? total.and(-multiple) : this.int(total.constant & -multiple)
+    const [several, whole] = [together === 1 ? this.int(0) : upTo(this.lanes * together), upTo(this.lanes)]
+    if (several.constant !== 0)
+      this.loop(0, several, this.lanes * together, (i) =>
+        this.interleave(together, (copy) => body(i, undefined, copy * this.lanes)),
+      )
+    if (whole.constant !== several.constant || whole.constant === undefined)
+      this.loop(several, whole, this.lanes, (i) => body(i, undefined, 0))
+    this.if(whole.lt(total), () => body(whole, this.tail(total.sub(whole)), 0))
   }
 
   /** The mask whose first `count` lanes are active. */

@@ -1,4 +1,12 @@
-import { activations, Emitter, input, share } from '../expression/index.js'
+import {
+  type Activation,
+  activations,
+  Emitter,
+  type Expression,
+  input,
+  share,
+  vectorsTogether,
+} from '../expression/index.js'
 import type { Builder, Float, Int, Mask, Pointer, Term, Vector } from '../language/index.js'
 import type { MatmulActivation } from './request.js'
 
@@ -57,19 +65,25 @@ export function writeFinish(
     const biasRow = bias.at(row.mul(operands.biasRow))
     const residualRow = residual.at(row.mul(operands.residualRow))
     if (contiguous && epilogue.bias !== 'strided' && epilogue.residual !== 'strided') {
-      const vector = (kind: Addend, from: Pointer<'f32'>, i: Int, mask?: Mask): Vector =>
-        kind === 'along' ? k.load(from.at(i), mask) : k.loadBroadcast(from)
-      k.vectors(columns, (i, mask) => {
-        const finished = finish<'vector'>(
-          k,
-          epilogue,
-          k.load(to.at(i), mask),
-          operands.scale,
-          () => vector(epilogue.bias, biasRow, i, mask),
-          () => vector(epilogue.residual, residualRow, i, mask),
-        )
-        k.store(to.at(i), finished, mask)
-      })
+      const vector = (kind: Addend, from: Pointer<'f32'>, i: Int, ahead: number, mask?: Mask): Vector =>
+        kind === 'along' ? k.load(from.at(i).at(ahead), mask) : k.loadBroadcast(from)
+      const together =
+        epilogue.activation === 'none' ? 1 : vectorsTogether(k.machine, [traced(epilogue.activation)])
+      k.vectors(
+        columns,
+        (i, mask, ahead) => {
+          const finished = finish<'vector'>(
+            k,
+            epilogue,
+            k.load(to.at(i).at(ahead), mask),
+            operands.scale,
+            () => vector(epilogue.bias, biasRow, i, ahead, mask),
+            () => vector(epilogue.residual, residualRow, i, ahead, mask),
+          )
+          k.store(to.at(i).at(ahead), finished, mask)
+        },
+        together,
+      )
       return
     }
     k.loop(0, columns, 1, (column) => {
@@ -109,6 +123,9 @@ function activate<T extends 'f32' | 'vector'>(
   value: Term<T>,
 ): Term<T> {
   if (activation === 'none') return value
-  const traced = share([activations[activation](input(0))])[0]!
-  return new Emitter(k, { input: () => value as Term<'vector'> }).emit(traced) as Term<T>
+  return new Emitter(k, { input: () => value as Term<'vector'> }).emit(traced(activation)) as Term<T>
+}
+
+function traced(activation: Activation): Expression<'float'> {
+  return share([activations[activation](input(0))])[0]!
 }

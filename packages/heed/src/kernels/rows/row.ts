@@ -44,7 +44,7 @@ export function sweep(
   const step = unroll * k.lanes
   const whole = width.and(-step)
   if (unroll > 1) {
-    k.loop(0, whole, step, (i) => k.unroll(unroll, (u) => body((row) => row.at(i).at(u * k.lanes), u)))
+    k.loop(0, whole, step, (i) => k.interleave(unroll, (u) => body((row) => row.at(i).at(u * k.lanes), u)))
     k.vectors(width.sub(whole), (i, mask) => body((row) => row.at(whole.add(i)), 0, mask))
   } else k.vectors(width, (i, mask) => body((row) => row.at(i), 0, mask))
 }
