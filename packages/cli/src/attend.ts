@@ -7,10 +7,10 @@ import {
   scope,
   tensor,
   UsageError,
-  type LanguageModel,
   type Tensor,
 } from 'heed'
 import type { AttendResult, LayerView, Token } from '@heed/studio'
+import type { RunnableModel } from './model.js'
 
 /** How many next tokens are kept. */
 export const nextTokens = 10
@@ -20,7 +20,7 @@ export const nextTokens = 10
  *
  * @throws {UsageError} for an empty text, and for one longer than the model's context
  */
-export function attend(language: LanguageModel, text: string, next: number = nextTokens): AttendResult {
+export function attend(language: RunnableModel, text: string, next: number = nextTokens): AttendResult {
   const { tokenizer, config, model } = language
   const { ids, spans } = tokenizer.encode(text, { addSpecial: false })
   checkLength(ids.length, config.context)

@@ -1,4 +1,5 @@
-import { generate, type GenerateOptions, type LanguageModel } from 'heed'
+import { generate, type GenerateOptions } from 'heed'
+import type { RunnableModel } from './model.js'
 
 /** The token that training puts before every document: texts start with it and end where it comes again. */
 export const documentToken = '<|endoftext|>'
@@ -21,7 +22,7 @@ export interface Continuation {
  * @throws {UsageError} for options that make no sense, or an empty prompt where the tokenizer has no token to start with
  */
 export async function writeOn(
-  language: LanguageModel,
+  language: RunnableModel,
   prompt: string,
   options: Omit<GenerateOptions, 'stop'>,
   onText: (text: string) => void,

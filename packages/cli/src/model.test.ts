@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { StateError } from 'heed'
+import { quantizeDecoder, StateError } from 'heed'
 import { expect, test } from 'vitest'
 import { parametersOf, shippedModelFolder, summaryOf } from './model.js'
 import { tinyModel } from './testing.js'
@@ -24,6 +24,7 @@ test('parameters are counted once, tied weights too', () => {
   const parts = [embedding, norm, blocks].map(parametersOf)
   expect(parametersOf(language.model)).toBe(parts.reduce((sum, part) => sum + part, 0))
   expect(parametersOf([embedding, embedding])).toBe(parts[0])
+  expect(parametersOf(quantizeDecoder(language.model, 'int4'))).toBe(parametersOf(language.model))
   expect(summaryOf('tiny', language)).toEqual({
     name: 'tiny',
     parameters: parametersOf(language.model),

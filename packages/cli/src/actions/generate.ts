@@ -1,3 +1,4 @@
+import type { WeightFormat } from 'heed'
 import { attend } from '../attend.js'
 import type { Context } from '../context.js'
 import { writeOn, type Continuation } from '../generate.js'
@@ -9,6 +10,7 @@ import { styled } from '../terminal.js'
 
 export interface GenerateCommandOptions {
   readonly model?: string
+  readonly weights: 'f32' | WeightFormat
   readonly tokens: number
   readonly temperature: number
   readonly topK?: number
@@ -28,7 +30,7 @@ export async function generateText(
   options: GenerateCommandOptions,
   context: Context,
 ): Promise<void> {
-  const language = await openModel(options.model)
+  const language = await openModel(options.model, options.weights)
   const continuation = await streamed(language, await readPrompt(), options, context)
   if (continuation.end !== 'interrupted') await show(language, continuation, options, context)
 }

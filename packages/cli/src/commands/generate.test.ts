@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { quantizeDecoder } from 'heed'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { writeOn } from '../generate.js'
 import { heed, temporaryFolder, tinyModel, writeModel } from '../testing.js'
 import { examplePrompt } from './generate.js'
 
@@ -73,7 +75,18 @@ describe('heed generate', () => {
     expect(readFileSync(file, 'utf8')).toContain('<!doctype html>')
   })
 
+  test.each(['bf16', 'int8', 'int4'] as const)('--weights %s: the rounded model writes', async (format) => {
+    const args = ['The cat', '--tokens', '6', '--temperature', '0', '--weights', format]
+    const { model, ...rest } = tinyModel()
+    const sampling = { tokens: 6, temperature: 0, topP: 0.9, seed: 0 }
+    const rounded = { ...rest, model: quantizeDecoder(model, format) }
+    const { ids } = await writeOn(rounded, 'The cat', sampling, () => {})
+    expect((await json(...args)).ids).toEqual(ids)
+    expect((await generate(...args, '--attend')).out).toContain('what comes next')
+  })
+
   test.each([
+    [['--weights', 'int2'], 'Allowed choices are f32, bf16, int8, int4.'],
     [['--temperature', '-1'], 'Expected a number from 0 to 100.'],
     [['--top-p', '0'], 'Expected a number above 0 to 1.'],
     [['--top-k', '0'], 'Expected a whole number from 1 on.'],

@@ -1,5 +1,5 @@
 import { text as readText } from 'node:stream/consumers'
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import type { GenerateCommandOptions } from '../actions/generate.js'
 import type { Context } from '../context.js'
 import { realNumber, wholeNumber } from '../options.js'
@@ -20,6 +20,11 @@ export function register(program: Command, context: Context): void {
     .option(
       '--model <folder>',
       'a folder with config.json, model.safetensors and tokenizer.json (default: the model that heed ships)',
+    )
+    .addOption(
+      new Option('--weights <format>', 'what matrices are rounded to: less memory and time, see the guide')
+        .choices(['f32', 'bf16', 'int8', 'int4'])
+        .default('f32'),
     )
     .option('--tokens <n>', 'how many tokens at most', wholeNumber(0, 1_000_000), 60)
     .option(
