@@ -1,5 +1,14 @@
 /** How many bits a model needs for texts. */
-import { crossEntropy, decoderLogits, type LanguageModel, scope, tensor, UsageError } from 'heed'
+import {
+  crossEntropy,
+  type Decoder,
+  decoderLogits,
+  type LanguageModel,
+  type Quantized,
+  scope,
+  tensor,
+  UsageError,
+} from 'heed'
 
 /** Tokens that a batch holds at most, padding included. */
 const batchTokens = 4096
@@ -35,7 +44,7 @@ export function windowsOf(ids: ArrayLike<number>, separator: number, context: nu
  * @throws UsageError where the tokenizer has no end-of-text token
  */
 export function bitsOf(
-  { model, config, tokenizer }: LanguageModel,
+  { model, config, tokenizer }: Omit<LanguageModel, 'model'> & { readonly model: Quantized<Decoder> },
   texts: readonly string[],
   onProgress?: (done: number) => void,
 ): number {
