@@ -24,7 +24,7 @@ export function quantizedTile(
   if (registers >= 32) {
     if (m === 2) return grouped ? { rows: 2, panels: 2, unroll: 1 } : { rows: 2, panels: 1, unroll: 4 }
     if (m <= 3) return { rows: 3, panels: grouped ? 2 : 4, unroll: 1 }
-    if (grouped) return { rows: 4, panels: 3, unroll: 1 }
+    if (grouped) return { rows: multiplication === 'shorts' ? 3 : 4, panels: 3, unroll: 1 }
     if (multiplication === 'shorts') return { rows: 4, panels: 4, unroll: 1 }
     return best(m, [
       { rows: 4, panels: 4, unroll: 1 },
@@ -37,7 +37,7 @@ export function quantizedTile(
   if (multiplication === 'shorts') return { rows: 4, panels: 2, unroll: 1 }
   return best(m, [
     { rows: 4, panels: 2, unroll: 1 },
-    { rows: 6, panels: 2, unroll: 1 },
+    { rows: multiplication === 'bytes' ? 5 : 6, panels: 2, unroll: 1 },
   ])
 }
 
