@@ -26,12 +26,17 @@ import {
 import type { DecodeWork, EncoderWork, LayerWork, Values } from './peer.js'
 
 export type Parameters = Readonly<Record<string, Values>>
-type Of = <A extends string>(name: string, shape: Record<A, number>) => Tensor<A>
+/** The tensor of a name. */
+export type Of = <A extends string>(name: string, shape: Record<A, number>) => Tensor<A>
 
 const from =
-  (parameters: Parameters, at = ''): Of =>
+  (parameters: Parameters): Of =>
   (name, shape) =>
-    tensor(parameters[`${at}${name}`]!.values, shape)
+    tensor(parameters[name]!.values, shape)
+const under =
+  (of: Of, at: string): Of =>
+  (name, shape) =>
+    of(`${at}${name}`, shape)
 
 const normOf = (of: Of, name: string, width: number): Norm => ({
   weight: of(`${name}Scale`, { width }),
@@ -40,11 +45,10 @@ const normOf = (of: Of, name: string, width: number): Norm => ({
 
 /** A transformer's block from weights that are [in, out]. */
 export function blockOf(
-  parameters: Parameters,
+  parameters: Parameters | Of,
   { width, heads, hidden }: Pick<LayerWork, 'width' | 'heads' | 'hidden'>,
-  at?: string,
 ): Block {
-  const of = from(parameters, at)
+  const of = typeof parameters === 'function' ? parameters : from(parameters)
   const headWidth = width / heads
   const role = (name: 'query' | 'key' | 'value'): Linear<'width', 'head' | 'headWidth'> => ({
     weight: of(`${name}Weight`, { width, head: heads, headWidth }),
@@ -81,15 +85,15 @@ export interface Encoder {
   readonly blocks: readonly Block[]
 }
 
-export function encoderOf(parameters: Parameters, work: EncoderWork): Encoder {
+export function encoderOf(parameters: Parameters | Of, work: EncoderWork): Encoder {
   const { layers, width, vocabulary, length } = work
-  const of = from(parameters)
+  const of = typeof parameters === 'function' ? parameters : from(parameters)
   return {
     word: { weight: of('word', { vocabulary, width }) },
     position: of('position', { position: length, width }),
     type: of('type', { type: 2, width }).at('type', 0) as Tensor<'width'>,
     norm: normOf(of, 'embeddingNorm', width),
-    blocks: Array.from({ length: layers }, (_, layer) => blockOf(parameters, work, `layer${layer}.`)),
+    blocks: Array.from({ length: layers }, (_, layer) => blockOf(under(of, `layer${layer}.`), work)),
   }
 }
 
@@ -127,7 +131,7 @@ export function gpt2Of(parameters: Parameters, work: DecodeWork): Decoder {
     embedding: { weight: of('embedding', { vocabulary, width }) },
     position: of('position', { position: prompt + tokens, width }),
     blocks: Array.from({ length: layers }, (_, layer) =>
-      blockOf(parameters, { width, heads, hidden: 4 * width }, `layer${layer}.`),
+      blockOf(under(of, `layer${layer}.`), { width, heads, hidden: 4 * width }),
     ),
     norm: normOf(of, 'norm', width),
   }

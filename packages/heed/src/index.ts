@@ -321,6 +321,7 @@ export {
   type StoredDtype,
   type StoredTensor,
   type WeightDtype,
+  withSafetensors,
   writeSafetensors,
 } from './models/index.js'
 export {

@@ -56,6 +56,7 @@ export class Device {
     // Machine code holds the heap's address: only a shared memory is sure to stay where it is when it grows.
     const shared = options.shared === true || target.koffi !== undefined
     this.heap = options.guarded === true ? new GuardedHeap(options) : new Heap({ ...options, shared })
+    if (options.guarded !== true) target.adopt?.(this.heap.memory, this.heap.maximumBytes)
     this.#pool = this.threads > 1 ? new ThreadPool(this.heap, this.threads, target.koffi) : undefined
   }
 

@@ -20,6 +20,8 @@ export interface LanguageModel {
 export const modelFileNames = ['config.json', 'model.safetensors', 'tokenizer.json'] as const
 export type ModelFileName = (typeof modelFileNames)[number]
 
+type ModelBytes = Readonly<Record<Exclude<ModelFileName, 'model.safetensors'>, Uint8Array>>
+
 /** The bytes of a model's files, by name. */
 export function modelFiles(
   { config, model, tokenizer }: LanguageModel,
@@ -36,17 +38,18 @@ export function modelFiles(
 /**
  * A model from the bytes of its files.
  *
+ * @param files bytes; of the weights the path will do, from where they are read straight to where they stay
  * @param folder where they come from, for errors
  * @throws FormatError where a file is not what it should be, or they don't belong together
  */
 export function modelFromFiles(
-  files: Readonly<Record<ModelFileName, Uint8Array>>,
+  files: ModelBytes & { readonly 'model.safetensors': Uint8Array | string },
   folder?: string,
 ): LanguageModel {
   const path = (name: ModelFileName): string | undefined =>
     folder === undefined ? undefined : `${folder}/${name}`
   const decoder = new TextDecoder('utf-8', { fatal: true })
-  const text = (name: ModelFileName): string => {
+  const text = (name: keyof ModelBytes): string => {
     try {
       return decoder.decode(files[name])
     } catch (cause) {
@@ -123,11 +126,11 @@ export async function saveModel(
  * @throws FormatError where a file is missing, or as `modelFromFiles` does
  */
 export async function loadModel(folder: string): Promise<LanguageModel> {
-  const { readFile } = await import('node:fs/promises')
+  const { access, readFile } = await import('node:fs/promises')
   const paths = await import('node:path')
-  const read = async (name: ModelFileName): Promise<readonly [ModelFileName, Uint8Array]> => {
+  const found = async <T>(name: ModelFileName, look: (path: string) => Promise<T>): Promise<T> => {
     try {
-      return [name, await readFile(paths.join(folder, name))]
+      return await look(paths.join(folder, name))
     } catch (cause) {
       throw new FormatError({
         operation: 'loadModel',
@@ -139,6 +142,13 @@ export async function loadModel(folder: string): Promise<LanguageModel> {
       })
     }
   }
-  const files = await Promise.all(modelFileNames.map(read))
-  return modelFromFiles(Object.fromEntries(files) as Record<ModelFileName, Uint8Array>, folder)
+  const [config, weights, tokenizer] = await Promise.all([
+    found('config.json', (path) => readFile(path)),
+    found('model.safetensors', async (path) => (await access(path), path)),
+    found('tokenizer.json', (path) => readFile(path)),
+  ])
+  return modelFromFiles(
+    { 'config.json': config, 'model.safetensors': weights, 'tokenizer.json': tokenizer },
+    folder,
+  )
 }

@@ -13,9 +13,14 @@ import {
   FormatError,
   MemoryError,
   ShapeError,
+  sizeOf,
   UsageError,
+  type Dtype,
   type DtypeArrays,
+  type Shape,
 } from '../base/index.js'
+import { empty, heapView, tensor, type Tensor, type Values } from '../tensor/index.js'
+import { bytesInMemory, type FileBytes, withFileBytes } from './file-bytes.js'
 import { readHeader } from './safetensors-header.js'
 
 /** The number formats that a file may hold: heed's own, and two that only files have. */
@@ -67,12 +72,12 @@ export interface StoredTensor {
 export class SafetensorsTensor implements StoredTensor {
   readonly dtype: StoredDtype
   readonly shape: readonly number[]
-  readonly #file: Uint8Array
+  readonly #file: FileBytes
   readonly #begin: number
   readonly #end: number
 
   /** A tensor whose numbers are the bytes from `begin` up to `end` of `file`. */
-  constructor(dtype: StoredDtype, shape: readonly number[], file: Uint8Array, begin: number, end: number) {
+  constructor(dtype: StoredDtype, shape: readonly number[], file: FileBytes, begin: number, end: number) {
     this.dtype = dtype
     this.shape = shape
     this.#file = file
@@ -80,10 +85,10 @@ export class SafetensorsTensor implements StoredTensor {
     this.#end = end
   }
 
-  /** The raw numbers: a view of the file's bytes where they are aligned, a new copy each time where not. */
+  /** The raw numbers: a view of the file's bytes where they are in memory and aligned, a new copy each time where not. */
   get data(): StoredArray {
     const width = bytesOf[this.dtype]
-    const inPlace = this.#file.subarray(this.#begin, this.#end)
+    const inPlace = this.#file.slice(this.#begin, this.#end)
     const bytes = inPlace.byteOffset % width === 0 ? inPlace : new Uint8Array(inPlace)
     return new arrayTypes[this.dtype](bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length / width)
   }
@@ -100,6 +105,35 @@ export class SafetensorsTensor implements StoredTensor {
     if (dtype === 'bool') return Float32Array.from(data, (byte) => (byte === 0 ? 0 : 1))
     return new Float32Array(data)
   }
+
+  /**
+   * The numbers as a tensor of named axes, which may split or join the file's: only their number has to be the same. What the file stores as
+   * the tensor does is copied once, from the file to where it stays.
+   *
+   * @param dtype f32 (default), f16 and bf16 take any numbers, others only their own
+   * @throws ShapeError where the shape has more or fewer numbers
+   * @throws FormatError where the file has another dtype
+   */
+  toTensor<A extends string>(shape: Shape<A>, dtype: Dtype = 'f32'): Tensor<A> {
+    if (this.dtype === dtype && sizeOf(shape) === elementsOf(this.shape)) {
+      const made = empty(shape, { dtype })
+      const { buffer, byteOffset, byteLength } = heapView(made)
+      if (byteLength === this.#end - this.#begin) {
+        this.#file.copy(this.#begin, new Uint8Array(buffer, byteOffset, byteLength))
+        return made
+      }
+      made.dispose() // a device that computes in f64
+    }
+    if (dtype === 'f32' || dtype === 'f16' || dtype === 'bf16')
+      return tensor(this.toFloat32(), shape, { dtype })
+    if (this.dtype === dtype) return tensor(this.data as Values, shape, { dtype })
+    throw new FormatError({
+      operation: 'toTensor',
+      expected: dtype,
+      found: `${this.dtype} in the file`,
+      hint: 'ask for the dtype that the file has, or for f32',
+    })
+  }
 }
 
 /** What a file holds: its tensors by name, in the header's order, and its metadata. */
@@ -115,19 +149,33 @@ export interface Safetensors {
  * @throws FormatError for anything that isn't exactly such a file
  */
 export function readSafetensors(bytes: Uint8Array, file?: string): Safetensors {
+  return safetensorsIn(bytesInMemory(bytes), file)
+}
+
+/**
+ * Runs `use` with a safetensors file on the disk. Its header is read, and each tensor when it is asked for, as long as `use` runs.
+ *
+ * @throws FormatError for anything that isn't exactly such a file, or can't be read
+ */
+export function withSafetensors<T>(path: string, use: (file: Safetensors) => T): T {
+  return withFileBytes(path, (bytes) => use(safetensorsIn(bytes, path)))
+}
+
+function safetensorsIn(bytes: FileBytes, file?: string): Safetensors {
   const refuse = (expected: string, found: string, offset: number): never => {
     const hint = 'the file is damaged, cut short, or not a safetensors file'
     throw new FormatError({ operation: 'readSafetensors', expected, found, hint, file, offset })
   }
   if (bytes.length < 8) refuse('at least 8 bytes', String(bytes.length), 0)
-  const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true)
+  const first = bytes.slice(0, 8)
+  const length = new DataView(first.buffer, first.byteOffset, 8).getBigUint64(0, true)
   if (length > maximumHeaderBytes)
     refuse(`a header of at most ${maximumHeaderBytes} bytes`, `one of ${length}`, 0)
   const start = 8 + Number(length)
   if (start > bytes.length)
     refuse(`a header of ${length} bytes`, `${bytes.length - 8} bytes behind its length`, 0)
 
-  const { entries, metadata } = readHeader(bytes, 8, start, file)
+  const { entries, metadata } = readHeader(bytes.slice(0, start), 8, start, file)
   const tensors = new Map<string, SafetensorsTensor>()
   for (const [name, entry] of entries) {
     const { shape, begin, end, offset } = entry

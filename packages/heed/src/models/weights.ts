@@ -11,11 +11,12 @@ import {
   type Dtype,
   type Shape,
 } from '../base/index.js'
-import { isTensor, tensor, type Tensor, type Values } from '../tensor/index.js'
+import { isTensor, type Tensor } from '../tensor/index.js'
 import {
   readSafetensors,
-  type SafetensorsTensor,
+  type Safetensors,
   type StoredTensor,
+  withSafetensors,
   writeSafetensors,
 } from './safetensors.js'
 
@@ -93,15 +94,26 @@ interface Described {
  * file has. The axes may lie in another order in the file, if the file names them. Where a tensor of `like` stands at several paths, so does the
  * loaded one: that of the first path.
  *
+ * @param from the bytes of the file, or its path: then each tensor is read straight to where it stays
  * @param like a tree of tensors, or of anything that `isLeaf` knows and that has a shape
  * @throws FormatError where the file lacks a tensor, has one too many, or one of other axes or sizes
  */
 export function loadWeights<M, L extends Described = Tensor>(
-  bytes: Uint8Array,
+  from: Uint8Array | string,
   like: M,
   { file, isLeaf = isTensor as never }: { file?: string; isLeaf?: (value: unknown) => value is L } = {},
 ): M {
-  const { tensors, metadata } = readSafetensors(bytes, file)
+  return typeof from === 'string'
+    ? withSafetensors(from, (read) => loadFrom(read, like, isLeaf, file ?? from))
+    : loadFrom(readSafetensors(from, file), like, isLeaf, file)
+}
+
+function loadFrom<M, L extends Described>(
+  { tensors, metadata }: Safetensors,
+  like: M,
+  isLeaf: (value: unknown) => value is L,
+  file: string | undefined,
+): M {
   const refuse = (expected: string, found: string): never => {
     const hint = 'the weights belong to another model, or to another configuration of it'
     throw new FormatError({ operation: 'loadWeights', expected, found, hint, file })
@@ -131,23 +143,13 @@ export function loadWeights<M, L extends Described = Tensor>(
       entries.some(([axis, size]) => found[axis] !== size)
     )
       refuse(`'${path}' with ${describe(leaf.shape)}`, describe(found))
-    const made = tensor(numbersOf(stored, leaf.dtype ?? 'f32', path, refuse), found, {
-      dtype: leaf.dtype ?? 'f32',
-    }) as unknown as L
+    const dtype = leaf.dtype ?? 'f32'
+    const float = dtype === 'f32' || dtype === 'f16' || dtype === 'bf16'
+    if (!float && stored.dtype !== dtype) refuse(`'${path}' in ${dtype}`, stored.dtype)
+    const made = stored.toTensor(found, dtype) as unknown as L
     if (isTensor(leaf)) loaded.set(leaf, made)
     return made
   })
-}
-
-function numbersOf(
-  stored: SafetensorsTensor,
-  dtype: Dtype,
-  path: string,
-  refuse: (expected: string, found: string) => never,
-): Values {
-  if (dtype === 'f32' || dtype === 'f16' || dtype === 'bf16') return stored.toFloat32()
-  if (stored.dtype !== dtype) refuse(`'${path}' in ${dtype}`, stored.dtype)
-  return stored.data as Values
 }
 
 function axesIn(

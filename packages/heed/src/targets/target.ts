@@ -16,6 +16,8 @@ export interface Target {
   load(code: Uint8Array, memory: WebAssembly.Memory): Run
   /** Where code is the address of machine code (a float of 64 bits): the file that threads load koffi from, to call it. */
   readonly koffi?: string
+  /** Told of the memory that kernels will run on, and how large it may grow. */
+  adopt?(memory: WebAssembly.Memory, maximumBytes: number): void
   /** Bytes of code, where `emit` gives only where it is. */
   codeBytes?(program: Program): number
   /** What a person reads to see what runs: WebAssembly text, a disassembly, JavaScript. */

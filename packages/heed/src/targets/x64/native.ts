@@ -17,6 +17,8 @@ export interface Native {
   map(code: Uint8Array): number
   /** The function at an address, bound to a heap. A memory that grows stays where it is only if it is shared. */
   bind(address: number, memory: WebAssembly.Memory): Run
+  /** Asks for large pages for what a memory has and will grow to, up to `bytes`, where the system gives them on demand. */
+  enlargePages(memory: WebAssembly.Memory, bytes: number): void
   /** Lets whole pages of a memory be touched, or ends the process when they are. For tests that look for stray accesses. */
   permit(memory: WebAssembly.Memory, begin: number, bytes: number, permitted: boolean): void
 }
@@ -85,6 +87,9 @@ function make(koffi: Koffi, path: string, windows: boolean, memory: CodeMemory):
       const call = koffi.decode(BigInt(address), type)
       return (parameters, begin, end, scratch) => call(heap, parameters, begin, end, scratch)
     },
+    enlargePages(wanted, bytes) {
+      memory.enlargePages?.(heapOf(wanted), bytes)
+    },
     permit(touched, begin, bytes, permitted) {
       memory.protect(heapOf(touched) + BigInt(begin), bytes, permitted ? 'write' : 'nothing')
     },
@@ -98,10 +103,11 @@ interface CodeMemory {
   /** Fresh memory that can be written. */
   reserve(bytes: number): Pointer
   protect(place: Pointer, bytes: number, access: Access): void
+  enlargePages?(place: Pointer, bytes: number): void
 }
 
 const memories: Readonly<Record<string, (koffi: Koffi) => CodeMemory>> = {
-  linux: (koffi) => unixMemory(koffi, 0x22),
+  linux: (koffi) => ({ ...unixMemory(koffi, 0x22), ...linuxPages(koffi) }),
   darwin: (koffi) => unixMemory(koffi, 0x1002),
   win32: windowsMemory,
 }
@@ -122,6 +128,13 @@ function unixMemory(koffi: Koffi, flags: number): CodeMemory {
       if (mprotect(place, bytes, numbers[access]) !== 0) throw refused('mprotect', errorName(koffi))
     },
   }
+}
+
+/** Pages of 2 MB: 512 times fewer to be filled with zeros one by one when they are first touched, and to be looked up later. */
+function linuxPages(koffi: Koffi): Required<Pick<CodeMemory, 'enlargePages'>> {
+  const madvise = koffi.load(null).func('int madvise(void *addr, size_t len, int advice)')
+  const hugePage = 14
+  return { enlargePages: (place, bytes) => void madvise(place, bytes, hugePage) }
 }
 
 function windowsMemory(koffi: Koffi): CodeMemory {

@@ -47,6 +47,9 @@ export function x64Target({ width, dots }: X64Options): Target {
     load(code, memory) {
       return native.bind(new Float64Array(code.slice().buffer)[0]!, memory)
     },
+    adopt(memory, maximumBytes) {
+      native.enlargePages(memory, maximumBytes)
+    },
     codeBytes(program) {
       return compile(program, width, native.convention).assembler.finish().length
     },
