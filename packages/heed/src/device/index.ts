@@ -1,4 +1,5 @@
 export * from './device.js'
+export * from './guarded-heap.js'
 export * from './heap.js'
 export * from './measure.js'
 export { availableThreads } from './pool.js'

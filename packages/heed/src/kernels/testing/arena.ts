@@ -1,3 +1,5 @@
+import { GuardedHeap } from '../../device/index.js'
+import { nativeCode } from '../../targets/index.js'
 import { assemble, type Kernel, type Launch, type Machine, type Program } from '../index.js'
 
 /** A target, as far as tests of kernels need one. */
@@ -14,7 +16,13 @@ const parameterAddress = 1024
 const firstAddress = 8192
 const guard = 64
 
-/** A bare heap that only grows, and launches run on it one after the other: what kernels need to be tested. */
+/** What a guarded heap may take of addresses: each block has pages of its own, and few are ever touched. */
+const guardedBytes = 2 ** 30
+
+/**
+ * A bare heap, and launches run on it one after the other: what kernels need to be tested. Where the system allows it each block lies
+ * between pages that end the process when they are touched.
+ */
 export class Arena {
   readonly target: KernelTarget
   readonly memory: WebAssembly.Memory
@@ -23,11 +31,19 @@ export class Arena {
   /** Tasks run in pieces of this many, the last piece first: results must not depend on it. */
   grain = Infinity
   readonly #compiled = new Map<string, ReturnType<KernelTarget['load']>>()
+  readonly #guarded: GuardedHeap | undefined
+  readonly #blocks: number[] = []
   #next = firstAddress
   readonly #size: number
 
   constructor(target: KernelTarget, bytes = 1 << 26, shared = true) {
     this.target = target
+    if (shared && typeof nativeCode() !== 'string') {
+      this.#size = guardedBytes
+      this.#guarded = new GuardedHeap({ maximumBytes: guardedBytes })
+      this.memory = this.#guarded.memory
+      return
+    }
     const pages = Math.ceil(bytes / 65536)
     this.#size = pages * 65536 - guard
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared })
@@ -39,10 +55,16 @@ export class Arena {
 
   /** Forgets what was allocated; kernels stay compiled. */
   reset(): void {
+    for (const address of this.#blocks.splice(0)) this.#guarded!.free(address)
     this.#next = firstAddress
   }
 
   allocate(bytes: number): number {
+    if (this.#guarded !== undefined) {
+      const address = this.#guarded.allocate(bytes)
+      this.#blocks.push(address)
+      return address
+    }
     const address = this.#next
     this.#next = Math.ceil((address + bytes + guard) / 64) * 64
     if (this.#next > this.#size) throw new Error(`the test's heap of ${this.#size} bytes is too small`)
