@@ -143,7 +143,8 @@ class Forward {
     this.batch = this.matrix.div(heads)
     this.head = this.matrix.rem(heads)
     this.kvHead = this.head.div(heads.div(kvHeads))
-    this.firstRow = task.rem(blocks).mul(tile.queries)
+    // The last block first: where a mask hides the future it has most to do, and whoever takes the last task has little.
+    this.firstRow = blocks.sub(1).sub(task.rem(blocks)).mul(tile.queries)
     this.rows = queries.sub(this.firstRow).min(tile.queries)
     const scratch = k.scratch('f32')
     this.part = Object.fromEntries(
