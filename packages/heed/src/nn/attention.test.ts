@@ -238,6 +238,30 @@ describe('the key/value cache', () => {
       cache.dispose()
     }))
 
+  test('forgets without a copy where nobody reads what is forgotten, and outside of scopes leaves nothing behind', () => {
+    const before = leaks().tensors
+    withDevice(device, () => {
+      const cache = new KeyValueCache()
+      const place = scope(() => {
+        step(parameters(), sequence(70), cache)
+        return placeOf(cache.layer(0))
+      })
+      cache.truncate(30)
+      scope(() => {
+        step(parameters(), sequence(3), cache)
+        expect(placeOf(cache.layer(0))).toBe(place)
+        // One that is read moves.
+        cache.layer(0).append(...empty())
+        cache.truncate(10)
+        expect(placeOf(cache.layer(0))).not.toBe(place)
+      })
+      expect(cache.length).toBe(10)
+      expect(leaks().tensors).toBe(before + 2)
+      cache.dispose()
+    })
+    expect(leaks().tensors).toBe(before)
+  })
+
   test('lives beyond scopes, and frees everything when it is disposed', () => {
     const before = leaks().tensors
     withDevice(device, () => {

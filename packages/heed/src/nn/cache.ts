@@ -148,14 +148,10 @@ class Growing {
         found: String(length),
         hint: 'a cache can only forget',
       })
+    if (length === this.length) return
+    this.length = length
     // What was given out before may still be in use: new positions must not overwrite it.
-    if (length < this.length && this.#room !== undefined) {
-      const old = this.#room
-      this.length = length
-      this.#room = this.#make(old, old.size('key'))
-      write(slice(old, 'key', 0, length), this.#room, 0)
-      old.dispose()
-    }
+    if (this.#room?.storage.shared) this.#move(this.#make(this.#room, this.#room.size('key')))
   }
 
   dispose(): void {
@@ -178,10 +174,17 @@ class Growing {
         })
     }
     if (needed <= room.size('key')) return room
-    const larger = this.#make(like, Math.max(2 * room.size('key'), needed))
-    write(slice(room, 'key', 0, this.length), larger, 0)
-    room.dispose()
-    return (this.#room = larger)
+    return this.#move(this.#make(like, Math.max(2 * room.size('key'), needed)))
+  }
+
+  /** To another room. */
+  #move(to: Key): Key {
+    const from = this.#room!
+    const held = slice(from, 'key', 0, this.length)
+    write(held, to, 0)
+    held.dispose()
+    from.dispose()
+    return (this.#room = to)
   }
 
   /** Room for so many positions; the positions of a head lie one after the other, as attention reads them. */

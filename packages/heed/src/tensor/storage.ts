@@ -71,6 +71,11 @@ export class Storage {
     return bytes
   }
 
+  /** Whether more than one tensor reads it. */
+  get shared(): boolean {
+    return this.#references > 1
+  }
+
   retain(): this {
     if (this.#references === 0)
       throw new StateError({
