@@ -1,5 +1,6 @@
 import {
   type Builder,
+  copyTransposed,
   type Int,
   type Kernel,
   kernel,
@@ -45,7 +46,18 @@ export function packTransposed(width: number, panel: number): Kernel {
       k.if(valid.lt(panel), () =>
         k.vectors(width * panel, (i, mask) => k.store(target.at(i), k.vector(0), mask)),
       )
-      k.loop(0, valid, 1, (column) => {
+      const tail = width % k.lanes
+      const squares = valid.and(-k.lanes)
+      k.loop(0, squares, k.lanes, (column) => {
+        const lines = from.at(column.mul(rowStride))
+        const place = target.at(column)
+        k.loop(0, width - tail, k.lanes, (w) =>
+          copyTransposed(k, lines.at(w), rowStride, place.at(w.mul(panel)), panel),
+        )
+        if (tail > 0)
+          copyTransposed(k, lines.at(width - tail), rowStride, place.at((width - tail) * panel), panel, tail)
+      })
+      k.loop(squares, valid, 1, (column) => {
         const line = from.at(column.mul(rowStride))
         const place = target.at(column)
         k.loop(0, width, 1, (w) => k.store(place.at(w.mul(panel)), k.loadScalar(line.at(w))))

@@ -12,6 +12,7 @@ import type {
   MathOperation,
   NarrowDot,
   Reduction,
+  Shuffle,
   Type,
   UnaryOperation,
 } from './ir.js'
@@ -312,6 +313,9 @@ export class Builder implements TermWriter {
   }
   fma<T extends Type>(a: Term<T>, b: Term<T>, c: Term<T>): Term<T> {
     return this.#result(a.type, (result) => ({ op: 'fma', result, a: a.id, b: b.id, c: c.id }))
+  }
+  shuffle<T extends 'vector' | 'ivector'>(name: Shuffle, a: Term<T>, b: Term<T>): Term<T> {
+    return this.#result(a.type, (result) => ({ op: 'shuffle', name, result, a: a.id, b: b.id }))
   }
   select<T extends Type>(condition: Term<ConditionType>, a: Term<T>, b: Term<T>): Term<T> {
     const test =

@@ -45,6 +45,14 @@ export interface Machine {
  */
 export type NarrowDot = 'bytes' | 'shorts' | 'halves'
 
+/**
+ * (a: T, b: T) -> T, T a vector: its lanes, in groups of four, in another order. Numbers count the elements of a group.
+ * - `low`, `high`: a0 b0 a1 b1 and a2 b2 a3 b3, in each group.
+ * - `lowPairs`, `highPairs`: a0 a1 b0 b1 and a2 a3 b2 b3, in each group.
+ * - `evenGroups`, `oddGroups`: every other group of a, from the first or from the second on, then of b; where there are several.
+ */
+export type Shuffle = 'low' | 'high' | 'lowPairs' | 'highPairs' | 'evenGroups' | 'oddGroups'
+
 /** (a: T, b: T) -> T. Integers wrap; `div` of integers truncates; shifts take their count modulo 32. */
 export type BinaryOperation =
   | 'add'
@@ -134,6 +142,14 @@ export type Instruction =
       readonly a: number
       readonly b: number
       readonly c: number
+    }
+  /** See `Shuffle`. */
+  | {
+      readonly op: 'shuffle'
+      readonly name: Shuffle
+      readonly result: number
+      readonly a: number
+      readonly b: number
     }
   /** condition ? a : b; condition is a bool for scalars, a mask for vectors. */
   | {

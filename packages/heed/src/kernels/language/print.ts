@@ -197,6 +197,8 @@ class Printer {
           ? this.#call(instruction.name, instruction.a, instruction.b)
           : this.#joined(` ${sign} `, instruction.a, instruction.b)
       }
+      case 'shuffle':
+        return this.#call(instruction.name, instruction.a, instruction.b)
       case 'fma':
         return this.#call('fma', instruction.a, instruction.b, instruction.c)
       case 'dot':

@@ -38,6 +38,7 @@ function operands(instruction: Instruction): readonly number[] {
       return []
     case 'binary':
     case 'compare':
+    case 'shuffle':
       return [instruction.a, instruction.b]
     case 'unary':
     case 'math':

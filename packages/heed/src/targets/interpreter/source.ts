@@ -107,6 +107,8 @@ class Writer {
       case 'reduce':
         set(instruction.result, `r${instruction.a}`)
         break
+      case 'shuffle':
+        throw new Error('one lane has no order')
       case 'fma':
         set(instruction.result, `r${instruction.a} * r${instruction.b} + r${instruction.c}`)
         break

@@ -128,6 +128,19 @@ class Evaluator {
         values[result] = of(a).map((x, i) => multiplyAdd(x, of(b)[i]!, of(c)[i]!))
         break
       }
+      case 'shuffle': {
+        const { name, result, a, b } = instruction
+        const [x, y] = [of(a), of(b)]
+        values[result] = x.map((_, i) => {
+          const [group, lane] = [i - (i % 4), i % 4]
+          const pick = { low: 0, high: 2, lowPairs: 0, highPairs: 2, evenGroups: 0, oddGroups: 4 }[name]
+          if (name === 'low' || name === 'high') return (lane % 2 === 0 ? x : y)[group + pick + (lane >> 1)]!
+          if (name === 'lowPairs' || name === 'highPairs')
+            return (lane < 2 ? x : y)[group + pick + (lane % 2)]!
+          return [...x, ...y][2 * group + pick + lane]!
+        })
+        break
+      }
       case 'select': {
         const { result, condition, a, b } = instruction
         values[result] = of(condition).map((test, i) => (test ? of(a)[i]! : of(b)[i]!))

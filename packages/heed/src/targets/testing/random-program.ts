@@ -344,6 +344,7 @@ class Writer {
           () => k.fma(a, b, this.#any(type)),
           () => k.fma(this.#any(type), b, a),
           () => k.unary(this.#oneOf(['neg', 'abs', 'sqrt', 'floor', 'ceil', 'round'] as const), a),
+          ...(type === 'vector' ? [() => this.#shuffled(type, a, b)] : []),
         ])
       case 'i32':
       case 'ivector':
@@ -375,8 +376,17 @@ class Writer {
           () => k.binary(this.#oneOf(['div', 'rem'] as const), a, k.binary('or', b, k.operand(type, 1))),
           () => k.fma(a, b, this.#any(type)),
           () => k.unary(this.#oneOf(['neg', 'abs', 'not'] as const), a),
+          ...(type === 'ivector' ? [() => this.#shuffled(type, a, b)] : []),
         ])
     }
+  }
+
+  #shuffled(type: 'vector' | 'ivector', a: Term<Type>, b: Term<Type>): Term<Type> {
+    const { lanes } = this.#k
+    if (lanes === 1) return a
+    const names = ['low', 'high', 'lowPairs', 'highPairs', 'evenGroups', 'oddGroups'] as const
+    const name = this.#oneOf(lanes > 4 ? names : names.slice(0, 4))
+    return this.#k.shuffle(name, a as Term<typeof type>, b as Term<typeof type>)
   }
 
   /** Of other types, or read from memory. */

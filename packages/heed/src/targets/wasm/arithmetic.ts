@@ -229,6 +229,34 @@ export function lowerDot({ result, a, b, c }: Of<'dot'>, lowering: Lowering): vo
   )
 }
 
+/** In bytes of a group, those of the second behind those of the first. */
+const lanesOf = (...lanes: number[]): number[] =>
+  lanes.flatMap((lane) => [0, 1, 2, 3].map((i) => 4 * lane + i))
+const withinGroups = {
+  low: lanesOf(0, 4, 1, 5),
+  high: lanesOf(2, 6, 3, 7),
+  lowPairs: lanesOf(0, 1, 4, 5),
+  highPairs: lanesOf(2, 3, 6, 7),
+} as const
+
+export function lowerShuffle({ name, result, a, b }: Of<'shuffle'>, lowering: Lowering): void {
+  const values = [lowering.use(a), lowering.use(b)] as const
+  const [x, y] = values
+  if (name === 'evenGroups' || name === 'oddGroups') {
+    const first = name === 'evenGroups' ? 0 : 1
+    return lowering.define(
+      result,
+      [...x.parts, ...y.parts].filter((_, i) => i % 2 === first),
+      values,
+    )
+  }
+  lowering.define(
+    result,
+    x.parts.map((part, i) => shuffle(withinGroups[name], part, y.parts[i]!)),
+    values,
+  )
+}
+
 /** Scalars are fused as vectors are, in lane 0 of one: WebAssembly has no scalar form. */
 function multiplyAdd(type: Kind, x: Node, y: Node, z: Node, relaxed: boolean): Node {
   if (relaxed && type === 'f32x4') return node('f32x4.relaxed_madd', x, y, z)

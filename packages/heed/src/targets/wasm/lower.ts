@@ -8,6 +8,7 @@ import {
   lowerFma,
   lowerReduce,
   lowerSelect,
+  lowerShuffle,
   lowerUnary,
 } from './arithmetic.js'
 import type { WasmOptions } from './lowering.js'
@@ -73,6 +74,8 @@ function lowerInstruction(instruction: Instruction, lowering: Lowering): void {
       return lowerFma(instruction, lowering)
     case 'dot':
       return lowerDot(instruction, lowering)
+    case 'shuffle':
+      return lowerShuffle(instruction, lowering)
     case 'select':
       return lowerSelect(instruction, lowering)
     case 'load':

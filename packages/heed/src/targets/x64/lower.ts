@@ -8,6 +8,7 @@ import { lowerGather, lowerLoad, lowerStore } from './memory.js'
 import { lowerReduce } from './reduce.js'
 import { lowerBinary, lowerCompare, lowerSelect, lowerUnary } from './scalar.js'
 import { heapBase, Lowering } from './lowering.js'
+import { lowerShuffle } from './shuffle.js'
 import { lowerFma } from './vector.js'
 
 /** Where the calling form of `x64.ts` puts what a kernel is called with: esi, edx, ecx, r8d. */
@@ -114,6 +115,8 @@ function lowerInstruction(instruction: Instruction, lowering: Lowering, start: S
       return lowerFma(instruction, lowering)
     case 'dot':
       return lowerDot(instruction, lowering)
+    case 'shuffle':
+      return lowerShuffle(instruction, lowering)
     case 'select':
       return lowerSelect(instruction, lowering)
     case 'load':
