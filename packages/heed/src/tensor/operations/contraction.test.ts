@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { DtypeError, randomKey, ShapeError } from '../../base/index.js'
+import { DtypeError, randomKey, ShapeError, UsageError } from '../../base/index.js'
 import {
   activate,
   activations,
@@ -63,6 +63,17 @@ test('addends that do not fit are refused', () => {
       expect(() => dot(x, y, 'k', { residual: other })).toThrow(ShapeError)
       const whole = tensor([1, 2, 3, 4], { b: 4 }, { dtype: 'i32' })
       expect(() => dot(x, y, 'k', { bias: whole })).toThrow(DtypeError)
+    }),
+  )
+})
+
+test('from JavaScript, a product without axes is refused; over none it is one of every pair', () => {
+  const [, device] = devices[0]!
+  withDevice(device, () =>
+    scope(() => {
+      const [x, y] = [tensor([1, 2], { a: 2 }), tensor([3, 5], { b: 2 })]
+      expect(() => (dot as unknown as (...given: unknown[]) => unknown)(x, y)).toThrow(UsageError)
+      expect([...dot(x, y, []).values(['a', 'b'])]).toEqual([3, 5, 6, 10])
     }),
   )
 })

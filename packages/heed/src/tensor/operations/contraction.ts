@@ -1,4 +1,4 @@
-import { DtypeError, ShapeError } from '../../base/index.js'
+import { DtypeError, ShapeError, UsageError } from '../../base/index.js'
 import type { Device } from '../../device/index.js'
 import {
   type MatmulAxis,
@@ -27,6 +27,7 @@ export interface DotAttributes {
  *
  * @throws ShapeError if an axis of `over` is missing in either, or an axis of both has two sizes
  * @throws DtypeError unless all are f32
+ * @throws UsageError without axes
  */
 export function dot<
   A extends string,
@@ -41,6 +42,13 @@ export function dot<
   options: DotOptions<S, R> = {},
 ): Tensor<Exclude<A | B, O>> {
   const { bias, activation, residual } = options
+  if ((over as unknown) === undefined)
+    throw new UsageError({
+      operation: 'dot',
+      expected: 'the axes to sum over',
+      found: 'none named',
+      hint: "name them: dot(a, b, 'width'); [] sums over none",
+    })
   const axes: readonly string[] = typeof over === 'string' ? [over] : [...new Set(over)]
   // The gradient of an activation needs what went into it: then the product ends there.
   if (activation !== undefined && tracked(bias === undefined ? [a, b] : [a, b, bias])) {
