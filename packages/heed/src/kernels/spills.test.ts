@@ -37,7 +37,7 @@ function* products(machine: Machine): Generator<Launch> {
     c: 0,
     ...strides,
   })
-  for (const m of [...Array.from({ length: 17 }, (_, i) => i + 1), 24, 100, 500])
+  for (const m of [...Array.from({ length: 17 }, (_, i) => i + 1), 24, 100, 500, 1000])
     for (const n of [1, 16, 32, 40, 48, 64, 96, 192, 3072])
       for (const k of [48, 4096])
         for (const turned of [0, 1, 2, 3])

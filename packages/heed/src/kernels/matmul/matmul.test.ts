@@ -210,6 +210,19 @@ const oneAxis = fc
         .reduce((x, y) => x * y, 1) < 2_000_000,
   )
 
+/** Of A and B as they lie, and transposed: A is read by columns, or copied where they are far apart. */
+const wide = fc.record({
+  sizes: fc
+    .constantFrom<[number, number, number]>([40, 200, 40], [100, 333, 9], [9, 200, 100], [800, 200, 3])
+    .map(([m, n, k]) => ({
+      batch: [],
+      m: [m],
+      n: [n],
+      k: [k],
+    })),
+  ...options,
+})
+
 describe.each(Object.entries(devices))('matmul on %s', (_, device) => {
   test('any axes, strides and epilogue', () => {
     fc.assert(
@@ -222,6 +235,13 @@ describe.each(Object.entries(devices))('matmul on %s', (_, device) => {
     fc.assert(
       fc.property(oneAxis, (given) => void check(device, given)),
       { numRuns: 60 },
+    )
+  })
+
+  test('wide, in any order of its axes', () => {
+    fc.assert(
+      fc.property(wide, (given) => void check(device, given)),
+      { numRuns: 12 },
     )
   })
 })

@@ -31,6 +31,8 @@ const blockHeight = 96
 const leastPanels = 16
 /** The same where A is read where it lies, in one go over k: fetching it costs less. */
 const fewPanels = 8
+/** Elements between two columns of A up to which they are read where they lie: farther apart, a block of them falls on few sets of the second cache. */
+const nearColumns = 768
 /** Products of a task: a tenth of a millisecond or two. */
 const taskProducts = 2 ** 21
 /** So that threads end at about the same time, even where that costs a little. */
@@ -226,12 +228,14 @@ function chooseRows({ variants, columns }: Tile, m: number, n: number): { rows: 
   return { rows: best.rows, panels: Math.min(best.panels, Math.ceil(n / columns)) }
 }
 
-/** Reading A where it lies is free, unless its steps along k are far apart. */
+/** Reading A where it lies is free, unless a tile's steps along k are far apart. */
 function chooseLeft({ m, n, k, depth }: Problem, tile: Tile): Left {
   if (k.length > 1) return 'panels'
   if ((k[0] ?? unitAxis).a === 1) return 'runs'
   if (n.size <= 4 * tile.columns || depth <= 1) return 'rows'
-  return m.a === 1 ? 'copied' : 'panels'
+  if (m.a !== 1) return 'panels'
+  // A high tile uses half a line of A at each step: no worse than a copy, which a task with few panels would hardly repay.
+  return tile.rows >= 8 && k[0]!.a <= nearColumns ? 'columns' : 'copied'
 }
 
 /**

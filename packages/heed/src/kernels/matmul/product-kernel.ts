@@ -5,10 +5,10 @@ import { divide, outerParameters, outerPointers } from './outer.js'
 import { tileOf } from './tile.js'
 
 /**
- * How a tile meets A: `rows` are read where they are, `runs` are rows whose elements are neighbours; `copied`: a block is copied
- * first, tile by tile, from an A whose rows are neighbours; `panels`: A was packed so by another kernel.
+ * How a tile meets A: `rows` are read where they are, `runs` are rows whose elements are neighbours, `columns` columns whose elements
+ * are; `copied`: a block of columns is copied first, tile by tile; `panels`: A was packed so by another kernel.
  */
-export type Left = 'rows' | 'runs' | 'copied' | 'panels'
+export type Left = 'rows' | 'runs' | 'columns' | 'copied' | 'panels'
 
 /** How a tile meets B: its `rows` are read where they are; `copied`: a block's panels are copied together first; `panels`: B was packed so by another kernel. */
 export type Right = 'rows' | 'copied' | 'panels'
@@ -113,7 +113,9 @@ function write(name: string, form: ProductForm): Kernel {
             near?.(row) ??
               (left === 'panels'
                 ? [aStart.at(row.div(rows).mul(p.aRow))]
-                : repeat(rows, (r) => aStart.at(row.add(r).min(p.m.sub(1)).mul(p.aRow)))),
+                : left === 'columns'
+                  ? [aStart.at(row)]
+                  : repeat(rows, (r) => aStart.at(row.add(r).min(p.m.sub(1)).mul(p.aRow)))),
             repeat(panels, (q) =>
               panelAt === undefined
                 ? b.at(start.mul(p.bDepth)).at(panel.add(q).min(lastPanel).mul(p.bPanel))
@@ -158,7 +160,7 @@ export const panelPitch = ({ lanes }: Machine, rows: number): number => Math.cei
 
 /** Elements between one k and the next where a tile meets A, if the form tells. */
 function leftStep(machine: Machine, { left, rows }: ProductForm): number | undefined {
-  return left === 'rows'
+  return left === 'rows' || left === 'columns'
     ? undefined
     : left === 'runs'
       ? 1
