@@ -1,7 +1,6 @@
 import { type Emitter, spread } from '../expression/index.js'
 import {
   decay,
-  type Bool,
   type Builder,
   type Int,
   type Kernel,
@@ -10,12 +9,12 @@ import {
   type ParameterTerms,
   type ParameterType,
   type Pointer,
-  type Term,
   type Vector,
 } from '../language/index.js'
 import type { AttentionDefinition } from './definition.js'
 import { headEmitter, leafEnvironment, leafParameters, type Terms } from './leaves.js'
 import type { Products, Round } from './products.js'
+import { resultParameters, writeResult } from './result.js'
 import { roundUp, type Tile } from './tile.js'
 import { possibleKeys, regionTruth } from './truth.js'
 
@@ -24,14 +23,6 @@ const parameters = {
   queryBatch: 'i32',
   queryHead: 'i32',
   queryRow: 'i32',
-  output: 'f32*',
-  outputBatch: 'i32',
-  outputHead: 'i32',
-  outputRow: 'i32',
-  /** [batch head query]: the row's largest score, the sink among them. */
-  largest: 'f32*',
-  /** [batch head query]: 1 over the sum of exp(score − largest); 0 where nothing may be attended. */
-  scale: 'f32*',
   heads: 'i32',
   kvHeads: 'i32',
   queries: 'i32',
@@ -39,14 +30,8 @@ const parameters = {
   /** The first of batch × kvHeads that this launch is for; packed copies start with it. */
   firstMatrix: 'i32',
 } as const
-const statisticsParameters = {
-  logSumExp: 'f32*',
-  entropy: 'f32*',
-  largestWeight: 'f32*',
-  largestKey: 'i32*',
-} as const
 
-type Parameters = ParameterTerms<typeof parameters & typeof statisticsParameters & { sink: 'f32*' }>
+type Parameters = ParameterTerms<typeof parameters>
 
 /** Elements of scratch memory, each part at a multiple of 16. */
 function scratchLayout(
@@ -79,27 +64,31 @@ export function forwardScratchBytes(definition: AttentionDefinition, tile: Tile,
   return scratchLayout(definition, tile).total * floatBytes
 }
 
+/** What a forward kernel is specialized for. */
+export interface ForwardForm {
+  readonly tile: Tile
+  readonly products: Products
+  readonly statistics: boolean
+  /** A task has the rows of all query heads that share a key/value head, at most `tile.queries`; else `tile.queries` rows of one head. */
+  readonly grouped: boolean
+}
+
 /**
  * Attention for blocks of query rows with the online softmax (Milakov and Gimelshein, 2018; Dao et al., FlashAttention, 2022):
  * the keys go by in rounds, each row keeps its largest score, the sum of exp(score − largest), and its output so far,
- * which are rescaled when a larger score comes. Tasks: heads of the launch × ⌈queries / tile.queries⌉.
+ * which are rescaled when a larger score comes. Tasks: heads of the launch × ⌈queries / tile.queries⌉; key/value heads where grouped.
  */
-export function attentionForwardKernel(
-  definition: AttentionDefinition,
-  tile: Tile,
-  products: Products,
-  statistics: boolean,
-): Kernel {
+export function attentionForwardKernel(definition: AttentionDefinition, form: ForwardForm): Kernel {
+  const { tile, products, statistics, grouped } = form
   const types: Record<string, ParameterType> = {
     ...parameters,
     ...products.parameters,
-    ...(statistics ? statisticsParameters : {}),
-    ...(definition.sink ? { sink: 'f32*' } : {}),
+    ...resultParameters(definition, statistics),
     ...leafParameters(definition),
   }
-  const name = `attention forward ${products.name} ${Object.values(tile).join(' ')}${statistics ? ' statistics' : ''} ${definition.key}`
+  const name = `attention forward ${products.name} ${Object.values(tile).join(' ')}${grouped ? ' grouped' : ''}${statistics ? ' statistics' : ''} ${definition.key}`
   return kernel(name, types, (k, terms, task) =>
-    new Forward(k, terms as Terms, task, definition, tile, products, statistics).write(),
+    new Forward(k, terms as Terms, task, definition, form).write(),
   )
 }
 
@@ -108,50 +97,67 @@ class Forward {
   readonly terms: Terms
   readonly p: Parameters
   readonly definition: AttentionDefinition
+  readonly form: ForwardForm
   readonly tile: Tile
-  readonly products: Products
   readonly statistics: boolean
   readonly batch: Int
+  /** The first head, and the last, which is the same unless grouped. */
   readonly head: Int
-  /** Which of batch × heads. */
-  readonly matrix: Int
+  readonly lastHead: Int
   readonly kvHead: Int
   readonly firstRow: Int
   readonly rows: Int
   readonly part: Readonly<Record<keyof ReturnType<typeof scratchLayout>, Pointer<'f32'>>>
-  readonly emitter: Emitter
+  /** For the one head; each row makes its own where grouped. */
+  readonly emitter: Emitter | undefined
 
-  constructor(
-    k: Builder,
-    terms: Terms,
-    task: Int,
-    definition: AttentionDefinition,
-    tile: Tile,
-    products: Products,
-    statistics: boolean,
-  ) {
+  constructor(k: Builder, terms: Terms, task: Int, definition: AttentionDefinition, form: ForwardForm) {
+    const { tile, statistics, grouped } = form
     this.k = k
     this.terms = terms
     this.p = terms as unknown as Parameters
     this.definition = definition
+    this.form = form
     this.tile = tile
-    this.products = products
     this.statistics = statistics
-    const { heads, kvHeads, queries } = this.p
-    const blocks = queries.add(tile.queries - 1).div(tile.queries)
-    this.matrix = task.div(blocks).add(this.p.firstMatrix.mul(heads.div(kvHeads)))
-    this.batch = this.matrix.div(heads)
-    this.head = this.matrix.rem(heads)
-    this.kvHead = this.head.div(heads.div(kvHeads))
-    // The last block first: where a mask hides the future it has most to do, and whoever takes the last task has little.
-    this.firstRow = blocks.sub(1).sub(task.rem(blocks)).mul(tile.queries)
-    this.rows = queries.sub(this.firstRow).min(tile.queries)
+    const { heads, kvHeads, queries, firstMatrix } = this.p
+    const group = heads.div(kvHeads)
+    if (grouped) {
+      const matrix = task.add(firstMatrix)
+      this.batch = matrix.div(kvHeads)
+      this.kvHead = matrix.rem(kvHeads)
+      this.head = this.kvHead.mul(group)
+      this.lastHead = this.head.add(group).sub(1)
+      this.firstRow = k.int(0)
+      this.rows = group.mul(queries)
+    } else {
+      const blocks = queries.add(tile.queries - 1).div(tile.queries)
+      const matrix = task.div(blocks).add(firstMatrix.mul(group))
+      this.batch = matrix.div(heads)
+      this.head = matrix.rem(heads)
+      this.lastHead = this.head
+      this.kvHead = this.head.div(group)
+      // The last block first: where a mask hides the future it has most to do, and whoever takes the last task has little.
+      this.firstRow = blocks.sub(1).sub(task.rem(blocks)).mul(tile.queries)
+      this.rows = queries.sub(this.firstRow).min(tile.queries)
+    }
     const scratch = k.scratch('f32')
     this.part = Object.fromEntries(
       Object.entries(scratchLayout(definition, tile)).map(([name, start]) => [name, scratch.at(start)]),
     ) as typeof this.part
-    const { batch, head } = this
-    this.emitter = headEmitter(k, terms, definition, this.#roots, batch, head)
+    this.emitter = grouped ? undefined : this.#emitterFor(this.head)
+  }
+
+  #emitterFor(head: Int): Emitter {
+    return headEmitter(this.k, this.terms, this.definition, this.#roots, this.batch, head)
+  }
+
+  /** Head and query row of a row of this task. */
+  #placeOf(row: Int): { head: Int; queryRow: Int } {
+    const { queries } = this.p
+    return this.form.grouped
+      ? { head: this.head.add(row.div(queries)), queryRow: row.rem(queries) }
+      : { head: this.head, queryRow: this.firstRow.add(row) }
   }
 
   get #roots(): AttentionDefinition['score'][] {
@@ -178,18 +184,12 @@ class Forward {
       tile,
       definition: { width, valueWidth },
     } = this
-    const source = p.query
-      .at(this.batch.mul(p.queryBatch))
-      .at(this.head.mul(p.queryHead))
-      .at(this.firstRow.mul(p.queryRow))
+    const source = p.query.at(this.batch.mul(p.queryBatch))
     k.loop(0, this.rows, 1, (row) => {
-      k.vectors(width, (i, mask) =>
-        k.store(
-          part.query.at(row.mul(width)).at(i),
-          k.load(source.at(row.mul(p.queryRow)).at(i), mask),
-          mask,
-        ),
-      )
+      const { head, queryRow } = this.#placeOf(row)
+      const line = source.at(head.mul(p.queryHead)).at(queryRow.mul(p.queryRow))
+      const target = part.query.at(row.mul(width))
+      k.vectors(width, (i, mask) => k.store(target.at(i), k.load(line.at(i), mask), mask))
     })
     const tail = this.rows.rem(tile.rows)
     k.if(tail.ne(0), () => {
@@ -219,13 +219,15 @@ class Forward {
       part,
       definition: { width, valueWidth },
     } = this
-    const firstRow = this.firstRow.add(row)
+    const { grouped, products } = this.form
+    const firstRow = grouped ? k.int(0) : this.firstRow.add(row)
     const rows = this.rows.sub(row).min(tile.rows)
     const region = {
       batch: this.batch,
       head: this.head,
+      lastHead: this.lastHead,
       firstRow,
-      lastRow: firstRow.add(tile.rows).min(p.queries).sub(1),
+      lastRow: (grouped ? p.queries : firstRow.add(tile.rows).min(p.queries)).sub(1),
       firstKey: key,
       keys: p.keys.sub(key).min(tile.keys),
     }
@@ -251,14 +253,14 @@ class Forward {
         output: part.output.at(row.mul(roundUp(valueWidth, tile.panel))),
         factors: part.round,
       }
-      this.products.writeScores(round)
+      products.writeScores(round)
       k.if(
         certain,
         () => this.#scores(first, keys, row, rows, false),
         () => this.#scores(first, keys, row, rows, true),
       )
       k.loop(0, rows, 1, (i) => this.#exponentials(first, keys, row.add(i), i))
-      this.products.writeOutput(round)
+      products.writeOutput(round)
     })
   }
 
@@ -273,8 +275,8 @@ class Forward {
     } = this
     const lane = k.laneIndex()
     k.loop(0, rows, 1, (i) => {
-      const queryRow = this.firstRow.add(row).add(i)
-      const emitter = this.emitter.within({
+      const { head, queryRow } = this.#placeOf(row.add(i))
+      const emitter = (this.emitter ?? this.#emitterFor(head)).within({
         index: (axis) =>
           axis === 'query' ? queryRow.add(p.keys).sub(p.queries) : axis === 'queryRow' ? queryRow : undefined,
       })
@@ -338,70 +340,23 @@ class Forward {
 
   /** Divides by the sums and writes what was asked for. */
   #end(): void {
-    const {
-      k,
-      p,
-      part,
-      tile,
-      definition: { valueWidth, sink },
-    } = this
-    const target = p.output
-      .at(this.batch.mul(p.outputBatch))
-      .at(this.head.mul(p.outputHead))
-      .at(this.firstRow.mul(p.outputRow))
-    const extra = sink ? k.loadScalar(p.sink.at(this.head)) : undefined
+    const { k, p, part, tile, definition, statistics } = this
+    const { valueWidth } = definition
     k.loop(0, this.rows, 1, (row) => {
-      const largest = k.loadScalar(part.largest.at(row))
-      const sum = k.loadScalar(part.sum.at(row))
-      const some = largest.gt(-Infinity)
-      const { weight, top, scale, logarithm } =
-        extra === undefined ? plainEnd(largest, sum, some) : sinkEnd(largest, sum, extra)
-      const at = this.matrix.mul(p.queries).add(this.firstRow).add(row)
-      k.store(p.largest.at(at), top)
-      k.store(p.scale.at(at), scale)
-      if (this.statistics) {
-        // −Σ f ln f with f = exp(score − largest) weight and −ln weight = top − largest + logarithm
-        const excess = top.sub(largest).add(logarithm)
-        const entropy = excess.mul(sum.mul(weight)).sub(weight.mul(k.loadScalar(part.weighted.at(row))))
-        k.store(p.logSumExp.at(at), top.add(logarithm))
-        k.store(p.entropy.at(at), some.select(entropy, 0))
-        k.store(p.largestWeight.at(at), weight)
-        k.store(p.largestKey.at(at), k.loadScalar(part.key.as('i32').at(row)))
-      }
-      const line = target.at(row.mul(p.outputRow))
+      const { head, queryRow } = this.#placeOf(row)
       const from = part.output.at(row.mul(roundUp(valueWidth, tile.panel)))
-      k.vectors(valueWidth, (i, mask) => k.store(line.at(i), k.load(from.at(i), mask).mul(weight), mask))
+      writeResult(k, this.terms, definition, statistics, {
+        batch: this.batch,
+        head,
+        heads: p.heads,
+        queryRow,
+        queries: p.queries,
+        largest: k.loadScalar(part.largest.at(row)),
+        sum: k.loadScalar(part.sum.at(row)),
+        weighted: () => k.loadScalar(part.weighted.at(row)),
+        key: () => k.loadScalar(part.key.as('i32').at(row)),
+        output: (i, mask) => k.load(from.at(i), mask),
+      })
     })
-  }
-}
-
-/** How a row ends. */
-interface End {
-  /** The weight of the largest score of a key: what the output so far is multiplied with. */
-  readonly weight: Term<'f32'>
-  /** The largest score, the sink among them. */
-  readonly top: Term<'f32'>
-  /** 1 over the sum of exp(score − top). */
-  readonly scale: Term<'f32'>
-  /** ln of that sum. */
-  readonly logarithm: Term<'f32'>
-}
-
-function plainEnd(largest: Term<'f32'>, sum: Term<'f32'>, some: Bool): End {
-  const divisor = some.select(sum, 1)
-  const scale = some.select(divisor.builder.operand('f32', 1).div(divisor), 0)
-  return { weight: scale, top: largest, scale, logarithm: divisor.log() }
-}
-
-/** The sink is one more score in the denominator; it is finite, so there always is one. */
-function sinkEnd(largest: Term<'f32'>, sum: Term<'f32'>, sink: Term<'f32'>): End {
-  const top = sink.max(largest)
-  const factor = largest.sub(top).exp()
-  const total = factor.fma(sum, sink.sub(top).exp())
-  return {
-    weight: factor.div(total),
-    top,
-    scale: total.builder.operand('f32', 1).div(total),
-    logarithm: total.log(),
   }
 }

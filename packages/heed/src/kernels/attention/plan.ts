@@ -9,8 +9,10 @@ import { attentionDerivative, groupByAxes, type Separable } from './derivative.j
 import { attentionForwardKernel, forwardScratchBytes } from './forward.js'
 import { leafValues } from './leaves.js'
 import { packRows, packRowsPerTask, packTransposed } from './pack.js'
-import type { BackwardPlaces, ForwardPlaces, Place, Plan, StatisticsPlaces } from './places.js'
-import { directProducts, packedProducts } from './products.js'
+import type { BackwardPlaces, ForwardPlaces, Place, Plan } from './places.js'
+import { directProducts } from './direct-products.js'
+import { packedProducts } from './products.js'
+import { resultValues } from './result.js'
 import { directTileFor, roundUp, tileFor } from './tile.js'
 
 /** Bytes of packed keys and values that the forward pass holds at a time, and of all workspace of the backward pass, as near as whole heads come. */
@@ -31,8 +33,10 @@ export function attentionForward(
 ): Plan<ForwardPlaces> {
   const { batch, heads, kvHeads, queries, keys } = sizes
   // Packing reads all keys and values and writes them once more: not for a few rows.
-  const direct = queries * (heads / kvHeads) <= directRows
-  const tile = direct ? directTileFor(machine) : tileFor(machine)
+  const group = kvHeads === 0 ? 1 : heads / kvHeads
+  const direct = queries * group <= directRows
+  const grouped = direct && group > 1
+  const tile = direct ? directTileFor(machine, queries * group) : tileFor(machine)
   const { width, valueWidth } = definition
   const [keyElements, valueElements] = [
     roundUp(keys, tile.panel) * width,
@@ -50,17 +54,13 @@ export function attentionForward(
   })
   const keyPack = packTransposed(width, tile.panel)
   const valuePack = packRows(valueWidth, tile.panel)
-  const forward = attentionForwardKernel(
-    definition,
-    tile,
-    direct ? directProducts : packedProducts,
-    statistics,
-  )
+  const products = direct ? directProducts : packedProducts
+  const forward = attentionForwardKernel(definition, { tile, products, statistics, grouped })
   return {
     workspaceBytes: total,
     launches(places, workspace) {
       checkPlaces('attention', definition, sizes, places)
-      const { query, key, value, output, largest, scale } = places
+      const { query, key, value } = places
       const [packedKey, packedValue] = [workspace + offsets.key, workspace + offsets.value]
       const pack = ({ first, matrices }: Chunk): Launch[] => [
         {
@@ -78,21 +78,17 @@ export function attentionForward(
         ...(direct ? [] : pack(chunk)),
         {
           kernel: forward,
-          tasks: chunk.matrices * (heads / kvHeads) * Math.ceil(queries / tile.queries),
+          tasks: grouped ? chunk.matrices : chunk.matrices * group * Math.ceil(queries / tile.queries),
           scratchBytes: forwardScratchBytes(definition, tile, machine.floatBytes),
           parameters: [
             ...placeValues(query),
-            ...placeValues(output),
-            largest,
-            scale,
             heads,
             kvHeads,
             queries,
             keys,
             chunk.first,
             ...(direct ? [...placeValues(key), ...placeValues(value)] : [packedKey, packedValue]),
-            ...(statistics ? statisticsValues(places.statistics!) : []),
-            ...(definition.sink ? [places.sink!] : []),
+            ...resultValues(definition, places, statistics),
             ...leafValues(places.parameters, places.captures),
           ],
         },
@@ -102,7 +98,7 @@ export function attentionForward(
 }
 
 /** Query rows a key/value head up to which key and value are read where they lie. */
-const directRows = 4
+const directRows = 8
 
 /** Some of batch × kvHeads, one after the other. */
 interface Chunk {
@@ -309,10 +305,6 @@ function workspaceLayout<P extends string>(
     total = roundUp(total + elements[part] * floatBytes, 64)
   }
   return { offsets, total }
-}
-
-function statisticsValues({ logSumExp, entropy, largestWeight, largestKey }: StatisticsPlaces): number[] {
-  return [logSumExp, entropy, largestWeight, largestKey]
 }
 
 function placeValues({ address, batch, head, row }: Place): number[] {

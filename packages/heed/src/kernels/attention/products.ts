@@ -1,4 +1,4 @@
-import type { Builder, Int, ParameterTerms, ParameterType, Pointer, Vector } from '../language/index.js'
+import type { Builder, Int, ParameterTerms, ParameterType, Pointer } from '../language/index.js'
 import type { AttentionDefinition } from './definition.js'
 import type { Terms } from './leaves.js'
 import { roundUp, type Tile, writeTileProduct } from './tile.js'
@@ -116,92 +116,6 @@ export const packedProducts: Products = {
         start: (i, j) => k.load(to.at(i * stride + j)).mul(k.loadBroadcast(factors.at(i))),
         finish: (i, j, sum) => k.store(to.at(i * stride + j), sum),
       })
-    })
-  },
-}
-
-const directParameters = {
-  key: 'f32*',
-  keyBatch: 'i32',
-  keyHead: 'i32',
-  keyRow: 'i32',
-  value: 'f32*',
-  valueBatch: 'i32',
-  valueHead: 'i32',
-  valueRow: 'i32',
-} as const
-
-/** Keys whose products are summed at once: hides the latency of the sums. */
-const keysAtOnce = 4
-
-/** From where they lie, each element once a row: for few rows, where packing would cost more than it saves. */
-export const directProducts: Products = {
-  name: 'direct',
-  parameters: directParameters,
-  writeScores({ k, terms, definition: { width }, tile, batch, kvHead, key, keys, rows, query, scores }) {
-    const p = terms as unknown as ParameterTerms<typeof directParameters>
-    const first = p.key.at(batch.mul(p.keyBatch)).at(kvHead.mul(p.keyHead)).at(key.mul(p.keyRow))
-    /** Products of row i with `count` keys from j on. */
-    const write = (i: Int, j: Int, count: number): void => {
-      const left = query.at(i.mul(width))
-      const lines = Array.from({ length: count }, (_, n) => first.at(j.add(n).mul(p.keyRow)))
-      const sums = lines.map(() => k.variable<'vector'>(k.vector(0)))
-      k.vectors(width, (w, mask) => {
-        const factor = k.load(left.at(w), mask)
-        lines.forEach((line, n) => sums[n]!.set(factor.fma(k.load(line.at(w), mask), sums[n]!.get())))
-      })
-      sums.forEach((sum, n) => k.store(scores.at(i.mul(tile.keys)).at(j).at(n), sum.get().sum()))
-    }
-    k.loop(0, rows, 1, (i) => {
-      const whole = keys.and(-keysAtOnce)
-      k.loop(0, whole, keysAtOnce, (j) => write(i, j, keysAtOnce))
-      k.loop(whole, keys, 1, (j) => write(i, j, 1))
-      // A round works in whole vectors: what lies behind the last key must be a number.
-      k.loop(keys, keys.add(k.lanes - 1).and(-k.lanes), 1, (j) =>
-        k.store(scores.at(i.mul(tile.keys)).at(j), k.float(0)),
-      )
-    })
-  },
-  writeOutput({
-    k,
-    terms,
-    definition: { valueWidth },
-    tile,
-    batch,
-    kvHead,
-    key,
-    keys,
-    rows,
-    scores,
-    output,
-    factors,
-  }) {
-    const p = terms as unknown as ParameterTerms<typeof directParameters>
-    const first = p.value.at(batch.mul(p.valueBatch)).at(kvHead.mul(p.valueHead)).at(key.mul(p.valueRow))
-    const stride = roundUp(valueWidth, tile.panel)
-    const write = (i: Int, column: Int | number, columns: number): void => {
-      const to = output.at(i.mul(stride)).at(column)
-      const factor = k.loadBroadcast(factors.at(i))
-      const weights = scores.at(i.mul(tile.keys))
-      const starts = Array.from({ length: Math.ceil(columns / k.lanes) }, (_, v) => v * k.lanes)
-      const sums = starts.map((start) => k.variable<'vector'>(k.load(to.at(start)).mul(factor)))
-      k.loop(0, keys, 1, (j) => {
-        const weight = k.loadBroadcast(weights.at(j))
-        const line = first.at(j.mul(p.valueRow)).at(column)
-        starts.forEach((start, v) => {
-          const value: Vector =
-            columns - start < k.lanes
-              ? k.load(line.at(start), k.tail(columns - start))
-              : k.load(line.at(start))
-          sums[v]!.set(weight.fma(value, sums[v]!.get()))
-        })
-      })
-      starts.forEach((start, v) => k.store(to.at(start), sums[v]!.get()))
-    }
-    const whole = valueWidth - (valueWidth % tile.panel)
-    k.loop(0, rows, 1, (i) => {
-      k.loop(0, whole, tile.panel, (column) => write(i, column, tile.panel))
-      if (whole < valueWidth) write(i, whole, valueWidth - whole)
     })
   },
 }

@@ -19,11 +19,17 @@ export function tileFor(machine: Machine): Tile {
   return { rows: 4, panel: 2 * lanes, queries: 64, keys: 64 }
 }
 
-/** The tile for few rows, one at a time, whose operands are read where they lie. */
-export function directTileFor({ lanes }: Machine): Tile {
-  return lanes === 1
-    ? { rows: 1, panel: 4, queries: 2, keys: 8 }
-    : { rows: 1, panel: 4 * lanes, queries: 4, keys: Math.max(64, 4 * lanes) }
+/** Rows whose products share what was loaded, at most. */
+const directTileRows = 4
+
+/** The tile for few rows, whose operands are read where they lie: `rows` in tiles of like size, and as many columns as stay in registers. */
+export function directTileFor({ lanes, registers }: Machine, rows: number): Tile {
+  const tiles = Math.max(1, Math.ceil(rows / directTileRows))
+  const each = Math.max(1, Math.ceil(rows / tiles))
+  const queries = tiles * each
+  if (lanes === 1) return { rows: each, panel: 4, queries, keys: 8 }
+  const vectors = registers >= 32 ? 4 : each === 1 ? 4 : each === 2 ? 4 : 2
+  return { rows: each, panel: vectors * lanes, queries, keys: Math.max(64, 4 * lanes) }
 }
 
 /** One register tile of a matrix product. Steps are in elements and known while building: they become part of the addresses. */

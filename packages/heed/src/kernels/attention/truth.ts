@@ -3,10 +3,12 @@ import type { Bool, Builder, Int } from '../language/index.js'
 import type { AttentionDefinition } from './definition.js'
 import { leafIntervals, type Terms } from './leaves.js'
 
-/** Some query rows of one head against some keys. */
+/** Some query rows of one head, or of some, against some keys. */
 export interface Region {
   readonly batch: Int
   readonly head: Int
+  /** The last head, itself included; left out: the first. */
+  readonly lastHead?: Int
   readonly firstRow: Int
   /** The last row, itself included. */
   readonly lastRow: Int
@@ -29,7 +31,7 @@ export function regionTruth(
 }
 
 function maskTruth(k: Builder, terms: Terms, mask: Expression<'boolean'>, region: Region): Truth {
-  const { batch, head, firstRow, lastRow, firstKey, keys } = region
+  const { batch, head, lastHead = head, firstRow, lastRow, firstKey, keys } = region
   const shift = (terms['keys'] as Int).sub(terms['queries'] as Int)
   return bounds(k, mask, {
     ...leafIntervals(k, terms),
@@ -37,7 +39,8 @@ function maskTruth(k: Builder, terms: Terms, mask: Expression<'boolean'>, region
       if (axis === 'key') return { low: firstKey, high: firstKey.add(keys).sub(1) }
       if (axis === 'query') return { low: firstRow.add(shift), high: lastRow.add(shift) }
       if (axis === 'queryRow') return { low: firstRow, high: lastRow }
-      const point = axis === 'batch' ? batch : axis === 'head' ? head : undefined
+      if (axis === 'head') return { low: head, high: lastHead }
+      const point = axis === 'batch' ? batch : undefined
       return { low: point, high: point }
     },
   })
