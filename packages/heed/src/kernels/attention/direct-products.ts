@@ -21,10 +21,10 @@ const parameters = {
 
 /** Keys or values that come from memory are asked for so many rows ahead. */
 const rowsAhead = 16
-/** Vectors of a row that one turn of the loop over a long row takes. */
-const vectorsAtOnce = 8
+/** Vectors of a row that one turn of the loop over a long row takes. V8 puts off multiply-adds until all of a turn is loaded, and runs out of registers. */
+const vectorsAtOnce = ({ machine }: Builder): number => (machine.name === 'x64' ? 8 : 1)
 /** Values that one turn of the loop over values takes. */
-const valuesAtOnce = 4
+const valuesAtOnce = ({ machine }: Builder): number => (machine.name === 'x64' ? 4 : 1)
 
 /** From where they lie, for few rows, where packing would cost more than it saves: keys and values come from memory once for all rows of a task. */
 export const directProducts: Products = {
@@ -77,7 +77,8 @@ export const directProducts: Products = {
   }) {
     const p = terms as unknown as ParameterTerms<typeof parameters>
     const first = p.value.at(batch.mul(p.valueBatch)).at(kvHead.mul(p.valueHead)).at(key.mul(p.valueRow))
-    const steps = rowSteps(k, p.valueRow, valuesAtOnce)
+    const atOnce = valuesAtOnce(k)
+    const steps = rowSteps(k, p.valueRow, atOnce)
     const stride = roundUp(valueWidth, tile.panel)
     const write = (column: Int | number, columns: number): void => {
       const starts = Array.from({ length: Math.ceil(columns / k.lanes) }, (_, v) => v * k.lanes)
@@ -103,9 +104,9 @@ export const directProducts: Products = {
         const lines = steps.lines(first.at(j.mul(p.valueRow)).at(column), count)
         lines.forEach((line, n) => add(line, scores.at(j).at(n)))
       }
-      const whole = keys.and(-valuesAtOnce)
-      k.loop(0, whole, valuesAtOnce, (j) => turn(j, valuesAtOnce))
-      k.loop(whole, keys, 1, (j) => turn(j, 1))
+      const whole = keys.and(-atOnce)
+      k.loop(0, whole, atOnce, (j) => turn(j, atOnce))
+      if (atOnce > 1) k.loop(whole, keys, 1, (j) => turn(j, 1))
       sums.forEach((row, i) => row.forEach((sum, v) => k.store(place(i, v), sum.get())))
     }
     const whole = valueWidth - (valueWidth % tile.panel)
@@ -127,7 +128,7 @@ function alongRow(
   step: (rows: readonly Pointer<'f32'>[], mask?: Mask) => void,
 ): void {
   const vectors = Math.floor(width / k.lanes)
-  const together = k.lanes === 1 ? 1 : vectorsAtOnce
+  const together = vectorsAtOnce(k)
   const looped = vectors > together ? vectors - (vectors % together) : 0
   const some = (starts: readonly Pointer<'f32'>[], count: number): void =>
     k.unroll(count, (v) => step(starts.map((start) => start.at(v * k.lanes))))

@@ -98,7 +98,7 @@ export function attentionForward(
 }
 
 /** Query rows a key/value head up to which key and value are read where they lie. */
-const directRows = 8
+const directRows = 16
 
 /** Some of batch × kvHeads, one after the other. */
 interface Chunk {
