@@ -107,15 +107,26 @@ class NotingArena extends Arena {
 /** Scores that need more beside the products than 16 registers have. */
 const wide = ['alibi', 'temperature', 'two readings']
 
-/** The scores and masks that the tests of attention have, for one query, a few and many. */
+/** Heads over key/value heads, queries and keys: one row, a few, many, of one head and of groups, and keys in parts. */
+const attentionSizes = [
+  [2, 2, 1, 70],
+  [2, 2, 4, 70],
+  [2, 2, 70, 70],
+  [2, 1, 1, 70],
+  [3, 1, 1, 70],
+  [8, 1, 1, 70],
+  [1, 1, 1, 2100],
+] as const
+
+/** The scores and masks that the tests of attention have. */
 function attentions(machine: Machine): readonly Launch[] {
   const refuse = (): never => {
     throw new Error('nothing runs here')
   }
   const arena = new NotingArena({ machine, emit: refuse, load: refuse }, 1 << 24)
   for (const name of variantNames.filter((name) => machine.registers >= 32 || !wide.includes(name)))
-    for (const queries of [1, 4, 70]) {
-      const sizes = { batch: 1, heads: 2, kvHeads: 2, queries, keys: 70 }
+    for (const [heads, kvHeads, queries, keys] of attentionSizes) {
+      const sizes = { batch: 1, heads, kvHeads, queries, keys }
       for (const width of queries === 1 ? [64, 20] : [64]) {
         const { definition, inputs, upstream, slots } = randomAttention(name, sizes, width, width, 1)
         runForward(arena, definition, sizes, inputs)

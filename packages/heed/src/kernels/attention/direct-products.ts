@@ -1,10 +1,4 @@
-import {
-  type Builder,
-  type Int,
-  type Mask,
-  type ParameterTerms,
-  Pointer,
-} from '../language/index.js'
+import { type Builder, type Int, type Mask, type ParameterTerms, Pointer } from '../language/index.js'
 import type { Products } from './products.js'
 import { roundUp, type Tile } from './tile.js'
 
@@ -88,11 +82,10 @@ export const directProducts: Products = {
         return starts.map((_, v) => k.variable(k.load(place(i, v)).mul(factor)))
       })
       const add = (line: Pointer<'f32'>, weights: Pointer<'f32'>): void => {
-        const values = starts.map(
-          (start) =>
-            columns - start < k.lanes
-              ? k.load(line.at(start), k.tail(columns - start))
-              : k.load(line.at(start)),
+        const values = starts.map((start) =>
+          columns - start < k.lanes
+            ? k.load(line.at(start), k.tail(columns - start))
+            : k.load(line.at(start)),
         )
         sums.forEach((row, i) => {
           const weight = k.loadBroadcast(weights.at(i * tile.keys))

@@ -14,7 +14,8 @@ import {
 import type { AttentionDefinition } from './definition.js'
 import { headEmitter, leafEnvironment, leafParameters, type Terms } from './leaves.js'
 import type { Products, Round } from './products.js'
-import { resultParameters, writeResult } from './result.js'
+import { partParameters, storePart } from './parts.js'
+import { resultParameters, type RowState, writeResult } from './result.js'
 import { roundUp, type Tile } from './tile.js'
 import { possibleKeys, regionTruth } from './truth.js'
 
@@ -31,7 +32,13 @@ const parameters = {
   firstMatrix: 'i32',
 } as const
 
-type Parameters = ParameterTerms<typeof parameters>
+const splitParameters = {
+  ...partParameters,
+  /** Keys of each part but the last, which has the rest: whole rounds. */
+  partKeys: 'i32',
+} as const
+
+type Parameters = ParameterTerms<typeof parameters & typeof splitParameters>
 
 /** Elements of scratch memory, each part at a multiple of 16. */
 function scratchLayout(
@@ -71,22 +78,25 @@ export interface ForwardForm {
   readonly statistics: boolean
   /** A task has the rows of all query heads that share a key/value head, at most `tile.queries`; else `tile.queries` rows of one head. */
   readonly grouped: boolean
+  /** A task has a part of the keys and leaves the state of its rows to be combined. */
+  readonly split: boolean
 }
 
 /**
  * Attention for blocks of query rows with the online softmax (Milakov and Gimelshein, 2018; Dao et al., FlashAttention, 2022):
  * the keys go by in rounds, each row keeps its largest score, the sum of exp(score − largest), and its output so far,
- * which are rescaled when a larger score comes. Tasks: heads of the launch × ⌈queries / tile.queries⌉; key/value heads where grouped.
+ * which are rescaled when a larger score comes. Tasks: heads of the launch × ⌈queries / tile.queries⌉; key/value heads where grouped;
+ * times the parts of the keys where split (Flash-Decoding, Dao et al., 2023).
  */
 export function attentionForwardKernel(definition: AttentionDefinition, form: ForwardForm): Kernel {
-  const { tile, products, statistics, grouped } = form
+  const { tile, products, statistics, grouped, split } = form
   const types: Record<string, ParameterType> = {
     ...parameters,
     ...products.parameters,
-    ...resultParameters(definition, statistics),
+    ...(split ? splitParameters : resultParameters(definition, statistics)),
     ...leafParameters(definition),
   }
-  const name = `attention forward ${products.name} ${Object.values(tile).join(' ')}${grouped ? ' grouped' : ''}${statistics ? ' statistics' : ''} ${definition.key}`
+  const name = `attention forward ${products.name} ${Object.values(tile).join(' ')}${grouped ? ' grouped' : ''}${split ? ' split' : ''}${statistics ? ' statistics' : ''} ${definition.key}`
   return kernel(name, types, (k, terms, task) =>
     new Forward(k, terms as Terms, task, definition, form).write(),
   )
@@ -107,12 +117,16 @@ class Forward {
   readonly kvHead: Int
   readonly firstRow: Int
   readonly rows: Int
+  /** Which part of the keys, and its keys. */
+  readonly keyPart: Int
+  readonly firstKey: Int
+  readonly endKey: Int
   readonly part: Readonly<Record<keyof ReturnType<typeof scratchLayout>, Pointer<'f32'>>>
   /** For the one head; each row makes its own where grouped. */
   readonly emitter: Emitter | undefined
 
   constructor(k: Builder, terms: Terms, task: Int, definition: AttentionDefinition, form: ForwardForm) {
-    const { tile, statistics, grouped } = form
+    const { tile, statistics, grouped, split } = form
     this.k = k
     this.terms = terms
     this.p = terms as unknown as Parameters
@@ -120,10 +134,14 @@ class Forward {
     this.form = form
     this.tile = tile
     this.statistics = statistics
-    const { heads, kvHeads, queries, firstMatrix } = this.p
+    const { heads, kvHeads, queries, keys, firstMatrix, parts, partKeys } = this.p
     const group = heads.div(kvHeads)
+    this.keyPart = split ? task.rem(parts) : k.int(0)
+    this.firstKey = split ? this.keyPart.mul(partKeys) : k.int(0)
+    this.endKey = split ? this.firstKey.add(partKeys).min(keys) : keys
+    const block = split ? task.div(parts) : task
     if (grouped) {
-      const matrix = task.add(firstMatrix)
+      const matrix = block.add(firstMatrix)
       this.batch = matrix.div(kvHeads)
       this.kvHead = matrix.rem(kvHeads)
       this.head = this.kvHead.mul(group)
@@ -132,13 +150,13 @@ class Forward {
       this.rows = group.mul(queries)
     } else {
       const blocks = queries.add(tile.queries - 1).div(tile.queries)
-      const matrix = task.div(blocks).add(firstMatrix.mul(group))
+      const matrix = block.div(blocks).add(firstMatrix.mul(group))
       this.batch = matrix.div(heads)
       this.head = matrix.rem(heads)
       this.lastHead = this.head
       this.kvHead = this.head.div(group)
       // The last block first: where a mask hides the future it has most to do, and whoever takes the last task has little.
-      this.firstRow = blocks.sub(1).sub(task.rem(blocks)).mul(tile.queries)
+      this.firstRow = blocks.sub(1).sub(block.rem(blocks)).mul(tile.queries)
       this.rows = queries.sub(this.firstRow).min(tile.queries)
     }
     const scratch = k.scratch('f32')
@@ -166,10 +184,10 @@ class Forward {
   }
 
   write(): void {
-    const { k, tile, p } = this
+    const { k, tile } = this
     this.#begin()
     const rowTiles = this.rows.add(tile.rows - 1).div(tile.rows)
-    k.loop(0, p.keys, tile.keys, (key) => {
+    k.loop(this.firstKey, this.endKey, tile.keys, (key) => {
       k.loop(0, rowTiles, 1, (rowTile) => this.#round(key, rowTile.mul(tile.rows)))
     })
     this.#end()
@@ -229,7 +247,7 @@ class Forward {
       firstRow,
       lastRow: (grouped ? p.queries : firstRow.add(tile.rows).min(p.queries)).sub(1),
       firstKey: key,
-      keys: p.keys.sub(key).min(tile.keys),
+      keys: this.endKey.sub(key).min(tile.keys),
     }
     const { possible, certain } = regionTruth(k, this.terms, this.definition, {
       ...region,
@@ -338,14 +356,14 @@ class Forward {
     }
   }
 
-  /** Divides by the sums and writes what was asked for. */
+  /** Divides by the sums and writes what was asked for; of a part of the keys writes the rows' state. */
   #end(): void {
     const { k, p, part, tile, definition, statistics } = this
     const { valueWidth } = definition
     k.loop(0, this.rows, 1, (row) => {
       const { head, queryRow } = this.#placeOf(row)
       const from = part.output.at(row.mul(roundUp(valueWidth, tile.panel)))
-      writeResult(k, this.terms, definition, statistics, {
+      const state: RowState = {
         batch: this.batch,
         head,
         heads: p.heads,
@@ -356,7 +374,9 @@ class Forward {
         weighted: () => k.loadScalar(part.weighted.at(row)),
         key: () => k.loadScalar(part.key.as('i32').at(row)),
         output: (i, mask) => k.load(from.at(i), mask),
-      })
+      }
+      if (this.form.split) storePart(k, this.p, this.keyPart, definition, statistics, state)
+      else writeResult(k, this.terms, definition, statistics, state)
     })
   }
 }

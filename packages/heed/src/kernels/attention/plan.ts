@@ -6,114 +6,14 @@ import { gradientValues } from './capture-scatter.js'
 import { checkPlaces } from './check.js'
 import type { AttentionDefinition, AttentionSizes } from './definition.js'
 import { attentionDerivative, groupByAxes, type Separable } from './derivative.js'
-import { attentionForwardKernel, forwardScratchBytes } from './forward.js'
 import { leafValues } from './leaves.js'
 import { packRows, packRowsPerTask, packTransposed } from './pack.js'
-import type { BackwardPlaces, ForwardPlaces, Place, Plan } from './places.js'
-import { directProducts } from './direct-products.js'
-import { packedProducts } from './products.js'
-import { resultValues } from './result.js'
-import { directTileFor, roundUp, tileFor } from './tile.js'
+import type { BackwardPlaces, Plan } from './places.js'
+import { roundUp, tileFor } from './tile.js'
+import { type Chunk, chunksOf, packParameters, placeValues, workspaceLayout } from './workspace.js'
 
-/** Bytes of packed keys and values that the forward pass holds at a time, and of all workspace of the backward pass, as near as whole heads come. */
-const forwardBytes = 1 << 24
+/** Bytes of all workspace of the backward pass, as near as whole heads come. */
 const backwardBytes = 1 << 25
-
-/**
- * output = softmax over the keys of score(q·k), masked, times value, never holding query × key numbers; and the
- * largest score and the scale of each row, which the backward pass needs. All kernels of a plan must run on `machine`. The results don't depend
- * on `limit`.
- */
-export function attentionForward(
-  machine: Machine,
-  definition: AttentionDefinition,
-  sizes: AttentionSizes,
-  statistics = false,
-  limit: number = forwardBytes,
-): Plan<ForwardPlaces> {
-  const { batch, heads, kvHeads, queries, keys } = sizes
-  // Packing reads all keys and values and writes them once more: not for a few rows.
-  const group = kvHeads === 0 ? 1 : heads / kvHeads
-  const direct = queries * group <= directRows
-  const grouped = direct && group > 1
-  const tile = direct ? directTileFor(machine, queries * group) : tileFor(machine)
-  const { width, valueWidth } = definition
-  const [keyElements, valueElements] = [
-    roundUp(keys, tile.panel) * width,
-    keys * roundUp(valueWidth, tile.panel),
-  ]
-  const chunks = chunksOf(
-    batch * kvHeads,
-    direct ? 0 : (keyElements + valueElements) * machine.floatBytes,
-    limit,
-  )
-  const most = direct ? 0 : (chunks[0]?.matrices ?? 0)
-  const { offsets, total } = workspaceLayout(machine, {
-    key: most * keyElements,
-    value: most * valueElements,
-  })
-  const keyPack = packTransposed(width, tile.panel)
-  const valuePack = packRows(valueWidth, tile.panel)
-  const products = direct ? directProducts : packedProducts
-  const forward = attentionForwardKernel(definition, { tile, products, statistics, grouped })
-  return {
-    workspaceBytes: total,
-    launches(places, workspace) {
-      checkPlaces('attention', definition, sizes, places)
-      const { query, key, value } = places
-      const [packedKey, packedValue] = [workspace + offsets.key, workspace + offsets.value]
-      const pack = ({ first, matrices }: Chunk): Launch[] => [
-        {
-          kernel: keyPack,
-          tasks: matrices * Math.ceil(keys / tile.panel),
-          parameters: packParameters(key, packedKey, kvHeads, keys, first),
-        },
-        {
-          kernel: valuePack,
-          tasks: matrices * Math.ceil(keys / packRowsPerTask),
-          parameters: packParameters(value, packedValue, kvHeads, keys, first),
-        },
-      ]
-      return chunks.flatMap((chunk): Launch[] => [
-        ...(direct ? [] : pack(chunk)),
-        {
-          kernel: forward,
-          tasks: grouped ? chunk.matrices : chunk.matrices * group * Math.ceil(queries / tile.queries),
-          scratchBytes: forwardScratchBytes(definition, tile, machine.floatBytes),
-          parameters: [
-            ...placeValues(query),
-            heads,
-            kvHeads,
-            queries,
-            keys,
-            chunk.first,
-            ...(direct ? [...placeValues(key), ...placeValues(value)] : [packedKey, packedValue]),
-            ...resultValues(definition, places, statistics),
-            ...leafValues(places.parameters, places.captures),
-          ],
-        },
-      ])
-    },
-  }
-}
-
-/** Query rows a key/value head up to which key and value are read where they lie. */
-const directRows = 16
-
-/** Some of batch × kvHeads, one after the other. */
-interface Chunk {
-  readonly first: number
-  readonly matrices: number
-}
-
-/** As many matrices at a time as the limit allows, at least one; the first chunk is the largest. */
-function chunksOf(matrices: number, bytesEach: number, limit: number): Chunk[] {
-  const step = Math.max(1, Math.min(matrices, Math.floor(limit / Math.max(1, bytesEach))))
-  return Array.from({ length: Math.ceil(matrices / step) }, (_, i) => ({
-    first: i * step,
-    matrices: Math.min(step, matrices - i * step),
-  }))
-}
 
 /** Tasks that the backward pass is cut into where there are fewer key/value heads. */
 const backwardTasks = 16
@@ -291,32 +191,4 @@ export function attentionBackward(
       ]
     },
   }
-}
-
-/** Byte offsets of the parts, 64-byte aligned, for numbers of float elements. */
-function workspaceLayout<P extends string>(
-  { floatBytes }: Machine,
-  elements: Readonly<Record<P, number>>,
-): { offsets: Record<P, number>; total: number } {
-  const offsets = {} as Record<P, number>
-  let total = 0
-  for (const part of Object.keys(elements) as P[]) {
-    offsets[part] = total
-    total = roundUp(total + elements[part] * floatBytes, 64)
-  }
-  return { offsets, total }
-}
-
-function placeValues({ address, batch, head, row }: Place): number[] {
-  return [address, batch, head, row]
-}
-
-function packParameters(
-  { address, batch, head, row }: Place,
-  packed: number,
-  heads: number,
-  length: number,
-  firstMatrix: number,
-): number[] {
-  return [address, packed, batch, head, row, heads, length, firstMatrix]
 }

@@ -40,7 +40,11 @@ export function resultParameters(
 }
 
 /** Their values, in the same order. */
-export function resultValues({ sink }: AttentionDefinition, places: ForwardPlaces, withStatistics: boolean): number[] {
+export function resultValues(
+  { sink }: AttentionDefinition,
+  places: ForwardPlaces,
+  withStatistics: boolean,
+): number[] {
   const { output, largest, scale, statistics } = places
   const { logSumExp, entropy, largestWeight, largestKey } = statistics ?? {}
   return [
@@ -55,8 +59,8 @@ export function resultValues({ sink }: AttentionDefinition, places: ForwardPlace
   ]
 }
 
-/** A row that has seen all of its keys. */
-export interface SeenRow {
+/** What a row has of the keys that it has seen. */
+export interface RowState {
   readonly batch: Int
   readonly head: Int
   readonly heads: Int
@@ -68,7 +72,7 @@ export interface SeenRow {
   readonly sum: Term<'f32'>
   /** Σ exp(score − largest) (score − largest); asked for with statistics, like `key`. */
   readonly weighted: () => Term<'f32'>
-  /** The key of the largest score. */
+  /** The key of the largest score, the lowest of equals, −1 where none is allowed. */
   readonly key: () => Int
   /** Σ exp(score − largest) value, the columns from i on. */
   readonly output: (i: Int, mask: Mask | undefined) => Vector
@@ -80,7 +84,7 @@ export function writeResult(
   terms: Terms,
   { valueWidth, sink }: AttentionDefinition,
   statistics: boolean,
-  row: SeenRow,
+  row: RowState,
 ): void {
   const p = terms as unknown as Parameters
   const { batch, head, queryRow, largest, sum } = row
@@ -88,7 +92,7 @@ export function writeResult(
   const { weight, top, scale, logarithm } = sink
     ? sinkEnd(largest, sum, k.loadScalar(p.sink.at(head)))
     : plainEnd(largest, sum, some)
-  const at = batch.mul(row.heads).add(head).mul(row.queries).add(queryRow)
+  const at = rowNumber(row)
   k.store(p.largest.at(at), top)
   k.store(p.scale.at(at), scale)
   if (statistics) {
@@ -100,11 +104,19 @@ export function writeResult(
     k.store(p.largestWeight.at(at), weight)
     k.store(p.largestKey.at(at), row.key())
   }
-  const line = p.output
-    .at(batch.mul(p.outputBatch))
-    .at(head.mul(p.outputHead))
-    .at(queryRow.mul(p.outputRow))
+  const line = p.output.at(batch.mul(p.outputBatch)).at(head.mul(p.outputHead)).at(queryRow.mul(p.outputRow))
   k.vectors(valueWidth, (i, mask) => k.store(line.at(i), row.output(i, mask).mul(weight), mask))
+}
+
+/** Which of batch × heads × queries. */
+export function rowNumber({
+  batch,
+  head,
+  heads,
+  queryRow,
+  queries,
+}: Pick<RowState, 'batch' | 'head' | 'heads' | 'queryRow' | 'queries'>): Int {
+  return batch.mul(heads).add(head).mul(queries).add(queryRow)
 }
 
 /** How a row ends. */

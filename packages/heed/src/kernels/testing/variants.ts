@@ -56,6 +56,13 @@ function variantsFor(sizes: AttentionSizes): Readonly<Record<string, Variant>> {
           .eq(capture('integer', [B, K], 2).at(batch, key)),
     },
     padding: { mask: (capture) => capture('integer', [B, K], 2).at(batch, key).eq(1) },
+    'reach of heads': {
+      mask: (capture) =>
+        query
+          .sub(key)
+          .lt(capture('integer', [H], 9).at(head))
+          .and(key.le(query)),
+    },
     alibi: {
       score: (score, capture) => score.sub(capture('float', [H]).at(head).mul(query.sub(key))),
       mask: () => key.le(query),

@@ -1,0 +1,46 @@
+import type { Machine } from '../language/index.js'
+import type { Place } from './places.js'
+import { roundUp } from './tile.js'
+
+/** Some of batch × kvHeads, one after the other. */
+export interface Chunk {
+  readonly first: number
+  readonly matrices: number
+}
+
+/** As many matrices at a time as the limit allows, at least one; the first chunk is the largest. */
+export function chunksOf(matrices: number, bytesEach: number, limit: number): Chunk[] {
+  const step = Math.max(1, Math.min(matrices, Math.floor(limit / Math.max(1, bytesEach))))
+  return Array.from({ length: Math.ceil(matrices / step) }, (_, i) => ({
+    first: i * step,
+    matrices: Math.min(step, matrices - i * step),
+  }))
+}
+
+/** Byte offsets of the parts, 64-byte aligned, for numbers of float elements. */
+export function workspaceLayout<P extends string>(
+  { floatBytes }: Machine,
+  elements: Readonly<Record<P, number>>,
+): { offsets: Record<P, number>; total: number } {
+  const offsets = {} as Record<P, number>
+  let total = 0
+  for (const part of Object.keys(elements) as P[]) {
+    offsets[part] = total
+    total = roundUp(total + elements[part] * floatBytes, 64)
+  }
+  return { offsets, total }
+}
+
+export function placeValues({ address, batch, head, row }: Place): number[] {
+  return [address, batch, head, row]
+}
+
+export function packParameters(
+  { address, batch, head, row }: Place,
+  packed: number,
+  heads: number,
+  length: number,
+  firstMatrix: number,
+): number[] {
+  return [address, packed, batch, head, row, heads, length, firstMatrix]
+}
