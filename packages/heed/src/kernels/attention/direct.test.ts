@@ -95,6 +95,12 @@ describe.each(['causal', 'window', 'sink', 'nothing at all'])('parts of the keys
       expectClose(part, apart[part], whole[part].slice(0, apart[part].length), 1e-13)
   })
 
+  test('of equal largest scores give the first key', () => {
+    const alike = { ...inputs, query: repeated([0], inputs.query.length) }
+    const { largestKey } = runForward(arena, definition, sizes, alike)
+    expect(largestKey).toEqual(plainAttention(definition, sizes, alike).largestKey)
+  })
+
   test('change nothing in the gradients', () => {
     const apart = runBackward(arena, definition, sizes, inputs, upstream, slots)
     const whole = runBackward(arena, definition, many, copies, repeated(upstream, many.batch), slots)

@@ -95,10 +95,10 @@ function packedForward(
   }
 }
 
-/** Tasks that the keys are cut for where there are fewer key/value heads. */
-const directTasks = (globalThis as any).DT ?? 64
-/** Rounds of keys that a part has at least: below, starting a task and combining its part cost more than sharing them out gains. */
-const roundsPerPart = (globalThis as any).RP ?? 16
+/** Tasks that keys are cut for where there are fewer key/value heads: several for each thread of a large machine. */
+const directTasks = 64
+/** Rounds of keys that a part has at least: 1,024 keys where vectors have lanes. Shorter parts take some percent longer on one thread. */
+const roundsPerPart = 16
 
 /** Of few rows; the parts of the keys depend on the sizes alone, so that threads change nothing. */
 function directForward(
