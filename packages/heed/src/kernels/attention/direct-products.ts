@@ -1,6 +1,6 @@
 import { type Builder, type Int, type Mask, type ParameterTerms, Pointer } from '../language/index.js'
 import type { Products } from './products.js'
-import { roundUp, type Tile } from './tile.js'
+import { roundUp, sumsOfRow } from './tile.js'
 
 const parameters = {
   key: 'f32*',
@@ -27,7 +27,7 @@ export const directProducts: Products = {
   writeScores({ k, terms, definition: { width }, tile, batch, kvHead, key, keys, query, scores }) {
     const p = terms as unknown as ParameterTerms<typeof parameters>
     const first = p.key.at(batch.mul(p.keyBatch)).at(kvHead.mul(p.keyHead)).at(key.mul(p.keyRow))
-    const atOnce = keysAtOnce(k, tile)
+    const atOnce = sumsOfRow(k.machine, tile.rows)
     const steps = rowSteps(k, p.keyRow, atOnce)
     const write = (j: Int, count: number): void => {
       const lines = steps.lines(first.at(j.mul(p.keyRow)), count)
@@ -106,11 +106,6 @@ export const directProducts: Products = {
     k.loop(0, whole, tile.panel, (column) => write(column, tile.panel))
     if (whole < valueWidth) write(whole, valueWidth - whole)
   },
-}
-
-/** Keys whose products are summed at once, which hides the latency of the sums; with the rows a tile that stays in registers. */
-function keysAtOnce({ machine }: Builder, { rows }: Tile): number {
-  return machine.registers >= 32 || rows <= 2 ? 4 : 2
 }
 
 /** `step` for each vector of rows that are `width` long, with where it starts in each: one after the other, in a loop where there are many. */

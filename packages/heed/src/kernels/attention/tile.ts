@@ -19,17 +19,20 @@ export function tileFor(machine: Machine): Tile {
   return { rows: 4, panel: 2 * lanes, queries: 64, keys: 64 }
 }
 
-/** Rows whose products share what was loaded, at most. */
-const directTileRows = 4
-
-/** The tile for few rows, whose operands are read where they lie: `rows` in tiles of like size, and as many columns as stay in registers. */
-export function directTileFor({ lanes, registers }: Machine, rows: number): Tile {
-  const tiles = Math.max(1, Math.ceil(rows / directTileRows))
+/** The tile for few rows, whose operands are read where they lie: tiles of like size, whose rows share what was loaded. */
+export function directTileFor(machine: Machine, rows: number): Tile {
+  const { lanes, registers } = machine
+  const tiles = Math.max(1, Math.ceil(rows / (registers >= 32 ? 8 : 4)))
   const each = Math.max(1, Math.ceil(rows / tiles))
   const queries = tiles * each
-  if (lanes === 1) return { rows: each, panel: 4, queries, keys: 8 }
-  const vectors = registers >= 32 ? 4 : each === 1 ? 4 : each === 2 ? 4 : 2
-  return { rows: each, panel: vectors * lanes, queries, keys: Math.max(64, 4 * lanes) }
+  return lanes === 1
+    ? { rows: each, panel: 4, queries, keys: 8 }
+    : { rows: each, panel: sumsOfRow(machine, each) * lanes, queries, keys: 64 }
+}
+
+/** Sums of each of `rows` rows that stay in registers, beside what they are made of. A power of two. */
+export function sumsOfRow({ registers }: Machine, rows: number): number {
+  return rows <= (registers >= 32 ? 5 : 2) ? 4 : 2
 }
 
 /** One register tile of a matrix product. Steps are in elements and known while building: they become part of the addresses. */
