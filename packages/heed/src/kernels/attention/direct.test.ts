@@ -95,6 +95,16 @@ describe.each(['causal', 'window', 'sink', 'nothing at all'])('parts of the keys
       expectClose(part, apart[part], whole[part].slice(0, apart[part].length), 1e-13)
   })
 
+  test('give the same bits however tasks are shared out', () => {
+    const results = [Infinity, 1, 3].map((grain) => {
+      const pieces = new Arena(interpreter, 1 << 24)
+      pieces.grain = grain
+      return runForward(pieces, definition, sizes, inputs)
+    })
+    expect(results[1]).toEqual(results[0])
+    expect(results[2]).toEqual(results[0])
+  })
+
   test('of equal largest scores give the first key', () => {
     const alike = { ...inputs, query: repeated([0], inputs.query.length) }
     const { largestKey } = runForward(arena, definition, sizes, alike)
