@@ -250,6 +250,19 @@ export class Builder implements TermWriter {
       ...(mask && { mask: mask.id }),
     })
   }
+  /** Whether `storePast` is more than `store`. */
+  get storesPast(): boolean {
+    return this.machine.name === 'x64'
+  }
+  /**
+   * `store`, but past the caches where the machine can: for what nobody reads soon. A line that is written as a whole then need not be read
+   * before. Without a mask the place must be aligned to the vector's bytes; with one it is `store`.
+   */
+  storePast<E extends 'f32' | 'i32'>(pointer: Pointer<E>, value: Term<LoadedVector<E>>, mask?: Mask): void {
+    if (!this.storesPast || mask !== undefined) return this.store(pointer, value, mask)
+    const { element, address, offset } = pointer
+    this.#emit({ op: 'store', element, value: value.id, address: address.id, offset, past: true })
+  }
   /** Asks for what lies at `pointer`, which will be read soon, where the machine can be asked. Any address is allowed. */
   prefetch(pointer: Pointer<ElementType>): void {
     if (this.machine.name !== 'x64') return

@@ -182,7 +182,10 @@ export type Instruction =
       readonly indices: number
       readonly mask?: number
     }
-  /** Writes a scalar or a vector; lanes outside `mask` are left alone. Integers are cut to the element's size. */
+  /**
+   * Writes a scalar or a vector; lanes outside `mask` are left alone. Integers are cut to the element's size. `past` (whole vectors of f32 and
+   * i32 only, at addresses that are multiples of the vector's bytes) is a hint: what is written need not be kept in the caches.
+   */
   | {
       readonly op: 'store'
       readonly element: MachineElement
@@ -190,6 +193,7 @@ export type Instruction =
       readonly address: number
       readonly offset: number
       readonly mask?: number
+      readonly past?: true
     }
   /** Bytes at `address + offset` will be read soon. A hint: it changes nothing, and any address is allowed. */
   | { readonly op: 'prefetch'; readonly address: number; readonly offset: number }

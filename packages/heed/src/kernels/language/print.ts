@@ -114,9 +114,10 @@ class Printer {
       case 'store': {
         const place = this.#address(instruction.address, instruction.offset)
         const masked = instruction.mask === undefined ? '' : ` where ${this.#use(instruction.mask)}`
+        const past = instruction.past === undefined ? '' : ' past the caches'
         const value = this.#use(instruction.value)
         this.#settle(depth, (pending) => pending.memory)
-        this.line(depth, `store ${instruction.element} at ${place}${masked}: ${value}`)
+        this.line(depth, `store ${instruction.element}${past} at ${place}${masked}: ${value}`)
         return
       }
       case 'prefetch': {

@@ -165,8 +165,10 @@ class Evaluator {
       case 'prefetch':
         break
       case 'store': {
-        const { element, value, address, offset, mask } = instruction
+        const { element, value, address, offset, mask, past } = instruction
         const start = (of(address)[0]! >>> 0) + offset
+        if (past && start % (sizes[element] * of(value).length) !== 0)
+          throw new Error(`a store past the caches to ${start}, where a vector is not aligned`)
         of(value).forEach((x, lane) => {
           if (mask === undefined || of(mask)[lane]) this.#store(element, start + lane * sizes[element], x)
         })

@@ -212,6 +212,8 @@ class Writer {
       () => k.store(this.#floats(), this.#vector(), mask),
       () => k.store(this.#integers(), this.#int()),
       () => k.store(this.#integers(), this.#ints(), mask),
+      () => k.storePast(this.#floats(k.lanes), this.#vector(), mask),
+      () => k.storePast(this.#integers(k.lanes), this.#ints(), mask),
       () => k.store(this.#bytes(), this.#int()),
       () => k.store(this.#bytes(), this.#ints(), mask),
       () => k.store(this.#shorts(), this.#int()),
@@ -221,22 +223,22 @@ class Writer {
 
   // ---- memory ----
 
-  /** A place in memory with `lanes` elements behind it. */
-  #place(): Int | number {
+  /** A place in memory with `lanes` elements behind it, a multiple of `step` (a power of two). */
+  #place(step = 1): Int | number {
     return this.#write<Int | number>([
-      () => this.#choose(elements),
-      () => this.#int().and(elements - 1),
+      () => this.#choose(elements) & -step,
+      () => this.#int().and((elements - 1) & -step),
       () =>
         this.#int()
-          .and(elements / 2 - 1)
-          .add(this.#choose(elements / 2)),
+          .and((elements / 2 - 1) & -step)
+          .add(this.#choose(elements / 2) & -step),
     ])
   }
-  #floats(): Pointer<'f32'> {
-    return this.#write([() => this.#p.x, () => this.#k.scratch('f32')]).at(this.#place())
+  #floats(step = 1): Pointer<'f32'> {
+    return this.#write([() => this.#p.x, () => this.#k.scratch('f32')]).at(this.#place(step))
   }
-  #integers(): Pointer<'i32'> {
-    return this.#p.y.at(this.#place())
+  #integers(step = 1): Pointer<'i32'> {
+    return this.#p.y.at(this.#place(step))
   }
   #bytes(): Pointer<'u8' | 'i8'> {
     return this.#p.z.as(this.#oneOf(['u8', 'i8'] as const)).at(this.#place())

@@ -36,6 +36,8 @@ export function lower(program: Program, width: 256 | 512): Lowering {
     code.emit('cmp', general(task!), general(end!))
     code.emit('jl', head)
   })
+  // Stores past the caches are seen by other threads in any order: what follows, such as the word that the tasks are done, comes after them.
+  if (lowering.storesPast) code.emit('sfence')
   code.place(done)
   return lowering
 }

@@ -34,6 +34,8 @@ export class Lowering {
   #hoisted: Map<number, number> | undefined
   /** The loop that instructions are now written to. */
   loop = 0
+  /** Whether anything was stored past the caches. */
+  storesPast = false
   /** Where the next instruction puts the result being lowered: a variable's register, or undefined. */
   #hint: { readonly result: number; readonly variable: number } | undefined
 

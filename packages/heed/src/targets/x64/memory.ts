@@ -116,7 +116,7 @@ export function lowerGather(instruction: Of<'gather'>, lowering: Lowering): void
 }
 
 export function lowerStore(instruction: Of<'store'>, lowering: Lowering): void {
-  const { element, value, address, offset, mask } = instruction
+  const { element, value, address, offset, mask, past } = instruction
   const { code } = lowering
   const from = lowering.register(value)
   const active = mask === undefined ? undefined : lowering.register(mask)
@@ -128,6 +128,11 @@ export function lowerStore(instruction: Of<'store'>, lowering: Lowering): void {
   }
   if (!lowering.isVector(value)) {
     code.emit('vmovss', to, from)
+    return
+  }
+  if (past) {
+    code.emit('vmovntps', to, from)
+    lowering.storesPast = true
     return
   }
   const whole = element === 'f32' || element === 'i32'
