@@ -12,6 +12,7 @@ import {
   type Type,
 } from '../language/index.js'
 import type { Launch } from '../launch.js'
+import { goesPast, pastName, type Store, storeOf } from '../past.js'
 import { emitterFor, parameterTypes, type ParameterTable, usedParameters } from './emit.js'
 import { type StridedOperand, simplifySpace, type Space, type SpaceAxis, type Step, stepOf } from './space.js'
 
@@ -25,24 +26,34 @@ export interface MapPlan {
   readonly outputs: readonly { readonly operand: StridedOperand; readonly expression: Expression }[]
   /** The numbers that `parameter(i)` stands for. */
   readonly parameters?: readonly number[]
+  /** Each output begins where a block of the heap does, and no input shares the block: large ones go past the caches. */
+  readonly fresh?: boolean
 }
 
 /** Elementwise: each output at each position of the space is its expression of the inputs there. One kernel whatever the expression. */
-export function planMap({ space, inputs, outputs, parameters = [] }: MapPlan): Launch[] {
+export function planMap({ space, inputs, outputs, parameters = [], fresh = false }: MapPlan): Launch[] {
   if (space.sizes.includes(0)) return []
   const form = canonical(outputs.map(({ expression }) => expression))
   const { roots: expressions, indexed } = form
   const operands = [...inputs, ...outputs.map(({ operand }) => operand)]
   const axes = simplifySpace(space, operands, indexed)
   const inner: SpaceAxis = axes.pop() ?? { size: 1, name: '', strides: operands.map(() => 1) }
+  const rows = axes.reduce((count, { size }) => count * size, 1)
+  const isPast = (slot: number): boolean =>
+    inner.strides[slot] === 1 &&
+    goesPast({
+      address: operands[slot]!.address,
+      elements: rows * inner.size,
+      strides: axes.map(({ strides }) => strides[slot]!),
+    })
   const shape: MapShape = {
     expressions,
     inputs: inputs.length,
     outer: axes.map(({ name }) => name),
     inner: inner.name,
     operands: operands.map(({ element }, i) => ({ element, step: stepOf(inner.strides[i]!) })),
+    past: fresh && outputs.every((_, o) => isPast(inputs.length + o)),
   }
-  const rows = axes.reduce((count, { size }) => count * size, 1)
   const chunk = Math.min(inner.size, taskElements)
   const chunks = Math.ceil(inner.size / chunk)
   const rowsPerTask = Math.max(1, Math.floor(taskElements / chunk))
@@ -73,6 +84,8 @@ interface MapShape {
   readonly outer: readonly string[]
   readonly inner: string
   readonly operands: readonly { readonly element: StridedOperand['element']; readonly step: Step }[]
+  /** Outputs are written past the caches. */
+  readonly past: boolean
 }
 
 const kernels = new Map<string, Kernel>()
@@ -87,6 +100,7 @@ function mapKernel(form: Canonical, shape: MapShape): Kernel {
   if (form.indexed.has(shape.inner)) axes += shape.inner
   let layout = `over [${axes}] of`
   shape.operands.forEach(({ element, step }, i) => (layout += `${i === 0 ? ' ' : ', '}${element} ${step}`))
+  if (shape.past) layout += pastName
   let made = known.get(layout)
   if (made === undefined) {
     const name = `map ${form.key} ${layout}`
@@ -121,6 +135,7 @@ function writeMapKernel(name: string, shape: MapShape): Kernel {
   Object.assign(declared, parameterTypes(expressions))
   return kernel(name, declared, (k, given, task) => {
     const p = given as unknown as ParameterTable
+    const store = storeOf(k, shape.past)
     const int = (key: string): Int => p[key] as Int
     const rowBlock = outer.length === 0 ? k.int(0) : task.div(int('chunks'))
     const start = (outer.length === 0 ? task : task.sub(rowBlock.mul(int('chunks')))).mul(int('chunk'))
@@ -160,7 +175,7 @@ function writeMapKernel(name: string, shape: MapShape): Kernel {
         expressions.forEach((expression, o) => {
           const slot = inputs + o
           const value = emitter.emit(expression)
-          writeVector(k, placeOf(slot), operands[slot]!.step, value, i, int(`step${slot}`), mask)
+          writeVector(k, placeOf(slot), operands[slot]!.step, value, i, int(`step${slot}`), mask, store)
         })
       }
       const apart = operands.some(({ step }) => step === 'apart')
@@ -230,7 +245,8 @@ function writeVector(
   value: Term<Type>,
   i: Int,
   stride: Int,
-  mask?: Mask,
+  mask: Mask | undefined,
+  store: Store,
 ): void {
   const float = pointer.element === 'f32'
   let vector = value as Lanes
@@ -240,7 +256,7 @@ function writeVector(
   if (float && vector.type === 'ivector') vector = vector.toFloat()
   if (!float && vector.type === 'vector') vector = vector.toInt()
   if (step !== 'apart') {
-    k.store(pointer.at(i) as Pointer<'f32'>, vector as Term<'vector'>, mask)
+    store(pointer.at(i) as Pointer<'f32'>, vector as Term<'vector'>, mask)
     return
   }
   // Spread over memory: one element at a time.

@@ -148,6 +148,7 @@ function prepareMap(
           expression,
         })),
         parameters: values.slice(count),
+        fresh: true,
       }),
   )
 }
