@@ -1,10 +1,12 @@
 import { decay, kernel, type Kernel } from '../language/index.js'
 import type { Launch } from '../launch.js'
+import { bothWays } from '../past.js'
 import {
   eachRow,
   rowLargest,
   rowScratchBytes,
   type RowsOperand,
+  rowsGoPast,
   rowsPerTask,
   type RowsShape,
   running,
@@ -125,6 +127,9 @@ export interface CrossEntropyBackwardPlan extends CrossEntropyOperands {
   readonly logitsGradient: RowsOperand
 }
 
+/** Of each row one element is read again, from memory where the row went past the caches: that only pays where rows are as long as this. */
+const leastPast = 2 ** 14
+
 /** (softmax − s / classes − (1 − s) onehot) × gradient × factor, in one pass; zeros in ignored rows. */
 export function planCrossEntropyBackward(plan: CrossEntropyBackwardPlan): Launch[] {
   const { rows, width, logits, targets, ignore, smoothing, statistics, logitsGradient } = plan
@@ -132,7 +137,7 @@ export function planCrossEntropyBackward(plan: CrossEntropyBackwardPlan): Launch
   const perTask = rowsPerTask(plan)
   return [
     {
-      kernel: backwardKernel,
+      kernel: backwardKernel(width >= leastPast && rowsGoPast(logitsGradient, plan)),
       parameters: [
         rows,
         perTask,
@@ -155,7 +160,7 @@ export function planCrossEntropyBackward(plan: CrossEntropyBackwardPlan): Launch
   ]
 }
 
-const backwardKernel: Kernel = kernel(
+const backwardKernel = bothWays(
   'cross-entropy of rows, backward',
   {
     rows: 'i32',
@@ -173,13 +178,13 @@ const backwardKernel: Kernel = kernel(
     logitsGradient: 'f32*',
     logitsGradientStride: 'i32',
   },
-  (k, p, task) => {
+  (k, p, task, store) => {
     eachRow(k, task, p.perTask, p.rows, (row) => {
       const target = k.loadScalar(p.targets.at(row))
       const logitsGradient = p.logitsGradient.at(row.mul(p.logitsGradientStride))
       k.if(
         target.eq(p.ignore),
-        () => sweep(k, p.width, 4, (place, _, mask) => k.store(place(logitsGradient), k.vector(0), mask)),
+        () => sweep(k, p.width, 4, (place, _, mask) => store(place(logitsGradient), k.vector(0), mask)),
         () => {
           const logits = p.logits.at(row.mul(p.logitsStride))
           const statistics = p.statistics.at(row.mul(crossEntropyStatistics))
@@ -189,7 +194,7 @@ const backwardKernel: Kernel = kernel(
           const spread = scale.mul(p.smoothing).div(p.width.toFloat()).neg().broadcast()
           sweep(k, p.width, 2, (place, _, mask) => {
             const e = decay(k, k.load(place(logits), mask).sub(shift))
-            k.store(place(logitsGradient), e.fma(probabilityScale, spread), mask)
+            store(place(logitsGradient), e.fma(probabilityScale, spread), mask)
           })
           const own = logitsGradient.at(target)
           k.store(own, k.loadScalar(own).sub(scale.mul(k.float(1).sub(p.smoothing))))
@@ -197,4 +202,4 @@ const backwardKernel: Kernel = kernel(
       )
     })
   },
-) as unknown as Kernel
+)

@@ -1,10 +1,12 @@
 import { type Builder, kernel, type Kernel, type Mask, type Pointer, type Vector } from '../language/index.js'
 import type { Launch } from '../launch.js'
+import { pastName, storeOf } from '../past.js'
 import { type NormForm, type NormScale, normStatistics } from './norm.js'
 import {
   eachRow,
   type Place,
   rowScratchBytes,
+  rowsGoPast,
   type RowsOperand,
   type RowsShape,
   running,
@@ -53,6 +55,7 @@ export function planNormBackward(plan: NormBackwardPlan): Launch[] {
         x: xGradient !== undefined,
         weight: weightGradient !== undefined,
         bias: biasGradient !== undefined,
+        past: xGradient !== undefined && rowsGoPast(xGradient, plan),
       }),
       parameters: [
         rows,
@@ -87,6 +90,8 @@ interface BackwardForm {
   readonly x: boolean
   readonly weight: boolean
   readonly bias: boolean
+  /** The gradient of x goes past the caches. */
+  readonly past: boolean
 }
 
 const kernels = new Map<string, Kernel>()
@@ -94,7 +99,7 @@ const kernels = new Map<string, Kernel>()
 function backwardKernel(form: BackwardForm): Kernel {
   const { centered, scale } = form
   const wanted = (['x', 'weight', 'bias'] as const).filter((name) => form[name])
-  const name = `${centered ? 'layer' : 'rms'} norm of rows, ${scale}, gradients of ${wanted.join(', ')}`
+  const name = `${centered ? 'layer' : 'rms'} norm of rows, ${scale}, gradients of ${wanted.join(', ')}${form.past ? pastName : ''}`
   let made = kernels.get(name)
   if (made === undefined) kernels.set(name, (made = writeBackwardKernel(name, form)))
   return made
@@ -118,6 +123,7 @@ function writeBackwardKernel(name: string, form: BackwardForm): Kernel {
     biasParts: 'f32*',
   } as const
   return kernel(name, parameters, (k, p, part) => {
+    const store = storeOf(k, form.past)
     const weightSums = p.weightParts.at(part.mul(p.width))
     const biasSums = p.biasParts.at(part.mul(p.width))
     if (form.weight || form.bias) {
@@ -176,7 +182,7 @@ function writeBackwardKernel(name: string, form: BackwardForm): Kernel {
         if (slope !== undefined) {
           const g = scaled(upstream, place, mask)
           const rest = shift === undefined ? normalized.mul(slope) : normalized.fma(slope, shift)
-          k.store(place(xGradient), g.fma(factor, rest), mask)
+          store(place(xGradient), g.fma(factor, rest), mask)
         }
         if (form.weight) accumulate(k, place(weightSums), (sum) => upstream.fma(normalized, sum), mask)
         if (form.bias) accumulate(k, place(biasSums), (sum) => sum.add(upstream), mask)

@@ -8,10 +8,12 @@ import {
   type Vector,
 } from '../language/index.js'
 import type { Launch } from '../launch.js'
+import { pastName, storeOf } from '../past.js'
 import {
   eachRow,
   rowScratchBytes,
   type RowsOperand,
+  rowsGoPast,
   rowsPerTask,
   type RowsShape,
   running,
@@ -57,6 +59,7 @@ export function planNorm(plan: NormPlan): Launch[] {
         scale: weight === undefined ? 'none' : plan.onePlus ? 'one plus weight' : 'weight',
         bias: bias !== undefined,
         statistics: statistics !== undefined,
+        past: rowsGoPast(output, plan),
       }),
       parameters: [
         rows,
@@ -85,19 +88,21 @@ interface NormKernelForm {
   readonly scale: NormScale
   readonly bias: boolean
   readonly statistics: boolean
+  readonly past: boolean
 }
 
 const kernels = new Map<string, Kernel>()
 
 function normKernel(form: NormKernelForm): Kernel {
-  const { centered, scale, bias, statistics } = form
-  const name = `${centered ? 'layer' : 'rms'} norm of rows, ${scale}${bias ? ', bias' : ''}${statistics ? ', keeps statistics' : ''}`
+  const { centered, scale, bias, statistics, past } = form
+  const name = `${centered ? 'layer' : 'rms'} norm of rows, ${scale}${bias ? ', bias' : ''}${statistics ? ', keeps statistics' : ''}${past ? pastName : ''}`
   let made = kernels.get(name)
   if (made === undefined) kernels.set(name, (made = writeNormKernel(name, form)))
   return made
 }
 
-function writeNormKernel(name: string, { centered, scale, bias, statistics }: NormKernelForm): Kernel {
+function writeNormKernel(name: string, form: NormKernelForm): Kernel {
+  const { centered, scale, bias, statistics } = form
   const parameters = {
     rows: 'i32',
     perTask: 'i32',
@@ -112,6 +117,7 @@ function writeNormKernel(name: string, { centered, scale, bias, statistics }: No
     statistics: 'f32*',
   } as const
   return kernel(name, parameters, (k, p, task) => {
+    const store = storeOf(k, form.past)
     eachRow(k, task, p.perTask, p.rows, (row) => {
       const x = p.x.at(row.mul(p.xStride))
       const output = p.output.at(row.mul(p.outputStride))
@@ -130,7 +136,7 @@ function writeNormKernel(name: string, { centered, scale, bias, statistics }: No
             if (add !== undefined) result = result.add(add)
           } else result = add === undefined ? normalized.mul(weight) : normalized.fma(weight, add)
         }
-        k.store(place(output), result, mask)
+        store(place(output), result, mask)
       })
       if (statistics) {
         const kept = p.statistics.at(row.mul(centered ? 3 : 1))

@@ -1,4 +1,5 @@
 import type { Builder, ElementType, Float, Int, Mask, Pointer, Variable, Vector } from '../language/index.js'
+import { goesPast } from '../past.js'
 
 /** Rows of adjacent floats, evenly apart. */
 export interface RowsOperand {
@@ -20,6 +21,11 @@ const taskElements = 16384
 /** How many rows make one task, by sizes alone. */
 export function rowsPerTask({ width }: RowsShape): number {
   return Math.max(1, Math.floor(taskElements / Math.max(1, width)))
+}
+
+/** Whether rows that nothing has been written to go past the caches. */
+export function rowsGoPast({ address, stride }: RowsOperand, { rows, width }: RowsShape): boolean {
+  return goesPast({ address, elements: rows * width, strides: [stride] })
 }
 
 /** Runs `body` for each row of a task. */

@@ -1,10 +1,12 @@
-import { decay, type Float, kernel, type Kernel } from '../language/index.js'
+import { decay, type Float } from '../language/index.js'
 import type { Launch } from '../launch.js'
+import { bothWays } from '../past.js'
 import {
   eachRow,
   rowLargest,
   rowScratchBytes,
   type RowsOperand,
+  rowsGoPast,
   rowsPerTask,
   type RowsShape,
   running,
@@ -21,17 +23,21 @@ export interface SoftmaxPlan extends RowsShape {
   readonly output: RowsOperand
 }
 
+/** Rows of so many floats at most wait in the scratch memory: there they must stay in the second cache. */
+const widestWaiting = 2 ** 16
+
 /** Softmax of each row: three passes over a row that is in cache after the first. A row of −Infinity alone gives zeros (log: −Infinity). */
 export function planSoftmax(plan: SoftmaxPlan): Launch[] {
   const { rows, width, logarithm, x, output } = plan
   if (rows === 0 || width === 0) return []
   const perTask = rowsPerTask(plan)
+  const past = rowsGoPast(output, plan) && (logarithm || width <= widestWaiting)
   return [
     {
-      kernel: logarithm ? logSoftmaxKernel : softmaxKernel,
+      kernel: (logarithm ? logSoftmaxKernel : softmaxKernel)(past),
       parameters: [rows, perTask, width, x.address, x.stride, output.address, output.stride],
       tasks: Math.ceil(rows / perTask),
-      scratchBytes: rowScratchBytes,
+      scratchBytes: rowScratchBytes + (past && !logarithm ? 8 * width : 0),
     },
   ]
 }
@@ -46,26 +52,27 @@ const parameters = {
   outputStride: 'i32',
 } as const
 
-const softmaxKernel: Kernel = kernel('softmax of rows', parameters, (k, p, task) => {
+const softmaxKernel = bothWays('softmax of rows', parameters, (k, p, task, store, past) => {
   eachRow(k, task, p.perTask, p.rows, (row) => {
     const x = p.x.at(row.mul(p.xStride))
     const output = p.output.at(row.mul(p.outputStride))
     const shift = shiftFor(k, rowLargest(k, x, p.width)).broadcast()
-    // The exponentials stay in the output's cache lines until their sum is known.
+    // Until their sum is known the exponentials stay in the output's cache lines, or where those are not to be touched, in the scratch memory.
+    const waiting = past ? k.scratch('f32').at(rowScratchBytes / k.elementBytes('f32')) : output
     const sums = running(k, 2, 0)
     sweep(k, p.width, 2, (place, u, mask) => {
       const e = decay(k, k.load(place(x), mask).sub(shift))
-      k.store(place(output), e, mask)
+      k.store(place(waiting), e, mask)
       sums[u]!.set(sums[u]!.get().add(within(e, mask, 0)))
     })
     const scale = reciprocalOrZero(k.float(0), total(k, sums)).broadcast()
-    sweep(k, p.width, 4, (place, _, mask) => {
-      k.store(place(output), k.load(place(output), mask).mul(scale), mask)
-    })
+    sweep(k, p.width, 4, (place, _, mask) =>
+      store(place(output), k.load(place(waiting), mask).mul(scale), mask),
+    )
   })
-}) as unknown as Kernel
+})
 
-const logSoftmaxKernel: Kernel = kernel('log softmax of rows', parameters, (k, p, task) => {
+const logSoftmaxKernel = bothWays('log softmax of rows', parameters, (k, p, task, store) => {
   eachRow(k, task, p.perTask, p.rows, (row) => {
     const x = p.x.at(row.mul(p.xStride))
     const output = p.output.at(row.mul(p.outputStride))
@@ -79,10 +86,10 @@ const logSoftmaxKernel: Kernel = kernel('log softmax of rows', parameters, (k, p
     const logarithm = sum.eq(0).select(k.float(0), sum.log()).broadcast()
     // First the largest, then the logarithm: both at once would be rounded to the largest's last bit.
     sweep(k, p.width, 4, (place, _, mask) => {
-      k.store(place(output), k.load(place(x), mask).sub(shift).sub(logarithm), mask)
+      store(place(output), k.load(place(x), mask).sub(shift).sub(logarithm), mask)
     })
   })
-}) as unknown as Kernel
+})
 
 /** 1 / x, and 0 for 0. */
 export function reciprocalOrZero(zero: Float, x: Float): Float {
@@ -105,7 +112,7 @@ export function planSoftmaxBackward(plan: SoftmaxBackwardPlan): Launch[] {
   const perTask = rowsPerTask(plan)
   return [
     {
-      kernel: logarithm ? logSoftmaxBackwardKernel : softmaxBackwardKernel,
+      kernel: (logarithm ? logSoftmaxBackwardKernel : softmaxBackwardKernel)(rowsGoPast(xGradient, plan)),
       parameters: [
         rows,
         perTask,
@@ -135,10 +142,10 @@ const backwardParameters = {
   xGradientStride: 'i32',
 } as const
 
-const softmaxBackwardKernel: Kernel = kernel(
+const softmaxBackwardKernel = bothWays(
   'softmax of rows, backward',
   backwardParameters,
-  (k, p, task) => {
+  (k, p, task, store) => {
     eachRow(k, task, p.perTask, p.rows, (row) => {
       const output = p.output.at(row.mul(p.outputStride))
       const gradient = p.gradient.at(row.mul(p.gradientStride))
@@ -159,16 +166,16 @@ const softmaxBackwardKernel: Kernel = kernel(
       const left = total(k, rests).broadcast()
       sweep(k, p.width, 4, (place, _, mask) => {
         const y = k.load(place(output), mask)
-        k.store(place(xGradient), k.load(place(gradient), mask).sub(mean).sub(left).mul(y), mask)
+        store(place(xGradient), k.load(place(gradient), mask).sub(mean).sub(left).mul(y), mask)
       })
     })
   },
-) as unknown as Kernel
+)
 
-const logSoftmaxBackwardKernel: Kernel = kernel(
+const logSoftmaxBackwardKernel = bothWays(
   'log softmax of rows, backward',
   backwardParameters,
-  (k, p, task) => {
+  (k, p, task, store) => {
     eachRow(k, task, p.perTask, p.rows, (row) => {
       const output = p.output.at(row.mul(p.outputStride))
       const gradient = p.gradient.at(row.mul(p.gradientStride))
@@ -180,8 +187,8 @@ const logSoftmaxBackwardKernel: Kernel = kernel(
       const negativeSum = total(k, sums).neg().broadcast()
       sweep(k, p.width, 2, (place, _, mask) => {
         const probability = decay(k, k.load(place(output), mask))
-        k.store(place(xGradient), probability.fma(negativeSum, k.load(place(gradient), mask)), mask)
+        store(place(xGradient), probability.fma(negativeSum, k.load(place(gradient), mask)), mask)
       })
     })
   },
-) as unknown as Kernel
+)
