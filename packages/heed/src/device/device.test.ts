@@ -229,4 +229,26 @@ describe('a process that used threads ends by itself', () => {
       stderr: '',
     })
   })
+
+  // A thread that is ended while it loads koffi would take the process with it.
+  test.skipIf(x64Widths().length === 0).each([0, 30, 60, 90, 120])(
+    'whatever its threads are at, after %i ms',
+    (time) => {
+      for (const end of ['', 'device.close()']) {
+        const script = `
+        import { Device, ones, scope, withDevice, x64Target } from 'heed'
+        const device = new Device(x64Target({ width: 256 }), { shared: true, threads: 4 })
+        const start = performance.now()
+        do withDevice(device, () => scope(() => ones({ row: 1000, width: 64 }).add(998).values()))
+        while (performance.now() - start < ${time})
+        ${end}`
+        const { status, signal, stderr } = spawnSync(
+          process.execPath,
+          ['--input-type=module', '--eval', script],
+          { encoding: 'utf8', timeout: 20_000, cwd: import.meta.dirname },
+        )
+        expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' })
+      }
+    },
+  )
 })

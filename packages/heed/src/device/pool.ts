@@ -9,6 +9,9 @@ const sleeping = 96
 const next = 112
 const failed = 128
 const job = 144
+/** Threads that are loading a native library; less `closed`, which is more than there are, nobody may begin to. */
+const loading = 160
+const closed = 1 << 20
 /** Where the first thread that failed says why: bytes, text in ASCII, zeros behind it. */
 const [reason, reasonBytes] = [3584, 512]
 /** The bit of `state` that says that threads may join; the bits below count those inside. */
@@ -44,6 +47,7 @@ export class ThreadPool {
   readonly #wanted: number
   readonly #koffi: string | undefined
   #maySleep = true
+  readonly #end = (): void => this.#settle()
 
   /** `threads` counts the calling thread; `koffi`: see `Target`. */
   constructor(heap: Heap, threads: number, koffi?: string) {
@@ -112,15 +116,43 @@ export class ThreadPool {
   }
 
   terminate(): void {
+    this.#settle()
+    running.delete(this.#end)
     for (const thread of this.#threads.splice(0)) thread.terminate()
   }
 
+  /** Until no thread is loading a library, and none may begin to: from then on threads can be ended. */
+  #settle(): void {
+    if (this.#koffi === undefined || this.#threads.length === 0) return
+    const words = this.#heap.i32
+    Atomics.sub(words, loading, closed)
+    for (;;) {
+      const now = Atomics.load(words, loading)
+      if (now <= -closed || Atomics.wait(words, loading, now, 2000) === 'timed-out') return
+    }
+  }
+
   #start(): void {
-    const words = { state, epoch, sleeping, next, failed, job, open, spins, reason, reasonBytes }
+    const words = { state, epoch, sleeping, next, failed, job, loading, open, spins, reason, reasonBytes }
+    Atomics.store(this.#heap.i32, loading, 0)
+    if (this.#koffi !== undefined) atExit(this.#end)
     for (let thread = 1; thread < this.#wanted; thread++) {
       this.#threads.push(startThread({ memory: this.#heap.memory, thread, words, koffi: this.#koffi }))
     }
   }
+}
+
+/** What is to be done when the process ends. */
+const running = new Set<() => void>()
+let listening = false
+
+function atExit(end: () => void): void {
+  running.add(end)
+  if (listening) return
+  listening = true
+  globalThis.process?.once('exit', () => {
+    for (const each of running) each()
+  })
 }
 
 interface Start {

@@ -5,7 +5,7 @@
  */
 export const workerSource: string = `
 'use strict'
-const serve = ({ memory, thread, koffi, words: { state, epoch, sleeping, next, failed, job, open, spins, reason, reasonBytes } }) => {
+const serve = ({ memory, thread, koffi, words: { state, epoch, sleeping, next, failed, job, loading, open, spins, reason, reasonBytes } }) => {
   const kernels = new Map()
   let words = new Int32Array(memory.buffer)
   let seen = Atomics.load(words, epoch)
@@ -25,10 +25,17 @@ const serve = ({ memory, thread, koffi, words: { state, epoch, sleeping, next, f
     }
   }
   let bind
-  try {
-    if (koffi !== undefined) bind = binder(require(koffi))
-  } catch (error) {
-    bind = () => { throw error }
+  // A native library must not be loaded by a thread that is being ended: Node would abort. Who ends threads waits for it, or forbids it.
+  if (koffi !== undefined) {
+    const ended = Atomics.add(words, loading, 1) < 0
+    try {
+      if (!ended) bind = binder(require(koffi))
+    } catch (error) {
+      bind = () => { throw error }
+    }
+    Atomics.sub(words, loading, 1)
+    Atomics.notify(words, loading)
+    if (ended) return
   }
   const join = () => {
     for (;;) {
