@@ -101,13 +101,18 @@ export function planMatmul(
     left,
   )
   const epilogue = epilogueOf(request, n)
+  const streamed = way === 'panels' && m.size <= tile.rows
   const form: ProductForm = {
     rows,
     panels,
     vectors: tile.vectors,
     left,
     right: way,
-    streamed: way === 'panels' && m.size <= tile.rows,
+    streamed,
+    next:
+      way === 'panels' && !streamed
+        ? linesAhead(tile, panels, Math.ceil(Math.min(m.size, blocks.rows) / rows))
+        : 0,
     contiguous: n.c === 1,
     rank: places.length,
     epilogue,
@@ -269,6 +274,13 @@ function chooseBlocks(
   const divisible = (): boolean => perTask() > few && (perTask() > 4 || perTask() * perPanel > taskProducts)
   while (blocks * others < fewestTasks && divisible()) blocks *= 2
   return { rows: blockRows, panels: perTask(), depth: blockDepth }
+}
+
+/** Lines that each turn of the innermost loop must ask for, lest one of the next panel be missing after `tiles` tiles: 1, 2 or 4. */
+function linesAhead({ unroll, columns }: Tile, panels: number, tiles: number): number {
+  if (unroll === 1) return 0
+  const lines = (unroll * panels * columns) / 16 / tiles
+  return lines <= 1 ? 1 : lines <= 2 ? 2 : 4
 }
 
 function planDot(request: MatmulRequest, { swapped, outer, m, n, depth }: Problem): Launch {

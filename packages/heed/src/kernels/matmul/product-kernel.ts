@@ -25,6 +25,8 @@ export interface ProductForm {
   readonly right: Right
   /** Few rows meet each panel of B: its speed is that of memory. */
   readonly streamed: boolean
+  /** Lines of the next panel of B that a turn of the innermost loop asks for, so that it has come from memory when its turn is. */
+  readonly next: number
   /** Neighbours along n are neighbours in C. */
   readonly contiguous: boolean
   /** Outer axes. */
@@ -43,8 +45,8 @@ const kernels = new Map<string, Kernel>()
  * further; panel p of B starts at `b + p · bPanel`, its next k is `bDepth` further, its columns are adjacent.
  */
 export function productKernel(form: ProductForm): Kernel {
-  const { rows, panels, vectors, left, right, streamed, contiguous, rank, epilogue } = form
-  const name = `matmul-${rows}x${panels}x${vectors}-${left}-${right}${streamed ? '-streamed' : ''}${contiguous ? '' : '-scattered'}-${rank}${epilogueName(epilogue)}`
+  const { rows, panels, vectors, left, right, streamed, next, contiguous, rank, epilogue } = form
+  const name = `matmul-${rows}x${panels}x${vectors}-${left}-${right}${streamed ? '-streamed' : ''}${next > 0 ? `-next${next}` : ''}${contiguous ? '' : '-scattered'}-${rank}${epilogueName(epilogue)}`
   let known = kernels.get(name)
   if (known === undefined) kernels.set(name, (known = write(name, form)))
   return known
@@ -83,7 +85,7 @@ function write(name: string, form: ProductForm): Kernel {
   const { rows, panels, vectors, left, right, contiguous, rank, epilogue } = form
   const parameters = { ...productParameters, ...outerParameters(rank, productOperands) }
   return kernel(name, parameters, (k, p, task) => {
-    const { columns } = tileOf(k.machine, vectors)
+    const { columns, unroll } = tileOf(k.machine, vectors)
     const [mBlock, rest] = divide(task, p.blocksM)
     const [nBlock, outer] = divide(rest, p.blocksN)
     const { a, b, c, bias, residual } = outerPointers(
@@ -124,6 +126,15 @@ function write(name: string, form: ProductForm): Kernel {
             count,
             leftStep(k.machine, form) ?? p.aDepth,
             right === 'rows' ? p.bDepth : columns,
+            b
+              .at(start.mul(p.bDepth))
+              .at(panel.add(panels).mul(p.bPanel))
+              .at(
+                row
+                  .sub(firstRow)
+                  .div(rows)
+                  .mul(count.div(unroll).mul(form.next * lineElements)),
+              ),
           )
           tile.store(
             c.at(row.mul(p.cRow)).at(column.mul(p.cColumn)),
@@ -175,6 +186,9 @@ const tileElements = (rows: number, panels: number, columns: number): number =>
 
 /** Steps along k that a streamed panel is asked for ahead: some kilobytes. */
 const stepsAhead = 16
+
+/** Elements in a line of the caches. */
+const lineElements = 16
 
 /** Between the tiles or panels of a copied block, so that they don't fall on the same cache lines. */
 const gap = 16
@@ -288,7 +302,7 @@ class TileWriter {
   }
 
   /**
-   * Adds `count` products to each sum. Steps along A and B that are known beforehand cost no addition while the loop is unrolled: on
+   * Adds `count` products to each sum, and asks for what lies at `ahead`. Steps along A and B that are known beforehand cost no addition while the loop is unrolled: on
    * some processors those take a multiply-add's place. WebAssembly's loop is not unrolled, and `#settle` is called between
    * rows: V8 places each multiply-add as late as it can, after all loads of its block, and would run out of registers.
    */
@@ -298,14 +312,21 @@ class TileWriter {
     count: Int,
     aDepth: Int | number,
     bDepth: Int | number,
+    ahead: Pointer<'f32'>,
   ): void {
     const k = this.#k
+    const { next } = this.#form
+    const asked = next > 0 ? new Walk(k, [ahead], next * lineElements) : undefined
     const { unroll } = tileOf(k.machine, this.#vectors)
     const [aWalk, bWalk] = [new Walk(k, a, aDepth), new Walk(k, b, bDepth)]
     const whole = unroll === 1 ? k.int(0) : count.sub(count.rem(unroll))
     const steps = (start: Int, end: Int, at: number): void =>
       k.loop(start, end, at, (step) => {
         k.unroll(at, (u) => this.#step(step, aWalk.at(u), bWalk.at(u)))
+        if (at === unroll) {
+          for (const line of asked?.at(0) ?? []) repeat(next, (i) => k.prefetch(line.at(i * lineElements)))
+          asked?.advance(1)
+        }
         aWalk.advance(at)
         bWalk.advance(at)
       })
