@@ -45,7 +45,24 @@ function scratchLayout(
   { width, valueWidth }: AttentionDefinition,
   tile: Tile,
 ): Readonly<
-  Record<'query' | 'output' | 'scores' | 'largest' | 'sum' | 'weighted' | 'key' | 'round' | 'total', number>
+  Record<
+    | 'query'
+    | 'output'
+    | 'scores'
+    | 'largest'
+    | 'sum'
+    | 'weighted'
+    | 'key'
+    | 'round'
+    | 'before'
+    | 'base'
+    | 'factor'
+    | 'roundSum'
+    | 'roundWeighted'
+    | 'roundKey'
+    | 'total',
+    number
+  >
 > {
   const sizes = {
     query: tile.queries * width,
@@ -55,7 +72,14 @@ function scratchLayout(
     sum: tile.queries,
     weighted: tile.queries,
     key: tile.queries,
+    // Of a tile's rows in a round:
     round: tile.rows,
+    before: tile.rows,
+    base: tile.rows,
+    factor: tile.rows,
+    roundSum: tile.rows,
+    roundWeighted: tile.rows,
+    roundKey: tile.rows,
   }
   let total = 0
   const layout: Record<string, number> = {}
@@ -269,7 +293,7 @@ class Forward {
         query: part.query.at(row.mul(width)),
         scores: part.scores,
         output: part.output.at(row.mul(roundUp(valueWidth, tile.panel))),
-        factors: part.round,
+        factors: part.factor,
       }
       products.writeScores(round)
       k.if(
@@ -277,7 +301,9 @@ class Forward {
         () => this.#scores(first, keys, row, rows, false),
         () => this.#scores(first, keys, row, rows, true),
       )
-      k.loop(0, rows, 1, (i) => this.#exponentials(first, keys, row.add(i), i))
+      this.#renew(row)
+      k.loop(0, rows, 1, (i) => this.#exponentials(first, keys, i))
+      this.#add(row)
       products.writeOutput(round)
     })
   }
@@ -322,38 +348,63 @@ class Forward {
     })
   }
 
-  /** Scores -> exp(score − largest); renews the row's state and leaves in `round` the factor for its output so far. */
-  #exponentials(key: Int, keys: Int, row: Int, i: Int): void {
+  /** The largest scores so far, and what the rows' output so far is multiplied with; all rows of a tile together. */
+  #renew(row: Int): void {
     const { k, part, tile } = this
-    const before = k.loadScalar(part.largest.at(row))
-    const round = k.loadScalar(part.round.at(i))
-    const largest = before.max(round)
-    // A row that has seen nothing yet has largest = −infinity: 0 keeps the differences from being NaN.
-    const base = largest.gt(-Infinity).select(largest, 0)
-    const factor = before.sub(base).exp()
+    k.vectors(tile.rows, (i, mask) => {
+      const place = part.largest.at(row).at(i)
+      const before = k.load(place, mask)
+      const largest = before.max(k.load(part.round.at(i), mask))
+      // A row that has seen nothing yet has largest = −infinity: 0 keeps the differences from being NaN.
+      const base = largest.gt(-Infinity).select(largest, k.vector(0))
+      k.store(part.before.at(i), before, mask)
+      k.store(part.base.at(i), base, mask)
+      k.store(part.factor.at(i), decay(k, before.sub(base)), mask)
+      k.store(place, largest, mask)
+    })
+  }
+
+  /** Scores -> exp(score − largest), and their sums over the round. */
+  #exponentials(key: Int, keys: Int, i: Int): void {
+    const { k, part, tile } = this
+    const base = k.loadBroadcast(part.base.at(i))
+    const round = this.form.statistics ? k.loadBroadcast(part.round.at(i)) : undefined
     const line = part.scores.at(i.mul(tile.keys))
     const sum = k.variable(k.vector(0))
-    const weighted = this.statistics ? k.variable(k.vector(0)) : undefined
-    const best = this.statistics ? k.variable(k.intVector(0x7fffffff)) : undefined
+    const weighted = round && k.variable(k.vector(0))
+    const best = round && k.variable(k.intVector(0x7fffffff))
     k.loop(0, keys, k.lanes, (j) => {
       const value = k.load(line.at(j))
       const difference = value.sub(base)
       const weight = decay(k, difference)
       sum.set(sum.get().add(weight))
       weighted?.set(weight.fma(difference.max(-1e30), weighted.get()))
-      best?.set(value.eq(round).select(k.laneIndex().add(key.add(j)).min(best.get()), best.get()))
+      best?.set(value.eq(round!).select(k.laneIndex().add(key.add(j)).min(best.get()), best.get()))
       k.store(line.at(j), weight)
     })
-    const sumBefore = k.loadScalar(part.sum.at(row))
-    k.store(part.sum.at(row), factor.fma(sumBefore, sum.get().sum()))
-    k.store(part.largest.at(row), largest)
-    k.store(part.round.at(i), factor)
-    if (weighted !== undefined && best !== undefined) {
-      const shift = before.gt(-Infinity).select(before.sub(base), 0)
-      const moved = shift.fma(sumBefore, k.loadScalar(part.weighted.at(row)))
-      k.store(part.weighted.at(row), factor.fma(moved, weighted.get().sum()))
-      k.if(round.gt(before), () => k.store(part.key.as('i32').at(row), best.get().least()))
-    }
+    k.store(part.roundSum.at(i), sum.get().sum())
+    if (weighted !== undefined) k.store(part.roundWeighted.at(i), weighted.get().sum())
+    if (best !== undefined) k.store(part.roundKey.as('i32').at(i), best.get().least())
+  }
+
+  /** Adds the round's sums to those so far; all rows of a tile together. */
+  #add(row: Int): void {
+    const { k, part, tile } = this
+    k.vectors(tile.rows, (i, mask) => {
+      const own = (name: 'before' | 'base' | 'factor' | 'round' | 'roundSum' | 'roundWeighted'): Vector =>
+        k.load(part[name].at(i), mask)
+      const [sum, factor] = [part.sum.at(row).at(i), own('factor')]
+      const sumBefore = k.load(sum, mask)
+      k.store(sum, factor.fma(sumBefore, own('roundSum')), mask)
+      if (!this.form.statistics) return
+      const before = own('before')
+      const shift = before.gt(-Infinity).select(before.sub(own('base')), k.vector(0))
+      const weighted = part.weighted.at(row).at(i)
+      k.store(weighted, factor.fma(shift.fma(sumBefore, k.load(weighted, mask)), own('roundWeighted')), mask)
+      const place = part.key.as('i32').at(row).at(i)
+      const newer = own('round').gt(before)
+      k.store(place, newer.select(k.load(part.roundKey.as('i32').at(i), mask), k.load(place, mask)), mask)
+    })
   }
 
   /** Divides by the sums and writes what was asked for; of a part of the keys writes the rows' state. */

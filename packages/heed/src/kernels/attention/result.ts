@@ -89,7 +89,7 @@ export function writeResult(
   const p = terms as unknown as Parameters
   const { batch, head, queryRow, largest, sum } = row
   const some = largest.gt(-Infinity)
-  const { weight, top, scale, logarithm } = sink
+  const { weight, top, scale, ...end } = sink
     ? sinkEnd(largest, sum, k.loadScalar(p.sink.at(head)))
     : plainEnd(largest, sum, some)
   const at = rowNumber(row)
@@ -97,6 +97,7 @@ export function writeResult(
   k.store(p.scale.at(at), scale)
   if (statistics) {
     // −Σ f ln f with f = exp(score − largest) weight and −ln weight = top − largest + logarithm
+    const logarithm = end.logarithm()
     const excess = top.sub(largest).add(logarithm)
     const entropy = excess.mul(sum.mul(weight)).sub(weight.mul(row.weighted()))
     k.store(p.logSumExp.at(at), top.add(logarithm))
@@ -128,13 +129,13 @@ interface End {
   /** 1 over the sum of exp(score − top). */
   readonly scale: Term<'f32'>
   /** ln of that sum. */
-  readonly logarithm: Term<'f32'>
+  readonly logarithm: () => Term<'f32'>
 }
 
 function plainEnd(largest: Term<'f32'>, sum: Term<'f32'>, some: Bool): End {
   const divisor = some.select(sum, 1)
   const scale = some.select(divisor.builder.operand('f32', 1).div(divisor), 0)
-  return { weight: scale, top: largest, scale, logarithm: divisor.log() }
+  return { weight: scale, top: largest, scale, logarithm: () => divisor.log() }
 }
 
 /** The sink is one more score in the denominator; it is finite, so there always is one. */
@@ -146,6 +147,6 @@ function sinkEnd(largest: Term<'f32'>, sum: Term<'f32'>, sink: Term<'f32'>): End
     weight: factor.div(total),
     top,
     scale: total.builder.operand('f32', 1).div(total),
-    logarithm: total.log(),
+    logarithm: () => total.log(),
   }
 }

@@ -14,7 +14,7 @@ export interface Tile {
 export function tileFor(machine: Machine): Tile {
   const { lanes, registers } = machine
   if (lanes === 1) return { rows: 2, panel: 2, queries: 8, keys: 8 }
-  if (registers >= 32) return { rows: 6, panel: 4 * lanes, queries: 96, keys: 12 * lanes }
+  if (registers >= 32) return { rows: 12, panel: 2 * lanes, queries: 96, keys: 12 * lanes }
   if (lanes >= 8) return { rows: 6, panel: 2 * lanes, queries: 96, keys: 12 * lanes }
   return { rows: 4, panel: 2 * lanes, queries: 64, keys: 64 }
 }
