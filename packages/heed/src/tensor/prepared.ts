@@ -5,7 +5,7 @@ import { Storage } from './storage.js'
 import { type AnyTensor, type Axis, Tensor } from './tensor.js'
 
 // Planning an operation takes longer than launching a small one. What a plan depends on is a short key: layouts,
-// dtypes, attributes. Addresses and numbers are only passed through, and are filled in at each call.
+// dtypes, attributes. Addresses (and what lies some bytes behind them) and numbers are only passed through, and are filled in at each call.
 
 /** A launch with places for addresses and numbers. */
 interface PreparedLaunch {
@@ -14,7 +14,7 @@ interface PreparedLaunch {
   readonly scratchBytes: number
   /** Filled in and passed at each call; nobody keeps it. */
   readonly parameters: number[]
-  /** Which parameter is which value: pairs. */
+  /** Which parameter is which value, plus how much: triples. */
   readonly places: readonly number[]
 }
 
@@ -54,7 +54,7 @@ export function prepare(
   plan: (values: readonly number[], allocate: (bytes: number) => number) => readonly Launch[],
   note?: unknown,
 ): Prepared {
-  const [first, second] = [standIns(values, 2 ** 44, plan), standIns(values, 2 ** 45, plan)]
+  const [first, second] = [standIns(values, 1, plan), standIns(values, 2, plan)]
   const launches: PreparedLaunch[] = []
   for (const [index, launch] of first.launches.entries()) {
     const other = second.launches[index]
@@ -62,9 +62,10 @@ export function prepare(
     const places: number[] = []
     for (const [i, value] of launch.parameters.entries()) {
       if (Object.is(value, other.parameters[i])) continue
-      const slot = first.values.indexOf(value)
-      if (slot < 0 || other.parameters[i] !== second.values[slot]) throw changed(key)
-      places.push(i, slot)
+      const slot = Math.floor(value / apart - 2 ** 12)
+      const more = value - first.values[slot]!
+      if (!(slot >= 0) || other.parameters[i]! - second.values[slot]! !== more) throw changed(key)
+      places.push(i, slot, more)
     }
     const { kernel, tasks, scratchBytes = 0 } = launch
     launches.push({ kernel, tasks, scratchBytes, parameters: [...launch.parameters], places })
@@ -86,20 +87,24 @@ function changed(key: string): StateError {
   })
 }
 
+/** Between two stand-ins: more than a heap has bytes. */
+const apart = 2 ** 33
+
 function standIns(
   count: number,
-  from: number,
+  round: number,
   plan: (values: readonly number[], allocate: (bytes: number) => number) => readonly Launch[],
 ): {
   readonly values: readonly number[]
   readonly workspace: readonly number[]
   readonly launches: readonly Launch[]
 } {
-  const values = Array.from({ length: count }, (_, i) => from + 4096 * i)
+  const standIn = (slot: number): number => apart * (2 ** 12 * round + slot)
+  const values = Array.from({ length: count }, (_, slot) => standIn(slot))
   const workspace: number[] = []
   const launches = plan(values.slice(), (bytes) => {
     workspace.push(bytes)
-    values.push(from + 4096 * values.length)
+    values.push(standIn(values.length))
     return values[values.length - 1]!
   })
   return { values, workspace, launches }
@@ -117,7 +122,10 @@ export function runPrepared(device: Device, { workspace, launches }: Prepared, v
   for (const bytes of workspace) values.push(device.heap.allocate(bytes))
   try {
     for (const { kernel, parameters, places, tasks, scratchBytes } of launches) {
-      for (let i = 0; i < places.length; i += 2) parameters[places[i]!] = values[places[i + 1]!]!
+      for (let i = 0; i < places.length; i += 3) {
+        const [value, more] = [values[places[i + 1]!]!, places[i + 2]!]
+        parameters[places[i]!] = more === 0 ? value : value + more
+      }
       device.launch(kernel, parameters, tasks, scratchBytes)
     }
   } finally {

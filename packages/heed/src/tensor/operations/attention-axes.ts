@@ -1,5 +1,5 @@
 import { DtypeError, ShapeError } from '../../base/index.js'
-import { type AnyTensor, axisOf, hasAxis } from '../tensor.js'
+import { type AnyTensor, type Axis, axisOf, hasAxis } from '../tensor.js'
 
 interface NamedSize {
   readonly name: string
@@ -159,8 +159,12 @@ function within(tensor: AnyTensor, outer: NamedSize, inner: NamedSize): boolean 
 }
 
 /** Elements between neighbours along an axis; 0 where the tensor lacks it. */
-export function strideOf(tensor: AnyTensor, name: string): number {
-  return tensor.layout.find((axis) => axis.name === name)?.stride ?? 0
+export function strideOf({ layout }: AnyTensor, name: string): number {
+  return strideIn(layout, name)
+}
+
+export function strideIn(layout: readonly Axis[], name: string): number {
+  return layout.find((axis) => axis.name === name)?.stride ?? 0
 }
 
 /** The names of the axes as rows of one attention lie: loops, the kernels' batch, and then `rest`. */

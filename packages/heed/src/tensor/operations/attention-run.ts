@@ -12,6 +12,7 @@ import {
   type Expression,
   type ForwardPlaces,
   keyOf,
+  type Launch,
   type Machine,
   nodesOf,
   type Place,
@@ -19,15 +20,14 @@ import {
 } from '../../kernels/index.js'
 import { heapView } from '../create.js'
 import { execute } from '../execute.js'
-import { emptyArranged, physicalOrder, shapeOf } from '../layout.js'
+import { arranged, emptyArranged, physicalOrder, shapeOf } from '../layout.js'
+import { outputOf, prepare as prepareOperation, type Prepared, runPrepared } from '../prepared.js'
 import { storedBytes } from '../storage.js'
-import { type AnyTensor, hasAxis, type Tensor } from '../tensor.js'
-import { type AttentionAxes, physicalAxes, strideOf, type Walk, walk } from './attention-axes.js'
+import { type AnyTensor, type Axis, hasAxis, type Tensor } from '../tensor.js'
+import { type AttentionAxes, physicalAxes, strideIn, strideOf, type Walk, walk } from './attention-axes.js'
 import type { Traced } from './attention-function.js'
 import { arrange } from './copy.js'
 import { sum } from './reduction.js'
-
-type Statistics = Readonly<Record<'logSumExp' | 'entropy' | 'largestWeight' | 'largestKey', Tensor>>
 
 /** A traced definition made ready: plans are remembered by sizes. */
 export class PreparedAttention {
@@ -156,13 +156,13 @@ export interface AttentionOperands {
   readonly parameters: readonly number[]
 }
 
-export interface AttentionResult {
+/** What an attention gives beside its output, in this order where it was asked for. */
+const resultNames = ['largest', 'scale', 'logSumExp', 'entropy', 'largestWeight', 'largestKey'] as const
+type ResultName = (typeof resultNames)[number]
+
+export interface AttentionResult extends Partial<Readonly<Record<ResultName, Tensor>>> {
   readonly way: Walk
   readonly output: Tensor
-  /** By row, where they were asked for; backward needs both. */
-  readonly largest: Tensor | undefined
-  readonly scale: Tensor | undefined
-  readonly statistics: Statistics | undefined
 }
 
 /** What to keep beside the output. */
@@ -172,8 +172,22 @@ export interface Kept {
   readonly rows: boolean
 }
 
-export function runForward(device: Device, operands: AttentionOperands, kept: Kept): AttentionResult {
-  const { axes, prepared, query, key, value } = operands
+/** What is known of an attention once it was planned. */
+export interface PlannedAttention {
+  readonly prepared: PreparedAttention
+  readonly axes: AttentionAxes
+  readonly way: Walk
+  readonly kept: readonly ResultName[]
+}
+
+/** Plans an attention for all with the same key: with operands of the same layouts, and the same score and mask. */
+export function planForward(
+  device: Device,
+  planKey: string,
+  operands: AttentionOperands,
+  { statistics, rows }: Kept,
+): Prepared {
+  const { axes, prepared, query, key, value, captured, parameters } = operands
   const way = walk(axes.batch, [query, key, value], prepared.batchNamed)
   const shape: Record<string, number> = {}
   for (const { name, size } of axes.batch) shape[name] = size
@@ -181,52 +195,85 @@ export function runForward(device: Device, operands: AttentionOperands, kept: Ke
   shape.query = axes.queries
   const headNames = axes.headed ? ['head'] : []
   const rowAxes = physicalAxes(way, [...headNames, 'query'])
-  const row = (dtype: 'f32' | 'i32'): Tensor => emptyArranged(device, dtype, shape, rowAxes)
-  const { statistics, rows } = kept
-  const result: AttentionResult = {
-    way,
-    output: emptyArranged(
-      device,
-      'f32',
-      { ...shape, width: axes.valueWidth },
-      physicalAxes(way, ['query', ...headNames, 'width']),
-    ),
-    largest: rows ? row('f32') : undefined,
-    scale: rows ? row('f32') : undefined,
-    statistics: statistics
-      ? { logSumExp: row('f32'), entropy: row('f32'), largestWeight: row('f32'), largestKey: row('i32') }
-      : undefined,
-  }
-  if (axes.heads === 0) return result
+  const output = arranged(
+    'f32',
+    { ...shape, width: axes.valueWidth },
+    physicalAxes(way, ['query', ...headNames, 'width']),
+  )
+  const kept = resultNames.filter((_, i) => (i < 2 ? rows : statistics))
+  const row = arranged('f32', shape, rowAxes)
+  const outputs = [
+    output,
+    ...kept.map((name) => (name === 'largestKey' ? { ...row, dtype: 'i32' as const } : row)),
+  ]
   const plan = prepared.forward(device.target.machine, sizesFor(axes, way), statistics)
-  execute(device, (allocate) => {
+  const addresses = captured.length + 4
+  const count = addresses + parameters.length + outputs.length
+  const launches = (values: readonly number[], allocate: (bytes: number) => number): Launch[] => {
+    if (axes.heads === 0) return []
+    const results = values.slice(addresses + parameters.length)
     const workspace = plan.workspaceBytes > 0 ? allocate(plan.workspaceBytes) : 0
     const rowBytes = way.batch * axes.heads * axes.queries * device.floatBytes
-    const spare = rows ? 0 : allocate(rowBytes)
-    const spareToo = rows ? 0 : allocate(rowBytes)
-    const at = (tensor: AnyTensor | undefined, round: readonly number[], otherwise: number): number =>
-      tensor === undefined ? otherwise : addressAt(tensor, way, round)
-    return way.rounds.flatMap((round) =>
-      plan.launches(
+    const spare = rows ? [] : [allocate(rowBytes), allocate(rowBytes)]
+    return way.rounds.flatMap((round) => {
+      const place = (tensor: AnyTensor, row: string, slot: number): Place =>
+        placeAt(
+          tensor.layout,
+          values[slot]! + offsetAt(tensor.layout, device.floatBytes, way, round),
+          row,
+          way,
+        )
+      const at = (name: ResultName): number => {
+        const bytes = name === 'largestKey' ? 4 : device.floatBytes
+        return results[kept.indexOf(name) + 1]! + offsetAt(row.layout, bytes, way, round)
+      }
+      return plan.launches(
         {
-          ...operandPlaces(operands, way, round, result.output),
-          largest: at(result.largest, round, spare),
-          scale: at(result.scale, round, spareToo),
-          ...(result.statistics === undefined
-            ? {}
-            : {
-                statistics: {
-                  logSumExp: addressAt(result.statistics.logSumExp, way, round),
-                  entropy: addressAt(result.statistics.entropy, way, round),
-                  largestWeight: addressAt(result.statistics.largestWeight, way, round),
-                  largestKey: addressAt(result.statistics.largestKey, way, round),
-                },
-              }),
+          query: place(query, 'query', 0),
+          key: place(key, 'key', 1),
+          value: place(value, 'key', 2),
+          output: placeAt(
+            output.layout,
+            results[0]! + offsetAt(output.layout, device.floatBytes, way, round),
+            'query',
+            way,
+          ),
+          ...(operands.sink === undefined ? {} : { sink: values[3]! }),
+          captures: captured.map((tensor, slot) => ({
+            ...capturePlace(tensor, physicalOrder(tensor)),
+            address: values[4 + slot]!,
+          })),
+          parameters: values.slice(addresses, addresses + parameters.length),
+          largest: rows ? at('largest') : spare[0]!,
+          scale: rows ? at('scale') : spare[1]!,
+          ...(statistics && {
+            statistics: {
+              logSumExp: at('logSumExp'),
+              entropy: at('entropy'),
+              largestWeight: at('largestWeight'),
+              largestKey: at('largestKey'),
+            },
+          }),
         },
         workspace,
-      ),
-    )
-  })
+      )
+    })
+  }
+  const note: PlannedAttention = { prepared, axes, way, kept }
+  return prepareOperation(device, planKey, outputs, count, launches, note)
+}
+
+export function runForward(device: Device, planned: Prepared, operands: AttentionOperands): AttentionResult {
+  const { way, kept } = planned.note as PlannedAttention
+  const { query, key, value, sink, captured, parameters } = operands
+  const values = [query.address, key.address, value.address, sink?.address ?? 0]
+  for (const { address } of captured) values.push(address)
+  values.push(...parameters)
+  const results = planned.outputs.map((_, i) => outputOf(device, planned, i))
+  for (const { address } of results) values.push(address)
+  runPrepared(device, planned, values)
+  const result: { -readonly [K in keyof AttentionResult]: AttentionResult[K] } = { way, output: results[0]! }
+  kept.forEach((name, i) => (result[name] = results[i + 1]!))
   return result
 }
 
@@ -234,21 +281,30 @@ export function sizesFor({ heads, kvHeads, queries, keys }: AttentionAxes, { bat
   return { batch, heads, kvHeads, queries, keys }
 }
 
-/** Byte address of a tensor's first element in this round of the loops. */
-export function addressAt(tensor: AnyTensor, { loops }: Walk, round: readonly number[]): number {
+/** Bytes to the first element of this round of the loops. */
+function offsetAt(layout: readonly Axis[], bytes: number, { loops }: Walk, round: readonly number[]): number {
   let offset = 0
-  for (let i = 0; i < loops.length; i++) offset += round[i]! * strideOf(tensor, loops[i]!.name)
-  return tensor.address + offset * storedBytes(tensor.device, tensor.dtype)
+  for (let i = 0; i < loops.length; i++) offset += round[i]! * strideIn(layout, loops[i]!.name)
+  return offset * bytes
+}
+
+/** Byte address of a tensor's first element in this round of the loops. */
+export function addressAt(tensor: AnyTensor, way: Walk, round: readonly number[]): number {
+  return tensor.address + offsetAt(tensor.layout, storedBytes(tensor.device, tensor.dtype), way, round)
+}
+
+function placeAt(layout: readonly Axis[], address: number, row: string, { inner }: Walk): Place {
+  const last = inner[inner.length - 1]
+  return {
+    address,
+    batch: last === undefined ? 0 : strideIn(layout, last.name),
+    head: strideIn(layout, 'head'),
+    row: strideIn(layout, row),
+  }
 }
 
 export function placeOf(tensor: AnyTensor, row: string, way: Walk, round: readonly number[]): Place {
-  const last = way.inner[way.inner.length - 1]
-  return {
-    address: addressAt(tensor, way, round),
-    batch: last === undefined ? 0 : strideOf(tensor, last.name),
-    head: strideOf(tensor, 'head'),
-    row: strideOf(tensor, row),
-  }
+  return placeAt(tensor.layout, addressAt(tensor, way, round), row, way)
 }
 
 export function capturePlace(tensor: AnyTensor, order: readonly string[]): CapturePlace {

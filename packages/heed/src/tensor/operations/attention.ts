@@ -1,5 +1,6 @@
 import { ShapeError, UsageError } from '../../base/index.js'
 import { sameDevice } from '../layout.js'
+import { expressionNumber, layoutNumber, preparedFor } from '../prepared.js'
 import { record, tracked } from '../tape.js'
 import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
 import { attentionAxes } from './attention-axes.js'
@@ -9,6 +10,8 @@ import {
   type AttentionOperands,
   type AttentionResult,
   type KeptResult,
+  type PlannedAttention,
+  planForward,
   prepare,
   runBackward,
   runForward,
@@ -82,7 +85,8 @@ export function attentionWithStatistics<
   'query' | Exclude<Q | K | V, 'key' | 'width'>
 > {
   const result = attend('attentionWithStatistics', query, key, value, options, true)
-  return { output: result.output, ...result.statistics } as never
+  const { output, logSumExp, entropy, largestWeight, largestKey } = result
+  return { output, logSumExp, entropy, largestWeight, largestKey } as never
 }
 
 /** What the gradient of an attention needs. */
@@ -99,15 +103,31 @@ function attend(
   statistics: boolean,
 ): AttentionResult {
   const { score, mask, sink: givenSink } = options
-  const axes = attentionAxes(operation, givenQuery, givenKey, givenValue)
   const cosine = score?.similarity === 'cosine'
-  const traced = trace(operation, score, mask, scaleOf(operation, options, axes.width))
+  const { size: width } = axisOf(operation, givenQuery, 'width')
+  const traced = trace(operation, score, mask, scaleOf(operation, options, width))
+  const given = [
+    givenQuery,
+    givenKey,
+    givenValue,
+    ...(givenSink === undefined ? [] : [givenSink]),
+    ...traced.tensors,
+  ]
+  const device = sameDevice(operation, given)
+  const rows = tracked(given)
+  // Validated and planned once for all operands of these layouts.
+  const roots = traced.mask === undefined ? [traced.score] : [traced.score, traced.mask]
+  let planKey = `attention ${expressionNumber(roots)} ${cosine} ${statistics} ${rows} ${givenSink !== undefined}`
+  for (const tensor of given) planKey += ` ${layoutNumber(tensor)}${tensor.dtype}`
+  const known = preparedFor(device, planKey)
+  const planned = known?.note as PlannedAttention | undefined
+  const axes = planned?.axes ?? attentionAxes(operation, givenQuery, givenKey, givenValue)
   const sink = givenSink && readySink(operation, givenSink, axes.heads)
   const [query, key] = cosine
     ? [unitLength(givenQuery as Tensor, 'width'), unitLength(givenKey as Tensor, 'width')]
     : [givenQuery, givenKey]
   const operands: AttentionOperands = {
-    prepared: prepare(traced, axes, sink !== undefined),
+    prepared: planned?.prepared ?? prepare(traced, axes, sink !== undefined),
     axes,
     query: adjacent(query),
     key: adjacent(key),
@@ -116,20 +136,22 @@ function attend(
     captured: traced.tensors,
     parameters: traced.parameters,
   }
-  const inputs = [
-    operands.query,
-    operands.key,
-    operands.value,
-    ...(sink === undefined ? [] : [sink]),
-    ...traced.tensors.filter(({ dtype }) => dtype === 'f32'),
-  ]
-  const device = sameDevice(operation, [...inputs, ...traced.tensors])
-  operands.prepared.check(operation, traced.tensors, axes)
-  const rows = tracked(inputs)
-  const result = runForward(device, operands, { statistics, rows })
+  if (known === undefined) operands.prepared.check(operation, traced.tensors, axes)
+  const result = runForward(
+    device,
+    known ?? planForward(device, planKey, operands, { statistics, rows }),
+    operands,
+  )
   const { way, output, largest, scale } = result
   if (rows) {
     const kept = { way, output, largest: largest!, scale: scale! }
+    const inputs = [
+      operands.query,
+      operands.key,
+      operands.value,
+      ...(sink === undefined ? [] : [sink]),
+      ...traced.tensors.filter(({ dtype }) => dtype === 'f32'),
+    ]
     record('attention', inputs, output, { ...kept, operands } satisfies AttentionAttributes)
   }
   return result
