@@ -14,7 +14,7 @@ import { directTileFor, roundUp, tileFor } from './tile.js'
 import { type Chunk, chunksOf, packParameters, placeValues, workspaceLayout } from './workspace.js'
 
 /** Bytes of packed keys and values that are held at a time, as near as whole heads come. */
-const forwardBytes = 1 << 24
+const forwardBytes = 1 << 22
 
 /** Query rows a key/value head up to which key and value are read where they lie. */
 const directRows = 16

@@ -259,7 +259,10 @@ function chooseBlocks(
   left: Left,
 ): { rows: number; panels: number; depth: number } {
   const whole = Math.ceil(m / rows) * rows
-  const blockRows = copiedB ? whole : Math.min(whole, Math.max(1, Math.round(blockHeight / rows)) * rows)
+  // Of equal heights, so that threads end at about the same time.
+  const tiles = whole / rows
+  const rowBlocks = copiedB ? 1 : Math.ceil(tiles / Math.max(1, Math.round(blockHeight / rows)))
+  const blockRows = Math.ceil(tiles / rowBlocks) * rows
   // With one tile of rows nothing of B is met twice.
   const most = m <= rows ? Math.max(1, depth) : Math.max(1, Math.floor(tile.panelBytes / (4 * tile.columns)))
   const blockDepth = Math.ceil(depth / Math.ceil(Math.max(1, depth) / most)) || 1
