@@ -19,3 +19,32 @@ test.each(variants)('$name: a square of lanes is transposed, or some of its colu
     expect(f32[to / 4 + lanes]).toBe(0)
   }
 })
+
+test.each(variants.filter(({ lanes }) => lanes > 4))(
+  '$name: a variable may become its own lanes in another order',
+  (variant) => {
+    const { lanes } = variant
+    const source = kernel('turn', { y: 'i32*' }, (k, { y }) => {
+      const value = k.variable(k.laneIndex())
+      value.set(
+        value
+          .get()
+          .mul(32)
+          .xor(k.shuffle('evenGroups', value.get(), value.get())),
+      )
+      value.set(k.shuffle('oddGroups', value.get(), value.get().add(1000)))
+      k.store(y, value.get())
+    })
+    const { i32 } = launch(source, variant, [base], () => {})
+    const groups = lanes / 4
+    const first = Array.from({ length: lanes }, (_, i) => {
+      const group = (2 * Math.floor(i / 4)) % groups
+      return (32 * i) ^ (4 * group + (i % 4))
+    })
+    const expected = Array.from({ length: lanes }, (_, i) => {
+      const group = 2 * Math.floor(i / 4) + 1
+      return first[4 * (group % groups) + (i % 4)]! + (group < groups ? 0 : 1000)
+    })
+    expect([...i32.subarray(base / 4, base / 4 + lanes)]).toEqual(expected)
+  },
+)

@@ -244,7 +244,7 @@ export function lowerShuffle({ name, result, a, b }: Of<'shuffle'>, lowering: Lo
   const [x, y] = values
   if (name === 'evenGroups' || name === 'oddGroups') {
     const first = name === 'evenGroups' ? 0 : 1
-    return lowering.define(
+    return lowering.defineAcross(
       result,
       [...x.parts, ...y.parts].filter((_, i) => i % 2 === first),
       values,

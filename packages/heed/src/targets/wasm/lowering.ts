@@ -115,6 +115,12 @@ export class Lowering {
     if (depth > 0 && (this.#uses[id]! > 1 || depth > deepest)) this.#place(id)
   }
 
+  /** `define` for parts that read other parts than their own: placed before a variable that they read is assigned, part by part. */
+  defineAcross(id: number, parts: readonly Node[], from: readonly Value[]): void {
+    this.define(id, parts, from)
+    if (this.#pending.has(id)) this.#place(id)
+  }
+
   /** A vector constant: zero in place, others in a local that is set once at the start. Engines make others slowly, again and again. */
   constant(lanes: readonly number[]): Node {
     if (lanes.every((value) => value === 0)) return vectorConstant(lanes)
