@@ -54,6 +54,9 @@ export const dotParameters = {
   residualColumn: 'i32',
 } as const
 
+/** Elements that one row asks for ahead: some kilobytes. */
+const elementsAhead = 512
+
 function write(name: string, { rows, columns, unroll, contiguous, rank, epilogue }: DotForm): Kernel {
   const parameters = { ...dotParameters, ...outerParameters(rank, productOperands) }
   return kernel(name, parameters, (k, p, task) => {
@@ -80,15 +83,17 @@ function write(name: string, { rows, columns, unroll, contiguous, rank, epilogue
         )
         if (unroll > 1)
           k.loop(0, whole, stride, (i) =>
-            [sums, ...more].forEach((each, u) =>
+            [sums, ...more].forEach((each, u) => {
+              if (rows === 1)
+                bColumns.forEach((column) => k.prefetch(column.at(i).at(u * k.lanes + elementsAhead)))
               aRows.forEach((from, r) => {
                 const left = k.load(from.at(i).at(u * k.lanes))
                 bColumns.forEach((column, j) => {
                   const sum = each[r]![j]!
                   sum.set(k.load(column.at(i).at(u * k.lanes)).fma(left, sum.get()))
                 })
-              }),
-            ),
+              })
+            }),
           )
         more.forEach((each) =>
           each.forEach((line, r) =>

@@ -155,7 +155,10 @@ function sumTile(
   ) as unknown as [Pointer<'f32'>[], Pointer<'i32'>[]]
   k.loop(0, p.groups, 1, (group) => {
     const sums = new Sums<'ivector'>(k, { ...form, unroll: 1 }, (r) => k.loadBroadcast(starts[r]!.at(group)))
-    k.unroll(groupDepth / perWord.int4, (word) => sums.word(places, word, 0))
+    k.unroll(groupDepth / perWord.int4, (word) => {
+      places.ask(form, word)
+      sums.word(places, word, 0)
+    })
     places.step(form, groupDepth / perWord.int4)
     const columnScales = scales.map((from) => k.load(from.at(group.mul(k.lanes))))
     sums.totals().forEach((line, r) => {
@@ -168,6 +171,9 @@ function sumTile(
   })
   return totals.map((line) => line.map((total) => total.get()))
 }
+
+/** Words of a panel that are asked for ahead: some kilobytes. */
+const wordsAhead = 32
 
 /** Where each row and each panel is read next. */
 class Places {
@@ -187,6 +193,11 @@ class Places {
   }
   row<E extends 'i32' | 'f32'>(r: number, element: E): Pointer<E> {
     return new Pointer(this.#k, element, this.#a[r]!.get())
+  }
+  /** Asks for weights some way ahead, where few rows meet them: then the speed is that of memory. */
+  ask({ rows }: QuantizedProductForm, word: number): void {
+    if (rows > 2) return
+    this.#w.forEach((_, v) => this.#k.prefetch(this.panel(v).at((wordsAhead + word) * this.#k.lanes)))
   }
   /** So many words further on. */
   step({ format, multiplication }: QuantizedProductForm, words: number): void {
@@ -225,7 +236,10 @@ class Sums<T extends 'vector' | 'ivector'> {
     const { unroll } = this.#form
     const whole = unroll === 1 ? count : count.sub(count.rem(unroll))
     k.loop(0, whole, unroll, () => {
-      k.unroll(unroll, (u) => this.word(places, u, u))
+      k.unroll(unroll, (u) => {
+        places.ask(this.#form, u)
+        this.word(places, u, u)
+      })
       places.step(this.#form, unroll)
     })
     if (unroll > 1)
