@@ -5,6 +5,7 @@ import { interpreter } from '../../targets/index.js'
 import { Capture, index, input } from '../expression/index.js'
 import { Arena } from '../testing/arena.js'
 import { type AttentionInputs, runBackward, runForward } from '../testing/attention.js'
+import { expectClose } from '../testing/expect-close.js'
 import { plainAttention } from '../testing/plain.js'
 import { randomAttention, variantNames } from '../testing/variants.js'
 import { attentionBackward, attentionDefinition, attentionForward, type AttentionSizes } from './index.js'
@@ -195,20 +196,3 @@ describe('attention', () => {
     expect(define(4)).not.toBe(define(5))
   })
 })
-
-function expectClose(
-  part: string,
-  found: readonly number[],
-  expected: readonly number[],
-  tolerance: number,
-): void {
-  expect(found.length, part).toBe(expected.length)
-  const wrong = found.findIndex(
-    (value, i) =>
-      !(
-        value === expected[i] ||
-        Math.abs(value - expected[i]!) <= tolerance * Math.max(1, Math.abs(expected[i]!))
-      ),
-  )
-  expect(wrong, `${part}: element ${wrong} is ${found[wrong]}, not ${expected[wrong]}`).toBe(-1)
-}

@@ -11,6 +11,7 @@ import {
 } from '../../targets/index.js'
 import { Arena } from '../testing/arena.js'
 import { type ForwardResult, runBackward, runForward } from '../testing/attention.js'
+import { expectClose } from '../testing/expect-close.js'
 import { plainAttention } from '../testing/plain.js'
 import { randomAttention, variantNames } from '../testing/variants.js'
 import { attentionForward, type AttentionSizes } from './index.js'
@@ -219,21 +220,4 @@ function onDevice(
 
 function repeated(values: ArrayLike<number>, times: number): number[] {
   return Array.from({ length: values.length * times }, (_, i) => values[i % values.length]!)
-}
-
-function expectClose(
-  part: string,
-  found: readonly number[],
-  expected: readonly number[],
-  tolerance: number,
-): void {
-  expect(found.length, part).toBe(expected.length)
-  const wrong = found.findIndex(
-    (value, i) =>
-      !(
-        value === expected[i] ||
-        Math.abs(value - expected[i]!) <= tolerance * Math.max(1, Math.abs(expected[i]!))
-      ),
-  )
-  expect(wrong, `${part}: element ${wrong} is ${found[wrong]}, not ${expected[wrong]}`).toBe(-1)
 }

@@ -6,6 +6,6 @@ export {
 } from './definition.js'
 export type { BackwardPlaces, CapturePlace, ForwardPlaces, Place, Plan, StatisticsPlaces } from './places.js'
 export { captureGradientSlots } from './derivative.js'
-export { attentionBackward } from './plan.js'
+export { attentionBackward } from './plan-backward.js'
 export { attentionForward } from './plan-forward.js'
 export { planScores, planScoresBackward, type ScoreGradientPlaces, type ScorePlaces } from './scores.js'

@@ -84,7 +84,7 @@ function write(name: string, { rows, columns, unroll, contiguous, rank, epilogue
         if (unroll > 1)
           k.loop(0, whole, stride, (i) =>
             [sums, ...more].forEach((each, u) => {
-              if (rows === 1)
+              if (rows === 1 && k.machine.name === 'x64')
                 bColumns.forEach((column) => k.prefetch(column.at(i).at(u * k.lanes + elementsAhead)))
               aRows.forEach((from, r) => {
                 const left = k.load(from.at(i).at(u * k.lanes))

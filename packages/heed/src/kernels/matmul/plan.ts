@@ -6,6 +6,7 @@ import { addendOf, type Epilogue } from './epilogue.js'
 import { packKernel } from './pack-kernel.js'
 import {
   type Left,
+  lineElements,
   panelPitch,
   type ProductForm,
   productKernel,
@@ -282,7 +283,7 @@ function chooseBlocks(
 /** Lines that each turn of the innermost loop must ask for, lest one of the next panel be missing after `tiles` tiles: 1, 2 or 4. */
 function linesAhead({ unroll, columns }: Tile, panels: number, tiles: number): number {
   if (unroll === 1) return 0
-  const lines = (unroll * panels * columns) / 16 / tiles
+  const lines = (unroll * panels * columns) / lineElements / tiles
   return lines <= 1 ? 1 : lines <= 2 ? 2 : 4
 }
 

@@ -126,15 +126,17 @@ function write(name: string, form: ProductForm): Kernel {
             count,
             leftStep(k.machine, form) ?? p.aDepth,
             right === 'rows' ? p.bDepth : columns,
-            b
-              .at(start.mul(p.bDepth))
-              .at(panel.add(panels).mul(p.bPanel))
-              .at(
-                row
-                  .sub(firstRow)
-                  .div(rows)
-                  .mul(count.div(unroll).mul(form.next * lineElements)),
-              ),
+            form.next === 0
+              ? undefined
+              : b
+                  .at(start.mul(p.bDepth))
+                  .at(panel.add(panels).mul(p.bPanel))
+                  .at(
+                    row
+                      .sub(firstRow)
+                      .div(rows)
+                      .mul(count.div(unroll).mul(form.next * lineElements)),
+                  ),
           )
           tile.store(
             c.at(row.mul(p.cRow)).at(column.mul(p.cColumn)),
@@ -188,7 +190,7 @@ const tileElements = (rows: number, panels: number, columns: number): number =>
 const stepsAhead = 16
 
 /** Elements in a line of the caches. */
-const lineElements = 16
+export const lineElements = 16
 
 /** Between the tiles or panels of a copied block, so that they don't fall on the same cache lines. */
 const gap = 16
@@ -302,7 +304,7 @@ class TileWriter {
   }
 
   /**
-   * Adds `count` products to each sum, and asks for what lies at `ahead`. Steps along A and B that are known beforehand cost no addition while the loop is unrolled: on
+   * Adds `count` products to each sum, and asks for what lies at `ahead`, where there is something. Steps along A and B that are known beforehand cost no addition while the loop is unrolled: on
    * some processors those take a multiply-add's place. WebAssembly's loop is not unrolled, and `#settle` is called between
    * rows: V8 places each multiply-add as late as it can, after all loads of its block, and would run out of registers.
    */
@@ -312,11 +314,11 @@ class TileWriter {
     count: Int,
     aDepth: Int | number,
     bDepth: Int | number,
-    ahead: Pointer<'f32'>,
+    ahead?: Pointer<'f32'>,
   ): void {
     const k = this.#k
     const { next } = this.#form
-    const asked = next > 0 ? new Walk(k, [ahead], next * lineElements) : undefined
+    const asked = ahead && new Walk(k, [ahead], next * lineElements)
     const { unroll } = tileOf(k.machine, this.#vectors)
     const [aWalk, bWalk] = [new Walk(k, a, aDepth), new Walk(k, b, bDepth)]
     const whole = unroll === 1 ? k.int(0) : count.sub(count.rem(unroll))

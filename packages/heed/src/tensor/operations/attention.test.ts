@@ -457,3 +457,19 @@ describe('attention refuses', () => {
       expect(() => attention(zeros({ query: 3, width: 4 }), key, key)).toThrow(ShapeError)
     }))
 })
+
+test('a plan is not taken for another whose score makes a number that it does not read', () => {
+  const [, device] = devices[0]!
+  withDevice(device, () =>
+    scope(() => {
+      const [query, key] = [
+        normal(randomKey(1), { query: 3, width: 4 }),
+        normal(randomKey(2), { key: 5, width: 4 }),
+      ]
+      const idle: Score = (score) => (adjustable(7), score)
+      const expected = [...attention(query, key, key).values()]
+      expect([...attention(query, key, key, { score: idle }).values()]).toEqual(expected)
+      expect([...attention(query, key, key).values()]).toEqual(expected)
+    }),
+  )
+})

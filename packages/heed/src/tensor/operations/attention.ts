@@ -117,7 +117,7 @@ function attend(
   const rows = tracked(given)
   // Validated and planned once for all operands of these layouts.
   const roots = traced.mask === undefined ? [traced.score] : [traced.score, traced.mask]
-  let planKey = `attention ${expressionNumber(roots)} ${cosine} ${statistics} ${rows} ${givenSink !== undefined}`
+  let planKey = `attention ${expressionNumber(roots)} ${traced.kinds.join()} ${cosine} ${statistics} ${rows} ${givenSink !== undefined}`
   for (const tensor of given) planKey += ` ${layoutNumber(tensor)}${tensor.dtype}`
   const known = preparedFor(device, planKey)
   const planned = known?.note as PlannedAttention | undefined
