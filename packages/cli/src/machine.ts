@@ -128,6 +128,12 @@ function reasons(device: Device, environment: Environment): string[] {
   if (environment.HEED_TARGET !== undefined) why.push(`HEED_TARGET=${environment.HEED_TARGET} asks for it`)
   if (machine.name === 'x64') {
     why.push(...machineCodeReasons(machine.lanes, environment))
+    const { keptIn } = device.target
+    why.push(
+      keptIn === undefined
+        ? 'machine code is not kept for later processes'
+        : `machine code is kept for later processes in ${keptIn}`,
+    )
   } else if (machine.name === 'wasm') {
     const { simd, relaxed, fused, revectorize } = wasmFeatures()
     if (environment.HEED_TARGET === undefined) why.push('WebAssembly runs wherever JavaScript does')

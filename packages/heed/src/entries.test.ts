@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { build } from 'esbuild'
 import { expect, test } from 'vitest'
 import * as heed from './index.js'
@@ -47,10 +49,45 @@ test.each(['node', 'browser'] as const)(
   },
 )
 
-function run(program: string): string {
+test.runIf(internals.x64Widths().length > 0)(
+  'machine code is kept for later processes, but for kernels of others',
+  () => {
+    const folder = mkdtempSync(join(tmpdir(), 'heed-cache-'))
+    const ran = (cache: string, value: number): unknown => {
+      const program = `
+      import { currentDevice, kernel, ones } from 'heed/internals'
+      const mine = kernel('mine', { x: 'f32*' }, (k, { x }) => k.store(x, k.float(${value})))
+      const device = currentDevice()
+      const at = device.heap.allocate(64)
+      device.launch(mine, [at], 1)
+      const { target } = device
+      let written = 0 // times that code was written
+      const emit = target.emit
+      target.emit = (...given) => (written++, emit(...given))
+      const product = ones({ width: 3 }).mul(2).values().join()
+      console.log(JSON.stringify([product, device.heap.f32[at >> 2], written, target.keptIn ?? null]))`
+      return JSON.parse(run(program, { HEED_TARGET: 'x64', HEED_CACHE: cache }))
+    }
+    try {
+      const first = ran(folder, 1) as [string, number, number, string]
+      expect(first).toEqual(['2,2,2', 1, 1, expect.stringContaining(folder)])
+      const kept = readFileSync(first[3])
+      expect(kept.includes('map ')).toBe(true)
+      expect(kept.includes('mine')).toBe(false)
+      expect(ran(folder, 2)).toEqual(['2,2,2', 2, 0, first[3]])
+      expect(readFileSync(first[3]).equals(kept)).toBe(true)
+      expect(ran('', 3)).toEqual(['2,2,2', 3, 1, null])
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  },
+)
+
+function run(program: string, environment: NodeJS.ProcessEnv = {}): string {
   return execFileSync(process.execPath, ['--input-type=module'], {
     cwd: import.meta.dirname,
     encoding: 'utf8',
     input: program,
+    env: { ...process.env, ...environment },
   })
 }

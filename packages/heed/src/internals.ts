@@ -3,6 +3,7 @@
 
 export * from './base/index.js'
 export * from './kernels/index.js'
+export { guestKernel as kernel } from './kernels/index.js'
 export * from './targets/index.js'
 export * from './device/index.js'
 export * from './tensor/index.js'

@@ -136,13 +136,17 @@ export class Device {
           found: String(types.length),
           hint: 'pass the rest in memory',
         })
-      const code = this.target.emit(assemble(kernel, this.target.machine))
+      const { target } = this
+      const { lasting = false } = kernel
+      const code =
+        (lasting ? target.kept?.(kernel.name) : undefined) ??
+        target.emit(assemble(kernel, target.machine), lasting)
       const codeAddress = this.#pool === undefined ? 0 : this.heap.allocate(code.length)
       if (codeAddress !== 0) this.heap.u8.set(code, codeAddress)
       compiled = {
         kernel,
         number: this.#compiled.size,
-        run: this.target.load(code, this.heap.memory),
+        run: target.load(code, this.heap.memory),
         codeAddress,
         codeBytes: code.length,
         floats: types.map((type) => type === 'f32'),

@@ -12,7 +12,12 @@ export type Run = (parameters: number, begin: number, end: number, scratch: numb
  */
 export interface Target {
   readonly machine: Machine
-  emit(program: Program): Uint8Array
+  /** @param keep whether `kept` may give it to later processes */
+  emit(program: Program, keep?: boolean): Uint8Array
+  /** What `emit` gave for the kernel of this name, in this process or an earlier one, where the target keeps that. */
+  kept?(name: string): Uint8Array | undefined
+  /** The file where that is. */
+  readonly keptIn?: string
   load(code: Uint8Array, memory: WebAssembly.Memory): Run
   /** Where code is the address of machine code (a float of 64 bits): the file that threads load koffi from, to call it. */
   readonly koffi?: string

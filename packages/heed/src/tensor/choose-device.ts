@@ -1,6 +1,8 @@
 import { UsageError } from '../base/index.js'
 import { availableThreads, Device } from '../device/index.js'
 import {
+  cacheFolder,
+  type CacheEnvironment,
   interpreter,
   type Target,
   wasmFeatures,
@@ -11,7 +13,7 @@ import {
 } from '../targets/index.js'
 
 /** The environment variables that the choice depends on. */
-export interface DeviceEnvironment {
+export interface DeviceEnvironment extends CacheEnvironment {
   readonly HEED_TARGET?: string | undefined
   /** Bits of a vector of the x64 target: 256 keeps a machine with AVX-512 to AVX2. */
   readonly HEED_VECTOR?: string | undefined
@@ -62,7 +64,8 @@ function threadsIn({ HEED_THREADS: wanted }: DeviceEnvironment): number {
 }
 
 /** Machine code for the widest vectors, or for those that HEED_VECTOR asks for. */
-function bestX64({ HEED_TARGET, HEED_VECTOR: wanted }: DeviceEnvironment): Target {
+function bestX64(environment: DeviceEnvironment): Target {
+  const { HEED_TARGET, HEED_VECTOR: wanted } = environment
   const widths = x64Widths()
   const refusal = x64Refusal()
   if (refusal !== undefined) {
@@ -74,7 +77,7 @@ function bestX64({ HEED_TARGET, HEED_VECTOR: wanted }: DeviceEnvironment): Targe
     })
   }
   const width = wanted === undefined ? widths.at(-1) : widths.find((each) => String(each) === wanted)
-  if (width !== undefined) return x64Target({ width })
+  if (width !== undefined) return x64Target({ width, cache: cacheFolder(environment) })
   throw new UsageError({
     operation: 'HEED_VECTOR',
     expected: `${widths.join(' or ')}${widths.length === 1 ? ' (there is no AVX-512 here)' : ''}`,

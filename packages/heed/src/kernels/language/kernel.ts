@@ -22,13 +22,25 @@ export interface Kernel<
 > {
   /** Unique: two kernels of the same name are the same kernel. A specialized kernel carries its choices in its name. */
   readonly name: string
+  /** True where one build of heed always writes the same under this name, so that its code may be kept from one process to the next. */
+  readonly lasting?: boolean
   /** In the order in which a launch passes them. */
   readonly parameters: P
   // A method, so that a kernel of known parameters is also a `Kernel`.
   write(k: Builder, parameters: ParameterTerms<P>, task: Int): void
 }
 
+/** A kernel of the library's own. */
 export function kernel<const P extends Readonly<Record<string, ParameterType>>>(
+  name: string,
+  parameters: P,
+  write: (k: Builder, parameters: ParameterTerms<P>, task: Int) => void,
+): Kernel<P> {
+  return { name, lasting: true, parameters, write }
+}
+
+/** A kernel of somebody else's, who may write another one under the same name tomorrow. */
+export function guestKernel<const P extends Readonly<Record<string, ParameterType>>>(
   name: string,
   parameters: P,
   write: (k: Builder, parameters: ParameterTerms<P>, task: Int) => void,

@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { describe, expect, test } from 'vitest'
+import { Assembler } from './assembler.js'
+import { general } from './code.js'
 import { nativeCode } from './native.js'
-import { processor, type Questions, readProcessor, x64Refusal, x64Widths } from './processor.js'
+import type { Operand } from './operand.js'
+import { processor, questionCode, type Questions, readProcessor, x64Refusal, x64Widths } from './processor.js'
 
 const native = nativeCode()
 
@@ -29,6 +32,26 @@ describe.runIf(typeof native !== 'string')('the processor at hand', () => {
     expect(found.vnni).toBe(all('avx512_vnni'))
     expect(found.vbmi).toBe(all('avx512vbmi'))
     expect(found.avxVnni).toBe(all('avx_vnni'))
+  })
+})
+
+describe.each(['systemv', 'windows'] as const)('a question in the calling form of %s', (convention) => {
+  test.each(['cpuid', 'xgetbv'] as const)('has the bytes that it assembles to: %s', (instruction) => {
+    const assembler = new Assembler()
+    const emit = (name: string, ...operands: Operand[]): void => assembler.emit({ name, operands })
+    const [heap, leaf, part] = convention === 'windows' ? [1, 2, 8] : [7, 6, 2]
+    emit('push', general(3, 64))
+    emit('mov', general(9, 64), general(heap, 64))
+    emit('mov', general(0), general(leaf))
+    emit('mov', general(1), general(part))
+    if (instruction === 'xgetbv') emit('mov', general(1), general(0))
+    emit(instruction)
+    for (const [i, register] of [0, 3, 1, 2].entries())
+      emit('mov', { kind: 'memory', base: 9, displacement: 4 * i }, general(register))
+    emit('pop', general(3, 64))
+    emit('ret')
+    const code = Buffer.from(assembler.finish()).toString('hex')
+    expect(code.replace(/(cc)+$/, '')).toBe(questionCode[instruction][convention])
   })
 })
 

@@ -1,7 +1,5 @@
-import { Assembler } from './assembler.js'
-import { general } from './code.js'
+import type { Convention } from './compile.js'
 import { type Native, nativeCode } from './native.js'
-import type { Operand } from './operand.js'
 
 /** What the processor at hand has, as far as the operating system lets it be used. */
 export interface Processor {
@@ -139,11 +137,11 @@ function textOf(words: readonly number[]): string {
     .trim()
 }
 
-function questions(native: Native): Questions {
+export function questions(native: Native): Questions {
   const memory = new WebAssembly.Memory({ initial: 1 })
   const words = new Uint32Array(memory.buffer, 0, 4)
   const bind = (instruction: 'cpuid' | 'xgetbv'): Questions['cpuid'] => {
-    const run = native.bind(native.map(question(instruction, native)), memory)
+    const run = native.bind(native.map(bytesOf(questionCode[instruction][native.convention])), memory)
     return (leaf, part) => {
       run(leaf, part, 0, 0)
       return words.slice()
@@ -153,21 +151,20 @@ function questions(native: Native): Questions {
   return { cpuid, xgetbv: () => xgetbv(0, 0) }
 }
 
-/** A function in the kernels' calling form that asks for `parameters` and `begin`, and leaves eax, ebx, ecx, edx at the heap's start. */
-function question(instruction: 'cpuid' | 'xgetbv', { convention }: Native): Uint8Array {
-  const assembler = new Assembler()
-  const emit = (name: string, ...operands: Operand[]): void => assembler.emit({ name, operands })
-  const [heap, leaf, part] = convention === 'windows' ? [1, 2, 8] : [7, 6, 2]
-  emit('push', general(3, 64))
-  emit('mov', general(9, 64), general(heap!, 64))
-  emit('mov', general(0), general(leaf!))
-  emit('mov', general(1), general(part!))
-  if (instruction === 'xgetbv') emit('mov', general(1), general(0))
-  emit(instruction)
-  ;[0, 3, 1, 2].forEach((register, i) =>
-    emit('mov', { kind: 'memory', base: 9, displacement: 4 * i }, general(register)),
-  )
-  emit('pop', general(3, 64))
-  emit('ret')
-  return assembler.finish()
+/**
+ * Functions in the kernels' calling form that ask for `parameters` and `begin`, and leave eax, ebx, ecx, edx at the heap's start. As bytes: most
+ * processes that run code which is kept on disk assemble nothing else.
+ */
+export const questionCode: Readonly<Record<'cpuid' | 'xgetbv', Readonly<Record<Convention, string>>>> = {
+  cpuid: {
+    systemv: '534989f989f089d10fa241890141895904418949084189510c5bc3',
+    windows: '534989c989d04489c10fa241890141895904418949084189510c5bc3',
+  },
+  xgetbv: {
+    systemv: '534989f989f089d189c10f01d041890141895904418949084189510c5bc3',
+    windows: '534989c989d04489c189c10f01d041890141895904418949084189510c5bc3',
+  },
 }
+
+const bytesOf = (hexadecimal: string): Uint8Array =>
+  Uint8Array.from(hexadecimal.match(/../g)!, (byte) => Number.parseInt(byte, 16))

@@ -1,6 +1,7 @@
 import { TargetError } from '../../base/index.js'
 import type { Machine } from '../../kernels/index.js'
 import type { Target } from '../target.js'
+import { openCodeCache } from './code-cache.js'
 import { compile } from './compile.js'
 import { nativeCode } from './native.js'
 import { printListing } from './print.js'
@@ -11,6 +12,8 @@ export interface X64Options {
   readonly width: 256 | 512
   /** Sums of products that are instructions; default: those that pay on this processor. */
   readonly dots?: Machine['dots']
+  /** The folder where code is kept for later processes; default: none. */
+  readonly cache?: string | undefined
 }
 
 /**
@@ -18,7 +21,7 @@ export interface X64Options {
  *
  * @throws TargetError where this system runs no machine code
  */
-export function x64Target({ width, dots }: X64Options): Target {
+export function x64Target({ width, dots, cache }: X64Options): Target {
   const native = nativeCode()
   if (typeof native === 'string')
     throw new TargetError({
@@ -37,12 +40,22 @@ export function x64Target({ width, dots }: X64Options): Target {
     dots: dots ?? dotsOf(processor(native), width),
   }
   const form = `${width === 512 ? 'AVX-512' : 'AVX2 and FMA'}, vectors of ${machine.lanes} floats`
+  // All that code depends on, but for the kernel.
+  const kind = ['x64', String(width), ...[...machine.dots].sort(), native.convention].join('-')
+  const codes = cache === undefined ? undefined : openCodeCache(cache, kind)
+  const placed = (code: Uint8Array): Uint8Array => new Uint8Array(new Float64Array([native.map(code)]).buffer)
   return {
     machine,
     koffi: native.koffi,
-    emit(program) {
-      const { assembler } = compile(program, width, native.convention)
-      return new Uint8Array(new Float64Array([native.map(assembler.finish())]).buffer)
+    ...(codes && { keptIn: codes.path }),
+    emit(program, keep = false) {
+      const code = compile(program, width, native.convention).assembler.finish()
+      if (keep) codes?.add(program.name, code)
+      return placed(code)
+    },
+    kept(name) {
+      const code = codes?.get(name)
+      return code && placed(code)
     },
     load(code, memory) {
       return native.bind(new Float64Array(code.slice().buffer)[0]!, memory)
