@@ -371,7 +371,7 @@ export class BackwardBlock {
         const inside = masked ? index.lt(p.keys) : undefined
         let seed: Vector | undefined = undefined
         const inner = emitter.within({
-          ...leafEnvironment(k, this.terms, this.definition, { first, mask: inside }),
+          ...leafEnvironment(k, this.terms, this.definition, { axis: 'key', first, mask: inside }),
           input: (slot) => (slot === 0 ? k.load(weights.at(j)) : seed),
           index: (axis) => (axis === 'key' ? index : undefined),
         })
@@ -383,7 +383,7 @@ export class BackwardBlock {
         weight = keep(weight)
         if (centers?.pass === 'sum') {
           seed = weight
-          row?.add(inner, { first, mask: inside }, p.keys, keep)
+          row?.add(inner, { axis: 'key', first, mask: inside }, p.keys, keep)
           return
         }
         seed = weight.mul(k.load(gradients.at(j)).sub(dot))
@@ -392,7 +392,7 @@ export class BackwardBlock {
           product === undefined ? k.vector(0) : keep(spread(inner.emit(product)) as Vector),
         )
         k.store(weights.at(j), weight)
-        row?.add(inner, { first, mask: inside }, p.keys, keep, seed)
+        row?.add(inner, { axis: 'key', first, mask: inside }, p.keys, keep, seed)
       })
       row?.end()
     })

@@ -2,7 +2,7 @@ import { type Emitter, type Expression, type IntegerTerm, nodesOf, spread } from
 import type { Builder, Int, ParameterType, Pointer, Variable, Vector } from '../language/index.js'
 import type { AttentionDefinition } from './definition.js'
 import type { AttentionDerivative } from './derivative.js'
-import { alongKeys, elementOffset, type KeyVector, type Terms } from './leaves.js'
+import { along, elementOffset, type Lanes, type Terms } from './leaves.js'
 import type { CapturePlace } from './places.js'
 
 /** The gradient of a captured tensor as kernel parameters: an address, and strides of its own. */
@@ -117,7 +117,7 @@ class ScatterRow {
   }
 
   /** A vector of keys; `keep` clears what is masked. `seed`: the gradients of their scores. */
-  add(emitter: Emitter, keys: KeyVector, length: Int, keep: (value: Vector) => Vector, seed?: Vector): void {
+  add(emitter: Emitter, keys: Lanes, length: Int, keep: (value: Vector) => Vector, seed?: Vector): void {
     const { k, scatter } = this
     for (const access of scatter.accesses) {
       const { node, gradient } = access
@@ -131,7 +131,7 @@ class ScatterRow {
         continue
       }
       const indices = this.#indices(node, emitter)
-      if (alongKeys(scatter.definition, node, indices)) {
+      if (along('key', scatter.definition, node, indices)) {
         const at = this.#pointer(node).at(this.#offset(node, [...indices.slice(0, -1), keys.first]) as Int)
         k.store(at, k.load(at, keys.mask).add(value), keys.mask)
         continue

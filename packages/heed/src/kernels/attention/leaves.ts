@@ -40,22 +40,23 @@ export function leafValues(parameters: readonly number[], captures: readonly Cap
   ]
 }
 
-/** Where a vector of keys lies. */
-export interface KeyVector {
+/** A vector of keys, or of query rows: a lane each, from `first` on. */
+export interface Lanes {
+  readonly axis: 'key' | 'queryRow'
   readonly first: Int
-  /** The lanes that are keys, where not all are. */
+  /** The lanes that are any, where not all are. */
   readonly mask: Mask | undefined
 }
 
 /** Axes whose bare index lies within the tensors that have them; others are clamped. */
 const trusted: ReadonlySet<string> = new Set(['batch', 'head', 'queryRow', 'key'])
 
-/** What score and mask read, apart from positions. Vectors of keys need `keys`. */
+/** What score and mask read, apart from positions. Vectors need `lanes`. */
 export function leafEnvironment(
   k: Builder,
   terms: Terms,
   definition: AttentionDefinition,
-  keys?: KeyVector,
+  lanes?: Lanes,
 ): Environment {
   return {
     parameter: (slot) => terms[`parameter${slot}`] as Term<'f32'> | undefined,
@@ -64,14 +65,14 @@ export function leafEnvironment(
       const pointer = terms[`capture${slot}`] as Pointer<'f32' | 'i32'>
       const offset = elementOffset(terms, `capture${slot}`, slot, node, indices)
       if (!isVector(offset)) return k.loadScalar(pointer.at(offset as Int)) as Term<'f32'>
-      if (alongKeys(definition, node, indices) && keys !== undefined) {
+      if (lanes !== undefined && along(lanes.axis, definition, node, indices)) {
         const base = elementOffset(terms, `capture${slot}`, slot, node, [
           ...indices.slice(0, -1),
-          keys.first,
+          lanes.first,
         ]) as Int
-        return k.load(pointer.at(base), keys.mask) as Term<'vector'>
+        return k.load(pointer.at(base), lanes.mask) as Term<'vector'>
       }
-      return k.gather(pointer, offset as IntVector, keys?.mask) as Term<'vector'>
+      return k.gather(pointer, offset as IntVector, lanes?.mask) as Term<'vector'>
     },
   }
 }
@@ -114,8 +115,9 @@ export function elementOffset(
   return offset ?? (terms[`capture${slot}`] as Pointer).builder.int(0)
 }
 
-/** Whether the elements for a vector of keys lie one after the other. */
-export function alongKeys(
+/** Whether the elements for a vector of keys, or of query rows, lie one after the other. */
+export function along(
+  axis: Lanes['axis'],
   definition: AttentionDefinition,
   node: Expression,
   indices: readonly IntegerTerm[],
@@ -125,7 +127,7 @@ export function alongKeys(
   return (
     contiguous &&
     last?.operation === 'index' &&
-    last.value === 'key' &&
+    last.value === axis &&
     indices.slice(0, -1).every((index) => !isVector(index))
   )
 }

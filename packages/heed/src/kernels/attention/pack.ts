@@ -6,6 +6,7 @@ import {
   kernel,
   type ParameterType,
   type ParameterTerms,
+  type Pointer,
 } from '../language/index.js'
 import { roundUp } from './tile.js'
 
@@ -42,28 +43,38 @@ export function packTransposed(width: number, panel: number): Kernel {
         .at(matrix.div(heads).mul(batchStride))
         .at(matrix.rem(heads).mul(headStride))
         .at(row.mul(rowStride))
-      const valid = length.sub(row).min(panel)
-      k.if(valid.lt(panel), () =>
-        k.vectors(width * panel, (i, mask) => k.store(target.at(i), k.vector(0), mask)),
-      )
-      const tail = width % k.lanes
-      const squares = valid.and(-k.lanes)
-      k.loop(0, squares, k.lanes, (column) => {
-        const lines = from.at(column.mul(rowStride))
-        const place = target.at(column)
-        k.loop(0, width - tail, k.lanes, (w) =>
-          copyTransposed(k, lines.at(w), rowStride, place.at(w.mul(panel)), panel),
-        )
-        if (tail > 0)
-          copyTransposed(k, lines.at(width - tail), rowStride, place.at((width - tail) * panel), panel, tail)
-      })
-      k.loop(squares, valid, 1, (column) => {
-        const line = from.at(column.mul(rowStride))
-        const place = target.at(column)
-        k.loop(0, width, 1, (w) => k.store(place.at(w.mul(panel)), k.loadScalar(line.at(w))))
-      })
+      writePanel(k, from, rowStride, target, width, panel, length.sub(row).min(panel))
     },
   )
+}
+
+/** The first `valid` of `panel` rows as columns: target[width panel], zeros where there are no rows. */
+export function writePanel(
+  k: Builder,
+  from: Pointer<'f32'>,
+  rowStride: Int,
+  target: Pointer<'f32'>,
+  width: number,
+  panel: number,
+  valid: Int,
+): void {
+  k.if(valid.lt(panel), () => k.vectors(width * panel, (i, mask) => k.store(target.at(i), k.vector(0), mask)))
+  const tail = width % k.lanes
+  const squares = valid.and(-k.lanes)
+  k.loop(0, squares, k.lanes, (column) => {
+    const lines = from.at(column.mul(rowStride))
+    const place = target.at(column)
+    k.loop(0, width - tail, k.lanes, (w) =>
+      copyTransposed(k, lines.at(w), rowStride, place.at(w.mul(panel)), panel),
+    )
+    if (tail > 0)
+      copyTransposed(k, lines.at(width - tail), rowStride, place.at((width - tail) * panel), panel, tail)
+  })
+  k.loop(squares, valid, 1, (column) => {
+    const line = from.at(column.mul(rowStride))
+    const place = target.at(column)
+    k.loop(0, width, 1, (w) => k.store(place.at(w.mul(panel)), k.loadScalar(line.at(w))))
+  })
 }
 
 /** Rows that one task of `packRows` copies. */

@@ -1,10 +1,13 @@
 import type {
-  Bool,
   Builder,
+  ConditionOf,
+  FloatType,
   Int,
   Mask,
+  Operand,
   ParameterTerms,
   ParameterType,
+  Pointer,
   Term,
   Vector,
 } from '../language/index.js'
@@ -59,21 +62,28 @@ export function resultValues(
   ]
 }
 
-/** What a row has of the keys that it has seen. */
-export interface RowState {
+/** What a row has of the keys that it has seen, or a vector of rows. */
+export interface Seen<T extends FloatType> {
+  /** The largest score of a key, −infinity where none is allowed. */
+  readonly largest: Term<T>
+  /** Σ exp(score − largest) */
+  readonly sum: Term<T>
+  /** Σ exp(score − largest) (score − largest); asked for with statistics, like `key`. */
+  readonly weighted: () => Term<T>
+  /** The key of the largest score, the lowest of equals, −1 where none is allowed. */
+  readonly key: () => Term<T extends 'f32' ? 'i32' : 'ivector'>
+}
+
+/** A row, or the first of a vector of rows. */
+export interface RowPlace {
   readonly batch: Int
   readonly head: Int
   readonly heads: Int
   readonly queryRow: Int
   readonly queries: Int
-  /** The largest score of a key, −infinity where none is allowed. */
-  readonly largest: Term<'f32'>
-  /** Σ exp(score − largest) */
-  readonly sum: Term<'f32'>
-  /** Σ exp(score − largest) (score − largest); asked for with statistics, like `key`. */
-  readonly weighted: () => Term<'f32'>
-  /** The key of the largest score, the lowest of equals, −1 where none is allowed. */
-  readonly key: () => Int
+}
+
+export interface RowState extends RowPlace, Seen<'f32'> {
   /** Σ exp(score − largest) value, the columns from i on. */
   readonly output: (i: Int, mask: Mask | undefined) => Vector
 }
@@ -82,71 +92,87 @@ export interface RowState {
 export function writeResult(
   k: Builder,
   terms: Terms,
-  { valueWidth, sink }: AttentionDefinition,
+  definition: AttentionDefinition,
   statistics: boolean,
   row: RowState,
 ): void {
+  const weight = writeRow(k, terms, definition, statistics, row, row)
+  const line = outputLine(terms, row)
+  k.vectors(definition.valueWidth, (i, mask) => k.store(line.at(i), row.output(i, mask).mul(weight), mask))
+}
+
+/** Where the output of a row goes. */
+export function outputLine(terms: Terms, { batch, head, queryRow }: RowPlace): Pointer<'f32'> {
   const p = terms as unknown as Parameters
-  const { batch, head, queryRow, largest, sum } = row
+  return p.output.at(batch.mul(p.outputBatch)).at(head.mul(p.outputHead)).at(queryRow.mul(p.outputRow))
+}
+
+/** Writes what is asked for of a row or a vector of rows (those in `mask`), but for the output; gives what the output so far is to be multiplied with. */
+export function writeRow<T extends FloatType>(
+  k: Builder,
+  terms: Terms,
+  { sink }: AttentionDefinition,
+  statistics: boolean,
+  place: RowPlace,
+  seen: Seen<T>,
+  mask?: Mask,
+): Term<T> {
+  const p = terms as unknown as Parameters
+  const { largest, sum } = seen
   const some = largest.gt(-Infinity)
   const { weight, top, scale, ...end } = sink
-    ? sinkEnd(largest, sum, k.loadScalar(p.sink.at(head)))
+    ? sinkEnd(largest, sum, k.operand(largest.type, k.loadScalar(p.sink.at(place.head)) as Operand<T>))
     : plainEnd(largest, sum, some)
-  const at = rowNumber(row)
-  k.store(p.largest.at(at), top)
-  k.store(p.scale.at(at), scale)
+  const at = rowNumber(place)
+  const store = (to: Pointer<'f32'>, value: Term<T>): void =>
+    k.store(to.at(at), value as Term<'vector'>, mask)
+  store(p.largest, top)
+  store(p.scale, scale)
   if (statistics) {
     // −Σ f ln f with f = exp(score − largest) weight and −ln weight = top − largest + logarithm
     const logarithm = end.logarithm()
     const excess = top.sub(largest).add(logarithm)
-    const entropy = excess.mul(sum.mul(weight)).sub(weight.mul(row.weighted()))
-    k.store(p.logSumExp.at(at), top.add(logarithm))
-    k.store(p.entropy.at(at), some.select(entropy, 0))
-    k.store(p.largestWeight.at(at), weight)
-    k.store(p.largestKey.at(at), row.key())
+    const entropy = excess.mul(sum.mul(weight)).sub(weight.mul(seen.weighted()))
+    store(p.logSumExp, top.add(logarithm))
+    store(p.entropy, some.select(entropy, 0))
+    store(p.largestWeight, weight)
+    k.store(p.largestKey.at(at), seen.key() as Term<'ivector'>, mask)
   }
-  const line = p.output.at(batch.mul(p.outputBatch)).at(head.mul(p.outputHead)).at(queryRow.mul(p.outputRow))
-  k.vectors(valueWidth, (i, mask) => k.store(line.at(i), row.output(i, mask).mul(weight), mask))
+  return weight
 }
 
 /** Which of batch × heads × queries. */
-export function rowNumber({
-  batch,
-  head,
-  heads,
-  queryRow,
-  queries,
-}: Pick<RowState, 'batch' | 'head' | 'heads' | 'queryRow' | 'queries'>): Int {
+export function rowNumber({ batch, head, heads, queryRow, queries }: RowPlace): Int {
   return batch.mul(heads).add(head).mul(queries).add(queryRow)
 }
 
-/** How a row ends. */
-interface End {
+/** How a row ends, or a vector of rows. */
+interface End<T extends FloatType> {
   /** The weight of the largest score of a key: what the output so far is multiplied with. */
-  readonly weight: Term<'f32'>
+  readonly weight: Term<T>
   /** The largest score, the sink among them. */
-  readonly top: Term<'f32'>
+  readonly top: Term<T>
   /** 1 over the sum of exp(score − top). */
-  readonly scale: Term<'f32'>
+  readonly scale: Term<T>
   /** ln of that sum. */
-  readonly logarithm: () => Term<'f32'>
+  readonly logarithm: () => Term<T>
 }
 
-function plainEnd(largest: Term<'f32'>, sum: Term<'f32'>, some: Bool): End {
+function plainEnd<T extends FloatType>(largest: Term<T>, sum: Term<T>, some: Term<ConditionOf<T>>): End<T> {
   const divisor = some.select(sum, 1)
-  const scale = some.select(divisor.builder.operand('f32', 1).div(divisor), 0)
-  return { weight: scale, top: largest, scale, logarithm: () => divisor.log() }
+  const scale = some.select(divisor.builder.operand(sum.type, 1).div(divisor), 0)
+  return { weight: scale, top: largest, scale, logarithm: () => divisor.log() as Term<T> }
 }
 
 /** The sink is one more score in the denominator; it is finite, so there always is one. */
-function sinkEnd(largest: Term<'f32'>, sum: Term<'f32'>, sink: Term<'f32'>): End {
+function sinkEnd<T extends FloatType>(largest: Term<T>, sum: Term<T>, sink: Term<T>): End<T> {
   const top = sink.max(largest)
-  const factor = largest.sub(top).exp()
-  const total = factor.fma(sum, sink.sub(top).exp())
+  const factor = largest.sub(top).exp() as Term<T>
+  const total = factor.fma(sum, sink.sub(top).exp() as Term<T>)
   return {
     weight: factor.div(total),
     top,
-    scale: total.builder.operand('f32', 1).div(total),
-    logarithm: () => total.log(),
+    scale: total.builder.operand(total.type, 1).div(total),
+    logarithm: () => total.log() as Term<T>,
   }
 }

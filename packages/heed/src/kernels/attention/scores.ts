@@ -101,7 +101,7 @@ function scoresKernel(definition: AttentionDefinition): Kernel {
       const [source, target] = [from.at(row.mul(p.productsRow)), to.at(row.mul(p.scoresRow))]
       k.vectors(p.keys, (key, valid) => {
         const inner = rowEmitter.within({
-          ...leafEnvironment(k, terms, definition, { first: key, mask: valid }),
+          ...leafEnvironment(k, terms, definition, { axis: 'key', first: key, mask: valid }),
           input: () => k.load(source.at(key), valid),
           index: (axis) => (axis === 'key' ? k.laneIndex().add(key) : undefined),
         })
@@ -180,7 +180,7 @@ function scoresGradientKernel(
       const sums = slots.length === 0 ? undefined : scatter.beginRow(k, emitter)
       k.vectors(p.keys, (key, valid) => {
         const inner = emitter.within({
-          ...leafEnvironment(k, terms, definition, { first: key, mask: valid }),
+          ...leafEnvironment(k, terms, definition, { axis: 'key', first: key, mask: valid }),
           input: (slot) => k.load((slot === 0 ? source : upstream).at(key), valid),
           index: (axis) => (axis === 'key' ? k.laneIndex().add(key) : undefined),
         })
@@ -189,7 +189,7 @@ function scoresGradientKernel(
         if (sums === undefined) {
           const value = product === undefined ? k.vector(0) : (spread(inner.emit(product)) as Vector)
           k.store(target.at(key), keep(value), valid)
-        } else sums.add(inner, { first: key, mask: valid }, p.keys, keep)
+        } else sums.add(inner, { axis: 'key', first: key, mask: valid }, p.keys, keep)
       })
       sums?.end()
     }

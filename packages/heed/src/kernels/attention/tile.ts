@@ -19,8 +19,14 @@ export function tileFor(machine: Machine): Tile {
   return { rows: 4, panel: 2 * lanes, queries: 64, keys: 64 }
 }
 
+/** The same for blocks of queries along the lanes: a round's scores of a panel stay in the first cache. */
+export function blockTileFor(machine: Machine): Tile {
+  const tile = tileFor(machine)
+  return machine.registers >= 32 ? { ...tile, keys: tile.keys / 2 } : tile
+}
+
 /** The tile for few rows, whose operands are read where they lie: tiles of like size, whose rows share what was loaded. */
-export function directTileFor(machine: Machine, rows: number): Tile {
+export function rowsTileFor(machine: Machine, rows: number): Tile {
   const { lanes, registers } = machine
   const tiles = Math.max(1, Math.ceil(rows / (registers >= 32 ? 8 : 4)))
   const each = Math.max(1, Math.ceil(rows / tiles))

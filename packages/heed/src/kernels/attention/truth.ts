@@ -16,16 +16,17 @@ export interface Region {
   readonly keys: Int
 }
 
-/** Whether any of the rows may attend to any of the keys, and whether each may attend to each and the tile is full. */
+/** Whether any of the rows may attend to any of the keys, and whether each may attend to each and, where `tileKeys` says how many make one, the tile is full. */
 export function regionTruth(
   k: Builder,
   terms: Terms,
   { mask }: AttentionDefinition,
-  region: Region & { readonly tileKeys: number },
+  region: Region & { readonly tileKeys?: number },
 ): { possible: Bool; certain: Bool } {
-  const full = region.keys.eq(region.tileKeys)
+  const full = region.tileKeys === undefined ? k.bool(true) : region.keys.eq(region.tileKeys)
   if (mask === undefined) return { possible: k.bool(true), certain: full }
   const { possible, certain } = maskTruth(k, terms, mask, region)
+  if (full.constant) return { possible, certain }
   if (certain.constant === undefined) return { possible, certain: certain.and(full) }
   return { possible, certain: certain.constant ? full : certain }
 }

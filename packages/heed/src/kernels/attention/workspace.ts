@@ -1,5 +1,6 @@
 import type { Machine } from '../language/index.js'
-import type { Place } from './places.js'
+import type { AttentionSizes } from './definition.js'
+import type { ForwardPlaces, Place } from './places.js'
 import { roundUp } from './tile.js'
 
 /** Some of batch × kvHeads, one after the other. */
@@ -29,6 +30,34 @@ export function workspaceLayout<P extends string>(
     total = roundUp(total + elements[part] * floatBytes, 64)
   }
   return { offsets, total }
+}
+
+/** The parameters of forward kernels that say where query, key and value lie, and how many there are. */
+export const sourceParameters = {
+  query: 'f32*',
+  queryBatch: 'i32',
+  queryHead: 'i32',
+  queryRow: 'i32',
+  key: 'f32*',
+  keyBatch: 'i32',
+  keyHead: 'i32',
+  keyRow: 'i32',
+  value: 'f32*',
+  valueBatch: 'i32',
+  valueHead: 'i32',
+  valueRow: 'i32',
+  heads: 'i32',
+  kvHeads: 'i32',
+  queries: 'i32',
+  keys: 'i32',
+} as const
+
+/** Their values, in the same order. */
+export function sourceValues(
+  { query, key, value }: Pick<ForwardPlaces, 'query' | 'key' | 'value'>,
+  { heads, kvHeads, queries, keys }: AttentionSizes,
+): number[] {
+  return [...placeValues(query), ...placeValues(key), ...placeValues(value), heads, kvHeads, queries, keys]
 }
 
 export function placeValues({ address, batch, head, row }: Place): number[] {

@@ -80,6 +80,17 @@ export class Emitter {
     }
   }
 
+  /** Spreads, here and once, the float scalars that what is not written yet of `roots` takes in; for loops over vectors. */
+  widen(roots: readonly Expression[]): void {
+    for (const node of nodesOf(roots)) {
+      if (this.#known.has(node)) continue
+      for (const operand of node.operands) {
+        const term = this.#known.get(operand)
+        if (term?.type === 'f32' && term.constant === undefined) this.#known.set(operand, spread(term))
+      }
+    }
+  }
+
   emit<K extends Expression>(root: K): TermOf<K['kind']> {
     for (const node of nodesOf([root])) {
       if (this.#known.has(node)) continue

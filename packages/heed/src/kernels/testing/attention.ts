@@ -117,7 +117,7 @@ export function runForward(
   const entropy = arena.allocate(rows * arena.floatBytes)
   const largestWeight = arena.allocate(rows * arena.floatBytes)
   const largestKey = arena.allocate(rows * 4)
-  const plan = attentionForward(arena.target.machine, definition, sizes, statistics, arena.limit)
+  const plan = attentionForward(arena.target.machine, definition, sizes, statistics)
   const workspace = arena.allocate(plan.workspaceBytes)
   arena.run(
     plan.launches(

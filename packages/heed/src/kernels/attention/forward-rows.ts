@@ -13,24 +13,12 @@ import {
 } from '../language/index.js'
 import type { AttentionDefinition } from './definition.js'
 import { headEmitter, leafEnvironment, leafParameters, type Terms } from './leaves.js'
-import type { Products, Round } from './products.js'
 import { partParameters, storePart } from './parts.js'
 import { resultParameters, type RowState, writeResult } from './result.js'
+import { type Round, writeRowOutput, writeRowScores } from './row-products.js'
 import { roundUp, type Tile } from './tile.js'
 import { possibleKeys, regionTruth } from './truth.js'
-
-const parameters = {
-  query: 'f32*',
-  queryBatch: 'i32',
-  queryHead: 'i32',
-  queryRow: 'i32',
-  heads: 'i32',
-  kvHeads: 'i32',
-  queries: 'i32',
-  keys: 'i32',
-  /** The first of batch × kvHeads that this launch is for; packed copies start with it. */
-  firstMatrix: 'i32',
-} as const
+import { sourceParameters } from './workspace.js'
 
 const splitParameters = {
   ...partParameters,
@@ -38,7 +26,7 @@ const splitParameters = {
   partKeys: 'i32',
 } as const
 
-type Parameters = ParameterTerms<typeof parameters & typeof splitParameters>
+type Parameters = ParameterTerms<typeof sourceParameters & typeof splitParameters>
 
 /** Elements of scratch memory, each part at a multiple of 16. */
 function scratchLayout(
@@ -90,56 +78,54 @@ function scratchLayout(
   return { ...layout, total } as ReturnType<typeof scratchLayout>
 }
 
-/** Bytes of scratch memory that the forward kernel needs. */
-export function forwardScratchBytes(definition: AttentionDefinition, tile: Tile, floatBytes: number): number {
+/** Bytes of scratch memory that the kernel needs. */
+export function forwardRowsScratchBytes(
+  definition: AttentionDefinition,
+  tile: Tile,
+  floatBytes: number,
+): number {
   return scratchLayout(definition, tile).total * floatBytes
 }
 
-/** What a forward kernel is specialized for. */
-export interface ForwardForm {
+/** What a kernel for few rows is specialized for. */
+export interface RowsForm {
   readonly tile: Tile
-  readonly products: Products
   readonly statistics: boolean
-  /** A task has the rows of all query heads that share a key/value head, at most `tile.queries`; else `tile.queries` rows of one head. */
+  /** Several query heads share a key/value head. */
   readonly grouped: boolean
   /** A task has a part of the keys and leaves the state of its rows to be combined. */
   readonly split: boolean
 }
 
 /**
- * Attention for blocks of query rows with the online softmax (Milakov and Gimelshein, 2018; Dao et al., FlashAttention, 2022):
- * the keys go by in rounds, each row keeps its largest score, the sum of exp(score − largest), and its output so far,
- * which are rescaled when a larger score comes. Tasks: heads of the launch × ⌈queries / tile.queries⌉; key/value heads where grouped;
- * times the parts of the keys where split (Flash-Decoding, Dao et al., 2023).
+ * Attention for few query rows, as `forwardBlocksKernel` has it for many, with the keys and the columns of the values along the lanes. A task has
+ * the rows of all query heads that share a key/value head, at most `tile.queries`, so that keys and values come from memory once for all of them.
+ * Tasks: batch × kvHeads, times the parts of the keys where split (Flash-Decoding, Dao et al., 2023).
  */
-export function attentionForwardKernel(definition: AttentionDefinition, form: ForwardForm): Kernel {
-  const { tile, products, statistics, grouped, split } = form
+export function forwardRowsKernel(definition: AttentionDefinition, form: RowsForm): Kernel {
+  const { tile, statistics, grouped, split } = form
   const types: Record<string, ParameterType> = {
-    ...parameters,
-    ...products.parameters,
+    ...sourceParameters,
     ...(split ? splitParameters : resultParameters(definition, statistics)),
     ...leafParameters(definition),
   }
-  const name = `attention forward ${products.name} ${Object.values(tile).join(' ')}${grouped ? ' grouped' : ''}${split ? ' split' : ''}${statistics ? ' statistics' : ''} ${definition.key}`
+  const name = `attention forward of few rows ${Object.values(tile).join(' ')}${grouped ? ' grouped' : ''}${split ? ' split' : ''}${statistics ? ' statistics' : ''} ${definition.key}`
   return kernel(name, types, (k, terms, task) =>
-    new Forward(k, terms as Terms, task, definition, form).write(),
+    new ForwardRows(k, terms as Terms, task, definition, form).write(),
   )
 }
 
-class Forward {
+class ForwardRows {
   readonly k: Builder
   readonly terms: Terms
   readonly p: Parameters
   readonly definition: AttentionDefinition
-  readonly form: ForwardForm
-  readonly tile: Tile
-  readonly statistics: boolean
+  readonly form: RowsForm
   readonly batch: Int
+  readonly kvHead: Int
   /** The first head, and the last, which is the same unless grouped. */
   readonly head: Int
   readonly lastHead: Int
-  readonly kvHead: Int
-  readonly firstRow: Int
   readonly rows: Int
   /** Which part of the keys, and its keys. */
   readonly keyPart: Int
@@ -149,40 +135,24 @@ class Forward {
   /** For the one head; each row makes its own where grouped. */
   readonly emitter: Emitter | undefined
 
-  constructor(k: Builder, terms: Terms, task: Int, definition: AttentionDefinition, form: ForwardForm) {
-    const { tile, statistics, grouped, split } = form
+  constructor(k: Builder, terms: Terms, task: Int, definition: AttentionDefinition, form: RowsForm) {
+    const { tile, grouped, split } = form
     this.k = k
     this.terms = terms
     this.p = terms as unknown as Parameters
     this.definition = definition
     this.form = form
-    this.tile = tile
-    this.statistics = statistics
-    const { heads, kvHeads, queries, keys, firstMatrix, parts, partKeys } = this.p
-    const group = heads.div(kvHeads)
+    const { heads, kvHeads, queries, keys, parts, partKeys } = this.p
     this.keyPart = split ? task.rem(parts) : k.int(0)
     this.firstKey = split ? this.keyPart.mul(partKeys) : k.int(0)
     this.endKey = split ? this.firstKey.add(partKeys).min(keys) : keys
-    const block = split ? task.div(parts) : task
-    if (grouped) {
-      const matrix = block.add(firstMatrix)
-      this.batch = matrix.div(kvHeads)
-      this.kvHead = matrix.rem(kvHeads)
-      this.head = this.kvHead.mul(group)
-      this.lastHead = this.head.add(group).sub(1)
-      this.firstRow = k.int(0)
-      this.rows = group.mul(queries)
-    } else {
-      const blocks = queries.add(tile.queries - 1).div(tile.queries)
-      const matrix = block.div(blocks).add(firstMatrix.mul(group))
-      this.batch = matrix.div(heads)
-      this.head = matrix.rem(heads)
-      this.lastHead = this.head
-      this.kvHead = this.head.div(group)
-      // The last block first: where a mask hides the future it has most to do, and whoever takes the last task has little.
-      this.firstRow = blocks.sub(1).sub(block.rem(blocks)).mul(tile.queries)
-      this.rows = queries.sub(this.firstRow).min(tile.queries)
-    }
+    const matrix = split ? task.div(parts) : task
+    this.batch = matrix.div(kvHeads)
+    this.kvHead = matrix.rem(kvHeads)
+    const group = grouped ? heads.div(kvHeads) : k.int(1)
+    this.head = grouped ? this.kvHead.mul(group) : this.kvHead
+    this.lastHead = grouped ? this.head.add(group).sub(1) : this.head
+    this.rows = grouped ? group.mul(queries) : queries
     const scratch = k.scratch('f32')
     this.part = Object.fromEntries(
       Object.entries(scratchLayout(definition, tile)).map(([name, start]) => [name, scratch.at(start)]),
@@ -199,7 +169,7 @@ class Forward {
     const { queries } = this.p
     return this.form.grouped
       ? { head: this.head.add(row.div(queries)), queryRow: row.rem(queries) }
-      : { head: this.head, queryRow: this.firstRow.add(row) }
+      : { head: this.head, queryRow: row }
   }
 
   get #roots(): AttentionDefinition['score'][] {
@@ -208,7 +178,8 @@ class Forward {
   }
 
   write(): void {
-    const { k, tile } = this
+    const { k } = this
+    const { tile } = this.form
     this.#begin()
     const rowTiles = this.rows.add(tile.rows - 1).div(tile.rows)
     k.loop(this.firstKey, this.endKey, tile.keys, (key) => {
@@ -223,7 +194,7 @@ class Forward {
       k,
       p,
       part,
-      tile,
+      form: { tile, statistics },
       definition: { width, valueWidth },
     } = this
     const source = p.query.at(this.batch.mul(p.queryBatch))
@@ -235,20 +206,19 @@ class Forward {
     })
     const tail = this.rows.rem(tile.rows)
     k.if(tail.ne(0), () => {
-      k.vectors(this.k.int(tile.rows).sub(tail).mul(width), (i, mask) =>
+      k.vectors(k.int(tile.rows).sub(tail).mul(width), (i, mask) =>
         k.store(part.query.at(this.rows.mul(width)).at(i), k.vector(0), mask),
       )
     })
     k.vectors(tile.queries * roundUp(valueWidth, tile.panel), (i, mask) =>
       k.store(part.output.at(i), k.vector(0), mask),
     )
-    k.loop(0, tile.queries, 1, (row) => {
-      k.store(part.largest.at(row), k.float(-Infinity))
-      k.store(part.sum.at(row), k.float(0))
-      if (this.statistics) {
-        k.store(part.weighted.at(row), k.float(0))
-        k.store(part.key.as('i32').at(row), k.int(-1))
-      }
+    k.vectors(tile.queries, (row, mask) => {
+      k.store(part.largest.at(row), k.vector(-Infinity), mask)
+      k.store(part.sum.at(row), k.vector(0), mask)
+      if (!statistics) return
+      k.store(part.weighted.at(row), k.vector(0), mask)
+      k.store(part.key.as('i32').at(row), k.intVector(-1), mask)
     })
   }
 
@@ -257,12 +227,11 @@ class Forward {
     const {
       k,
       p,
-      tile,
       part,
+      form: { tile, grouped },
       definition: { width, valueWidth },
     } = this
-    const { grouped, products } = this.form
-    const firstRow = grouped ? k.int(0) : this.firstRow.add(row)
+    const firstRow = grouped ? k.int(0) : row
     const rows = this.rows.sub(row).min(tile.rows)
     const region = {
       batch: this.batch,
@@ -295,7 +264,7 @@ class Forward {
         output: part.output.at(row.mul(roundUp(valueWidth, tile.panel))),
         factors: part.factor,
       }
-      products.writeScores(round)
+      writeRowScores(round)
       k.if(
         certain,
         () => this.#scores(first, keys, row, rows, false),
@@ -304,7 +273,7 @@ class Forward {
       this.#renew(row)
       k.loop(0, rows, 1, (i) => this.#exponentials(first, keys, i))
       this.#add(row)
-      products.writeOutput(round)
+      writeRowOutput(round)
     })
   }
 
@@ -314,7 +283,7 @@ class Forward {
       k,
       p,
       part,
-      tile,
+      form: { tile },
       definition: { score, mask },
     } = this
     const lane = k.laneIndex()
@@ -332,7 +301,7 @@ class Forward {
         const index = lane.add(first)
         const inside = masked ? index.lt(p.keys) : undefined
         const inner = emitter.within({
-          ...leafEnvironment(k, this.terms, this.definition, { first, mask: inside }),
+          ...leafEnvironment(k, this.terms, this.definition, { axis: 'key', first, mask: inside }),
           input: () => k.load(line.at(j)),
           index: (axis) => (axis === 'key' ? index : undefined),
         })
@@ -350,8 +319,8 @@ class Forward {
 
   /** The largest scores so far, and what the rows' output so far is multiplied with; all rows of a tile together. */
   #renew(row: Int): void {
-    const { k, part, tile } = this
-    k.vectors(tile.rows, (i, mask) => {
+    const { k, part, form } = this
+    k.vectors(form.tile.rows, (i, mask) => {
       const place = part.largest.at(row).at(i)
       const before = k.load(place, mask)
       const largest = before.max(k.load(part.round.at(i), mask))
@@ -366,10 +335,10 @@ class Forward {
 
   /** Scores -> exp(score − largest), and their sums over the round. */
   #exponentials(key: Int, keys: Int, i: Int): void {
-    const { k, part, tile } = this
+    const { k, part, form } = this
     const base = k.loadBroadcast(part.base.at(i))
-    const round = this.form.statistics ? k.loadBroadcast(part.round.at(i)) : undefined
-    const line = part.scores.at(i.mul(tile.keys))
+    const round = form.statistics ? k.loadBroadcast(part.round.at(i)) : undefined
+    const line = part.scores.at(i.mul(form.tile.keys))
     const sum = k.variable(k.vector(0))
     const weighted = round && k.variable(k.vector(0))
     const best = round && k.variable(k.intVector(0x7fffffff))
@@ -389,14 +358,14 @@ class Forward {
 
   /** Adds the round's sums to those so far; all rows of a tile together. */
   #add(row: Int): void {
-    const { k, part, tile } = this
-    k.vectors(tile.rows, (i, mask) => {
+    const { k, part, form } = this
+    k.vectors(form.tile.rows, (i, mask) => {
       const own = (name: 'before' | 'base' | 'factor' | 'round' | 'roundSum' | 'roundWeighted'): Vector =>
         k.load(part[name].at(i), mask)
       const [sum, factor] = [part.sum.at(row).at(i), own('factor')]
       const sumBefore = k.load(sum, mask)
       k.store(sum, factor.fma(sumBefore, own('roundSum')), mask)
-      if (!this.form.statistics) return
+      if (!form.statistics) return
       const before = own('before')
       const shift = before.gt(-Infinity).select(before.sub(own('base')), k.vector(0))
       const weighted = part.weighted.at(row).at(i)
@@ -409,7 +378,8 @@ class Forward {
 
   /** Divides by the sums and writes what was asked for; of a part of the keys writes the rows' state. */
   #end(): void {
-    const { k, p, part, tile, definition, statistics } = this
+    const { k, p, part, definition } = this
+    const { tile, statistics, split } = this.form
     const { valueWidth } = definition
     k.loop(0, this.rows, 1, (row) => {
       const { head, queryRow } = this.#placeOf(row)
@@ -426,7 +396,7 @@ class Forward {
         key: () => k.loadScalar(part.key.as('i32').at(row)),
         output: (i, mask) => k.load(from.at(i), mask),
       }
-      if (this.form.split) storePart(k, this.p, this.keyPart, definition, statistics, state)
+      if (split) storePart(k, this.p, this.keyPart, definition, statistics, state)
       else writeResult(k, this.terms, definition, statistics, state)
     })
   }

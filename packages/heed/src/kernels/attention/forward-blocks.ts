@@ -1,0 +1,515 @@
+import { type Emitter, spread } from '../expression/index.js'
+import {
+  decay,
+  type Builder,
+  type Int,
+  type IntVector,
+  type Kernel,
+  kernel,
+  type Mask,
+  type ParameterTerms,
+  type ParameterType,
+  Pointer,
+  transposeLanes,
+  type Variable,
+  type Vector,
+} from '../language/index.js'
+import type { AttentionDefinition } from './definition.js'
+import { headEmitter, leafEnvironment, leafParameters, type Terms } from './leaves.js'
+import { writePanel } from './pack.js'
+import { outputLine, resultParameters, type RowPlace, writeRow } from './result.js'
+import { roundUp, type Tile, writeTileProduct } from './tile.js'
+import { possibleKeys, type Region, regionTruth } from './truth.js'
+import { sourceParameters } from './workspace.js'
+
+const parameters = {
+  ...sourceParameters,
+  /** Panels of queries that a task has, at most. */
+  panels: 'i32',
+} as const
+
+type Parameters = ParameterTerms<typeof parameters>
+type Part =
+  | 'query'
+  | 'output'
+  | 'scores'
+  | 'key'
+  | 'value'
+  | 'largest'
+  | 'sum'
+  | 'weighted'
+  | 'best'
+  | 'factor'
+
+/** Elements of scratch memory for tasks of `panels` panels, each part at a multiple of 16. */
+function scratchLayout(
+  { width, valueWidth }: AttentionDefinition,
+  { panel, keys }: Tile,
+  panels: number,
+): { readonly starts: Readonly<Record<Part, number>>; readonly total: number } {
+  const rows = panels * panel
+  const sizes: Readonly<Record<Part, number>> = {
+    scores: keys * panel,
+    factor: panel,
+    key: keys * width,
+    value: keys * valueWidth,
+    query: rows * width,
+    output: rows * valueWidth,
+    largest: rows,
+    sum: rows,
+    weighted: rows,
+    best: rows,
+  }
+  let total = 0
+  const starts = {} as Record<Part, number>
+  for (const part of Object.keys(sizes) as Part[]) {
+    starts[part] = total
+    total += roundUp(sizes[part], 16)
+  }
+  return { starts, total }
+}
+
+/** Panels of queries that a task has at most: so often are keys and values of a round used once they are in a near cache. */
+export const mostPanels = 4
+
+/** Bytes of scratch memory that the kernel needs. */
+export function forwardBlocksScratchBytes(
+  definition: AttentionDefinition,
+  tile: Tile,
+  floatBytes: number,
+): number {
+  return scratchLayout(definition, tile, mostPanels).total * floatBytes
+}
+
+/**
+ * Attention for blocks of query rows with the online softmax (Milakov and Gimelshein, 2018; Dao et al., FlashAttention, 2022):
+ * the keys go by in rounds, each row keeps its largest score, the sum of exp(score − largest), and its output so far,
+ * which are rescaled when a larger score comes. Queries lie along the lanes: scores are K·Qᵀ and the output Vᵀ·Pᵀ, so that keys and values are read where
+ * they lie, element by element, and what belongs to a row belongs to a lane. Tasks: batch × heads × blocks of `panels` panels of queries.
+ */
+export function forwardBlocksKernel(
+  definition: AttentionDefinition,
+  tile: Tile,
+  statistics: boolean,
+): Kernel {
+  const types: Record<string, ParameterType> = {
+    ...parameters,
+    ...resultParameters(definition, statistics),
+    ...leafParameters(definition),
+  }
+  const name = `attention forward ${tile.rows}x${tile.panel} ${tile.keys}${statistics ? ' statistics' : ''} ${definition.key}`
+  return kernel(name, types, (k, terms, task) =>
+    new ForwardBlock(k, terms as Terms, task, definition, tile, statistics).write(),
+  )
+}
+
+class ForwardBlock {
+  readonly k: Builder
+  readonly terms: Terms
+  readonly p: Parameters
+  readonly definition: AttentionDefinition
+  readonly tile: Tile
+  readonly statistics: boolean
+  readonly batch: Int
+  readonly head: Int
+  readonly kvHead: Int
+  readonly firstRow: Int
+  readonly rows: Int
+  readonly part: Readonly<Record<Part, Pointer<'f32'>>>
+  readonly emitter: Emitter
+
+  constructor(
+    k: Builder,
+    terms: Terms,
+    task: Int,
+    definition: AttentionDefinition,
+    tile: Tile,
+    statistics: boolean,
+  ) {
+    this.k = k
+    this.terms = terms
+    this.p = terms as unknown as Parameters
+    this.definition = definition
+    this.tile = tile
+    this.statistics = statistics
+    const { heads, kvHeads, queries, panels } = this.p
+    const most = panels.mul(tile.panel)
+    const blocks = queries.add(most).sub(1).div(most)
+    const matrix = task.div(blocks)
+    this.batch = matrix.div(heads)
+    this.head = matrix.rem(heads)
+    this.kvHead = this.head.div(heads.div(kvHeads))
+    // The last block first: where a mask hides the future it has most to do, and whoever takes the last task has little.
+    this.firstRow = blocks.sub(1).sub(task.rem(blocks)).mul(most)
+    this.rows = queries.sub(this.firstRow).min(most)
+    const scratch = k.scratch('f32')
+    const { starts } = scratchLayout(definition, tile, mostPanels)
+    this.part = Object.fromEntries(
+      Object.entries(starts).map(([name, start]) => [name, scratch.at(start)]),
+    ) as typeof this.part
+    this.emitter = headEmitter(k, terms, definition, this.#roots, this.batch, this.head)
+  }
+
+  get #roots(): AttentionDefinition['score'][] {
+    const { score, mask } = this.definition
+    return (mask === undefined ? [score] : [score, mask]) as AttentionDefinition['score'][]
+  }
+
+  write(): void {
+    const { k, p, tile } = this
+    const eachPanel = (body: (row: Int) => void): void => k.loop(0, this.rows, tile.panel, body)
+    this.#begin(eachPanel)
+    k.loop(0, p.keys, tile.keys, (key) => {
+      const keys = p.keys.sub(key).min(tile.keys)
+      k.if(this.#truth(this.firstRow, this.rows, key, keys).possible, () => {
+        const sources = this.#sources(key, keys)
+        eachPanel((row) => this.#round(row, key, keys, sources))
+      })
+    })
+    eachPanel((row) => this.#end(row))
+  }
+
+  #truth(firstRow: Int, rows: Int, firstKey: Int, keys: Int): ReturnType<typeof regionTruth> {
+    return regionTruth(this.k, this.terms, this.definition, this.#region(firstRow, rows, firstKey, keys))
+  }
+
+  #region(firstRow: Int, rows: Int, firstKey: Int, keys: Int): Region {
+    const { batch, head } = this
+    return { batch, head, firstRow, lastRow: firstRow.add(rows).sub(1), firstKey, keys }
+  }
+
+  /** Copies the queries, panel by panel, lanes without a query as zeros, and starts the rows. */
+  #begin(eachPanel: (body: (row: Int) => void) => void): void {
+    const { k, p, part, tile, definition } = this
+    const { width, valueWidth } = definition
+    const source = p.query.at(this.batch.mul(p.queryBatch)).at(this.head.mul(p.queryHead))
+    eachPanel((row) =>
+      writePanel(
+        k,
+        source.at(this.firstRow.add(row).mul(p.queryRow)),
+        p.queryRow,
+        part.query.at(row.mul(width)),
+        width,
+        tile.panel,
+        this.rows.sub(row).min(tile.panel),
+      ),
+    )
+    const rows = roundUpTerm(this.rows, tile.panel)
+    k.loop(0, rows.mul(valueWidth), k.lanes, (i) => k.store(part.output.at(i), k.vector(0)))
+    k.loop(0, rows, k.lanes, (i) => {
+      k.store(part.largest.at(i), k.vector(-Infinity))
+      k.store(part.sum.at(i), k.vector(0))
+      if (!this.statistics) return
+      k.store(part.weighted.at(i), k.vector(0))
+      k.store(part.best.as('i32').at(i), k.intVector(-1))
+    })
+  }
+
+  /** The round's rows of key and value, end to end: where they lie, or copied. Products read whole tiles of keys, so a last one that isn't whole is copied. */
+  #sources(key: Int, keys: Int): Sources {
+    const { k, p, part, batch, kvHead, tile } = this
+    const { width, valueWidth } = this.definition
+    const addressOf = ({ address, offset }: Pointer<'f32'>): Int => address.add(offset)
+    const source = (
+      from: Pointer<'f32'>,
+      row: Int,
+      length: number,
+      to: Pointer<'f32'>,
+      whole?: Int,
+    ): Pointer<'f32'> => {
+      const apart = row.ne(length)
+      const address = k.variable(addressOf(from))
+      k.if(whole === undefined ? apart : apart.or(whole.rem(tile.rows).ne(0)), () => {
+        k.loop(0, keys, 1, (i) => {
+          const [line, place] = [from.at(i.mul(row)), to.at(i.mul(length))]
+          k.vectors(length, (at, mask) => k.store(place.at(at), k.load(line.at(at), mask), mask))
+        })
+        address.set(addressOf(to))
+      })
+      return new Pointer(k, 'f32', address.get())
+    }
+    return {
+      key: source(
+        p.key.at(batch.mul(p.keyBatch)).at(kvHead.mul(p.keyHead)).at(key.mul(p.keyRow)),
+        p.keyRow,
+        width,
+        part.key,
+        keys,
+      ),
+      value: source(
+        p.value.at(batch.mul(p.valueBatch)).at(kvHead.mul(p.valueHead)).at(key.mul(p.valueRow)),
+        p.valueRow,
+        valueWidth,
+        part.value,
+      ),
+    }
+  }
+
+  /** The panel of queries at `row` (in the block) against the round's keys. */
+  #round(row: Int, key: Int, keys: Int, sources: Sources): void {
+    const { k, part, tile, definition } = this
+    const { width, valueWidth, mask } = definition
+    const [firstRow, rows] = [this.firstRow.add(row), this.rows.sub(row).min(tile.panel)]
+    const { possible, certain } = this.#truth(firstRow, rows, key, keys)
+    k.if(possible, () => {
+      const region = this.#region(firstRow, rows, key, keys)
+      const seen = possibleKeys(k, this.terms, definition, region, tile.rows)
+      const skipped = seen.first.sub(key)
+      this.#products(sources.key.at(skipped.mul(width)), part.query.at(row.mul(width)), seen.count)
+      k.loop(0, tile.panel, k.lanes, (lane) => {
+        const state = { row: row.add(lane), lane, key: seen.first, keys: seen.count }
+        const largest = k.variable(k.vector(-Infinity))
+        const scores = (masked: boolean) => (): void => this.#scores(state, rows, largest, masked)
+        if (mask === undefined) scores(false)()
+        else k.if(certain, scores(false), scores(true))
+        this.#weights(state, largest.get())
+      })
+      this.#output(sources.value.at(skipped.mul(valueWidth)), part.output.at(row.mul(valueWidth)), seen.count)
+    })
+  }
+
+  /** scores[key query] = k·q */
+  #products(from: Pointer<'f32'>, queries: Pointer<'f32'>, keys: Int): void {
+    const { k, tile, part } = this
+    const { width } = this.definition
+    k.loop(0, keys, tile.rows, (first) =>
+      writeTileProduct(k, {
+        rows: tile.rows,
+        panel: tile.panel,
+        count: width,
+        left: from.at(first.mul(width)),
+        leftRow: width,
+        leftStep: 1,
+        right: queries,
+        rightStep: tile.panel,
+        start: () => k.vector(0),
+        finish: (i, j, sum) => k.store(part.scores.at(first.mul(tile.panel)).at(i * tile.panel + j), sum),
+      }),
+    )
+  }
+
+  /** Products -> scores, −infinity where masked; the largest of each row. */
+  #scores({ row, lane, key, keys }: Lane, rows: Int, largest: Variable<'vector'>, masked: boolean): void {
+    const { k, p, part, definition } = this
+    const first = this.firstRow.add(row)
+    const queries = k.laneIndex().add(first)
+    const position = queries.add(p.keys.sub(p.queries))
+    const emitter = this.emitter.within({
+      ...(definition.captures.length > 0 &&
+        leafEnvironment(k, this.terms, definition, {
+          axis: 'queryRow',
+          first,
+          mask: k.tail(rows.sub(lane)),
+        })),
+      index: (axis) => (axis === 'query' ? position : axis === 'queryRow' ? queries : undefined),
+    })
+    emitter.hoist(this.#roots)
+    emitter.widen(this.#roots)
+    const column = part.scores.at(lane)
+    this.#alongKeys(keys, column, (places) => {
+      const values = places.map(({ j, place }) => {
+        const inner = emitter.within({
+          input: () => k.load(place),
+          index: (axis) => (axis === 'key' ? key.add(j) : undefined),
+        })
+        let value = spread(inner.emit(definition.score)) as Vector
+        if (masked) {
+          const allowed = spread(inner.emit(definition.mask!)) as Mask
+          value = allowed.select(value, k.vector(-Infinity))
+        }
+        k.store(place, value)
+        return value
+      })
+      largest.set(joined([...values, largest.get()], (a, b) => a.max(b)))
+    })
+  }
+
+  /** Scores -> exp(score − largest), and the rows' state. */
+  #weights({ row, lane, key, keys }: Lane, round: Vector): void {
+    const { k, part, statistics } = this
+    const [largest, sum] = [part.largest.at(row), part.sum.at(row)]
+    const before = k.load(largest)
+    const top = before.max(round)
+    // A row that has seen nothing yet has top = −infinity: 0 keeps the differences from being NaN.
+    const base = top.gt(-Infinity).select(top, k.vector(0))
+    const factor = decay(k, before.sub(base))
+    k.store(largest, top)
+    k.store(part.factor.at(lane), factor)
+    const roundSum = k.variable(k.vector(0))
+    const weighted = statistics ? k.variable(k.vector(0)) : undefined
+    const best = statistics ? k.variable(k.intVector(0x7fffffff)) : undefined
+    const column = part.scores.at(lane)
+    this.#alongKeys(keys, column, (places) => {
+      const weights = places.map(({ j, place }) => {
+        const value = k.load(place)
+        const difference = value.sub(base)
+        const weight = decay(k, difference)
+        k.store(place, weight)
+        weighted?.set(weight.fma(difference.max(-1e30), weighted.get()))
+        best?.set(
+          value.eq(round).select((k.operand('ivector', key.add(j)) as IntVector).min(best.get()), best.get()),
+        )
+        return weight
+      })
+      roundSum.set(joined([...weights, roundSum.get()], (a, b) => a.add(b)))
+    })
+    const sumBefore = k.load(sum)
+    k.store(sum, factor.fma(sumBefore, roundSum.get()))
+    if (weighted === undefined || best === undefined) return
+    const place = part.weighted.at(row)
+    const shift = before.gt(-Infinity).select(before.sub(base), k.vector(0))
+    k.store(place, factor.fma(shift.fma(sumBefore, k.load(place)), weighted.get()))
+    const key32 = part.best.as('i32').at(row)
+    k.store(key32, round.gt(before).select(best.get(), k.load(key32)))
+  }
+
+  /** `body` for the keys and their places in a column, several at a time where the machine has time for them while one result waits for another. */
+  #alongKeys(
+    keys: Int,
+    column: Pointer<'f32'>,
+    body: (places: readonly { readonly j: Int; readonly place: Pointer<'f32'> }[]) => void,
+  ): void {
+    const { k, tile } = this
+    const turn = (first: Int, count: number): void => {
+      const place = column.at(first.mul(tile.panel))
+      body(Array.from({ length: count }, (_, u) => ({ j: first.add(u), place: place.at(u * tile.panel) })))
+    }
+    const together = k.machine.name === 'x64' ? 4 : 1
+    const whole = together === 1 ? k.int(0) : keys.and(-together)
+    if (together > 1) k.loop(0, whole, together, (j) => turn(j, together))
+    k.loop(whole, keys, 1, (j) => turn(j, 1))
+  }
+
+  /** output[valueWidth query] = factor × output + Σ over the keys of value × weight */
+  #output(values: Pointer<'f32'>, output: Pointer<'f32'>, keys: Int): void {
+    const { k, tile, part } = this
+    const { valueWidth } = this.definition
+    const rows = rowsFor(tile, k.lanes, valueWidth)
+    const write = (first: Int, count: number): void => {
+      const to = output.at(first.mul(tile.panel))
+      const factors = Array.from({ length: tile.panel / k.lanes }, (_, v) =>
+        k.load(part.factor.at(v * k.lanes)),
+      )
+      writeTileProduct(k, {
+        rows: count,
+        panel: tile.panel,
+        count: keys,
+        left: values.at(first),
+        leftRow: 1,
+        leftStep: valueWidth,
+        right: part.scores,
+        rightStep: tile.panel,
+        start: (i, j) => k.load(to.at(i * tile.panel + j)).mul(factors[j / k.lanes]!),
+        finish: (i, j, sum) => k.store(to.at(i * tile.panel + j), sum),
+      })
+    }
+    const tail = valueWidth % rows
+    k.loop(0, valueWidth - tail, rows, (first) => write(first, rows))
+    if (tail > 0) write(k.int(valueWidth - tail), tail)
+  }
+
+  /** Divides by the sums and writes what was asked for, of the panel at `row`. */
+  #end(row: Int): void {
+    const { k, p, part, tile, definition } = this
+    const { valueWidth } = definition
+    k.loop(0, this.rows.sub(row).min(tile.panel), k.lanes, (lane) => {
+      const at = row.add(lane)
+      const count = this.rows.sub(at).min(k.lanes)
+      const { batch, head } = this
+      const queryRow = this.firstRow.add(at)
+      const place: RowPlace = { batch, head, heads: p.heads, queryRow, queries: p.queries }
+      const weight = writeRow<'vector'>(
+        k,
+        this.terms,
+        definition,
+        this.statistics,
+        place,
+        {
+          largest: k.load(part.largest.at(at)),
+          sum: k.load(part.sum.at(at)),
+          weighted: () => k.load(part.weighted.at(at)),
+          key: () => k.load(part.best.as('i32').at(at)),
+        },
+        k.tail(count),
+      )
+      this.#writeOutput(
+        part.output.at(row.mul(valueWidth)).at(lane),
+        weight,
+        outputLine(this.terms, place),
+        count,
+      )
+    })
+  }
+
+  /** from[valueWidth query] × weight -> rows of the result, a square of lanes × lanes after the other. */
+  #writeOutput(from: Pointer<'f32'>, weight: Vector, to: Pointer<'f32'>, count: Int): void {
+    const { k, tile, part } = this
+    const { valueWidth } = this.definition
+    const outputRow = this.terms['outputRow'] as Int
+    const square = (first: Int, columns: number, whole: boolean): void => {
+      const source = from.at(first.mul(tile.panel))
+      const mask = columns < k.lanes ? k.tail(columns) : undefined
+      const rows = transposeLanes(
+        k,
+        Array.from({ length: k.lanes }, (_, i) =>
+          i < columns ? k.load(source.at(i * tile.panel)).mul(weight) : k.vector(0),
+        ),
+      )
+      if (whole) {
+        let line = to.at(first)
+        rows.forEach((vector, i) => {
+          if (i > 0) line = line.at(outputRow)
+          k.store(line, vector, mask)
+        })
+        return
+      }
+      // By way of memory: how many rows there are is known when it runs.
+      rows.forEach((vector, i) => k.store(part.scores.at(i * k.lanes), vector))
+      k.loop(0, count, 1, (i) =>
+        k.store(to.at(i.mul(outputRow)).at(first), k.load(part.scores.at(i.mul(k.lanes))), mask),
+      )
+    }
+    const tail = valueWidth % k.lanes
+    const all = (whole: boolean) => (): void => {
+      k.loop(0, valueWidth - tail, k.lanes, (first) => square(first, k.lanes, whole))
+      if (tail > 0) square(k.int(valueWidth - tail), tail, whole)
+    }
+    k.if(count.eq(k.lanes), all(true), all(false))
+  }
+}
+
+/** [key width] and [key valueWidth] of a round, end to end. */
+interface Sources {
+  readonly key: Pointer<'f32'>
+  readonly value: Pointer<'f32'>
+}
+
+/** A vector of rows against the keys of a round. */
+interface Lane {
+  /** In the block. */
+  readonly row: Int
+  /** In the panel. */
+  readonly lane: Int
+  readonly key: Int
+  readonly keys: Int
+}
+
+/** Rows of a register tile over the width of the values: such as divide it, where they are enough sums to keep the multipliers busy. */
+function rowsFor({ rows, panel }: Tile, lanes: number, valueWidth: number): number {
+  for (let some = rows; some * (panel / lanes) >= 12; some--) if (valueWidth % some === 0) return some
+  return Math.min(rows, valueWidth)
+}
+
+/** Two by two, so that a chain of results that wait for each other is short. */
+function joined(values: readonly Vector[], join: (a: Vector, b: Vector) => Vector): Vector {
+  let rest = values
+  while (rest.length > 1) {
+    const next: Vector[] = []
+    for (let i = 0; i < rest.length; i += 2)
+      next.push(i + 1 < rest.length ? join(rest[i]!, rest[i + 1]!) : rest[i]!)
+    rest = next
+  }
+  return rest[0]!
+}
+
+const roundUpTerm = (value: Int, step: number): Int => value.add(step - 1).and(-step)
