@@ -3,10 +3,12 @@ import {
   type Int,
   type Kernel,
   kernel,
+  type Machine,
   type ParameterTerms,
   type ParameterType,
 } from '../language/index.js'
-import { roundUp, type Tile } from './tile.js'
+import { roundUpTerm, writeRowsOf } from './columns.js'
+import type { Tile } from './tile.js'
 
 /** Rows that one task of the kernels here has. */
 export const rowsPerTask = 64
@@ -72,24 +74,43 @@ const sumParameters = {
   matrices: 'i32',
 } as const
 
-/** target[batch head query width] = Σ over the splits, in their order, of partial. Tasks: matrices × ⌈queries / rowsPerTask⌉. */
-export function sumPartials(width: number, tile: Tile): Kernel {
-  const padded = roundUp(width, tile.panel)
-  return define(`attention sum partials ${width} ${tile.rows} ${tile.panel}`, sumParameters, (k, p, task) => {
+/** Bytes of scratch memory that `sumPartials` needs. */
+export function sumScratchBytes({ lanes, floatBytes }: Machine): number {
+  return lanes * lanes * floatBytes
+}
+
+/**
+ * target[batch head query width] = Σ over the splits, in their order, of partial[split matrix ⌈query / panel⌉ width panel].
+ * Tasks: matrices × ⌈queries / rowsPerTask⌉; a panel divides `rowsPerTask`.
+ */
+export function sumPartials(width: number, { panel }: Tile): Kernel {
+  return define(`attention sum partials ${width} ${panel}`, sumParameters, (k, p, task) => {
     const { batch, head, matrix, first, end } = rowsOf(task, p.heads, p.queries, p.firstMatrix)
-    const rowsPadded = p.queries
-      .add(tile.rows - 1)
-      .div(tile.rows)
-      .mul(tile.rows)
+    const rowsPadded = roundUpTerm(p.queries, panel)
     const target = p.target.at(batch.mul(p.targetBatch)).at(head.mul(p.targetHead))
-    const source = p.partial.at(matrix.sub(p.firstMatrix).mul(rowsPadded).mul(padded))
-    const stride = p.matrices.mul(rowsPadded).mul(padded)
-    k.loop(first, end, 1, (row) => {
-      k.vectors(width, (i, mask) => {
-        const from = source.at(row.mul(padded)).at(i)
-        const sum = k.variable(k.load(from, mask))
-        k.loop(1, p.splits, 1, (split) => sum.set(sum.get().add(k.load(from.at(split.mul(stride)), mask))))
-        k.store(target.at(row.mul(p.targetRow)).at(i), sum.get(), mask)
+    const source = p.partial.at(matrix.sub(p.firstMatrix).mul(rowsPadded).mul(width))
+    const stride = p.matrices.mul(rowsPadded).mul(width)
+    const spare = k.scratch('f32')
+    k.loop(first, end, panel, (row) => {
+      k.loop(0, end.sub(row).min(panel), k.lanes, (lane) => {
+        const from = source.at(row.mul(width)).at(lane)
+        writeRowsOf(
+          k,
+          width,
+          (column, count) => {
+            const place = from.at(column.mul(panel))
+            const sums = Array.from({ length: count }, (_, i) => k.variable(k.load(place.at(i * panel))))
+            k.loop(1, p.splits, 1, (split) => {
+              const other = place.at(split.mul(stride))
+              sums.forEach((sum, i) => sum.set(sum.get().add(k.load(other.at(i * panel)))))
+            })
+            return sums.map((sum) => sum.get())
+          },
+          target.at(row.add(lane).mul(p.targetRow)),
+          p.targetRow,
+          end.sub(row).sub(lane).min(k.lanes),
+          spare,
+        )
       })
     })
   })

@@ -9,14 +9,21 @@ import {
   type Mask,
   type ParameterTerms,
   type ParameterType,
-  Pointer,
-  transposeLanes,
+  type Pointer,
   type Variable,
   type Vector,
 } from '../language/index.js'
+import {
+  addOverKeys,
+  eachElement,
+  endToEnd,
+  joined,
+  roundUpTerm,
+  writePanel,
+  writeRowsOf,
+} from './columns.js'
 import type { AttentionDefinition } from './definition.js'
 import { headEmitter, leafEnvironment, leafParameters, type Terms } from './leaves.js'
-import { writePanel } from './pack.js'
 import { outputLine, resultParameters, type RowPlace, writeRow } from './result.js'
 import { roundUp, type Tile, writeTileProduct } from './tile.js'
 import { possibleKeys, type Region, regionTruth } from './truth.js'
@@ -205,43 +212,15 @@ class ForwardBlock {
     })
   }
 
-  /** The round's rows of key and value, end to end: where they lie, or copied. Products read whole tiles of keys, so a last one that isn't whole is copied. */
+  /** The round's rows of key and value. */
   #sources(key: Int, keys: Int): Sources {
     const { k, p, part, batch, kvHead, tile } = this
     const { width, valueWidth } = this.definition
-    const addressOf = ({ address, offset }: Pointer<'f32'>): Int => address.add(offset)
-    const source = (
-      from: Pointer<'f32'>,
-      row: Int,
-      length: number,
-      to: Pointer<'f32'>,
-      whole?: Int,
-    ): Pointer<'f32'> => {
-      const apart = row.ne(length)
-      const address = k.variable(addressOf(from))
-      k.if(whole === undefined ? apart : apart.or(whole.rem(tile.rows).ne(0)), () => {
-        k.loop(0, keys, 1, (i) => {
-          const [line, place] = [from.at(i.mul(row)), to.at(i.mul(length))]
-          k.vectors(length, (at, mask) => k.store(place.at(at), k.load(line.at(at), mask), mask))
-        })
-        address.set(addressOf(to))
-      })
-      return new Pointer(k, 'f32', address.get())
-    }
+    const keyFrom = p.key.at(batch.mul(p.keyBatch)).at(kvHead.mul(p.keyHead)).at(key.mul(p.keyRow))
+    const valueFrom = p.value.at(batch.mul(p.valueBatch)).at(kvHead.mul(p.valueHead)).at(key.mul(p.valueRow))
     return {
-      key: source(
-        p.key.at(batch.mul(p.keyBatch)).at(kvHead.mul(p.keyHead)).at(key.mul(p.keyRow)),
-        p.keyRow,
-        width,
-        part.key,
-        keys,
-      ),
-      value: source(
-        p.value.at(batch.mul(p.valueBatch)).at(kvHead.mul(p.valueHead)).at(key.mul(p.valueRow)),
-        p.valueRow,
-        valueWidth,
-        part.value,
-      ),
+      key: endToEnd(k, keyFrom, p.keyRow, width, keys, part.key, tile.rows),
+      value: endToEnd(k, valueFrom, p.valueRow, valueWidth, keys, part.value),
     }
   }
 
@@ -264,7 +243,15 @@ class ForwardBlock {
         else k.if(certain, scores(false), scores(true))
         this.#weights(state, largest.get())
       })
-      this.#output(sources.value.at(skipped.mul(valueWidth)), part.output.at(row.mul(valueWidth)), seen.count)
+      addOverKeys(k, tile, {
+        left: sources.value.at(skipped.mul(valueWidth)),
+        width: valueWidth,
+        right: part.scores,
+        rightStep: tile.panel,
+        keys: seen.count,
+        to: part.output.at(row.mul(valueWidth)),
+        factor: (column) => k.load(part.factor.at(column)),
+      })
     })
   }
 
@@ -290,7 +277,7 @@ class ForwardBlock {
 
   /** Products -> scores, −infinity where masked; the largest of each row. */
   #scores({ row, lane, key, keys }: Lane, rows: Int, largest: Variable<'vector'>, masked: boolean): void {
-    const { k, p, part, definition } = this
+    const { k, p, part, tile, definition } = this
     const first = this.firstRow.add(row)
     const queries = k.laneIndex().add(first)
     const position = queries.add(p.keys.sub(p.queries))
@@ -306,10 +293,10 @@ class ForwardBlock {
     emitter.hoist(this.#roots)
     emitter.widen(this.#roots)
     const column = part.scores.at(lane)
-    this.#alongKeys(keys, column, (places) => {
-      const values = places.map(({ j, place }) => {
+    eachElement(k, keys, [column], tile.panel, 4, (elements) => {
+      const values = elements.map(({ j, places: [place] }) => {
         const inner = emitter.within({
-          input: () => k.load(place),
+          input: () => k.load(place!),
           index: (axis) => (axis === 'key' ? key.add(j) : undefined),
         })
         let value = spread(inner.emit(definition.score)) as Vector
@@ -317,7 +304,7 @@ class ForwardBlock {
           const allowed = spread(inner.emit(definition.mask!)) as Mask
           value = allowed.select(value, k.vector(-Infinity))
         }
-        k.store(place, value)
+        k.store(place!, value)
         return value
       })
       largest.set(joined([...values, largest.get()], (a, b) => a.max(b)))
@@ -326,7 +313,7 @@ class ForwardBlock {
 
   /** Scores -> exp(score − largest), and the rows' state. */
   #weights({ row, lane, key, keys }: Lane, round: Vector): void {
-    const { k, part, statistics } = this
+    const { k, part, tile, statistics } = this
     const [largest, sum] = [part.largest.at(row), part.sum.at(row)]
     const before = k.load(largest)
     const top = before.max(round)
@@ -339,12 +326,12 @@ class ForwardBlock {
     const weighted = statistics ? k.variable(k.vector(0)) : undefined
     const best = statistics ? k.variable(k.intVector(0x7fffffff)) : undefined
     const column = part.scores.at(lane)
-    this.#alongKeys(keys, column, (places) => {
-      const weights = places.map(({ j, place }) => {
-        const value = k.load(place)
+    eachElement(k, keys, [column], tile.panel, 4, (elements) => {
+      const weights = elements.map(({ j, places: [place] }) => {
+        const value = k.load(place!)
         const difference = value.sub(base)
         const weight = decay(k, difference)
-        k.store(place, weight)
+        k.store(place!, weight)
         weighted?.set(weight.fma(difference.max(-1e30), weighted.get()))
         best?.set(
           value.eq(round).select((k.operand('ivector', key.add(j)) as IntVector).min(best.get()), best.get()),
@@ -361,51 +348,6 @@ class ForwardBlock {
     k.store(place, factor.fma(shift.fma(sumBefore, k.load(place)), weighted.get()))
     const key32 = part.best.as('i32').at(row)
     k.store(key32, round.gt(before).select(best.get(), k.load(key32)))
-  }
-
-  /** `body` for the keys and their places in a column, several at a time where the machine has time for them while one result waits for another. */
-  #alongKeys(
-    keys: Int,
-    column: Pointer<'f32'>,
-    body: (places: readonly { readonly j: Int; readonly place: Pointer<'f32'> }[]) => void,
-  ): void {
-    const { k, tile } = this
-    const turn = (first: Int, count: number): void => {
-      const place = column.at(first.mul(tile.panel))
-      body(Array.from({ length: count }, (_, u) => ({ j: first.add(u), place: place.at(u * tile.panel) })))
-    }
-    const together = k.machine.name === 'x64' ? 4 : 1
-    const whole = together === 1 ? k.int(0) : keys.and(-together)
-    if (together > 1) k.loop(0, whole, together, (j) => turn(j, together))
-    k.loop(whole, keys, 1, (j) => turn(j, 1))
-  }
-
-  /** output[valueWidth query] = factor × output + Σ over the keys of value × weight */
-  #output(values: Pointer<'f32'>, output: Pointer<'f32'>, keys: Int): void {
-    const { k, tile, part } = this
-    const { valueWidth } = this.definition
-    const rows = rowsFor(tile, k.lanes, valueWidth)
-    const write = (first: Int, count: number): void => {
-      const to = output.at(first.mul(tile.panel))
-      const factors = Array.from({ length: tile.panel / k.lanes }, (_, v) =>
-        k.load(part.factor.at(v * k.lanes)),
-      )
-      writeTileProduct(k, {
-        rows: count,
-        panel: tile.panel,
-        count: keys,
-        left: values.at(first),
-        leftRow: 1,
-        leftStep: valueWidth,
-        right: part.scores,
-        rightStep: tile.panel,
-        start: (i, j) => k.load(to.at(i * tile.panel + j)).mul(factors[j / k.lanes]!),
-        finish: (i, j, sum) => k.store(to.at(i * tile.panel + j), sum),
-      })
-    }
-    const tail = valueWidth % rows
-    k.loop(0, valueWidth - tail, rows, (first) => write(first, rows))
-    if (tail > 0) write(k.int(valueWidth - tail), tail)
   }
 
   /** Divides by the sums and writes what was asked for, of the panel at `row`. */
@@ -432,49 +374,20 @@ class ForwardBlock {
         },
         k.tail(count),
       )
-      this.#writeOutput(
-        part.output.at(row.mul(valueWidth)).at(lane),
-        weight,
+      const from = part.output.at(row.mul(valueWidth)).at(lane)
+      writeRowsOf(
+        k,
+        valueWidth,
+        (first, columns) => {
+          const source = from.at(first.mul(tile.panel))
+          return Array.from({ length: columns }, (_, i) => k.load(source.at(i * tile.panel)).mul(weight))
+        },
         outputLine(this.terms, place),
+        this.terms['outputRow'] as Int,
         count,
+        part.scores,
       )
     })
-  }
-
-  /** from[valueWidth query] × weight -> rows of the result, a square of lanes × lanes after the other. */
-  #writeOutput(from: Pointer<'f32'>, weight: Vector, to: Pointer<'f32'>, count: Int): void {
-    const { k, tile, part } = this
-    const { valueWidth } = this.definition
-    const outputRow = this.terms['outputRow'] as Int
-    const square = (first: Int, columns: number, whole: boolean): void => {
-      const source = from.at(first.mul(tile.panel))
-      const mask = columns < k.lanes ? k.tail(columns) : undefined
-      const rows = transposeLanes(
-        k,
-        Array.from({ length: k.lanes }, (_, i) =>
-          i < columns ? k.load(source.at(i * tile.panel)).mul(weight) : k.vector(0),
-        ),
-      )
-      if (whole) {
-        let line = to.at(first)
-        rows.forEach((vector, i) => {
-          if (i > 0) line = line.at(outputRow)
-          k.store(line, vector, mask)
-        })
-        return
-      }
-      // By way of memory: how many rows there are is known when it runs.
-      rows.forEach((vector, i) => k.store(part.scores.at(i * k.lanes), vector))
-      k.loop(0, count, 1, (i) =>
-        k.store(to.at(i.mul(outputRow)).at(first), k.load(part.scores.at(i.mul(k.lanes))), mask),
-      )
-    }
-    const tail = valueWidth % k.lanes
-    const all = (whole: boolean) => (): void => {
-      k.loop(0, valueWidth - tail, k.lanes, (first) => square(first, k.lanes, whole))
-      if (tail > 0) square(k.int(valueWidth - tail), tail, whole)
-    }
-    k.if(count.eq(k.lanes), all(true), all(false))
   }
 }
 
@@ -493,23 +406,3 @@ interface Lane {
   readonly key: Int
   readonly keys: Int
 }
-
-/** Rows of a register tile over the width of the values: such as divide it, where they are enough sums to keep the multipliers busy. */
-function rowsFor({ rows, panel }: Tile, lanes: number, valueWidth: number): number {
-  for (let some = rows; some * (panel / lanes) >= 12; some--) if (valueWidth % some === 0) return some
-  return Math.min(rows, valueWidth)
-}
-
-/** Two by two, so that a chain of results that wait for each other is short. */
-function joined(values: readonly Vector[], join: (a: Vector, b: Vector) => Vector): Vector {
-  let rest = values
-  while (rest.length > 1) {
-    const next: Vector[] = []
-    for (let i = 0; i < rest.length; i += 2)
-      next.push(i + 1 < rest.length ? join(rest[i]!, rest[i + 1]!) : rest[i]!)
-    rest = next
-  }
-  return rest[0]!
-}
-
-const roundUpTerm = (value: Int, step: number): Int => value.add(step - 1).and(-step)

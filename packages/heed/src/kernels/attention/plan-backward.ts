@@ -1,16 +1,24 @@
 import type { Machine } from '../language/index.js'
 import type { Launch } from '../launch.js'
-import { attentionBackwardKernel, backwardScratchBytes, captureGradientKernel } from './backward.js'
-import { rowDots, rowsPerTask, sinkGradient, sumPartials } from './backward-rows.js'
+import { backwardBlocksKernel, backwardBlocksScratchBytes } from './backward-blocks.js'
+import { rowDots, rowsPerTask, sinkGradient, sumPartials, sumScratchBytes } from './backward-rows.js'
+import { captureGradientKernel, captureScratchBytes } from './capture-gradient.js'
 import { gradientValues } from './capture-scatter.js'
 import { checkPlaces } from './check.js'
 import type { AttentionDefinition, AttentionSizes } from './definition.js'
 import { attentionDerivative, groupByAxes, type Separable } from './derivative.js'
 import { leafValues } from './leaves.js'
-import { packRows, packRowsPerTask, packTransposed } from './pack.js'
+import { packTransposed } from './pack.js'
 import type { BackwardPlaces, Plan } from './places.js'
 import { roundUp, tileFor } from './tile.js'
-import { type Chunk, chunksOf, packParameters, placeValues, workspaceLayout } from './workspace.js'
+import {
+  type Chunk,
+  chunksOf,
+  packParameters,
+  placeValues,
+  sourceValues,
+  workspaceLayout,
+} from './workspace.js'
 
 /** Bytes of all workspace of the backward pass, as near as whole heads come. */
 const backwardBytes = 1 << 25
@@ -32,126 +40,72 @@ export function attentionBackward(
   const tile = tileFor(machine)
   const { width, valueWidth } = definition
   const { batch, heads, kvHeads, queries, keys } = sizes
-  const keysPadded = roundUp(keys, tile.panel)
   const group = kvHeads === 0 ? 0 : heads / kvHeads
-  const each = {
-    key: keysPadded * width,
-    value: keysPadded * valueWidth,
-    keyRows: keys * roundUp(width, tile.panel),
-    partial: group * roundUp(queries, tile.rows) * roundUp(width, tile.panel),
-  }
-  const captureKernels = groupByAxes(definition, slots).map(({ slots, axes }) => ({
-    slots,
-    axes,
-    kernel: captureGradientKernel(definition, tile, slots, axes),
-  }))
-  const captureScratchBytes = backwardScratchBytes(
-    definition,
-    tile,
-    machine.floatBytes,
-    captureKernels.length === 0 ? 0 : attentionDerivative(definition).captures.length,
-  )
-  const bytesEach = (each.key + each.value + each.keyRows + each.partial) * machine.floatBytes
-  // A captured tensor may be shared by all heads: its gradient needs all keys and values.
-  const chunks = chunksOf(batch * kvHeads, bytesEach, captureKernels.length > 0 ? Infinity : limit)
+  const partial = group * roundUp(queries, tile.panel) * width
+  const partialBytes = partial * machine.floatBytes
+  const captures = captureGradientPlan(machine, definition, sizes, slots)
+  const chunks = chunksOf(batch * kvHeads, partialBytes, limit)
   const most = chunks[0]?.matrices ?? 0
   const splits = Math.max(
     1,
     Math.min(
       Math.ceil(backwardTasks / most),
       Math.ceil(keys / tile.keys),
-      Math.floor(limit / (most * each.partial * machine.floatBytes)),
+      Math.floor(limit / (most * partialBytes)),
     ),
   )
   const { offsets, total } = workspaceLayout(machine, {
-    key: most * each.key,
-    value: most * each.value,
-    keyRows: most * each.keyRows,
-    partial: splits * most * each.partial,
+    partial: splits * most * partial,
     dots: batch * heads * queries,
+    captures: captures.elements,
   })
-  const keyPack = packTransposed(width, tile.panel)
-  const valuePack = packTransposed(valueWidth, tile.panel)
-  const keyRowPack = packRows(width, tile.panel)
   const dotKernel = rowDots(valueWidth)
-  const backward = attentionBackwardKernel(definition, tile)
+  const backward = backwardBlocksKernel(definition, tile)
   const sum = sumPartials(width, tile)
+  const scratchBytes = backwardBlocksScratchBytes(definition, tile, machine.floatBytes)
   return {
     workspaceBytes: total,
     launches(places, workspace) {
       checkPlaces('attention backward', definition, sizes, places)
-      const { query, key, value, output, upstream, largest, scale } = places
+      const { output, upstream, largest, scale } = places
       const at = (part: keyof typeof offsets): number => workspace + offsets[part]
       const rowTasks = Math.ceil(queries / rowsPerTask)
-      const scratchBytes = backwardScratchBytes(definition, tile, machine.floatBytes)
-      const block = (first: number): number[] => [
-        ...placeValues(query),
-        ...placeValues(upstream),
-        at('key'),
-        at('value'),
-        largest,
-        scale,
-        at('dots'),
-        heads,
-        kvHeads,
-        queries,
-        keys,
-        first,
-      ]
       const leaves = leafValues(places.parameters, places.captures)
-      const extents: Readonly<Record<Separable, number>> = {
-        batch,
-        head: heads,
-        queryRow: Math.ceil(queries / tile.queries),
-      }
-      const chunkLaunches = ({ first, matrices }: Chunk): Launch[] => {
-        const panelTasks = matrices * Math.ceil(keys / tile.panel)
-        return [
-          {
-            kernel: keyPack,
-            tasks: panelTasks,
-            parameters: packParameters(key, at('key'), kvHeads, keys, first),
-          },
-          {
-            kernel: valuePack,
-            tasks: panelTasks,
-            parameters: packParameters(value, at('value'), kvHeads, keys, first),
-          },
-          {
-            kernel: keyRowPack,
-            tasks: matrices * Math.ceil(keys / packRowsPerTask),
-            parameters: packParameters(key, at('keyRows'), kvHeads, keys, first),
-          },
-          {
-            kernel: backward,
-            tasks: matrices * splits,
-            scratchBytes,
-            parameters: [
-              ...block(first),
-              at('keyRows'),
-              at('partial'),
-              ...placeValues(places.keyGradient),
-              ...placeValues(places.valueGradient),
-              matrices,
-              splits,
-              ...leaves,
-            ],
-          },
-          {
-            kernel: sum,
-            tasks: matrices * group * rowTasks,
-            parameters: [
-              at('partial'),
-              ...placeValues(places.queryGradient),
-              heads,
-              queries,
-              splits,
-              first * group,
-              matrices * group,
-            ],
-          },
-        ]
-      }
+      const chunkLaunches = ({ first, matrices }: Chunk): Launch[] => [
+        {
+          kernel: backward,
+          tasks: matrices * splits,
+          scratchBytes,
+          parameters: [
+            ...sourceValues(places, sizes),
+            ...placeValues(upstream),
+            largest,
+            scale,
+            at('dots'),
+            at('partial'),
+            ...placeValues(places.keyGradient),
+            ...placeValues(places.valueGradient),
+            first,
+            matrices,
+            splits,
+            ...leaves,
+          ],
+        },
+        {
+          kernel: sum,
+          tasks: matrices * group * rowTasks,
+          scratchBytes: sumScratchBytes(machine),
+          parameters: [
+            at('partial'),
+            ...placeValues(places.queryGradient),
+            heads,
+            queries,
+            splits,
+            first * group,
+            matrices * group,
+          ],
+        },
+      ]
       return [
         {
           kernel: dotKernel,
@@ -177,15 +131,81 @@ export function attentionBackward(
                 ],
               },
             ]),
-        ...captureKernels.map(({ slots, axes, kernel }) => ({
+        ...captures.launches(places, at('captures'), at('dots')),
+      ]
+    },
+  }
+}
+
+/** Gradients of captured tensors: passes of their own over packed keys and values. */
+function captureGradientPlan(
+  machine: Machine,
+  definition: AttentionDefinition,
+  { batch, heads, kvHeads, queries, keys }: AttentionSizes,
+  slots: readonly number[],
+): {
+  /** Of workspace. */
+  readonly elements: number
+  launches(places: BackwardPlaces, workspace: number, dots: number): Launch[]
+} {
+  const tile = tileFor(machine)
+  const { width, valueWidth } = definition
+  const kernels = groupByAxes(definition, slots).map(({ slots, axes }) => ({
+    slots,
+    axes,
+    kernel: captureGradientKernel(definition, tile, slots, axes),
+  }))
+  if (kernels.length === 0) return { elements: 0, launches: () => [] }
+  // A captured tensor may be shared by all heads: its gradient needs all keys and values.
+  const matrices = batch * kvHeads
+  const packedRows = matrices * roundUp(keys, tile.panel)
+  const scratchBytes = captureScratchBytes(
+    definition,
+    tile,
+    machine.floatBytes,
+    attentionDerivative(definition).captures.length,
+  )
+  const panelTasks = matrices * Math.ceil(keys / tile.panel)
+  const extents: Readonly<Record<Separable, number>> = {
+    batch,
+    head: heads,
+    queryRow: Math.ceil(queries / tile.queries),
+  }
+  return {
+    elements: packedRows * (width + valueWidth),
+    launches(places, packedKey, dots) {
+      const { query, key, value, upstream, largest, scale } = places
+      const packedValue = packedKey + packedRows * width * machine.floatBytes
+      return [
+        {
+          kernel: packTransposed(width, tile.panel),
+          tasks: panelTasks,
+          parameters: packParameters(key, packedKey, kvHeads, keys),
+        },
+        {
+          kernel: packTransposed(valueWidth, tile.panel),
+          tasks: panelTasks,
+          parameters: packParameters(value, packedValue, kvHeads, keys),
+        },
+        ...kernels.map(({ slots, axes, kernel }) => ({
           kernel,
-          scratchBytes: captureScratchBytes,
+          scratchBytes,
           tasks: axes.reduce((tasks, axis) => tasks * extents[axis], 1),
           parameters: [
-            ...block(0),
+            ...placeValues(query),
+            ...placeValues(upstream),
+            packedKey,
+            packedValue,
+            largest,
+            scale,
+            dots,
+            heads,
+            kvHeads,
+            queries,
+            keys,
             batch,
             ...gradientValues(slots, places.captureGradients ?? []),
-            ...leaves,
+            ...leafValues(places.parameters, places.captures),
           ],
         })),
       ]

@@ -69,7 +69,6 @@ export function packParameters(
   packed: number,
   heads: number,
   length: number,
-  firstMatrix: number,
 ): number[] {
-  return [address, packed, batch, head, row, heads, length, firstMatrix]
+  return [address, packed, batch, head, row, heads, length]
 }

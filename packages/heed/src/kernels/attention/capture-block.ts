@@ -13,9 +13,9 @@ import type { AttentionDefinition } from './definition.js'
 import type { AttentionDerivative } from './derivative.js'
 import { leafEnvironment, type Terms } from './leaves.js'
 import { roundUp, type Tile, writeTileProduct } from './tile.js'
-import { possibleKeys, possibleRows, type Region, regionTruth, type Run } from './truth.js'
+import { possibleKeys, possibleRows, type Region, regionTruth } from './truth.js'
 
-/** The parameters that both backward kernels start with. */
+/** The parameters that the kernels of captured tensors' gradients start with. */
 export const blockParameters = {
   query: 'f32*',
   queryBatch: 'i32',
@@ -26,9 +26,9 @@ export const blockParameters = {
   upstreamBatch: 'i32',
   upstreamHead: 'i32',
   upstreamRow: 'i32',
-  /** [matrix ⌈key / panel⌉ width panel], with the matrices (batch × kvHeads) of the launch */
+  /** [batch kvHead ⌈key / panel⌉ width panel] */
   packedKey: 'f32*',
-  /** [matrix ⌈key / panel⌉ valueWidth panel] */
+  /** [batch kvHead ⌈key / panel⌉ valueWidth panel] */
   packedValue: 'f32*',
   /** [batch head query], as the forward pass left them: weights are exp(score − largest) × scale, and sum to 1 as they did there. */
   largest: 'f32*',
@@ -39,19 +39,9 @@ export const blockParameters = {
   kvHeads: 'i32',
   queries: 'i32',
   keys: 'i32',
-  /** The first of batch × kvHeads that the launch is for; packed copies start with it. */
-  firstMatrix: 'i32',
 } as const
 
-export type BlockParts =
-  | 'query'
-  | 'upstream'
-  | 'weights'
-  | 'gradients'
-  | 'keyGradient'
-  | 'valueGradient'
-  | 'lanes'
-  | 'runs'
+export type BlockParts = 'query' | 'upstream' | 'weights' | 'gradients' | 'lanes'
 
 /** Elements of scratch memory, each part at a multiple of 16. */
 export function blockLayout(
@@ -64,10 +54,7 @@ export function blockLayout(
     upstream: tile.queries * valuePadded,
     weights: tile.queries * tile.keys,
     gradients: tile.queries * tile.keys,
-    keyGradient: tile.keys * padded,
-    valueGradient: tile.keys * valuePadded,
     lanes: 64,
-    runs: 2 * (tile.keys / tile.rows + tile.queries / tile.rows),
   }
   const layout = { total: 0 } as Record<BlockParts | 'total', number>
   for (const [part, size] of Object.entries(sizes)) {
@@ -91,8 +78,8 @@ export interface Block {
 /** The centers of all rows of a block; see `Centers`. */
 export type RowCenters = Centers
 
-/** What the backward kernels do for a block of query rows and a tile of keys: weights and score gradients, computed anew. */
-export class BackwardBlock {
+/** A block of query rows against tiles of keys: weights and score gradients, computed anew. */
+export class CaptureBlock {
   readonly k: Builder
   readonly terms: Terms
   readonly p: ParameterTerms<typeof blockParameters>
@@ -129,13 +116,10 @@ export class BackwardBlock {
   matrix({ batch, head }: Block): Int {
     return batch.mul(this.p.heads).add(head)
   }
-  /** Which of the launch's batch × kvHeads. */
+  /** Which of batch × kvHeads. */
   kvMatrix({ batch, head }: Block): Int {
-    const { heads, kvHeads, firstMatrix } = this.p
-    return batch
-      .mul(kvHeads)
-      .add(head.div(heads.div(kvHeads)))
-      .sub(firstMatrix)
+    const { heads, kvHeads } = this.p
+    return batch.mul(kvHeads).add(head.div(heads.div(kvHeads)))
   }
 
   /** Copies the block's queries and output gradients; columns beyond the width become 0. */
@@ -165,18 +149,10 @@ export class BackwardBlock {
   }
 
   /**
-   * Runs `then` where some of the rows may attend to some of the keys, after part `weights` was filled with the filter and
-   * part `gradients` with the gradients of q·k, both [row key] with rows of `tile.keys`.
+   * Where some of the rows may attend to some of the keys: fills part `weights` with the filter and
+   * part `gradients` with the gradients of q·k, both [row key] with rows of `tile.keys`, and adds what `scatter` has to.
    */
-  ifPossible(
-    block: Block,
-    key: Int,
-    keys: Int,
-    scatter: CaptureScatter | undefined,
-    prepare: () => void,
-    then: () => void,
-    centers?: RowCenters,
-  ): void {
+  pass(block: Block, key: Int, keys: Int, scatter: CaptureScatter, centers?: RowCenters): void {
     const { k, p, tile } = this
     const region = this.#region(block, key, keys)
     const { possible, certain } = regionTruth(k, this.terms, this.definition, {
@@ -184,14 +160,6 @@ export class BackwardBlock {
       tileKeys: tile.keys,
     })
     k.if(possible, () => {
-      prepare()
-      if (this.definition.mask !== undefined) {
-        k.if(
-          certain,
-          () => this.#writeRuns(region, false),
-          () => this.#writeRuns(region, true),
-        )
-      }
       const panels = p.keys.add(tile.panel - 1).div(tile.panel)
       const first = this.kvMatrix(block).mul(panels).mul(tile.panel).add(key)
       this.#products(
@@ -217,58 +185,11 @@ export class BackwardBlock {
         () => this.#weights(block, region, scatter, false, centers),
         () => this.#weights(block, region, scatter, true, centers),
       )
-      then()
     })
   }
 
   #region({ batch, head, firstRow, rows }: Block, firstKey: Int, keys: Int): Region {
     return { batch, head, firstRow, lastRow: firstRow.add(rows).sub(1), firstKey, keys }
-  }
-
-  /** For each row tile of keys the rows that may see some of them, and for each row tile of rows the keys, counted in the block. */
-  #writeRuns(region: Region, masked: boolean): void {
-    const { k, terms, tile, definition } = this
-    const runs = this.part.runs.as('i32')
-    const { firstRow, lastRow, firstKey, keys } = region
-    const rows = lastRow.sub(firstRow).add(1)
-    const write = (at: Int, { first, count }: Run): void => {
-      k.store(runs.at(at.mul(2)), first)
-      k.store(runs.at(at.mul(2).add(1)), count)
-    }
-    k.loop(0, keys, tile.rows, (key) => {
-      const some = { ...region, firstKey: firstKey.add(key), keys: keys.sub(key).min(tile.rows) }
-      const run = masked
-        ? possibleRows(k, terms, definition, some, tile.rows)
-        : { first: firstRow, count: rows }
-      write(key.div(tile.rows), { first: run.first.sub(firstRow), count: run.count })
-    })
-    k.loop(0, rows, tile.rows, (row) => {
-      const first = firstRow.add(row)
-      const some = { ...region, firstRow: first, lastRow: lastRow.min(first.add(tile.rows - 1)) }
-      const run = masked
-        ? possibleKeys(k, terms, definition, some, tile.panel)
-        : { first: firstKey, count: keys }
-      write(row.div(tile.rows).add(tile.keys / tile.rows), {
-        first: run.first.sub(firstKey),
-        count: run.count,
-      })
-    })
-  }
-
-  /** The rows of the block that may see the row tile of keys from `key` on. */
-  rowsFor(key: Int, rows: Int): Run {
-    return this.#run(key.div(this.tile.rows), rows)
-  }
-  /** The keys of the tile that the row tile from `row` on may see. */
-  keysFor(row: Int, keys: Int): Run {
-    const { tile } = this
-    return this.#run(row.div(tile.rows).add(tile.keys / tile.rows), keys)
-  }
-  #run(at: Int, all: Int): Run {
-    const { k } = this
-    if (this.definition.mask === undefined) return { first: k.int(0), count: all }
-    const runs = this.part.runs.as('i32').at(at.mul(2))
-    return { first: k.loadScalar(runs), count: k.loadScalar(runs.at(1)) }
   }
 
   /** target[row, key] = Σ left[row, t] right[t, key] */
@@ -312,7 +233,7 @@ export class BackwardBlock {
   #weights(
     block: Block,
     region: Region,
-    scatter: CaptureScatter | undefined,
+    scatter: CaptureScatter,
     masked: boolean,
     centers: RowCenters | undefined,
   ): void {
@@ -339,7 +260,7 @@ export class BackwardBlock {
       emitter.hoist(roots)
       const weights = part.weights.at(i.mul(tile.keys))
       const gradients = part.gradients.at(i.mul(tile.keys))
-      const row = scatter?.beginRow(k, emitter, centers && { ...centers, at: centers.at.at(i) })
+      const row = scatter.beginRow(k, emitter, centers && { ...centers, at: centers.at.at(i) })
       const { firstKey, keys } = region
       const here = { ...region, firstRow: queryRow, lastRow: queryRow }
       const seen = masked
@@ -383,7 +304,7 @@ export class BackwardBlock {
         weight = keep(weight)
         if (centers?.pass === 'sum') {
           seed = weight
-          row?.add(inner, { axis: 'key', first, mask: inside }, p.keys, keep)
+          row.add(inner, { axis: 'key', first, mask: inside }, p.keys, keep)
           return
         }
         seed = weight.mul(k.load(gradients.at(j)).sub(dot))
@@ -392,9 +313,9 @@ export class BackwardBlock {
           product === undefined ? k.vector(0) : keep(spread(inner.emit(product)) as Vector),
         )
         k.store(weights.at(j), weight)
-        row?.add(inner, { axis: 'key', first, mask: inside }, p.keys, keep, seed)
+        row.add(inner, { axis: 'key', first, mask: inside }, p.keys, keep, seed)
       })
-      row?.end()
+      row.end()
     })
   }
 }
