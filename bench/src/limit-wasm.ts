@@ -6,7 +6,6 @@ import type { Prepared } from './peer.js'
 const accumulators = 12
 const perLoop = 4 // repetitions of the whole set of accumulators in one turn of the loop
 const turns = 4_000_000
-const bytes = 64 * 2 ** 20
 const start = 65536
 
 /** run(turns): 12 independent chains x = x·a + b, enough to hide the latency of two units. */
@@ -82,7 +81,7 @@ const { module, memory, parameters } = workerData
 const { run } = new WebAssembly.Instance(module, { env: { memory } }).exports
 loop(new Int32Array(memory.buffer), () => run(...parameters))`
 
-export function limitOfWasm(work: LimitWork, threads: number): Prepared {
+export function limitOfWasm(work: LimitWork, threads: number, bytes: number): Prepared {
   const each = Array.from({ length: threads }, (_, i) => i)
   const isArithmetic = work === 'fma' || work === 'multiply, add'
   const code = isArithmetic
@@ -90,12 +89,13 @@ export function limitOfWasm(work: LimitWork, threads: number): Prepared {
     : work === 'read'
       ? reading()
       : moving(work === 'triad')
+  const streams = work === 'read' ? 1 : 3
   const part = Math.floor(bytes / threads / 1024) * 1024
   const parameters = each.map((i) =>
-    isArithmetic ? [turns] : [...[0, 1, 2].map((k) => start + k * bytes + i * part), part],
+    isArithmetic ? [turns] : [...[0, 1, 2].map((k) => start + (k % streams) * bytes + i * part), part],
   )
   const memory = new WebAssembly.Memory({
-    initial: isArithmetic ? 1 : (start + 3 * bytes) / 65536,
+    initial: isArithmetic ? 1 : (start + streams * bytes) / 65536,
     maximum: 65536,
     shared: true,
   })

@@ -11,7 +11,6 @@ import type { Prepared } from './peer.js'
 const accumulators = 12
 const perLoop = 4
 const turns = 8_000_000
-const bytes = 64 * 2 ** 20
 const unroll = 8
 
 /** Registers of the first four arguments (System V): to, from, other, count. */
@@ -193,7 +192,7 @@ koffi.load(null) // before it, koffi has no memory to call with
 const run = koffi.decode(workerData.code, koffi.proto('void', ${JSON.stringify(parameterTypes)}))
 loop(workerData.words, () => run(...workerData.parameters))`
 
-export function limitOfMachineCode(work: LimitWork, threads: number): Prepared {
+export function limitOfMachineCode(work: LimitWork, threads: number, bytes: number): Prepared {
   const vectors = vectorsHere()
   const path = koffiPath()
   const koffi = require(path) as Koffi
@@ -210,7 +209,8 @@ export function limitOfMachineCode(work: LimitWork, threads: number): Prepared {
   if (protect(mapped, room, readExecute) !== 0) throw new Error('the system does not let mapped code run')
 
   const isArithmetic = work === 'fma'
-  const memory = new SharedArrayBuffer(isArithmetic ? 4096 : 8192 + 3 * bytes)
+  const streams = work === 'read' ? 1 : 3
+  const memory = new SharedArrayBuffer(isArithmetic ? 4096 : 8192 + streams * bytes)
   new Float32Array(memory).fill(0.25) // also: pages that nobody has written to are all one page
   const words = new Int32Array(memory, 0, 2).fill(0)
   const constants = new Float32Array(memory, 64, 2)
@@ -220,7 +220,7 @@ export function limitOfMachineCode(work: LimitWork, threads: number): Prepared {
   const part = Math.floor(bytes / threads / 4096) * 4096
   const parameters = Array.from({ length: threads }, (_, i) => {
     if (isArithmetic) return [base, base, base + 64, turns]
-    return [...[0, 1, 2].map((k) => aligned + k * bytes + i * part), part]
+    return [...[0, 1, 2].map((k) => aligned + (k % streams) * bytes + i * part), part]
   })
   const run = koffi.decode(mapped, koffi.proto('void', parameterTypes))
   return onThreads(

@@ -5,7 +5,17 @@
 import { limitOfMachineCode } from './limit-x64.js'
 import { limitOfWasm } from './limit-wasm.js'
 import type { LimitWork } from './limit-threads.js'
-import type { Formulation, Peer } from './peer.js'
+import type { Formulation, Peer, Work } from './peer.js'
+import { bytesOf } from './work.js'
+
+const mebibyte = 2 ** 20
+
+/** As much is read as the work reads before it comes back to the same place: what fits in a cache is read from there. */
+function bytesAtOnce(name: LimitWork, work: Work): number {
+  if (name !== 'read') return 64 * mebibyte
+  const once = work.kind === 'decode' ? bytesOf(work) / work.tokens : bytesOf(work)
+  return Math.min(1024, Math.max(64, Math.round(once / mebibyte))) * mebibyte
+}
 
 /** `variant`: 'limit wasm fma 2 threads' and the like. */
 export function load(variant: string): Promise<Peer> {
@@ -16,8 +26,8 @@ export function load(variant: string): Promise<Peer> {
     string,
   ]
   const limit = target === 'wasm' ? limitOfWasm : limitOfMachineCode
-  const formulate = (): Formulation[] => [
-    { name, prepare: () => Promise.resolve(limit(name, Number(threads))) },
+  const formulate = (work: Work): Formulation[] => [
+    { name, prepare: () => Promise.resolve(limit(name, Number(threads), bytesAtOnce(name, work))) },
   ]
   const isArithmetic = name === 'fma' || name === 'multiply, add'
   return Promise.resolve({

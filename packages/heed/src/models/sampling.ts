@@ -61,17 +61,8 @@ export function likeliest(logits: ArrayLike<number>, count: number): Candidate[]
 export function sample(logits: ArrayLike<number>, uniform: number, options: SamplingOptions = {}): number {
   checkSampling(options)
   const { temperature = 1, topK = logits.length, topP = 1 } = options
-  for (let i = 0; i < logits.length; i++) {
-    if (Number.isNaN(logits[i])) {
-      throw new UsageError({
-        operation: 'sample',
-        expected: 'logits that are numbers',
-        found: `NaN for token ${i}`,
-        hint: 'the weights are damaged, or training diverged',
-      })
-    }
-  }
-  if (temperature === 0) return largestOf(logits)
+  const likeliest = largestOf(logits)
+  if (temperature === 0) return likeliest
   const scaled = Float64Array.from(logits, (logit) => logit / temperature)
   const probabilities = probabilitiesOf(scaled)
   // Those below it have less than 1 − topP together, so none of them stays: of a large vocabulary few are left to be sorted.
@@ -98,9 +89,27 @@ function order(probabilities: Float64Array, least = 0): Int32Array {
   return ids.subarray(0, count).sort((a, b) => probabilities[b]! - probabilities[a]! || a - b)
 }
 
-/** The id of the largest logit, of equals the lowest. */
+/**
+ * The id of the largest logit, of equals the lowest.
+ *
+ * @throws UsageError for NaN
+ */
 function largestOf(logits: ArrayLike<number>): number {
   let best = 0
-  for (let id = 1; id < logits.length; id++) if (logits[id]! > logits[best]!) best = id
+  let largest = -Infinity
+  for (let id = 0; id < logits.length; id++) {
+    const logit = logits[id]!
+    if (logit > largest) {
+      best = id
+      largest = logit
+    } else if (Number.isNaN(logit)) {
+      throw new UsageError({
+        operation: 'sample',
+        expected: 'logits that are numbers',
+        found: `NaN for token ${id}`,
+        hint: 'the weights are damaged, or training diverged',
+      })
+    }
+  }
   return best
 }
