@@ -1,10 +1,10 @@
-/** Interleaved rounds: every engine, then the next round. Only one computes at a time. */
+/** Interleaved rounds: every engine, in an order of the round's own. Only one computes at a time. */
 import type { Memory, Readied, Sample } from './child.js'
 import type { Options } from './options.js'
 import type { Work } from './peer.js'
 import { type Bound, engines, limits, type Participant } from './roster.js'
 import { type Seat, seatsOf } from './seat.js'
-import { summaryOf, type Summary } from './statistics.js'
+import { shuffled, summaryOf, type Summary } from './statistics.js'
 import { amountOf, bytesOf, nameOf } from './work.js'
 
 /** What one participant gave: figures in the result's unit, or the reason why there are none. */
@@ -41,7 +41,7 @@ export type Timing = Unit & {
 /** Time each work on every engine and every limit. */
 export async function timeWorks(works: Work[], timing: Timing, options: Options): Promise<Result[]> {
   const { unit, higherIsBetter, figure, bound, alone = false } = timing
-  const [rounds, budget] = alone ? [1, 0] : options.quick ? [3, 3] : [7, 12]
+  const [rounds, budget] = alone ? [1, 0] : options.quick ? [3, 3] : [15, 20]
   const everybody = engines(options).filter(({ role }) => !alone || role === 'heed')
   const seats = seatsOf([...everybody, ...limits(bound, options)], options, alone ? 3600 : 300)
   const results: Result[] = []
@@ -63,7 +63,8 @@ export async function timeWorks(works: Work[], timing: Timing, options: Options)
     const start = Date.now()
     for (let round = 0; round < rounds; round++) {
       if (round > 1 && Date.now() - start > budget * 1000) break
-      for (const { seat, figures, values } of entrants) {
+      // In another order each round: what ran just before leaves caches and the processor's clock as it likes.
+      for (const { seat, figures, values } of shuffled(entrants, round)) {
         if (figures.without !== undefined) continue
         const sample = await seat.ask<Sample>({ ask: 'sample' })
         if (typeof sample === 'string') figures.without = sample
