@@ -11,7 +11,7 @@ import { resultValues } from './result.js'
 import { blockTileFor, rowsTileFor, roundUp } from './tile.js'
 import { sourceValues } from './workspace.js'
 
-/** Query rows a key/value head up to which they are taken together, with the lanes along keys and widths. */
+/** Query rows a key/value head up to which they are taken together, with the lanes along keys and widths, as long as they would leave half the lanes of a panel of queries empty. */
 const fewRows = 16
 
 /**
@@ -24,7 +24,8 @@ export function attentionForward(
   sizes: AttentionSizes,
   statistics = false,
 ): Plan<ForwardPlaces> {
-  return sizes.queries * groupOf(sizes) <= fewRows
+  const half = machine.lanes === 1 ? fewRows : blockTileFor(machine).panel / 2
+  return sizes.queries <= half && sizes.queries * groupOf(sizes) <= fewRows
     ? rowsForward(machine, definition, sizes, statistics)
     : blocksForward(machine, definition, sizes, statistics)
 }
