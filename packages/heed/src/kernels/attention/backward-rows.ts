@@ -7,7 +7,7 @@ import {
   type ParameterTerms,
   type ParameterType,
 } from '../language/index.js'
-import { roundUpTerm, writeRowsOf } from './columns.js'
+import { roundUpTerm, writePanel, writeRowsOf } from './columns.js'
 import type { Tile } from './tile.js'
 
 /** Rows that one task of the kernels here has. */
@@ -27,36 +27,35 @@ const dotParameters = {
   queries: 'i32',
 } as const
 
-/** Rows whose sums go side by side, so that one multiply-add need not wait for the last. */
-const rowsAtOnce = 4
+/** Bytes of scratch memory that `rowDots` needs. */
+export function dotScratchBytes(valueWidth: number, { panel }: Tile, { floatBytes }: Machine): number {
+  return 2 * valueWidth * panel * floatBytes
+}
 
 /**
  * dots[batch head query] = Σ over the width of output × upstream, in the order in which the block sums value × upstream: where
  * a row sees one key, both are equal to the bit and leave no gradient. Tasks: batch × heads × ⌈queries / rowsPerTask⌉.
  */
-export function rowDots(valueWidth: number): Kernel {
-  return define(`attention row dots ${valueWidth}`, dotParameters, (k, p, task) => {
+export function rowDots(valueWidth: number, { panel }: Tile): Kernel {
+  return define(`attention row dots ${valueWidth} ${panel}`, dotParameters, (k, p, task) => {
     const { batch, head, matrix, first, end } = rowsOf(task, p.heads, p.queries)
     const output = p.output.at(batch.mul(p.outputBatch)).at(head.mul(p.outputHead))
     const upstream = p.upstream.at(batch.mul(p.upstreamBatch)).at(head.mul(p.upstreamHead))
-    const write = (row: Int, count: number): void => {
-      const rows = Array.from({ length: count }, (_, i) => ({
-        sum: k.variable(k.vector(0)),
-        a: output.at(row.add(i).mul(p.outputRow)),
-        b: upstream.at(row.add(i).mul(p.upstreamRow)),
-      }))
-      k.loop(0, valueWidth, 1, (t) =>
-        rows.forEach(({ sum, a, b }) =>
-          sum.set(k.loadBroadcast(b.at(t)).fma(k.loadBroadcast(a.at(t)), sum.get())),
-        ),
-      )
-      rows.forEach(({ sum }, i) =>
-        k.store(p.dots.at(matrix.mul(p.queries).add(row).add(i)), sum.get().largest()),
-      )
-    }
-    const whole = first.add(end.sub(first).div(rowsAtOnce).mul(rowsAtOnce))
-    k.loop(first, whole, rowsAtOnce, (row) => write(row, rowsAtOnce))
-    k.loop(whole, end, 1, (row) => write(row, 1))
+    const outputs = k.scratch('f32')
+    const upstreams = outputs.at(valueWidth * panel)
+    k.loop(first, end, panel, (row) => {
+      const rows = end.sub(row).min(panel)
+      writePanel(k, output.at(row.mul(p.outputRow)), p.outputRow, outputs, valueWidth, panel, rows)
+      writePanel(k, upstream.at(row.mul(p.upstreamRow)), p.upstreamRow, upstreams, valueWidth, panel, rows)
+      k.vectors(rows, (lane, mask) => {
+        const sum = k.variable(k.vector(0))
+        k.loop(0, valueWidth, 1, (t) => {
+          const at = t.mul(panel).add(lane)
+          sum.set(k.load(upstreams.at(at)).fma(k.load(outputs.at(at)), sum.get()))
+        })
+        k.store(p.dots.at(matrix.mul(p.queries).add(row)).at(lane), sum.get(), mask)
+      })
+    })
   })
 }
 

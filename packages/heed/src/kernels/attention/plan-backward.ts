@@ -1,7 +1,14 @@
 import type { Machine } from '../language/index.js'
 import type { Launch } from '../launch.js'
 import { backwardBlocksKernel, backwardBlocksScratchBytes } from './backward-blocks.js'
-import { rowDots, rowsPerTask, sinkGradient, sumPartials, sumScratchBytes } from './backward-rows.js'
+import {
+  dotScratchBytes,
+  rowDots,
+  rowsPerTask,
+  sinkGradient,
+  sumPartials,
+  sumScratchBytes,
+} from './backward-rows.js'
 import { captureGradientKernel, captureScratchBytes } from './capture-gradient.js'
 import { gradientValues } from './capture-scatter.js'
 import { checkPlaces } from './check.js'
@@ -59,7 +66,7 @@ export function attentionBackward(
     dots: batch * heads * queries,
     captures: captures.elements,
   })
-  const dotKernel = rowDots(valueWidth)
+  const dotKernel = rowDots(valueWidth, tile)
   const backward = backwardBlocksKernel(definition, tile)
   const sum = sumPartials(width, tile)
   const scratchBytes = backwardBlocksScratchBytes(definition, tile, machine.floatBytes)
@@ -110,6 +117,7 @@ export function attentionBackward(
         {
           kernel: dotKernel,
           tasks: batch * heads * rowTasks,
+          scratchBytes: dotScratchBytes(valueWidth, tile, machine),
           parameters: [...placeValues(output), ...placeValues(upstream), at('dots'), heads, queries],
         },
         ...chunks.flatMap(chunkLaunches),
