@@ -201,6 +201,20 @@ test('what is taken as a constant gets no gradient', () =>
     expect([...grad((y: Tensor<'a'>) => sum(stopGradient(y)))(x).values()]).toEqual([0, 0])
   }))
 
+test('the gradients of a product lie in memory as its sides do', () =>
+  on(() => {
+    const steps = (t: Tensor<'position' | 'width' | 'hidden'>): Record<string, number> =>
+      Object.fromEntries(t.layout.map(({ name, stride }) => [name, stride]))
+    const x = normal(key, { position: 5, width: 3 })
+    const weight = normal(key, { width: 3, hidden: 4 })
+    const found = grad((m: { x: typeof x; weight: typeof weight }) => sum(dot(m.x, m.weight, 'width')))({
+      x,
+      weight,
+    })
+    expect(steps(found.x as never)).toEqual({ position: 3, width: 1 })
+    expect(steps(found.weight as never)).toEqual({ width: 4, hidden: 1 })
+  }))
+
 test('nothing is left behind, inner scopes included', () =>
   withDevice(device, () => {
     const x = keep(normal(key, { a: 8, b: 8 }))

@@ -345,6 +345,8 @@ class TileWriter {
       const ahead = b.map((row) => row.at(stepsAhead * this.#columns))
       for (const row of ahead) repeat(this.#vectors, (v) => k.prefetch(row.at(v * k.lanes)))
     }
+    // The line that a later tile of rows meets at this step: one that comes from far would hold it up, since steps are lines apart.
+    if (left === 'columns') k.prefetch(a[0]!.at(lineElements))
     this.#sums.forEach((sums, r) => {
       if (r === settleAfter && rows === fullRows) this.#settle(r, step)
       const element = k.loadBroadcast(left === 'rows' || left === 'runs' ? a[r]! : a[0]!.at(r))

@@ -7,7 +7,7 @@ import {
   planMatmul,
   planPackB,
 } from '../../kernels/index.js'
-import { arranged, sameDevice } from '../layout.js'
+import { arranged, physicalOrder, sameDevice } from '../layout.js'
 import { layoutNumber, outputOf, prepare, type Prepared, preparedFor, runPrepared } from '../prepared.js'
 import { record, tracked } from '../tape.js'
 import { type AnyTensor, hasAxis, type Tensor } from '../tensor.js'
@@ -252,7 +252,12 @@ export function contractGradient(gradient: Tensor, other: AnyTensor, own: AnyTen
   const alone = gradient.layout
     .filter(({ name }) => !mine.has(name) && !hasAxis(other, name))
     .map(({ name }) => name)
-  const product = contract(gradient, other, shared, { scale })
+  // In the order that the side has in memory, as long as one product can give it: whoever adds gradients up need not rearrange them.
+  const [outermost] = physicalOrder(own)
+  const product =
+    outermost === undefined || hasAxis(gradient, outermost)
+      ? contract(gradient, other, shared, { scale })
+      : contract(other, gradient, shared, { scale })
   return alone.length === 0 ? product : (sum(product, alone as never) as Tensor)
 }
 
