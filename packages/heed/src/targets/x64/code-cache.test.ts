@@ -10,7 +10,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -159,6 +159,9 @@ test('the folder is the one that was asked for, or the system’s for caches', (
   expect(cacheFolder({ HEED_CACHE: '/elsewhere' })).toBe('/elsewhere')
   expect(cacheFolder({ HEED_CACHE: '' })).toBeUndefined()
   const usual = cacheFolder({ XDG_CACHE_HOME: '/caches', LOCALAPPDATA: 'C:\\Local' })
-  if (process.platform === 'linux') expect(usual).toBe('/caches/heed')
+  if (process.platform === 'linux') {
+    expect(usual).toBe('/caches/heed')
+    expect(cacheFolder({ XDG_CACHE_HOME: 'caches' })).toBe(join(homedir(), '.cache', 'heed'))
+  }
   expect(cacheFolder({ LOCALAPPDATA: 'C:\\Local' })).toMatch(/heed/)
 })

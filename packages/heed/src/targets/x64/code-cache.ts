@@ -40,7 +40,9 @@ export function cacheFolder(environment: CacheEnvironment): string | undefined {
   if (process.platform === 'win32') return local ? paths.join(local, 'heed', 'cache') : undefined
   try {
     if (process.platform === 'darwin') return paths.join(homedir(), 'Library', 'Caches', 'heed')
-    return paths.join(xdg || paths.join(homedir(), '.cache'), 'heed')
+    // What isn't absolute is to be ignored (XDG Base Directory Specification): it could lie in anybody's folder.
+    const caches = xdg && paths.isAbsolute(xdg) ? xdg : paths.join(homedir(), '.cache')
+    return paths.join(caches, 'heed')
   } catch {
     return undefined // nobody's home
   }
