@@ -54,23 +54,26 @@ test(
       const { heapUsed, rss } = process.memoryUsage()
       return { used, reserved, blocks, tensors: leaks().tensors, objects: heapUsed, resident: rss }
     }
-    // Once code is compiled and caches are full, a tenth of the way, nothing grows any more.
+    // Once caches are full, a tenth of the way, nothing grows any more. V8 compiles code, and drops it, for longer: objects and the whole
+    // process are held against three tenths of the way.
     const after: Memory[] = []
     for (let step = 1; step <= steps; step++) {
       trainer.takeStep()
       if (step % (steps / 10) === 0) after.push(measure())
     }
     const [first] = after
-    for (const { used, reserved, blocks, tensors, objects, resident } of after) {
+    for (const { used, reserved, blocks, tensors } of after)
       expect({ used, reserved, blocks, tensors }).toEqual({
         used: first!.used,
         reserved: first!.reserved,
         blocks: first!.blocks,
         tensors: first!.tensors,
       })
-      // A hundred bytes a step would show.
-      expect(objects - first!.objects).toBeLessThan(1_000_000)
-      expect(resident - first!.resident).toBeLessThan(64_000_000)
+    const [settled, ...later] = after.slice(2)
+    for (const { objects, resident } of later) {
+      // A hundred bytes a step of the seven tenths that are left would show.
+      expect(objects - settled!.objects).toBeLessThan(700_000)
+      expect(resident - settled!.resident).toBeLessThan(64_000_000)
     }
     trainer.dispose()
     // The tables of rotary positions stay with the configuration.
