@@ -19,7 +19,7 @@ import { flagsOf } from './process.js'
 import { referenceOf } from './reference.js'
 import { isMain, report } from './report.js'
 import { engines, type Participant } from './roster.js'
-import { summaryOf } from './statistics.js'
+import { shuffled, summaryOf } from './statistics.js'
 
 const work = miniLm(32, 1)
 const firstStart = 'heed, nothing kept'
@@ -112,7 +112,7 @@ export async function start(options: Options): Promise<Result[]> {
     // What later starts find.
     await started(known['heed']!(), expected).catch(() => undefined)
     for (let round = 0; round < (options.quick ? 2 : 7); round++)
-      for (const one of all) {
+      for (const one of shuffled(all, round)) {
         if (one.without) continue
         try {
           one.values.push((await started(known[one.participant.name]!(), expected)) * 1e3)

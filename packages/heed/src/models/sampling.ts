@@ -61,8 +61,8 @@ export function likeliest(logits: ArrayLike<number>, count: number): Candidate[]
 export function sample(logits: ArrayLike<number>, uniform: number, options: SamplingOptions = {}): number {
   checkSampling(options)
   const { temperature = 1, topK = logits.length, topP = 1 } = options
-  const likeliest = largestOf(logits)
-  if (temperature === 0) return likeliest
+  const largest = largestOf(logits) // and no NaN among them
+  if (temperature === 0) return largest
   const scaled = Float64Array.from(logits, (logit) => logit / temperature)
   const probabilities = probabilitiesOf(scaled)
   // Those below it have less than 1 − topP together, so none of them stays: of a large vocabulary few are left to be sorted.

@@ -11,13 +11,13 @@ import {
   type Pointer,
   type Vector,
 } from '../language/index.js'
-import { addOverKeys, eachElement, endToEnd, roundUpTerm, writePanel } from './columns.js'
+import { addOverKeys, copyPadded, eachElement, endToEnd, roundUpTerm, writePanel } from './columns.js'
 import type { AttentionDefinition } from './definition.js'
 import { type AttentionDerivative, attentionDerivative } from './derivative.js'
 import { headEmitter, leafEnvironment, leafParameters, type Terms } from './leaves.js'
 import { roundUp, type Tile, writeTileProduct } from './tile.js'
 import { possibleKeys, possibleRows, type Region, regionTruth, type Run } from './truth.js'
-import { sourceParameters } from './workspace.js'
+import { type ScratchLayout, scratchLayout, scratchParts, sourceParameters } from './workspace.js'
 
 const parameters = {
   ...sourceParameters,
@@ -60,13 +60,12 @@ type Part =
   | 'keyGradient'
   | 'valueGradient'
 
-/** Elements of scratch memory, each part at a multiple of 16. */
-function scratchLayout(
+function layoutOf(
   { width, valueWidth }: AttentionDefinition,
   { queries, keys, panel }: Tile,
-): { readonly starts: Readonly<Record<Part, number>>; readonly total: number } {
+): ScratchLayout<Part> {
   const [padded, valuePadded] = [roundUp(width, panel), roundUp(valueWidth, panel)]
-  const sizes: Readonly<Record<Part, number>> = {
+  return scratchLayout({
     query: queries * padded,
     upstream: queries * valuePadded,
     queryColumns: panel * width,
@@ -77,14 +76,7 @@ function scratchLayout(
     value: keys * valueWidth,
     keyGradient: keys * padded,
     valueGradient: keys * valuePadded,
-  }
-  let total = 0
-  const starts = {} as Record<Part, number>
-  for (const part of Object.keys(sizes) as Part[]) {
-    starts[part] = total
-    total += roundUp(sizes[part], 16)
-  }
-  return { starts, total }
+  })
 }
 
 /** Bytes of scratch memory that the kernel needs. */
@@ -93,7 +85,7 @@ export function backwardBlocksScratchBytes(
   tile: Tile,
   floatBytes: number,
 ): number {
-  return scratchLayout(definition, tile).total * floatBytes
+  return layoutOf(definition, tile).total * floatBytes
 }
 
 /**
@@ -113,7 +105,6 @@ export function backwardBlocksKernel(definition: AttentionDefinition, tile: Tile
 /** A tile of keys of one key/value head: where the task is at. */
 interface KeyTile {
   readonly batch: Int
-  readonly kvHead: Int
   readonly first: Int
   readonly keys: Int
   /** [key width] and [key valueWidth], end to end. */
@@ -152,13 +143,7 @@ class BackwardBlocks {
     this.tile = tile
     this.padded = roundUp(definition.width, tile.panel)
     this.valuePadded = roundUp(definition.valueWidth, tile.panel)
-    const scratch = k.scratch('f32')
-    this.part = Object.fromEntries(
-      Object.entries(scratchLayout(definition, tile).starts).map(([name, start]) => [
-        name,
-        scratch.at(start),
-      ]),
-    ) as typeof this.part
+    this.part = scratchParts(k, layoutOf(definition, tile))
   }
 
   write(task: Int): void {
@@ -177,7 +162,6 @@ class BackwardBlocks {
       const keys = p.keys.sub(first).min(tile.keys)
       const tileOfKeys: KeyTile = {
         batch,
-        kvHead,
         first,
         keys,
         key: endToEnd(k, keyFrom.at(first.mul(p.keyRow)), p.keyRow, width, keys, part.key, tile.rows),
@@ -266,24 +250,12 @@ class BackwardBlocks {
   /** Copies the block's queries and output gradients; columns beyond the width become 0. */
   #load({ batch }: KeyTile, { head, first, rows }: Rows): void {
     const { k, p, part, definition } = this
-    const copy = (
-      target: Pointer<'f32'>,
-      length: number,
-      source: Pointer<'f32'>,
-      stride: Int,
-      width: number,
-    ): void => {
-      k.loop(0, rows, 1, (row) => {
-        const [to, from] = [target.at(row.mul(length)), source.at(row.mul(stride))]
-        k.vectors(width, (i, mask) => k.store(to.at(i), k.load(from.at(i), mask)))
-        for (let column = roundUp(width, k.lanes); column < length; column += k.lanes)
-          k.store(to.at(column), k.vector(0))
-      })
-    }
     const query = p.query.at(batch.mul(p.queryBatch)).at(head.mul(p.queryHead)).at(first.mul(p.queryRow))
     const upstream = p.upstream.at(batch.mul(p.upstreamBatch)).at(head.mul(p.upstreamHead))
-    copy(part.query, this.padded, query, p.queryRow, definition.width)
-    copy(
+    copyPadded(k, rows, part.query, this.padded, query, p.queryRow, definition.width)
+    copyPadded(
+      k,
+      rows,
       part.upstream,
       this.valuePadded,
       upstream.at(first.mul(p.upstreamRow)),

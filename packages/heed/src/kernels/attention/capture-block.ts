@@ -9,11 +9,13 @@ import {
   type Vector,
 } from '../language/index.js'
 import type { CaptureScatter, Centers } from './capture-scatter.js'
+import { copyPadded } from './columns.js'
 import type { AttentionDefinition } from './definition.js'
 import type { AttentionDerivative } from './derivative.js'
 import { leafEnvironment, type Terms } from './leaves.js'
 import { roundUp, type Tile, writeTileProduct } from './tile.js'
 import { possibleKeys, possibleRows, type Region, regionTruth } from './truth.js'
+import { type ScratchLayout, scratchLayout, scratchParts } from './workspace.js'
 
 /** The parameters that the kernels of captured tensors' gradients start with. */
 export const blockParameters = {
@@ -43,25 +45,17 @@ export const blockParameters = {
 
 export type BlockParts = 'query' | 'upstream' | 'weights' | 'gradients' | 'lanes'
 
-/** Elements of scratch memory, each part at a multiple of 16. */
 export function blockLayout(
   { width, valueWidth }: AttentionDefinition,
-  tile: Tile,
-): Readonly<Record<BlockParts | 'total', number>> {
-  const [padded, valuePadded] = [roundUp(width, tile.panel), roundUp(valueWidth, tile.panel)]
-  const sizes: Record<BlockParts, number> = {
-    query: tile.queries * padded,
-    upstream: tile.queries * valuePadded,
-    weights: tile.queries * tile.keys,
-    gradients: tile.queries * tile.keys,
+  { queries, keys, panel }: Tile,
+): ScratchLayout<BlockParts> {
+  return scratchLayout({
+    query: queries * roundUp(width, panel),
+    upstream: queries * roundUp(valueWidth, panel),
+    weights: queries * keys,
+    gradients: queries * keys,
     lanes: 64,
-  }
-  const layout = { total: 0 } as Record<BlockParts | 'total', number>
-  for (const [part, size] of Object.entries(sizes)) {
-    layout[part as BlockParts] = layout.total
-    layout.total += roundUp(size, 16)
-  }
-  return layout
+  })
 }
 
 /** One block of query rows of one head. */
@@ -106,10 +100,7 @@ export class CaptureBlock {
     this.tile = tile
     this.padded = roundUp(definition.width, tile.panel)
     this.valuePadded = roundUp(definition.valueWidth, tile.panel)
-    const scratch = k.scratch('f32')
-    this.part = Object.fromEntries(
-      Object.entries(blockLayout(definition, tile)).map(([name, start]) => [name, scratch.at(start)]),
-    ) as typeof this.part
+    this.part = scratchParts(k, blockLayout(definition, tile))
   }
 
   /** Which of batch × heads. */
@@ -130,22 +121,8 @@ export class CaptureBlock {
       .at(batch.mul(p.upstreamBatch))
       .at(head.mul(p.upstreamHead))
       .at(firstRow.mul(p.upstreamRow))
-    const copy = (
-      target: Pointer<'f32'>,
-      length: number,
-      source: Pointer<'f32'>,
-      stride: Int,
-      width: number,
-    ): void => {
-      k.loop(0, rows, 1, (row) => {
-        const [to, from] = [target.at(row.mul(length)), source.at(row.mul(stride))]
-        k.vectors(width, (i, mask) => k.store(to.at(i), k.load(from.at(i), mask)))
-        for (let column = roundUp(width, k.lanes); column < length; column += k.lanes)
-          k.store(to.at(column), k.vector(0))
-      })
-    }
-    copy(part.query, this.padded, query, p.queryRow, definition.width)
-    copy(part.upstream, this.valuePadded, upstream, p.upstreamRow, definition.valueWidth)
+    copyPadded(k, rows, part.query, this.padded, query, p.queryRow, definition.width)
+    copyPadded(k, rows, part.upstream, this.valuePadded, upstream, p.upstreamRow, definition.valueWidth)
   }
 
   /**

@@ -7,9 +7,27 @@ import {
   transposeLanes,
   type Vector,
 } from '../language/index.js'
-import { type Tile, writeTileProduct } from './tile.js'
+import { roundUp, type Tile, writeTileProduct } from './tile.js'
 
 // What kernels share whose rows lie along the lanes: columns of a panel of rows, one after the other, in scratch memory.
+
+/** target[row length] = rows of a width, zeros beyond it; `length` is a multiple of the lanes. */
+export function copyPadded(
+  k: Builder,
+  rows: Int,
+  target: Pointer<'f32'>,
+  length: number,
+  source: Pointer<'f32'>,
+  stride: Int,
+  width: number,
+): void {
+  k.loop(0, rows, 1, (row) => {
+    const [to, from] = [target.at(row.mul(length)), source.at(row.mul(stride))]
+    k.vectors(width, (i, mask) => k.store(to.at(i), k.load(from.at(i), mask)))
+    for (let column = roundUp(width, k.lanes); column < length; column += k.lanes)
+      k.store(to.at(column), k.vector(0))
+  })
+}
 
 /** target[width panel] = the first `valid` of `panel` rows as columns, zeros where there are no rows. */
 export function writePanel(

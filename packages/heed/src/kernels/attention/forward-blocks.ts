@@ -25,9 +25,9 @@ import {
 import type { AttentionDefinition } from './definition.js'
 import { headEmitter, leafEnvironment, leafParameters, type Terms } from './leaves.js'
 import { outputLine, resultParameters, type RowPlace, writeRow } from './result.js'
-import { roundUp, type Tile, writeTileProduct } from './tile.js'
+import { type Tile, writeTileProduct } from './tile.js'
 import { possibleKeys, type Region, regionTruth } from './truth.js'
-import { sourceParameters } from './workspace.js'
+import { type ScratchLayout, scratchLayout, scratchParts, sourceParameters } from './workspace.js'
 
 const parameters = {
   ...sourceParameters,
@@ -48,14 +48,14 @@ type Part =
   | 'best'
   | 'factor'
 
-/** Elements of scratch memory for tasks of `panels` panels, each part at a multiple of 16. */
-function scratchLayout(
+/** Of tasks of `panels` panels. */
+function layoutOf(
   { width, valueWidth }: AttentionDefinition,
   { panel, keys }: Tile,
   panels: number,
-): { readonly starts: Readonly<Record<Part, number>>; readonly total: number } {
+): ScratchLayout<Part> {
   const rows = panels * panel
-  const sizes: Readonly<Record<Part, number>> = {
+  return scratchLayout({
     scores: keys * panel,
     factor: panel,
     key: keys * width,
@@ -66,14 +66,7 @@ function scratchLayout(
     sum: rows,
     weighted: rows,
     best: rows,
-  }
-  let total = 0
-  const starts = {} as Record<Part, number>
-  for (const part of Object.keys(sizes) as Part[]) {
-    starts[part] = total
-    total += roundUp(sizes[part], 16)
-  }
-  return { starts, total }
+  })
 }
 
 /** Panels of queries that a task has at most: so often are keys and values of a round used once they are in a near cache. */
@@ -85,7 +78,7 @@ export function forwardBlocksScratchBytes(
   tile: Tile,
   floatBytes: number,
 ): number {
-  return scratchLayout(definition, tile, mostPanels).total * floatBytes
+  return layoutOf(definition, tile, mostPanels).total * floatBytes
 }
 
 /**
@@ -149,11 +142,7 @@ class ForwardBlock {
     // The last block first: where a mask hides the future it has most to do, and whoever takes the last task has little.
     this.firstRow = blocks.sub(1).sub(task.rem(blocks)).mul(most)
     this.rows = queries.sub(this.firstRow).min(most)
-    const scratch = k.scratch('f32')
-    const { starts } = scratchLayout(definition, tile, mostPanels)
-    this.part = Object.fromEntries(
-      Object.entries(starts).map(([name, start]) => [name, scratch.at(start)]),
-    ) as typeof this.part
+    this.part = scratchParts(k, layoutOf(definition, tile, mostPanels))
     this.emitter = headEmitter(k, terms, definition, this.#roots, this.batch, this.head)
   }
 

@@ -18,7 +18,7 @@ import { resultParameters, type RowState, writeResult } from './result.js'
 import { type Round, writeRowOutput, writeRowScores } from './row-products.js'
 import { roundUp, type Tile } from './tile.js'
 import { possibleKeys, regionTruth } from './truth.js'
-import { sourceParameters } from './workspace.js'
+import { scratchLayout, scratchParts, sourceParameters } from './workspace.js'
 
 const splitParameters = {
   ...partParameters,
@@ -28,31 +28,10 @@ const splitParameters = {
 
 type Parameters = ParameterTerms<typeof sourceParameters & typeof splitParameters>
 
-/** Elements of scratch memory, each part at a multiple of 16. */
-function scratchLayout(
-  { width, valueWidth }: AttentionDefinition,
-  tile: Tile,
-): Readonly<
-  Record<
-    | 'query'
-    | 'output'
-    | 'scores'
-    | 'largest'
-    | 'sum'
-    | 'weighted'
-    | 'key'
-    | 'round'
-    | 'before'
-    | 'base'
-    | 'factor'
-    | 'roundSum'
-    | 'roundWeighted'
-    | 'roundKey'
-    | 'total',
-    number
-  >
-> {
-  const sizes = {
+type Part = keyof ReturnType<typeof layoutOf>['starts']
+
+function layoutOf({ width, valueWidth }: AttentionDefinition, tile: Tile) {
+  return scratchLayout({
     query: tile.queries * width,
     output: tile.queries * roundUp(valueWidth, tile.panel),
     scores: tile.rows * tile.keys,
@@ -68,14 +47,7 @@ function scratchLayout(
     roundSum: tile.rows,
     roundWeighted: tile.rows,
     roundKey: tile.rows,
-  }
-  let total = 0
-  const layout: Record<string, number> = {}
-  for (const [part, size] of Object.entries(sizes)) {
-    layout[part] = total
-    total += roundUp(size, 16)
-  }
-  return { ...layout, total } as ReturnType<typeof scratchLayout>
+  })
 }
 
 /** Bytes of scratch memory that the kernel needs. */
@@ -84,7 +56,7 @@ export function forwardRowsScratchBytes(
   tile: Tile,
   floatBytes: number,
 ): number {
-  return scratchLayout(definition, tile).total * floatBytes
+  return layoutOf(definition, tile).total * floatBytes
 }
 
 /** What a kernel for few rows is specialized for. */
@@ -131,7 +103,7 @@ class ForwardRows {
   readonly keyPart: Int
   readonly firstKey: Int
   readonly endKey: Int
-  readonly part: Readonly<Record<keyof ReturnType<typeof scratchLayout>, Pointer<'f32'>>>
+  readonly part: Readonly<Record<Part, Pointer<'f32'>>>
   /** For the one head; each row makes its own where grouped. */
   readonly emitter: Emitter | undefined
 
@@ -153,10 +125,7 @@ class ForwardRows {
     this.head = grouped ? this.kvHead.mul(group) : this.kvHead
     this.lastHead = grouped ? this.head.add(group).sub(1) : this.head
     this.rows = grouped ? group.mul(queries) : queries
-    const scratch = k.scratch('f32')
-    this.part = Object.fromEntries(
-      Object.entries(scratchLayout(definition, tile)).map(([name, start]) => [name, scratch.at(start)]),
-    ) as typeof this.part
+    this.part = scratchParts(k, layoutOf(definition, tile))
     this.emitter = grouped ? undefined : this.#emitterFor(this.head)
   }
 

@@ -1,4 +1,4 @@
-import type { Machine } from '../language/index.js'
+import type { Builder, Machine, Pointer } from '../language/index.js'
 import type { AttentionSizes } from './definition.js'
 import type { ForwardPlaces, Place } from './places.js'
 import { roundUp } from './tile.js'
@@ -32,7 +32,35 @@ export function workspaceLayout<P extends string>(
   return { offsets, total }
 }
 
-/** The parameters of forward kernels that say where query, key and value lie, and how many there are. */
+/** Where the parts of a task's scratch memory start, in elements, and how many there are. */
+export interface ScratchLayout<P extends string> {
+  readonly starts: Readonly<Record<P, number>>
+  readonly total: number
+}
+
+/** Each part at a multiple of 16 elements. */
+export function scratchLayout<P extends string>(elements: Readonly<Record<P, number>>): ScratchLayout<P> {
+  const starts = {} as Record<P, number>
+  let total = 0
+  for (const part of Object.keys(elements) as P[]) {
+    starts[part] = total
+    total += roundUp(elements[part], 16)
+  }
+  return { starts, total }
+}
+
+/** The parts, in the scratch memory of a kernel that is written. */
+export function scratchParts<P extends string>(
+  k: Builder,
+  { starts }: ScratchLayout<P>,
+): Readonly<Record<P, Pointer<'f32'>>> {
+  const scratch = k.scratch('f32')
+  const parts = {} as Record<P, Pointer<'f32'>>
+  for (const part of Object.keys(starts) as P[]) parts[part] = scratch.at(starts[part])
+  return parts
+}
+
+/** The parameters of kernels that say where query, key and value lie, and how many there are. */
 export const sourceParameters = {
   query: 'f32*',
   queryBatch: 'i32',

@@ -40,13 +40,7 @@ export function kernel<const P extends Readonly<Record<string, ParameterType>>>(
 }
 
 /** A kernel of somebody else's, who may write another one under the same name tomorrow. */
-export function guestKernel<const P extends Readonly<Record<string, ParameterType>>>(
-  name: string,
-  parameters: P,
-  write: (k: Builder, parameters: ParameterTerms<P>, task: Int) => void,
-): Kernel<P> {
-  return { name, parameters, write }
-}
+export const guestKernel: typeof kernel = (name, parameters, write) => ({ name, parameters, write })
 
 /** Writes the kernel out for one machine. */
 export function assemble<P extends Readonly<Record<string, ParameterType>>>(
