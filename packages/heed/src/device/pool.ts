@@ -16,8 +16,11 @@ const closed = 1 << 20
 const [reason, reasonBytes] = [3584, 512]
 /** The bit of `state` that says that threads may join; the bits below count those inside. */
 const open = 1 << 30
-/** Looks at a word before a thread goes to sleep: some 50 µs. */
-const spins = 20000
+/**
+ * Looks at a word before a thread goes to sleep: some half a millisecond. To wake one takes as long as many a launch, and a
+ * launch whose other threads sleep is computed by one.
+ */
+const spins = 200_000
 
 /** What a thread needs to know to take part, in the order of the words from `job` on. */
 interface Job {

@@ -90,12 +90,17 @@ describe('a tensor', () => {
     expect(String(one)).toBe('Tensor(f32 a 3, freed)')
   })
 
-  test('that nobody holds any more is collected', async () => {
+  test.each<[where: string, tensors: number, make: () => unknown]>([
+    ['made outside of any scope', 2, () => exp(made())],
+    ['that a scope gave', 1, () => scope(() => exp(made()))],
+    ['that scopes handed on, in a tree', 1, () => scope(() => scope(() => ({ one: [exp(made())] })))],
+    ['kept in a scope', 1, () => scope(() => void keep(exp(made())))],
+  ])('%s that nobody holds any more is collected', async (_, tensors, make) => {
     const before = held()
     ;(() => {
-      for (let i = 0; i < 50; i++) withDevice(device, () => exp(made()))
+      for (let i = 0; i < 50; i++) withDevice(device, make)
     })()
-    expect(held() - before).toBe(100)
+    expect(held() - before).toBe(50 * tensors)
     const used = device.heap.use().used
     for (let round = 0; round < 100 && held() > before + 5; round++) {
       collectGarbage()

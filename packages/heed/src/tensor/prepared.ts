@@ -144,7 +144,7 @@ export function layoutNumber({ layout }: AnyTensor): number {
   let number = layoutNumbers.get(layout)
   if (number === undefined) {
     let text = ''
-    for (const { name, size, stride } of layout) text += `${name}:${size}:${stride},`
+    for (const { name, size, stride } of layout) text += `${name.length} ${name}:${size}:${stride},`
     number = byText.get(text)
     if (number === undefined) {
       if (byText.size >= mostTexts) byText.clear()

@@ -1,7 +1,7 @@
-import { disposedByUsing, type Shape, StateError } from '../base/index.js'
+import { type Shape, StateError } from '../base/index.js'
 import type { Device } from '../device/index.js'
 import { packedShape, type PackedWeights, type WeightFormat } from '../kernels/index.js'
-import { register } from './scope.js'
+import { Holder } from './holder.js'
 import type { Storage } from './storage.js'
 
 /** What is true of quantized weights whatever their axes are called. */
@@ -29,32 +29,23 @@ export interface AnyQuantizedWeights {
  *
  * Freed by `dispose()`, by the `scope()` it was made in, or at the latest when it is garbage.
  */
-export class QuantizedWeights<A extends string = string> implements AnyQuantizedWeights {
+export class QuantizedWeights<A extends string = string> extends Holder implements AnyQuantizedWeights {
   /** Keeps weights of other axes apart, as `Tensor`'s does; never present at run time. */
   declare readonly axisNames: (axis: A) => A
-  /** `using weights = …` frees them at the end of the block. */
-  declare readonly [Symbol.dispose]: () => void
   readonly format: WeightFormat
   readonly shape: Shape<A>
   readonly over: readonly A[]
-  readonly storage: Storage
-  #freed = false
 
   /** Takes over one reference to `storage`. */
   constructor(storage: Storage, format: WeightFormat, shape: Shape<A>, over: readonly A[]) {
-    this.storage = storage
+    super(storage)
     this.format = format
     this.shape = shape
     this.over = over
-    collected.register(this, storage, this)
-    register(this)
   }
 
   get device(): Device {
     return this.storage.device
-  }
-  get freed(): boolean {
-    return this.#freed
   }
   get axes(): readonly A[] {
     return Object.keys(this.shape) as A[]
@@ -67,7 +58,7 @@ export class QuantizedWeights<A extends string = string> implements AnyQuantized
   }
 
   get packed(): PackedWeights {
-    if (this.#freed) {
+    if (this.freed) {
       throw new StateError({
         operation: 'quantized weights',
         expected: 'weights in use',
@@ -88,24 +79,7 @@ export class QuantizedWeights<A extends string = string> implements AnyQuantized
     const sizes = this.axes.map((name) => `${name} ${this.shape[name]}`)
     return `${this.format} ${sizes.join(', ')}, summed over ${this.over.join(', ')}`
   }
-  toString(): string {
-    return `QuantizedWeights(${this.describe()}${this.#freed ? ', freed' : ''})`
-  }
-
-  dispose(): void {
-    if (this.#freed) return
-    this.#freed = true
-    collected.unregister(this)
-    this.storage.release()
+  override toString(): string {
+    return `QuantizedWeights(${this.describe()}${this.freed ? ', freed' : ''})`
   }
 }
-
-disposedByUsing(QuantizedWeights)
-// What console.log shows in Node.
-Object.defineProperty(QuantizedWeights.prototype, Symbol.for('nodejs.util.inspect.custom'), {
-  value(this: QuantizedWeights) {
-    return this.toString()
-  },
-})
-
-const collected = new FinalizationRegistry<Storage>((storage) => storage.release())

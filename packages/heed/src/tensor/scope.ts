@@ -4,6 +4,8 @@ import { StateError } from '../base/index.js'
 interface Freed {
   readonly freed: boolean
   dispose(): void
+  /** Told when no scope is left that would free it. */
+  outlive(): void
 }
 
 interface Scope {
@@ -20,9 +22,10 @@ export function deferFreeing(deferred: boolean): boolean {
   return before
 }
 
-/** Called by each new tensor. */
+/** Called by each new tensor: it belongs to the innermost scope, or to none. */
 export function register(tensor: Freed): void {
-  current?.made.add(tensor)
+  if (current === undefined) tensor.outlive()
+  else current.made.add(tensor)
 }
 
 /**
@@ -50,11 +53,14 @@ export function scope<T>(work: () => T): T {
     return result
   } finally {
     current = outer
-    const kept = new Set<unknown>()
-    collect(result, kept)
+    const kept = isFreed(result) ? undefined : new Set<unknown>()
+    if (kept !== undefined) collect(result, kept)
     for (const tensor of inner.made) {
-      if (!kept.has(tensor) && !(deferring && outer)) tensor.dispose()
-      else if (!tensor.freed) outer?.made.add(tensor)
+      const stays = tensor === result || kept?.has(tensor) || (deferring && outer !== undefined)
+      if (!stays) tensor.dispose()
+      else if (tensor.freed) continue
+      else if (outer === undefined) tensor.outlive()
+      else outer.made.add(tensor)
     }
   }
 }
@@ -63,13 +69,13 @@ export function scope<T>(work: () => T): T {
 export function keep<T>(tree: T): T {
   const found = new Set<unknown>()
   collect(tree, found)
-  for (const tensor of found) current?.made.delete(tensor as Freed)
+  for (const tensor of found as Set<Freed>) if (current?.made.delete(tensor)) tensor.outlive()
   return tree
 }
 
 /** Frees a tensor that the innermost scope made; leaves any other alone. */
-export function disposeOwned(tensor: Freed): void {
-  if (current?.made.delete(tensor)) tensor.dispose()
+export function disposeOwned(tensor: Pick<Freed, 'dispose'>): void {
+  if (current?.made.delete(tensor as Freed)) tensor.dispose()
 }
 
 /** Frees a tensor, or each tensor of a tree. */
@@ -79,10 +85,14 @@ export function dispose(tree: unknown): void {
   for (const tensor of found) (tensor as Freed).dispose()
 }
 
+function isFreed(value: unknown): value is Freed {
+  return typeof value === 'object' && value !== null && 'dispose' in value && 'freed' in value
+}
+
 function collect(value: unknown, into: Set<unknown>, seen: Set<unknown> = new Set()): void {
   if (typeof value !== 'object' || value === null || seen.has(value)) return
   seen.add(value)
-  if ('dispose' in value && 'freed' in value) {
+  if (isFreed(value)) {
     into.add(value)
     return
   }

@@ -1,7 +1,7 @@
-import { disposedByUsing, ShapeError, sizeOf, StateError, type Dtype, type Shape } from '../base/index.js'
+import { ShapeError, sizeOf, StateError, type Dtype, type Shape } from '../base/index.js'
 import type { Device } from '../device/index.js'
+import { Holder } from './holder.js'
 import { type Methods, methods } from './methods.js'
-import { register } from './scope.js'
 import { type Storage, storedBytes } from './storage.js'
 import type { Values } from './values.js'
 
@@ -37,25 +37,21 @@ const [most, shown] = [10_000, 12] as const
  *
  * Freed by `dispose()`, by the `scope()` it was made in, or at the latest when it is garbage.
  */
-export class Tensor<A extends string = string> implements AnyTensor {
+export class Tensor<A extends string = string> extends Holder implements AnyTensor {
   /** Keeps `Tensor<'a'>` and `Tensor<'a' | 'b'>` apart in both directions; never present at run time. */
   declare readonly axisNames: (axis: A) => A
-  /** `using tensor = …` frees it at the end of the block. */
-  declare readonly [Symbol.dispose]: () => void
-  readonly storage: Storage
   readonly offset: number
   readonly layout: readonly Axis[]
   readonly elements: number
-  #freed = false
 
   /** Takes over one reference to `storage`. */
   constructor(storage: Storage, layout: readonly Axis[], offset = 0) {
-    this.storage = storage
+    super(storage)
     this.layout = layout
     this.offset = offset
-    this.elements = layout.reduce((count, axis) => count * axis.size, 1)
-    collected.register(this, storage, this)
-    register(this)
+    let elements = 1
+    for (const { size } of layout) elements *= size
+    this.elements = elements
   }
 
   get device(): Device {
@@ -63,9 +59,6 @@ export class Tensor<A extends string = string> implements AnyTensor {
   }
   get dtype(): Dtype {
     return this.storage.dtype
-  }
-  get freed(): boolean {
-    return this.#freed
   }
 
   /** Axis names with their sizes. */
@@ -100,7 +93,7 @@ export class Tensor<A extends string = string> implements AnyTensor {
   }
 
   get address(): number {
-    if (this.#freed) {
+    if (this.freed) {
       throw new StateError({
         operation: 'tensor',
         expected: 'a tensor in use',
@@ -117,18 +110,11 @@ export class Tensor<A extends string = string> implements AnyTensor {
   }
 
   /** In words, with the first few numbers where there are not too many: `Tensor(f32 row 2, column 2: 1, 2, 3, 0.3333)`. */
-  toString(): string {
-    if (this.#freed) return `Tensor(${this.describe()}, freed)`
+  override toString(): string {
+    if (this.freed) return `Tensor(${this.describe()}, freed)`
     if (this.elements > most) return `Tensor(${this.describe()})`
     const numbers = Array.from(this.values().subarray(0, shown), (value) => Number(value.toPrecision(4)))
     return `Tensor(${this.describe()}: ${numbers.join(', ')}${this.elements > shown ? ', …' : ''})`
-  }
-
-  dispose(): void {
-    if (this.#freed) return
-    this.#freed = true
-    collected.unregister(this)
-    this.storage.release()
   }
 
   /**
@@ -201,16 +187,6 @@ export type { Values }
 export type Renamed<A extends string, R> = {
   [K in A]: K extends keyof R ? (R[K] extends string ? R[K] : K) : K
 }[A]
-
-disposedByUsing(Tensor)
-// What console.log shows in Node.
-Object.defineProperty(Tensor.prototype, Symbol.for('nodejs.util.inspect.custom'), {
-  value(this: Tensor) {
-    return this.toString()
-  },
-})
-
-const collected = new FinalizationRegistry<Storage>((storage) => storage.release())
 
 export function isTensor(value: unknown): value is Tensor {
   return value instanceof Tensor

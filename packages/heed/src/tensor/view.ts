@@ -9,13 +9,26 @@ export function viewOver(source: AnyTensor, layout: readonly Axis[], offset: num
   return new TensorClass(source.storage.retain(), layout, offset)
 }
 
+/** Of a layout, those that other names gave: the same each time, so that a number once found for one holds (see prepared.ts). */
+const renamed = new WeakMap<readonly Axis[], Map<string, readonly Axis[]>>()
+
 export function renameView(source: AnyTensor, names: Readonly<Record<string, string>>): Tensor {
-  for (const [from, to] of Object.entries(names)) {
-    axisOf('rename', source, from)
-    validateAxis('rename', to)
+  let key = ''
+  // With lengths, so that no name looks like two.
+  for (const from of Object.keys(names))
+    key += `${from.length} ${from}>${names[from]!.length} ${names[from]},`
+  let known = renamed.get(source.layout)
+  let layout = known?.get(key)
+  if (layout === undefined) {
+    for (const [from, to] of Object.entries(names)) {
+      axisOf('rename', source, from)
+      validateAxis('rename', to)
+    }
+    layout = source.layout.map((axis) => ({ ...axis, name: names[axis.name] ?? axis.name }))
+    refuseTwice('rename', layout)
+    if (known === undefined) renamed.set(source.layout, (known = new Map<string, readonly Axis[]>()))
+    known.set(key, layout)
   }
-  const layout = source.layout.map((axis) => ({ ...axis, name: names[axis.name] ?? axis.name }))
-  refuseTwice('rename', layout)
   return viewOver(source, layout)
 }
 

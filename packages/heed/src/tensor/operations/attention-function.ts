@@ -191,8 +191,9 @@ export function trace(
   try {
     const traced = score === undefined ? scaled : score(scaled, positions)
     const allowed = mask?.(positions)
-    refuseOther(operation, 'score', 'float', 'a number expression', traced)
     if (mask !== undefined) refuseOther(operation, 'mask', 'boolean', 'a condition', allowed)
+    if (traced === scaled) return { ...made, score: scaled, mask: allowed }
+    refuseOther(operation, 'score', 'float', 'a number expression', traced)
     const lifted = liftConstants(traced, made.parameters.length)
     made.parameters.push(...lifted.parameters)
     made.kinds.push(...lifted.parameters.map(() => 'float' as const))
