@@ -96,6 +96,14 @@ const writeScratch = kernel('test-write-scratch', { to: 'i32*' }, (k, { to }, ta
   k.store(to.at(task), k.scratch('f32').address)
 })
 
+/** The same with another factor, and so many parameters that only two launches of it fit. */
+const manyNames = Array.from({ length: 140 }, (_, i) => `p${i}`)
+const writeMany = kernel(
+  'test-write-many',
+  { to: 'f32*', ...Object.fromEntries(manyNames.map((name) => [name, 'f32' as const])) },
+  (k, p, task) => k.store(p.to.at(task), task.toFloat().mul((p as never)[manyNames.at(-1)!])),
+)
+
 const { relaxed } = wasmFeatures()
 const devices: Readonly<Record<string, () => Device>> = {
   interpreter: () => new Device(interpreter),
@@ -144,6 +152,32 @@ describe.each(Object.entries(devices))('every device: %s', (_, make) => {
     device.heap.free(to)
   })
 
+  test('runs launches together: each task of each once', () =>
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ many: fc.boolean(), tasks: fc.integer({ min: 0, max: 90 }) }), {
+          maxLength: 20,
+        }),
+        (wanted) => {
+          const to = wanted.map(({ tasks }) => device.heap.allocate((tasks + 1) * device.floatBytes))
+          for (const [i, { tasks }] of wanted.entries())
+            device.heap.u8.fill(0, to[i]!, to[i]! + (tasks + 1) * device.floatBytes)
+          device.launchTogether(wanted.length, (i) => {
+            const { many, tasks } = wanted[i]!
+            return many
+              ? { kernel: writeMany, parameters: [to[i]!, ...manyNames.map(() => i + 1)], tasks }
+              : { kernel: writeTasks, parameters: [to[i]!, i + 1], tasks, scratchBytes: 64 }
+          })
+          for (const [i, { tasks }] of wanted.entries()) {
+            const each = Array.from({ length: tasks }, (_, task) => task * (i + 1))
+            expect(floats(to[i]!, tasks + 1)).toEqual([...each, 0])
+            device.heap.free(to[i]!)
+          }
+        },
+      ),
+      { numRuns: 50 },
+    ))
+
   test('every thread takes part, and has scratch memory of its own', () => {
     const tasks = 4096
     const to = device.heap.allocate(tasks * 4)
@@ -163,9 +197,15 @@ describe.each(Object.entries(devices))('every device: %s', (_, make) => {
     const seen: LaunchEvent[] = []
     device.profile = (event) => seen.push(event)
     device.launch(writeTasks, [to, 3], 16, 64)
+    const launch = { kernel: writeTasks, parameters: [to, 3], tasks: 7, scratchBytes: 64 }
+    device.launchTogether(2, () => launch)
     device.profile = undefined
     device.launch(writeTasks, [to, 4], 16, 64)
-    expect(seen).toEqual([{ kernel: writeTasks.name, tasks: 16, milliseconds: expect.any(Number) as number }])
+    const milliseconds = expect.any(Number) as number
+    expect(seen).toEqual([
+      { kernel: writeTasks.name, tasks: 16, milliseconds },
+      { kernel: `${writeTasks.name} + ${writeTasks.name}`, tasks: 14, milliseconds },
+    ])
     expect(floats(to, 16)[1]).toBe(4)
     device.heap.free(to)
   })

@@ -1,13 +1,14 @@
 import { UsageError } from '../base/index.js'
-import { assemble, type Kernel } from '../kernels/index.js'
-import type { Run, Target } from '../targets/index.js'
+import { assemble, type Kernel, type Launch } from '../kernels/index.js'
+import type { Target } from '../targets/index.js'
 import { GuardedHeap } from './guarded-heap.js'
 import { Heap, type HeapOptions } from './heap.js'
-import { ThreadPool } from './pool.js'
+import { type Compiled, mostParts, Part, ThreadPool } from './pool.js'
 
-/** Where the parameters of the running launch lie: 8 bytes each. */
+/** Where the parameters of the running launches lie: 8 bytes each. */
 const parameterAddress = 1024
 const parameterLimit = 300
+const parameterEnd = parameterAddress + 8 * parameterLimit
 
 export interface DeviceOptions extends HeapOptions {
   /** Threads that compute, this one included. Needs a shared heap; results don't depend on it. */
@@ -16,22 +17,12 @@ export interface DeviceOptions extends HeapOptions {
   readonly guarded?: boolean
 }
 
-/** One launch, as a profile sees it. */
+/** One launch, or several that ran together, as a profile sees it. */
 export interface LaunchEvent {
-  /** The kernel's name. */
+  /** The kernel's name; of several launches all of them, a `+` between. */
   readonly kernel: string
   readonly tasks: number
   readonly milliseconds: number
-}
-
-interface Compiled {
-  readonly kernel: Kernel
-  readonly number: number
-  readonly run: Run
-  readonly codeAddress: number
-  readonly codeBytes: number
-  /** For each parameter, whether it is a float. */
-  readonly floats: readonly boolean[]
 }
 
 /**
@@ -49,6 +40,8 @@ export class Device {
   profile: ((event: LaunchEvent) => void) | undefined
   #scratch = 0
   #scratchBytes = 0
+  /** Filled in anew by each launch. */
+  readonly #parts: Part[] = []
 
   constructor(target: Target, options: DeviceOptions = {}) {
     this.target = target
@@ -77,47 +70,84 @@ export class Device {
    * @throws TargetError where the target refuses the kernel, or it failed on another thread
    */
   launch(kernel: Kernel, parameters: readonly number[], tasks: number, scratchBytes = 0): void {
-    if (this.profile === undefined) return this.#launch(kernel, parameters, tasks, scratchBytes)
-    const start = performance.now()
-    this.#launch(kernel, parameters, tasks, scratchBytes)
-    this.profile({ kernel: kernel.name, tasks, milliseconds: performance.now() - start })
+    this.launchTogether(1, () => ({ kernel, parameters, tasks, scratchBytes }))
   }
 
-  #launch(kernel: Kernel, parameters: readonly number[], tasks: number, scratchBytes: number): void {
-    const compiled = this.#recent.get(kernel) ?? this.#compile(kernel)
-    if (tasks <= 0) return
-    const { heap } = this
-    const scratch = scratchBytes > 0 ? this.#reserveScratch(scratchBytes) : 0
-    const integers = heap.i32
-    const { floats } = compiled
-    if (parameters.length !== floats.length) {
-      throw new UsageError({
-        operation: `kernel ${kernel.name}`,
-        expected: `${floats.length} parameters`,
-        found: String(parameters.length),
-        hint: 'pass them in the order of its declaration',
-      })
+  /**
+   * Runs launches of which none needs what another writes, as one: no thread waits between them. Each is asked for once its predecessors
+   * have been read. Throws as `launch` does.
+   */
+  launchTogether(count: number, launchAt: (index: number) => Launch): void {
+    if (this.profile === undefined) return this.#launch(count, launchAt)
+    const names: string[] = []
+    let tasks = 0
+    const start = performance.now()
+    this.#launch(count, (index) => {
+      const launch = launchAt(index)
+      names.push(launch.kernel.name)
+      tasks += launch.tasks
+      return launch
+    })
+    this.profile({ kernel: names.join(' + '), tasks, milliseconds: performance.now() - start })
+  }
+
+  #launch(count: number, launchAt: (index: number) => Launch): void {
+    let [parts, address, tasks, scratchBytes] = [0, parameterAddress, 0, 0]
+    for (let i = 0; i < count; i++) {
+      const launch = launchAt(i)
+      const compiled = this.#compiledOf(launch)
+      const bytes = 8 * compiled.floats.length
+      if (parts === mostParts || address + bytes > parameterEnd) {
+        // No room for more: the others run after these.
+        this.#run(parts, tasks, scratchBytes)
+        ;[parts, address, tasks, scratchBytes] = [0, parameterAddress, 0, 0]
+      }
+      this.#writeParameters(address, compiled.floats, launch.parameters)
+      const part = (this.#parts[parts++] ??= new Part())
+      part.compiled = compiled
+      part.parameters = address
+      part.tasks = Math.max(0, launch.tasks)
+      address += bytes
+      tasks += part.tasks
+      scratchBytes = Math.max(scratchBytes, launch.scratchBytes ?? 0)
     }
+    this.#run(parts, tasks, scratchBytes)
+  }
+
+  #run(parts: number, tasks: number, scratchBytes: number): void {
+    if (tasks === 0) return
+    const scratch = scratchBytes > 0 ? this.#reserveScratch(scratchBytes) : 0
+    if (this.#pool !== undefined && tasks > 1) {
+      const grain = Math.max(1, Math.floor(tasks / (this.threads * 32)))
+      this.#pool.run(this.#parts, parts, grain, scratch, this.#scratchBytes)
+      return
+    }
+    for (let i = 0; i < parts; i++) {
+      const { compiled, parameters, tasks: own } = this.#parts[i]!
+      if (own > 0) compiled.run(parameters, 0, own, scratch)
+    }
+  }
+
+  #compiledOf({ kernel, parameters }: Launch): Compiled {
+    const compiled = this.#recent.get(kernel) ?? this.#compile(kernel)
+    if (parameters.length === compiled.floats.length) return compiled
+    throw new UsageError({
+      operation: `kernel ${kernel.name}`,
+      expected: `${compiled.floats.length} parameters`,
+      found: String(parameters.length),
+      hint: 'pass them in the order of its declaration',
+    })
+  }
+
+  #writeParameters(address: number, floats: readonly boolean[], parameters: readonly number[]): void {
+    const { heap } = this
+    const integers = heap.i32
     for (let i = 0; i < floats.length; i++) {
-      const at = parameterAddress + 8 * i
+      const at = address + 8 * i
       if (!floats[i]) integers[at >> 2] = parameters[i]!
       else if (this.floatBytes === 8) heap.f64[at >> 3] = parameters[i]!
       else heap.f32[at >> 2] = parameters[i]!
     }
-    if (this.#pool === undefined || tasks === 1) {
-      compiled.run(parameterAddress, 0, tasks, scratch)
-      return
-    }
-    this.#pool.run((begin, end) => compiled.run(parameterAddress, begin, end, scratch), {
-      kernel: compiled.number,
-      codeAddress: compiled.codeAddress,
-      codeBytes: compiled.codeBytes,
-      parameters: parameterAddress,
-      tasks,
-      grain: Math.max(1, Math.floor(tasks / (this.threads * 32))),
-      scratch,
-      scratchBytes: this.#scratchBytes,
-    })
   }
 
   /** Ends the threads; the device is of no use afterwards. */
@@ -144,7 +174,6 @@ export class Device {
       const codeAddress = this.#pool === undefined ? 0 : this.heap.allocate(code.length)
       if (codeAddress !== 0) this.heap.u8.set(code, codeAddress)
       compiled = {
-        kernel,
         number: this.#compiled.size,
         run: target.load(code, this.heap.memory),
         codeAddress,

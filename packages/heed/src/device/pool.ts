@@ -1,4 +1,5 @@
 import { TargetError } from '../base/index.js'
+import type { Run } from '../targets/index.js'
 import type { Heap } from './heap.js'
 import { workerSource } from './worker-source.js'
 
@@ -8,7 +9,11 @@ const epoch = 80
 const sleeping = 96
 const next = 112
 const failed = 128
-const job = 144
+/** Tasks, grain, scratch memory, its bytes for each thread, and how many parts follow, of `partWords` words each. */
+const job = 176
+const partWords = 5
+/** Launches that run as one. */
+export const mostParts = 8
 /** Threads that are loading a native library; less `closed`, which is more than there are, nobody may begin to. */
 const loading = 160
 const closed = 1 << 20
@@ -22,16 +27,22 @@ const open = 1 << 30
  */
 const spins = 200_000
 
-/** What a thread needs to know to take part, in the order of the words from `job` on. */
-interface Job {
-  readonly kernel: number
+/** A kernel, ready to run. */
+export interface Compiled {
+  readonly number: number
+  readonly run: Run
   readonly codeAddress: number
   readonly codeBytes: number
-  readonly parameters: number
-  readonly tasks: number
-  readonly grain: number
-  readonly scratch: number
-  readonly scratchBytes: number
+  /** For each parameter, whether it is a float. */
+  readonly floats: readonly boolean[]
+}
+
+/** One of the launches that run together; filled in anew by each. */
+export class Part {
+  declare compiled: Compiled
+  /** Byte address of its parameters. */
+  parameters = 0
+  tasks = 0
 }
 
 interface Thread {
@@ -59,32 +70,47 @@ export class ThreadPool {
     this.#wanted = threads
   }
 
-  /** Runs `work(begin, end)` here until no tasks are left, with the other threads doing the same from `job`. */
-  run(work: (begin: number, end: number) => void, current: Job): void {
+  /** Runs the tasks of the first `count` parts, here and on the other threads, `grain` of them at a time. */
+  run(parts: readonly Part[], count: number, grain: number, scratch: number, scratchBytes: number): void {
     if (this.#threads.length === 0) this.#start()
     const words = this.#heap.i32
-    words[job] = current.kernel
-    words[job + 1] = current.codeAddress
-    words[job + 2] = current.codeBytes
-    words[job + 3] = current.parameters
-    words[job + 4] = current.tasks
-    words[job + 5] = current.grain
-    words[job + 6] = current.scratch
-    words[job + 7] = current.scratchBytes
+    let tasks = 0
+    for (let i = 0, at = job + 5; i < count; i++, at += partWords) {
+      const { compiled, parameters, tasks: own } = parts[i]!
+      words[at] = own
+      words[at + 1] = parameters
+      words[at + 2] = compiled.number
+      words[at + 3] = compiled.codeAddress
+      words[at + 4] = compiled.codeBytes
+      tasks += own
+    }
+    words[job] = tasks
+    words[job + 1] = grain
+    words[job + 2] = scratch
+    words[job + 3] = scratchBytes
+    words[job + 4] = count
     Atomics.store(words, next, 0)
     Atomics.store(words, state, open)
     Atomics.add(words, epoch, 1)
     if (Atomics.load(words, sleeping) > 0) Atomics.notify(words, epoch)
     let error: unknown
     try {
+      let [part, first] = [0, 0]
       for (;;) {
-        const begin = Atomics.add(words, next, current.grain)
-        if (begin >= current.tasks) break
-        work(begin, Math.min(begin + current.grain, current.tasks))
+        let begin = Atomics.add(words, next, grain)
+        if (begin >= tasks) break
+        const end = Math.min(begin + grain, tasks)
+        while (begin < end) {
+          while (begin >= first + parts[part]!.tasks) first += parts[part++]!.tasks
+          const { compiled, parameters, tasks: own } = parts[part]!
+          const stop = Math.min(end, first + own)
+          compiled.run(parameters, begin - first, stop - first, scratch)
+          begin = stop
+        }
       }
     } catch (thrown) {
       error = thrown
-      Atomics.store(words, next, current.tasks)
+      Atomics.store(words, next, tasks)
     }
     Atomics.and(words, state, ~open)
     this.#wait(words)
@@ -136,7 +162,20 @@ export class ThreadPool {
   }
 
   #start(): void {
-    const words = { state, epoch, sleeping, next, failed, job, loading, open, spins, reason, reasonBytes }
+    const words = {
+      state,
+      epoch,
+      sleeping,
+      next,
+      failed,
+      job,
+      partWords,
+      loading,
+      open,
+      spins,
+      reason,
+      reasonBytes,
+    }
     Atomics.store(this.#heap.i32, loading, 0)
     if (this.#koffi !== undefined) atExit(this.#end)
     for (let thread = 1; thread < this.#wanted; thread++) {

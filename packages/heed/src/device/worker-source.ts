@@ -5,7 +5,7 @@
  */
 export const workerSource: string = `
 'use strict'
-const serve = ({ memory, thread, koffi, words: { state, epoch, sleeping, next, failed, job, loading, open, spins, reason, reasonBytes } }) => {
+const serve = ({ memory, thread, koffi, words: { state, epoch, sleeping, next, failed, job, partWords, loading, open, spins, reason, reasonBytes } }) => {
   const kernels = new Map()
   let words = new Int32Array(memory.buffer)
   let seen = Atomics.load(words, epoch)
@@ -58,14 +58,24 @@ const serve = ({ memory, thread, koffi, words: { state, epoch, sleeping, next, f
     seen = Atomics.load(words, epoch)
     if (!join()) continue
     try {
-      const kernel = words[job], tasks = words[job + 4], grain = words[job + 5]
-      let run = kernels.get(kernel)
-      if (run === undefined) kernels.set(kernel, run = load(words[job + 1] >>> 0, words[job + 2]))
-      const scratch = (words[job + 6] >>> 0) + thread * words[job + 7]
+      const tasks = words[job], grain = words[job + 1]
+      const scratch = (words[job + 2] >>> 0) + thread * words[job + 3]
+      let part = job + 5, first = 0
       for (;;) {
-        const begin = Atomics.add(words, next, grain)
+        let begin = Atomics.add(words, next, grain)
         if (begin >= tasks) break
-        run(words[job + 3], begin, Math.min(begin + grain, tasks), scratch)
+        const end = Math.min(begin + grain, tasks)
+        while (begin < end) {
+          while (begin >= first + words[part]) {
+            first += words[part]
+            part += partWords
+          }
+          const kernel = words[part + 2], stop = Math.min(end, first + words[part])
+          let run = kernels.get(kernel)
+          if (run === undefined) kernels.set(kernel, run = load(words[part + 3] >>> 0, words[part + 4]))
+          run(words[part + 1], begin - first, stop - first, scratch)
+          begin = stop
+        }
       }
     } catch (error) {
       if (Atomics.compareExchange(words, failed, 0, 1) === 0) tell(error)

@@ -24,7 +24,7 @@ import {
   type Tensor,
 } from '../tensor/index.js'
 import type { Key, LayerCache } from './cache.js'
-import { linear, type Linear, plainWeight, type Quantized, type Weight } from './linear.js'
+import { linears, type Linear, plainWeight, type Quantized, type Weight } from './linear.js'
 import { norm, type Norm, type NormOptions } from './norm.js'
 import type { PositionNumbers } from './position.js'
 import { applyRotary, type RotaryTable } from './rotary.js'
@@ -79,9 +79,11 @@ export function selfAttention(
   options: SelfAttentionOptions = {},
 ): Sequence {
   // Roles: each position asks, answers and gives.
-  let query = tap('query', queriesOf(parameters, x, options))
-  let key = tap('key', keysOf(parameters, x, options))
-  let value = tap('value', valuesOf(parameters, x))
+  const projections = [parameters.query, parameters.key, parameters.value] as const
+  const [queryHeads, keyHeads, valueHeads] = headsOf(projections, x)
+  let query = tap('query', queriesOf(parameters, queryHeads, options))
+  let key = tap('key', keysOf(parameters, keyHeads, options))
+  let value = tap('value', valuesOf(valueHeads))
 
   // Order: rotary positions turn queries and keys, so that their product knows the distance.
   const { rotary, cache, positions = cache?.length ?? 0 } = options
@@ -107,11 +109,12 @@ export function crossAttention(
   context: Sequence,
   options: CrossAttentionOptions = {},
 ): Sequence {
-  const query = tap('query', queriesOf(parameters, x, options))
-  const compute = (): { key: Key; value: Key } => ({
-    key: keysOf(parameters, context, options),
-    value: valuesOf(parameters, context),
-  })
+  const [queryHeads] = headsOf([parameters.query], x)
+  const query = tap('query', queriesOf(parameters, queryHeads, options))
+  const compute = (): { key: Key; value: Key } => {
+    const [keyHeads, valueHeads] = headsOf([parameters.key, parameters.value], context)
+    return { key: keysOf(parameters, keyHeads, options), value: valuesOf(valueHeads) }
+  }
   const remembered = options.cache === undefined ? compute() : options.cache.context(compute)
   const key = tap('key', remembered.key)
   const value = tap('value', remembered.value)
@@ -142,34 +145,36 @@ function attend(
 
 function queriesOf(
   parameters: Quantized<AttentionParameters>,
-  x: Sequence,
+  heads: Heads,
   options: CrossAttentionOptions,
 ): Query {
-  const query = normed('queryNorm', parameters, headsOf(parameters.query, x), options)
+  const query = normed('queryNorm', parameters, heads, options)
   return query.rename({ position: 'query', headWidth: 'width' })
 }
 
 function keysOf(
   parameters: Quantized<AttentionParameters>,
-  x: Sequence,
+  heads: Heads,
   options: CrossAttentionOptions,
 ): Key {
-  const key = normed('keyNorm', parameters, headsOf(parameters.key, x), options)
+  const key = normed('keyNorm', parameters, heads, options)
   return key.rename({ position: 'key', headWidth: 'width' })
 }
 
-function valuesOf(parameters: Quantized<AttentionParameters>, x: Sequence): Key {
-  return headsOf(parameters.value, x).rename({ position: 'key', headWidth: 'width' })
+function valuesOf(heads: Heads): Key {
+  return heads.rename({ position: 'key', headWidth: 'width' })
 }
 
 type Heads = Tensor<'batch' | 'position' | 'head' | 'headWidth'>
 
-/** One projection for all heads at once. */
-function headsOf(
-  projection: Linear<'width', 'head' | 'headWidth', Weight<'width' | 'head' | 'headWidth'>>,
+type Projection = Linear<'width', 'head' | 'headWidth', Weight<'width' | 'head' | 'headWidth'>>
+
+/** Each projection for all heads at once. */
+function headsOf<const P extends readonly Projection[]>(
+  projections: P,
   x: Sequence,
-): Heads {
-  return linear(projection, x, 'width')
+): { readonly [K in keyof P]: Heads } {
+  return linears(projections, x, 'width') as never
 }
 
 /** Queries or keys normalized head by head, where the model does so. */

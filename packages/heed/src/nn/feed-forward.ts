@@ -1,6 +1,6 @@
 import { tap, watched } from '../observe/index.js'
 import { activate, type Activation, gatedBy } from '../tensor/index.js'
-import { linear, type Linear, type Quantized } from './linear.js'
+import { linear, linears, type Linear, type Quantized } from './linear.js'
 import { projectOut, type Residual, type Sequence } from './sequence.js'
 
 /**
@@ -36,8 +36,8 @@ export function feedForward(
       : linear(up, x, 'width', { activation })
     return projectOut(down, tap('hidden', hidden), ['hidden'], residual)
   }
-  const gated = tap('preActivation', linear(gate, x, 'width'))
-  const raised = tap('up', linear(up, x, 'width'))
-  const hidden = tap('hidden', gatedBy(raised, gated, activation))
+  const [opened, raised] = linears([gate, up], x, 'width')
+  const gated = tap('preActivation', opened)
+  const hidden = tap('hidden', gatedBy(tap('up', raised), gated, activation))
   return projectOut(down, hidden, ['hidden'], residual)
 }

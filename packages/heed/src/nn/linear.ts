@@ -7,6 +7,7 @@ import {
   dotQuantized,
   type QuantizedWeights,
   type Tensor,
+  together,
 } from '../tensor/index.js'
 
 /** A weight as it is trained, or quantized for inference. */
@@ -59,6 +60,20 @@ export function linear<A extends string, I extends A, O extends string>(
     ? dotQuantized(x, summedOver(weight, over), options)
     : dot(x, weight, over as never, options)
   return result as Tensor<Exclude<A, I> | O>
+}
+
+/** `linear` of several maps from the same `x`, computed together. Throws as `linear` does. */
+export function linears<
+  A extends string,
+  I extends A,
+  O extends string,
+  const M extends readonly Linear<I, O, Weight<I | O>>[],
+>(
+  maps: M & readonly Linear<I, O, Weight<I | O>>[],
+  x: Tensor<A>,
+  over: NoInfer<I> | readonly NoInfer<I>[],
+): { readonly [K in keyof M]: Tensor<Exclude<A, I> | O> } {
+  return together(() => maps.map((map) => linear<A, I, O>(map, x, over))) as never
 }
 
 /** The weight as a tensor, for what products alone can't do; a quantized one is written out anew. */

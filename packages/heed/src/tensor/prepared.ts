@@ -121,15 +121,90 @@ export function runPrepared(device: Device, { workspace, launches }: Prepared, v
   const given = values.length
   for (const bytes of workspace) values.push(device.heap.allocate(bytes))
   try {
-    for (const { kernel, parameters, places, tasks, scratchBytes } of launches) {
-      for (let i = 0; i < places.length; i += 3) {
-        const [value, more] = [values[places[i + 1]!]!, places[i + 2]!]
-        parameters[places[i]!] = more === 0 ? value : value + more
-      }
-      device.launch(kernel, parameters, tasks, scratchBytes)
+    for (const launch of launches) {
+      fillIn(launch, values)
+      device.launchTogether(1, () => launch)
     }
   } finally {
     for (let i = given; i < values.length; i++) device.heap.free(values[i]!)
+  }
+}
+
+function fillIn({ parameters, places }: PreparedLaunch, values: readonly number[]): void {
+  for (let i = 0; i < places.length; i += 3) {
+    const [value, more] = [values[places[i + 1]!]!, places[i + 2]!]
+    parameters[places[i]!] = more === 0 ? value : value + more
+  }
+}
+
+interface Waiting {
+  readonly prepared: Prepared
+  readonly values: number[]
+}
+/** What waits for the end of `together`. */
+let waiting: { device: Device | undefined; readonly operations: Waiting[] } | undefined
+
+/**
+ * Runs what `work` gives to `runWithOthers` when it ends, all first launches as one, then all second ones: few launches, and threads that wait
+ * once. What such an operation gives must not be read within `work`.
+ */
+export function together<T>(work: () => T): T {
+  const outer = waiting
+  const here: typeof waiting = { device: undefined, operations: [] }
+  waiting = here
+  let result: T
+  try {
+    result = work()
+  } finally {
+    waiting = outer
+  }
+  if (here.device !== undefined) runAll(here.device, here.operations)
+  return result
+}
+
+/** `runPrepared`, or, within `together`, at its end: for what reads nothing that waits as well. */
+export function runWithOthers(device: Device, prepared: Prepared, values: number[]): void {
+  if (waiting === undefined || (waiting.device ?? device) !== device) runPrepared(device, prepared, values)
+  else {
+    waiting.device = device
+    waiting.operations.push({ prepared, values })
+  }
+}
+
+/** Within `together`, all of `work` at once, for what reads its own results. */
+export function alone<T>(work: () => T): T {
+  const outer = waiting
+  waiting = undefined
+  try {
+    return work()
+  } finally {
+    waiting = outer
+  }
+}
+
+function runAll(device: Device, operations: readonly Waiting[]): void {
+  const workspace: number[] = []
+  try {
+    for (const { prepared, values } of operations) {
+      for (const bytes of prepared.workspace) {
+        const address = device.heap.allocate(bytes)
+        workspace.push(address)
+        values.push(address)
+      }
+    }
+    const steps = Math.max(...operations.map(({ prepared }) => prepared.launches.length))
+    for (let step = 0; step < steps; step++) {
+      const those = operations.filter(({ prepared }) => step < prepared.launches.length)
+      // Operations of one plan share its parameters: they are filled in one after the other.
+      device.launchTogether(those.length, (index) => {
+        const { prepared, values } = those[index]!
+        const launch = prepared.launches[step]!
+        fillIn(launch, values)
+        return launch
+      })
+    }
+  } finally {
+    for (const address of workspace) device.heap.free(address)
   }
 }
 

@@ -8,7 +8,16 @@ import {
   planPackB,
 } from '../../kernels/index.js'
 import { arranged, physicalOrder, sameDevice } from '../layout.js'
-import { layoutNumber, outputOf, prepare, type Prepared, preparedFor, runPrepared } from '../prepared.js'
+import {
+  alone,
+  layoutNumber,
+  outputOf,
+  prepare,
+  type Prepared,
+  preparedFor,
+  runPrepared,
+  runWithOthers,
+} from '../prepared.js'
 import { record, tracked } from '../tape.js'
 import { type AnyTensor, hasAxis, type Tensor } from '../tensor.js'
 import { viewOver } from '../view.js'
@@ -52,9 +61,11 @@ export function dot<
   const axes: readonly string[] = typeof over === 'string' ? [over] : [...new Set(over)]
   // The gradient of an activation needs what went into it: then the product ends there.
   if (activation !== undefined && tracked(bias === undefined ? [a, b] : [a, b, bias])) {
-    const before = contract(a, b, axes, { ...options, activation: undefined, residual: undefined } as never)
-    const active = activate(before, activation)
-    return (residual === undefined ? active : add(active, residual)) as never
+    return alone(() => {
+      const before = contract(a, b, axes, { ...options, activation: undefined, residual: undefined } as never)
+      const active = activate(before, activation)
+      return residual === undefined ? active : add(active, residual)
+    }) as never
   }
   return contract(a, b, axes, options as never) as never
 }
@@ -69,7 +80,7 @@ export interface DotOptions<S extends string = string, R extends string = string
   readonly residual?: Tensor<R> | undefined
 }
 
-/** `dot` where the axes are known only at run time. An activation is not differentiated here. */
+/** `dot` where the axes are known only at run time. An activation is not differentiated here. Within `together` it may run at the end. */
 export function contract(
   a: AnyTensor,
   b: AnyTensor,
@@ -104,7 +115,7 @@ export function contract(
   }
   const output = outputOf(device, prepared, 0)
   values[2] = output.address
-  runPrepared(device, prepared, values)
+  runWithOthers(device, prepared, values)
   return record('dot', inputs, output, { over, scale } satisfies DotAttributes)
 }
 
@@ -249,7 +260,7 @@ export function contractGradient(gradient: Tensor, other: AnyTensor, own: AnyTen
   const shared = gradient.layout
     .filter(({ name }) => !mine.has(name) && hasAxis(other, name))
     .map(({ name }) => name)
-  const alone = gradient.layout
+  const unmatched = gradient.layout
     .filter(({ name }) => !mine.has(name) && !hasAxis(other, name))
     .map(({ name }) => name)
   // In the order that the side has in memory, as long as one product can give it: whoever adds gradients up need not rearrange them.
@@ -258,7 +269,7 @@ export function contractGradient(gradient: Tensor, other: AnyTensor, own: AnyTen
     outermost === undefined || hasAxis(gradient, outermost)
       ? contract(gradient, other, shared, { scale })
       : contract(other, gradient, shared, { scale })
-  return alone.length === 0 ? product : (sum(product, alone as never) as Tensor)
+  return unmatched.length === 0 ? product : (sum(product, unmatched as never) as Tensor)
 }
 
 /** The gradient of a bias or residual: `gradient` summed over the axes that it lacks. A tensor of its own. */

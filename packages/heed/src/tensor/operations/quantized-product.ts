@@ -1,7 +1,7 @@
 import { DtypeError, ShapeError, sizeOf, StateError } from '../../base/index.js'
 import { planQuantizedProduct, type QuantizedProductRequest } from '../../kernels/index.js'
 import { arranged, sameDevice } from '../layout.js'
-import { layoutNumber, outputOf, prepare, preparedFor, runPrepared } from '../prepared.js'
+import { alone, layoutNumber, outputOf, prepare, preparedFor, runWithOthers } from '../prepared.js'
 import type { AnyQuantizedWeights, QuantizedWeights } from '../quantized-weights.js'
 import { tracked } from '../tape.js'
 import { type AnyTensor, axisOf, hasAxis, type Tensor } from '../tensor.js'
@@ -40,8 +40,8 @@ function contractQuantized(x: AnyTensor, weights: AnyQuantizedWeights, options: 
   let prepared = preparedFor(device, key)
   if (prepared === undefined) {
     const plan = planFor(x, weights, options)
-    if (plan === 'x') return withRows(x, weights, options)
-    if (plan === 'addends') return finishProduct(contractQuantized(x, weights, {}), options)
+    if (plan === 'x') return alone(() => withRows(x, weights, options))
+    if (plan === 'addends') return alone(() => finishProduct(contractQuantized(x, weights, {}), options))
     prepared = prepare(device, key, [plan.output], 6, ([a, words, scales, c, first, second], allocate) =>
       planQuantizedProduct(
         {
@@ -58,7 +58,7 @@ function contractQuantized(x: AnyTensor, weights: AnyQuantizedWeights, options: 
   }
   const { words, scales } = weights.packed
   const output = outputOf(device, prepared, 0)
-  runPrepared(device, prepared, [
+  runWithOthers(device, prepared, [
     x.address,
     words,
     scales,
