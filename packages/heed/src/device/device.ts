@@ -40,8 +40,11 @@ export class Device {
   profile: ((event: LaunchEvent) => void) | undefined
   #scratch = 0
   #scratchBytes = 0
-  /** Filled in anew by each launch. */
+  /** What runs next: `#count` of these, filled in anew for each run, with so many tasks in all. */
   readonly #parts: Part[] = []
+  #count = 0
+  #tasks = 0
+  #nextParameter = parameterAddress
 
   constructor(target: Target, options: DeviceOptions = {}) {
     this.target = target
@@ -70,80 +73,81 @@ export class Device {
    * @throws TargetError where the target refuses the kernel, or it failed on another thread
    */
   launch(kernel: Kernel, parameters: readonly number[], tasks: number, scratchBytes = 0): void {
-    this.launchTogether(1, () => ({ kernel, parameters, tasks, scratchBytes }))
+    const start = this.#begin()
+    this.#add(kernel, parameters, tasks, scratchBytes)
+    this.#run()
+    this.profile?.({ kernel: kernel.name, tasks, milliseconds: performance.now() - start })
   }
 
   /**
-   * Runs launches of which none needs what another writes, as one: no thread waits between them. Each is asked for once its predecessors
-   * have been read. Throws as `launch` does.
+   * Runs launches of which none needs what another writes, as one: no thread waits between them. `launchAt` is asked for each in turn, and
+   * what it gave is read before it is asked again. Throws as `launch` does.
    */
   launchTogether(count: number, launchAt: (index: number) => Launch): void {
-    if (this.profile === undefined) return this.#launch(count, launchAt)
+    const start = this.#begin()
     const names: string[] = []
-    let tasks = 0
-    const start = performance.now()
-    this.#launch(count, (index) => {
-      const launch = launchAt(index)
-      names.push(launch.kernel.name)
-      tasks += launch.tasks
-      return launch
-    })
-    this.profile({ kernel: names.join(' + '), tasks, milliseconds: performance.now() - start })
-  }
-
-  #launch(count: number, launchAt: (index: number) => Launch): void {
-    let [parts, address, tasks, scratchBytes] = [0, parameterAddress, 0, 0]
+    let all = 0
     for (let i = 0; i < count; i++) {
-      const launch = launchAt(i)
-      const compiled = this.#compiledOf(launch)
-      const bytes = 8 * compiled.floats.length
-      if (parts === mostParts || address + bytes > parameterEnd) {
-        // No room for more: the others run after these.
-        this.#run(parts, tasks, scratchBytes)
-        ;[parts, address, tasks, scratchBytes] = [0, parameterAddress, 0, 0]
-      }
-      this.#writeParameters(address, compiled.floats, launch.parameters)
-      const part = (this.#parts[parts++] ??= new Part())
-      part.compiled = compiled
-      part.parameters = address
-      part.tasks = Math.max(0, launch.tasks)
-      address += bytes
-      tasks += part.tasks
-      scratchBytes = Math.max(scratchBytes, launch.scratchBytes ?? 0)
+      const { kernel, parameters, tasks, scratchBytes = 0 } = launchAt(i)
+      this.#add(kernel, parameters, tasks, scratchBytes)
+      if (this.profile !== undefined) names.push(kernel.name)
+      all += tasks
     }
-    this.#run(parts, tasks, scratchBytes)
+    this.#run()
+    this.profile?.({ kernel: names.join(' + '), tasks: all, milliseconds: performance.now() - start })
   }
 
-  #run(parts: number, tasks: number, scratchBytes: number): void {
-    if (tasks === 0) return
-    const scratch = scratchBytes > 0 ? this.#reserveScratch(scratchBytes) : 0
-    if (this.#pool !== undefined && tasks > 1) {
+  /** Forgets what a launch that failed left, and gives the time, where somebody wants it. */
+  #begin(): number {
+    this.#count = 0
+    this.#tasks = 0
+    this.#nextParameter = parameterAddress
+    return this.profile === undefined ? 0 : performance.now()
+  }
+
+  #add(kernel: Kernel, parameters: readonly number[], tasks: number, scratchBytes: number): void {
+    const compiled = this.#recent.get(kernel) ?? this.#compile(kernel)
+    const { floats } = compiled
+    if (parameters.length !== floats.length) {
+      throw new UsageError({
+        operation: `kernel ${kernel.name}`,
+        expected: `${floats.length} parameters`,
+        found: String(parameters.length),
+        hint: 'pass them in the order of its declaration',
+      })
+    }
+    if (tasks <= 0) return
+    // Where there is no room for more, the others run after these.
+    if (this.#count === mostParts || this.#nextParameter + 8 * floats.length > parameterEnd) this.#run()
+    if (scratchBytes > this.#scratchBytes) this.#reserveScratch(scratchBytes)
+    const part = (this.#parts[this.#count++] ??= new Part())
+    part.compiled = compiled
+    part.parameters = this.#nextParameter
+    part.tasks = tasks
+    this.#tasks += tasks
+    this.#writeParameters(floats, parameters)
+  }
+
+  #run(): void {
+    const count = this.#count
+    const tasks = this.#tasks
+    this.#begin()
+    if (tasks > 1 && this.#pool !== undefined) {
       const grain = Math.max(1, Math.floor(tasks / (this.threads * 32)))
-      this.#pool.run(this.#parts, parts, grain, scratch, this.#scratchBytes)
+      this.#pool.run(this.#parts, count, grain, this.#scratch, this.#scratchBytes)
       return
     }
-    for (let i = 0; i < parts; i++) {
+    for (let i = 0; i < count; i++) {
       const { compiled, parameters, tasks: own } = this.#parts[i]!
-      if (own > 0) compiled.run(parameters, 0, own, scratch)
+      compiled.run(parameters, 0, own, this.#scratch)
     }
   }
 
-  #compiledOf({ kernel, parameters }: Launch): Compiled {
-    const compiled = this.#recent.get(kernel) ?? this.#compile(kernel)
-    if (parameters.length === compiled.floats.length) return compiled
-    throw new UsageError({
-      operation: `kernel ${kernel.name}`,
-      expected: `${compiled.floats.length} parameters`,
-      found: String(parameters.length),
-      hint: 'pass them in the order of its declaration',
-    })
-  }
-
-  #writeParameters(address: number, floats: readonly boolean[], parameters: readonly number[]): void {
+  #writeParameters(floats: readonly boolean[], parameters: readonly number[]): void {
     const { heap } = this
     const integers = heap.i32
-    for (let i = 0; i < floats.length; i++) {
-      const at = address + 8 * i
+    for (let i = 0; i < floats.length; i++, this.#nextParameter += 8) {
+      const at = this.#nextParameter
       if (!floats[i]) integers[at >> 2] = parameters[i]!
       else if (this.floatBytes === 8) heap.f64[at >> 3] = parameters[i]!
       else heap.f32[at >> 2] = parameters[i]!
@@ -186,13 +190,12 @@ export class Device {
     return compiled
   }
 
-  /** Scratch for every thread, kept from launch to launch; gives the calling thread's. */
-  #reserveScratch(bytes: number): number {
-    if (bytes > this.#scratchBytes) {
-      if (this.#scratch !== 0) this.heap.free(this.#scratch)
-      this.#scratchBytes = Math.ceil(bytes / 64) * 64
-      this.#scratch = this.heap.allocate(this.#scratchBytes * this.threads)
-    }
-    return this.#scratch
+  /** Scratch for every thread, kept from launch to launch. */
+  #reserveScratch(bytes: number): void {
+    if (this.#scratch !== 0) this.heap.free(this.#scratch)
+    ;[this.#scratch, this.#scratchBytes] = [0, 0] // as long as there is no room for more
+    const each = Math.ceil(bytes / 64) * 64
+    this.#scratch = this.heap.allocate(each * this.threads)
+    this.#scratchBytes = each
   }
 }

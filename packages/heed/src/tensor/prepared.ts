@@ -122,8 +122,9 @@ export function runPrepared(device: Device, { workspace, launches }: Prepared, v
   for (const bytes of workspace) values.push(device.heap.allocate(bytes))
   try {
     for (const launch of launches) {
+      const { kernel, parameters, tasks, scratchBytes } = launch
       fillIn(launch, values)
-      device.launchTogether(1, () => launch)
+      device.launch(kernel, parameters, tasks, scratchBytes)
     }
   } finally {
     for (let i = given; i < values.length; i++) device.heap.free(values[i]!)
