@@ -7,7 +7,8 @@ import type { Options } from './options.js'
 import type { AttentionWork } from './peer.js'
 import { isMain, report } from './report.js'
 
-const workOf = (length: number, causal: boolean, gradient: boolean): AttentionWork => ({
+/** 12 heads of 64. */
+export const attentionWork = (length: number, causal: boolean, gradient: boolean): AttentionWork => ({
   kind: 'attention',
   heads: 12,
   length,
@@ -16,10 +17,10 @@ const workOf = (length: number, causal: boolean, gradient: boolean): AttentionWo
   gradient,
 })
 const both = (lengths: number[], gradient: boolean): AttentionWork[] =>
-  lengths.flatMap((length) => [false, true].map((causal) => workOf(length, causal, gradient)))
+  lengths.flatMap((length) => [false, true].map((causal) => attentionWork(length, causal, gradient)))
 const long: AttentionWork[] = [
-  { ...workOf(131_072, true, false), window: 1024 },
-  { ...workOf(131_072, true, false), heads: 1 },
+  { ...attentionWork(131_072, true, false), window: 1024 },
+  { ...attentionWork(131_072, true, false), heads: 1 },
 ]
 
 export async function attention(options: Options): Promise<Result[]> {
@@ -42,11 +43,11 @@ export async function attention(options: Options): Promise<Result[]> {
       options,
     )),
     ...(await weighWorks(
-      weighed.map((length) => workOf(length, true, false)),
+      weighed.map((length) => attentionWork(length, true, false)),
       options,
     )),
     ...(await weighWorks(
-      backward.map((length) => workOf(length, true, true)),
+      backward.map((length) => attentionWork(length, true, true)),
       options,
     )),
   ]

@@ -22,7 +22,11 @@ export type Memory = { refused?: string; peak: number; kept: number }
 
 const [modulePath, variant] = process.argv.slice(2) as [string, string]
 let peer: Peer | undefined
-let current: { prepared: Prepared; runs: number } | undefined
+let current: { prepared: Prepared; runs: number; seconds: number } | undefined
+/** A processor that rested takes so long to come back to its clock: seconds of runs before those that count. */
+const warming = 0.2
+/** Seconds that a sample takes at least. */
+const least = 0.06
 
 const seconds = (): number => performance.now() / 1000
 
@@ -97,8 +101,8 @@ async function prepare(work: Work): Promise<Readied> {
     }
   }
   if (!best) return { refused: wrong.join('; ') || 'does not do this', formulation: '', seconds: 0 }
-  const runs = Math.max(1, Math.min(100_000, Math.ceil(0.03 / best.seconds)))
-  current = { prepared: best.prepared, runs }
+  const runs = Math.max(1, Math.min(100_000, Math.ceil(least / best.seconds)))
+  current = { prepared: best.prepared, runs, seconds: best.seconds }
   return { formulation: best.name, seconds: best.seconds }
 }
 
@@ -159,8 +163,9 @@ async function answer(request: Request): Promise<Loaded | Readied | Sample | Mem
       return memory(request.work)
     case 'sample': {
       if (!current) throw new Error('nothing is prepared')
-      const { prepared, runs } = current
+      const { prepared, runs, seconds } = current
       const { amount } = prepared
+      if (seconds < 1) await timed(prepared, Math.ceil(warming / seconds))
       return { seconds: await timed(prepared, runs), ...(amount === undefined ? {} : { amount }) }
     }
     case 'dispose':

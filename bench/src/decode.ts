@@ -4,7 +4,8 @@ import type { Options } from './options.js'
 import type { DecodeWork, WeightFormat, Work } from './peer.js'
 import { isMain, report } from './report.js'
 
-const workOf = (weights: WeightFormat): DecodeWork => ({
+/** GPT-2 small's size. */
+export const gpt2Small = (weights: WeightFormat): DecodeWork => ({
   kind: 'decode',
   layers: 12,
   width: 768,
@@ -19,7 +20,7 @@ export function decode(options: Options): Promise<Result[]> {
   const formats: WeightFormat[] = options.quick ? ['f32', 'q8_0'] : ['f32', 'f16', 'q8_0', 'q4_0']
   const figure = (seconds: number, work: Work): number => (work as DecodeWork).tokens / seconds
   return timeWorks(
-    formats.map(workOf),
+    formats.map(gpt2Small),
     { unit: 'tokens/s', higherIsBetter: true, figure, bound: 'reading' },
     options,
   )

@@ -41,7 +41,7 @@ export type Timing = Unit & {
 /** Time each work on every engine and every limit. */
 export async function timeWorks(works: Work[], timing: Timing, options: Options): Promise<Result[]> {
   const { unit, higherIsBetter, figure, bound, alone = false } = timing
-  const [rounds, budget] = alone ? [1, 0] : options.quick ? [3, 3] : [15, 20]
+  const [rounds, budget] = alone ? [1, 0] : options.quick ? [3, 3] : [15, 30]
   const everybody = engines(options).filter(({ role }) => !alone || role === 'heed')
   const seats = seatsOf([...everybody, ...limits(bound, options)], options, alone ? 3600 : 300)
   const results: Result[] = []

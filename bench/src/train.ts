@@ -4,7 +4,7 @@ import type { Options } from './options.js'
 import type { TrainWork } from './peer.js'
 import { isMain, report } from './report.js'
 
-const work: TrainWork = {
+export const characterModel: TrainWork = {
   kind: 'train',
   layers: 6,
   width: 384,
@@ -16,10 +16,10 @@ const work: TrainWork = {
 const unit: Unit = {
   unit: 'tokens/s',
   higherIsBetter: true,
-  figure: (seconds) => (work.batch * work.context) / seconds,
+  figure: (seconds) => (characterModel.batch * characterModel.context) / seconds,
 }
 
 export const train = (options: Options): Promise<Result[]> =>
-  timeWorks([work], { ...unit, bound: 'arithmetic' }, options)
+  timeWorks([characterModel], { ...unit, bound: 'arithmetic' }, options)
 
 if (isMain(import.meta.url)) await report(train)

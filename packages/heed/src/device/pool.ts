@@ -9,7 +9,7 @@ const epoch = 80
 const sleeping = 96
 const next = 112
 const failed = 128
-/** Tasks, grain, scratch memory, its bytes for each thread, and how many parts follow, of `partWords` words each. */
+/** Tasks, grain, scratch memory and its bytes for each thread; then the parts, `partWords` words each. */
 const job = 176
 const partWords = 5
 /** Launches that run as one. */
@@ -75,7 +75,7 @@ export class ThreadPool {
     if (this.#threads.length === 0) this.#start()
     const words = this.#heap.i32
     let tasks = 0
-    for (let i = 0, at = job + 5; i < count; i++, at += partWords) {
+    for (let i = 0, at = job + 4; i < count; i++, at += partWords) {
       const { compiled, parameters, tasks: own } = parts[i]!
       words[at] = own
       words[at + 1] = parameters
@@ -88,7 +88,6 @@ export class ThreadPool {
     words[job + 1] = grain
     words[job + 2] = scratch
     words[job + 3] = scratchBytes
-    words[job + 4] = count
     Atomics.store(words, next, 0)
     Atomics.store(words, state, open)
     Atomics.add(words, epoch, 1)

@@ -60,7 +60,7 @@ const serve = ({ memory, thread, koffi, words: { state, epoch, sleeping, next, f
     try {
       const tasks = words[job], grain = words[job + 1]
       const scratch = (words[job + 2] >>> 0) + thread * words[job + 3]
-      let part = job + 5, first = 0
+      let part = job + 4, first = 0
       for (;;) {
         let begin = Atomics.add(words, next, grain)
         if (begin >= tasks) break

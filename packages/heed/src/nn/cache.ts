@@ -1,6 +1,7 @@
 import { checkWhole, disposedByUsing, ShapeError, StateError } from '../base/index.js'
 import { input } from '../kernels/index.js'
 import {
+  alone,
   type AnyTensor,
   axisOf,
   emptyArranged,
@@ -8,6 +9,7 @@ import {
   mapInto,
   slice,
   type Tensor,
+  together,
   tracked,
   viewOver,
 } from '../tensor/index.js'
@@ -77,7 +79,7 @@ export class LayerCache {
    */
   append(key: Key, value: Key): { readonly key: Key; readonly value: Key } {
     refuseGradient(key, value)
-    return { key: this.#keys.append(key), value: this.#values.append(value) }
+    return together(() => ({ key: this.#keys.append(key), value: this.#values.append(value) }))
   }
 
   /**
@@ -181,7 +183,7 @@ class Growing {
   #move(to: Key): Key {
     const from = this.#room!
     const held = slice(from, 'key', 0, this.length)
-    write(held, to, 0)
+    alone(() => write(held, to, 0)) // it is freed below
     held.dispose()
     from.dispose()
     return (this.#room = to)

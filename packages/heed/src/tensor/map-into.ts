@@ -1,11 +1,11 @@
 import { type Expression, planMap } from '../kernels/index.js'
 import { operandOf, physicalOrder, sameDevice } from './layout.js'
-import { expressionNumber, layoutNumber, prepare, preparedFor, runPrepared } from './prepared.js'
+import { expressionNumber, layoutNumber, prepare, preparedFor, runWithOthers } from './prepared.js'
 import type { AnyTensor } from './tensor.js'
 
 /**
  * Writes each expression of the inputs into the output of its place: for tensors, or parts of some, that nobody else has
- * seen yet. All outputs have the same axes and sizes; inputs lack some where they repeat.
+ * seen yet. All outputs have the same axes and sizes; inputs lack some where they repeat. Within `together` it may run at the end.
  */
 export function mapInto(
   operation: string,
@@ -42,5 +42,5 @@ export function mapInto(
       }),
     )
   }
-  runPrepared(device, preparedFor(device, key) ?? plan(), values)
+  runWithOthers(device, preparedFor(device, key) ?? plan(), values)
 }
