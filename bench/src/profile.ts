@@ -38,14 +38,14 @@ const ms = (value: number): string => value.toFixed(value < 10 ? 3 : 1).padStart
 async function runsOf(work: Work): Promise<{ whole: number[]; launches: number[][]; kernels: string[] }> {
   const peer = await load('')
   const formulate = peer[work.kind] as unknown as (work: Work, inputs: Inputs[Kind]) => Formulation[]
-  const { run, dispose } = await formulate(work, inputsOf(work))[0]!.prepare()
+  const prepared = await formulate(work, inputsOf(work))[0]!.prepare()
   const device = currentDevice()
   const [whole, launches]: [number[], number[][]] = [[], []]
   let kernels: string[] = []
-  for (const end = performance.now() + 1000; performance.now() < end;) await run()
+  for (const end = performance.now() + 1000; performance.now() < end;) await prepared.run()
   for (const end = performance.now() + 1000 * enough; performance.now() < end || whole.length < leastRuns;) {
     const start = performance.now()
-    await run()
+    await prepared.run()
     whole.push(performance.now() - start)
     const own: number[] = []
     kernels = []
@@ -53,11 +53,11 @@ async function runsOf(work: Work): Promise<{ whole: number[]; launches: number[]
       kernels.push(kernel)
       own.push(milliseconds)
     }
-    await run()
+    await prepared.run()
     device.profile = undefined
     launches.push(own)
   }
-  await dispose()
+  await prepared.dispose()
   return { whole, launches, kernels }
 }
 
