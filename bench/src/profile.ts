@@ -100,9 +100,13 @@ const share = (part: number, whole: number): string => `${((100 * part) / whole)
 
 const { only } = optionsOf()
 const device = currentDevice()
-const { operationsPerSecond } = measureLimits(device)
-say(
-  `${device.target.machine.name}, ${device.threads} threads; limit ${(operationsPerSecond / 1e9).toFixed(0)} GFLOP/s of multiply-adds in registers`,
-)
-for (const work of works) if (nameOf(work).includes(only)) await profileOf(work, operationsPerSecond)
+say(`${device.target.machine.name}, ${device.threads} threads`)
+// Other guests of the machine take their part of the limit as well: the best of all times counts.
+let limit = 0
+for (const work of works) {
+  if (!nameOf(work).includes(only)) continue
+  limit = Math.max(limit, measureLimits(device).operationsPerSecond)
+  await profileOf(work, limit)
+}
+say(`\nlimit: ${(limit / 1e9).toFixed(0)} GFLOP/s of multiply-adds in registers`)
 process.exit()
