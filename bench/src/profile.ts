@@ -103,8 +103,12 @@ const device = currentDevice()
 say(`${device.target.machine.name}, ${device.threads} threads`)
 // Other guests of the machine take their part of the limit as well: the best of all times counts.
 let limit = 0
-for (const work of works) {
-  if (!nameOf(work).includes(only)) continue
+const wanted = works.filter((work) => nameOf(work).includes(only))
+if (wanted.length === 0) {
+  process.stderr.write(`no work's name contains '${only}': there are ${works.map(nameOf).join('; ')}\n`)
+  process.exit(2)
+}
+for (const work of wanted) {
   limit = Math.max(limit, measureLimits(device).operationsPerSecond)
   await profileOf(work, limit)
 }
