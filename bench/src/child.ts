@@ -165,6 +165,7 @@ async function answer(request: Request): Promise<Loaded | Readied | Sample | Mem
       if (!current) throw new Error('nothing is prepared')
       const { prepared, runs, seconds } = current
       const { amount } = prepared
+      // Of a run of a second the warming is little.
       if (seconds < 1) await timed(prepared, Math.ceil(warming / seconds))
       return { seconds: await timed(prepared, runs), ...(amount === undefined ? {} : { amount }) }
     }

@@ -31,6 +31,7 @@ import {
   sum,
   tensor,
   type Tensor,
+  together,
   withDevice,
 } from '../tensor/index.js'
 import { checkGradient, checkpoint, grad, valueAndGrad } from './index.js'
@@ -214,6 +215,26 @@ test('the gradients of a product lie in memory as its sides do', () =>
     expect(steps(found.x as never)).toEqual({ position: 3, width: 1 })
     expect(steps(found.weight as never)).toEqual({ width: 4, hidden: 1 })
   }))
+
+test('products that run together, activated ones included, have the gradients of each', () => {
+  const model = () => ({
+    x: normal(randomKey(1), { a: 5, b: 3 }),
+    u: normal(randomKey(2), { b: 3, c: 4 }),
+    v: normal(randomKey(3), { b: 3, c: 4 }),
+  })
+  // Each on a device of its own: what is not written yet must not hold what the other way left there.
+  const found = (run: <T>(work: () => T) => T): unknown =>
+    withDevice(new Device(interpreter), () =>
+      scope(() => {
+        const { value, gradient } = valueAndGrad(({ x, u, v }: ReturnType<typeof model>) => {
+          const [one, other] = run(() => [dot(x, u, 'b', { activation: 'gelu' }), dot(x, v, 'b')] as const)
+          return weigh(one.mul(other) as never)
+        })(model())
+        return [value, gradient.x, gradient.u, gradient.v].map((tensor) => tensor.values())
+      }),
+    )
+  expect(found(together)).toEqual(found((work) => work()))
+})
 
 test('nothing is left behind, inner scopes included', () =>
   withDevice(device, () => {

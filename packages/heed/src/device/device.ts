@@ -85,16 +85,17 @@ export class Device {
    */
   launchTogether(count: number, launchAt: (index: number) => Launch): void {
     const start = this.#begin()
-    const names: string[] = []
+    const names: string[] | undefined = this.profile && []
     let all = 0
     for (let i = 0; i < count; i++) {
       const { kernel, parameters, tasks, scratchBytes = 0 } = launchAt(i)
       this.#add(kernel, parameters, tasks, scratchBytes)
-      if (this.profile !== undefined) names.push(kernel.name)
+      names?.push(kernel.name)
       all += tasks
     }
     this.#run()
-    this.profile?.({ kernel: names.join(' + '), tasks: all, milliseconds: performance.now() - start })
+    if (names !== undefined)
+      this.profile?.({ kernel: names.join(' + '), tasks: all, milliseconds: performance.now() - start })
   }
 
   /** Forgets what a launch that failed left, and gives the time, where somebody wants it. */

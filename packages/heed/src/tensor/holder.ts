@@ -27,6 +27,7 @@ export abstract class Holder {
    * would cost more than to make it.
    */
   outlive(): void {
+    if (this.#watched) return
     this.#watched = true
     collected.register(this, this.storage, this)
   }
