@@ -13,7 +13,7 @@ export {
 } from './base/index.js'
 export { foldIn, permutation, randomKey, type RandomKey } from './base/index.js'
 export { type IsLeaf, leavesOf, mapTree, type Tree, zipTrees } from './base/index.js'
-export type { Dtype, DtypeArrays, Shape } from './base/index.js'
+export type { Dtype, DtypeArrays, LinearMemory, Shape, StopSignal } from './base/index.js'
 
 // What functions given to `map`, scores and masks are made of.
 export { boolean, type Expression, float, integer } from './kernels/index.js'

@@ -1,4 +1,4 @@
-import { MemoryError } from '../base/index.js'
+import { type LinearMemory, MemoryError } from '../base/index.js'
 
 const pageBytes = 65536
 /** Addresses below this are never handed out: 0 is no address, and the device keeps its control words here. */
@@ -29,7 +29,7 @@ export interface HeapUse {
  * some 5 µs to touch, a used one nothing.
  */
 export class Heap {
-  readonly memory: WebAssembly.Memory
+  readonly memory: LinearMemory
   readonly maximumBytes: number
   readonly #free = new Map<number, number[]>()
   readonly #sizes = new Map<number, number>()

@@ -1,4 +1,4 @@
-import { TargetError } from '../base/index.js'
+import { type LinearMemory, TargetError } from '../base/index.js'
 import type { Run } from '../targets/index.js'
 import type { Heap } from './heap.js'
 import { workerSource } from './worker-source.js'
@@ -197,7 +197,7 @@ function atExit(end: () => void): void {
 }
 
 interface Start {
-  readonly memory: WebAssembly.Memory
+  readonly memory: LinearMemory
   readonly thread: number
   readonly words: Readonly<Record<string, number>>
   readonly koffi: string | undefined

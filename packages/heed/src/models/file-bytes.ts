@@ -1,5 +1,5 @@
 /** The bytes of a file: in memory, or still on the disk, whose file system is looked for when it is first needed. */
-import { FormatError } from '../base/index.js'
+import { FormatError, nodeModule } from '../base/index.js'
 
 export interface FileBytes {
   readonly length: number
@@ -23,7 +23,7 @@ export function bytesInMemory(bytes: Uint8Array): FileBytes {
  * @throws FormatError where the file can't be read, or loses bytes meanwhile
  */
 export function withFileBytes<T>(path: string, use: (bytes: FileBytes) => T): T {
-  const { closeSync, fstatSync, openSync, readSync } = globalThis.process.getBuiltinModule('node:fs')
+  const { closeSync, fstatSync, openSync, readSync } = nodeModule<typeof import('node:fs')>('node:fs', 'read')
   const refuse = (expected: string, found: string, cause?: unknown): never => {
     const hint = 'check the path, and that nobody writes to the file'
     throw new FormatError({ operation: 'read', expected, found, hint, file: path, cause })

@@ -2,7 +2,9 @@
  * Files written whole. The file system is loaded when it is first needed, so that browsers can load this
  * module.
  */
-import { HeedError } from '../base/index.js'
+import { HeedError, nodeModule } from '../base/index.js'
+
+const operation = 'writeFileWhole'
 
 /**
  * Writes `bytes` to `path` so that a reader, or a machine that loses power, sees the old file or the new
@@ -12,8 +14,8 @@ import { HeedError } from '../base/index.js'
  * @throws HeedError, with the system's error as its cause; what stood at `path` before then stands still
  */
 export async function writeFileWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const { open, rename, rm } = await import('node:fs/promises')
-  const paths = await import('node:path')
+  const { open, rename, rm } = nodeModule<typeof import('node:fs/promises')>('node:fs/promises', operation)
+  const paths = nodeModule<typeof import('node:path')>('node:path', operation)
   const temporary = `${path}.${process.pid}-${Math.random().toString(36).slice(2)}.tmp`
   let temporaryLeft = false
   try {
@@ -39,7 +41,7 @@ export async function writeFileWhole(path: string, bytes: Uint8Array): Promise<v
   } catch (cause) {
     if (temporaryLeft) await rm(temporary, { force: true }).catch(() => {})
     throw new HeedError({
-      operation: 'writeFileWhole',
+      operation,
       expected: `to write ${bytes.length} bytes to '${path}'`,
       found: cause instanceof Error ? cause.message : String(cause),
       hint: 'check that the folder exists, may be written to and has room',

@@ -1,7 +1,7 @@
 /**
  * A model as a folder: `config.json` says how it is built, `model.safetensors` has its weights, `tokenizer.json` its vocabulary.
  */
-import { FormatError, randomKey, type Shape } from '../base/index.js'
+import { FormatError, nodeModule, randomKey, type Shape } from '../base/index.js'
 import { empty, scope, type Tensor } from '../tensor/index.js'
 import { loadTokenizer, saveTokenizer, type Tokenizer } from '../text/index.js'
 import { createDecoder, type Decoder } from './decoder.js'
@@ -112,8 +112,8 @@ export async function saveModel(
   model: LanguageModel,
   dtype: WeightDtype = 'f32',
 ): Promise<void> {
-  const { mkdir } = await import('node:fs/promises')
-  const paths = await import('node:path')
+  const { mkdir } = nodeModule<typeof import('node:fs/promises')>('node:fs/promises', 'saveModel')
+  const paths = nodeModule<typeof import('node:path')>('node:path', 'saveModel')
   // Where it cannot be made, writing says so.
   await mkdir(folder, { recursive: true }).catch(() => {})
   for (const [name, bytes] of Object.entries(modelFiles(model, dtype)))
@@ -126,8 +126,8 @@ export async function saveModel(
  * @throws FormatError where a file is missing, or as `modelFromFiles` does
  */
 export async function loadModel(folder: string): Promise<LanguageModel> {
-  const { access, readFile } = await import('node:fs/promises')
-  const paths = await import('node:path')
+  const { access, readFile } = nodeModule<typeof import('node:fs/promises')>('node:fs/promises', 'loadModel')
+  const paths = nodeModule<typeof import('node:path')>('node:path', 'loadModel')
   const found = async <T>(name: ModelFileName, look: (path: string) => Promise<T>): Promise<T> => {
     try {
       return await look(paths.join(folder, name))

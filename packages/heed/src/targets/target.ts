@@ -1,3 +1,4 @@
+import type { LinearMemory } from '../base/index.js'
 import type { Machine, Program } from '../kernels/index.js'
 
 /**
@@ -18,11 +19,11 @@ export interface Target {
   kept?(name: string): Uint8Array | undefined
   /** The file where that is. */
   readonly keptIn?: string
-  load(code: Uint8Array, memory: WebAssembly.Memory): Run
+  load(code: Uint8Array, memory: LinearMemory): Run
   /** Where code is the address of machine code (a float of 64 bits): the file that threads load koffi from, to call it. */
   readonly koffi?: string
   /** Told of the memory that kernels will run on, and how large it may grow. */
-  adopt?(memory: WebAssembly.Memory, maximumBytes: number): void
+  adopt?(memory: LinearMemory, maximumBytes: number): void
   /** Bytes of code, where `emit` gives only where it is. */
   codeBytes?(program: Program): number
   /** What a person reads to see what runs: WebAssembly text, a disassembly, JavaScript. */

@@ -1,4 +1,4 @@
-import { FormatError, UsageError } from '../base/index.js'
+import { FormatError, nodeModule, UsageError } from '../base/index.js'
 import { readSafetensors, writeFileWhole, writeSafetensors } from '../models/index.js'
 import type { Tokenizer } from '../text/index.js'
 import type { TokenIds } from './tokens.js'
@@ -57,7 +57,7 @@ export async function cachedTokens(
   fingerprint: string,
   make: () => TokenIds | Promise<TokenIds>,
 ): Promise<TokenIds> {
-  const { readFile } = await import('node:fs/promises')
+  const { readFile } = nodeModule<typeof import('node:fs/promises')>('node:fs/promises', 'cachedTokens')
   try {
     const { tensors, metadata } = readSafetensors(await readFile(path), path)
     const stored = tensors.get('tokens')

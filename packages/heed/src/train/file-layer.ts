@@ -1,3 +1,5 @@
+import { nodeModule } from '../base/index.js'
+
 /**
  * What checkpoints need of a file system. The one of Node is `nodeFiles`; tests wrap it to die at any of its operations.
  */
@@ -17,22 +19,24 @@ export interface FileLayer {
   remove(path: string): Promise<void>
 }
 
-/** The file system of Node (loaded when it is first used, so that browsers can load this module). */
+const files = (): typeof import('node:fs/promises') => nodeModule('node:fs/promises', 'checkpoints')
+
+/** The file system of Node, which is asked for when it is first used: browsers can load this module. */
 export const nodeFiles: FileLayer = {
   async read(path) {
-    const { readFile } = await import('node:fs/promises')
+    const { readFile } = files()
     return absent(readFile(path))
   },
   async list(folder) {
-    const { readdir } = await import('node:fs/promises')
+    const { readdir } = files()
     return (await absent(readdir(folder))) ?? []
   },
   async makeFolder(path) {
-    const { mkdir } = await import('node:fs/promises')
+    const { mkdir } = files()
     await mkdir(path, { recursive: true })
   },
   async write(path, bytes) {
-    const { open } = await import('node:fs/promises')
+    const { open } = files()
     const file = await open(path, 'wx')
     try {
       await file.writeFile(bytes)
@@ -44,7 +48,7 @@ export const nodeFiles: FileLayer = {
   async flushFolder(path) {
     // Windows can't open a folder; there the rename itself is as safe as it gets.
     if (process.platform === 'win32') return
-    const { open } = await import('node:fs/promises')
+    const { open } = files()
     const folder = await open(path, 'r')
     try {
       await folder.sync()
@@ -53,11 +57,11 @@ export const nodeFiles: FileLayer = {
     }
   },
   async rename(from, to) {
-    const { rename } = await import('node:fs/promises')
+    const { rename } = files()
     await rename(from, to)
   },
   async remove(path) {
-    const { rm } = await import('node:fs/promises')
+    const { rm } = files()
     await rm(path, { recursive: true, force: true })
   },
 }

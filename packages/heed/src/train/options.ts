@@ -1,4 +1,4 @@
-import type { RandomKey } from '../base/index.js'
+import type { RandomKey, StopSignal } from '../base/index.js'
 import type { Tensor } from '../tensor/index.js'
 import type { Data } from './data.js'
 import type { FileLayer } from './file-layer.js'
@@ -114,7 +114,7 @@ export interface TrainerOptions<M, B> {
   readonly hooks?: TrainerHooks<M>
   readonly snapshotEvery?: number
   /** Aborted (by Ctrl-C, say), the step at hand is finished, a checkpoint written, and `run` returns. */
-  readonly signal?: AbortSignal
+  readonly signal?: StopSignal
 }
 
 export interface TrainingResult {

@@ -1,4 +1,4 @@
-import { TargetError } from '../../base/index.js'
+import { type LinearMemory, TargetError } from '../../base/index.js'
 import type { Machine, Program } from '../../kernels/index.js'
 import type { Run, Target } from '../target.js'
 import { dotBytes, dotShorts, erf, fromBits, roundTiesToEven, toBits } from './mathematics.js'
@@ -23,7 +23,7 @@ export const interpreter: Target = {
   machine: interpreterMachine,
   emit: (program: Program): Uint8Array => new TextEncoder().encode(javaScriptSource(program)),
   print: javaScriptSource,
-  load(code: Uint8Array, memory: WebAssembly.Memory): Run {
+  load(code: Uint8Array, memory: LinearMemory): Run {
     const names = ['parameters', 'begin', 'end', 'scratch', ...Object.keys(helpers(memory))]
     // The source is the one that emit() wrote, from a kernel of this process.
     // oxlint-disable-next-line typescript/no-implied-eval
@@ -43,7 +43,7 @@ export const interpreter: Target = {
 }
 
 /** What the source calls: checked access to this heap and the functions that JavaScript lacks. */
-function helpers(memory: WebAssembly.Memory): Readonly<Record<string, unknown>> {
+function helpers(memory: LinearMemory): Readonly<Record<string, unknown>> {
   const f64 = new Float64Array(memory.buffer)
   const i32 = new Int32Array(memory.buffer)
   const u16 = new Uint16Array(memory.buffer)

@@ -1,4 +1,4 @@
-import { TargetError } from '../../base/index.js'
+import { type LinearMemory, TargetError } from '../../base/index.js'
 import type { Machine, Program } from '../../kernels/index.js'
 import type { Run, Target } from '../target.js'
 import { encodeModule } from './encode.js'
@@ -53,10 +53,12 @@ function checked(program: Program, { lanes }: WasmOptions): Program {
   })
 }
 
-function loadModule(code: Uint8Array, memory: WebAssembly.Memory): Run {
+function loadModule(code: Uint8Array, memory: LinearMemory): Run {
   try {
     const module = compileOptimized(() => new WebAssembly.Module(code as Uint8Array<ArrayBuffer>))
-    return new WebAssembly.Instance(module, { env: { memory } }).exports['run'] as Run
+    return new WebAssembly.Instance(module, {
+      env: { memory: memory as WebAssembly.Memory },
+    }).exports['run'] as Run
   } catch (cause) {
     throw new TargetError({
       operation: 'wasm: load',

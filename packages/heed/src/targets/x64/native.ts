@@ -1,4 +1,4 @@
-import { TargetError } from '../../base/index.js'
+import { type LinearMemory, TargetError } from '../../base/index.js'
 import type { Run } from '../target.js'
 import type { Convention } from './compile.js'
 import { findKoffi, firstLine, type Koffi, type Pointer } from './koffi.js'
@@ -16,11 +16,11 @@ export interface Native {
    */
   map(code: Uint8Array): number
   /** The function at an address, bound to a heap. A memory that grows stays where it is only if it is shared. */
-  bind(address: number, memory: WebAssembly.Memory): Run
+  bind(address: number, memory: LinearMemory): Run
   /** Asks for large pages for what a memory has and will grow to, up to `bytes`, where the system gives them on demand. */
-  enlargePages(memory: WebAssembly.Memory, bytes: number): void
+  enlargePages(memory: LinearMemory, bytes: number): void
   /** Lets whole pages of a memory be touched, or ends the process when they are. For tests that look for stray accesses. */
-  permit(memory: WebAssembly.Memory, begin: number, bytes: number, permitted: boolean): void
+  permit(memory: LinearMemory, begin: number, bytes: number, permitted: boolean): void
 }
 
 /** Where machine code is to run. */
@@ -70,7 +70,7 @@ const returnByte = 0xc3
 function make(koffi: Koffi, path: string, windows: boolean, memory: CodeMemory): Native {
   // One type for all: koffi keeps each type that it is told of.
   const type = koffi.proto('void', ['int64_t', 'uint32_t', 'int32_t', 'int32_t', 'uint32_t'])
-  const heapOf = ({ buffer }: WebAssembly.Memory): bigint => koffi.address(new Uint8Array(buffer))
+  const heapOf = ({ buffer }: LinearMemory): bigint => koffi.address(new Uint8Array(buffer))
   return {
     convention: windows ? 'windows' : 'systemv',
     koffi: path,
