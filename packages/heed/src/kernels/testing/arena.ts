@@ -1,3 +1,4 @@
+import type { LinearMemory } from '../../base/index.js'
 import { GuardedHeap } from '../../device/index.js'
 import { nativeCode } from '../../targets/index.js'
 import { assemble, type Kernel, type Launch, type Machine, type Program } from '../index.js'
@@ -8,7 +9,7 @@ export interface KernelTarget {
   emit(program: Program): Uint8Array
   load(
     code: Uint8Array,
-    memory: WebAssembly.Memory,
+    memory: LinearMemory,
   ): (parameters: number, begin: number, end: number, scratch: number) => void
 }
 
@@ -25,7 +26,7 @@ const guardedBytes = 2 ** 30
  */
 export class Arena {
   readonly target: KernelTarget
-  readonly memory: WebAssembly.Memory
+  readonly memory: LinearMemory
   /** Bytes of workspace that attention may take; default its own. */
   limit: number | undefined
   /** Tasks run in pieces of this many, the last piece first: results must not depend on it. */
