@@ -22,6 +22,10 @@ export default defineConfig(({ mode }) => {
           replacement: fileURLToPath(new URL('packages/heed/src/internals.ts', import.meta.url)),
         },
         {
+          find: /^#x64$/,
+          replacement: fileURLToPath(new URL('packages/heed/src/targets/x64/index.ts', import.meta.url)),
+        },
+        {
           find: /^@heed\/studio$/,
           replacement: fileURLToPath(new URL('packages/studio/src/index.ts', import.meta.url)),
         },

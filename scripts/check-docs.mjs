@@ -71,7 +71,7 @@ function compile() {
     compilerOptions: {
       composite: false,
       declaration: false,
-      declarationMap: false,
+      sourceMap: true,
       isolatedDeclarations: false,
       noUnusedLocals: false,
       lib: ['ES2023', 'DOM', 'DOM.Iterable'],

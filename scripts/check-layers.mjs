@@ -70,6 +70,7 @@ function read(file) {
 /** The file that `specifier` means in `file`, if it is one of ours; notes a forbidden way there. */
 function follow(file, specifier, where) {
   const isTest = /\.test\.tsx?$/.test(file)
+  if (specifier === '#x64') return join(layers, 'targets', 'x64', 'index.ts')
   if (!specifier.startsWith('.')) {
     if (/^heed(\/|$)/.test(specifier) && file.startsWith(layers + sep) && !isTest) {
       problems.push(`${where}, the package that it is a part of`)

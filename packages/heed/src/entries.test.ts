@@ -6,6 +6,8 @@ import { build } from 'esbuild'
 import { expect, test } from 'vitest'
 import * as heed from './index.js'
 import * as internals from './internals.js'
+import * as absent from './targets/x64/absent.js'
+import * as present from './targets/x64/index.js'
 
 test('what is public is listed by name', () => {
   const text = readFileSync(new URL('index.ts', import.meta.url), 'utf8')
@@ -39,13 +41,15 @@ test.each(['node', 'browser'] as const)(
       bundle: true,
       format: 'esm',
       platform,
-      external: ['node:*'],
       write: false,
     })
     const program = outputFiles[0]!.text
     expect(run(program)).toBe('2,2,2\n')
     // Of the modules, only what is used.
-    if (platform === 'browser') expect(program).not.toContain('class Trainer')
+    if (platform === 'browser') {
+      expect(program).not.toContain('class Trainer')
+      expect(program).not.toContain('vfmadd') // nor machine code
+    }
   },
 )
 
@@ -91,3 +95,11 @@ function run(program: string, environment: NodeJS.ProcessEnv = {}): string {
     env: { ...process.env, ...environment },
   })
 }
+
+test("what stands in machine code's place in browsers has its names, and says why it does nothing", () => {
+  expect(Object.keys(absent).sort()).toEqual(Object.keys(present).sort())
+  expect(absent.x64Widths()).toEqual([])
+  expect(absent.x64Refusal()).toMatch(/browser/)
+  expect(absent.cacheFolder({ HEED_CACHE: '/somewhere' })).toBeUndefined()
+  expect(() => absent.x64Target({ width: 256 })).toThrow(/a browser runs no machine code/)
+})

@@ -32,7 +32,6 @@ describe.skipIf(missing)('heed in a browser', () => {
       format: 'iife',
       globalName: 'tiny',
       platform: 'browser',
-      external: ['node:*'],
       outfile,
       logLevel: 'silent',
     })

@@ -1,4 +1,4 @@
 export * from './target.js'
 export * from './interpreter/interpreter.js'
 export * from './wasm/index.js'
-export * from './x64/index.js'
+export * from '#x64'
