@@ -168,13 +168,13 @@ export {
   anyOf,
   causal,
   chunked,
-  document,
   explicit,
   firstKeys,
   local,
   not,
   padding,
   prefix,
+  sameDocument,
   slidingWindow,
 } from './nn/index.js'
 export { alibi, bias, cosine, inOrder, scaledDot, softCap, t5Bias, t5Bucket } from './nn/index.js'

@@ -3,8 +3,8 @@ import {
   cosineSchedule,
   crossEntropy,
   decoderLogits,
-  document,
   linearSchedule,
+  sameDocument,
   type Decoder,
   type DecoderConfig,
   type Loss,
@@ -20,7 +20,7 @@ export function decoderLoss(config: DecoderConfig, training: TrainingConfig): Lo
     const logits = decoderLogits(model, config, inputs, {
       rematerialize: rematerialize && drops,
       ...(drops && rate > 0 && { dropout: { rate, key } }),
-      ...(documents !== undefined && { mask: document(documents.rename({ position: 'key' })) }),
+      ...(documents !== undefined && { mask: sameDocument(documents.rename({ position: 'key' })) }),
     })
     return crossEntropy(logits, targets, 'vocabulary')
   }

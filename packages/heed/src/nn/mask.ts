@@ -9,14 +9,8 @@ import {
   type Tensor,
 } from '../tensor/index.js'
 
-/** The condition of `causal`: made once, since a decoder asks for it in each layer at each step, and what is the same object is not looked through again. */
-let earlier: { readonly query: unknown; readonly key: unknown; readonly allowed: Condition } | undefined
-
 /** Each position sees itself and what comes before it (Vaswani et al. 2017, section 3.2.3). */
-export const causal: Mask = ({ query, key }) => {
-  if (earlier?.query !== query || earlier.key !== key) earlier = { query, key, allowed: key.le(query) }
-  return earlier.allowed
-}
+export const causal: Mask = ({ query, key }) => key.le(query)
 
 /** Each position sees itself and the `size` − 1 positions before it (Beltagy et al. 2020, Longformer; Jiang et al. 2023, Mistral 7B). Throws UsageError unless size is 1 or more. */
 export function slidingWindow(size: number): Mask {
@@ -63,7 +57,7 @@ export function firstKeys(count: number): Mask {
  * Only positions of the same document see each other, for sequences packed into one. i32 document numbers of the keys, and of the
  * queries where they differ (their axis is `query`); where the queries are the last of the keys, those of the keys do for both.
  */
-export function document<K extends 'batch' | 'key', Q extends 'batch' | 'query' = never>(
+export function sameDocument<K extends 'batch' | 'key', Q extends 'batch' | 'query' = never>(
   keys: Tensor<K>,
   queries?: Tensor<Q>,
 ): Mask {

@@ -24,7 +24,6 @@ import {
   causal,
   chunked,
   cosine,
-  document,
   explicit,
   firstKeys,
   inOrder,
@@ -32,6 +31,7 @@ import {
   not,
   padding,
   prefix,
+  sameDocument,
   scaledDot,
   slidingWindow,
   softCap,
@@ -70,9 +70,9 @@ const masks: Record<string, [mask: () => Mask, queries: number, keys: number, ro
     ['1000', '1100', '1010', '1001'],
   ],
   not: [() => not(causal), 3, 3, ['011', '001', '000']],
-  document: [() => document(whole([7, 7, 9], { key: 3 })), 2, 3, ['110', '001']],
-  'document of queries': [
-    () => document(whole([7, 7, 9], { key: 3 }), whole([9, 7], { query: 2 })),
+  'same document': [() => sameDocument(whole([7, 7, 9], { key: 3 })), 2, 3, ['110', '001']],
+  'same document, of queries': [
+    () => sameDocument(whole([7, 7, 9], { key: 3 }), whole([9, 7], { query: 2 })),
     2,
     3,
     ['001', '110'],
@@ -97,7 +97,7 @@ describe('ready-made masks', () => {
         '11',
         '11',
       ])
-      expect(seen(document(whole([1, 2, 3, 3], { batch: 2, key: 2 })), 2, 2, 2)).toEqual([
+      expect(seen(sameDocument(whole([1, 2, 3, 3], { batch: 2, key: 2 })), 2, 2, 2)).toEqual([
         '10',
         '01',
         '11',

@@ -39,14 +39,14 @@ test('the result has the axes of all, but for the keys', () => {
 const library = (name: string): string => JSON.stringify(fileURLToPath(new URL(name, import.meta.url)))
 const prelude = `
   import { attention, attentionFilter, capture, type Mask, type Score, type Tensor } from ${library('../tensor/index.js')}
-  import { alibi, bias, causal, document, padding, prefix, t5Bias } from ${library('index.js')}
+  import { alibi, bias, causal, padding, prefix, sameDocument, t5Bias } from ${library('index.js')}
   declare const query: Tensor<'batch' | 'head' | 'query' | 'width'>
   declare const key: Tensor<'batch' | 'head' | 'key' | 'width'>
   declare const sequence: Tensor<'batch' | 'head' | 'position' | 'width'>
   declare const slope: Tensor<'head'>
   declare const ids: Tensor<'batch' | 'position'>
   declare const real: Tensor<'batch' | 'key'>
-  export { attention, attentionFilter, capture, alibi, bias, causal, document, padding, prefix, t5Bias, query, key, sequence, slope, ids, real }
+  export { attention, attentionFilter, capture, alibi, bias, causal, padding, prefix, sameDocument, t5Bias, query, key, sequence, slope, ids, real }
   export type { Mask, Score }
 `
 
@@ -72,14 +72,14 @@ test('wrong axes do not compile, and the message names them', () => {
     ['export const a = padding(ids)', /"position".*"key"/],
     ['export const a = bias(ids)', /"position"/],
     ['export const a = prefix(real)', /"key"/],
-    ['export const a = document(real, ids)', /"position".*"query"/],
+    ['export const a = sameDocument(real, ids)', /"position".*"query"/],
     ['export const a = alibi(real)', /"batch" \| "key".*"head"/],
     ['export const a = t5Bias(slope, { bidirectional: true })', /"bucket"/],
   ]
   const right = [
     'export const a = attention(query, key, key, { mask: causal, score: alibi(slope), sink: slope })',
     `export const a: Mask = ({ batch, key }) => key.lt(capture(real, 'integer').at({ batch, key }))`,
-    'export const a = document(real)',
+    'export const a = sameDocument(real)',
   ]
   const found = complaints(prelude, [...wrong.map(([snippet]) => snippet), ...right])
   wrong.forEach(([snippet, says], i) => {

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'
 import { randomKey } from '../base/index.js'
 import { Device } from '../device/index.js'
 import { createDecoder, type Decoder, decoderConfig, decoderLogits } from '../models/index.js'
-import { document } from '../nn/index.js'
+import { sameDocument } from '../nn/index.js'
 import { wasmTarget } from '../targets/index.js'
 import { crossEntropy, withDevice } from '../tensor/index.js'
 import {
@@ -55,7 +55,7 @@ function options(
     loss: (model, { inputs, targets, documents }, { key, training }) =>
       crossEntropy(
         decoderLogits(model, config, inputs, {
-          mask: document(documents!.rename({ position: 'key' })),
+          mask: sameDocument(documents!.rename({ position: 'key' })),
           ...(training && { dropout: { rate: 0.2, key } }),
         }),
         targets,

@@ -1,5 +1,5 @@
 import { HeedError } from '../../base/index.js'
-import { type Expression, nodesOf } from '../expression/index.js'
+import { nodesOf } from '../expression/index.js'
 import type { AttentionDefinition, AttentionSizes } from './definition.js'
 import type { CapturePlace } from './places.js'
 
@@ -21,7 +21,7 @@ export function checkPlaces(
   const refuse = (expected: string, found: string, hint: string): never => {
     throw new HeedError({ operation, expected, found, hint })
   }
-  const { score, mask, captures, parameters, sink } = definition
+  const { roots, captures, parameters, sink } = definition
   if (sizes.heads % sizes.kvHeads !== 0)
     refuse(
       `heads in groups of ${sizes.kvHeads} key/value heads`,
@@ -63,7 +63,7 @@ export function checkPlaces(
         'declare it as not contiguous',
       )
   })
-  for (const node of nodesOf(mask === undefined ? [score] : ([score, mask] as readonly Expression[]))) {
+  for (const node of nodesOf(roots)) {
     if (node.operation !== 'capture') continue
     const slot = node.value as number
     const place = places.captures[slot]

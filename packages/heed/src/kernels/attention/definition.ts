@@ -27,6 +27,8 @@ export interface AttentionDefinition {
   readonly score: Expression<'float'>
   /** May this query attend to this key? Without it, to each. */
   readonly mask: Expression<'boolean'> | undefined
+  /** The score and, where there is one, the mask. */
+  readonly roots: readonly Expression[]
   readonly captures: readonly CapturedTensor[]
   readonly parameters: readonly ('float' | 'integer')[]
   /** One more logit per head in each row's denominator, without a value (attention sink). */
@@ -58,6 +60,7 @@ export function attentionDefinition(definition: {
     captures,
     parameters,
     sink,
+    roots,
     score: roots[0] as Expression<'float'>,
     mask: roots[1] as Expression<'boolean'> | undefined,
     key: `${width}x${valueWidth}${sink ? ' sink' : ''} [${shapes}] [${parameters.map((kind) => kind[0]).join('')}] ${keyOf(roots)}`,

@@ -143,12 +143,7 @@ class ForwardBlock {
     this.firstRow = blocks.sub(1).sub(task.rem(blocks)).mul(most)
     this.rows = queries.sub(this.firstRow).min(most)
     this.part = scratchParts(k, layoutOf(definition, tile, mostPanels))
-    this.emitter = headEmitter(k, terms, definition, this.#roots, this.batch, this.head)
-  }
-
-  get #roots(): AttentionDefinition['score'][] {
-    const { score, mask } = this.definition
-    return (mask === undefined ? [score] : [score, mask]) as AttentionDefinition['score'][]
+    this.emitter = headEmitter(k, terms, definition, this.definition.roots, this.batch, this.head)
   }
 
   write(): void {
@@ -279,8 +274,8 @@ class ForwardBlock {
         })),
       index: (axis) => (axis === 'query' ? position : axis === 'queryRow' ? queries : undefined),
     })
-    emitter.hoist(this.#roots)
-    emitter.widen(this.#roots)
+    emitter.hoist(this.definition.roots)
+    emitter.widen(this.definition.roots)
     const column = part.scores.at(lane)
     eachElement(k, keys, [column], tile.panel, 4, (elements) => {
       const values = elements.map(({ j, places: [place] }) => {

@@ -130,7 +130,7 @@ class ForwardRows {
   }
 
   #emitterFor(head: Int): Emitter {
-    return headEmitter(this.k, this.terms, this.definition, this.#roots, this.batch, head)
+    return headEmitter(this.k, this.terms, this.definition, this.definition.roots, this.batch, head)
   }
 
   /** Head and query row of a row of this task. */
@@ -139,11 +139,6 @@ class ForwardRows {
     return this.form.grouped
       ? { head: this.head.add(row.div(queries)), queryRow: row.rem(queries) }
       : { head: this.head, queryRow: row }
-  }
-
-  get #roots(): AttentionDefinition['score'][] {
-    const { score, mask } = this.definition
-    return (mask === undefined ? [score] : [score, mask]) as AttentionDefinition['score'][]
   }
 
   write(): void {
@@ -262,7 +257,7 @@ class ForwardRows {
         index: (axis) =>
           axis === 'query' ? queryRow.add(p.keys).sub(p.queries) : axis === 'queryRow' ? queryRow : undefined,
       })
-      emitter.hoist(this.#roots)
+      emitter.hoist(this.definition.roots)
       const line = part.scores.at(i.mul(tile.keys))
       const largest = k.variable(k.vector(-Infinity))
       k.loop(0, keys, k.lanes, (j) => {

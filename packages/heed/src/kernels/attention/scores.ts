@@ -1,4 +1,4 @@
-import { type Expression, spread } from '../expression/index.js'
+import { spread } from '../expression/index.js'
 import {
   type Int,
   type Kernel,
@@ -83,8 +83,7 @@ export function planScores(
 
 function scoresKernel(definition: AttentionDefinition): Kernel {
   const types: Record<string, ParameterType> = { ...forwardParameters, ...leafParameters(definition) }
-  const { score, mask } = definition
-  const roots: readonly Expression[] = mask === undefined ? [score] : [score, mask]
+  const { score, mask, roots } = definition
   return kernel(`attention scores ${definition.key}`, types, (k, given, task) => {
     const terms = given as unknown as Terms
     const p = given as unknown as ParameterTerms<typeof forwardParameters>

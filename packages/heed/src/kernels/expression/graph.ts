@@ -25,6 +25,23 @@ export function nodesOf(roots: readonly Expression[]): Expression[] {
   return order
 }
 
+/** Whether two expressions are the same graph: the same operations on the same leaves, shared at the same places. */
+export function alike(a: Expression, b: Expression): boolean {
+  const pairs = new Map<Expression, Expression>()
+  const stack = [a, b]
+  while (stack.length > 0) {
+    const [y, x] = [stack.pop()!, stack.pop()!]
+    if (x === y) continue
+    const known = pairs.get(x)
+    if (known === y) continue
+    if (known !== undefined || x.kind !== y.kind || x.operation !== y.operation) return false
+    if (!Object.is(x.value, y.value) || x.operands.length !== y.operands.length) return false
+    pairs.set(x, y)
+    x.operands.forEach((operand, i) => stack.push(operand, y.operands[i]!))
+  }
+  return true
+}
+
 /** What is known of some expressions once equal nodes are one node: found once and remembered with the first of them. */
 export interface Canonical<R extends readonly Expression[] = readonly Expression[]> {
   /** The same expressions, with equal nodes made one node, so that each is computed once. */

@@ -12,12 +12,12 @@ import {
   bias,
   causal,
   cosine,
-  document,
   explicit,
   inOrder,
   local,
   padding,
   prefix,
+  sameDocument,
   slidingWindow,
   softCap,
   t5Bias,
@@ -114,7 +114,7 @@ function maskOf(name: string, { window = 0 }: AttentionCase, inputs: NamedTensor
     case 'prefix':
       return prefix(given<'batch'>(inputs, 'prefix'))
     case 'document':
-      return document(
+      return sameDocument(
         given<'batch' | 'key'>(inputs, 'key_document'),
         given<'batch' | 'query'>(inputs, 'query_document'),
       )

@@ -6,15 +6,10 @@ import { record, withTape } from '../tape.js'
 import { type AnyTensor, axisOf, hasAxis, type Tensor } from '../tensor.js'
 import { type AttentionOptions, readySink, scaleOf, type ScoreOptions } from './attention.js'
 import { type AttentionAxes, attentionAxes, strideOf, type Walk, walk } from './attention-axes.js'
+import { zerosLike } from './attention-backward.js'
 import { trace } from './attention-function.js'
-import {
-  capturePlace,
-  placeOf,
-  prepare,
-  type PreparedAttention,
-  sizesFor,
-  zerosLike,
-} from './attention-run.js'
+import { capturePlace, placeOf, sizesFor } from './attention-operands.js'
+import { type PreparedAttention, preparedAttention } from './attention-prepared.js'
 import { contract } from './contraction.js'
 import { arrange } from './copy.js'
 import { map } from './elementwise.js'
@@ -97,7 +92,7 @@ function scoresOf(operation: string, query: AnyTensor, key: AnyTensor, options: 
   const { score, mask } = options
   const axes = attentionAxes(operation, query, key)
   const traced = trace(operation, score, mask, scaleOf(operation, options, axes.width))
-  const prepared = prepare(traced, { width: 0, valueWidth: 0 }, false)
+  const prepared = preparedAttention(traced, { width: 0, valueWidth: 0 }, false)
   prepared.check(operation, traced.tensors, axes)
   const device = sameDevice(operation, [query, key, ...traced.tensors])
   const unit = (x: AnyTensor): Tensor =>

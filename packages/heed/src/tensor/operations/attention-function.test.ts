@@ -13,14 +13,14 @@ import {
   withDevice,
 } from '../index.js'
 import { trace } from './attention-function.js'
-import { prepare } from './attention-run.js'
+import { preparedAttention } from './attention-prepared.js'
 
 const device = new Device(interpreter)
 const on = <T>(work: () => T): T => withDevice(device, () => scope(work))
 
 test('numbers that are adjustable make no other kernel', () => {
   const key = (mask: Mask, score?: Score): unknown =>
-    prepare(trace('test', score, mask, 1), { width: 4, valueWidth: 4 }, false)
+    preparedAttention(trace('test', score, mask, 1), { width: 4, valueWidth: 4 }, false)
   expect(key(slidingWindow(3))).toBe(key(slidingWindow(5)))
   expect(key(causal, softCap(3))).toBe(key(causal, softCap(5)))
   expect(key(causal)).not.toBe(key(slidingWindow(5)))

@@ -1,5 +1,14 @@
 import { DtypeError, StateError, UsageError } from '../../base/index.js'
-import { Capture, Expression, index, input, integer, liftConstants, parameter } from '../../kernels/index.js'
+import {
+  alike,
+  Capture,
+  Expression,
+  index,
+  input,
+  integer,
+  liftConstants,
+  parameter,
+} from '../../kernels/index.js'
 import { physicalOrder } from '../layout.js'
 import type { AnyTensor, Tensor } from '../tensor.js'
 import type { Scalar } from './elementwise.js'
@@ -39,7 +48,7 @@ export type PositionAxis = 'batch' | 'head' | 'query' | 'key'
 
 /**
  * Makes a tensor readable inside a score or a mask: `capture(slope).at({ head })`. f32 tensors give floats, and gradients flow to them
- * where a score reads them; i32 tensors, captured as `capture(document, 'integer')`, give whole numbers.
+ * where a score reads them; i32 tensors, captured as `capture(documents, 'integer')`, give whole numbers.
  *
  * @throws DtypeError if the tensor holds neither, or the other of the two
  */
@@ -140,6 +149,8 @@ export function adjustable(
 export interface Traced {
   readonly score: Scalar
   readonly mask: Condition | undefined
+  /** The score and, where there is one, the mask. */
+  readonly roots: readonly Expression[]
   readonly tensors: readonly AnyTensor[]
   readonly parameters: readonly number[]
   readonly kinds: readonly ('float' | 'integer')[]
@@ -189,18 +200,39 @@ export function trace(
   const made: Trace = { tensors: [], parameters: [scale], kinds: ['float'] }
   current = made
   try {
-    const traced = score === undefined ? scaled : score(scaled, positions)
-    const allowed = mask?.(positions)
-    if (mask !== undefined) refuseOther(operation, 'mask', 'boolean', 'a condition', allowed)
-    if (traced === scaled) return { ...made, score: scaled, mask: allowed }
-    refuseOther(operation, 'score', 'float', 'a number expression', traced)
-    const lifted = liftConstants(traced, made.parameters.length)
-    made.parameters.push(...lifted.parameters)
-    made.kinds.push(...lifted.parameters.map(() => 'float' as const))
-    return { ...made, score: lifted.expression, mask: allowed }
+    let traced = score === undefined ? scaled : score(scaled, positions)
+    let allowed = mask?.(positions)
+    if (mask !== undefined) {
+      refuseOther(operation, 'mask', 'boolean', 'a condition', allowed)
+      allowed = remembered(mask, allowed!)
+    }
+    if (score !== undefined && traced !== scaled) {
+      refuseOther(operation, 'score', 'float', 'a number expression', traced)
+      const lifted = liftConstants(traced, made.parameters.length)
+      made.parameters.push(...lifted.parameters)
+      made.kinds.push(...lifted.parameters.map(() => 'float' as const))
+      traced = remembered(score, lifted.expression)
+    }
+    return {
+      ...made,
+      score: traced,
+      mask: allowed,
+      roots: allowed === undefined ? [traced] : [traced, allowed],
+    }
   } finally {
     current = outer
   }
+}
+
+/** What each function gave when it was traced last. */
+const traces = new WeakMap<Score | Mask, Expression>()
+
+/** What the function gave before, where that says the same: what is the same object is not looked through again. */
+function remembered<E extends Expression>(traced: Score | Mask, found: E): E {
+  const before = traces.get(traced)
+  if (before !== undefined && alike(before, found)) return before as E
+  traces.set(traced, found)
+  return found
 }
 
 function refuseOther(operation: string, what: string, kind: string, expected: string, found: unknown): void {

@@ -4,18 +4,11 @@ import { expressionNumber, layoutNumber, preparedFor } from '../prepared.js'
 import { record, tracked } from '../tape.js'
 import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
 import { attentionAxes } from './attention-axes.js'
+import { type KeptResult, runBackward } from './attention-backward.js'
+import { type AttentionResult, type PlannedAttention, planForward, runForward } from './attention-forward.js'
 import { type Mask, type Score, trace } from './attention-function.js'
-import {
-  adjacent,
-  type AttentionOperands,
-  type AttentionResult,
-  type KeptResult,
-  type PlannedAttention,
-  planForward,
-  prepare,
-  runBackward,
-  runForward,
-} from './attention-run.js'
+import { adjacent, type AttentionOperands } from './attention-operands.js'
+import { preparedAttention } from './attention-prepared.js'
 import { copy } from './copy.js'
 import { unitLength } from './normalization.js'
 
@@ -116,8 +109,7 @@ function attend(
   const device = sameDevice(operation, given)
   const rows = tracked(given)
   // Validated and planned once for all operands of these layouts.
-  const roots = traced.mask === undefined ? [traced.score] : [traced.score, traced.mask]
-  let planKey = `attention ${expressionNumber(roots)} ${traced.kinds.join()} ${cosine} ${statistics} ${rows} ${givenSink !== undefined}`
+  let planKey = `attention ${expressionNumber(traced.roots)} ${traced.kinds.join()} ${cosine} ${statistics} ${rows} ${givenSink !== undefined}`
   for (const tensor of given) planKey += ` ${layoutNumber(tensor)}${tensor.dtype}`
   const known = preparedFor(device, planKey)
   const planned = known?.note as PlannedAttention | undefined
@@ -127,7 +119,7 @@ function attend(
     ? [unitLength(givenQuery as Tensor, 'width'), unitLength(givenKey as Tensor, 'width')]
     : [givenQuery, givenKey]
   const operands: AttentionOperands = {
-    prepared: planned?.prepared ?? prepare(traced, axes, sink !== undefined),
+    prepared: planned?.prepared ?? preparedAttention(traced, axes, sink !== undefined),
     axes,
     query: adjacent(query),
     key: adjacent(key),
