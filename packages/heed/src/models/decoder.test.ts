@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { grad, checkGradient } from '../autograd/index.js'
-import { leavesOf, randomKey, UsageError } from '../base/index.js'
+import { leavesOf, randomKey, HeedError, UsageError } from '../base/index.js'
 import { Device } from '../device/index.js'
 import { KeyValueCache, normalInitializer } from '../nn/index.js'
 import { collect } from '../observe/index.js'
@@ -213,6 +213,12 @@ describe('generation', () => {
       expect(() => run([1], { tokens: 1.5 })).toThrow(/tokens, a whole number/)
       expect(() => run([23], {})).toThrow(/found id 23/)
       expect(() => run([1], { temperature: -1 })).toThrow(/temperature/)
+      expect(() => run([1], { stop: [0.5] })).toThrow(UsageError)
+      for (const ids of [[1.5], [2, NaN], [Infinity], [-1], [1, 23], ['1' as unknown as number]]) {
+        expect(() => generate(model, config, ids, { tokens: 1 })).toThrow(HeedError)
+        expect(() => lastLogits(model, config, ids)).toThrow(HeedError)
+      }
+      expect(() => lastLogits(model, config, [])).toThrow(UsageError)
     }))
 })
 

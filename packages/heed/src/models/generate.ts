@@ -1,5 +1,5 @@
 /** Writing on: token by token, each chosen from the model's logits and given back to it. */
-import { randomKey, uniformAt, UsageError } from '../base/index.js'
+import { checkWhole, randomKey, type RandomKey, ShapeError, uniformAt, UsageError } from '../base/index.js'
 import { KeyValueCache, type Quantized } from '../nn/index.js'
 import { scope, tensor } from '../tensor/index.js'
 import { type Decoder, decoderStates, logitsOf } from './decoder.js'
@@ -20,28 +20,46 @@ export interface GenerateOptions extends SamplingOptions {
  * forgotten and the rest computed anew.
  *
  * @param prompt at least one id: start a text with the tokenizer's end-of-text token, as training did
- * @throws UsageError for an empty prompt or options that make no sense
- * @throws ShapeError for ids outside the vocabulary
+ * @throws UsageError, at the call, for an empty prompt, ids that are no whole numbers, or options that make no sense; while it
+ *   writes, where the model's logits are NaN
+ * @throws ShapeError, at the call, for ids outside the vocabulary
  */
-export function* generate(
+export function generate(
   model: Quantized<Decoder>,
   config: DecoderConfig,
   prompt: ArrayLike<number>,
   options: GenerateOptions,
 ): Generator<number, void, void> {
   const { tokens, seed = 0, stop = [], ...sampling } = options
-  const refuse = (expected: string, found: string, hint: string): never => {
-    throw new UsageError({ operation: 'generate', expected, found, hint })
-  }
   checkSampling(sampling)
-  if (prompt.length === 0) refuse('at least one id', 'an empty prompt', 'start with the end-of-text token')
-  if (!Number.isInteger(tokens) || tokens < 0)
-    refuse('tokens, a whole number from 0 on', String(tokens), 'say how many are wanted')
+  checkIds('generate', prompt, config.vocabulary)
+  if (!Number.isSafeInteger(tokens) || tokens < 0)
+    throw new UsageError({
+      operation: 'generate',
+      expected: 'tokens, a whole number from 0 on',
+      found: String(tokens),
+      hint: 'say how many are wanted',
+    })
+  for (const id of stop) checkWhole('generate', 'each id of stop', id)
   const key = randomKey(seed, 'generate')
+  return writeOn(model, config, Array.from(prompt), { tokens, key, stop, sampling })
+}
+
+function* writeOn(
+  model: Quantized<Decoder>,
+  config: DecoderConfig,
+  ids: number[],
+  options: {
+    readonly tokens: number
+    readonly key: RandomKey
+    readonly stop: readonly number[]
+    readonly sampling: SamplingOptions
+  },
+): Generator<number, void, void> {
+  const { tokens, key, stop, sampling } = options
   const half = Math.max(1, config.context >> 1)
   let cache = new KeyValueCache()
   try {
-    const ids = Array.from(prompt)
     let fresh = ids.slice(-config.context)
     for (let step = 0; step < tokens; step++) {
       if (cache.length + fresh.length > config.context) {
@@ -61,8 +79,32 @@ export function* generate(
 }
 
 /**
+ * @throws UsageError where there is no id, or one is no whole number
+ * @throws ShapeError where one is outside the vocabulary
+ */
+function checkIds(operation: string, ids: ArrayLike<number>, vocabulary: number): void {
+  const refuse = (found: string, hint: string): never => {
+    throw new UsageError({ operation, expected: 'at least one token id, a whole number', found, hint })
+  }
+  if (ids.length === 0) refuse('none', 'start with the end-of-text token')
+  for (let i = 0; i < ids.length; i++) {
+    const id: unknown = ids[i]
+    if (!Number.isInteger(id)) refuse(`${String(id)} at place ${i}`, "take the tokenizer's ids")
+    if ((id as number) < 0 || (id as number) >= vocabulary)
+      throw new ShapeError({
+        operation,
+        expected: `token ids from 0 to ${vocabulary - 1}, the model's vocabulary`,
+        found: `id ${String(id)} at place ${i}`,
+        hint: 'encode with the tokenizer that belongs to the model',
+        axis: 'vocabulary',
+      })
+  }
+}
+
+/**
  * The logits of the token that follows `ids`, which follow what is in the cache and are added to it.
  *
+ * @throws UsageError where there is no id, or one is no whole number
  * @throws ShapeError for ids outside the vocabulary
  */
 export function lastLogits(
@@ -71,6 +113,7 @@ export function lastLogits(
   ids: ArrayLike<number>,
   cache?: KeyValueCache,
 ): Float32Array | Float64Array {
+  checkIds('lastLogits', ids, config.vocabulary)
   return scope(() => {
     const input = tensor(Int32Array.from(ids), { batch: 1, position: ids.length }, { dtype: 'i32' })
     const states = decoderStates(model, config, input, { cache })

@@ -63,6 +63,74 @@ test('whatever the logits, a token that is possible', () =>
     ),
   ))
 
+test('whatever the logits, infinite ones too, and the temperature: one of those that stay', () =>
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof(fc.double({ noNaN: true }), fc.constantFrom(0, 1, Infinity, -Infinity)), {
+        minLength: 1,
+        maxLength: 30,
+      }),
+      fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+      fc.oneof(fc.constantFrom(0, 5e-324, 1e-308, 1), fc.double({ min: 0, max: 1e308, noNaN: true })),
+      fc.integer({ min: 1, max: 40 }),
+      fc.double({ min: 1e-300, max: 1, noNaN: true }),
+      (values, uniform, temperature, topK, topP) => {
+        fc.pre(values.some((value) => value > -Infinity))
+        const id = sample(values, uniform, { temperature, topK, topP })
+        // As many as topK are not better, of equals with a lower id.
+        const better = values.filter(
+          (value, other) => value > values[id]! || (value === values[id] && other < id),
+        )
+        expect(better.length).toBeLessThan(topK)
+        expect(values[id]).toBeGreaterThan(-Infinity)
+        if (values.includes(Infinity)) expect(values[id]).toBe(Infinity)
+        expect(sample(values, uniform, { temperature, topK, topP })).toBe(id)
+        if (temperature === 0 || topK === 1) expect(id).toBe(values.indexOf(Math.max(...values)))
+      },
+    ),
+  ))
+
+test('near 0 the temperature does what 0 does', () =>
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(fc.integer({ min: -1000, max: 1000 }), { minLength: 1, maxLength: 20 }),
+      fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+      fc.constantFrom(5e-324, 1e-308, 1e-100, 1e-3),
+      (values, uniform, temperature) => {
+        expect(sample(values, uniform, { temperature })).toBe(sample(values, uniform, { temperature: 0 }))
+      },
+    ),
+  ))
+
+test('infinite logits share everything, at any temperature', () => {
+  const infinite = [3, Infinity, -Infinity, Infinity, 1e300]
+  expect([...probabilitiesOf(infinite)]).toEqual([0, 0.5, 0, 0.5, 0])
+  for (const temperature of [1e-308, 1, 1e308])
+    expect([0, 0.49, 0.5, 0.99].map((uniform) => sample(infinite, uniform, { temperature }))).toEqual([
+      1, 1, 3, 3,
+    ])
+  expect(sample(infinite, 0.9, { temperature: 0 })).toBe(1)
+  expect(sample(infinite, 0.9, { topK: 1 })).toBe(1)
+})
+
+test('topP counts what topK leaves', () => {
+  // 0.4 and 0.3 are 4/7 and 3/7 of the two that stay: the first alone is enough for 0.5, of all four it wouldn't be.
+  const counts = [0, 0, 0, 0]
+  for (let i = 0; i < 700; i++) counts[sample(logits, (i + 0.5) / 700, { topK: 2, topP: 0.5 })]!++
+  expect(counts).toEqual([0, 700, 0, 0])
+})
+
+test('ties of topK go to the lower ids', () => {
+  expect([0, 0.3, 0.6, 0.9].map((uniform) => sample([1, 1, 1, 1], uniform, { topK: 2 }))).toEqual([
+    0, 0, 1, 1,
+  ])
+})
+
+test('what is far less likely than all others is still in order', () => {
+  expect(likeliest([0, -900, -800, -Infinity], 4).map(({ id }) => id)).toEqual([0, 2, 1, 3])
+  expect(likeliest([Infinity, 0, Infinity], 3).map(({ id }) => id)).toEqual([0, 2, 1])
+})
+
 test('the likeliest in order', () => {
   expect(likeliest(logits, 2).map(({ id }) => id)).toEqual([1, 3])
   expect(likeliest([1, 1, 1], 2).map(({ id }) => id)).toEqual([0, 1])
@@ -71,6 +139,12 @@ test('the likeliest in order', () => {
 test.each([
   { temperature: -1 },
   { temperature: NaN },
+  { temperature: Infinity },
+  { temperature: '1' as unknown as number },
+  { topK: -1 },
+  { topK: NaN },
+  { topP: NaN },
+  { topP: -0.1 },
   { topK: 0 },
   { topK: 1.5 },
   { topP: 0 },
@@ -78,6 +152,21 @@ test.each([
 ])('refuses %o', (options) => {
   expect(() => sample(logits, 0.5, options)).toThrow(UsageError)
 })
+test.each([NaN, -0.1, 1, Infinity])('refuses the uniform number %d', (uniform) => {
+  expect(() => sample(logits, uniform)).toThrow(UsageError)
+})
+
+test('refuses logits of which none is possible, in place of a token that is not', () => {
+  for (const temperature of [0, 1]) {
+    expect(() => sample([-Infinity, -Infinity], 0.5, { temperature })).toThrow(/above −infinity, found none/)
+    expect(() => sample([], 0.5, { temperature })).toThrow(UsageError)
+    expect(() => sample([NaN, Infinity], 0.5, { temperature })).toThrow(UsageError)
+  }
+  expect(() => probabilitiesOf([NaN, NaN])).toThrow(UsageError)
+  expect(() => likeliest([0, NaN], 1)).toThrow(UsageError)
+  for (const count of [-1, 1.5, NaN]) expect(() => likeliest(logits, count)).toThrow(UsageError)
+})
+
 test('refuses NaN', () => {
   expect(() => sample([1, NaN], 0.5)).toThrow(/NaN for token 1/)
 })
