@@ -18,15 +18,38 @@ function buildAlphabet(): string[] {
   return Array.from({ length: 256 }, (_, byte) => String.fromCharCode(isPrintable(byte) ? byte : next++))
 }
 
-/** The bytes that a token stands for: spelled in the byte alphabet, or, where it isn't, its own UTF-8. */
+/** The bytes that a token of the vocabulary stands for: spelled in the byte alphabet, or, where it isn't, its own UTF-8. */
 export function bytesOfToken(token: string): Uint8Array {
+  return spelledBytes(token) ?? new TextEncoder().encode(token)
+}
+
+/** The bytes that a token spells in the byte alphabet; undefined where it has another character. */
+function spelledBytes(token: string): Uint8Array | undefined {
   const bytes = new Uint8Array(token.length)
   for (let i = 0; i < token.length; i++) {
     const byte = BYTE_OF_CHARACTER.get(token.charAt(i))
-    if (byte === undefined) return new TextEncoder().encode(token)
+    if (byte === undefined) return undefined
     bytes[i] = byte
   }
   return bytes
+}
+
+/**
+ * Whether a token that reads as plain text could be taken for other bytes of a text: it has characters beyond ASCII, all of the byte
+ * alphabet, and stands for bytes that occur side by side in UTF-8. `Ġthe` could, for " the"; `<|début|>` could not.
+ */
+export function readsAsBytes(token: string): boolean {
+  const bytes = spelledBytes(token)
+  if (bytes === undefined || !/[^\0-\x7f]/.test(token)) return false
+  // The end of a character may stand first, and the beginning of one last.
+  let start = 0
+  while (start < 3 && (bytes[start]! & 0xc0) === 0x80) start++
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(start), { stream: true })
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** The token that stands for bytes. */

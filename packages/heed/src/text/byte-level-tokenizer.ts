@@ -1,7 +1,7 @@
 import { UsageError } from '../base/index.js'
 import { AddedTokenMatcher } from './added-tokens.js'
 import type { AddedToken } from './added-tokens.js'
-import { bytesOfToken } from './byte-alphabet.js'
+import { bytesOfToken, readsAsBytes } from './byte-alphabet.js'
 import { BytePairModel } from './byte-pair-model.js'
 import { normalizeNfc } from './normalizer.js'
 import type { NormalizedText } from './normalizer.js'
@@ -20,36 +20,48 @@ import type { NormalizerDefinition, TokenizerDefinition } from './tokenizer-defi
 export class ByteLevelTokenizer implements Tokenizer {
   readonly definition: TokenizerDefinition
   readonly size: number
-  private readonly model: BytePairModel
-  private readonly normalize: (text: string) => NormalizedText
-  private readonly preTokenize: PreTokenizer
+  readonly #model: BytePairModel
+  readonly #normalize: (text: string) => NormalizedText
+  readonly #preTokenize: PreTokenizer
   /** Added tokens in the original text, and those in the normalized text. */
-  private readonly original: AddedTokenMatcher
-  private readonly normalized: AddedTokenMatcher
-  private readonly tokens: (string | undefined)[] = []
-  private readonly tokenBytes: (Uint8Array | undefined)[] = []
-  private readonly idOfAdded: ReadonlyMap<string, number>
-  private readonly special: ReadonlySet<string>
+  readonly #original: AddedTokenMatcher
+  readonly #normalized: AddedTokenMatcher
+  readonly #tokens: (string | undefined)[] = []
+  readonly #tokenBytes: (Uint8Array | undefined)[] = []
+  readonly #idOfAdded: ReadonlyMap<string, number>
+  readonly #special: ReadonlySet<number>
 
   constructor(definition: TokenizerDefinition) {
     const { addedTokens, model } = definition
     this.definition = definition
-    this.model = new BytePairModel(model)
-    this.normalize = hasNfc(definition.normalizer) ? normalizeNfc : (text) => ({ text })
-    this.preTokenize = createPreTokenizer(definition.preTokenizer)
+    this.#model = new BytePairModel(model)
+    this.#normalize = hasNfc(definition.normalizer) ? normalizeNfc : (text) => ({ text })
+    this.#preTokenize = createPreTokenizer(definition.preTokenizer)
     const spelled = (token: AddedToken): string =>
-      token.normalized ? this.normalize(token.content).text : token.content
-    this.original = new AddedTokenMatcher(
+      token.normalized ? this.#normalize(token.content).text : token.content
+    this.#original = new AddedTokenMatcher(
       addedTokens.filter((token) => !token.normalized).map((token) => [token.content, token]),
     )
-    this.normalized = new AddedTokenMatcher(
+    this.#normalized = new AddedTokenMatcher(
       addedTokens.filter((token) => token.normalized).map((token) => [spelled(token), token]),
     )
-    for (const [token, id] of model.vocabulary) this.tokens[id] = token
-    for (const token of addedTokens) this.tokens[token.id] = spelled(token)
-    this.size = this.tokens.length
-    this.idOfAdded = new Map(addedTokens.map((token) => [token.content, token.id]))
-    this.special = new Set(addedTokens.filter((token) => token.special).map((token) => token.content))
+    for (const [token, id] of model.vocabulary) this.#tokens[id] = token
+    for (const token of addedTokens) this.#tokens[token.id] = spelled(token)
+    this.size = this.#tokens.length
+    // An added token is plain text. Where the vocabulary has it too, and words become it, it is what they are spelled with.
+    const words = this.#model.made(
+      addedTokens
+        .filter(({ content }) => model.vocabulary.has(content) && readsAsBytes(content))
+        .map(({ id }) => id),
+    )
+    for (const token of addedTokens)
+      if (!words.has(token.id)) this.#tokenBytes[token.id] = new TextEncoder().encode(spelled(token))
+    this.#idOfAdded = new Map(
+      [spelled, ({ content }: AddedToken) => content].flatMap((name) =>
+        addedTokens.map((token) => [name(token), token.id] as const),
+      ),
+    )
+    this.#special = new Set(addedTokens.filter((token) => token.special).map((token) => token.id))
   }
 
   encode(text: string, options: EncodeOptions = {}): Encoding {
@@ -63,20 +75,20 @@ export class ByteLevelTokenizer implements Tokenizer {
       })
     }
     const list = new TokenList()
-    this.original.split(text, matchSpecial, (start, end, token) => {
-      if (token === undefined) this.encodeSection(text.slice(start, end), start, matchSpecial, list)
+    this.#original.split(text, matchSpecial, (start, end, token) => {
+      if (token === undefined) this.#encodeSection(text.slice(start, end), start, matchSpecial, list)
       else list.push(token.id, text.slice(start, end), start, end)
     })
     return joined(postProcess(this.definition.postProcessor, [list], text, addSpecial))
   }
 
   /** Encodes what stands at `offset` of the text and has no token that is to be found before normalization. */
-  private encodeSection(section: string, offset: number, matchSpecial: boolean, list: TokenList): void {
-    const { text, starts, ends } = this.normalize(section)
+  #encodeSection(section: string, offset: number, matchSpecial: boolean, list: TokenList): void {
+    const { text, starts, ends } = this.#normalize(section)
     const startOf = (unit: number): number => offset + (starts === undefined ? unit : starts[unit]!)
     const endOf = (unit: number): number => offset + (ends === undefined ? unit : ends[unit - 1]!)
     const addWord = (word: string, at: number, prefixed: boolean): void => {
-      const tokens = this.model.encodeWord(word)
+      const tokens = this.#model.encodeWord(word)
       for (let i = 0; i < tokens.length; i += 3) {
         const id = tokens[i]!
         let start = at + tokens[i + 1]!
@@ -86,11 +98,11 @@ export class ByteLevelTokenizer implements Tokenizer {
           if (start > at) start--
           if (--end === at) end += text.codePointAt(at)! > 0xffff ? 2 : 1
         }
-        list.push(id, this.tokens[id]!, startOf(start), endOf(end))
+        list.push(id, this.#tokens[id]!, startOf(start), endOf(end))
       }
     }
-    this.normalized.split(text, matchSpecial, (start, end, token) => {
-      if (token === undefined) this.preTokenize(text, start, end, addWord)
+    this.#normalized.split(text, matchSpecial, (start, end, token) => {
+      if (token === undefined) this.#preTokenize(text, start, end, addWord)
       else list.push(token.id, text.slice(start, end), startOf(start), endOf(end))
     })
   }
@@ -99,7 +111,7 @@ export class ByteLevelTokenizer implements Tokenizer {
     const parts: Uint8Array[] = []
     let length = 0
     for (let i = 0; i < ids.length; i++) {
-      const bytes = this.bytes(ids[i]!, options.skipSpecial ?? false)
+      const bytes = this.#bytes(ids[i]!, options.skipSpecial ?? false)
       parts.push(bytes)
       length += bytes.length
     }
@@ -115,21 +127,21 @@ export class ByteLevelTokenizer implements Tokenizer {
   stream(options: DecodeOptions = {}): StreamDecoder {
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
     return {
-      push: (id) => decoder.decode(this.bytes(id, options.skipSpecial ?? false), { stream: true }),
+      push: (id) => decoder.decode(this.#bytes(id, options.skipSpecial ?? false), { stream: true }),
       end: () => decoder.decode(),
     }
   }
 
   token(id: number): string | undefined {
-    return this.tokens[id]
+    return this.#tokens[id]
   }
 
   id(token: string): number | undefined {
-    return this.idOfAdded.get(token) ?? this.definition.model.vocabulary.get(token)
+    return this.#idOfAdded.get(token) ?? this.definition.model.vocabulary.get(token)
   }
 
-  private bytes(id: number, skipSpecial: boolean): Uint8Array {
-    const token = this.tokens[id]
+  #bytes(id: number, skipSpecial: boolean): Uint8Array {
+    const token = this.#tokens[id]
     if (token === undefined) {
       throw new UsageError({
         operation: 'decode',
@@ -138,12 +150,12 @@ export class ByteLevelTokenizer implements Tokenizer {
         hint: 'decode with the tokenizer that the ids come from',
       })
     }
-    if (skipSpecial && this.special.has(token)) return NO_BYTES
-    return (this.tokenBytes[id] ??= bytesOfToken(token))
+    if (skipSpecial && this.#special.has(id)) return noBytes
+    return (this.#tokenBytes[id] ??= bytesOfToken(token))
   }
 }
 
-const NO_BYTES = new Uint8Array(0)
+const noBytes = new Uint8Array(0)
 
 function hasNfc(normalizer: NormalizerDefinition | null): boolean {
   return normalizer !== null && (normalizer.type === 'NFC' || normalizer.normalizers.some(hasNfc))

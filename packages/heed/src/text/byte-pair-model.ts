@@ -85,6 +85,16 @@ export class BytePairModel {
     return tokens
   }
 
+  /** Which of some ids words can become. */
+  made(ids: Iterable<number>): Set<number> {
+    const asked = new Set(ids)
+    if (asked.size === 0 || this.ignoreMerges) return asked
+    const found = new Set<number>()
+    for (const list of [this.tokenOfByte, this.merged])
+      for (const id of list) if (asked.has(id)) found.add(id)
+    return found
+  }
+
   private computeWord(word: string): Int32Array {
     this.bytes.read(word)
     const { bytes, starts, ends, length } = this.bytes

@@ -11,8 +11,15 @@ describe.each(['prefix-space', 'split-nfc-template'])('the fixture %s', (name) =
   const { tokenizer: file, cases } = readFixture(name)
   const tokenizer = loadTokenizer(file)
 
-  it('gives the same ids, tokens, spans and texts', () => {
-    expect(cases.map(({ text }) => caseOf(tokenizer, text))).toEqual(cases)
+  it('gives the same ids, tokens, spans and texts, and of added tokens all characters', () => {
+    // The package that wrote the cases reads the added token "étoile" as bytes, of which E9 is no character.
+    const whole = (text: string): string => text.replaceAll('\ufffdtoile', 'étoile')
+    const expected = cases.map((one) => ({
+      ...one,
+      decoded: whole(one.decoded),
+      decoded_without_special: whole(one.decoded_without_special),
+    }))
+    expect(cases.map(({ text }) => caseOf(tokenizer, text))).toEqual(expected)
   })
 
   it('is saved as it was loaded', () => {

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { loadTokenizer, saveTokenizer, trainByteLevel } from './index.js'
 import { HeedError, UsageError } from '../base/index.js'
+import type { Tokenizer } from './index.js'
 import { caseOf, pairsOf, readFixture, tokenizerWith } from './testing/cases.js'
 
 const plain = tokenizerWith()
@@ -255,7 +256,108 @@ describe('a vocabulary that lacks bytes', () => {
   })
 })
 
+describe('decoding added tokens', () => {
+  const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: false }
+  const decodedWith = (contents: readonly string[], changes: object = {}): ReturnType<typeof tokenizerWith> =>
+    tokenizerWith({
+      added_tokens: contents.map((content, i) => ({ ...flags, id: 1000 + i, content, ...changes })),
+    })
+  const streamed = (tokenizer: Tokenizer, ids: Iterable<number>): string => {
+    const stream = tokenizer.stream()
+    let text = ''
+    for (const id of ids) text += stream.push(id)
+    return text + stream.end()
+  }
+
+  it.each([
+    '<|début|>',
+    '‹|début|>',
+    'étoile',
+    'Ġthé',
+    'ĠĊ',
+    'Ċé',
+    '  é ',
+    'é é',
+    'Ã©',
+    'é',
+    '🙂é',
+    '\u00adé',
+    '\n\té',
+  ])('keeps every character of %j', (content) => {
+    for (const changes of [{}, { special: true }, { normalized: true }, { lstrip: true, rstrip: true }]) {
+      // Not one of the vocabulary's own tokens: those are the next test's.
+      if (tokenizerWith({ added_tokens: [] }).id(content) !== undefined) continue
+      const tokenizer = decodedWith([content], changes)
+      const { ids } = tokenizer.encode(`a${content}é b`)
+      expect([...ids]).toContain(1000)
+      expect(tokenizer.decode(ids)).toBe(`a${content}é b`)
+      expect(streamed(tokenizer, ids)).toBe(`a${content}é b`)
+      expect(tokenizer.decode([1000])).toBe(content)
+      expect(tokenizer.token(1000)).toBe(content)
+      expect(tokenizer.id(content)).toBe(1000)
+    }
+  })
+
+  it('are written as they stand in the normalized text, where they are found there', () => {
+    const tokenizer = tokenizerWith({
+      normalizer: { type: 'NFC' },
+      added_tokens: [{ ...flags, id: 1000, content: 'xe\u0301x', normalized: true, special: true }],
+    })
+    expect([...tokenizer.encode('x\u00e9x').ids]).toEqual([1000])
+    expect(tokenizer.decode([1000])).toBe('x\u00e9x')
+    expect(tokenizer.decode([1000], { skipSpecial: true })).toBe('')
+    expect(tokenizer.id(tokenizer.token(1000)!)).toBe(1000)
+    expect(tokenizer.id('xe\u0301x')).toBe(1000)
+  })
+
+  it('leaves bytes that words become what they were, where a file adds their token', () => {
+    const space = tokenizerWith().id('Ġ')!
+    const lead = tokenizerWith().id('é')!
+    const never = tokenizerWith().id('ÿ')!
+    const added = [
+      { ...flags, id: space, content: 'Ġ' },
+      { ...flags, id: lead, content: 'é' },
+      { ...flags, id: never, content: 'ÿ' },
+    ]
+    const tokenizer = tokenizerWith({ added_tokens: added })
+    const text = 'a 退 b'
+    expect(tokenizer.decode(tokenizer.encode(text).ids)).toBe(text)
+    // No text in UTF-8 has the byte FF, so that this token is its own text alone.
+    expect(tokenizer.decode(tokenizer.encode('ÿ').ids)).toBe('ÿ')
+  })
+
+  it('gives any text of added tokens and others back', () => {
+    const content = fc.string({ unit: fc.constantFrom(...'éĠĊÃ©ÿ<|>ab 🙂‹'), minLength: 2, maxLength: 6 })
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(content, { minLength: 1, maxLength: 4 }),
+        fc.array(fc.nat(3)),
+        (contents, picks) => {
+          const own = tokenizerWith({ added_tokens: [] })
+          const tokenizer = decodedWith(contents.filter((one) => own.id(one) === undefined))
+          const text = picks.map((pick) => (contents[pick] ?? 'é ') + 'x').join('')
+          const { ids } = tokenizer.encode(text)
+          expect(tokenizer.decode(ids)).toBe(text)
+          expect(streamed(tokenizer, ids)).toBe(text)
+        },
+      ),
+      { numRuns: 50 },
+    )
+  })
+})
+
 describe('trainByteLevel', () => {
+  it('takes special tokens that look like bytes where no text has those bytes', () => {
+    const special = ['<|début|>', 'ÿ', '‹é›']
+    const trained = trainByteLevel(['début é ÿ'], { vocabularySize: 270, special })
+    for (const tokenizer of [trained, loadTokenizer(saveTokenizer(trained))]) {
+      const text = `é${special.join(' début ')}退`
+      expect(tokenizer.decode(tokenizer.encode(text).ids)).toBe(text)
+    }
+    for (const content of ['é', 'Ġ', 'Ġthe', 'Ã©', 'Ċ'])
+      expect(() => trainByteLevel([], { vocabularySize: 300, special: [content] })).toThrow(UsageError)
+  })
+
   it('merges the most frequent pair first, of equal ones that of the lower ids', () => {
     const trained = trainByteLevel(['ab ab ab cd cd', 'abx'], { vocabularySize: 259, special: ['<s>'] })
     expect(trained.definition.model.merges).toEqual([

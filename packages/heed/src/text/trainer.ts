@@ -1,5 +1,5 @@
 import { UsageError } from '../base/index.js'
-import { CHARACTER_OF_BYTE, WordBytes } from './byte-alphabet.js'
+import { bytesOfToken, CHARACTER_OF_BYTE, readsAsBytes, WordBytes } from './byte-alphabet.js'
 import { ByteLevelTokenizer } from './byte-level-tokenizer.js'
 import { learnMerges } from './merge-learner.js'
 import type { CountedWords } from './merge-learner.js'
@@ -80,6 +80,13 @@ function checkOptions(size: number, frequency: number, special: readonly string[
   for (const content of special) {
     if (typeof content !== 'string' || content === '' || /[\ud800-\udfff]/u.test(content)) {
       refuse('special tokens of whole characters', `'${content}'`, 'name them like <|endoftext|>')
+    }
+    if (readsAsBytes(content)) {
+      refuse(
+        'special tokens that no bytes of a text are spelled like',
+        `'${content}', which is ${JSON.stringify(new TextDecoder().decode(bytesOfToken(content)))} in the byte alphabet`,
+        'name them like <|endoftext|>',
+      )
     }
   }
 }
