@@ -116,6 +116,7 @@ export {
 export {
   binaryCrossEntropy,
   contrastiveLoss,
+  countOf,
   crossEntropy,
   type CrossEntropyOptions,
   meanSquaredError,
@@ -407,6 +408,7 @@ export {
   type TokenWindowOptions,
 } from './train/index.js'
 export {
+  accuracy,
   type CheckpointEvent,
   type CheckpointPlan,
   DivergenceError,
@@ -415,6 +417,8 @@ export {
   type FileLayer,
   type Loss,
   type LossContext,
+  type LossReport,
+  type Metric,
   type ResumeResult,
   type SnapshotEvent,
   type StepEvent,
@@ -422,4 +426,5 @@ export {
   type TrainerHooks,
   type TrainerOptions,
   type TrainingResult,
+  type WeightedMean,
 } from './train/index.js'

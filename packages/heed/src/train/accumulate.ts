@@ -1,9 +1,67 @@
+import { valueAndGrad } from '../autograd/index.js'
 import { leavesOf, mapTree } from '../base/index.js'
-import { input } from '../kernels/index.js'
-import { isTensor, mapMany, type Tensor } from '../tensor/index.js'
+import { input, parameter } from '../kernels/index.js'
+import { dispose, isTensor, mapMany, scope, type Tensor } from '../tensor/index.js'
+import type { Data } from './data.js'
+import { Means, measure, type Measured } from './metrics.js'
+import type { Loss, LossContext } from './options.js'
+import { zerosLike } from './optimizer.js'
 
-/** The sum of two gradients of one model; both are freed. */
-export function addGradients<M>(sum: M, gradient: M): M {
+/** The gradient of one step over several batches. */
+export interface StepGradient<M> {
+  /** A sum; times `scale` it is the gradient of the mean over all that counts in the batches. */
+  readonly gradient: M
+  readonly scale: number
+  readonly means: Means
+}
+
+/** Which batches a step takes. */
+export interface StepBatches<B> {
+  readonly data: Data<B>
+  /** The number of the first. */
+  readonly first: number
+  readonly count: number
+  readonly contextOf: (batch: number) => LossContext
+}
+
+/**
+ * The gradient of the mean loss over several batches, each weighing what it counts, so that it does not matter how they are cut. Weights
+ * are taken relative to the first batch's: sums stay in the range of f32, and batches that weigh the same are just added.
+ */
+export function accumulateGradients<M, B>(
+  loss: Loss<M, B>,
+  model: M,
+  { data, first, count, contextOf }: StepBatches<B>,
+): StepGradient<M> {
+  const means = new Means()
+  let sum: { readonly gradient: M; readonly weight: number } | undefined
+  for (let i = 0; i < count; i++) {
+    scope(() => {
+      const batch = data.batch(first + i)
+      let measured: Measured | undefined
+      const both = valueAndGrad((own: M) => {
+        measured = measure(loss(own, batch, contextOf(i)), data, batch, first + i)
+        return measured.loss
+      })
+      const { value, gradient } = both(model)
+      const { weight } = measured!
+      means.add(measured!, value.item())
+      if (weight === 0) return dispose(gradient)
+      sum =
+        sum === undefined
+          ? { gradient, weight }
+          : { gradient: addGradients(sum.gradient, gradient, weight / sum.weight), weight: sum.weight }
+      return sum.gradient
+    })
+  }
+  const gradient =
+    sum?.gradient ??
+    mapTree(model, isTensor, (leaf: Tensor) => (leaf.dtype === 'f32' ? zerosLike(leaf) : leaf))
+  return { gradient, scale: sum === undefined ? 0 : sum.weight / means.weight, means }
+}
+
+/** sum + factor × gradient, of two gradients of one model; both are freed. */
+export function addGradients<M>(sum: M, gradient: M, factor: number = 1): M {
   const others = leavesOf<Tensor>(gradient, isTensor)
   const made = new Map<Tensor, Tensor>()
   return mapTree(sum, isTensor, (leaf: Tensor, path) => {
@@ -11,10 +69,12 @@ export function addGradients<M>(sum: M, gradient: M): M {
     const known = made.get(leaf)
     if (known !== undefined) return known
     const other = others.get(path)!
-    const [total] = mapMany('accumulate', [input(0).add(input(1))], [leaf, other])
+    const [total] = mapMany('accumulate', [added], [leaf, other], [factor])
     made.set(leaf, total!)
     leaf.dispose()
     other.dispose()
     return total!
   })
 }
+
+const added = input(0).add(parameter(0).mul(input(1)))

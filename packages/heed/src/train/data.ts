@@ -12,8 +12,10 @@ export interface Data<B> {
   readonly fingerprint: string
   /** Batch number `index` since the beginning of training: epoch ⌊index / batchesPerEpoch⌋. Its tensors are made on the current device. */
   batch(index: number): B
-  /** How much a batch counts in the mean loss of an evaluation; default 1 each. */
+  /** How much a batch counts in means over several: what its loss is the mean over, such as targets. Default: what the loss counts, see `Loss`. */
   weight?(batch: B): number
+  /** How many examples batch number `index` holds: its weight, where neither the loss nor `weight` says one. */
+  examples?(index: number): number
 }
 
 export interface ExampleOptions<R, B> {
@@ -29,6 +31,8 @@ export interface ExampleOptions<R, B> {
   readonly dropLast?: boolean
   /** Tokens in a batch, for speeds; default the number of examples. */
   readonly tokensPerBatch?: number
+  /** How much a batch counts in means over several; default what its loss counts, else its examples. */
+  readonly weight?: (batch: B) => number
 }
 
 /**
@@ -43,9 +47,12 @@ export function exampleBatches<R, B>(examples: readonly R[], options: ExampleOpt
   if (batchesPerEpoch === 0)
     throw tooFew('exampleBatches', `${dropLast ? batch : 1} examples`, examples.length)
   const orderOf = epochOrder(seed, examples.length, shuffle)
+  const { weight } = options
   return {
     batchesPerEpoch,
     tokensPerBatch: options.tokensPerBatch ?? batch,
+    ...(weight && { weight }),
+    examples: (index) => Math.min(batch, examples.length - (index % batchesPerEpoch) * batch),
     fingerprint: `examples ${examples.length}, batch ${batch}, seed ${seed}, shuffle ${shuffle}, dropLast ${dropLast}`,
     batch: (index) => {
       checkPosition('exampleBatches', index)

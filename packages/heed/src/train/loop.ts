@@ -1,4 +1,3 @@
-import { valueAndGrad } from '../autograd/index.js'
 import {
   checkWhole,
   disposedByUsing,
@@ -10,7 +9,7 @@ import {
 } from '../base/index.js'
 import { currentDevice, dispose, isTensor, keep, scope, type Tensor, withDevice } from '../tensor/index.js'
 import type { Device } from '../device/index.js'
-import { addGradients } from './accumulate.js'
+import { accumulateGradients } from './accumulate.js'
 import {
   type Checkpoint,
   checkpointSteps,
@@ -21,15 +20,9 @@ import {
   type TrainingState,
 } from './checkpoint.js'
 import { clipFactor, globalNorm } from './clip.js'
+import { Means, measure } from './metrics.js'
 import type { OptimizerState } from './optimizer.js'
-import type {
-  EvaluationEvent,
-  LossContext,
-  ResumeResult,
-  StepEvent,
-  TrainerOptions,
-  TrainingResult,
-} from './options.js'
+import type { EvaluationEvent, ResumeResult, StepEvent, TrainerOptions, TrainingResult } from './options.js'
 import { DivergenceError } from './training-error.js'
 
 /**
@@ -186,20 +179,27 @@ export class Trainer<M, B> {
     const { optimizer, schedule, clip, data, steps } = this.options
     const started = now()
     const rate = schedule(this.#step)
-    const { loss, norm } = withDevice(this.#device, () =>
+    const { loss, metrics, norm } = withDevice(this.#device, () =>
       scope(() => {
-        const { gradient, loss: mean } = this.#gradient()
-        const length = globalNorm(gradient) / this.#accumulation
+        const stepKey = foldIn(this.#key, this.#step)
+        const { gradient, scale, means } = accumulateGradients(this.options.loss, this.#model, {
+          data,
+          first: this.#position,
+          count: this.#accumulation,
+          contextOf: (i) => ({ key: foldIn(stepKey, i), training: true }),
+        })
+        const mean = means.loss
+        const length = globalNorm(gradient) * scale
         if (!Number.isFinite(mean) || !Number.isFinite(length)) throw this.#divergence(mean, length)
         const factor = clip === undefined ? 1 : clipFactor(length, clip)
         const updated = optimizer.update(this.#model, gradient, this.#state, {
           rate,
-          gradientScale: factor / this.#accumulation,
+          gradientScale: factor * scale,
           free: true,
         })
         this.#model = keep(updated.model)
         this.#state = keep(updated.state)
-        return { loss: mean, norm: length }
+        return { loss: mean, metrics: means.metrics, norm: length }
       }),
     )
     this.#step++
@@ -211,6 +211,7 @@ export class Trainer<M, B> {
       step: this.#step,
       steps,
       loss,
+      metrics,
       rate,
       gradientNorm: norm,
       tokensPerSecond: (data.tokensPerBatch * this.#accumulation) / Math.max(1e-9, this.#secondsPerStep),
@@ -221,15 +222,15 @@ export class Trainer<M, B> {
   }
 
   /**
-   * The mean loss over the evaluation's data, each batch by its weight.
+   * The mean loss over what counts in the evaluation's data. (The event of an evaluation has the metrics, too.)
    *
-   * @throws UsageError without an evaluation in the options
+   * @throws UsageError without an evaluation in the options, or where nothing counts in its data
    */
   evaluate(): number {
     this.#refuseDisposed('evaluate')
-    const sum = { loss: 0, weight: 0 }
-    for (const add of this.#evaluationBatches()) add(sum)
-    return sum.loss / sum.weight
+    const means = new Means()
+    for (const add of this.#evaluationBatches()) add(means)
+    return evaluated(means).loss
   }
 
   /**
@@ -253,25 +254,6 @@ export class Trainer<M, B> {
     if (this.#disposed) return
     this.#disposed = true
     dispose([this.#model, this.#state])
-  }
-
-  /** The sum of the gradients of the step's batches, and the mean of their losses. */
-  #gradient(): { gradient: M; loss: number } {
-    const { data, loss } = this.options
-    const both = valueAndGrad<M, [B, LossContext]>(loss)
-    const stepKey = foldIn(this.#key, this.#step)
-    let sum: M | undefined
-    let total = 0
-    for (let i = 0; i < this.#accumulation; i++) {
-      const gradient = scope(() => {
-        const batch = data.batch(this.#position + i)
-        const found = both(this.#model, batch, { key: foldIn(stepKey, i), training: true })
-        total += found.value.item()
-        return found.gradient
-      })
-      sum = sum === undefined ? gradient : addGradients(sum, gradient)
-    }
-    return { gradient: sum!, loss: total / this.#accumulation }
   }
 
   async #guardedStep(): Promise<void> {
@@ -309,22 +291,21 @@ export class Trainer<M, B> {
     })
   }
 
-  /** The batches of an evaluation, each as something that adds its part to a sum. */
-  *#evaluationBatches(): Generator<(sum: { loss: number; weight: number }) => void> {
+  /** The batches of an evaluation, each as something that adds its part to the means. */
+  *#evaluationBatches(): Generator<(means: Means) => void> {
     const { evaluation, loss } = this.options
     if (evaluation === undefined) throw wrongOption('options.evaluation', 'none')
     const { data, loss: lossOf = loss } = evaluation
     const key = randomKey(this.#seed, 'evaluation')
     for (let index = 0; index < data.batchesPerEpoch; index++) {
-      yield (sum) =>
+      yield (means) =>
         withDevice(this.#device, () =>
           scope(() => {
             const batch = data.batch(index)
-            const weight = data.weight?.(batch) ?? 1
-            if (weight === 0) return
+            if (data.weight?.(batch) === 0) return
             const context = { key: foldIn(key, index), training: false }
-            sum.loss += weight * lossOf(this.#model, batch, context).item()
-            sum.weight += weight
+            const measured = measure(lossOf(this.#model, batch, context), data, batch, index)
+            means.add(measured, measured.loss.item())
           }),
         )
     }
@@ -333,21 +314,23 @@ export class Trainer<M, B> {
   /** An evaluation with its events; given up where training is stopped meanwhile. */
   async #evaluateNow(): Promise<void> {
     const started = now()
-    const sum = { loss: 0, weight: 0 }
+    const means = new Means()
     for (const add of this.#evaluationBatches()) {
-      add(sum)
+      add(means)
       await pause()
       if (this.options.signal?.aborted === true) return
     }
-    const loss = sum.loss / sum.weight
+    const { loss, metrics } = evaluated(means)
     const better = Number.isFinite(loss) && (this.#bestLoss === undefined || loss < this.#bestLoss)
     if (better) {
       this.#bestLoss = loss
       this.#bestStep = this.#step
     }
-    const event: EvaluationEvent = {
+    const event: EvaluationEvent<M> = {
       step: this.#step,
       loss,
+      metrics,
+      model: this.#model,
       bestLoss: this.#bestLoss ?? loss,
       bestStep: this.#bestStep ?? this.#step,
       seconds: (now() - started) / 1000,
@@ -474,6 +457,17 @@ export class Trainer<M, B> {
 }
 
 disposedByUsing(Trainer)
+
+/** @throws UsageError where nothing counted: there is no mean then */
+function evaluated(means: Means): Means {
+  if (means.weight > 0) return means
+  throw new UsageError({
+    operation: 'evaluate',
+    expected: 'at least one batch that counts',
+    found: 'batches of weight 0',
+    hint: 'look at the targets of the evaluation: all of them are ignored',
+  })
+}
 
 function now(): number {
   return performance.now()

@@ -2,6 +2,7 @@ import type { RandomKey, StopSignal } from '../base/index.js'
 import type { Tensor } from '../tensor/index.js'
 import type { Data } from './data.js'
 import type { FileLayer } from './file-layer.js'
+import type { LossReport } from './metrics.js'
 import type { Optimizer } from './optimizer.js'
 import type { Schedule } from './schedule.js'
 
@@ -13,8 +14,13 @@ export interface LossContext {
   readonly training: boolean
 }
 
-/** The mean loss of a batch: a scalar. */
-export type Loss<M, B> = (model: M, batch: B, context: LossContext) => Tensor<never>
+/**
+ * The mean loss of a batch: a scalar, or one with its weight and metrics. Means over several batches (accumulation, evaluation) weigh each by what it
+ * counts, so that it does not matter how the data are cut. That is the `weight` of a report, else what the data's `weight` says, else over
+ * how much the scalar is the mean: crossEntropy's targets that aren't ignored, the elements of `mean`; else the examples of `exampleBatches`.
+ * A loss that divides a sum itself says its weight.
+ */
+export type Loss<M, B> = (model: M, batch: B, context: LossContext) => Tensor<never> | LossReport
 
 /** After each update. */
 export interface StepEvent {
@@ -22,8 +28,10 @@ export interface StepEvent {
   readonly step: number
   /** Of all. */
   readonly steps: number
-  /** Mean over the step's batches, before the update. */
+  /** Mean over what counts in the step's batches, before the update. */
   readonly loss: number
+  /** Means of what the loss reported beside, by name. */
+  readonly metrics: Readonly<Record<string, number>>
   readonly rate: number
   /** L2 norm over all gradients together, before clipping. */
   readonly gradientNorm: number
@@ -36,10 +44,14 @@ export interface StepEvent {
   readonly epoch: number
 }
 
-export interface EvaluationEvent {
+export interface EvaluationEvent<M = unknown> {
   readonly step: number
-  /** Mean over the evaluation's batches by their weight. */
+  /** Mean over what counts in the evaluation's batches. */
   readonly loss: number
+  /** Means of what the loss reported beside, by name. */
+  readonly metrics: Readonly<Record<string, number>>
+  /** The model as it was evaluated; freed with the next step. */
+  readonly model: M
   readonly bestLoss: number
   readonly bestStep: number
   readonly seconds: number
@@ -59,7 +71,7 @@ export interface CheckpointEvent {
 
 export interface TrainerHooks<M> {
   readonly onStep?: (event: StepEvent) => void | Promise<void>
-  readonly onEvaluation?: (event: EvaluationEvent) => void | Promise<void>
+  readonly onEvaluation?: (event: EvaluationEvent<M>) => void | Promise<void>
   /** Before the first step, and after every `snapshotEvery`th. */
   readonly onSnapshot?: (event: SnapshotEvent<M>) => void | Promise<void>
   readonly onCheckpoint?: (event: CheckpointEvent) => void | Promise<void>
@@ -69,7 +81,7 @@ export interface EvaluationPlan<M, B> {
   readonly data: Data<B>
   /** Steps between evaluations; there is one after the last step, too. */
   readonly every: number
-  /** Default the training loss. */
+  /** Default the training loss. Gives the evaluation's metrics, too, where it reports some. */
   readonly loss?: Loss<M, B>
   /** Another before the first step. Default false. */
   readonly atStart?: boolean
@@ -105,7 +117,7 @@ export interface TrainerOptions<M, B> {
   readonly steps: number
   /** Of everything random in the loop. Default 0. */
   readonly seed?: number
-  /** Batches in each step, whose gradients are averaged. Default 1. */
+  /** Batches in each step: its gradient is that of the mean over all that counts in them. Default 1. */
   readonly accumulation?: number
   /** The largest norm of the gradient; larger ones are scaled down. Default: none. */
   readonly clip?: number

@@ -59,6 +59,7 @@ export function tokenBatches(tokens: TokenIds, options: TokenBatchOptions): Data
     batchesPerEpoch,
     tokensPerBatch: batch * context,
     fingerprint: `tokens ${tokens.length} ${hash(tokens)}, batch ${batch}, context ${context}, seed ${seed}, shuffle ${shuffle}`,
+    weight: ({ count }) => count,
     batch: (index) => {
       checkPosition('tokenBatches', index)
       const epoch = Math.floor(index / batchesPerEpoch)

@@ -12,6 +12,7 @@ import { emptyArranged, isRowMajor, sameDevice } from '../layout.js'
 import { record, tracked } from '../tape.js'
 import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
 import { arrange } from './copy.js'
+import { countedOver } from './count.js'
 import { reduceExpression } from './reduction.js'
 import { emptyRows, rowTensor } from './rows.js'
 
@@ -94,6 +95,7 @@ export function crossEntropy(
   if (factor !== undefined) {
     result = reduceExpression('sum', input(0).mul(parameter(0)), [losses], rowAxes, [factor])
     losses.dispose()
+    if (reduction === 'mean') countedOver(result, counted)
   }
   if (tracked([source.tensor])) {
     const attributes: CrossEntropyAttributes = {

@@ -22,6 +22,7 @@ import {
 } from '../prepared.js'
 import { record } from '../tape.js'
 import type { AnyTensor, Tensor } from '../tensor.js'
+import { passCountOn } from './count.js'
 
 /** A number inside an elementwise function: the element of one of its tensors, or what is computed from it. */
 export type Scalar = Expression<'float'>
@@ -89,6 +90,7 @@ export function mapExpression(
   parameters: readonly number[] = [],
 ): Tensor {
   const [output] = mapMany(operation, [expression], tensors, parameters)
+  if (output!.layout.length === 0) passCountOn(output!, tensors)
   return record('map', tensors, output!, { expression, parameters } satisfies MapAttributes)
 }
 

@@ -30,6 +30,7 @@ export {
   type DotOptions,
 } from './contraction.js'
 export * from './copy.js'
+export { countOf } from './count.js'
 export * from './cross-entropy.js'
 export * from './dropout.js'
 export * from './elementwise.js'

@@ -4,6 +4,7 @@ import { execute } from '../execute.js'
 import { broadcastShape, emptyArranged, physicalOrder, sameDevice, operandOf } from '../layout.js'
 import { record } from '../tape.js'
 import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
+import { countedOver } from './count.js'
 import { mul, type Scalar } from './elementwise.js'
 
 export interface ReduceAttributes {
@@ -29,7 +30,8 @@ export function mean<A extends string, const O extends A>(
 ): Tensor<Exclude<A, O>>
 export function mean(x: AnyTensor, over?: string | readonly string[]): never {
   const total = reduce('sum', x, over)
-  return mul(total, total.elements / Math.max(1, x.elements)) as never
+  const result = mul(total, total.elements / Math.max(1, x.elements))
+  return (result.layout.length === 0 ? countedOver(result, x.elements) : result) as never
 }
 
 /** The largest over some axes, or over all; its gradient is shared evenly by equals. Throws ShapeError if an axis is missing or empty. */
