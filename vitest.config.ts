@@ -26,6 +26,10 @@ export default defineConfig(({ mode }) => {
           replacement: fileURLToPath(new URL('packages/heed/src/targets/x64/index.ts', import.meta.url)),
         },
         {
+          find: /^@heed\/studio\/terminal$/,
+          replacement: fileURLToPath(new URL('packages/studio/src/terminal/index.ts', import.meta.url)),
+        },
+        {
           find: /^@heed\/studio$/,
           replacement: fileURLToPath(new URL('packages/studio/src/index.ts', import.meta.url)),
         },

@@ -6,11 +6,13 @@ import {
   logitsOf,
   scope,
   tensor,
+  tokenLabels,
   UsageError,
   type Tensor,
 } from 'heed'
 import type { AttendResult, LayerView, Token } from '@heed/studio'
 import type { RunnableModel } from './model.js'
+import { jsonText } from './terminal.js'
 
 /** How many next tokens are kept. */
 export const nextTokens = 10
@@ -24,9 +26,10 @@ export function attend(language: RunnableModel, text: string, next: number = nex
   const { tokenizer, config, model } = language
   const { ids, spans } = tokenizer.encode(text, { addSpecial: false })
   checkLength(ids.length, config.context)
+  const labels = tokenLabels(tokenizer, ids)
   const tokens = Array.from(ids, (id, index): Token => ({
     id,
-    text: tokenizer.decode([id]),
+    text: labels[index]!,
     start: spans[2 * index]!,
     end: spans[2 * index + 1]!,
   }))
@@ -46,7 +49,7 @@ export function attend(language: RunnableModel, text: string, next: number = nex
       layers,
       next: likeliest(logits.subarray(0, tokenizer.size), next).map(({ id, probability }) => ({
         id,
-        text: tokenizer.decode([id]),
+        text: tokenLabels(tokenizer, [id])[0]!,
         probability,
       })),
     }
@@ -82,9 +85,9 @@ function layerView(filter: Tensor<'batch' | 'head' | 'query' | 'key'>, ids: Int3
 export function attendJson(result: AttendResult): string {
   const seven = (value: number): number => Number(value.toPrecision(7))
   const { text, tokens, layers, next } = result
-  return JSON.stringify({
+  return jsonText({
     text,
-    tokens: tokens.map(({ id, text, start, end }) => ({ id, text, start, end })),
+    tokens: tokens.map(({ id, text, start, end }) => ({ id, text: wellFormed(text), start, end })),
     layers: layers.map(({ heads }) => ({
       heads: heads.map(({ filter, entropy, previous, first, induction }) => ({
         filter: filter.map((row) => row.map(seven)),
@@ -94,6 +97,15 @@ export function attendJson(result: AttendResult): string {
         induction: seven(induction),
       })),
     })),
-    next: next.map(({ id, text, probability }) => ({ id, text, probability: seven(probability) })),
+    next: next.map(({ id, text, probability }) => ({
+      id,
+      text: wellFormed(text),
+      probability: seven(probability),
+    })),
   })
+}
+
+/** Bytes that are part of no character as U+FFFD: not every reader of JSON takes lone surrogates. */
+function wellFormed(text: string): string {
+  return text.replace(/\p{Cs}/gu, '\ufffd')
 }

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { escaped } from './terminal.js'
 
 /** The command was called wrongly (an unknown name, a value out of range): exit status 2. */
 export class UsageError extends Error {
@@ -14,13 +15,13 @@ export async function isWrongUse(error: unknown): Promise<boolean> {
 }
 
 /**
- * What the user reads when a command fails: one line, without a stack.
+ * What the user reads when a command fails: one line, without a stack, safe to show on a terminal.
  *
  * @param error whatever was thrown
  * @param debug true (HEED_DEBUG=1): the stack and the causes as well
  */
 export function describeError(error: unknown, debug: boolean): string {
-  if (debug) return inspect(error)
+  if (debug) return escaped(inspect(error), '\n')
   const message = error instanceof Error ? error.message || error.name : String(error)
-  return message.replace(/\s*[\r\n]+\s*/g, ' ').trim()
+  return escaped(message.replace(/[ \t]*[\r\n]+[ \t]*/g, ' ').trim())
 }

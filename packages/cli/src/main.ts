@@ -7,7 +7,7 @@ import { register as kernel } from './commands/kernel.js'
 import { register as train } from './commands/train.js'
 import type { Context, Register } from './context.js'
 import { describeError, isWrongUse } from './errors.js'
-import { styled, type Environment, type Output } from './terminal.js'
+import { guarded, hasColor, styled, widthOf, type Environment, type Output } from './terminal.js'
 
 const commands: readonly Register[] = [attend, generate, train, kernel, doctor]
 
@@ -29,9 +29,10 @@ export interface RunOptions {
  *   on the error output, and its stack as well where HEED_DEBUG=1.
  */
 export async function run(args: readonly string[], options: RunOptions = {}): Promise<ExitStatus> {
-  const output = options.output ?? process.stdout
-  const errorOutput = options.errorOutput ?? process.stderr
   const environment = options.environment ?? process.env
+  const rawOutput: Output = options.output ?? process.stdout
+  const output = guarded(rawOutput, environment)
+  const errorOutput = guarded(options.errorOutput ?? process.stderr, environment)
   const fail = (message: string): void => {
     errorOutput.write(`${styled(errorOutput, 'red', 'heed:', environment)} ${message}\n`)
   }
@@ -46,8 +47,12 @@ export async function run(args: readonly string[], options: RunOptions = {}): Pr
       writeOut: (text) => output.write(text),
       writeErr: (text) => errorOutput.write(text),
       outputError: (text) => fail(describeError(text.replace(/^error: /, ''), false)),
+      getOutHelpWidth: () => widthOf(output, environment),
+      getErrHelpWidth: () => widthOf(errorOutput, environment),
+      getOutHasColors: () => hasColor(output, environment),
+      getErrHasColors: () => hasColor(errorOutput, environment),
     })
-  const context: Context = { output, errorOutput, environment, version: version() }
+  const context: Context = { output, rawOutput, errorOutput, environment, version: version() }
   for (const register of options.commands ?? commands) register(program, context)
 
   try {

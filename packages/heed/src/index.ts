@@ -306,6 +306,7 @@ export {
   type TemplateTokens,
   type Tokenizer,
   type TokenizerDefinition,
+  tokenLabels,
   trainByteLevel,
   type TrainOptions,
 } from './text/index.js'

@@ -1,5 +1,6 @@
 export * from './types.js'
 export { renderReport } from './report.js'
 export { isCausal } from './payload.js'
+export { attendPicture, briefPicture, type PictureOptions } from './picture/picture.js'
 export { visibleText } from './visible.js'
 export { COLOURS, inkOn, place, scale, type Colour, type Theme } from './page/colour.js'

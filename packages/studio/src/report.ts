@@ -5,7 +5,7 @@ import { StateError } from 'heed'
 import { checkReport } from './check.js'
 import { isCausal, packFilters, SCORES, type FrameSummary, type Payload } from './payload.js'
 import type { HeadView, LayerView, Report } from './types.js'
-import { visible } from './visible.js'
+import { escaped, jsonText } from './terminal/index.js'
 
 /** Of the next tokens so many are shown, the likeliest. */
 const PREDICTIONS = 20
@@ -43,27 +43,9 @@ function escapeHtml(text: string): string {
     .replaceAll("'", '&#39;')
 }
 
-/** A title with its invisible characters shown, except plain spaces. */
-function titleText(title: string): string {
-  return title
-    .split(' ')
-    .map((word) =>
-      word === ''
-        ? ''
-        : visible(word)
-            .map((piece) => piece.text)
-            .join(''),
-    )
-    .join(' ')
-}
-
 /** JSON that can stand inside a script element: no markup, no character that acts on the text around it. */
 function safeJson(value: unknown): string {
-  return JSON.stringify(value).replace(/[<>&\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
-    [...Array(character.length).keys()]
-      .map((unit) => `\\u${character.charCodeAt(unit).toString(16).padStart(4, '0')}`)
-      .join(''),
-  )
+  return jsonText(value).replace(/[<>&]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`)
 }
 
 function hash(source: string): string {
@@ -114,7 +96,7 @@ export function renderReport(report: Report): string {
   })
   const script = asset('page.js')
   const style = asset('page-style.css')
-  const title = escapeHtml(titleText(report.title))
+  const title = escapeHtml(escaped(report.title))
   return `<!doctype html>
 <html lang="en">
 <head>

@@ -1,9 +1,10 @@
 import { attend, attendJson } from '../attend.js'
+import { attendPicture } from '@heed/studio'
 import type { Context } from '../context.js'
 import { UsageError } from '../errors.js'
 import { titleOf, writeReport } from '../html.js'
 import { openModel, summaryOf, type NamedModel } from '../model.js'
-import { attendPicture } from '../picture/picture.js'
+import { escaped } from '../terminal.js'
 
 export interface AttendOptions {
   readonly model?: string
@@ -25,7 +26,7 @@ export async function showAttention(
   if (options.html !== undefined) {
     const model = summaryOf(language.name, language)
     await writeReport(options.html, { title: titleOf(text), model, attend: result })
-    errorOutput.write(`wrote ${options.html}\n`)
+    errorOutput.write(`wrote ${escaped(options.html)}\n`)
   }
   output.write(
     options.json

@@ -1,3 +1,4 @@
+import { briefPicture } from '@heed/studio'
 import type { WeightFormat } from 'heed'
 import { attend } from '../attend.js'
 import type { Context } from '../context.js'
@@ -5,8 +6,7 @@ import { writeOn, type Continuation } from '../generate.js'
 import { titleOf, writeReport } from '../html.js'
 import { listenForInterruption } from '../interruption.js'
 import { openModel, summaryOf, type NamedModel } from '../model.js'
-import { briefPicture } from '../picture/picture.js'
-import { styled } from '../terminal.js'
+import { escaped, jsonText, styled, textStream } from '../terminal.js'
 
 export interface GenerateCommandOptions {
   readonly model?: string
@@ -40,19 +40,24 @@ async function streamed(
   language: NamedModel,
   prompt: string,
   options: GenerateCommandOptions,
-  { output, errorOutput, environment }: Context,
+  { output, rawOutput, errorOutput, environment }: Context,
 ): Promise<Continuation> {
   const { tokens, temperature, topK, topP, seed, json } = options
   const sampling = { tokens, temperature, topP, seed, ...(topK !== undefined && { topK }) }
-  const write = (text: string): void => {
-    if (!json) output.write(text)
-  }
+  const stream = json ? undefined : textStream(rawOutput, environment)
   const interruption = listenForInterruption()
   try {
-    write(styled(output, 'bold', prompt, environment))
-    const continuation = await writeOn(language, prompt, sampling, write, interruption.signal)
-    write('\n')
-    if (json) output.write(`${JSON.stringify({ model: language.name, ...continuation })}\n`)
+    stream?.write(prompt, 'bold')
+    const continuation = await writeOn(
+      language,
+      prompt,
+      sampling,
+      (text) => stream?.write(text),
+      interruption.signal,
+    )
+    stream?.end()
+    stream?.write('\n')
+    if (json) output.write(`${jsonText({ model: language.name, ...continuation })}\n`)
     else if (errorOutput.isTTY) {
       const { ids, tokensPerSecond } = continuation
       const note = `${ids.length} tokens, ${Math.round(tokensPerSecond)} a second`
@@ -79,7 +84,7 @@ async function show(
   if (options.html !== undefined) {
     const model = summaryOf(language.name, language)
     await writeReport(options.html, { title: titleOf(result.text), model, attend: result })
-    errorOutput.write(`wrote ${options.html}: open it in a browser\n`)
+    errorOutput.write(`wrote ${escaped(options.html)}: open it in a browser\n`)
   }
 }
 

@@ -3,7 +3,7 @@ import { UsageError } from '../errors.js'
 import { countText } from '../format.js'
 import { defaultTarget, examples, printKernels, type PrintedKernel, type TargetName } from '../kernels.js'
 import { nearest } from '../nearest.js'
-import { styled } from '../terminal.js'
+import { jsonText, styled } from '../terminal.js'
 
 export interface KernelOptions {
   readonly target?: TargetName
@@ -21,7 +21,7 @@ export function showKernels(name: string | undefined, options: KernelOptions, co
     const kernels = printKernels(name, target)
     output.write(
       options.json
-        ? `${JSON.stringify({ name, target, kernels }, null, 2)}\n`
+        ? `${jsonText({ name, target, kernels }, 2)}\n`
         : kernelsText(kernels, target, options, context),
     )
   }
@@ -36,7 +36,7 @@ function checkName(name: string): void {
 
 function listJson(): string {
   const list = Object.entries(examples).map(([name, { description }]) => ({ name, description }))
-  return `${JSON.stringify(list, null, 2)}\n`
+  return `${jsonText(list, 2)}\n`
 }
 
 function listText({ output, environment }: Context): string {

@@ -5,6 +5,7 @@ import { listenForInterruption, type Interruption } from '../interruption.js'
 import { parseTrainConfig, type TrainConfig } from '../train/config.js'
 import { textOf } from '../train/prepare.js'
 import { Progress } from '../train/progress.js'
+import { escaped, jsonText } from '../terminal.js'
 import { runTraining, type RunResult } from '../train/run.js'
 
 export interface TrainOptions {
@@ -40,7 +41,7 @@ export async function train(
       progress,
       listen,
     })
-    output.write(options.json ? `${JSON.stringify(result)}\n` : resultText(result, file, options))
+    output.write(options.json ? `${jsonText(result)}\n` : resultText(result, file, options))
   } finally {
     interruption?.end()
   }
@@ -66,5 +67,5 @@ function resultText(result: RunResult, file: string, { out, watch }: TrainOption
       ? `go on with: heed train ${file} --resume${watch ? ' --watch' : ''}${out === undefined ? '' : ` --out ${out}`}`
       : `model       ${model}: try it with heed generate --model ${model}`,
   ]
-  return lines.map((line) => `${line}\n`).join('')
+  return lines.map((line) => `${escaped(line)}\n`).join('')
 }

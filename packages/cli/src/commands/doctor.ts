@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Context } from '../context.js'
 import { bytesText, rateText } from '../format.js'
 import type { MachineReport } from '../machine.js'
-import { styled } from '../terminal.js'
+import { escaped, jsonText, styled } from '../terminal.js'
 
 /** `heed doctor`: what this machine gives, and which target runs and why. */
 export function register(program: Command, context: Context): void {
@@ -31,7 +31,7 @@ Examples:
       const report = examineMachine(version, { measure: options.measure, environment })
       output.write(
         options.json
-          ? `${JSON.stringify(report, null, 2)}\n`
+          ? `${jsonText(report, 2)}\n`
           : reportText(report, (text) => styled(output, 'bold', text, environment)),
       )
     })
@@ -69,7 +69,7 @@ export function reportText(report: MachineReport, bold: (text: string) => string
     )
   }
   const width = Math.max(...rows.map(([name]) => name.length))
-  return rows.map(([name, text]) => `${bold(name.padEnd(width))}  ${text}\n`).join('')
+  return rows.map(([name, text]) => `${bold(name.padEnd(width))}  ${escaped(text)}\n`).join('')
 }
 
 /** Instruction sets and caches, where the processor was asked. */

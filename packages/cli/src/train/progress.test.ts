@@ -1,6 +1,6 @@
 import fc from 'fast-check'
-import stringWidth from 'string-width'
 import { expect, test } from 'vitest'
+import { stringWidth } from '../terminal.js'
 import { barLine, Progress, type Moment } from './progress.js'
 
 const moment: Moment = {

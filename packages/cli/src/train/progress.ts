@@ -1,6 +1,14 @@
 import { countText, durationText } from '../format.js'
-import { stringWidth } from '../picture/text-width.js'
-import { styled, widthOf, type Environment, type Output } from '../terminal.js'
+import {
+  clipped,
+  escaped,
+  isLive,
+  stringWidth,
+  styled,
+  widthOf,
+  type Environment,
+  type Output,
+} from '../terminal.js'
 
 /** How far a run is. */
 export interface Moment {
@@ -61,7 +69,7 @@ export class Progress {
   constructor(output: Output, environment: Environment, clock: () => number = () => performance.now()) {
     this.#output = output
     this.#environment = environment
-    this.#live = output.isTTY === true && environment.TERM !== 'dumb'
+    this.#live = isLive(output, environment)
     this.#clock = clock
   }
 
@@ -78,7 +86,7 @@ export class Progress {
   /** A line of its own; on a terminal above the bar. */
   note(text: string): void {
     this.#clear()
-    this.#output.write(`${text}\n`)
+    this.#output.write(`${escaped(text)}\n`)
     if (this.#live && this.#moment !== undefined) this.#draw()
   }
 
@@ -86,7 +94,9 @@ export class Progress {
   stage(text: string): void {
     if (!this.#live) return
     const width = widthOf(this.#output, this.#environment) - 1
-    this.#output.write(`\r${styled(this.#output, 'dim', text.slice(0, width), this.#environment)}\u001b[K`)
+    this.#output.write(
+      `\r${styled(this.#output, 'dim', clipped(escaped(text), width), this.#environment)}\u001b[K`,
+    )
     this.#drawn = true
   }
 

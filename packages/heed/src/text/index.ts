@@ -9,6 +9,7 @@ export type {
   SplitBehavior,
   SplitDefinition,
 } from './pre-tokenizer.js'
+export { tokenLabels } from './token-label.js'
 export type { DecodeOptions, EncodeOptions, Encoding, StreamDecoder, Tokenizer } from './tokenizer.js'
 export type {
   NormalizerDefinition,

@@ -1,6 +1,6 @@
 import { WriteStream } from 'node:tty'
-import { COLOURS, inkOn, place, scale, type Colour, type Theme } from '@heed/studio'
-import { hasColor, type Environment, type Output } from '../terminal.js'
+import { COLOURS, inkOn, place, scale, type Colour, type Theme } from '../page/colour.js'
+import { hasColor, type Environment, type Output } from '../terminal/output.js'
 
 /** How weights are shown: in colours of 24 or 8 bits, or by characters alone. */
 export type Depth = 24 | 8 | 1

@@ -1,6 +1,6 @@
-import type { AttendResult, Token } from '@heed/studio'
+import type { AttendResult, Token } from '../types.js'
 import type { Paint } from './paint.js'
-import { fitted, padded, stringWidth } from './text-width.js'
+import { fitted, padded, stringWidth } from '../terminal/text-width.js'
 
 /** Columns of one token, at most. */
 const widestToken = 24

@@ -1,7 +1,7 @@
-import stringWidth from 'string-width'
 import { describe, expect, test } from 'vitest'
-import { longText, SENTENCE, syntheticReport } from '../../../studio/src/synthetic.js'
-import type { AttendResult } from '@heed/studio'
+import { longText, SENTENCE, syntheticReport } from '../synthetic.js'
+import { stringWidth } from '../terminal/index.js'
+import type { AttendResult } from '../types.js'
 import { attendPicture, briefPicture } from './picture.js'
 
 function result(words: readonly string[], layers = 2, heads = 6): AttendResult {

@@ -1,4 +1,4 @@
-import type { HeadView } from '@heed/studio'
+import type { HeadView } from '../types.js'
 
 /** The score from which a head is called by what it does. */
 const telling = 0.4

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { hasColor, styled, widthOf, type Environment, type Output } from './terminal.js'
+import { hasColor, styled, widthOf, type Environment, type Output } from './output.js'
 
 const terminal: Output = { write: () => true, isTTY: true, columns: 120 }
 const pipe: Output = { write: () => true }

@@ -1,7 +1,7 @@
-import type { Token } from '@heed/studio'
+import type { Token } from '../types.js'
 import { cellsOf, smallMap } from './heat-map.js'
 import { shadeOf, type Paint } from './paint.js'
-import { fitted, padded } from './text-width.js'
+import { fitted, padded } from '../terminal/text-width.js'
 
 /** Columns of a query's number and text, at most. */
 const widestLabel = 22

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Environment, Output } from '../terminal.js'
+import type { Environment, Output } from '../terminal/output.js'
 import { depthOf, nearestOf256, Paint, shadeOf, themeOf, type Depth } from './paint.js'
 
 const terminal: Output = { write: () => true, isTTY: true }

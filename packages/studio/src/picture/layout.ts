@@ -1,4 +1,4 @@
-import { padded } from './text-width.js'
+import { padded } from '../terminal/text-width.js'
 
 /** A block of lines with its width in columns. */
 export interface Block {

@@ -1,6 +1,6 @@
-import type { Prediction } from '@heed/studio'
+import type { Prediction } from '../types.js'
 import type { Placed } from './head-maps.js'
-import { fitted, padded } from './text-width.js'
+import { fitted, padded } from '../terminal/text-width.js'
 
 /** The heads' scores, a head a line. `repeated`: whether some token comes back, else induction says nothing. */
 export function headTable(heads: readonly Placed[], repeated: boolean): string[] {

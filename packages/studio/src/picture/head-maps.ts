@@ -1,9 +1,9 @@
-import type { AttendResult, HeadView } from '@heed/studio'
+import type { AttendResult, HeadView } from '../types.js'
 import { cellsOf, smallMap } from './heat-map.js'
 import { kindOf } from './head-kind.js'
 import { fitting, sideBySide, type Block } from './layout.js'
 import { shadesText, type Paint } from './paint.js'
-import { padded } from './text-width.js'
+import { padded } from '../terminal/text-width.js'
 
 /** A head with where it stands. */
 export interface Placed {
