@@ -1,13 +1,14 @@
-// Compiles and runs every ```ts block of README.md and docs/*.md, each as a module of its own, against the
-// built packages. A block opened with ```ts no-run is only compiled. Blocks run in a scratch folder in which
+// Compiles and runs every ```ts block of README.md, docs/*.md and the packages' READMEs, each as a module of its own,
+// against the built packages. A block opened with ```ts no-run is only compiled. Blocks run in a scratch folder in which
 // models/ is the repository's.
 //
 //   node scripts/check-docs.mjs [root] [file.md …]
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { blocksOf } from './document-blocks.mjs'
 
 const secondsPerBlock = 60
 const root = resolve(process.argv[2] ?? fileURLToPath(new URL('..', import.meta.url)))
@@ -17,7 +18,7 @@ mkdirSync(join(scratch, 'run'), { recursive: true })
 if (existsSync(join(root, 'models')))
   symlinkSync(join(root, 'models'), join(scratch, 'run', 'models'), 'junction')
 
-const blocks = documents().flatMap(blocksOf)
+const blocks = documents().flatMap((document) => blocksOf(root, document))
 for (const { file, code } of blocks) {
   mkdirSync(dirname(join(scratch, file)), { recursive: true })
   writeFileSync(join(scratch, file), code)
@@ -27,41 +28,16 @@ for (const problem of problems) console.error(problem)
 console.log(`${blocks.length} blocks, ${problems.length} problems`)
 process.exitCode = problems.length > 0 ? 1 : 0
 
-/** README.md and docs/*.md, relative to the root. */
+/** README.md, docs/*.md and the packages' READMEs, relative to the root. */
 function documents() {
-  const folder = join(root, 'docs')
-  const guides = existsSync(folder) ? readdirSync(folder).filter((entry) => entry.endsWith('.md')) : []
-  return ['README.md', ...guides.sort().map((guide) => `docs/${guide}`)].filter((path) =>
-    existsSync(join(root, path)),
-  )
-}
-
-/** The ts blocks of a document. Empty lines before the code keep its line numbers those of the document. */
-function blocksOf(document) {
-  const blocks = []
-  let open
-  for (const [index, line] of readFileSync(join(root, document), 'utf8').split(/\r?\n/).entries()) {
-    const fence = /^\s*(`{3,}|~{3,})\s*(.*)$/.exec(line)
-    if (open === undefined) {
-      if (fence === null) continue
-      const [language, ...flags] = fence[2].trim().split(/\s+/)
-      const unknown = flags.find((flag) => flag !== 'no-run')
-      if (language === 'ts' && unknown !== undefined)
-        throw new Error(`${document}:${index + 1}: '${unknown}' after ts`)
-      open = { fence: fence[1], language, runs: !flags.includes('no-run'), start: index + 1, lines: [] }
-    } else if (fence !== null && fence[2] === '' && fence[1].startsWith(open.fence)) {
-      if (open.language === 'ts') {
-        const name = `${document.replace(/\.md$/, '').replaceAll('/', '-')}-${open.start}`
-        const code = `${'\n'.repeat(open.start)}${open.lines.join('\n')}\nexport {}\n`
-        blocks.push({ document, file: `${name}.ts`, code, runs: open.runs, start: open.start })
-      }
-      open = undefined
-    } else {
-      open.lines.push(line)
-    }
-  }
-  if (open !== undefined) throw new Error(`${document}:${open.start}: this block is never closed`)
-  return blocks
+  const entries = (folder) => (existsSync(join(root, folder)) ? readdirSync(join(root, folder)).sort() : [])
+  return [
+    'README.md',
+    ...entries('docs')
+      .filter((entry) => entry.endsWith('.md'))
+      .map((guide) => `docs/${guide}`),
+    ...['packages', 'models'].flatMap((folder) => entries(folder).map((one) => `${folder}/${one}/README.md`)),
+  ].filter((path) => existsSync(join(root, path)))
 }
 
 /** Compiles all blocks at once, as strictly as the project itself; what the compiler says. */
