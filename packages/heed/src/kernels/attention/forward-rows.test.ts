@@ -25,7 +25,7 @@ const shape = fc
   .record({
     batch: fc.integer({ min: 1, max: 2 }),
     kvHeads: fc.integer({ min: 1, max: 2 }),
-    rows: fc.constantFrom(
+    rows: fc.constantFrom<[group: number, queries: number][]>(
       [1, 1],
       [1, 2],
       [2, 1],
@@ -46,8 +46,8 @@ const shape = fc
   })
   .map(({ rows: [group, queries], ...rest }) => ({
     ...rest,
-    queries: queries!,
-    heads: rest.kvHeads * group!,
+    queries,
+    heads: rest.kvHeads * group,
   }))
 
 describe.each(variantNames)('few rows in f64, %s', (name) => {
