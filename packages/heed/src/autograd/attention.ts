@@ -13,7 +13,7 @@ export const attentionGradients: Record<string, GradientRule> = {
     const kept = attributes as AttentionAttributes
     const parts = attentionGradient(kept, gradient, wanted)
     disposeOwned(kept.largest)
-    disposeOwned(kept.scale)
+    disposeOwned(kept.inverseSum)
     return parts
   },
 

@@ -171,7 +171,7 @@ describe('attention', () => {
       value: place,
       output: place,
       largest: 0,
-      scale: 0,
+      inverseSum: 0,
       parameters: [],
     }
     expect(() =>

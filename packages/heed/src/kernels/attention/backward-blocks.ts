@@ -7,47 +7,44 @@ import {
   kernel,
   type Mask,
   type ParameterTerms,
-  type ParameterType,
   type Pointer,
   type Vector,
 } from '../language/index.js'
 import { addOverKeys, copyPadded, eachElement, endToEnd, roundUpTerm, writePanel } from './columns.js'
 import type { AttentionDefinition } from './definition.js'
 import { type AttentionDerivative, attentionDerivative } from './derivative.js'
-import { headEmitter, leafEnvironment, leafParameters, type Terms } from './leaves.js'
+import { headEmitter, leafEnvironment, leafParameters, type LeafParameters, type Terms } from './leaves.js'
 import { roundUp, type Tile, writeTileProduct } from './tile.js'
 import { possibleKeys, possibleRows, type Region, regionTruth, type Run } from './truth.js'
-import { type ScratchLayout, scratchLayout, scratchParts, sourceParameters } from './workspace.js'
+import {
+  type PlaceParameters,
+  placeParameters,
+  type ScratchLayout,
+  scratchLayout,
+  scratchParts,
+  sourceParameters,
+  type SourceParameters,
+} from './workspace.js'
 
-const parameters = {
-  ...sourceParameters,
-  /** Gradient of the output. */
-  upstream: 'f32*',
-  upstreamBatch: 'i32',
-  upstreamHead: 'i32',
-  upstreamRow: 'i32',
-  /** [batch head query], as the forward pass left them: weights are exp(score − largest) × scale, and sum to 1 as they did there. */
-  largest: 'f32*',
-  scale: 'f32*',
-  /** [batch head query]: Σ over the width of upstream × output. */
-  dots: 'f32*',
-  /** [split head-of-the-launch ⌈query / panel⌉ width panel]: the gradient of the queries from the keys of each split. */
-  partial: 'f32*',
-  keyGradient: 'f32*',
-  keyGradientBatch: 'i32',
-  keyGradientHead: 'i32',
-  keyGradientRow: 'i32',
-  valueGradient: 'f32*',
-  valueGradientBatch: 'i32',
-  valueGradientHead: 'i32',
-  valueGradientRow: 'i32',
-  /** The first of batch × kvHeads that the launch is for, and how many there are. */
-  firstMatrix: 'i32',
-  matrices: 'i32',
-  splits: 'i32',
-} as const
+type Parameters = SourceParameters &
+  PlaceParameters<'upstream' | 'keyGradient' | 'valueGradient'> & {
+    /**
+     * [batch head query], as the forward pass left them: weights are exp(score − largest) × inverseSum, and sum to 1 as
+     * they did there.
+     */
+    readonly largest: 'f32*'
+    readonly inverseSum: 'f32*'
+    /** [batch head query]: Σ over the width of upstream × output. */
+    readonly dots: 'f32*'
+    /** [split head-of-the-launch ⌈query / panel⌉ width panel]: the gradient of the queries from the keys of each split. */
+    readonly partial: 'f32*'
+    /** The first of batch × kvHeads that the launch is for, and how many there are. */
+    readonly firstMatrix: 'i32'
+    readonly matrices: 'i32'
+    readonly splits: 'i32'
+  }
+type BackwardParameters = Parameters & LeafParameters
 
-type Parameters = ParameterTerms<typeof parameters>
 type Part =
   | 'query'
   | 'upstream'
@@ -94,11 +91,27 @@ export function backwardBlocksScratchBytes(
  * writes the gradients of these keys and values; those of the queries it leaves in `partial`, for `sumPartials`.
  * Tasks: matrices × splits.
  */
-export function backwardBlocksKernel(definition: AttentionDefinition, tile: Tile): Kernel {
-  const types: Record<string, ParameterType> = { ...parameters, ...leafParameters(definition) }
+export function backwardBlocksKernel(
+  definition: AttentionDefinition,
+  tile: Tile,
+): Kernel<BackwardParameters> {
+  const types: BackwardParameters = {
+    ...sourceParameters,
+    ...placeParameters('upstream'),
+    largest: 'f32*',
+    inverseSum: 'f32*',
+    dots: 'f32*',
+    partial: 'f32*',
+    ...placeParameters('keyGradient'),
+    ...placeParameters('valueGradient'),
+    firstMatrix: 'i32',
+    matrices: 'i32',
+    splits: 'i32',
+    ...leafParameters(definition),
+  }
   const name = `attention backward ${tile.rows}x${tile.panel} ${tile.queries} ${tile.keys} ${definition.key}`
   return kernel(name, types, (k, terms, task) =>
-    new BackwardBlocks(k, terms as Terms, definition, tile).write(task),
+    new BackwardBlocks(k, terms as unknown as Terms, definition, tile).write(task),
   )
 }
 
@@ -125,7 +138,7 @@ interface Rows {
 class BackwardBlocks {
   readonly k: Builder
   readonly terms: Terms
-  readonly p: Parameters
+  readonly p: ParameterTerms<Parameters>
   readonly definition: AttentionDefinition
   readonly derivative: AttentionDerivative
   readonly tile: Tile
@@ -137,7 +150,7 @@ class BackwardBlocks {
   constructor(k: Builder, terms: Terms, definition: AttentionDefinition, tile: Tile) {
     this.k = k
     this.terms = terms
-    this.p = terms as unknown as Parameters
+    this.p = terms as unknown as ParameterTerms<Parameters>
     this.definition = definition
     this.derivative = attentionDerivative(definition)
     this.tile = tile
@@ -373,7 +386,7 @@ class BackwardBlocks {
     const largest = k.load(p.largest.at(at))
     // Where nothing may be attended it is −infinity; +infinity makes all weights 0.
     const base = largest.gt(-Infinity).select(largest, k.vector(Infinity))
-    const [scale, dot] = [k.load(p.scale.at(at)), k.load(p.dots.at(at))]
+    const [inverseSum, dot] = [k.load(p.inverseSum.at(at)), k.load(p.dots.at(at))]
     const queries = k.laneIndex().add(firstRow)
     const position = queries.add(p.keys.sub(p.queries))
     const emitter = rows.emitter.within({
@@ -401,7 +414,7 @@ class BackwardBlocks {
         const value = spread(inner.emit(score)) as Vector
         const allowed = masked && mask ? (spread(inner.emit(mask)) as Mask) : undefined
         const keep = (kept: Vector): Vector => allowed?.select(kept, k.vector(0)) ?? kept
-        const weight = keep(decay(k, value.sub(base)).mul(scale))
+        const weight = keep(decay(k, value.sub(base)).mul(inverseSum))
         seed = weight.mul(k.load(gradientPlace).sub(dot))
         k.store(
           gradientPlace,

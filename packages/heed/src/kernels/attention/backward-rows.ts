@@ -1,31 +1,23 @@
-import {
-  type Builder,
-  type Int,
-  type Kernel,
-  kernel,
-  type Machine,
-  type ParameterTerms,
-  type ParameterType,
-} from '../language/index.js'
+import { type Int, type Kernel, kernel, type Machine } from '../language/index.js'
 import { roundUpTerm, writePanel, writeRowsOf } from './columns.js'
 import type { Tile } from './tile.js'
+import { type PlaceParameters, placeParameters } from './workspace.js'
 
 /** Rows that one task of the kernels here has. */
 export const rowsPerTask = 64
 
-const dotParameters = {
-  output: 'f32*',
-  outputBatch: 'i32',
-  outputHead: 'i32',
-  outputRow: 'i32',
-  upstream: 'f32*',
-  upstreamBatch: 'i32',
-  upstreamHead: 'i32',
-  upstreamRow: 'i32',
+type DotParameters = PlaceParameters<'output' | 'upstream'> & {
+  readonly dots: 'f32*'
+  readonly heads: 'i32'
+  readonly queries: 'i32'
+}
+const dotParameters: DotParameters = {
+  ...placeParameters('output'),
+  ...placeParameters('upstream'),
   dots: 'f32*',
   heads: 'i32',
   queries: 'i32',
-} as const
+}
 
 /** Bytes of scratch memory that `rowDots` needs. */
 export function dotScratchBytes(valueWidth: number, { panel }: Tile, { floatBytes }: Machine): number {
@@ -36,8 +28,8 @@ export function dotScratchBytes(valueWidth: number, { panel }: Tile, { floatByte
  * dots[batch head query] = Σ over the width of output × upstream, in the order in which the block sums value × upstream: where
  * a row sees one key, both are equal to the bit and leave no gradient. Tasks: batch × heads × ⌈queries / rowsPerTask⌉.
  */
-export function rowDots(valueWidth: number, { panel }: Tile): Kernel {
-  return define(`attention row dots ${valueWidth} ${panel}`, dotParameters, (k, p, task) => {
+export function rowDots(valueWidth: number, { panel }: Tile): Kernel<DotParameters> {
+  return kernel(`attention row dots ${valueWidth} ${panel}`, dotParameters, (k, p, task) => {
     const { batch, head, matrix, first, end } = rowsOf(task, p.heads, p.queries)
     const output = p.output.at(batch.mul(p.outputBatch)).at(head.mul(p.outputHead))
     const upstream = p.upstream.at(batch.mul(p.upstreamBatch)).at(head.mul(p.upstreamHead))
@@ -59,19 +51,24 @@ export function rowDots(valueWidth: number, { panel }: Tile): Kernel {
   })
 }
 
-const sumParameters = {
+type SumParameters = PlaceParameters<'target'> & {
+  readonly partial: 'f32*'
+  readonly heads: 'i32'
+  readonly queries: 'i32'
+  readonly splits: 'i32'
+  /** The first of batch × heads that the launch is for, and how many there are. */
+  readonly firstMatrix: 'i32'
+  readonly matrices: 'i32'
+}
+const sumParameters: SumParameters = {
   partial: 'f32*',
-  target: 'f32*',
-  targetBatch: 'i32',
-  targetHead: 'i32',
-  targetRow: 'i32',
+  ...placeParameters('target'),
   heads: 'i32',
   queries: 'i32',
   splits: 'i32',
-  /** The first of batch × heads that the launch is for, and how many there are. */
   firstMatrix: 'i32',
   matrices: 'i32',
-} as const
+}
 
 /** Bytes of scratch memory that `sumPartials` needs. */
 export function sumScratchBytes({ lanes, floatBytes }: Machine): number {
@@ -82,8 +79,8 @@ export function sumScratchBytes({ lanes, floatBytes }: Machine): number {
  * target[batch head query width] = Σ over the splits, in their order, of partial[split matrix ⌈query / panel⌉ width panel].
  * Tasks: matrices × ⌈queries / rowsPerTask⌉; a panel divides `rowsPerTask`.
  */
-export function sumPartials(width: number, { panel }: Tile): Kernel {
-  return define(`attention sum partials ${width} ${panel}`, sumParameters, (k, p, task) => {
+export function sumPartials(width: number, { panel }: Tile): Kernel<SumParameters> {
+  return kernel(`attention sum partials ${width} ${panel}`, sumParameters, (k, p, task) => {
     const { batch, head, matrix, first, end } = rowsOf(task, p.heads, p.queries, p.firstMatrix)
     const rowsPadded = roundUpTerm(p.queries, panel)
     const target = p.target.at(batch.mul(p.targetBatch)).at(head.mul(p.targetHead))
@@ -117,7 +114,7 @@ export function sumPartials(width: number, { panel }: Tile): Kernel {
 
 const sinkParameters = {
   largest: 'f32*',
-  scale: 'f32*',
+  inverseSum: 'f32*',
   dots: 'f32*',
   sink: 'f32*',
   gradient: 'f32*',
@@ -126,9 +123,9 @@ const sinkParameters = {
   queries: 'i32',
 } as const
 
-/** gradient[head] = −Σ over batch and query of exp(sink − largest) × scale × dots: the sink's weight times what it takes away. Tasks: heads. */
-export function sinkGradient(): Kernel {
-  return define('attention sink gradient', sinkParameters, (k, p, head) => {
+/** gradient[head] = −Σ over batch and query of exp(sink − largest) × inverseSum × dots: the sink's weight times what it takes away. Tasks: heads. */
+export function sinkGradient(): Kernel<typeof sinkParameters> {
+  return kernel('attention sink gradient', sinkParameters, (k, p, head) => {
     const total = k.variable(k.float(0))
     const sink = k.loadScalar(p.sink.at(head))
     k.loop(0, p.batches, 1, (batch) => {
@@ -142,7 +139,7 @@ export function sinkGradient(): Kernel {
           .max(0)
           .neg()
           .exp()
-          .mul(k.load(p.scale.at(first.add(i)), mask))
+          .mul(k.load(p.inverseSum.at(first.add(i)), mask))
         sum.set(weight.fma(k.load(p.dots.at(first.add(i)), mask), sum.get()))
       })
       total.set(total.get().add(sum.get().sum()))
@@ -168,14 +165,4 @@ function rowsOf(
     first,
     end: first.add(rowsPerTask).min(queries),
   }
-}
-
-function define<const P extends Record<string, ParameterType>>(
-  name: string,
-  parameters: P,
-  write: (k: Builder, p: ParameterTerms<P>, task: Int) => void,
-): Kernel {
-  return kernel(name, parameters as Record<string, ParameterType>, (k, terms, task) =>
-    write(k, terms as unknown as ParameterTerms<P>, task),
-  )
 }

@@ -15,33 +15,47 @@ import type { AttentionDerivative } from './derivative.js'
 import { leafEnvironment, type Terms } from './leaves.js'
 import { roundUp, type Tile, writeTileProduct } from './tile.js'
 import { possibleKeys, possibleRows, type Region, regionTruth } from './truth.js'
-import { type ScratchLayout, scratchLayout, scratchParts } from './workspace.js'
+import {
+  type PlaceParameters,
+  placeParameters,
+  type ScratchLayout,
+  scratchLayout,
+  scratchParts,
+} from './workspace.js'
 
 /** The parameters that the kernels of captured tensors' gradients start with. */
-export const blockParameters = {
-  query: 'f32*',
-  queryBatch: 'i32',
-  queryHead: 'i32',
-  queryRow: 'i32',
-  /** Gradient of the output. */
-  upstream: 'f32*',
-  upstreamBatch: 'i32',
-  upstreamHead: 'i32',
-  upstreamRow: 'i32',
+export type BlockParameters = PlaceParameters<'query' | 'upstream'> & {
   /** [batch kvHead ⌈key / panel⌉ width panel] */
-  packedKey: 'f32*',
+  readonly packedKey: 'f32*'
   /** [batch kvHead ⌈key / panel⌉ valueWidth panel] */
-  packedValue: 'f32*',
-  /** [batch head query], as the forward pass left them: weights are exp(score − largest) × scale, and sum to 1 as they did there. */
-  largest: 'f32*',
-  scale: 'f32*',
+  readonly packedValue: 'f32*'
+  /**
+   * [batch head query], as the forward pass left them: weights are exp(score − largest) × inverseSum, and sum to 1 as they
+   * did there.
+   */
+  readonly largest: 'f32*'
+  readonly inverseSum: 'f32*'
   /** [batch head query]: Σ over the width of upstream × output. */
+  readonly dots: 'f32*'
+  readonly heads: 'i32'
+  readonly kvHeads: 'i32'
+  readonly queries: 'i32'
+  readonly keys: 'i32'
+}
+
+export const blockParameters: BlockParameters = {
+  ...placeParameters('query'),
+  ...placeParameters('upstream'),
+  packedKey: 'f32*',
+  packedValue: 'f32*',
+  largest: 'f32*',
+  inverseSum: 'f32*',
   dots: 'f32*',
   heads: 'i32',
   kvHeads: 'i32',
   queries: 'i32',
   keys: 'i32',
-} as const
+}
 
 export type BlockParts = 'query' | 'upstream' | 'weights' | 'gradients' | 'lanes'
 
@@ -76,7 +90,7 @@ export type RowCenters = Centers
 export class CaptureBlock {
   readonly k: Builder
   readonly terms: Terms
-  readonly p: ParameterTerms<typeof blockParameters>
+  readonly p: ParameterTerms<BlockParameters>
   readonly definition: AttentionDefinition
   readonly derivative: AttentionDerivative
   readonly tile: Tile
@@ -94,7 +108,7 @@ export class CaptureBlock {
   ) {
     this.k = k
     this.terms = terms
-    this.p = terms as unknown as ParameterTerms<typeof blockParameters>
+    this.p = terms as unknown as ParameterTerms<BlockParameters>
     this.definition = definition
     this.derivative = derivative
     this.tile = tile
@@ -228,7 +242,7 @@ export class CaptureBlock {
       const largest = k.loadScalar(p.largest.at(at))
       // Where nothing may be attended it is −infinity; +infinity makes all weights 0.
       const base = largest.gt(-Infinity).select(largest, Infinity)
-      const scale = k.loadScalar(p.scale.at(at))
+      const inverseSum = k.loadScalar(p.inverseSum.at(at))
       const dot = k.loadScalar(p.dots.at(at))
       const emitter = block.emitter.within({
         index: (axis) =>
@@ -273,7 +287,7 @@ export class CaptureBlock {
           input: (slot) => (slot === 0 ? k.load(weights.at(j)) : seed),
           index: (axis) => (axis === 'key' ? index : undefined),
         })
-        let weight = decay(k, (spread(inner.emit(score)) as Vector).sub(base)).mul(scale)
+        let weight = decay(k, (spread(inner.emit(score)) as Vector).sub(base)).mul(inverseSum)
         const allowed =
           inside === undefined || mask === undefined ? inside : inside.and(spread(inner.emit(mask)) as Mask)
         const keep = (value: Vector): Vector =>

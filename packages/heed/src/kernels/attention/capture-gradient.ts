@@ -1,11 +1,20 @@
-import { type Kernel, kernel, type ParameterTerms, type ParameterType } from '../language/index.js'
-import { type Block, blockLayout, blockParameters, CaptureBlock, type RowCenters } from './capture-block.js'
-import { CaptureScatter, gradientParameters, hasCenters } from './capture-scatter.js'
+import { type Kernel, kernel, type ParameterTerms } from '../language/index.js'
+import {
+  type Block,
+  blockLayout,
+  type BlockParameters,
+  blockParameters,
+  CaptureBlock,
+  type RowCenters,
+} from './capture-block.js'
+import { CaptureScatter, type GradientParameters, gradientParameters, hasCenters } from './capture-scatter.js'
 import type { AttentionDefinition } from './definition.js'
 import { attentionDerivative, type Separable } from './derivative.js'
 import { taskRanges } from './ranges.js'
-import { headEmitter, leafParameters, type Terms } from './leaves.js'
+import { headEmitter, leafParameters, type LeafParameters, type Terms } from './leaves.js'
 import type { Tile } from './tile.js'
+
+type CaptureParameters = BlockParameters & GradientParameters & LeafParameters & { readonly batches: 'i32' }
 
 /** Bytes of scratch memory that the kernel needs, which keeps a number for each row and each of `accesses`. */
 export function captureScratchBytes(
@@ -26,23 +35,24 @@ export function captureGradientKernel(
   tile: Tile,
   slots: readonly number[],
   axes: readonly Separable[],
-): Kernel {
+): Kernel<CaptureParameters> {
   const derivative = attentionDerivative(definition)
-  const types: Record<string, ParameterType> = {
+  const types: CaptureParameters = {
     ...blockParameters,
     batches: 'i32',
     ...gradientParameters(definition, slots),
     ...leafParameters(definition),
   }
   const name = `attention capture gradient ${slots.join(',')} ${axes.join(',')} ${Object.values(tile).join(' ')} ${definition.key}`
-  return kernel(name, types, (k, terms, task) => {
-    const p = terms as unknown as ParameterTerms<typeof blockParameters & { batches: 'i32' }>
-    const block = new CaptureBlock(k, terms as Terms, definition, derivative, tile)
-    const scatter = new CaptureScatter(terms as Terms, definition, derivative, slots, block.part.lanes)
+  return kernel(name, types, (k, given, task) => {
+    const terms = given as unknown as Terms
+    const p = given as unknown as ParameterTerms<BlockParameters & { batches: 'i32' }>
+    const block = new CaptureBlock(k, terms, definition, derivative, tile)
+    const scatter = new CaptureScatter(terms, definition, derivative, slots, block.part.lanes)
     const range = taskRanges(k, task, axes)
     range('batch', p.batches, 1, (batch) => {
       range('head', p.heads, 1, (head) => {
-        const emitter = headEmitter(k, terms as Terms, definition, derivative.roots, batch, head)
+        const emitter = headEmitter(k, terms, definition, derivative.roots, batch, head)
         range('queryRow', p.queries, tile.queries, (firstRow) => {
           const place: Block = {
             batch,

@@ -1,29 +1,41 @@
 import { type Emitter, type Expression, type IntegerTerm, nodesOf, spread } from '../expression/index.js'
 import type { Builder, Int, ParameterType, Pointer, Variable, Vector } from '../language/index.js'
+import type { LaunchValues } from '../launch.js'
 import type { AttentionDefinition } from './definition.js'
 import type { AttentionDerivative } from './derivative.js'
 import { along, elementOffset, type Lanes, type Terms } from './leaves.js'
 import type { CapturePlace } from './places.js'
 
-/** The gradient of a captured tensor as kernel parameters: an address, and strides of its own. */
+/** The gradients of captured tensors as kernel parameters: an address each, and strides of its own. */
+export type GradientParameters = {
+  readonly [gradient: `gradient${number}`]: 'f32*'
+  readonly [stride: `gradient${number}stride${number}`]: 'i32'
+}
+
 export function gradientParameters(
   definition: AttentionDefinition,
   slots: readonly number[],
-): Record<string, ParameterType> {
+): GradientParameters {
   const types: Record<string, ParameterType> = {}
   for (const slot of slots) {
     types[`gradient${slot}`] = 'f32*'
     for (let axis = 0; axis < definition.captures[slot]!.rank; axis++)
       types[`gradient${slot}stride${axis}`] = 'i32'
   }
-  return types
+  return types as GradientParameters
 }
 
 export function gradientValues(
   slots: readonly number[],
   gradients: readonly (CapturePlace | undefined)[],
-): number[] {
-  return slots.flatMap((slot) => [gradients[slot]!.address, ...gradients[slot]!.strides])
+): LaunchValues<GradientParameters> {
+  const values: Record<string, number> = {}
+  for (const slot of slots) {
+    const { address, strides } = gradients[slot]!
+    values[`gradient${slot}`] = address
+    strides.forEach((stride, axis) => (values[`gradient${slot}stride${axis}`] = stride))
+  }
+  return values
 }
 
 type Access = AttentionDerivative['captures'][number]

@@ -8,7 +8,6 @@ import {
   kernel,
   type Mask,
   type ParameterTerms,
-  type ParameterType,
   type Pointer,
   type Variable,
   type Vector,
@@ -23,19 +22,23 @@ import {
   writeRowsOf,
 } from './columns.js'
 import type { AttentionDefinition } from './definition.js'
-import { headEmitter, leafEnvironment, leafParameters, type Terms } from './leaves.js'
-import { outputLine, resultParameters, type RowPlace, writeRow } from './result.js'
+import { headEmitter, leafEnvironment, leafParameters, type LeafParameters, type Terms } from './leaves.js'
+import { outputLine, resultParameters, type ResultParameters, type RowPlace, writeRow } from './result.js'
 import { type Tile, writeTileProduct } from './tile.js'
 import { possibleKeys, type Region, regionTruth } from './truth.js'
-import { type ScratchLayout, scratchLayout, scratchParts, sourceParameters } from './workspace.js'
+import {
+  type ScratchLayout,
+  scratchLayout,
+  scratchParts,
+  sourceParameters,
+  type SourceParameters,
+} from './workspace.js'
 
-const parameters = {
-  ...sourceParameters,
+type Parameters = SourceParameters & {
   /** Panels of queries that a task has, at most. */
-  panels: 'i32',
-} as const
-
-type Parameters = ParameterTerms<typeof parameters>
+  readonly panels: 'i32'
+}
+type BlocksParameters = Parameters & ResultParameters & LeafParameters
 type Part =
   | 'query'
   | 'output'
@@ -45,7 +48,7 @@ type Part =
   | 'largest'
   | 'sum'
   | 'weighted'
-  | 'best'
+  | 'largestKey'
   | 'factor'
 
 /** Of tasks of `panels` panels. */
@@ -65,7 +68,7 @@ function layoutOf(
     largest: rows,
     sum: rows,
     weighted: rows,
-    best: rows,
+    largestKey: rows,
   })
 }
 
@@ -91,22 +94,23 @@ export function forwardBlocksKernel(
   definition: AttentionDefinition,
   tile: Tile,
   statistics: boolean,
-): Kernel {
-  const types: Record<string, ParameterType> = {
-    ...parameters,
+): Kernel<BlocksParameters> {
+  const types: BlocksParameters = {
+    ...sourceParameters,
+    panels: 'i32',
     ...resultParameters(definition, statistics),
     ...leafParameters(definition),
   }
   const name = `attention forward ${tile.rows}x${tile.panel} ${tile.keys}${statistics ? ' statistics' : ''} ${definition.key}`
   return kernel(name, types, (k, terms, task) =>
-    new ForwardBlock(k, terms as Terms, task, definition, tile, statistics).write(),
+    new ForwardBlock(k, terms as unknown as Terms, task, definition, tile, statistics).write(),
   )
 }
 
 class ForwardBlock {
   readonly k: Builder
   readonly terms: Terms
-  readonly p: Parameters
+  readonly p: ParameterTerms<Parameters>
   readonly definition: AttentionDefinition
   readonly tile: Tile
   readonly statistics: boolean
@@ -128,7 +132,7 @@ class ForwardBlock {
   ) {
     this.k = k
     this.terms = terms
-    this.p = terms as unknown as Parameters
+    this.p = terms as unknown as ParameterTerms<Parameters>
     this.definition = definition
     this.tile = tile
     this.statistics = statistics
@@ -192,7 +196,7 @@ class ForwardBlock {
       k.store(part.sum.at(i), k.vector(0))
       if (!this.statistics) return
       k.store(part.weighted.at(i), k.vector(0))
-      k.store(part.best.as('i32').at(i), k.intVector(-1))
+      k.store(part.largestKey.as('i32').at(i), k.intVector(-1))
     })
   }
 
@@ -308,7 +312,7 @@ class ForwardBlock {
     k.store(part.factor.at(lane), factor)
     const roundSum = k.variable(k.vector(0))
     const weighted = statistics ? k.variable(k.vector(0)) : undefined
-    const best = statistics ? k.variable(k.intVector(0x7fffffff)) : undefined
+    const largestKey = statistics ? k.variable(k.intVector(0x7fffffff)) : undefined
     const column = part.scores.at(lane)
     eachElement(k, keys, [column], tile.panel, 4, (elements) => {
       const weights = elements.map(({ j, places: [place] }) => {
@@ -317,8 +321,10 @@ class ForwardBlock {
         const weight = decay(k, difference)
         k.store(place!, weight)
         weighted?.set(weight.fma(difference.max(-1e30), weighted.get()))
-        best?.set(
-          value.eq(round).select((k.operand('ivector', key.add(j)) as IntVector).min(best.get()), best.get()),
+        largestKey?.set(
+          value
+            .eq(round)
+            .select((k.operand('ivector', key.add(j)) as IntVector).min(largestKey.get()), largestKey.get()),
         )
         return weight
       })
@@ -326,12 +332,12 @@ class ForwardBlock {
     })
     const sumBefore = k.load(sum)
     k.store(sum, factor.fma(sumBefore, roundSum.get()))
-    if (weighted === undefined || best === undefined) return
+    if (weighted === undefined || largestKey === undefined) return
     const place = part.weighted.at(row)
     const shift = before.gt(-Infinity).select(before.sub(base), k.vector(0))
     k.store(place, factor.fma(shift.fma(sumBefore, k.load(place)), weighted.get()))
-    const key32 = part.best.as('i32').at(row)
-    k.store(key32, round.gt(before).select(best.get(), k.load(key32)))
+    const keyPlace = part.largestKey.as('i32').at(row)
+    k.store(keyPlace, round.gt(before).select(largestKey.get(), k.load(keyPlace)))
   }
 
   /** Divides by the sums and writes what was asked for, of the panel at `row`. */
@@ -354,7 +360,7 @@ class ForwardBlock {
           largest: k.load(part.largest.at(at)),
           sum: k.load(part.sum.at(at)),
           weighted: () => k.load(part.weighted.at(at)),
-          key: () => k.load(part.best.as('i32').at(at)),
+          largestKey: () => k.load(part.largestKey.as('i32').at(at)),
         },
         k.tail(count),
       )

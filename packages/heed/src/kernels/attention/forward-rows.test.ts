@@ -62,9 +62,9 @@ describe.each(variantNames)('few rows in f64, %s', (name) => {
         for (const part of Object.keys(expected) as (keyof typeof expected)[])
           expectClose(part, found[part], expected[part], 1e-12)
         const logSumExp = found.largest.map((largest, i) =>
-          found.scale[i] === 0 ? -Infinity : largest - Math.log(found.scale[i]!),
+          found.inverseSum[i] === 0 ? -Infinity : largest - Math.log(found.inverseSum[i]!),
         )
-        expectClose('largest and scale', logSumExp, expected.logSumExp, 1e-12)
+        expectClose('largest and inverse sum', logSumExp, expected.logSumExp, 1e-12)
       }),
       { numRuns: 10 },
     )
@@ -175,7 +175,7 @@ describe.each(targets)('few rows in f32 on %s', (_, target) => {
   })
 })
 
-/** Output, largest and scale of an attention with contiguous operands. */
+/** Output, largest and inverse sum of an attention with contiguous operands. */
 function onDevice(
   device: Device,
   definition: Parameters<typeof attentionForward>[1],
@@ -206,7 +206,7 @@ function onDevice(
       value: place(floats(inputs.value.length, inputs.value), keys, valueWidth),
       output: place(found, queries, valueWidth),
       largest: found + 4 * rows * valueWidth,
-      scale: found + 4 * rows * (valueWidth + 1),
+      inverseSum: found + 4 * rows * (valueWidth + 1),
       captures: [],
       parameters: inputs.parameters!,
     },

@@ -7,26 +7,24 @@ import {
   kernel,
   type Mask,
   type ParameterTerms,
-  type ParameterType,
   type Pointer,
   type Vector,
 } from '../language/index.js'
 import type { AttentionDefinition } from './definition.js'
-import { headEmitter, leafEnvironment, leafParameters, type Terms } from './leaves.js'
-import { partParameters, storePart } from './parts.js'
-import { resultParameters, type RowState, writeResult } from './result.js'
+import { headEmitter, leafEnvironment, leafParameters, type LeafParameters, type Terms } from './leaves.js'
+import { type PartParameters, partParameters, storePart } from './parts.js'
+import { resultParameters, type ResultParameters, type RowState, writeResult } from './result.js'
 import { type Round, writeRowOutput, writeRowScores } from './row-products.js'
 import { roundUp, type Tile } from './tile.js'
 import { possibleKeys, regionTruth } from './truth.js'
-import { scratchLayout, scratchParts, sourceParameters } from './workspace.js'
+import { scratchLayout, scratchParts, sourceParameters, type SourceParameters } from './workspace.js'
 
-const splitParameters = {
-  ...partParameters,
+type SplitParameters = PartParameters & {
   /** Keys of each part but the last, which has the rest: whole rounds. */
-  partKeys: 'i32',
-} as const
+  readonly partKeys: 'i32'
+}
 
-type Parameters = ParameterTerms<typeof sourceParameters & typeof splitParameters>
+type RowsParameters = SourceParameters & LeafParameters & Partial<SplitParameters & ResultParameters>
 
 type Part = keyof ReturnType<typeof layoutOf>['starts']
 
@@ -38,7 +36,7 @@ function layoutOf({ width, valueWidth }: AttentionDefinition, tile: Tile) {
     largest: tile.queries,
     sum: tile.queries,
     weighted: tile.queries,
-    key: tile.queries,
+    largestKey: tile.queries,
     // Of a tile's rows in a round:
     round: tile.rows,
     before: tile.rows,
@@ -46,7 +44,7 @@ function layoutOf({ width, valueWidth }: AttentionDefinition, tile: Tile) {
     factor: tile.rows,
     roundSum: tile.rows,
     roundWeighted: tile.rows,
-    roundKey: tile.rows,
+    roundLargestKey: tile.rows,
   })
 }
 
@@ -74,23 +72,23 @@ export interface RowsForm {
  * the rows of all query heads that share a key/value head, at most `tile.queries`, so that keys and values come from memory once for all of them.
  * Tasks: batch × kvHeads, times the parts of the keys where split (Flash-Decoding, Dao et al., 2023).
  */
-export function forwardRowsKernel(definition: AttentionDefinition, form: RowsForm): Kernel {
+export function forwardRowsKernel(definition: AttentionDefinition, form: RowsForm): Kernel<RowsParameters> {
   const { tile, statistics, grouped, split } = form
-  const types: Record<string, ParameterType> = {
+  const types: RowsParameters = {
     ...sourceParameters,
-    ...(split ? splitParameters : resultParameters(definition, statistics)),
+    ...(split ? { ...partParameters, partKeys: 'i32' as const } : resultParameters(definition, statistics)),
     ...leafParameters(definition),
   }
   const name = `attention forward of few rows ${Object.values(tile).join(' ')}${grouped ? ' grouped' : ''}${split ? ' split' : ''}${statistics ? ' statistics' : ''} ${definition.key}`
   return kernel(name, types, (k, terms, task) =>
-    new ForwardRows(k, terms as Terms, task, definition, form).write(),
+    new ForwardRows(k, terms as unknown as Terms, task, definition, form).write(),
   )
 }
 
 class ForwardRows {
   readonly k: Builder
   readonly terms: Terms
-  readonly p: Parameters
+  readonly p: ParameterTerms<SourceParameters & SplitParameters>
   readonly definition: AttentionDefinition
   readonly form: RowsForm
   readonly batch: Int
@@ -111,7 +109,7 @@ class ForwardRows {
     const { tile, grouped, split } = form
     this.k = k
     this.terms = terms
-    this.p = terms as unknown as Parameters
+    this.p = terms as unknown as ParameterTerms<SourceParameters & SplitParameters>
     this.definition = definition
     this.form = form
     const { heads, kvHeads, queries, keys, parts, partKeys } = this.p
@@ -182,7 +180,7 @@ class ForwardRows {
       k.store(part.sum.at(row), k.vector(0), mask)
       if (!statistics) return
       k.store(part.weighted.at(row), k.vector(0), mask)
-      k.store(part.key.as('i32').at(row), k.intVector(-1), mask)
+      k.store(part.largestKey.as('i32').at(row), k.intVector(-1), mask)
     })
   }
 
@@ -305,19 +303,21 @@ class ForwardRows {
     const line = part.scores.at(i.mul(form.tile.keys))
     const sum = k.variable(k.vector(0))
     const weighted = round && k.variable(k.vector(0))
-    const best = round && k.variable(k.intVector(0x7fffffff))
+    const largestKey = round && k.variable(k.intVector(0x7fffffff))
     k.loop(0, keys, k.lanes, (j) => {
       const value = k.load(line.at(j))
       const difference = value.sub(base)
       const weight = decay(k, difference)
       sum.set(sum.get().add(weight))
       weighted?.set(weight.fma(difference.max(-1e30), weighted.get()))
-      best?.set(value.eq(round!).select(k.laneIndex().add(key.add(j)).min(best.get()), best.get()))
+      largestKey?.set(
+        value.eq(round!).select(k.laneIndex().add(key.add(j)).min(largestKey.get()), largestKey.get()),
+      )
       k.store(line.at(j), weight)
     })
     k.store(part.roundSum.at(i), sum.get().sum())
     if (weighted !== undefined) k.store(part.roundWeighted.at(i), weighted.get().sum())
-    if (best !== undefined) k.store(part.roundKey.as('i32').at(i), best.get().least())
+    if (largestKey !== undefined) k.store(part.roundLargestKey.as('i32').at(i), largestKey.get().least())
   }
 
   /** Adds the round's sums to those so far; all rows of a tile together. */
@@ -334,9 +334,13 @@ class ForwardRows {
       const shift = before.gt(-Infinity).select(before.sub(own('base')), k.vector(0))
       const weighted = part.weighted.at(row).at(i)
       k.store(weighted, factor.fma(shift.fma(sumBefore, k.load(weighted, mask)), own('roundWeighted')), mask)
-      const place = part.key.as('i32').at(row).at(i)
+      const place = part.largestKey.as('i32').at(row).at(i)
       const newer = own('round').gt(before)
-      k.store(place, newer.select(k.load(part.roundKey.as('i32').at(i), mask), k.load(place, mask)), mask)
+      k.store(
+        place,
+        newer.select(k.load(part.roundLargestKey.as('i32').at(i), mask), k.load(place, mask)),
+        mask,
+      )
     })
   }
 
@@ -357,7 +361,7 @@ class ForwardRows {
         largest: k.loadScalar(part.largest.at(row)),
         sum: k.loadScalar(part.sum.at(row)),
         weighted: () => k.loadScalar(part.weighted.at(row)),
-        key: () => k.loadScalar(part.key.as('i32').at(row)),
+        largestKey: () => k.loadScalar(part.largestKey.as('i32').at(row)),
         output: (i, mask) => k.load(from.at(i), mask),
       }
       if (split) storePart(k, this.p, this.keyPart, definition, statistics, state)

@@ -7,6 +7,7 @@ import {
   isVector,
 } from '../expression/index.js'
 import type { Builder, Int, IntVector, Mask, ParameterType, Pointer, Term } from '../language/index.js'
+import type { LaunchValues } from '../launch.js'
 import type { AttentionDefinition } from './definition.js'
 import type { CapturePlace } from './places.js'
 
@@ -14,7 +15,14 @@ import type { CapturePlace } from './places.js'
 export type Terms = Readonly<Record<string, Term<'i32'> | Term<'f32'> | Pointer>>
 
 /** The kernel parameters that carry a definition's own parameters and captured tensors. */
-export function leafParameters(definition: AttentionDefinition): Record<string, ParameterType> {
+export type LeafParameters = {
+  readonly [parameter: `parameter${number}`]: 'f32' | 'i32'
+  readonly [capture: `capture${number}`]: 'f32*' | 'i32*'
+  readonly [stride: `capture${number}stride${number}`]: 'i32'
+  readonly [size: `capture${number}size${number}`]: 'i32'
+}
+
+export function leafParameters(definition: AttentionDefinition): LeafParameters {
   const types: Record<string, ParameterType> = {}
   definition.parameters.forEach((kind, i) => {
     types[`parameter${i}`] = kind === 'float' ? 'f32' : 'i32'
@@ -26,18 +34,23 @@ export function leafParameters(definition: AttentionDefinition): Record<string, 
       types[`capture${slot}size${axis}`] = 'i32'
     }
   })
-  return types
+  return types as LeafParameters
 }
 
-/** Their values, in the same order. */
-export function leafValues(parameters: readonly number[], captures: readonly CapturePlace[]): number[] {
-  return [
-    ...parameters,
-    ...captures.flatMap(({ address, strides, sizes }) => [
-      address,
-      ...strides.flatMap((stride, axis) => [stride, sizes[axis]!]),
-    ]),
-  ]
+export function leafValues(
+  parameters: readonly number[],
+  captures: readonly CapturePlace[],
+): LaunchValues<LeafParameters> {
+  const values: Record<string, number> = {}
+  parameters.forEach((value, i) => (values[`parameter${i}`] = value))
+  captures.forEach(({ address, strides, sizes }, slot) => {
+    values[`capture${slot}`] = address
+    strides.forEach((stride, axis) => {
+      values[`capture${slot}stride${axis}`] = stride
+      values[`capture${slot}size${axis}`] = sizes[axis]!
+    })
+  })
+  return values
 }
 
 /** A vector of keys, or of query rows: a lane each, from `first` on. */

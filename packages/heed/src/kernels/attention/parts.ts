@@ -8,17 +8,21 @@ import {
 } from '../language/index.js'
 import type { AttentionDefinition } from './definition.js'
 import type { Terms } from './leaves.js'
-import { resultParameters, rowNumber, type RowState, writeResult } from './result.js'
+import { resultParameters, type ResultParameters, rowNumber, type RowState, writeResult } from './result.js'
 import { roundUp } from './tile.js'
 
 /** The parameters of a kernel that writes, or reads, what rows have of parts of the keys. */
-export const partParameters = {
-  /** [batch head query part], each `partElements`: the output so far, largest score, sum, weighted sum, and largest key. */
+export type PartParameters = { readonly states: 'f32*'; readonly parts: 'i32' }
+
+export const partParameters: PartParameters = {
+  /** [batch head query part], each `partElements`: the output so far, largest score, sum, weighted sum, largest key. */
   states: 'f32*',
   parts: 'i32',
-} as const
+}
 
-type PartTerms = ParameterTerms<typeof partParameters>
+type PartTerms = ParameterTerms<PartParameters>
+type CombineParameters = PartParameters &
+  ResultParameters & { readonly heads: 'i32'; readonly queries: 'i32' }
 
 /** Elements of a row's state of one part; whole cache lines. */
 export function partElements({ valueWidth }: AttentionDefinition): number {
@@ -28,7 +32,7 @@ export function partElements({ valueWidth }: AttentionDefinition): number {
 function stateAt({ states, parts }: PartTerms, definition: AttentionDefinition, row: Int, part: Int): State {
   const output = states.at(row.mul(parts).add(part).mul(partElements(definition)))
   const rest = output.at(definition.valueWidth)
-  return { output, largest: rest, sum: rest.at(1), weighted: rest.at(2), key: rest.at(3).as('i32') }
+  return { output, largest: rest, sum: rest.at(1), weighted: rest.at(2), largestKey: rest.at(3).as('i32') }
 }
 
 interface State {
@@ -36,7 +40,7 @@ interface State {
   readonly largest: Pointer<'f32'>
   readonly sum: Pointer<'f32'>
   readonly weighted: Pointer<'f32'>
-  readonly key: Pointer<'i32'>
+  readonly largestKey: Pointer<'i32'>
 }
 
 export function storePart(
@@ -52,19 +56,22 @@ export function storePart(
   k.store(to.sum, row.sum)
   if (statistics) {
     k.store(to.weighted, row.weighted())
-    k.store(to.key, row.key())
+    k.store(to.largestKey, row.largestKey())
   }
   k.vectors(definition.valueWidth, (i, mask) => k.store(to.output.at(i), row.output(i, mask), mask))
 }
 
 /** Puts the parts of each row together, in their order. Tasks: batch × heads × queries. Scratch memory: a float for each part. */
-export function combineParts(definition: AttentionDefinition, statistics: boolean): Kernel {
-  const types = {
+export function combineParts(
+  definition: AttentionDefinition,
+  statistics: boolean,
+): Kernel<CombineParameters> {
+  const types: CombineParameters = {
     ...partParameters,
     heads: 'i32',
     queries: 'i32',
     ...resultParameters(definition, statistics),
-  } as const
+  }
   const { valueWidth, sink } = definition
   const name = `attention combine ${valueWidth}${sink ? ' sink' : ''}${statistics ? ' statistics' : ''}`
   return kernel(name, types, (k, given, task) => {
@@ -75,11 +82,11 @@ export function combineParts(definition: AttentionDefinition, statistics: boolea
     const each = (body: (state: State, part: Int) => void): void =>
       k.loop(0, p.parts, 1, (part) => body(stateAt(p, definition, task, part), part))
     const largest = k.variable(k.float(-Infinity))
-    const key = statistics ? k.variable(k.int(-1)) : undefined
+    const largestKey = statistics ? k.variable(k.int(-1)) : undefined
     each((state) => {
       const other = k.loadScalar(state.largest)
       // The first of equals: its key is the lowest.
-      key?.set(other.gt(largest.get()).select(k.loadScalar(state.key), key.get()))
+      largestKey?.set(other.gt(largest.get()).select(k.loadScalar(state.largestKey), largestKey.get()))
       largest.set(largest.get().max(other))
     })
     const top = largest.get()
@@ -107,7 +114,7 @@ export function combineParts(definition: AttentionDefinition, statistics: boolea
       largest: top,
       sum: sum.get(),
       weighted: () => weighted!.get(),
-      key: () => key!.get(),
+      largestKey: () => largestKey!.get(),
       output: (i, mask) => {
         const total = k.variable(k.vector(0))
         each(({ output }, part) =>

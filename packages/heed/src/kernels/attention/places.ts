@@ -25,10 +25,13 @@ export interface ForwardPlaces {
   readonly value: Place
   /** [batch head query valueWidth] */
   readonly output: Place
-  /** Byte address; [batch head query], contiguous: the largest score, the sink among them; −infinity where there is none. */
+  /**
+   * Byte address; [batch head query], contiguous: the largest score, the sink among them; −infinity where there is none.
+   * The backward pass needs it and `inverseSum`.
+   */
   readonly largest: number
-  /** Byte address; [batch head query], contiguous: 1 over the sum of exp(score − largest), 0 where it is 0. Backward needs both. */
-  readonly scale: number
+  /** Byte address; [batch head query], contiguous: 1 over the sum of exp(score − largest), 0 where it is 0. */
+  readonly inverseSum: number
   /** Byte address; [head], contiguous; where the definition has a sink. */
   readonly sink?: number
   readonly captures: readonly CapturePlace[]

@@ -1,11 +1,11 @@
 import type { Machine } from '../language/index.js'
-import type { Launch } from '../launch.js'
+import { type Launch, launchOf } from '../launch.js'
 import { backwardBlocksKernel, backwardBlocksScratchBytes } from './backward-blocks.js'
 import {
   dotScratchBytes,
   rowDots,
   rowsPerTask,
-  sinkGradient,
+  sinkGradient as sinkKernel,
   sumPartials,
   sumScratchBytes,
 } from './backward-rows.js'
@@ -16,16 +16,9 @@ import type { AttentionDefinition, AttentionSizes } from './definition.js'
 import { attentionDerivative, groupByAxes, type Separable } from './derivative.js'
 import { leafValues } from './leaves.js'
 import { packTransposed } from './pack.js'
-import type { BackwardPlaces, Plan } from './places.js'
+import type { BackwardPlaces, Place, Plan } from './places.js'
 import { roundUp, tileFor } from './tile.js'
-import {
-  type Chunk,
-  chunksOf,
-  packParameters,
-  placeValues,
-  sourceValues,
-  workspaceLayout,
-} from './workspace.js'
+import { type Chunk, chunksOf, placeValues, sourceValues, workspaceLayout } from './workspace.js'
 
 /** Bytes of all workspace of the backward pass, as near as whole heads come. */
 const backwardBytes = 1 << 25
@@ -68,78 +61,59 @@ export function attentionBackward(
   })
   const dotKernel = rowDots(valueWidth, tile)
   const backward = backwardBlocksKernel(definition, tile)
-  const sum = sumPartials(width, tile)
+  const sumQueries = sumPartials(width, tile)
   const scratchBytes = backwardBlocksScratchBytes(definition, tile, machine.floatBytes)
   return {
     workspaceBytes: total,
     launches(places, workspace) {
       checkPlaces('attention backward', definition, sizes, places)
-      const { output, upstream, largest, scale } = places
+      const { output, upstream, largest, inverseSum, sink, sinkGradient } = places
       const at = (part: keyof typeof offsets): number => workspace + offsets[part]
+      const [dots, partial] = [at('dots'), at('partial')]
       const rowTasks = Math.ceil(queries / rowsPerTask)
-      const leaves = leafValues(places.parameters, places.captures)
+      const dotValues = {
+        ...placeValues('output', output),
+        ...placeValues('upstream', upstream),
+        dots,
+        heads,
+        queries,
+      }
+      const tileValues = {
+        ...sourceValues(places, sizes),
+        ...placeValues('upstream', upstream),
+        largest,
+        inverseSum,
+        dots,
+        partial,
+        ...placeValues('keyGradient', places.keyGradient),
+        ...placeValues('valueGradient', places.valueGradient),
+        splits,
+        ...leafValues(places.parameters, places.captures),
+      }
+      const sumValues = {
+        partial,
+        ...placeValues('target', places.queryGradient),
+        heads,
+        queries,
+        splits,
+      }
       const chunkLaunches = ({ first, matrices }: Chunk): Launch[] => [
-        {
-          kernel: backward,
-          tasks: matrices * splits,
-          scratchBytes,
-          parameters: [
-            ...sourceValues(places, sizes),
-            ...placeValues(upstream),
-            largest,
-            scale,
-            at('dots'),
-            at('partial'),
-            ...placeValues(places.keyGradient),
-            ...placeValues(places.valueGradient),
-            first,
-            matrices,
-            splits,
-            ...leaves,
-          ],
-        },
-        {
-          kernel: sum,
-          tasks: matrices * group * rowTasks,
-          scratchBytes: sumScratchBytes(machine),
-          parameters: [
-            at('partial'),
-            ...placeValues(places.queryGradient),
-            heads,
-            queries,
-            splits,
-            first * group,
-            matrices * group,
-          ],
-        },
+        launchOf(backward, { ...tileValues, firstMatrix: first, matrices }, matrices * splits, scratchBytes),
+        launchOf(
+          sumQueries,
+          { ...sumValues, firstMatrix: first * group, matrices: matrices * group },
+          matrices * group * rowTasks,
+          sumScratchBytes(machine),
+        ),
       ]
+      const sinkValues = { largest, inverseSum, dots, batches: batch, heads, queries }
       return [
-        {
-          kernel: dotKernel,
-          tasks: batch * heads * rowTasks,
-          scratchBytes: dotScratchBytes(valueWidth, tile, machine),
-          parameters: [...placeValues(output), ...placeValues(upstream), at('dots'), heads, queries],
-        },
+        launchOf(dotKernel, dotValues, batch * heads * rowTasks, dotScratchBytes(valueWidth, tile, machine)),
         ...chunks.flatMap(chunkLaunches),
-        ...(places.sinkGradient === undefined
+        ...(sinkGradient === undefined
           ? []
-          : [
-              {
-                kernel: sinkGradient(),
-                tasks: heads,
-                parameters: [
-                  largest,
-                  scale,
-                  at('dots'),
-                  places.sink!,
-                  places.sinkGradient,
-                  batch,
-                  heads,
-                  queries,
-                ],
-              },
-            ]),
-        ...captures.launches(places, at('captures'), at('dots')),
+          : [launchOf(sinkKernel(), { ...sinkValues, sink: sink!, gradient: sinkGradient }, heads)]),
+        ...captures.launches(places, at('captures'), dots),
       ]
     },
   }
@@ -182,40 +156,40 @@ function captureGradientPlan(
   return {
     elements: packedRows * (width + valueWidth),
     launches(places, packedKey, dots) {
-      const { query, key, value, upstream, largest, scale } = places
+      const { query, key, value, upstream, largest, inverseSum } = places
       const packedValue = packedKey + packedRows * width * machine.floatBytes
+      const pack = (place: Place, packed: number, width: number): Launch =>
+        launchOf(
+          packTransposed(width, tile.panel),
+          { ...placeValues('source', place), packed, heads: kvHeads, length: keys },
+          panelTasks,
+        )
+      const values = {
+        ...placeValues('query', query),
+        ...placeValues('upstream', upstream),
+        packedKey,
+        packedValue,
+        largest,
+        inverseSum,
+        dots,
+        heads,
+        kvHeads,
+        queries,
+        keys,
+        batches: batch,
+        ...leafValues(places.parameters, places.captures),
+      }
       return [
-        {
-          kernel: packTransposed(width, tile.panel),
-          tasks: panelTasks,
-          parameters: packParameters(key, packedKey, kvHeads, keys),
-        },
-        {
-          kernel: packTransposed(valueWidth, tile.panel),
-          tasks: panelTasks,
-          parameters: packParameters(value, packedValue, kvHeads, keys),
-        },
-        ...kernels.map(({ slots, axes, kernel }) => ({
-          kernel,
-          scratchBytes,
-          tasks: axes.reduce((tasks, axis) => tasks * extents[axis], 1),
-          parameters: [
-            ...placeValues(query),
-            ...placeValues(upstream),
-            packedKey,
-            packedValue,
-            largest,
-            scale,
-            dots,
-            heads,
-            kvHeads,
-            queries,
-            keys,
-            batch,
-            ...gradientValues(slots, places.captureGradients ?? []),
-            ...leafValues(places.parameters, places.captures),
-          ],
-        })),
+        pack(key, packedKey, width),
+        pack(value, packedValue, valueWidth),
+        ...kernels.map(({ slots, axes, kernel }) =>
+          launchOf(
+            kernel,
+            { ...values, ...gradientValues(slots, places.captureGradients ?? []) },
+            axes.reduce((tasks, axis) => tasks * extents[axis], 1),
+            scratchBytes,
+          ),
+        ),
       ]
     },
   }

@@ -1,5 +1,5 @@
 import type { Machine } from '../language/index.js'
-import type { Launch } from '../launch.js'
+import { launchOf } from '../launch.js'
 import { checkPlaces } from './check.js'
 import type { AttentionDefinition, AttentionSizes } from './definition.js'
 import { forwardRowsKernel, forwardRowsScratchBytes } from './forward-rows.js'
@@ -16,7 +16,7 @@ const fewRows = 16
 
 /**
  * output = softmax over the keys of score(q·k), masked, times value, never holding query × key numbers; and the
- * largest score and the scale of each row, which the backward pass needs. All kernels of a plan must run on `machine`.
+ * largest score and the inverse sum of each row, which the backward pass needs. All kernels of a plan must run on `machine`.
  */
 export function attentionForward(
   machine: Machine,
@@ -55,19 +55,13 @@ function blocksForward(
     workspaceBytes: 0,
     launches(places) {
       checkPlaces('attention', definition, sizes, places)
-      return [
-        {
-          kernel,
-          tasks: batch * heads * Math.ceil(panels / each),
-          scratchBytes,
-          parameters: [
-            ...sourceValues(places, sizes),
-            each,
-            ...resultValues(definition, places, statistics),
-            ...leafValues(places.parameters, places.captures),
-          ],
-        },
-      ]
+      const values = {
+        ...sourceValues(places, sizes),
+        panels: each,
+        ...resultValues(definition, places, statistics),
+        ...leafValues(places.parameters, places.captures),
+      }
+      return [launchOf(kernel, values, batch * heads * Math.ceil(panels / each), scratchBytes)]
     },
   }
 }
@@ -104,27 +98,16 @@ function rowsForward(
     launches(places, workspace) {
       checkPlaces('attention', definition, sizes, places)
       const result = resultValues(definition, places, statistics)
-      const states = [workspace, parts]
-      const forward: Launch = {
-        kernel,
-        tasks: matrices * parts,
-        scratchBytes,
-        parameters: [
-          ...sourceValues(places, sizes),
-          ...(split ? [...states, partKeys] : result),
-          ...leafValues(places.parameters, places.captures),
-        ],
+      const states = { states: workspace, parts }
+      const values = {
+        ...sourceValues(places, sizes),
+        ...(split ? { ...states, partKeys } : result),
+        ...leafValues(places.parameters, places.captures),
       }
+      const forward = launchOf(kernel, values, matrices * parts, scratchBytes)
       if (combine === undefined) return [forward]
-      return [
-        forward,
-        {
-          kernel: combine,
-          tasks: rows,
-          scratchBytes: parts * machine.floatBytes,
-          parameters: [...states, heads, queries, ...result],
-        },
-      ]
+      const combined = { ...states, heads, queries, ...result }
+      return [forward, launchOf(combine, combined, rows, parts * machine.floatBytes)]
     },
   }
 }

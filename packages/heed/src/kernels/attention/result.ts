@@ -6,60 +6,56 @@ import type {
   Mask,
   Operand,
   ParameterTerms,
-  ParameterType,
   Pointer,
   Term,
   Vector,
 } from '../language/index.js'
+import type { LaunchValues } from '../launch.js'
 import type { AttentionDefinition } from './definition.js'
 import type { Terms } from './leaves.js'
 import type { ForwardPlaces } from './places.js'
+import { type PlaceParameters, placeParameters, placeValues } from './workspace.js'
 
-const parameters = {
-  output: 'f32*',
-  outputBatch: 'i32',
-  outputHead: 'i32',
-  outputRow: 'i32',
+/** The parameters of a kernel that writes results of the forward pass. */
+export type ResultParameters = PlaceParameters<'output'> & {
   /** [batch head query]: the row's largest score, the sink among them. */
-  largest: 'f32*',
+  readonly largest: 'f32*'
   /** [batch head query]: 1 over the sum of exp(score − largest); 0 where nothing may be attended. */
-  scale: 'f32*',
-} as const
+  readonly inverseSum: 'f32*'
+} & Partial<typeof statisticsParameters & typeof sinkParameters>
+
 const statisticsParameters = {
   logSumExp: 'f32*',
   entropy: 'f32*',
   largestWeight: 'f32*',
   largestKey: 'i32*',
 } as const
+const sinkParameters = { sink: 'f32*' } as const
 
-type Parameters = ParameterTerms<typeof parameters & typeof statisticsParameters & { sink: 'f32*' }>
+type Parameters = ParameterTerms<Required<ResultParameters>>
 
-/** The parameters of a kernel that writes results of the forward pass. */
-export function resultParameters(
-  { sink }: AttentionDefinition,
-  statistics: boolean,
-): Record<string, ParameterType> {
-  return { ...parameters, ...(statistics ? statisticsParameters : {}), ...(sink ? { sink: 'f32*' } : {}) }
+export function resultParameters({ sink }: AttentionDefinition, statistics: boolean): ResultParameters {
+  return {
+    ...placeParameters('output'),
+    largest: 'f32*',
+    inverseSum: 'f32*',
+    ...(statistics ? statisticsParameters : {}),
+    ...(sink ? sinkParameters : {}),
+  }
 }
 
-/** Their values, in the same order. */
 export function resultValues(
-  { sink }: AttentionDefinition,
-  places: ForwardPlaces,
+  { sink: withSink }: AttentionDefinition,
+  { output, largest, inverseSum, statistics, sink }: ForwardPlaces,
   withStatistics: boolean,
-): number[] {
-  const { output, largest, scale, statistics } = places
-  const { logSumExp, entropy, largestWeight, largestKey } = statistics ?? {}
-  return [
-    output.address,
-    output.batch,
-    output.head,
-    output.row,
+): LaunchValues<ResultParameters> {
+  return {
+    ...placeValues('output', output),
     largest,
-    scale,
-    ...(withStatistics ? [logSumExp!, entropy!, largestWeight!, largestKey!] : []),
-    ...(sink ? [places.sink!] : []),
-  ]
+    inverseSum,
+    ...(withStatistics ? statistics : {}),
+    ...(withSink && sink !== undefined ? { sink } : {}),
+  }
 }
 
 /** What a row has of the keys that it has seen, or a vector of rows. */
@@ -68,10 +64,10 @@ export interface Seen<T extends FloatType> {
   readonly largest: Term<T>
   /** Σ exp(score − largest) */
   readonly sum: Term<T>
-  /** Σ exp(score − largest) (score − largest); asked for with statistics, like `key`. */
+  /** Σ exp(score − largest) (score − largest); asked for with statistics, like `largestKey`. */
   readonly weighted: () => Term<T>
   /** The key of the largest score, the lowest of equals, −1 where none is allowed. */
-  readonly key: () => Term<T extends 'f32' ? 'i32' : 'ivector'>
+  readonly largestKey: () => Term<T extends 'f32' ? 'i32' : 'ivector'>
 }
 
 /** A row, or the first of a vector of rows. */
@@ -120,14 +116,14 @@ export function writeRow<T extends FloatType>(
   const p = terms as unknown as Parameters
   const { largest, sum } = seen
   const some = largest.gt(-Infinity)
-  const { weight, top, scale, ...end } = sink
+  const { weight, top, inverseSum, ...end } = sink
     ? sinkEnd(largest, sum, k.operand(largest.type, k.loadScalar(p.sink.at(place.head)) as Operand<T>))
     : plainEnd(largest, sum, some)
   const at = rowNumber(place)
   const store = (to: Pointer<'f32'>, value: Term<T>): void =>
     k.store(to.at(at), value as Term<'vector'>, mask)
   store(p.largest, top)
-  store(p.scale, scale)
+  store(p.inverseSum, inverseSum)
   if (statistics) {
     // −Σ f ln f with f = exp(score − largest) weight and −ln weight = top − largest + logarithm
     const logarithm = end.logarithm()
@@ -136,7 +132,7 @@ export function writeRow<T extends FloatType>(
     store(p.logSumExp, top.add(logarithm))
     store(p.entropy, some.select(entropy, 0))
     store(p.largestWeight, weight)
-    k.store(p.largestKey.at(at), seen.key() as Term<'ivector'>, mask)
+    k.store(p.largestKey.at(at), seen.largestKey() as Term<'ivector'>, mask)
   }
   return weight
 }
@@ -153,15 +149,15 @@ interface End<T extends FloatType> {
   /** The largest score, the sink among them. */
   readonly top: Term<T>
   /** 1 over the sum of exp(score − top). */
-  readonly scale: Term<T>
+  readonly inverseSum: Term<T>
   /** ln of that sum. */
   readonly logarithm: () => Term<T>
 }
 
 function plainEnd<T extends FloatType>(largest: Term<T>, sum: Term<T>, some: Term<ConditionOf<T>>): End<T> {
   const divisor = some.select(sum, 1)
-  const scale = some.select(divisor.builder.operand(sum.type, 1).div(divisor), 0)
-  return { weight: scale, top: largest, scale, logarithm: () => divisor.log() as Term<T> }
+  const inverseSum = some.select(divisor.builder.operand(sum.type, 1).div(divisor), 0)
+  return { weight: inverseSum, top: largest, inverseSum, logarithm: () => divisor.log() as Term<T> }
 }
 
 /** The sink is one more score in the denominator; it is finite, so there always is one. */
@@ -172,7 +168,7 @@ function sinkEnd<T extends FloatType>(largest: Term<T>, sum: Term<T>, sink: Term
   return {
     weight: factor.div(total),
     top,
-    scale: total.builder.operand(total.type, 1).div(total),
+    inverseSum: total.builder.operand(total.type, 1).div(total),
     logarithm: () => total.log() as Term<T>,
   }
 }

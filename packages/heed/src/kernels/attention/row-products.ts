@@ -2,7 +2,7 @@ import { type Builder, type Int, type Mask, type ParameterTerms, Pointer } from 
 import type { AttentionDefinition } from './definition.js'
 import type { Terms } from './leaves.js'
 import { roundUp, sumsOfRow, type Tile } from './tile.js'
-import type { sourceParameters } from './workspace.js'
+import type { SourceParameters } from './workspace.js'
 
 /** Some query rows against some keys, in scratch memory. */
 export interface Round {
@@ -47,7 +47,7 @@ export function writeRowScores({
   query,
   scores,
 }: Round): void {
-  const p = terms as unknown as ParameterTerms<typeof sourceParameters>
+  const p = terms as unknown as ParameterTerms<SourceParameters>
   const first = p.key.at(batch.mul(p.keyBatch)).at(kvHead.mul(p.keyHead)).at(key.mul(p.keyRow))
   const atOnce = sumsOfRow(k.machine, tile.rows)
   const steps = rowSteps(k, p.keyRow, atOnce)
@@ -93,7 +93,7 @@ export function writeRowOutput({
   output,
   factors,
 }: Round): void {
-  const p = terms as unknown as ParameterTerms<typeof sourceParameters>
+  const p = terms as unknown as ParameterTerms<SourceParameters>
   const first = p.value.at(batch.mul(p.valueBatch)).at(kvHead.mul(p.valueHead)).at(key.mul(p.valueRow))
   const atOnce = valuesAtOnce(k)
   const steps = rowSteps(k, p.valueRow, atOnce)

@@ -5,17 +5,29 @@ import {
   kernel,
   type Mask,
   type ParameterTerms,
-  type ParameterType,
   type Vector,
 } from '../language/index.js'
-import type { Launch } from '../launch.js'
-import { CaptureScatter, gradientParameters, gradientValues } from './capture-scatter.js'
+import { type Launch, launchOf } from '../launch.js'
+import {
+  CaptureScatter,
+  type GradientParameters,
+  gradientParameters,
+  gradientValues,
+} from './capture-scatter.js'
 import { checkPlaces, type LeafPlaces } from './check.js'
 import type { AttentionDefinition, AttentionSizes } from './definition.js'
 import { attentionDerivative, groupByAxes, type Separable } from './derivative.js'
-import { headEmitter, leafEnvironment, leafParameters, leafValues, type Terms } from './leaves.js'
+import {
+  headEmitter,
+  leafEnvironment,
+  type LeafParameters,
+  leafParameters,
+  leafValues,
+  type Terms,
+} from './leaves.js'
 import type { Place } from './places.js'
 import { taskRanges } from './ranges.js'
+import { type PlaceParameters, placeParameters, placeValues } from './workspace.js'
 
 /** Where the tensors of the plain path lie, each of axes batch, head, query, key; the key's stride is 1. */
 export interface ScorePlaces extends LeafPlaces {
@@ -32,28 +44,20 @@ export interface ScoreGradientPlaces extends ScorePlaces {
 /** Elements that make one task. */
 const taskElements = 16384
 
-const rowParameters = {
-  products: 'f32*',
-  productsBatch: 'i32',
-  productsHead: 'i32',
-  productsRow: 'i32',
-  scores: 'f32*',
-  scoresBatch: 'i32',
-  scoresHead: 'i32',
-  scoresRow: 'i32',
+type RowParameters = PlaceParameters<'products' | 'scores'> & {
+  readonly heads: 'i32'
+  readonly queries: 'i32'
+  readonly keys: 'i32'
+}
+const rowParameters: RowParameters = {
+  ...placeParameters('products'),
+  ...placeParameters('scores'),
   heads: 'i32',
   queries: 'i32',
   keys: 'i32',
-} as const
-const forwardParameters = { ...rowParameters, rowsPerTask: 'i32' } as const
-const backwardParameters = {
-  ...rowParameters,
-  batches: 'i32',
-  gradient: 'f32*',
-  gradientBatch: 'i32',
-  gradientHead: 'i32',
-  gradientRow: 'i32',
-} as const
+}
+type ForwardParameters = RowParameters & { readonly rowsPerTask: 'i32' }
+type BackwardParameters = RowParameters & PlaceParameters<'gradient'> & { readonly batches: 'i32' }
 
 /** The plain path: scores[batch head query key] from products, −infinity where masked. */
 export function planScores(
@@ -64,29 +68,28 @@ export function planScores(
   checkPlaces('attention scores', definition, sizes, places)
   const { batch, heads, queries, keys } = sizes
   const rowsPerTask = Math.max(1, Math.floor(taskElements / Math.max(1, keys)))
-  return [
-    {
-      kernel: scoresKernel(definition),
-      tasks: batch * heads * Math.ceil(queries / rowsPerTask),
-      parameters: [
-        ...placeValues(places.products),
-        ...placeValues(places.scores),
-        heads,
-        queries,
-        keys,
-        rowsPerTask,
-        ...leafValues(places.parameters, places.captures),
-      ],
-    },
-  ]
+  const values = {
+    ...placeValues('products', places.products),
+    ...placeValues('scores', places.scores),
+    heads,
+    queries,
+    keys,
+    rowsPerTask,
+    ...leafValues(places.parameters, places.captures),
+  }
+  return [launchOf(scoresKernel(definition), values, batch * heads * Math.ceil(queries / rowsPerTask))]
 }
 
-function scoresKernel(definition: AttentionDefinition): Kernel {
-  const types: Record<string, ParameterType> = { ...forwardParameters, ...leafParameters(definition) }
+function scoresKernel(definition: AttentionDefinition): Kernel<ForwardParameters & LeafParameters> {
+  const types: ForwardParameters & LeafParameters = {
+    ...rowParameters,
+    rowsPerTask: 'i32',
+    ...leafParameters(definition),
+  }
   const { score, mask, roots } = definition
   return kernel(`attention scores ${definition.key}`, types, (k, given, task) => {
     const terms = given as unknown as Terms
-    const p = given as unknown as ParameterTerms<typeof forwardParameters>
+    const p = given as unknown as ParameterTerms<ForwardParameters>
     const blocks = p.queries.add(p.rowsPerTask).sub(1).div(p.rowsPerTask)
     const matrix = task.div(blocks)
     const [batch, head] = [matrix.div(p.heads), matrix.rem(p.heads)]
@@ -123,36 +126,41 @@ export function planScoresBackward(
   const { batch, heads, queries, keys } = sizes
   const { productGradient } = places
   const extents: Readonly<Record<Separable, number>> = { batch, head: heads, queryRow: queries }
-  const launch = (slots: readonly number[], axes: readonly Separable[]): Launch => ({
-    kernel: scoresGradientKernel(definition, slots, axes),
-    tasks: axes.reduce((tasks, axis) => tasks * extents[axis], 1),
-    scratchBytes: 64 * 8,
-    parameters: [
-      ...placeValues(places.products),
-      ...placeValues(places.scores),
-      heads,
-      queries,
-      keys,
-      batch,
-      ...placeValues(productGradient ?? places.products),
-      ...gradientValues(slots, places.captureGradients ?? []),
-      ...leafValues(places.parameters, places.captures),
-    ],
-  })
+  const values = {
+    ...placeValues('products', places.products),
+    ...placeValues('scores', places.scores),
+    heads,
+    queries,
+    keys,
+    batches: batch,
+    ...placeValues('gradient', productGradient ?? places.products),
+    ...leafValues(places.parameters, places.captures),
+  }
+  const launch = (slots: readonly number[], axes: readonly Separable[]): Launch =>
+    launchOf(
+      scoresGradientKernel(definition, slots, axes),
+      { ...values, ...gradientValues(slots, places.captureGradients ?? []) },
+      axes.reduce((tasks, axis) => tasks * extents[axis], 1),
+      64 * 8,
+    )
   return [
     ...(productGradient === undefined ? [] : [launch([], ['batch', 'head', 'queryRow'])]),
     ...groupByAxes(definition, slots).map(({ slots, axes }) => launch(slots, axes)),
   ]
 }
 
+type GradientKernelParameters = BackwardParameters & GradientParameters & LeafParameters
+
 /** Without slots the gradient of the products; else those of the slots. A task has one position along each of `axes`, and all of the others. */
 function scoresGradientKernel(
   definition: AttentionDefinition,
   slots: readonly number[],
   axes: readonly Separable[],
-): Kernel {
-  const types: Record<string, ParameterType> = {
-    ...backwardParameters,
+): Kernel<GradientKernelParameters> {
+  const types: GradientKernelParameters = {
+    ...rowParameters,
+    ...placeParameters('gradient'),
+    batches: 'i32',
     ...gradientParameters(definition, slots),
     ...leafParameters(definition),
   }
@@ -161,7 +169,7 @@ function scoresGradientKernel(
   const name = `attention scores gradient ${slots.join(',') || 'of products'} ${axes.join(',')} ${definition.key}`
   return kernel(name, types, (k, given, task) => {
     const terms = given as unknown as Terms
-    const p = given as unknown as ParameterTerms<typeof backwardParameters>
+    const p = given as unknown as ParameterTerms<BackwardParameters>
     const scatter = new CaptureScatter(terms, definition, derivative, slots, k.scratch('f32'))
     const range = taskRanges(k, task, axes)
     const row = (batch: Int, head: Int, i: Int): void => {
@@ -208,8 +216,4 @@ function rowIndex(
   { keys, queries }: { readonly keys: Int; readonly queries: Int },
 ): (axis: string) => Int | undefined {
   return (axis) => (axis === 'query' ? row.add(keys).sub(queries) : axis === 'queryRow' ? row : undefined)
-}
-
-function placeValues({ address, batch, head, row }: Place): number[] {
-  return [address, batch, head, row]
 }

@@ -1,4 +1,5 @@
 import type { Builder, Machine, Pointer } from '../language/index.js'
+import type { LaunchValues } from '../launch.js'
 import type { AttentionSizes } from './definition.js'
 import type { ForwardPlaces, Place } from './places.js'
 import { roundUp } from './tile.js'
@@ -60,43 +61,63 @@ export function scratchParts<P extends string>(
   return parts
 }
 
+/** The parameters that say where a tensor lies: its address, and the strides of its outer axes. */
+export type PlaceParameters<N extends string> = { readonly [K in N]: 'f32*' } & {
+  readonly [K in `${N}${'Batch' | 'Head' | 'Row'}`]: 'i32'
+}
+
+export function placeParameters<const N extends string>(name: N): PlaceParameters<N> {
+  return {
+    [name]: 'f32*',
+    [`${name}Batch`]: 'i32',
+    [`${name}Head`]: 'i32',
+    [`${name}Row`]: 'i32',
+  } as PlaceParameters<N>
+}
+
+export function placeValues<const N extends string>(
+  name: N,
+  { address, batch, head, row }: Place,
+): LaunchValues<PlaceParameters<N>> {
+  return {
+    [name]: address,
+    [`${name}Batch`]: batch,
+    [`${name}Head`]: head,
+    [`${name}Row`]: row,
+  } as LaunchValues<PlaceParameters<N>>
+}
+
 /** The parameters of kernels that say where query, key and value lie, and how many there are. */
-export const sourceParameters = {
-  query: 'f32*',
-  queryBatch: 'i32',
-  queryHead: 'i32',
-  queryRow: 'i32',
-  key: 'f32*',
-  keyBatch: 'i32',
-  keyHead: 'i32',
-  keyRow: 'i32',
-  value: 'f32*',
-  valueBatch: 'i32',
-  valueHead: 'i32',
-  valueRow: 'i32',
+export type SourceParameters = PlaceParameters<'query'> &
+  PlaceParameters<'key'> &
+  PlaceParameters<'value'> & {
+    readonly heads: 'i32'
+    readonly kvHeads: 'i32'
+    readonly queries: 'i32'
+    readonly keys: 'i32'
+  }
+
+export const sourceParameters: SourceParameters = {
+  ...placeParameters('query'),
+  ...placeParameters('key'),
+  ...placeParameters('value'),
   heads: 'i32',
   kvHeads: 'i32',
   queries: 'i32',
   keys: 'i32',
-} as const
+}
 
-/** Their values, in the same order. */
 export function sourceValues(
   { query, key, value }: Pick<ForwardPlaces, 'query' | 'key' | 'value'>,
   { heads, kvHeads, queries, keys }: AttentionSizes,
-): number[] {
-  return [...placeValues(query), ...placeValues(key), ...placeValues(value), heads, kvHeads, queries, keys]
-}
-
-export function placeValues({ address, batch, head, row }: Place): number[] {
-  return [address, batch, head, row]
-}
-
-export function packParameters(
-  { address, batch, head, row }: Place,
-  packed: number,
-  heads: number,
-  length: number,
-): number[] {
-  return [address, packed, batch, head, row, heads, length]
+): LaunchValues<SourceParameters> {
+  return {
+    ...placeValues('query', query),
+    ...placeValues('key', key),
+    ...placeValues('value', value),
+    heads,
+    kvHeads,
+    queries,
+    keys,
+  }
 }

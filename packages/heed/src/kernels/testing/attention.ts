@@ -23,7 +23,7 @@ export interface ForwardResult {
   readonly output: number[]
   readonly logSumExp: number[]
   readonly largest: number[]
-  readonly scale: number[]
+  readonly inverseSum: number[]
   readonly entropy: number[]
   readonly largestWeight: number[]
   readonly largestKey: number[]
@@ -113,7 +113,7 @@ export function runForward(
   )
   const logSumExp = arena.allocate(rows * arena.floatBytes)
   const largest = arena.allocate(rows * arena.floatBytes)
-  const scale = arena.allocate(rows * arena.floatBytes)
+  const inverseSum = arena.allocate(rows * arena.floatBytes)
   const entropy = arena.allocate(rows * arena.floatBytes)
   const largestWeight = arena.allocate(rows * arena.floatBytes)
   const largestKey = arena.allocate(rows * 4)
@@ -127,7 +127,7 @@ export function runForward(
         value: put(inputs.value, kvHeads, keys, valueWidth),
         output,
         largest,
-        scale,
+        inverseSum,
         statistics: { logSumExp, entropy, largestWeight, largestKey },
         ...(inputs.sink === undefined ? {} : { sink: arena.floats(inputs.sink) }),
         captures: capturePlaces(arena, definition, inputs.captures ?? []),
@@ -141,7 +141,7 @@ export function runForward(
     output: rowsFirst ? exchange(found, batch, queries, heads, valueWidth) : found,
     logSumExp: arena.read(logSumExp, rows),
     largest: arena.read(largest, rows),
-    scale: arena.read(scale, rows),
+    inverseSum: arena.read(inverseSum, rows),
     entropy: arena.read(entropy, rows),
     largestWeight: arena.read(largestWeight, rows),
     largestKey: arena.readIntegers(largestKey, rows),
@@ -208,7 +208,7 @@ export function runBackward(
         value: put(inputs.value, kvHeads, keys, valueWidth),
         output: put(forward.output, heads, queries, valueWidth),
         largest: arena.floats(forward.largest),
-        scale: arena.floats(forward.scale),
+        inverseSum: arena.floats(forward.inverseSum),
         upstream: put(upstream, heads, queries, valueWidth),
         queryGradient,
         keyGradient,

@@ -8,7 +8,7 @@ export function plainAttention(
   definition: AttentionDefinition,
   sizes: AttentionSizes,
   inputs: AttentionInputs,
-): Omit<ForwardResult, 'largest' | 'scale'> {
+): Omit<ForwardResult, 'largest' | 'inverseSum'> {
   const { width, valueWidth, score, mask } = definition
   const { batch, heads, kvHeads, queries, keys } = sizes
   const result: ReturnType<typeof plainAttention> = {

@@ -21,7 +21,7 @@ export interface KeptResult {
   readonly way: Walk
   readonly output: Tensor
   readonly largest: Tensor
-  readonly scale: Tensor
+  readonly inverseSum: Tensor
 }
 
 /** Which gradients are wanted. */
@@ -72,7 +72,7 @@ export function runBackward(
         {
           ...operandPlaces(operands, way, round, result.output),
           largest: addressAt(result.largest, way, round),
-          scale: addressAt(result.scale, way, round),
+          inverseSum: addressAt(result.inverseSum, way, round),
           upstream: placeOf(upstream, 'query', way, round),
           queryGradient: placeOf(queryGradient, 'query', way, round),
           keyGradient: placeOf(keyGradient, 'key', way, round),
@@ -136,7 +136,7 @@ function operandPlaces(
   way: Walk,
   round: readonly number[],
   output: AnyTensor,
-): Omit<ForwardPlaces, 'largest' | 'scale' | 'statistics'> {
+): Omit<ForwardPlaces, 'largest' | 'inverseSum' | 'statistics'> {
   return {
     query: placeOf(query, 'query', way, round),
     key: placeOf(key, 'key', way, round),

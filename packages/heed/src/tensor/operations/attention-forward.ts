@@ -2,13 +2,13 @@ import type { Device } from '../../device/index.js'
 import type { Launch, Place } from '../../kernels/index.js'
 import { arranged, physicalOrder } from '../layout.js'
 import { outputOf, prepare, type Prepared, runPrepared } from '../prepared.js'
-import type { AnyTensor, Tensor } from '../tensor.js'
+import type { Axis, Tensor } from '../tensor.js'
 import { type AttentionAxes, physicalAxes, type Walk, walk } from './attention-axes.js'
 import { type AttentionOperands, capturePlace, offsetAt, placeAt, sizesFor } from './attention-operands.js'
 import type { PreparedAttention } from './attention-prepared.js'
 
 /** What an attention gives beside its output, in this order where it was asked for. */
-const resultNames = ['largest', 'scale', 'logSumExp', 'entropy', 'largestWeight', 'largestKey'] as const
+const resultNames = ['largest', 'inverseSum', 'logSumExp', 'entropy', 'largestWeight', 'largestKey'] as const
 type ResultName = (typeof resultNames)[number]
 
 export interface AttentionResult extends Partial<Readonly<Record<ResultName, Tensor>>> {
@@ -19,8 +19,8 @@ export interface AttentionResult extends Partial<Readonly<Record<ResultName, Ten
 /** What to keep beside the output. */
 export interface Kept {
   readonly statistics: boolean
-  /** The largest score and the scale of each row, for the gradient. */
-  readonly rows: boolean
+  /** The largest score and the inverse sum of each row, which the gradient needs. */
+  readonly forGradient: boolean
 }
 
 /** What is known of an attention once it was planned. */
@@ -31,14 +31,61 @@ export interface PlannedAttention {
   readonly kept: readonly ResultName[]
 }
 
+/** What changes from call to call: addresses, and the numbers that score and mask read. */
+interface ForwardValues {
+  readonly query: number
+  readonly key: number
+  readonly value: number
+  /** 0 where there is none. */
+  readonly sink: number
+  readonly captured: readonly number[]
+  readonly parameters: readonly number[]
+  /** The output, and then what is kept. */
+  readonly results: readonly number[]
+}
+
+function addressesOf(operands: AttentionOperands): Omit<ForwardValues, 'results'> {
+  const { query, key, value, sink, captured, parameters } = operands
+  return {
+    query: query.address,
+    key: key.address,
+    value: value.address,
+    sink: sink?.address ?? 0,
+    captured: captured.map(({ address }) => address),
+    parameters,
+  }
+}
+
+/** As the list that a prepared operation takes. */
+function inOrder({ query, key, value, sink, captured, parameters, results }: ForwardValues): number[] {
+  return [query, key, value, sink, ...captured, ...parameters, ...results]
+}
+
+/** What such a list says. */
+function byName(
+  [query, key, value, sink, ...more]: readonly number[],
+  { captured, parameters }: AttentionOperands,
+): ForwardValues {
+  const [first, second] = [captured.length, captured.length + parameters.length]
+  return {
+    query: query!,
+    key: key!,
+    value: value!,
+    sink: sink!,
+    captured: more.slice(0, first),
+    parameters: more.slice(first, second),
+    results: more.slice(second),
+  }
+}
+
 /** Plans an attention for all with the same key: with operands of the same layouts, and the same score and mask. */
 export function planForward(
   device: Device,
   planKey: string,
   operands: AttentionOperands,
-  { statistics, rows }: Kept,
+  { statistics, forGradient }: Kept,
 ): Prepared {
-  const { axes, prepared, query, key, value, captured, parameters } = operands
+  const { axes, prepared, query, key, value, captured } = operands
   const way = walk(axes.batch, [query, key, value], prepared.batchNamed)
   const shape: Record<string, number> = {}
   for (const { name, size } of axes.batch) shape[name] = size
@@ -51,52 +98,44 @@ export function planForward(
     { ...shape, width: axes.valueWidth },
     physicalAxes(way, ['query', ...headNames, 'width']),
   )
-  const kept = resultNames.filter((_, i) => (i < 2 ? rows : statistics))
+  const kept = resultNames.filter((_, i) => (i < 2 ? forGradient : statistics))
   const row = arranged('f32', shape, rowAxes)
   const outputs = [
     output,
     ...kept.map((name) => (name === 'largestKey' ? { ...row, dtype: 'i32' as const } : row)),
   ]
   const plan = prepared.forward(device.target.machine, sizesFor(axes, way), statistics)
-  const addresses = captured.length + 4
-  const count = addresses + parameters.length + outputs.length
-  const launches = (values: readonly number[], allocate: (bytes: number) => number): Launch[] => {
+  const count = inOrder({
+    ...addressesOf(operands),
+    results: outputs.map(() => 0),
+  }).length
+  const launches = (list: readonly number[], allocate: (bytes: number) => number): Launch[] => {
     if (axes.heads === 0) return []
-    const results = values.slice(addresses + parameters.length)
+    const values = byName(list, operands)
     const workspace = plan.workspaceBytes > 0 ? allocate(plan.workspaceBytes) : 0
     const rowBytes = way.batch * axes.heads * axes.queries * device.floatBytes
-    const spare = rows ? [] : [allocate(rowBytes), allocate(rowBytes)]
+    const spare = forGradient ? [] : [allocate(rowBytes), allocate(rowBytes)]
     return way.rounds.flatMap((round) => {
-      const place = (tensor: AnyTensor, row: string, slot: number): Place =>
-        placeAt(
-          tensor.layout,
-          values[slot]! + offsetAt(tensor.layout, device.floatBytes, way, round),
-          row,
-          way,
-        )
+      const place = ({ layout }: { layout: readonly Axis[] }, row: string, address: number): Place =>
+        placeAt(layout, address + offsetAt(layout, device.floatBytes, way, round), row, way)
       const at = (name: ResultName): number => {
         const bytes = name === 'largestKey' ? 4 : device.floatBytes
-        return results[kept.indexOf(name) + 1]! + offsetAt(row.layout, bytes, way, round)
+        return values.results[kept.indexOf(name) + 1]! + offsetAt(row.layout, bytes, way, round)
       }
       return plan.launches(
         {
-          query: place(query, 'query', 0),
-          key: place(key, 'key', 1),
-          value: place(value, 'key', 2),
-          output: placeAt(
-            output.layout,
-            results[0]! + offsetAt(output.layout, device.floatBytes, way, round),
-            'query',
-            way,
-          ),
-          ...(operands.sink === undefined ? {} : { sink: values[3]! }),
+          query: place(query, 'query', values.query),
+          key: place(key, 'key', values.key),
+          value: place(value, 'key', values.value),
+          output: place(output, 'query', values.results[0]!),
+          ...(operands.sink === undefined ? {} : { sink: values.sink }),
           captures: captured.map((tensor, slot) => ({
             ...capturePlace(tensor, physicalOrder(tensor)),
-            address: values[4 + slot]!,
+            address: values.captured[slot]!,
           })),
-          parameters: values.slice(addresses, addresses + parameters.length),
-          largest: rows ? at('largest') : spare[0]!,
-          scale: rows ? at('scale') : spare[1]!,
+          parameters: values.parameters,
+          largest: forGradient ? at('largest') : spare[0]!,
+          inverseSum: forGradient ? at('inverseSum') : spare[1]!,
           ...(statistics && {
             statistics: {
               logSumExp: at('logSumExp'),
@@ -116,13 +155,9 @@ export function planForward(
 
 export function runForward(device: Device, planned: Prepared, operands: AttentionOperands): AttentionResult {
   const { way, kept } = planned.note as PlannedAttention
-  const { query, key, value, sink, captured, parameters } = operands
-  const values = [query.address, key.address, value.address, sink?.address ?? 0]
-  for (const { address } of captured) values.push(address)
-  values.push(...parameters)
   const results = planned.outputs.map((_, i) => outputOf(device, planned, i))
-  for (const { address } of results) values.push(address)
-  runPrepared(device, planned, values)
+  const addresses = results.map(({ address }) => address)
+  runPrepared(device, planned, inOrder({ ...addressesOf(operands), results: addresses }))
   const result: { -readonly [K in keyof AttentionResult]: AttentionResult[K] } = { way, output: results[0]! }
   kept.forEach((name, i) => (result[name] = results[i + 1]!))
   return result

@@ -107,9 +107,9 @@ function attend(
     ...traced.tensors,
   ]
   const device = sameDevice(operation, given)
-  const rows = tracked(given)
+  const forGradient = tracked(given)
   // Validated and planned once for all operands of these layouts.
-  let planKey = `attention ${expressionNumber(traced.roots)} ${traced.kinds.join()} ${cosine} ${statistics} ${rows} ${givenSink !== undefined}`
+  let planKey = `attention ${expressionNumber(traced.roots)} ${traced.kinds.join()} ${cosine} ${statistics} ${forGradient} ${givenSink !== undefined}`
   for (const tensor of given) planKey += ` ${layoutNumber(tensor)}${tensor.dtype}`
   const known = preparedFor(device, planKey)
   const planned = known?.note as PlannedAttention | undefined
@@ -131,12 +131,12 @@ function attend(
   if (known === undefined) operands.prepared.check(operation, traced.tensors, axes)
   const result = runForward(
     device,
-    known ?? planForward(device, planKey, operands, { statistics, rows }),
+    known ?? planForward(device, planKey, operands, { statistics, forGradient }),
     operands,
   )
-  const { way, output, largest, scale } = result
-  if (rows) {
-    const kept = { way, output, largest: largest!, scale: scale! }
+  const { way, output, largest, inverseSum } = result
+  if (forGradient) {
+    const kept = { way, output, largest: largest!, inverseSum: inverseSum! }
     const inputs = [
       operands.query,
       operands.key,
