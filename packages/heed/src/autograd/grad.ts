@@ -1,35 +1,53 @@
-import { mapTree, leavesOf, ShapeError, StateError, UsageError } from '../base/index.js'
+import { leavesOf, mapTree, ShapeError, StateError, UsageError } from '../base/index.js'
 import {
   type AnyTensor,
   arrangeLike,
+  currentTape,
+  expand,
   isTensor,
   ones,
   record,
   scope,
+  type Tape,
   type Tensor,
   tracked,
   withTape,
   zeros,
 } from '../tensor/index.js'
-import { GradientTape } from './gradient-tape.js'
+import { GradientTape, secondOrder } from './gradient-tape.js'
 import { gradients } from './table.js'
 
 const parametersOf = (tree: unknown): Tensor[] =>
   [...new Set(leavesOf<Tensor>(tree, isTensor).values())].filter(({ dtype }) => dtype === 'f32')
 
-/** A scalar loss with the gradient of each f32 tensor of the model, as a tree of the model's own type. */
+/**
+ * The type of a model's gradient: the model's own, with tensors where it has tensors (of integers too, whose gradient is 0), and undefined
+ * where it has what no gradient is taken of: numbers, strings, functions, null.
+ */
+export type Gradient<M> = M extends AnyTensor | undefined
+  ? M
+  : M extends (...given: never[]) => unknown
+    ? undefined
+    : M extends object
+      ? { readonly [K in keyof M]: Gradient<M[K]> }
+      : undefined
+
+/** A scalar loss with the gradient of each tensor of the model, as a tree of the model's own form. */
 export interface ValueAndGradient<M> {
   readonly value: Tensor<never>
-  readonly gradient: M
+  readonly gradient: Gradient<M>
 }
 
 /**
- * `valueAndGrad(loss)(model, …rest)` runs the loss and gives it with its gradient with respect to every f32 tensor in `model`
- * (zeros where the loss does not depend on one; other dtypes come back as they are). Everything else made on the way is freed.
+ * `valueAndGrad(loss)(model, …rest)` runs the loss and gives it with its gradient with respect to every f32 tensor in `model`: zeros
+ * where the loss does not depend on one, as for tensors of other dtypes (f32 zeros that take no memory). What is no tensor has the
+ * gradient undefined. Everything else made on the way is freed.
  *
  * @throws ShapeError if the loss is not a scalar
- * @throws UsageError if it is no tensor, such as the promise of an asynchronous function
- * @throws StateError inside of another gradient that the model has a part in: there are no gradients of gradients
+ * @throws UsageError if it is no tensor, such as the promise of an asynchronous function; if nothing of the model went into it; if
+ *   the model has no f32 tensor
+ * @throws StateError if the loss was freed; inside of another gradient, where anything that that one is taken of has a part: there
+ *   are no gradients of gradients
  */
 export function valueAndGrad<M, R extends readonly unknown[]>(
   loss: (model: M, ...rest: R) => Tensor<never>,
@@ -37,47 +55,80 @@ export function valueAndGrad<M, R extends readonly unknown[]>(
   return (model, ...rest) =>
     scope(() => {
       const parameters = parametersOf(model)
+      if (parameters.length === 0) throw noParameters()
       if (tracked(parameters)) throw secondOrder()
-      const tape = new GradientTape(parameters)
+      const tape = new GradientTape(parameters, currentTape())
       const value = withTape(tape, () => loss(model, ...rest))
-      refuseOther(value)
-      if (value.layout.length !== 0) {
-        throw new ShapeError({
-          operation: 'grad',
-          expected: 'a scalar loss',
-          found: value.describe(),
-          hint: 'reduce it with sum() or mean()',
-        })
-      }
+      checkLoss(value, tape)
       const found = tape.backward(
         new Map([[value as AnyTensor, ones({}, { device: value.device }) as never as Tensor]]),
         parameters,
       )
-      const byParameter = new Map(
-        parameters.map((parameter, i) => [parameter, gradientLike(found[i], parameter)]),
-      )
-      return { value, gradient: mapTree(model, isTensor, (leaf: Tensor) => byParameter.get(leaf) ?? leaf) }
+      const byLeaf = new Map(parameters.map((parameter, i) => [parameter, gradientLike(found[i], parameter)]))
+      return { value, gradient: gradientTree(model, byLeaf) }
     })
 }
 
-function secondOrder(): StateError {
-  return new StateError({
+/** The tree of gradients; `byLeaf` has those of the f32 tensors, and gets those of the others. */
+function gradientTree<M>(model: M, byLeaf: Map<Tensor, Tensor>): Gradient<M> {
+  return mapTree(model, isEnd, (leaf) => {
+    if (!isTensor(leaf)) return undefined
+    let gradient = byLeaf.get(leaf)
+    if (gradient === undefined) {
+      const { shape, device } = leaf as Tensor
+      byLeaf.set(leaf, (gradient = expand(zeros({}, { device }), shape) as Tensor))
+    }
+    return gradient
+  }) as Gradient<M>
+}
+
+/** A tensor, or what is neither record nor array. */
+function isEnd(value: unknown): value is unknown {
+  return typeof value !== 'object' || value === null || isTensor(value)
+}
+
+function noParameters(): UsageError {
+  return new UsageError({
     operation: 'grad',
-    expected: 'a model that no other gradient is taken of',
-    found: 'a gradient inside of a gradient',
-    hint: 'take it outside of the loss; a gradient of a gradient cannot be had',
+    expected: 'a model with f32 tensors',
+    found: 'none',
+    hint: "give the weights as a tensor or a tree of tensors; cast(x, 'f32') makes f32 of others",
   })
 }
 
-function refuseOther(value: unknown): void {
-  if (isTensor(value)) return
-  if (value instanceof Promise) value.catch(() => {}) // it is given up
-  throw new UsageError({
-    operation: 'grad',
-    expected: 'a loss that returns a scalar tensor',
-    found: value instanceof Promise ? 'a promise' : value === null ? 'null' : typeof value,
-    hint: 'return what sum(), mean() or crossEntropy() gives, from a synchronous function',
-  })
+function checkLoss(value: unknown, tape: GradientTape): asserts value is Tensor<never> {
+  if (!isTensor(value)) {
+    if (value instanceof Promise) value.catch(() => {}) // it is given up
+    throw new UsageError({
+      operation: 'grad',
+      expected: 'a loss that returns a scalar tensor',
+      found: value instanceof Promise ? 'a promise' : value === null ? 'null' : typeof value,
+      hint: 'return what sum(), mean() or crossEntropy() gives, from a synchronous function',
+    })
+  }
+  if (value.freed)
+    throw new StateError({
+      operation: 'grad',
+      expected: 'a loss in use',
+      found: 'one that was freed',
+      hint: 'return it from the scope that it is made in, and dispose of it afterwards',
+    })
+  if (value.layout.length !== 0)
+    throw new ShapeError({
+      operation: 'grad',
+      expected: 'a scalar loss',
+      found: value.describe(),
+      hint: 'reduce it with sum() or mean()',
+    })
+  if (!tape.reaches(value))
+    throw new UsageError({
+      operation: 'grad',
+      expected: 'a loss that is computed from the model',
+      found: 'one that no f32 tensor of the model went into',
+      hint:
+        'compute it inside of the function, from the model that the function is given (not from one around it); ' +
+        'argmax, comparisons and numbers read with item() or values() have no gradient',
+    })
 }
 
 /** A gradient laid out as its parameter is; zeros where nothing depends on it. */
@@ -87,33 +138,60 @@ function gradientLike(gradient: Tensor | undefined, parameter: Tensor): Tensor {
     : arrangeLike(gradient, parameter)
 }
 
-/** `grad(loss)(model, …rest)`: the gradient alone. */
+/** `grad(loss)(model, …rest)`: the gradient alone. Throws what `valueAndGrad` throws. */
 export function grad<M, R extends readonly unknown[]>(
   loss: (model: M, ...rest: R) => Tensor<never>,
-): (model: M, ...rest: R) => M {
+): (model: M, ...rest: R) => Gradient<M> {
   const both = valueAndGrad(loss)
   return (model, ...rest) => scope(() => both(model, ...rest).gradient)
 }
 
 interface Checkpointed {
   readonly run: () => Tensor
-  readonly inputs: readonly Tensor[]
+  readonly inputs: readonly AnyTensor[]
+}
+
+/** Finds what a block takes of what another tape tracks, and keeps nothing. */
+class Onlooker implements Tape {
+  readonly found: Set<AnyTensor> = new Set()
+  readonly #outer: Tape
+
+  constructor(outer: Tape) {
+    this.#outer = outer
+  }
+
+  tracks(inputs: readonly AnyTensor[]): boolean {
+    for (const input of inputs)
+      if (!this.found.has(input) && this.#outer.tracks([input])) this.found.add(input)
+    return false
+  }
+
+  record(): void {}
+
+  stop(input: AnyTensor): void {
+    this.#outer.stop?.(input)
+  }
 }
 
 /**
  * Rematerialization: `checkpoint(block)(model, x)` gives what `block(model, x)` gives, but keeps nothing of its inside
  * for the gradient; the block runs again when the gradient is taken. Memory for time (Chen et al. 2016, "Training Deep Nets with
- * Sublinear Memory Cost"). Everything that wants a gradient must be in the arguments.
+ * Sublinear Memory Cost"). What the block takes from around it gets its gradient as the arguments do; without an argument
+ * that a gradient is taken of, the block runs as it is.
  */
 export function checkpoint<R extends readonly unknown[], A extends string>(
   block: (...inputs: R) => Tensor<A>,
 ): (...inputs: R) => Tensor<A> {
   return (...inputs) => {
-    const tensors = parametersOf(inputs)
-    if (!tracked(tensors)) return block(...inputs)
-    const output = withTape(undefined, () => scope(() => block(...inputs)))
-    const attributes: Checkpointed = { run: () => block(...inputs) as unknown as Tensor, inputs: tensors }
-    return record('checkpoint', tensors, output, attributes)
+    const outer = currentTape()
+    if (outer === undefined || !outer.tracks(parametersOf(inputs))) return block(...inputs)
+    const onlooker = new Onlooker(outer)
+    const output = withTape(onlooker, () => scope(() => block(...inputs)), false)
+    // A block that gives what it was given has nothing to compute again.
+    if (outer.tracks([output])) return output
+    const taken = [...onlooker.found]
+    const attributes: Checkpointed = { run: () => block(...inputs) as unknown as Tensor, inputs: taken }
+    return record('checkpoint', taken, output, attributes)
   }
 }
 

@@ -18,13 +18,19 @@ import { gradients } from './table.js'
 /** Remembers the operations between some inputs and what is computed from them, and runs them backwards (reverse mode). */
 export class GradientTape implements Tape {
   readonly #tracked: Set<AnyTensor>
+  readonly #outer: Tape | undefined
   #entries: Recorded[] = []
+  #stopped = false
 
-  constructor(inputs: Iterable<AnyTensor>) {
+  /** @param outer the tape of the gradient that this one is taken inside of: it must not miss what happens here */
+  constructor(inputs: Iterable<AnyTensor>, outer?: Tape) {
     this.#tracked = new Set(inputs)
+    this.#outer = outer
   }
 
+  /** @throws StateError for what the outer tape tracks: its gradient through this one would be lost */
   tracks(inputs: readonly AnyTensor[]): boolean {
+    if (this.#outer?.tracks(inputs) === true) throw secondOrder()
     for (const input of inputs) if (this.#tracked.has(input)) return true
     return false
   }
@@ -32,6 +38,16 @@ export class GradientTape implements Tape {
   record(entry: Recorded): void {
     this.#entries.push(entry)
     this.#tracked.add(entry.output)
+  }
+
+  stop(input: AnyTensor): void {
+    this.#outer?.stop?.(input)
+    if (this.#tracked.has(input)) this.#stopped = true
+  }
+
+  /** Whether `output` was computed from the inputs, or may have been but for a `stopGradient`. */
+  reaches(output: AnyTensor): boolean {
+    return this.#tracked.has(output) || this.#stopped
   }
 
   /**
@@ -84,6 +100,16 @@ export class GradientTape implements Tape {
     }
     return scope(() => rule(entry, gradient, (input) => this.#tracked.has(input)))
   }
+}
+
+/** Gradients inside of a gradient. */
+export function secondOrder(): StateError {
+  return new StateError({
+    operation: 'grad',
+    expected: 'a gradient of what no other gradient is taken of',
+    found: 'a gradient inside of a gradient',
+    hint: 'take it outside of the loss, or give it stopGradient(x): a gradient of a gradient cannot be had',
+  })
 }
 
 /** Adds `part` to the gradient that `input` has so far. */

@@ -16,6 +16,8 @@ export interface Tape {
   /** Whether the gradient of anything that depends on these is wanted. */
   tracks(inputs: readonly AnyTensor[]): boolean
   record(entry: Recorded): void
+  /** Told of a tensor that is taken as a constant from here on (`stopGradient`). */
+  stop?(input: AnyTensor): void
 }
 
 let current: Tape | undefined
@@ -37,10 +39,19 @@ export function tracked(inputs: readonly AnyTensor[]): boolean {
   return current !== undefined && current.tracks(inputs)
 }
 
-/** Runs `work` with operations reported to `tape`, or to nobody. */
-export function withTape<T>(tape: Tape | undefined, work: () => T): T {
+/** The tape that listens now. */
+export function currentTape(): Tape | undefined {
+  return current
+}
+
+/**
+ * Runs `work` with operations reported to `tape`, or to nobody.
+ *
+ * @param keeps whether the tape may need what inner scopes made
+ */
+export function withTape<T>(tape: Tape | undefined, work: () => T, keeps: boolean = tape !== undefined): T {
   const outer = current
-  const deferred = deferFreeing(tape !== undefined)
+  const deferred = deferFreeing(keeps)
   current = tape
   try {
     return work()

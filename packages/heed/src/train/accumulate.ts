@@ -1,4 +1,4 @@
-import { valueAndGrad } from '../autograd/index.js'
+import { type Gradient, valueAndGrad } from '../autograd/index.js'
 import { leavesOf, mapTree } from '../base/index.js'
 import { input, parameter } from '../kernels/index.js'
 import { dispose, isTensor, mapMany, scope, type Tensor } from '../tensor/index.js'
@@ -10,7 +10,7 @@ import { zerosLike } from './optimizer.js'
 /** The gradient of one step over several batches. */
 export interface StepGradient<M> {
   /** A sum; times `scale` it is the gradient of the mean over all that counts in the batches. */
-  readonly gradient: M
+  readonly gradient: Gradient<M>
   readonly scale: number
   readonly means: Means
 }
@@ -34,7 +34,7 @@ export function accumulateGradients<M, B>(
   { data, first, count, contextOf }: StepBatches<B>,
 ): StepGradient<M> {
   const means = new Means()
-  let sum: { readonly gradient: M; readonly weight: number } | undefined
+  let sum: { readonly gradient: Gradient<M>; readonly weight: number } | undefined
   for (let i = 0; i < count; i++) {
     scope(() => {
       const batch = data.batch(first + i)
@@ -50,30 +50,40 @@ export function accumulateGradients<M, B>(
       sum =
         sum === undefined
           ? { gradient, weight }
-          : { gradient: addGradients(sum.gradient, gradient, weight / sum.weight), weight: sum.weight }
+          : { gradient: addGradients(model, sum.gradient, gradient, weight / sum.weight), weight: sum.weight }
       return sum.gradient
     })
   }
   const gradient =
     sum?.gradient ??
-    mapTree(model, isTensor, (leaf: Tensor) => (leaf.dtype === 'f32' ? zerosLike(leaf) : leaf))
+    // Nothing counted: there is no change, whatever the losses were.
+    (mapTree(model, isTensor, (leaf: Tensor) =>
+      leaf.dtype === 'f32' ? zerosLike(leaf) : leaf,
+    ) as Gradient<M>)
   return { gradient, scale: sum === undefined ? 0 : sum.weight / means.weight, means }
 }
 
 /** sum + factor × gradient, of two gradients of one model; both are freed. */
-export function addGradients<M>(sum: M, gradient: M, factor: number = 1): M {
+export function addGradients<M>(
+  model: M,
+  sum: Gradient<M>,
+  gradient: Gradient<M>,
+  factor: number = 1,
+): Gradient<M> {
+  const weights = leavesOf<Tensor>(model, isTensor)
   const others = leavesOf<Tensor>(gradient, isTensor)
   const made = new Map<Tensor, Tensor>()
   return mapTree(sum, isTensor, (leaf: Tensor, path) => {
-    if (leaf.dtype !== 'f32') return leaf
     const known = made.get(leaf)
     if (known !== undefined) return known
     const other = others.get(path)!
-    const [total] = mapMany('accumulate', [added], [leaf, other], [factor])
-    made.set(leaf, total!)
-    leaf.dispose()
+    // The gradients of integers are zeros, and stay so.
+    const total =
+      weights.get(path)!.dtype === 'f32' ? mapMany('accumulate', [added], [leaf, other], [factor])[0]! : leaf
+    made.set(leaf, total)
+    if (total !== leaf) leaf.dispose()
     other.dispose()
-    return total!
+    return total
   })
 }
 

@@ -138,7 +138,7 @@ describe.each(devices)('optimizers on %s', (_, device) => {
           sum(model.input.mul(model.output ?? model.input))
         const both = { input: shared, output: shared }
         const once = adamw().update({ input: shared }, grad(loss)({ input: shared }), alone, { rate: 0.1 })
-        const tied = adamw().update(both, grad(loss)(both), state, { rate: 0.1, free: true })
+        const tied = adamw().update(both, grad<typeof both, []>(loss)(both), state, { rate: 0.1, free: true })
         expect(tied.model.input).toBe(tied.model.output)
         expect([...tied.model.input.values()]).toEqual([...once.model.input.values()])
       }),

@@ -1,5 +1,6 @@
 import { leavesOf, mapTree, ShapeError, UsageError } from '../base/index.js'
 import { float } from '../kernels/index.js'
+import type { Gradient } from '../autograd/index.js'
 import { type AnyTensor, isTensor, mapMany, type Scalar, type Tensor } from '../tensor/index.js'
 
 /**
@@ -56,7 +57,12 @@ export interface Optimizer {
    * @throws UsageError where the trees differ in form, or the state is another optimizer's
    * @throws ShapeError where a gradient has other axes or sizes than its weight
    */
-  update<M>(model: M, gradient: M, state: OptimizerState<M>, options: UpdateOptions): Updated<M>
+  update<M>(
+    model: M,
+    gradient: Gradient<NoInfer<M>>,
+    state: OptimizerState<M>,
+    options: UpdateOptions,
+  ): Updated<M>
 }
 
 /** Whether weight decay acts on the weight at this path. */
@@ -134,7 +140,7 @@ export function optimizerOf(rule: Rule): Optimizer {
       }
       return { step: 0, moments: momentTrees(model, slots, found) }
     },
-    update: <M>(model: M, gradient: M, state: OptimizerState<M>, update: UpdateOptions) => {
+    update: <M>(model: M, gradient: Gradient<M>, state: OptimizerState<M>, update: UpdateOptions) => {
       const { rate, gradientScale = 1, free = false } = update
       checkRate(name, rate)
       const step = state.step + 1
@@ -143,8 +149,12 @@ export function optimizerOf(rule: Rule): Optimizer {
       const weights = new Map<Tensor, Tensor>()
       const remembered = new Map<Tensor, readonly (Tensor | null)[]>()
       for (const [path, weight] of leavesOf(model, isTensor)) {
-        if (weight.dtype !== 'f32' || weights.has(weight)) continue
         const own = gradients.get(path)
+        if (weight.dtype !== 'f32') {
+          if (free && own !== weight) own?.dispose()
+          continue
+        }
+        if (weights.has(weight)) continue
         checkGradientOf(name, path, weight, own)
         const before = moments.map((tree) => tree.get(path) ?? null)
         const { decay = 0, decayed } = rule.decay

@@ -1,5 +1,5 @@
 import { ShapeError, type Shape, validateShape } from '../../base/index.js'
-import { record } from '../tape.js'
+import { currentTape, record } from '../tape.js'
 import type { Renamed, Tensor } from '../tensor.js'
 import { atView, mergeView, renameView, sliceView, splitView, viewOver } from '../view.js'
 import { arrange } from './copy.js'
@@ -111,5 +111,6 @@ export function expand<A extends string, B extends string>(tensor: Tensor<A>, ax
 
 /** The same elements, taken as constants: no gradient goes back through them. A view: no copy. */
 export function stopGradient<A extends string>(tensor: Tensor<A>): Tensor<A> {
+  currentTape()?.stop?.(tensor)
   return viewOver(tensor, tensor.layout) as never
 }

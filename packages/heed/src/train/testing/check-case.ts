@@ -98,7 +98,7 @@ function trainCase<M, B>(
   const add = (all: readonly Found[]): void => {
     for (const { name, tensor, axes } of all) numbers.set(name, (tensor as Tensor).values(axes))
   }
-  const addTree = (prefix: string, tree: M): void => {
+  const addTree = (prefix: string, tree: unknown): void => {
     for (const [path, leaf] of leavesOf<Tensor>(tree, isTensor))
       numbers.set(`${prefix}.${names.get(path)!}`, leaf.values())
   }
