@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { FormatError, HeedError, UsageError } from '../base/index.js'
+import { FormatError, HeedError } from '../base/index.js'
 import { loadWeights } from '../models/index.js'
 import { dispose, leaks, scope, tensor, type Tensor, viewOver, withDevice } from '../tensor/index.js'
 import {
@@ -14,13 +14,11 @@ import {
   readCheckpoint,
   restoreCheckpoint,
   saveCheckpoint,
-  Trainer,
-  type TrainerOptions,
   type TrainingState,
 } from './index.js'
 import { collectGarbage } from '../testing/collect-garbage.js'
 import { devices } from './testing/devices.js'
-import { bitsOfTree, smallRun } from './testing/small-run.js'
+import { bitsOfTree } from './testing/small-run.js'
 
 afterAll(() => devices.forEach(([, device]) => device.close()))
 
@@ -37,6 +35,11 @@ const stateAt = (step: number): TrainingState => ({
   accumulation: 2,
   optimizer: { name: 'adamw', options: { decay: 0.1 } },
   data: 'none',
+  rate: 0.1,
+  evaluation: null,
+  evaluatedStep: step,
+  snapshotStep: null,
+  settings: { rate: 0.1 },
   bestLoss: 1 / 3,
   bestStep: null,
   config: { text: 'ü', list: [1, 2] },
@@ -157,7 +160,7 @@ describe('a damaged checkpoint is passed over, with the reason', () => {
       'cut short',
       'model.safetensors',
       (bytes: Buffer) => bytes.subarray(0, 50),
-      /\d+ bytes in model\.safetensors, found 50/,
+      /\d+ bytes in '.*model\.safetensors', found 50/,
     ],
     [
       'one bit flipped',
@@ -166,10 +169,15 @@ describe('a damaged checkpoint is passed over, with the reason', () => {
         bytes[bytes.length - 1]! ^= 1
         return bytes
       },
-      /SHA-256 .* of optimizer\.safetensors/,
+      /SHA-256 .* in '.*optimizer\.safetensors'/,
     ],
-    ['a file missing', 'model.safetensors', () => undefined, /a file of \d+ bytes, found none/],
-    ['no state', 'state.json', () => undefined, /a file, found none/],
+    [
+      'a file missing',
+      'model.safetensors',
+      () => undefined,
+      /a file of \d+ bytes in '.*model\.safetensors', found none/,
+    ],
+    ['no state', 'state.json', () => undefined, /a file in '.*state\.json', found none/],
     ['an empty state', 'state.json', () => new Uint8Array(0), /JSON/],
     ['half a state', 'state.json', (bytes: Buffer) => bytes.subarray(0, bytes.length >> 1), /JSON/],
     ['another step', 'state.json', text((s) => s.replace('"step": 4', '"step": 5')), /checksum/],
@@ -202,6 +210,80 @@ describe('a damaged checkpoint is passed over, with the reason', () => {
     await expect(refused).rejects.toThrow(FormatError)
     await expect(refused).rejects.toThrow(/a whole checkpoint in .*step-00000004.*; restore one from a copy/)
   })
+})
+
+test.each([
+  [
+    'a folder in the place of a file',
+    async (path: string) => {
+      await rm(join(path, 'model.safetensors'))
+      await mkdir(join(path, 'model.safetensors'))
+    },
+    /a file that can be read in '.*model\.safetensors', found EISDIR/,
+  ],
+  [
+    'an empty folder',
+    async (path: string) => {
+      await rm(path, { recursive: true })
+      await mkdir(path)
+    },
+    /a file in '.*state\.json', found none/,
+  ],
+  [
+    'a file in the place of the folder',
+    async (path: string) => {
+      await rm(path, { recursive: true })
+      await writeFile(path, 'no folder')
+    },
+    /a file in '.*state\.json', found none/,
+  ],
+])('%s is passed over, and replaced when its step comes again', async (_, spoil, reason) => {
+  await save(2)
+  const path = await save(4)
+  await spoil(path)
+  const found = (await readCheckpoint(folder))!
+  expect(found.state.step).toBe(2)
+  expect(found.skipped[0]!.reason).toMatch(reason)
+  await save(4)
+  expect((await readCheckpoint(folder))!).toMatchObject({ path, skipped: [] })
+})
+
+test('a disk that fails to read the newest checkpoint gives the one before, and says so', async () => {
+  await save(2)
+  const path = await save(4)
+  const files = {
+    ...nodeFiles,
+    read: (file: string) =>
+      file.includes('step-00000004/opt')
+        ? Promise.reject(Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' }))
+        : nodeFiles.read(file),
+  }
+  const found = (await readCheckpoint(folder, { files }))!
+  expect(found.state.step).toBe(2)
+  expect(found.skipped).toEqual([
+    {
+      path,
+      reason: `a file that can be read in '${path}/optimizer.safetensors', found EIO: i/o error, read`,
+    },
+  ])
+  const list = (): Promise<never> => Promise.reject(new Error('EIO: i/o error, scandir'))
+  await expect(readCheckpoint(folder, { files: { ...nodeFiles, list } })).rejects.toThrow(
+    new RegExp(`a folder that can be read, '${folder}', found EIO`),
+  )
+})
+
+test('a checkpoint without the later fields of its state counts as complete', async () => {
+  const { rate, evaluation, evaluatedStep, snapshotStep, settings, ...first } = stateAt(3)
+  await save(3, { state: first })
+  expect((await readCheckpoint(folder))!.state).toEqual({
+    ...first,
+    rate: null,
+    evaluation: null,
+    evaluatedStep: 3,
+    snapshotStep: 3,
+    settings: null,
+  })
+  expect([rate, evaluation, evaluatedStep, snapshotStep, settings]).toHaveLength(5)
 })
 
 test('nothing there is nothing, and no error', async () => {
@@ -240,109 +322,4 @@ test('what the disk refuses is said, and what was there stays', async () => {
     await expect(refused).rejects.toBeInstanceOf(HeedError)
     expect(await readdir(folder), operation).toEqual(['step-00000001'])
   }
-})
-
-describe('a trainer and its folder', () => {
-  const trainer = (changes: Partial<TrainerOptions<never, never>> = {}, plan: object = {}) =>
-    new Trainer({ ...smallRun(6), checkpoint: { folder, everySteps: 2, ...plan }, ...(changes as object) })
-
-  test('go on only with what the run began with', async () => {
-    const first = trainer({}, { config: { width: 6 } })
-    await first.run()
-    first.dispose()
-    expect((await readCheckpoint(folder))!.state.config).toEqual({ width: 6 })
-    const others: [RegExp, Partial<TrainerOptions<never, never>>][] = [
-      [/the seed of .* \(7\), found 8/, { seed: 8 }],
-      [/accumulation/, { accumulation: 1 }],
-      [/the optimizer of .* \(adamw\), found lion/, { optimizer: lion() }],
-      [/optimizer options/, { optimizer: adamw({ decay: 0.5 }) }],
-      [/the data of/, { data: smallRun(6).evaluation!.data as never }],
-    ]
-    for (const [message, changes] of others) {
-      const other = trainer(changes)
-      await expect(other.resume()).rejects.toThrow(message)
-      await expect(other.resume()).rejects.toThrow(UsageError)
-      expect(other.step).toBe(0)
-      other.dispose()
-    }
-    const anew = trainer()
-    await expect(anew.run()).rejects.toThrow(/no checkpoints in .*, found one of step 6; call resume\(\)/)
-    anew.dispose()
-  })
-
-  test('fall back to the last whole checkpoint and say so', async () => {
-    const first = trainer()
-    await first.run()
-    const expected = bitsOfTree([first.model, first.optimizerState])
-    first.dispose()
-    await writeFile(join(folder, 'step-00000006', 'model.safetensors'), 'damaged')
-    const second = trainer()
-    const resumed = await second.resume()
-    expect(resumed).toMatchObject({ step: 4, skipped: [{ path: `${folder}/step-00000006` }] })
-    await second.run()
-    expect(bitsOfTree([second.model, second.optimizerState])).toBe(expected)
-    expect((await readCheckpoint(folder))!).toMatchObject({ state: { step: 6 }, skipped: [] })
-    second.dispose()
-  })
-
-  test('a run that is resumed where there is nothing begins anew', async () => {
-    const first = trainer()
-    expect(await first.resume()).toBe(undefined)
-    expect(await first.run()).toMatchObject({ step: 6, checkpoint: `${folder}/step-00000006` })
-    // Finished: resuming it does nothing more.
-    const second = trainer()
-    await second.resume()
-    expect(await second.run()).toMatchObject({ reason: 'finished', step: 6 })
-    expect(second.bestLoss).toBe(first.bestLoss)
-    first.dispose()
-    second.dispose()
-  })
-
-  test('are saved by time, too', async () => {
-    const saved: number[] = []
-    const hooks = { onCheckpoint: ({ step }: { step: number }) => void saved.push(step) }
-    const first = trainer({ hooks }, { everySteps: 100, everySeconds: 1e-9 })
-    await first.run()
-    expect(saved).toEqual([1, 2, 3, 4, 5, 6])
-    first.dispose()
-  })
-
-  test('the best evaluation has a checkpoint of its own', async () => {
-    const losses: number[] = []
-    const first = trainer(
-      {
-        hooks: { onEvaluation: ({ loss }) => void losses.push(loss) },
-        evaluation: { ...smallRun(6).evaluation!, every: 1 } as never,
-      },
-      { best: true },
-    )
-    const { bestStep, bestLoss } = await first.run()
-    expect(bestLoss).toBe(Math.min(...losses))
-    expect((await readCheckpoint(join(folder, 'best')))!.state).toMatchObject({ step: bestStep, bestLoss })
-    first.dispose()
-  })
-
-  test('options out of range, and calls at the wrong time, are refused', async () => {
-    for (const [message, changes] of [
-      [/steps to be a whole number/, { steps: 0 }],
-      [/accumulation/, { accumulation: 1.5 }],
-      [/clip to be above 0/, { clip: 0 }],
-      [/snapshotEvery/, { snapshotEvery: 0 }],
-      [/evaluation.every/, { evaluation: { ...smallRun(1).evaluation!, every: 0 } }],
-      [/everySteps/, { checkpoint: { folder, everySteps: 0 } }],
-      [/everySeconds/, { checkpoint: { folder, everySeconds: 0 } }],
-      [/a model with f32 tensors/, { model: {} }],
-    ] as const)
-      expect(() => trainer(changes as object), String(message)).toThrow(message)
-    const plain = new Trainer(smallRun(2))
-    await expect(plain.save()).rejects.toThrow(/options.checkpoint, found none/)
-    await expect(plain.resume()).rejects.toThrow(/options.checkpoint, found none/)
-    const running = plain.run()
-    await expect(plain.run()).rejects.toThrow(/one run at a time/)
-    await running
-    plain.dispose()
-    plain.dispose()
-    await expect(plain.run()).rejects.toThrow(/a disposed one/)
-    expect(() => plain.takeStep()).toThrow(/a disposed one/)
-  })
 })

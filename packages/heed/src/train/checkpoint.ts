@@ -3,6 +3,7 @@ import { readSafetensors, type SafetensorsTensor, treeBytes } from '../models/in
 import { dispose } from '../tensor/index.js'
 import { type FileLayer, nodeFiles } from './file-layer.js'
 import type { OptimizerState } from './optimizer.js'
+import { sha256 } from './sha256.js'
 import { fillTree } from './tree-file.js'
 
 /** What a checkpoint holds beside tensors: plain JSON. */
@@ -17,11 +18,20 @@ export interface TrainingState {
   readonly optimizer: { readonly name: string; readonly options: Readonly<Record<string, number | boolean>> }
   /** The data's fingerprint. */
   readonly data: string
+  /** The learning rate of the next step. */
+  readonly rate: number | null
+  /** The fingerprint of the evaluation's data. */
+  readonly evaluation: string | null
+  /** The steps after which there was an evaluation and a snapshot last. */
+  readonly evaluatedStep: number | null
+  readonly snapshotStep: number | null
   /** The least loss of an evaluation so far. */
   readonly bestLoss: number | null
   readonly bestStep: number | null
-  /** The caller's own, such as the model's configuration. */
+  /** The caller's own, such as the model's configuration: what a resumed run must have as well. */
   readonly config: unknown
+  /** The caller's own: what may be another in a resumed run. */
+  readonly settings: unknown
 }
 
 /** What is written at once. */
@@ -41,6 +51,8 @@ export interface Checkpoint {
   readonly optimizerStep: number
   readonly model: ReadonlyMap<string, SafetensorsTensor>
   readonly moments: ReadonlyMap<string, SafetensorsTensor>
+  /** The caller's files, by name. */
+  readonly files: ReadonlyMap<string, Uint8Array>
   /** Newer ones that were passed over, and why. */
   readonly skipped: readonly SkippedCheckpoint[]
 }
@@ -75,10 +87,11 @@ const stateFile = 'state.json'
 const folderName = /^step-(\d+)$/
 
 /**
- * Writes a checkpoint as the folder `step-N` of `folder`: `model.safetensors`, `optimizer.safetensors`, `state.json` (with the length and SHA-256 of each
- * file, and its own) and the caller's files. It is written under another name, flushed to the disk, and gets its name last, so that a checkpoint
- * is there whole or not at all, whatever happens on the way. Then all but the last `keep` are removed, and those of later steps: they
- * belong to a run that was given up.
+ * Writes a checkpoint as the folder `step-N` of `folder`: `model.safetensors`, `optimizer.safetensors`,
+ * `state.json` (with the length and SHA-256 of each file, and its own) and the caller's files. It is written
+ * under another name, flushed to the disk, and gets its name last, so that a checkpoint is there whole or not
+ * at all, whatever happens on the way. Then all but the last `keep` are removed, and those of later steps:
+ * they belong to a run that was given up.
  *
  * @returns the checkpoint's path
  * @throws HeedError where the disk refuses, with the system's error as its cause; what was there before is there still
@@ -145,8 +158,8 @@ export async function saveCheckpoint<M>(
 }
 
 /**
- * Removes what a run that was killed left half done, and all checkpoints but the last `keep` up to `step`; those of later steps stay.
- * A folder loses its name before its files.
+ * Removes what a run that was killed left half done, and all checkpoints but the last `keep` up to `step`;
+ * those of later steps stay. A folder loses its name before its files.
  */
 export async function tidyCheckpoints(
   folder: string,
@@ -170,24 +183,24 @@ async function discard(files: FileLayer, path: string): Promise<void> {
 }
 
 /**
- * The newest checkpoint in a folder that is whole: every file has the length and the SHA-256 that `state.json` names. Damaged ones are passed
- * over and named in `skipped`.
+ * The newest checkpoint in a folder that is whole: every file has the length and the SHA-256 that
+ * `state.json` names. Those that are damaged or can't be read are passed over and named in `skipped`.
  *
  * @returns undefined where there is none
- * @throws FormatError where there are some but none is whole
+ * @throws FormatError where there are some but none is whole, or the folder can't be read
  */
 export async function readCheckpoint(
   folder: string,
   { files = nodeFiles }: Pick<CheckpointOptions, 'files'> = {},
 ): Promise<Checkpoint | undefined> {
   const skipped: SkippedCheckpoint[] = []
-  for (const { name } of stepsIn(await files.list(folder))) {
+  for (const { name } of await foundSteps(folder, files)) {
     const path = `${folder}/${name}`
     try {
       return { ...(await readOne(path, files)), skipped }
     } catch (error) {
       if (!(error instanceof FormatError)) throw error
-      skipped.push({ path, reason: `${error.expected}, found ${error.found}` })
+      skipped.push({ path, reason: `${error.expected} in '${error.file ?? path}', found ${error.found}` })
     }
   }
   if (skipped.length === 0) return undefined
@@ -202,7 +215,22 @@ export async function readCheckpoint(
 
 /** The steps that checkpoints in a folder have, newest first; whether they are whole is not looked at. */
 export async function checkpointSteps(folder: string, files: FileLayer = nodeFiles): Promise<number[]> {
-  return stepsIn(await files.list(folder)).map(({ step }) => step)
+  return (await foundSteps(folder, files)).map(({ step }) => step)
+}
+
+async function foundSteps(folder: string, files: FileLayer): Promise<{ name: string; step: number }[]> {
+  try {
+    return stepsIn(await files.list(folder))
+  } catch (cause) {
+    throw new FormatError({
+      operation: 'readCheckpoint',
+      expected: `a folder that can be read, '${folder}'`,
+      found: cause instanceof Error ? cause.message : String(cause),
+      hint: 'correct the path, or what may be done with the folder',
+      file: folder,
+      cause,
+    })
+  }
 }
 
 async function readOne(path: string, files: FileLayer): Promise<Omit<Checkpoint, 'skipped'>> {
@@ -210,11 +238,11 @@ async function readOne(path: string, files: FileLayer): Promise<Omit<Checkpoint,
   const read = new Map<string, Uint8Array>()
   for (const [name, { bytes, sha256: expected }] of Object.entries(manifest.files)) {
     const file = `${path}/${name}`
-    const content = await files.read(file)
+    const content = await contentOf(file, files)
     if (content === undefined) throw damaged(file, `a file of ${bytes} bytes`, 'none')
-    if (content.length !== bytes) throw damaged(file, `${bytes} bytes in ${name}`, String(content.length))
+    if (content.length !== bytes) throw damaged(file, `${bytes} bytes`, String(content.length))
     const found = await sha256(content)
-    if (found !== expected) throw damaged(file, `SHA-256 ${expected} of ${name}`, found)
+    if (found !== expected) throw damaged(file, `SHA-256 ${expected}`, found)
     read.set(name, content)
   }
   const tensors = (name: string): ReadonlyMap<string, SafetensorsTensor> => {
@@ -223,11 +251,34 @@ async function readOne(path: string, files: FileLayer): Promise<Omit<Checkpoint,
     return readSafetensors(content, `${path}/${name}`).tensors
   }
   const { state, optimizerStep } = manifest
-  return { path, state, optimizerStep, model: tensors(modelFile), moments: tensors(optimizerFile) }
+  const [model, moments] = [tensors(modelFile), tensors(optimizerFile)]
+  for (const name of [modelFile, optimizerFile]) read.delete(name)
+  return { path, state: complete(state), optimizerStep, model, moments, files: read }
+}
+
+/** A state with the fields that the first checkpoints did not have. */
+function complete(state: TrainingState): TrainingState {
+  const later = {
+    rate: null,
+    evaluation: null,
+    evaluatedStep: state.step,
+    snapshotStep: state.step,
+    settings: null,
+  }
+  return Object.assign(later, state)
+}
+
+/** A file's bytes; what the system refuses to read is as good as damaged. */
+async function contentOf(file: string, files: FileLayer): Promise<Uint8Array | undefined> {
+  try {
+    return await files.read(file)
+  } catch (cause) {
+    throw damaged(file, 'a file that can be read', cause instanceof Error ? cause.message : String(cause))
+  }
 }
 
 async function readManifest(file: string, files: FileLayer): Promise<Manifest> {
-  const bytes = await files.read(file)
+  const bytes = await contentOf(file, files)
   if (bytes === undefined) throw damaged(file, 'a file', 'none')
   let content: unknown
   try {
@@ -245,6 +296,7 @@ async function readManifest(file: string, files: FileLayer): Promise<Manifest> {
 function isManifest(value: unknown): value is Manifest {
   const { format, version, state, optimizerStep, files } = recordOf(value)
   const { step, position, seed, accumulation, optimizer, data, bestLoss, bestStep } = recordOf(state)
+  const { rate = null, evaluation = null, evaluatedStep = null, snapshotStep = null } = recordOf(state)
   const count = (number: unknown): boolean => Number.isSafeInteger(number) && (number as number) >= 0
   return (
     format === 'heed checkpoint' &&
@@ -253,7 +305,9 @@ function isManifest(value: unknown): value is Manifest {
     typeof recordOf(optimizer)['name'] === 'string' &&
     typeof data === 'string' &&
     (bestLoss === null || typeof bestLoss === 'number') &&
-    (bestStep === null || count(bestStep)) &&
+    [bestStep, evaluatedStep, snapshotStep].every((made) => made === null || count(made)) &&
+    (rate === null || typeof rate === 'number') &&
+    (evaluation === null || typeof evaluation === 'string') &&
     Object.entries(recordOf(files)).every(
       ([name, entry]) =>
         isPlainName(name) && count(recordOf(entry)['bytes']) && isHash(recordOf(entry)['sha256']),
@@ -282,11 +336,6 @@ async function signed(manifest: Manifest): Promise<Uint8Array> {
 
 function checksumOf(manifest: Manifest): Promise<string> {
   return sha256(new TextEncoder().encode(JSON.stringify(manifest)))
-}
-
-async function sha256(bytes: Uint8Array): Promise<string> {
-  const digest = await globalThis.crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 function stepsIn(names: readonly string[]): { name: string; step: number }[] {
@@ -324,8 +373,8 @@ function uniqueName(): string {
 }
 
 /**
- * A checkpoint's tensors in the place of those of a model and its fresh optimizer state, on their device: same paths, axes and sizes. The
- * tensors given are left alone.
+ * A checkpoint's tensors in the place of those of a model and its fresh optimizer state, on their device:
+ * same paths, axes and sizes. The tensors given are left alone.
  *
  * @throws FormatError where the checkpoint is of another model or optimizer
  */

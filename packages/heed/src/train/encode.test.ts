@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -56,6 +56,17 @@ test('tokens are kept in a file until what they depend on changes', async () => 
   await writeFile(path, bytes.subarray(0, bytes.length - 1))
   expect(await get('another', Uint16Array.of(7))).toEqual(Uint16Array.of(7))
   expect(made).toBe(2)
+  for (let bit = 0; bit < 16; bit++) {
+    const flipped = await readFile(path)
+    flipped[flipped.length - 1 - (bit >> 3)]! ^= 1 << (bit & 7)
+    await writeFile(path, flipped)
+    expect(await get('another', Uint16Array.of(7))).toEqual(Uint16Array.of(7))
+    expect(made).toBe(3 + bit)
+    expect(await get('another', Uint16Array.of(8))).toEqual(Uint16Array.of(7))
+  }
+  await rm(path)
+  await mkdir(path)
+  await expect(get('another', Uint16Array.of(7))).rejects.toThrow(/'.*tokens', found E/)
   await expect(cachedTokens(join(folder, 'none', 'tokens'), '', () => Uint16Array.of(1))).rejects.toThrow(
     /writeFileWhole/,
   )

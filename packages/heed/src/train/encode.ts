@@ -1,6 +1,7 @@
-import { FormatError, nodeModule, UsageError } from '../base/index.js'
+import { nodeModule, UsageError } from '../base/index.js'
 import { readSafetensors, writeFileWhole, writeSafetensors } from '../models/index.js'
 import type { Tokenizer } from '../text/index.js'
+import { sha256 } from './sha256.js'
 import type { TokenIds } from './tokens.js'
 
 export interface EncodeDocumentsOptions {
@@ -9,7 +10,8 @@ export interface EncodeDocumentsOptions {
 }
 
 /**
- * Documents as one stream of token ids, each after the separator: 16 bits a token where the vocabulary has at most 65,536, else 32.
+ * Documents as one stream of token ids, each after the separator: 16 bits a token where the vocabulary has at
+ * most 65,536, else 32.
  *
  * @throws UsageError for a separator that the vocabulary doesn't have
  */
@@ -47,10 +49,11 @@ export function encodeDocuments(
 }
 
 /**
- * The tokens that `make` gives, kept in a file: read from it where it was written for the same `fingerprint`, else made and written. A damaged
- * file is made anew.
+ * The tokens that `make` gives, kept in a file: read from it where it was written for the same `fingerprint`
+ * and is whole by its SHA-256, else made and written. A file that is damaged or can't be read is made anew.
  *
- * @param fingerprint what the tokens depend on: tokenizer, source, options
+ * @param fingerprint all that the tokens depend on: the documents and where each begins, tokenizer, options
+ * @throws HeedError where the file can't be written
  */
 export async function cachedTokens(
   path: string,
@@ -62,12 +65,13 @@ export async function cachedTokens(
     const { tensors, metadata } = readSafetensors(await readFile(path), path)
     const stored = tensors.get('tokens')
     const Ids = arrays[metadata.get('array') ?? '']
-    if (stored !== undefined && Ids !== undefined && metadata.get('fingerprint') === fingerprint) {
+    if (stored?.dtype === 'u8' && Ids !== undefined && metadata.get('fingerprint') === fingerprint) {
       const bytes = (stored.data as Uint8Array).slice()
-      return new Ids(bytes.buffer, 0, bytes.length / Ids.BYTES_PER_ELEMENT)
+      if (metadata.get('sha256') === (await sha256(bytes)))
+        return new Ids(bytes.buffer, 0, bytes.length / Ids.BYTES_PER_ELEMENT)
     }
-  } catch (error) {
-    if (!(error instanceof FormatError) && (error as { code?: string }).code !== 'ENOENT') throw error
+  } catch {
+    // Not there, damaged, or not to be read: what is made is the same.
   }
   const tokens = await make()
   const bytes = new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength)
@@ -78,6 +82,7 @@ export async function cachedTokens(
       new Map([
         ['fingerprint', fingerprint],
         ['array', tokens.constructor.name],
+        ['sha256', await sha256(bytes)],
       ]),
     ),
   )

@@ -1,4 +1,5 @@
 import { nodeModule } from '../base/index.js'
+import { type FolderLock, lockFolder } from './folder-lock.js'
 
 /**
  * What checkpoints need of a file system. The one of Node is `nodeFiles`; tests wrap it to die at any of its operations.
@@ -17,6 +18,8 @@ export interface FileLayer {
   rename(from: string, to: string): Promise<void>
   /** Removes a file or a folder with what is in it, if it is there. */
   remove(path: string): Promise<void>
+  /** Takes a folder for one training; a layer without it has no other trainings to fear. */
+  readonly lock?: (folder: string) => Promise<FolderLock>
 }
 
 const files = (): typeof import('node:fs/promises') => nodeModule('node:fs/promises', 'checkpoints')
@@ -64,6 +67,7 @@ export const nodeFiles: FileLayer = {
     const { rm } = files()
     await rm(path, { recursive: true, force: true })
   },
+  lock: lockFolder,
 }
 
 async function absent<T>(work: Promise<T>): Promise<T | undefined> {

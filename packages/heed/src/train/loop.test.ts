@@ -163,6 +163,52 @@ describe.each(devices)('training on %s', (_, device) => {
     trainer.dispose()
   })
 
+  test.each([4, 12])('an evaluation given up at step %i is made when the run goes on', async (stopAt) => {
+    const own = join(folder, String(stopAt))
+    const stop = new AbortController()
+    const { evaluation } = smallRun(1)
+    const told: unknown[] = []
+    const hooks = {
+      onEvaluation: ({ step, loss }: EvaluationEvent) => void told.push(['evaluation', step, loss]),
+      onSnapshot: ({ step }: { step: number }) => void told.push(['snapshot', step]),
+    }
+    const whole = trainerOf({ hooks, snapshotEvery: 2 })
+    expect(await whole.run()).toMatchObject({ reason: 'finished', step: 12 })
+    whole.dispose()
+    const expected = told.splice(0)
+    const trainer: ReturnType<typeof trainerOf> = trainerOf({
+      evaluation: {
+        ...evaluation!,
+        data: {
+          ...evaluation!.data,
+          batch: (index) => {
+            if (trainer.step === stopAt && index === 1) stop.abort()
+            return evaluation!.data.batch(index)
+          },
+        },
+      },
+      hooks,
+      snapshotEvery: 2,
+      signal: stop.signal,
+      checkpoint: { folder: own },
+    })
+    expect(await trainer.run()).toMatchObject({ reason: 'stopped', step: stopAt })
+    trainer.dispose()
+    const second = trainerOf({ hooks, snapshotEvery: 2, checkpoint: { folder: own } })
+    await second.resume()
+    expect(await second.run()).toMatchObject({ reason: 'finished', step: 12 })
+    second.dispose()
+    const sorted = (events: readonly unknown[]): string[] =>
+      events.map((event) => JSON.stringify(event)).sort()
+    expect(sorted(told)).toEqual(sorted(expected))
+    // Finished: nothing is made twice.
+    const third = trainerOf({ hooks, snapshotEvery: 2, checkpoint: { folder: own } })
+    await third.resume()
+    await third.run()
+    third.dispose()
+    expect(sorted(told).length - expected.length).toBe(stopAt === 12 ? 1 : 0)
+  })
+
   test('a resumed run equals an uninterrupted one to the last bit', async () => {
     const whole = trainerOf()
     await whole.run()
@@ -182,7 +228,12 @@ describe.each(devices)('training on %s', (_, device) => {
       first.dispose()
 
       const second = trainerOf({ checkpoint: { folder: own } })
-      expect(await second.resume()).toEqual({ step: stopAt, path: result.checkpoint, skipped: [] })
+      expect(await second.resume()).toMatchObject({
+        step: stopAt,
+        path: result.checkpoint,
+        skipped: [],
+        changed: [],
+      })
       expect(await second.run()).toMatchObject({ reason: 'finished', step: 12 })
       expect(state(second)).toBe(expected)
       second.dispose()

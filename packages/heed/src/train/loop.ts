@@ -1,35 +1,23 @@
-import {
-  checkWhole,
-  disposedByUsing,
-  foldIn,
-  leavesOf,
-  randomKey,
-  type RandomKey,
-  UsageError,
-} from '../base/index.js'
+import { disposedByUsing, foldIn, leavesOf, randomKey, type RandomKey, UsageError } from '../base/index.js'
 import { currentDevice, dispose, isTensor, keep, scope, type Tensor, withDevice } from '../tensor/index.js'
 import type { Device } from '../device/index.js'
 import { accumulateGradients } from './accumulate.js'
-import {
-  type Checkpoint,
-  checkpointSteps,
-  readCheckpoint,
-  restoreCheckpoint,
-  saveCheckpoint,
-  tidyCheckpoints,
-  type TrainingState,
-} from './checkpoint.js'
+import { type Checkpoint, restoreCheckpoint } from './checkpoint.js'
+import { checkOptions, wrongOption } from './check-options.js'
 import { clipFactor, globalNorm } from './clip.js'
 import { Means, measure } from './metrics.js'
 import type { OptimizerState } from './optimizer.js'
 import type { EvaluationEvent, ResumeResult, StepEvent, TrainerOptions, TrainingResult } from './options.js'
+import { RunFolder } from './run-folder.js'
+import { checkSameRun, type RunIdentity } from './same-run.js'
 import { DivergenceError } from './training-error.js'
 
 /**
- * A training run: weights, optimizer state and the place in the data, with what drives them. It prints nothing; `hooks` are told.
+ * A training run: weights, optimizer state and the place in the data, with what drives them. It prints
+ * nothing; `hooks` are told.
  *
- * Everything random comes from the seed, the step and the position, so a run that was stopped, or killed, and resumed from a checkpoint
- * goes on to the same bits as one that was not.
+ * Everything random comes from the seed, the step and the position, so a run that was stopped, or killed, and
+ * resumed from a checkpoint goes on to the same bits as one that was not.
  */
 export class Trainer<M, B> {
   /** `using trainer = …` frees it at the end of the block. */
@@ -39,6 +27,7 @@ export class Trainer<M, B> {
   readonly #key: RandomKey
   readonly #accumulation: number
   readonly #seed: number
+  readonly #folder: RunFolder<M> | undefined
   #model: M
   #state: OptimizerState<M>
   #step = 0
@@ -46,6 +35,8 @@ export class Trainer<M, B> {
   #loss = NaN
   #bestLoss: number | undefined
   #bestStep: number | undefined
+  #evaluatedStep: number | undefined
+  #snapshotStep: number | undefined
   #saved: { readonly step: number; readonly path: string; readonly at: number } | undefined
   #secondsPerStep = 0
   #timedSteps = 0
@@ -55,16 +46,8 @@ export class Trainer<M, B> {
 
   /** @throws UsageError for options that make no sense */
   constructor(options: TrainerOptions<M, B>) {
-    const { model, optimizer, steps, accumulation = 1, seed = 0, clip, evaluation, checkpoint } = options
-    checkWhole('Trainer', 'steps', steps, 1)
-    checkWhole('Trainer', 'accumulation', accumulation, 1)
-    if (evaluation !== undefined) checkWhole('Trainer', 'evaluation.every', evaluation.every, 1)
-    if (options.snapshotEvery !== undefined) checkWhole('Trainer', 'snapshotEvery', options.snapshotEvery, 1)
-    if (checkpoint?.everySteps !== undefined)
-      checkWhole('Trainer', 'checkpoint.everySteps', checkpoint.everySteps, 1)
-    if (clip !== undefined && !(clip > 0)) throw wrongOption('clip to be above 0', String(clip))
-    if (checkpoint?.everySeconds !== undefined && !(checkpoint.everySeconds > 0))
-      throw wrongOption('checkpoint.everySeconds to be above 0', String(checkpoint.everySeconds))
+    checkOptions(options)
+    const { model, optimizer, accumulation = 1, seed = 0, checkpoint } = options
     const weights = [...leavesOf<Tensor>(model, isTensor).values()].filter(({ dtype }) => dtype === 'f32')
     if (weights.length === 0) throw wrongOption('a model with f32 tensors', 'none')
     this.options = options
@@ -72,6 +55,7 @@ export class Trainer<M, B> {
     this.#accumulation = accumulation
     this.#seed = seed
     this.#key = randomKey(seed, 'training')
+    this.#folder = checkpoint && new RunFolder(checkpoint)
     this.#model = keep(model)
     this.#state = keep(optimizer.init(model))
   }
@@ -92,59 +76,78 @@ export class Trainer<M, B> {
   }
 
   /**
-   * Goes on from the newest whole checkpoint of the options' folder; undefined, and nothing changed, where there is none.
+   * Goes on from the newest whole checkpoint of the options' folder; undefined, and nothing changed, where
+   * there is none.
    *
-   * @throws UsageError where the checkpoint was made with another seed, optimizer, accumulation or data: it could not go on as it began
+   * @param found that checkpoint, where the caller has read it already
+   * @throws UsageError where the checkpoint was made with another seed, optimizer, accumulation, data or
+   *   configuration: it could not go on as it began. Nothing has changed then
    * @throws FormatError where it is of another model, or all checkpoints are damaged
+   * @throws StateError where another training is at work in the folder
    */
-  async resume(): Promise<ResumeResult | undefined> {
-    const plan = this.#checkpointPlan('resume')
-    const layer = plan.fileLayer === undefined ? {} : { files: plan.fileLayer }
-    const checkpoint = await readCheckpoint(plan.folder, layer)
-    this.#resumed = true
-    if (checkpoint === undefined) return undefined
-    this.#checkSame(checkpoint)
+  async resume(found?: Checkpoint): Promise<ResumeResult | undefined> {
+    const folder = this.#folderFor('resume')
+    await folder.take()
+    try {
+      const checkpoint = found ?? (await folder.read())
+      const result = checkpoint && (await this.#goOnFrom(checkpoint, folder))
+      this.#resumed = true
+      return result
+    } catch (error) {
+      folder.leave()
+      throw error
+    }
+  }
+
+  async #goOnFrom(checkpoint: Checkpoint, folder: RunFolder<M>): Promise<ResumeResult> {
     const { state, path, skipped } = checkpoint
-    await tidyCheckpoints(plan.folder, state.step, { keep: plan.keep ?? 2, ...layer })
+    const changed = checkSameRun(checkpoint, this.#identity(state.step))
     const restored = restoreCheckpoint(checkpoint, this.#model, this.#state)
+    await folder.tidy(state.step).catch((error: unknown) => {
+      dispose([restored.model, restored.optimizer])
+      throw error
+    })
     dispose([this.#model, this.#state])
     this.#model = keep(restored.model)
     this.#state = keep(restored.optimizer)
     this.#step = state.step
     this.#position = state.position
-    this.#bestLoss = state.bestLoss ?? undefined
-    this.#bestStep = state.bestStep ?? undefined
+    this.#evaluatedStep = state.evaluatedStep ?? undefined
+    this.#snapshotStep = state.snapshotStep ?? undefined
     this.#saved = { step: state.step, path, at: now() }
-    return { step: state.step, path, skipped }
+    // Losses of other data don't compare.
+    if (!changed.some(({ path: what }) => what === 'evaluation')) {
+      this.#bestLoss = state.bestLoss ?? undefined
+      this.#bestStep = state.bestStep ?? undefined
+    }
+    const made = { evaluatedStep: this.#evaluatedStep, snapshotStep: this.#snapshotStep }
+    return { step: state.step, path, skipped, changed, ...made }
   }
 
   /**
-   * Trains until the last step, or until `signal` is aborted. Evaluates, takes snapshots and writes checkpoints on the way, and lets other
-   * work of the program run between steps.
+   * Trains until the last step, or until `signal` is aborted. Evaluates, takes snapshots and writes
+   * checkpoints on the way, and lets other work of the program run between steps.
    *
-   * @throws DivergenceError where loss or gradient are no longer finite; the last good state is in `model`, and in a checkpoint where there is a folder
+   * @throws DivergenceError where loss or gradient are no longer finite; the last good state is in `model`, and in
+   *   a checkpoint where there is a folder
    * @throws UsageError where the checkpoint folder holds another run's checkpoints: resume, or take another folder
+   * @throws StateError where another training is at work in the folder
    * @throws HeedError where a checkpoint can't be written
    */
   async run(): Promise<TrainingResult> {
-    const { steps, hooks, signal, evaluation, snapshotEvery, checkpoint: plan } = this.options
+    const { steps, signal, checkpoint: plan } = this.options
     this.#begin()
     try {
-      await this.#refuseForeign()
+      await this.#folder?.take()
+      if (!this.#resumed && this.#saved === undefined) await this.#folder?.refuseForeign()
       let savedAt = now()
-      if (this.#step === 0) {
-        if (hooks?.onSnapshot) await hooks.onSnapshot({ step: 0, model: this.#model })
-        if (evaluation?.atStart === true) await this.#evaluateNow()
-      }
+      await this.#observe()
       let stopped = signal?.aborted === true
       while (this.#step < steps && !stopped) {
         await this.#guardedStep()
         await pause()
         const last = this.#step >= steps
-        if (evaluation !== undefined && (last || this.#step % evaluation.every === 0))
-          await this.#evaluateNow()
-        if (hooks?.onSnapshot && (last || (snapshotEvery !== undefined && this.#step % snapshotEvery === 0)))
-          await hooks.onSnapshot({ step: this.#step, model: this.#model })
+        await this.#observe()
         stopped = signal?.aborted === true
         if (plan === undefined) continue
         const due =
@@ -157,7 +160,7 @@ export class Trainer<M, B> {
       }
       if (plan !== undefined && this.#saved?.step !== this.#step) await this.save()
       return {
-        reason: this.#step >= steps ? 'finished' : 'stopped',
+        reason: this.#step >= steps && !this.#evaluationIsDue() ? 'finished' : 'stopped',
         step: this.#step,
         loss: this.#loss,
         bestLoss: this.#bestLoss,
@@ -166,7 +169,28 @@ export class Trainer<M, B> {
       }
     } finally {
       this.#running = false
+      this.#folder?.leave()
     }
+  }
+
+  /** What is due after a step, once. A resumed run makes up for what a stop left out. */
+  async #observe(): Promise<void> {
+    const { hooks, snapshotEvery } = this.options
+    if (this.#evaluationIsDue()) await this.#evaluateNow()
+    if (!hooks?.onSnapshot || this.#snapshotStep === this.#step || !this.#isDue(snapshotEvery, true)) return
+    await hooks.onSnapshot({ step: this.#step, model: this.#model })
+    this.#snapshotStep = this.#step
+  }
+
+  #evaluationIsDue(): boolean {
+    const { evaluation } = this.options
+    if (evaluation === undefined || this.#evaluatedStep === this.#step) return false
+    return this.#isDue(evaluation.every, evaluation.atStart === true)
+  }
+
+  #isDue(every: number | undefined, atStart: boolean): boolean {
+    if (this.#step === 0) return atStart
+    return this.#step >= this.options.steps || (every !== undefined && this.#step % every === 0)
   }
 
   /**
@@ -241,18 +265,24 @@ export class Trainer<M, B> {
    */
   async save(): Promise<string> {
     this.#refuseDisposed('save')
-    const plan = this.#checkpointPlan('save')
+    const folder = this.#folderFor('save')
     const started = now()
-    const path = await this.#write(plan.folder, plan.keep ?? 2)
-    this.#saved = { step: this.#step, path, at: now() }
-    await this.options.hooks?.onCheckpoint?.({ step: this.#step, path, seconds: (now() - started) / 1000 })
-    return path
+    await folder.take()
+    try {
+      const path = await this.#write(folder)
+      this.#saved = { step: this.#step, path, at: now() }
+      await this.options.hooks?.onCheckpoint?.({ step: this.#step, path, seconds: (now() - started) / 1000 })
+      return path
+    } finally {
+      if (!this.#running) folder.leave()
+    }
   }
 
   /** Frees the model and the optimizer's state; the trainer is of no use afterwards. */
   dispose(): void {
     if (this.#disposed) return
     this.#disposed = true
+    this.#folder?.leave()
     dispose([this.#model, this.#state])
   }
 
@@ -336,12 +366,11 @@ export class Trainer<M, B> {
       seconds: (now() - started) / 1000,
     }
     await this.options.hooks?.onEvaluation?.(event)
-    const plan = this.options.checkpoint
-    if (better && plan?.best === true) await this.#write(`${plan.folder}/best`, 1)
+    this.#evaluatedStep = this.#step
+    if (better && this.#folder?.plan.best === true) await this.#write(this.#folder, true)
   }
 
-  async #write(folder: string, kept: number): Promise<string> {
-    const plan = this.#checkpointPlan('save')
+  async #write(folder: RunFolder<M>, best = false): Promise<string> {
     const norm = this.#weightNorm()
     if (!Number.isFinite(norm)) {
       throw new DivergenceError({
@@ -355,74 +384,48 @@ export class Trainer<M, B> {
         checkpoint: this.#saved?.path,
       })
     }
-    const { optimizer, data } = this.options
-    const state: TrainingState = {
+    await folder.check()
+    await this.options.hooks?.onSave?.({ step: this.#step })
+    const state = {
+      ...this.#identity(this.#step),
       step: this.#step,
       position: this.#position,
+      bestLoss: this.#bestLoss ?? null,
+      bestStep: this.#bestStep ?? null,
+      evaluatedStep: this.#evaluatedStep ?? null,
+      snapshotStep: this.#snapshotStep ?? null,
+    }
+    const files = folder.plan.files?.(this.#model)
+    return folder.write({ model: this.#model, optimizer: this.#state, state, ...(files && { files }) }, best)
+  }
+
+  #identity(step: number): RunIdentity {
+    const { optimizer, data, evaluation, checkpoint, schedule } = this.options
+    return {
       seed: this.#seed,
       accumulation: this.#accumulation,
       optimizer: { name: optimizer.name, options: optimizer.options },
       data: data.fingerprint,
-      bestLoss: this.#bestLoss ?? null,
-      bestStep: this.#bestStep ?? null,
-      config: plan.config ?? null,
+      evaluation: evaluation?.data.fingerprint ?? null,
+      rate: schedule(step),
+      config: checkpoint?.config ?? null,
+      settings: checkpoint?.settings ?? null,
     }
-    const files = plan.files?.(this.#model)
-    return saveCheckpoint(
-      folder,
-      { model: this.#model, optimizer: this.#state, state, ...(files && { files }) },
-      { keep: kept, ...(plan.fileLayer && { files: plan.fileLayer }) },
-    )
   }
 
   #weightNorm(): number {
     return withDevice(this.#device, () => globalNorm(this.#model))
   }
 
-  #checkSame({ path, state }: Checkpoint): void {
-    const { optimizer, data } = this.options
-    const pairs: readonly (readonly [string, unknown, unknown])[] = [
-      ['seed', this.#seed, state.seed],
-      ['accumulation', this.#accumulation, state.accumulation],
-      ['optimizer', optimizer.name, state.optimizer.name],
-      ['optimizer options', JSON.stringify(optimizer.options), JSON.stringify(state.optimizer.options)],
-      ['data', data.fingerprint, state.data],
-    ]
-    for (const [what, own, theirs] of pairs) {
-      if (own !== theirs)
-        throw new UsageError({
-          operation: 'resume',
-          expected: `the ${what} of '${path}' (${String(theirs)})`,
-          found: String(own),
-          hint: 'go on with what the run began with, or begin anew in another folder',
-        })
-    }
-  }
-
-  /** A run that begins anew may not write over another's checkpoints. */
-  async #refuseForeign(): Promise<void> {
-    const plan = this.options.checkpoint
-    if (plan === undefined || this.#resumed || this.#saved !== undefined) return
-    const [newest] = await checkpointSteps(plan.folder, plan.fileLayer)
-    if (newest !== undefined)
-      throw new UsageError({
-        operation: 'run',
-        expected: `no checkpoints in '${plan.folder}'`,
-        found: `one of step ${newest}`,
-        hint: 'call resume() first to go on from it, or take another folder',
-      })
-  }
-
-  #checkpointPlan(operation: string): NonNullable<TrainerOptions<M, B>['checkpoint']> {
-    const { checkpoint } = this.options
-    if (checkpoint === undefined)
+  #folderFor(operation: string): RunFolder<M> {
+    if (this.#folder === undefined)
       throw new UsageError({
         operation,
         expected: 'options.checkpoint',
         found: 'none',
         hint: 'give the folder for checkpoints',
       })
-    return checkpoint
+    return this.#folder
   }
 
   #begin(): void {
@@ -479,8 +482,4 @@ function pause(): Promise<void> {
     if (typeof setImmediate === 'function') setImmediate(resolve)
     else setTimeout(resolve, 0)
   })
-}
-
-function wrongOption(expected: string, found: string): UsageError {
-  return new UsageError({ operation: 'Trainer', expected, found, hint: 'correct that option' })
 }

@@ -1,14 +1,19 @@
 import type { RandomKey, StopSignal } from '../base/index.js'
 import type { Tensor } from '../tensor/index.js'
 import type { Data } from './data.js'
+import type { Difference } from './differences.js'
 import type { FileLayer } from './file-layer.js'
+import type { FolderLock } from './folder-lock.js'
 import type { LossReport } from './metrics.js'
 import type { Optimizer } from './optimizer.js'
 import type { Schedule } from './schedule.js'
 
 /** What a loss is told beside model and batch. */
 export interface LossContext {
-  /** For dropout and the like: its own for each batch of each step, the same after a resume. Fold a name into it for each use. */
+  /**
+   * For dropout and the like: its own for each batch of each step, the same after a resume. Fold a name into
+   * it for each use.
+   */
   readonly key: RandomKey
   /** False in evaluations: no dropout then. */
   readonly training: boolean
@@ -63,6 +68,10 @@ export interface SnapshotEvent<M> {
   readonly model: M
 }
 
+export interface SaveEvent {
+  readonly step: number
+}
+
 export interface CheckpointEvent {
   readonly step: number
   readonly path: string
@@ -74,6 +83,8 @@ export interface TrainerHooks<M> {
   readonly onEvaluation?: (event: EvaluationEvent<M>) => void | Promise<void>
   /** Before the first step, and after every `snapshotEvery`th. */
   readonly onSnapshot?: (event: SnapshotEvent<M>) => void | Promise<void>
+  /** Before a checkpoint is written: what belongs to its step must be on the disk first. */
+  readonly onSave?: (event: SaveEvent) => void | Promise<void>
   readonly onCheckpoint?: (event: CheckpointEvent) => void | Promise<void>
 }
 
@@ -98,12 +109,22 @@ export interface CheckpointPlan<M> {
   readonly keep?: number
   /** Keeps the one with the least evaluation loss, too, in `folder/best`. Default false. */
   readonly best?: boolean
-  /** Plain JSON to keep beside the state, such as the model's configuration. */
+  /**
+   * Plain JSON that decides what is trained, such as the model's configuration: `resume` refuses a checkpoint
+   * with another.
+   */
   readonly config?: unknown
+  /** Plain JSON that may change between runs: `resume` tells what did. */
+  readonly settings?: unknown
   /** Further files for each checkpoint's folder. */
   readonly files?: (model: M) => Readonly<Record<string, string | Uint8Array>>
   /** Default the file system of Node. */
   readonly fileLayer?: FileLayer
+  /**
+   * Keeps other trainings out of the folder, where the caller holds it already. Default: its own while it
+   * resumes, runs and saves.
+   */
+  readonly lock?: FolderLock
 }
 
 export interface TrainerOptions<M, B> {
@@ -146,4 +167,9 @@ export interface ResumeResult {
   readonly path: string
   /** Newer checkpoints that were passed over, and why. */
   readonly skipped: readonly { readonly path: string; readonly reason: string }[]
+  /** What differs from the run so far, and may: `rate`, `evaluation` (its data), fields of `settings`. */
+  readonly changed: readonly Difference[]
+  /** The steps after which there was an evaluation and a snapshot last. */
+  readonly evaluatedStep: number | undefined
+  readonly snapshotStep: number | undefined
 }

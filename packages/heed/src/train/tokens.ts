@@ -58,7 +58,7 @@ export function tokenBatches(tokens: TokenIds, options: TokenBatchOptions): Data
   return {
     batchesPerEpoch,
     tokensPerBatch: batch * context,
-    fingerprint: `tokens ${tokens.length} ${hash(tokens)}, batch ${batch}, context ${context}, seed ${seed}, shuffle ${shuffle}`,
+    fingerprint: `tokens ${tokens.length} ${hash(tokens)}, batch ${batch}, context ${context}, seed ${seed}, shuffle ${shuffle}${documentsOf(options)}`,
     weight: ({ count }) => count,
     batch: (index) => {
       checkPosition('tokenBatches', index)
@@ -106,7 +106,7 @@ export function evaluationBatches(tokens: TokenIds, options: EvaluationOptions):
   return {
     batchesPerEpoch,
     tokensPerBatch: batch * context,
-    fingerprint: `tokens ${tokens.length} ${hash(tokens)}, batch ${batch}, context ${context}, stride ${step}`,
+    fingerprint: `tokens ${tokens.length} ${hash(tokens)}, batch ${batch}, context ${context}, stride ${step}${documentsOf(options)}`,
     weight: ({ count }) => count,
     batch: (index) => {
       checkPosition('evaluationBatches', index)
@@ -161,6 +161,11 @@ function windowsAt(
     count,
     ...(documents && { documents: made(documents) }),
   }
+}
+
+/** In a fingerprint: what tells documents apart, where they are. */
+function documentsOf({ separator }: TokenWindowOptions): string {
+  return separator === undefined ? '' : `, separator ${separator}`
 }
 
 /** 32 bits that differ where streams differ (FNV-1a over tokens). */
