@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { MemoryError, TargetError, UsageError } from '../base/index.js'
 import { kernel } from '../kernels/index.js'
 import { interpreter, wasmFeatures, wasmTarget, x64Target, x64Widths } from '../targets/index.js'
-import { classSize, Device, Heap, type LaunchEvent } from './index.js'
+import { Device, Heap, type LaunchEvent } from './index.js'
 
 describe('heap', () => {
   test('blocks are aligned, disjoint, and reused when freed', () =>
@@ -39,16 +39,6 @@ describe('heap', () => {
       ),
     ))
 
-  test('a size class wastes at most a quarter', () => {
-    for (let bytes = 1; bytes < 2 ** 22; bytes = Math.ceil(bytes * 1.07)) {
-      const size = classSize(bytes)
-      expect(size % 64).toBe(0)
-      expect(size).toBeGreaterThanOrEqual(bytes)
-      if (bytes > 256) expect(size).toBeLessThanOrEqual(bytes * 1.25 + 64)
-      expect(classSize(size)).toBe(size)
-    }
-  })
-
   test('a freed block is handed out again; memory does not grow', () => {
     const heap = new Heap()
     const first = heap.allocate(1000)
@@ -73,6 +63,29 @@ describe('heap', () => {
     heap.free(kept)
     expect(heap.allocate(2 ** 20)).toBe(kept)
   })
+
+  test('grows to the last byte of its maximum, and says how much is free in one piece', () => {
+    const heap = new Heap({ maximumBytes: 100_000_000 })
+    expect(heap.maximumBytes).toBe(1525 * 65536)
+    const whole = heap.maximumBytes - 4096 - 256
+    expect(() => heap.allocate(whole + 1)).toThrow(`at most ${whole} free in one piece`)
+    const [half, rest] = [heap.allocate(whole - 64), heap.allocate(64)]
+    expect(heap.use()).toMatchObject({ used: whole, reserved: heap.maximumBytes })
+    expect(() => heap.allocate(1)).toThrow(`${whole} in use in 2 blocks, at most 0 free in one piece`)
+    heap.free(rest)
+    heap.free(half)
+    expect(heap.allocate(whole)).toBe(half)
+  })
+
+  test.each([0, 1, -5, NaN, 1.5, 65535, 2 ** 32 + 1, 2 ** 40, Infinity, '65536', null])(
+    'refuses a maximum of %s bytes',
+    (maximumBytes) => {
+      expect(() => new Heap({ maximumBytes: maximumBytes as number })).toThrow(UsageError)
+      expect(() => new Device(interpreter, { maximumBytes: maximumBytes as number })).toThrow(
+        `heap: expected maximumBytes to be a whole number from 65536 (64 KiB) to 4294967296 (4 GiB), found ${maximumBytes}`,
+      )
+    },
+  )
 
   test('refuses what is no block', () => {
     const heap = new Heap()

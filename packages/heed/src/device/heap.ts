@@ -1,4 +1,5 @@
-import { type LinearMemory, MemoryError } from '../base/index.js'
+import { type LinearMemory, MemoryError, UsageError } from '../base/index.js'
+import { Blocks } from './blocks.js'
 
 const pageBytes = 65536
 /** Addresses below this are never handed out: 0 is no address, and the device keeps its control words here. */
@@ -7,12 +8,16 @@ export const reservedBytes = 4096
 export const guardBytes = 256
 /** The least growth at a time: fresh pages are cheaper by the batch. */
 const growthBytes = 16 * 1024 * 1024
+/** Addresses have 32 bits. */
+const mostBytes = 2 ** 32
 
 export interface HeapOptions {
-  /** Largest size in bytes; at most 4 GiB. */
+  /** Largest size in bytes, from 64 KiB to 4 GiB, which is the default. Rounded down to whole pages of 64 KiB. */
   readonly maximumBytes?: number
   /** True where threads are to see it. */
   readonly shared?: boolean
+  /** For tests of what lies high: the first address that is handed out. */
+  readonly firstAddress?: number
 }
 
 /** What the heap holds at the moment, in bytes; `blocks` is the number of blocks handed out and not freed. */
@@ -24,73 +29,85 @@ export interface HeapUse {
 }
 
 /**
- * Memory for tensors: one linear memory that every target and thread sees. Blocks come in size classes (four to each
- * power of two, so at most a quarter is lost), are aligned to 64 bytes, and are reused as they are: a fresh page costs
- * some 5 µs to touch, a used one nothing.
+ * Memory for tensors: one linear memory that every target and thread sees. Blocks are aligned to 64 bytes, and freed ones are
+ * reused, in one piece, in parts, or joined (see `Blocks`). It grows as it is needed, up to `maximumBytes`, and never shrinks.
  */
 export class Heap {
   readonly memory: LinearMemory
   readonly maximumBytes: number
-  readonly #free = new Map<number, number[]>()
-  readonly #sizes = new Map<number, number>()
-  #top = reservedBytes
-  #used = 0
-  #peak = 0
+  readonly #blocks: Blocks
+  /** Where blocks must end in the memory that there is. */
+  #limit: number
+  /** Whether the system has refused to let the memory grow. */
+  #refused = false
   #f32: Float32Array | undefined
   #f64: Float64Array | undefined
   #i32: Int32Array | undefined
   #u16: Uint16Array | undefined
   #u8: Uint8Array | undefined
 
+  /**
+   * @throws UsageError for a `maximumBytes` that is no whole number from 64 KiB to 4 GiB
+   * @throws MemoryError where the system gives no memory at all
+   */
   constructor(options: HeapOptions = {}) {
-    this.maximumBytes = Math.floor(Math.min(options.maximumBytes ?? 2 ** 32, 2 ** 32) / pageBytes) * pageBytes
+    const { maximumBytes = mostBytes, firstAddress = reservedBytes } = options
+    if (!Number.isInteger(maximumBytes) || maximumBytes < pageBytes || maximumBytes > mostBytes)
+      throw new UsageError({
+        operation: 'heap',
+        expected: `maximumBytes to be a whole number from ${pageBytes} (64 KiB) to ${mostBytes} (4 GiB)`,
+        found: String(maximumBytes),
+        hint: 'leave it out to let the heap grow to 4 GiB',
+      })
+    this.#blocks = new Blocks(firstAddress)
+    const pages = Math.floor(maximumBytes / pageBytes)
+    this.maximumBytes = pages * pageBytes
     this.memory = new WebAssembly.Memory({
-      initial: 16,
-      maximum: this.maximumBytes / pageBytes,
+      initial: Math.min(16, pages),
+      maximum: pages,
       ...(options.shared && { shared: true }),
+    })
+    this.#limit = this.memory.buffer.byteLength - guardBytes
+  }
+
+  /**
+   * The address of at least `bytes` bytes (0 counts as 1), aligned to 64, contents unspecified.
+   *
+   * @throws MemoryError where there is no room
+   */
+  allocate(bytes: number): number {
+    if (!(bytes >= 0))
+      throw new MemoryError({
+        operation: 'allocate',
+        expected: 'a number of bytes',
+        found: String(bytes),
+        hint: 'check the sizes',
+      })
+    const address = this.#blocks.allocate(bytes, this.#limit)
+    if (address !== undefined) return address
+    if (!this.#grow(this.#blocks.top + Math.max(1, bytes))) throw this.#full(bytes)
+    return this.#blocks.allocate(bytes, this.#limit)!
+  }
+
+  /** @throws MemoryError unless a block in use begins there */
+  free(address: number): void {
+    if (this.#blocks.free(address)) return
+    throw new MemoryError({
+      operation: 'free',
+      expected: 'the address of a block in use',
+      found: `0x${address.toString(16)}`,
+      hint: 'a block is freed once',
     })
   }
 
-  /** The address of at least `bytes` bytes (0 counts as 1), aligned to 64, contents unspecified. */
-  allocate(bytes: number): number {
-    const size = classSize(bytes)
-    const free = this.#free.get(size)
-    const address = free?.pop() ?? this.#extend(size, bytes)
-    this.#sizes.set(address, size)
-    this.#used += size
-    if (this.#used > this.#peak) this.#peak = this.#used
-    return address
-  }
-
-  free(address: number): void {
-    const size = this.#sizes.get(address)
-    if (size === undefined) {
-      throw new MemoryError({
-        operation: 'free',
-        expected: 'the address of a block in use',
-        found: `0x${address.toString(16)}`,
-        hint: 'a block is freed once',
-      })
-    }
-    this.#sizes.delete(address)
-    this.#used -= size
-    const list = this.#free.get(size)
-    if (list) list.push(address)
-    else this.#free.set(size, [address])
-  }
-
   use(): HeapUse {
-    return {
-      used: this.#used,
-      blocks: this.#sizes.size,
-      reserved: this.memory.buffer.byteLength,
-      peak: this.#peak,
-    }
+    const { used, count, peak } = this.#blocks
+    return { used, blocks: count, reserved: this.memory.buffer.byteLength, peak }
   }
 
   /** Forgets the peak so far. */
   resetPeak(): void {
-    this.#peak = this.#used
+    this.#blocks.resetPeak()
   }
 
   // Views over the whole memory; asked for again after each growth, since a grown memory has a new buffer.
@@ -120,45 +137,32 @@ export class Heap {
       : (this.#u8 = new Uint8Array(this.memory.buffer))
   }
 
-  #extend(size: number, wanted: number): number {
-    const address = this.#top
-    const end = address + size + guardBytes
+  /** Grows the memory until blocks can lie up to `end`. */
+  #grow(end: number): boolean {
     const present = this.memory.buffer.byteLength
-    if (end > present) {
-      const grown = Math.min(Math.max(end, present + growthBytes), this.maximumBytes)
-      if (end > this.maximumBytes || !this.#grow(grown - present)) {
-        throw new MemoryError({
-          operation: 'allocate',
-          expected: `${wanted} bytes of the heap's ${this.maximumBytes}`,
-          found: `${this.#used} in use in ${this.#sizes.size} blocks, ${present} reserved`,
-          hint: 'free tensors (scope, dispose; leaks() lists what is held), or use smaller batches or checkpoint()',
-        })
+    const least = Math.ceil((end + guardBytes) / pageBytes) * pageBytes
+    if (least > this.maximumBytes) return false
+    for (const wanted of [Math.min(Math.max(least, present + growthBytes), this.maximumBytes), least]) {
+      try {
+        this.memory.grow((wanted - present) / pageBytes)
+        this.#limit = wanted - guardBytes
+        return true
+      } catch {
+        // Less may still be there.
       }
     }
-    this.#top = address + size
-    return address
+    this.#refused = true
+    return false
   }
 
-  #grow(bytes: number): boolean {
-    try {
-      this.memory.grow(Math.ceil(bytes / pageBytes))
-      return true
-    } catch {
-      return false
-    }
-  }
-}
-
-/** The least size class that holds `bytes`: 64 … 256 in steps of 64, then four classes to each power of two. */
-export function classSize(bytes: number): number {
-  if (!(bytes >= 0))
-    throw new MemoryError({
+  #full(wanted: number): MemoryError {
+    const { used, count } = this.#blocks
+    const largest = this.#blocks.largest(this.#refused ? this.#limit : this.maximumBytes - guardBytes)
+    return new MemoryError({
       operation: 'allocate',
-      expected: 'a number of bytes',
-      found: String(bytes),
-      hint: 'check the sizes',
+      expected: `${wanted} bytes of the heap's ${this.maximumBytes}`,
+      found: `${used} in use in ${count} blocks, at most ${largest} free in one piece${this.#refused ? '; the system gives no more' : ''}`,
+      hint: 'free tensors (scope, dispose; leaks() lists what is held), or use smaller batches or checkpoint()',
     })
-  if (bytes <= 256) return Math.max(64, Math.ceil(bytes / 64) * 64)
-  const step = 2 ** Math.max(6, Math.floor(Math.log2(bytes - 1)) - 2)
-  return Math.ceil(bytes / step) * step
+  }
 }

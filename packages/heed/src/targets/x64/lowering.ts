@@ -8,6 +8,8 @@ import type { Taken, Value } from './value.js'
 
 /** The register that holds the heap's native address in the whole of a kernel: rdi. */
 export const heapBase = 7
+/** Displacements are signed, and some bytes behind one may be asked for too. */
+const farthest = 2 ** 31 - 256
 
 const files: Readonly<Record<Type, RegisterFile>> = {
   i32: 'general',
@@ -197,24 +199,19 @@ export class Lowering {
   /** The heap at `address + offset`. */
   address(address: number, offset: number): Memory {
     const known = this.known(address)
-    if (known !== undefined) {
-      const place = (known >>> 0) + offset
-      if (place < 2 ** 31) return { kind: 'memory', base: heapBase, displacement: place }
-      const index = this.fresh('i32')
-      this.code.emit('mov', general(index), immediate(known))
-      return { kind: 'memory', base: heapBase, index, scale: 1, displacement: offset }
+    const displacement = known === undefined ? offset : (known >>> 0) + offset
+    const near = displacement < farthest
+    if (known !== undefined && near) return { kind: 'memory', base: heapBase, displacement }
+    const index = known === undefined && near ? this.take(address).register : this.fresh('i32')
+    if (known !== undefined) this.code.emit('mov', general(index), immediate(displacement | 0))
+    else if (!near) {
+      const base = this.take(address).register
+      this.code.emit('lea', general(index), { kind: 'memory', base, displacement: displacement | 0 })
     }
-    return {
-      kind: 'memory',
-      base: heapBase,
-      index: this.take(address).register,
-      scale: 1,
-      displacement: offset,
-    }
+    return { kind: 'memory', base: heapBase, index, scale: 1, displacement: near ? displacement : 0 }
   }
 
   // ---- constants ----
-
   /**
    * A constant as an operand: inside an innermost loop a register that is loaded before it (and given up first where
    * registers are few), else memory: one element in each lane where instructions can say so, else the whole vector.

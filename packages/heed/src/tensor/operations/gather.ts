@@ -186,6 +186,6 @@ export function placeIntegers(
   integers: Int32Array,
 ): number {
   const address = allocate(4 * integers.length)
-  device.heap.i32.set(integers, address >> 2)
+  device.heap.i32.set(integers, address / 4)
   return address
 }
