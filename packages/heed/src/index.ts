@@ -147,6 +147,7 @@ export {
   checkpoint,
   grad,
   type GradientCheck,
+  type Gradient,
   type ValueAndGradient,
   valueAndGrad,
 } from './autograd/index.js'

@@ -235,7 +235,7 @@ test('integer tensors that a mask captures get no gradient, and log-sum-exps are
         const gradient = grad((m: typeof kept) =>
           sum(attention(m.query, m.key, m.value, { mask: prefix(m.prefixes), sink: m.perHead })),
         )(kept)
-        expect(gradient.prefixes).toBe(kept.prefixes)
+        expect([...gradient.prefixes.values()]).toEqual([0, 0])
       })
     }
     expect(leaks().tensors).toBe(before.tensors)
