@@ -332,6 +332,7 @@ export {
   type Decoder,
   type DecoderConfig,
   decoderConfig,
+  type DecoderConfigOptions,
   decoderLogits,
   type DecoderOptions,
   decoderStates,
@@ -348,6 +349,7 @@ export {
   quantizeDecoder,
   type QuantizeDecoderOptions,
   saveModel,
+  parseDecoderConfig,
 } from './models/index.js'
 export { type Candidate, likeliest, probabilitiesOf, sample, type SamplingOptions } from './models/index.js'
 export {

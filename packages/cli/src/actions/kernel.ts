@@ -2,7 +2,7 @@ import type { Context } from '../context.js'
 import { UsageError } from '../errors.js'
 import { countText } from '../format.js'
 import { defaultTarget, examples, printKernels, type PrintedKernel, type TargetName } from '../kernels.js'
-import { nearest } from '../nearest.js'
+import { nearest } from 'heed/internals'
 import { jsonText, styled } from '../terminal.js'
 
 export interface KernelOptions {

@@ -1,5 +1,5 @@
 import { dirname, resolve } from 'node:path'
-import { decoderConfig, FormatError, type DecoderConfig } from 'heed'
+import { decoderConfig, FormatError, parseDecoderConfig, type DecoderConfig } from 'heed'
 import { ConfigError, Section } from './section.js'
 
 /** What `heed train` reads from its JSON file, complete and checked. Paths are absolute. */
@@ -156,7 +156,7 @@ export function completeModel(
   file: string,
 ): DecoderConfig {
   try {
-    const config = decoderConfig({ vocabulary, ...given })
+    const config = parseDecoderConfig({ vocabulary, ...given })
     if (config.vocabulary >= vocabulary) return config
     throw new ConfigError({
       expected: `model.vocabulary to be at least ${vocabulary}, the tokenizer's`,

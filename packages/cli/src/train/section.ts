@@ -1,5 +1,5 @@
 import { UsageError, type ErrorDetail } from 'heed'
-import { nearest } from '../nearest.js'
+import { nearest } from 'heed/internals'
 
 /** A training configuration that makes no sense: which field, what was expected, what was found. */
 export class ConfigError extends UsageError {

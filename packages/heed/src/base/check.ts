@@ -1,4 +1,5 @@
 import { UsageError } from './errors.js'
+import { nearest } from './nearest.js'
 
 /** @throws UsageError unless `value` is a whole number of at least `least` */
 export function checkWhole(operation: string, name: string, value: number, least = 0): void {
@@ -20,4 +21,36 @@ export function checkPositive(operation: string, name: string, value: number): v
       found: String(value),
       hint: `check ${name}`,
     })
+}
+
+/**
+ * Refuses options that nobody reads, with the name that was probably meant: TypeScript does, JavaScript does not.
+ *
+ * @param record what it is called, where it isn't the options themselves: `evaluation`
+ * @throws UsageError for options that are no record, or a name that is not known
+ */
+export function checkNames(
+  operation: string,
+  given: object | undefined,
+  known: readonly string[],
+  record: string = 'options',
+): void {
+  if (given === undefined) return
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    throw new UsageError({
+      operation,
+      expected: `${record} to be a record`,
+      found: given === null ? 'null' : Array.isArray(given) ? 'an array' : typeof given,
+      hint: `write { ${known.slice(0, 2).join(', ')} }`,
+    })
+  for (const name of Object.keys(given)) {
+    if (known.includes(name)) continue
+    const meant = nearest(name, known)
+    throw new UsageError({
+      operation,
+      expected: `${record} with no other names than ${known.join(', ')}`,
+      found: `'${name}'`,
+      hint: meant === undefined ? 'remove it, or correct its name' : `did you mean '${meant}'?`,
+    })
+  }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { FormatError } from '../base/index.js'
-import { decoderConfig } from './decoder-config.js'
+import { decoderConfig, type DecoderConfigOptions, parseDecoderConfig } from './decoder-config.js'
 
 const least = { vocabulary: 100, context: 64, width: 48, layers: 2, heads: 4 }
 
@@ -37,9 +37,29 @@ test.each([
   [{ ...least, norm: 'batch' }, /norm, one of layer, rms, found "batch"/],
   [{ ...least, gated: 'yes' }, /gated, one of true, false/],
   [{ ...least, epsilon: -1 }, /epsilon, a number above 0/],
-  [{ ...least, layer: 3 }, /found "layer"; remove it/],
+  [{ ...least, layer: 3 }, /found "layer"; remove it, or did you mean 'layers'\?/],
+  [{ vocab: 3 }, /fields .*, found "vocab"; remove it, or did you mean 'vocabulary'\?/],
+  [{ ...least, zzzzzzzz: 3 }, /found "zzzzzzzz"; remove it, or correct its name/],
   [{ ...least, architecture: 'encoder' }, /architecture, one of decoder/],
 ] as const)('refuses %o', (given, message) => {
-  expect(() => decoderConfig(given)).toThrow(FormatError)
-  expect(() => decoderConfig(given)).toThrow(message)
+  for (const make of [decoderConfig as (given: unknown) => unknown, parseDecoderConfig]) {
+    expect(() => make(given)).toThrow(FormatError)
+    expect(() => make(given)).toThrow(message)
+  }
+})
+
+test('what is unknown or missing does not compile', () => {
+  // @ts-expect-error: no such field, and the sizes are missing
+  expect(() => decoderConfig({ vocab: 3 })).toThrow(FormatError)
+  // @ts-expect-error: no heads
+  expect(() => decoderConfig({ vocabulary: 3, context: 1, width: 2, layers: 1 })).toThrow(FormatError)
+  // @ts-expect-error: no such field beside those that are needed
+  expect(() => decoderConfig({ ...least, head: 3 })).toThrow(FormatError)
+  // @ts-expect-error: no such position
+  expect(() => decoderConfig({ ...least, position: 'absolute' })).toThrow(FormatError)
+  const typed: DecoderConfigOptions = { ...least, gated: false }
+  expect(decoderConfig(typed).gated).toBe(false)
+  expect(() => parseDecoderConfig({ vocab: 3 }, 'config.json')).toThrow(
+    expect.objectContaining({ file: 'config.json' }),
+  )
 })

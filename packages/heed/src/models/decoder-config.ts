@@ -1,5 +1,5 @@
 /** What a decoder is built like: checked where it comes from outside. */
-import { FormatError } from '../base/index.js'
+import { FormatError, nearest } from '../base/index.js'
 import { type Activation, activations } from '../tensor/index.js'
 
 /** A decoder-only transformer (Radford et al. 2018; with RMS norm, rotary positions and gates as Touvron et al. 2023). */
@@ -31,6 +31,12 @@ export interface DecoderConfig {
   /** Whether the output shares the embedding's table (Press and Wolf 2017). */
   readonly tied: boolean
 }
+
+/** The fields that say a decoder's size. */
+type Sizes = 'vocabulary' | 'context' | 'width' | 'layers' | 'heads'
+
+/** What `decoderConfig` needs: the sizes; and what it has defaults for. */
+export type DecoderConfigOptions = Pick<DecoderConfig, Sizes> & Partial<Omit<DecoderConfig, Sizes>>
 
 /** What is taken where a configuration leaves a field out. */
 const defaults = {
@@ -68,11 +74,19 @@ const choices: Readonly<Record<string, readonly (string | boolean)[]>> = {
  * A complete configuration from one that may lack the fields that have defaults: `keyValueHeads` as `heads`, `hidden` four times the width (8/3
  * with a gate, to a multiple of 32), and those of `defaults`: a gated SiLU, RMS norm, rotary positions, no biases, tied output.
  *
- * @param given what a JSON file has, say
- * @param file its path, for errors
- * @throws FormatError naming the field that is missing, unknown or makes no sense
+ * @throws FormatError naming the field that is missing, unknown (with the name that was probably meant) or makes no sense
  */
-export function decoderConfig(given: unknown, file?: string): DecoderConfig {
+export function decoderConfig(given: DecoderConfigOptions): DecoderConfig {
+  return parseDecoderConfig(given)
+}
+
+/**
+ * The same from what a JSON file has.
+ *
+ * @param file its path, for errors
+ * @throws FormatError as `decoderConfig` does
+ */
+export function parseDecoderConfig(given: unknown, file?: string): DecoderConfig {
   const refuse = (expected: string, found: unknown, hint = 'correct the configuration'): never => {
     const shown = typeof found === 'object' && found !== null ? 'an object' : JSON.stringify(found)
     throw new FormatError({
@@ -96,7 +110,11 @@ export function decoderConfig(given: unknown, file?: string): DecoderConfig {
   }
   const known = ['architecture', ...whole, ...Object.keys(defaults)]
   for (const name of Object.keys(fields)) {
-    if (!known.includes(name)) refuse(`fields ${known.join(', ')}`, name, 'remove it, or correct its name')
+    if (known.includes(name)) continue
+    const meant = nearest(name, known)
+    const hint =
+      meant === undefined ? 'remove it, or correct its name' : `remove it, or did you mean '${meant}'?`
+    refuse(`fields ${known.join(', ')}`, name, hint)
   }
   for (const name of whole) {
     const value = config[name]

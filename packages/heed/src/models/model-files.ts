@@ -5,7 +5,7 @@ import { FormatError, nodeModule, randomKey, type Shape } from '../base/index.js
 import { empty, scope, type Tensor } from '../tensor/index.js'
 import { loadTokenizer, saveTokenizer, type Tokenizer } from '../text/index.js'
 import { createDecoder, type Decoder } from './decoder.js'
-import { type DecoderConfig, decoderConfig } from './decoder-config.js'
+import { type DecoderConfig, parseDecoderConfig } from './decoder-config.js'
 import { writeFileWhole } from './files.js'
 import { loadWeights, saveWeights, type WeightDtype } from './weights.js'
 
@@ -77,7 +77,7 @@ export function modelFromFiles(
       cause,
     })
   }
-  const config = decoderConfig(parsed, path('config.json'))
+  const config = parseDecoderConfig(parsed, path('config.json'))
   const tokenizer = loadTokenizer(text('tokenizer.json'))
   if (tokenizer.size > config.vocabulary) {
     throw new FormatError({
