@@ -17,16 +17,21 @@ function distance(a: string, b: string): number {
   return at(a.length, b.length)
 }
 
-/** The name that `word` was probably meant to be, if one is close: at most a third of its letters off. */
+/** The name that `word` was probably meant to be, if one is close: at most a third of its letters off, or one the beginning of the other. */
 export function nearest(word: string, names: readonly string[]): string | undefined {
   if (word.length > 100) return undefined
   const small = word.toLowerCase()
   let best: { readonly name: string; readonly off: number } | undefined
   for (const name of names) {
-    const off = distance(small, name.toLowerCase())
+    const off = begins(small, name.toLowerCase()) ? 1 : distance(small, name.toLowerCase())
     if (off <= Math.max(1, Math.max(small.length, name.length) / 3) && off < (best?.off ?? Infinity)) {
       best = { name, off }
     }
   }
   return best?.name
+}
+
+/** Whether one of two words is shortened to the other, which has three letters at least: `vocab` for `vocabulary`. */
+function begins(a: string, b: string): boolean {
+  return Math.min(a.length, b.length) >= 3 && (a.startsWith(b) || b.startsWith(a))
 }

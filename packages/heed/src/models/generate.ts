@@ -1,5 +1,13 @@
 /** Writing on: token by token, each chosen from the model's logits and given back to it. */
-import { checkWhole, randomKey, type RandomKey, ShapeError, uniformAt, UsageError } from '../base/index.js'
+import {
+  checkNames,
+  checkWhole,
+  randomKey,
+  type RandomKey,
+  ShapeError,
+  uniformAt,
+  UsageError,
+} from '../base/index.js'
 import { KeyValueCache, type Quantized } from '../nn/index.js'
 import { scope, tensor } from '../tensor/index.js'
 import { type Decoder, decoderStates, logitsOf } from './decoder.js'
@@ -30,6 +38,15 @@ export function generate(
   prompt: ArrayLike<number>,
   options: GenerateOptions,
 ): Generator<number, void, void> {
+  const known: Record<keyof GenerateOptions, true> = {
+    tokens: true,
+    seed: true,
+    stop: true,
+    temperature: true,
+    topK: true,
+    topP: true,
+  }
+  checkNames('generate', options, Object.keys(known))
   const { tokens, seed = 0, stop = [], ...sampling } = options
   checkSampling(sampling)
   checkIds('generate', prompt, config.vocabulary)

@@ -1,3 +1,4 @@
+import { checkNames } from '../base/index.js'
 import { input, parameter } from '../kernels/index.js'
 import {
   type AnyTensor,
@@ -36,6 +37,8 @@ export interface AdafactorOptions extends DecayOptions {
  * @throws UsageError for options out of range
  */
 export function adafactor(options: AdafactorOptions = {}): Optimizer {
+  const known: readonly (keyof AdafactorOptions)[] = ['betaDecay', 'epsilon', 'threshold', 'decay', 'decayed']
+  checkNames('adafactor', options, known)
   const {
     betaDecay = -0.8,
     epsilon: [least, leastWeight] = [1e-15, 1e-3],

@@ -1,4 +1,4 @@
-import { checkWhole, permutation, randomKey, UsageError } from '../base/index.js'
+import { checkNames, checkWhole, permutation, randomKey, UsageError } from '../base/index.js'
 
 /**
  * Where a training loop gets its batches. A batch is a pure function of its number, so that a position is all that a resumed run needs.
@@ -42,6 +42,16 @@ export interface ExampleOptions<R, B> {
  */
 export function exampleBatches<R, B>(examples: readonly R[], options: ExampleOptions<R, B>): Data<B> {
   const { batch, collate, seed = 0, shuffle = true, dropLast = false } = options
+  const known: Record<keyof ExampleOptions<R, B>, true> = {
+    batch: true,
+    collate: true,
+    seed: true,
+    shuffle: true,
+    dropLast: true,
+    tokensPerBatch: true,
+    weight: true,
+  }
+  checkNames('exampleBatches', options, Object.keys(known))
   checkWhole('exampleBatches', 'batch', batch, 1)
   const batchesPerEpoch = dropLast ? Math.floor(examples.length / batch) : Math.ceil(examples.length / batch)
   if (batchesPerEpoch === 0)

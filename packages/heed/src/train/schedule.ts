@@ -1,4 +1,4 @@
-import { UsageError } from '../base/index.js'
+import { checkNames, UsageError } from '../base/index.js'
 
 /** The learning rate of a step. Steps count from 0: with a warm-up the first update has rate 0 (Vaswani's apart). */
 export type Schedule = (step: number) => number
@@ -18,21 +18,24 @@ export interface FallingSchedule extends ConstantSchedule {
 }
 
 /** peak × min(1, step / warmUp). */
-export function constantSchedule({ peak, warmUp = 0 }: ConstantSchedule): Schedule {
-  check('constantSchedule', { peak, warmUp })
+export function constantSchedule(options: ConstantSchedule): Schedule {
+  const { peak, warmUp = 0 } = options
+  check('constantSchedule', { peak, warmUp }, options)
   return (step) => peak * rise(step, warmUp)
 }
 
 /** Rises to the peak at step warmUp, then falls in a line to the minimum at step total. */
-export function linearSchedule({ peak, warmUp = 0, total, minimum = 0 }: FallingSchedule): Schedule {
-  check('linearSchedule', { peak, warmUp, total, minimum })
+export function linearSchedule(options: FallingSchedule): Schedule {
+  const { peak, warmUp = 0, total, minimum = 0 } = options
+  check('linearSchedule', { peak, warmUp, total, minimum }, options)
   return (step) =>
     step < warmUp ? peak * rise(step, warmUp) : minimum + (peak - minimum) * (1 - fallen(step, warmUp, total))
 }
 
 /** Rises to the peak at step warmUp, then falls along half a cosine to the minimum at step total (Loshchilov and Hutter 2017, without restarts). */
-export function cosineSchedule({ peak, warmUp = 0, total, minimum = 0 }: FallingSchedule): Schedule {
-  check('cosineSchedule', { peak, warmUp, total, minimum })
+export function cosineSchedule(options: FallingSchedule): Schedule {
+  const { peak, warmUp = 0, total, minimum = 0 } = options
+  check('cosineSchedule', { peak, warmUp, total, minimum }, options)
   return (step) =>
     step < warmUp
       ? peak * rise(step, warmUp)
@@ -47,7 +50,7 @@ export interface TrapezoidSchedule extends FallingSchedule {
 /** Warm-up, a plateau at the peak, and a fall in a line over the last coolDown steps (Hägele et al. 2024). */
 export function trapezoidSchedule(options: TrapezoidSchedule): Schedule {
   const { peak, warmUp = 0, total, coolDown, minimum = 0 } = options
-  check('trapezoidSchedule', { peak, warmUp, total, coolDown, minimum })
+  check('trapezoidSchedule', { peak, warmUp, total, coolDown, minimum }, options)
   const fall = Math.max(warmUp, total - coolDown)
   return (step) =>
     step < warmUp ? peak * rise(step, warmUp) : minimum + (peak - minimum) * (1 - fallen(step, fall, total))
@@ -64,7 +67,7 @@ export interface InverseSquareRootSchedule {
 /** Vaswani et al. 2017, equation 3, whose steps count from 1: scale × width^−½ × min(n^−½, n × warmUp^−1.5) with n = step + 1. */
 export function inverseSquareRootSchedule(options: InverseSquareRootSchedule): Schedule {
   const { width, warmUp, scale = 1 } = options
-  check('inverseSquareRootSchedule', { width, warmUp, scale })
+  check('inverseSquareRootSchedule', { width, warmUp, scale }, options)
   return (step) =>
     scale * width ** -0.5 * Math.min((step + 1) ** -0.5, (step + 1) * Math.max(1, warmUp) ** -1.5)
 }
@@ -79,7 +82,9 @@ function fallen(step: number, from: number, total: number): number {
   return Math.min(1, Math.max(0, (step - from) / Math.max(1, total - from)))
 }
 
-function check(operation: string, options: Readonly<Record<string, number>>): void {
+/** Refuses numbers that make no sense, and names of `given` beside theirs. */
+function check(operation: string, options: Readonly<Record<string, number>>, given: object): void {
+  checkNames(operation, given, Object.keys(options))
   for (const [name, value] of Object.entries(options)) {
     if (!Number.isFinite(value) || value < 0) {
       throw new UsageError({

@@ -1,4 +1,4 @@
-import { checkWhole, randomKey, uniformAt } from '../base/index.js'
+import { checkNames, checkWhole, randomKey, uniformAt } from '../base/index.js'
 import { type Tensor, tensor } from '../tensor/index.js'
 import { checkPosition, type Data, epochOrder, tooFew } from './data.js'
 
@@ -33,6 +33,8 @@ export interface TokenBatchOptions extends TokenWindowOptions {
   readonly shuffle?: boolean
 }
 
+const windowNames = ['batch', 'context', 'separator'] as const
+
 /** What `crossEntropy` ignores unless told otherwise. */
 const ignored = -100
 
@@ -44,6 +46,11 @@ const ignored = -100
  */
 export function tokenBatches(tokens: TokenIds, options: TokenBatchOptions): Data<TokenBatch> {
   const { batch, context, seed = 0, shuffle = true } = options
+  checkNames('tokenBatches', options, [
+    ...windowNames,
+    'seed',
+    'shuffle',
+  ] satisfies (keyof TokenBatchOptions)[])
   checkWhole('tokenBatches', 'batch', batch, 1)
   checkWhole('tokenBatches', 'context', context, 1)
   const room = tokens.length - 1
@@ -94,6 +101,11 @@ export interface EvaluationOptions extends TokenWindowOptions {
  */
 export function evaluationBatches(tokens: TokenIds, options: EvaluationOptions): Data<TokenBatch> {
   const { batch, context, stride = context, batches = Infinity } = options
+  checkNames('evaluationBatches', options, [
+    ...windowNames,
+    'stride',
+    'batches',
+  ] satisfies (keyof EvaluationOptions)[])
   checkWhole('evaluationBatches', 'batch', batch, 1)
   checkWhole('evaluationBatches', 'context', context, 1)
   checkWhole('evaluationBatches', 'stride', stride, 1)
