@@ -1,5 +1,16 @@
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+
+// What the library imports by a name of its own, since browsers get something else there: the sources.
+const library = new URL('packages/heed/', import.meta.url)
+const { imports } = JSON.parse(readFileSync(new URL('package.json', library), 'utf8')) as {
+  imports: Readonly<Record<string, { default: string }>>
+}
+const internal = Object.entries(imports).map(([find, { default: file }]) => ({
+  find,
+  replacement: fileURLToPath(new URL(file.replace('/dist/', '/src/').replace(/js$/, 'ts'), library)),
+}))
 
 // Three suites: the default one (fast), `--mode long` (*.long.test.ts) and `--mode browser` (*.browser.test.ts).
 const suites: Readonly<Record<string, string>> = {
@@ -21,10 +32,7 @@ export default defineConfig(({ mode }) => {
           find: /^heed\/internals$/,
           replacement: fileURLToPath(new URL('packages/heed/src/internals.ts', import.meta.url)),
         },
-        {
-          find: /^#x64$/,
-          replacement: fileURLToPath(new URL('packages/heed/src/targets/x64/index.ts', import.meta.url)),
-        },
+        ...internal,
         {
           find: /^@heed\/studio\/terminal$/,
           replacement: fileURLToPath(new URL('packages/studio/src/terminal/index.ts', import.meta.url)),

@@ -15,6 +15,8 @@ import { parseSync, Visitor } from 'oxc-parser'
 const longest = 500
 const root = resolve(process.argv[2] ?? fileURLToPath(new URL('..', import.meta.url)))
 const layers = join(root, 'packages', 'heed', 'src')
+const manifest = join(root, 'packages', 'heed', 'package.json')
+const { imports = {} } = existsSync(manifest) ? JSON.parse(readFileSync(manifest, 'utf8')) : {}
 const problems = []
 
 const files = ['packages', 'recipes', 'bench', 'examples', 'scripts'].flatMap((folder) =>
@@ -70,7 +72,9 @@ function read(file) {
 /** The file that `specifier` means in `file`, if it is one of ours; notes a forbidden way there. */
 function follow(file, specifier, where) {
   const isTest = /\.test\.tsx?$/.test(file)
-  if (specifier === '#x64') return join(layers, 'targets', 'x64', 'index.ts')
+  // A name of the library's own, which browsers find something else under.
+  const own = imports[specifier]?.default.replace('./dist/', '').replace(/js$/, 'ts')
+  if (own !== undefined) return join(layers, own)
   if (!specifier.startsWith('.')) {
     if (/^heed(\/|$)/.test(specifier) && file.startsWith(layers + sep) && !isTest) {
       problems.push(`${where}, the package that it is a part of`)

@@ -1,4 +1,4 @@
-import { leavesOf, mapTree, ShapeError, StateError, UsageError } from '../base/index.js'
+import { mapTree, ShapeError, StateError, UsageError } from '../base/index.js'
 import {
   type AnyTensor,
   arrangeLike,
@@ -6,19 +6,14 @@ import {
   expand,
   isTensor,
   ones,
-  record,
   scope,
-  type Tape,
   type Tensor,
   tracked,
   withTape,
   zeros,
 } from '../tensor/index.js'
 import { GradientTape, secondOrder } from './gradient-tape.js'
-import { gradients } from './table.js'
-
-const parametersOf = (tree: unknown): Tensor[] =>
-  [...new Set(leavesOf<Tensor>(tree, isTensor).values())].filter(({ dtype }) => dtype === 'f32')
+import { parametersOf } from './parameters.js'
 
 /**
  * The type of a model's gradient: the model's own, with tensors where it has tensors (of integers too, whose gradient is 0), and undefined
@@ -144,60 +139,4 @@ export function grad<M, R extends readonly unknown[]>(
 ): (model: M, ...rest: R) => Gradient<M> {
   const both = valueAndGrad(loss)
   return (model, ...rest) => scope(() => both(model, ...rest).gradient)
-}
-
-interface Checkpointed {
-  readonly run: () => Tensor
-  readonly inputs: readonly AnyTensor[]
-}
-
-/** Finds what a block takes of what another tape tracks, and keeps nothing. */
-class Onlooker implements Tape {
-  readonly found: Set<AnyTensor> = new Set()
-  readonly #outer: Tape
-
-  constructor(outer: Tape) {
-    this.#outer = outer
-  }
-
-  tracks(inputs: readonly AnyTensor[]): boolean {
-    for (const input of inputs)
-      if (!this.found.has(input) && this.#outer.tracks([input])) this.found.add(input)
-    return false
-  }
-
-  record(): void {}
-
-  stop(input: AnyTensor): void {
-    this.#outer.stop?.(input)
-  }
-}
-
-/**
- * Rematerialization: `checkpoint(block)(model, x)` gives what `block(model, x)` gives, but keeps nothing of its inside
- * for the gradient; the block runs again when the gradient is taken. Memory for time (Chen et al. 2016, "Training Deep Nets with
- * Sublinear Memory Cost"). What the block takes from around it gets its gradient as the arguments do; without an argument
- * that a gradient is taken of, the block runs as it is.
- */
-export function checkpoint<R extends readonly unknown[], A extends string>(
-  block: (...inputs: R) => Tensor<A>,
-): (...inputs: R) => Tensor<A> {
-  return (...inputs) => {
-    const outer = currentTape()
-    if (outer === undefined || !outer.tracks(parametersOf(inputs))) return block(...inputs)
-    const onlooker = new Onlooker(outer)
-    const output = withTape(onlooker, () => scope(() => block(...inputs)), false)
-    // A block that gives what it was given has nothing to compute again.
-    if (outer.tracks([output])) return output
-    const taken = [...onlooker.found]
-    const attributes: Checkpointed = { run: () => block(...inputs) as unknown as Tensor, inputs: taken }
-    return record('checkpoint', taken, output, attributes)
-  }
-}
-
-gradients.checkpoint = (entry, gradient) => {
-  const { run, inputs } = entry.attributes as Checkpointed
-  const tape = new GradientTape(inputs)
-  const output = withTape(tape, run)
-  return tape.backward(new Map([[output as AnyTensor, gradient]]), inputs)
 }

@@ -12,6 +12,7 @@ import {
   type Tensor,
   withTape,
 } from '../tensor/index.js'
+import type { Checkpointed } from './checkpoint.js'
 import type { GradientRule, Placed } from './rule.js'
 import { gradients } from './table.js'
 
@@ -110,6 +111,14 @@ export function secondOrder(): StateError {
     found: 'a gradient inside of a gradient',
     hint: 'take it outside of the loss, or give it stopGradient(x): a gradient of a gradient cannot be had',
   })
+}
+
+/** A block of which nothing was kept runs again, with a tape of its own. */
+gradients.checkpoint = ({ attributes }, gradient) => {
+  const { run, inputs } = attributes as Checkpointed
+  const tape = new GradientTape(inputs)
+  const output = withTape(tape, run)
+  return tape.backward(new Map([[output as AnyTensor, gradient]]), inputs)
 }
 
 /** Adds `part` to the gradient that `input` has so far. */

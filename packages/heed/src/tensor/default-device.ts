@@ -1,5 +1,5 @@
+import { chooseDevice } from '#choose-device'
 import type { Device } from '../device/index.js'
-import { chooseDevice } from './choose-device.js'
 
 let device: Device | undefined
 

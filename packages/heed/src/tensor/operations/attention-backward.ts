@@ -1,5 +1,5 @@
 import type { Device } from '../../device/index.js'
-import type { ForwardPlaces } from '../../kernels/index.js'
+import { attentionBackward, captureGradientSlots, type ForwardPlaces } from '../../kernels/index.js'
 import { heapView } from '../create.js'
 import { execute } from '../execute.js'
 import { emptyArranged, physicalOrder, shapeOf } from '../layout.js'
@@ -13,6 +13,7 @@ import {
   placeOf,
   sizesFor,
 } from './attention-operands.js'
+import type { PreparedAttention } from './attention-prepared.js'
 import { arrange } from './copy.js'
 import { sum } from './reduction.js'
 
@@ -40,6 +41,15 @@ export interface AttentionGradients {
   readonly captured: readonly (Tensor | undefined)[]
 }
 
+const slotsKnown = new WeakMap<PreparedAttention, readonly number[]>()
+
+/** Slots of the captured float tensors that the score reads. */
+export function capturedSlots(prepared: PreparedAttention): readonly number[] {
+  let slots = slotsKnown.get(prepared)
+  if (slots === undefined) slotsKnown.set(prepared, (slots = captureGradientSlots(prepared.definition)))
+  return slots
+}
+
 /** The gradients of everything that went into an attention, from that of its output. */
 export function runBackward(
   device: Device,
@@ -59,12 +69,16 @@ export function runBackward(
     sink !== undefined && wanted.sink
       ? emptyArranged(device, 'f32', { round: way.rounds.length, head: axes.heads })
       : undefined
-  const slots = prepared.slots.filter((slot) => wanted.captured[slot])
+  const slots = capturedSlots(prepared).filter((slot) => wanted.captured[slot])
   const capturedGradients = captured.map((tensor, slot) =>
     slots.includes(slot) ? zerosLike(tensor) : undefined,
   )
   const rounds = axes.heads === 0 ? [] : way.rounds
-  const plan = prepared.backward(device.target.machine, sizesFor(axes, way), slots)
+  const { machine } = device.target
+  const sizes = sizesFor(axes, way)
+  const plan = prepared.plan(machine, `backward ${slots.join()}`, sizes, () =>
+    attentionBackward(machine, prepared.definition, sizes, slots),
+  )
   execute(device, (allocate) => {
     const workspace = plan.workspaceBytes > 0 ? allocate(plan.workspaceBytes) : 0
     return rounds.flatMap((round, number) =>

@@ -6,7 +6,7 @@ import { record, withTape } from '../tape.js'
 import { type AnyTensor, axisOf, hasAxis, type Tensor } from '../tensor.js'
 import { type AttentionOptions, readySink, scaleOf, type ScoreOptions } from './attention.js'
 import { type AttentionAxes, attentionAxes, strideOf, type Walk, walk } from './attention-axes.js'
-import { zerosLike } from './attention-backward.js'
+import { capturedSlots, zerosLike } from './attention-backward.js'
 import { trace } from './attention-function.js'
 import { capturePlace, placeOf, sizesFor } from './attention-operands.js'
 import { type PreparedAttention, preparedAttention } from './attention-prepared.js'
@@ -137,7 +137,7 @@ export function scoresGradient(
   const productGradient = wanted(products)
     ? emptyArranged(device, 'f32', shapeOf(products), physicalOrder(products))
     : undefined
-  const slots = prepared.slots.filter((slot) => wanted(captured[slot]!))
+  const slots = capturedSlots(prepared).filter((slot) => wanted(captured[slot]!))
   const gradients = captured.map((tensor, slot) => (slots.includes(slot) ? zerosLike(tensor) : undefined))
   const place = (tensor: AnyTensor, round: readonly number[]): Place => placeOf(tensor, 'query', way, round)
   execute(device, () =>

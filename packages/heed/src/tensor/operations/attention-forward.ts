@@ -1,5 +1,5 @@
 import type { Device } from '../../device/index.js'
-import type { Launch, Place } from '../../kernels/index.js'
+import { attentionForward, type Launch, type Place } from '../../kernels/index.js'
 import { arranged, physicalOrder } from '../layout.js'
 import { outputOf, prepare, type Prepared, runPrepared } from '../prepared.js'
 import type { Axis, Tensor } from '../tensor.js'
@@ -104,7 +104,11 @@ export function planForward(
     output,
     ...kept.map((name) => (name === 'largestKey' ? { ...row, dtype: 'i32' as const } : row)),
   ]
-  const plan = prepared.forward(device.target.machine, sizesFor(axes, way), statistics)
+  const { machine } = device.target
+  const sizes = sizesFor(axes, way)
+  const plan = prepared.plan(machine, statistics ? 'statistics' : 'forward', sizes, () =>
+    attentionForward(machine, prepared.definition, sizes, statistics),
+  )
   const count = inOrder({
     ...addressesOf(operands),
     results: outputs.map(() => 0),

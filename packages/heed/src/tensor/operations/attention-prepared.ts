@@ -1,13 +1,8 @@
 import { ShapeError } from '../../base/index.js'
 import {
-  attentionBackward,
   type AttentionDefinition,
   attentionDefinition,
-  attentionForward,
   type AttentionSizes,
-  type BackwardPlaces,
-  captureGradientSlots,
-  type ForwardPlaces,
   keyOf,
   type Machine,
   nodesOf,
@@ -25,7 +20,6 @@ export class PreparedAttention {
   readonly batchNamed: boolean
   readonly #reads: readonly { readonly slot: number; readonly axis: number; readonly along: string }[]
   readonly #plans = new WeakMap<Machine, Map<string, unknown>>()
-  #slots: readonly number[] | undefined
 
   constructor(definition: AttentionDefinition) {
     this.definition = definition
@@ -42,24 +36,9 @@ export class PreparedAttention {
       )
   }
 
-  /** Slots of the captured float tensors that the score reads. */
-  get slots(): readonly number[] {
-    return (this.#slots ??= captureGradientSlots(this.definition))
-  }
-
-  forward(machine: Machine, sizes: AttentionSizes, statistics: boolean): Plan<ForwardPlaces> {
-    return this.#plan(machine, `${statistics ? 'statistics' : 'forward'} ${sizesKey(sizes)}`, () =>
-      attentionForward(machine, this.definition, sizes, statistics),
-    )
-  }
-
-  backward(machine: Machine, sizes: AttentionSizes, slots: readonly number[]): Plan<BackwardPlaces> {
-    return this.#plan(machine, `backward ${sizesKey(sizes)} ${slots.join()}`, () =>
-      attentionBackward(machine, this.definition, sizes, slots),
-    )
-  }
-
-  #plan<P>(machine: Machine, key: string, make: () => Plan<P>): Plan<P> {
+  /** What `make` plans for these sizes, remembered under `kind`. */
+  plan<P>(machine: Machine, kind: string, sizes: AttentionSizes, make: () => Plan<P>): Plan<P> {
+    const key = `${kind} ${sizesKey(sizes)}`
     let plans = this.#plans.get(machine)
     if (plans === undefined) this.#plans.set(machine, (plans = new Map()))
     let plan = plans.get(key) as Plan<P> | undefined
