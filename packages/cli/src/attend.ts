@@ -9,6 +9,7 @@ import {
   tokenLabels,
   UsageError,
   type Tensor,
+  type Tokenizer,
 } from 'heed'
 import type { AttendResult, LayerView, Token } from '@heed/studio'
 import type { RunnableModel } from './model.js'
@@ -17,19 +18,88 @@ import { jsonText } from './terminal.js'
 /** How many next tokens are kept. */
 export const nextTokens = 10
 
+/** A text as its tokens. */
+export interface ReadText {
+  readonly text: string
+  readonly ids: Int32Array
+  /** Where each token stands in the text: begin and end of token i at 2i and 2i + 1, in UTF-16 units. */
+  readonly spans: Int32Array
+}
+
+/** A text as a model reads it, with no token put before it. */
+export function readText(tokenizer: Tokenizer, text: string): ReadText {
+  const { ids, spans } = tokenizer.encode(text, { addSpecial: false })
+  return { text, ids, spans }
+}
+
+/** The beginning of a text, at most so many tokens. */
+export function firstTokens(whole: ReadText, most: number): ReadText {
+  const { text, ids, spans } = whole
+  if (ids.length <= most) return whole
+  const kept = spans.slice(0, 2 * most)
+  return { text: text.slice(0, Math.max(0, ...kept)), ids: ids.slice(0, most), spans: kept }
+}
+
+/** The end of a text, at most so many tokens. */
+export function lastTokens(whole: ReadText, most: number): ReadText {
+  const { text, ids, spans } = whole
+  const left = ids.length - most
+  if (left <= 0) return whole
+  const begin = spans[2 * left]!
+  return {
+    text: text.slice(begin),
+    ids: ids.slice(left),
+    spans: spans.slice(2 * left).map((at) => at - begin),
+  }
+}
+
+/** The text of token ids, as a model wrote them: what no token stands for is left out of it. */
+export function textOfIds(tokenizer: Tokenizer, ids: ArrayLike<number>): ReadText {
+  const spans = new Int32Array(2 * ids.length)
+  const decoder = tokenizer.stream()
+  let text = ''
+  // Tokens that share a character share its span: those from `first` on have a part of the one that comes.
+  let first = 0
+  const close = (last: number): void => {
+    for (let i = first; i < last; i++) {
+      const begin = spans[2 * i]!
+      spans[2 * i + 1] = Math.min(text.length, begin + ((text.codePointAt(begin) ?? 0) > 0xffff ? 2 : 1))
+    }
+    spans[2 * last + 1] = text.length
+    first = last + 1
+  }
+  for (let i = 0; i < ids.length; i++) {
+    spans[2 * i] = text.length
+    const piece = tokenizer.token(ids[i]!) === undefined ? '' : decoder.push(ids[i]!)
+    text += piece
+    if (piece !== '') close(i)
+  }
+  text += decoder.end()
+  if (first < ids.length) close(ids.length - 1)
+  return { text, ids: Int32Array.from(ids), spans }
+}
+
 /**
  * A text, how every head of a model attends to it, and what comes next. No token is put before the text.
  *
  * @throws {UsageError} for an empty text, and for one longer than the model's context
  */
 export function attend(language: RunnableModel, text: string, next: number = nextTokens): AttendResult {
+  return attendTo(language, readText(language.tokenizer, text), next)
+}
+
+/** The same of a text whose tokens are known. @throws {UsageError} as `attend` does */
+export function attendTo(
+  language: RunnableModel,
+  { text, ids, spans }: ReadText,
+  next: number = nextTokens,
+): AttendResult {
   const { tokenizer, config, model } = language
-  const { ids, spans } = tokenizer.encode(text, { addSpecial: false })
   checkLength(ids.length, config.context)
-  const labels = tokenLabels(tokenizer, ids)
   const tokens = Array.from(ids, (id, index): Token => ({
     id,
-    text: labels[index]!,
+    // A model may know more ids than its tokenizer has tokens.
+    text: tokenizer.token(id) === undefined ? '' : tokenLabels(tokenizer, [id])[0]!,
     start: spans[2 * index]!,
     end: spans[2 * index + 1]!,
   }))

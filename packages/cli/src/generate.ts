@@ -7,6 +7,8 @@ export const documentToken = '<|endoftext|>'
 /** A text that a model wrote on. */
 export interface Continuation {
   readonly prompt: string
+  /** The prompt's tokens, without the one that starts a text. */
+  readonly promptIds: readonly number[]
   /** What follows the prompt. */
   readonly text: string
   readonly ids: readonly number[]
@@ -42,12 +44,19 @@ export async function writeOn(
   const started = performance.now()
   for (const id of generate(model, config, [...before, ...encoded], { ...options, stop: before })) {
     ids.push(id)
-    write(id < tokenizer.size ? decoder.push(id) : '')
+    write(tokenizer.token(id) === undefined ? '' : decoder.push(id))
     await new Promise(setImmediate)
     if (signal?.aborted) break
   }
   write(decoder.end())
   const seconds = (performance.now() - started) / 1000
   const end = signal?.aborted ? 'interrupted' : ids.length === options.tokens ? 'tokens' : 'text'
-  return { prompt, text, ids, end, tokensPerSecond: ids.length / Math.max(1e-9, seconds) }
+  return {
+    prompt,
+    promptIds: [...encoded],
+    text,
+    ids,
+    end,
+    tokensPerSecond: ids.length / Math.max(1e-9, seconds),
+  }
 }

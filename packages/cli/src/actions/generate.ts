@@ -1,6 +1,6 @@
 import { briefPicture } from '@heed/studio'
 import type { WeightFormat } from 'heed'
-import { attend } from '../attend.js'
+import { attendTo, lastTokens, textOfIds } from '../attend.js'
 import type { Context } from '../context.js'
 import { writeOn, type Continuation } from '../generate.js'
 import { titleOf, writeReport } from '../html.js'
@@ -57,7 +57,8 @@ async function streamed(
     )
     stream?.end()
     stream?.write('\n')
-    if (json) output.write(`${jsonText({ model: language.name, ...continuation })}\n`)
+    const { promptIds: _, ...told } = continuation
+    if (json) output.write(`${jsonText({ model: language.name, ...told })}\n`)
     else if (errorOutput.isTTY) {
       const { ids, tokensPerSecond } = continuation
       const note = `${ids.length} tokens, ${Math.round(tokensPerSecond)} a second`
@@ -72,12 +73,18 @@ async function streamed(
 /** The picture and the page of what the model attended to in its own text. */
 async function show(
   language: NamedModel,
-  { prompt, text }: Continuation,
+  { promptIds, ids }: Continuation,
   options: GenerateCommandOptions,
   { output, errorOutput, environment }: Context,
 ): Promise<void> {
   if (!options.attend && options.html === undefined) return
-  const result = attend(language, endOf(language, prompt + text))
+  // The ids that there are: their text, encoded again, may have others, and more.
+  const read = textOfIds(language.tokenizer, [...promptIds, ...ids])
+  if (read.ids.length === 0) {
+    errorOutput.write('no tokens: nothing to show\n')
+    return
+  }
+  const result = attendTo(language, lastTokens(read, Math.min(picturedTokens, language.config.context)))
   if (options.attend && !options.json) {
     output.write(`\n${briefPicture(result, { output, environment })}`)
   }
@@ -86,11 +93,4 @@ async function show(
     await writeReport(options.html, { title: titleOf(result.text), model, attend: result })
     errorOutput.write(`wrote ${escaped(options.html)}: open it in a browser\n`)
   }
-}
-
-/** The end of a text that is too long for a picture, from a token's beginning on. */
-function endOf({ tokenizer, config }: NamedModel, text: string): string {
-  const { ids, spans } = tokenizer.encode(text, { addSpecial: false })
-  const most = Math.min(picturedTokens, config.context)
-  return ids.length <= most ? text : text.slice(spans[2 * (ids.length - most)])
 }

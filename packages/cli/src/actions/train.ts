@@ -19,7 +19,7 @@ export interface TrainOptions {
 export async function train(
   file: string,
   options: TrainOptions,
-  { output, errorOutput, environment }: Context,
+  { output, errorOutput, environment, version }: Context,
 ): Promise<void> {
   const text = await textOf(
     file,
@@ -40,6 +40,7 @@ export async function train(
       watch: options.watch === true,
       progress,
       listen,
+      version,
     })
     output.write(options.json ? `${jsonText(result)}\n` : resultText(result, file, options))
   } finally {

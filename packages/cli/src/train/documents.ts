@@ -3,19 +3,22 @@ import { readFile } from 'node:fs/promises'
 import { FormatError } from 'heed'
 import { documentToken } from '../generate.js'
 
+/** Files with a JSON value on each line, by their names. */
+const linesFile = /\.(jsonl|ndjson)$/i
+
 /** The documents of some files, and what they were made of. */
 export interface Documents {
   readonly texts: readonly string[]
-  /** Of all files' bytes, in hexadecimal. */
+  /** Of all texts, each with its length, in hexadecimal: whatever files they stand in, and how. */
   readonly sha256: string
   /** UTF-8 bytes of all texts. */
   readonly bytes: number
 }
 
 /**
- * Reads documents. A `.jsonl` file has one a line, as `{"text": "…"}` (other fields are left alone). Any other file is plain
- * text, its documents separated by `<|endoftext|>` if that occurs in it, else by blank lines. White space around a document
- * and empty documents are left out.
+ * Reads documents. A `.jsonl` or `.ndjson` file has one a line, as `{"text": "…"}` (other fields are left
+ * alone). Any other file is plain text, its documents separated by `<|endoftext|>` if that occurs in it, else
+ * by blank lines. White space around a document and empty documents are left out.
  *
  * @throws {FormatError} naming the file (and line) that can't be read or is not what it should be
  */
@@ -24,14 +27,16 @@ export async function readDocuments(files: readonly string[]): Promise<Documents
   const hash = createHash('sha256')
   let bytes = 0
   for (const file of files) {
-    const content = await contentOf(file)
-    hash.update(content)
-    const text = decoded(content, file)
-    const found = (file.endsWith('.jsonl') ? fromLines(text, file) : fromText(text))
+    const text = decoded(await contentOf(file), file)
+    const found = (linesFile.test(file) ? fromLines(text, file) : fromText(text))
       .map((document) => document.trim())
       .filter((document) => document !== '')
-    for (const document of found) bytes += Buffer.byteLength(document)
-    for (const document of found) texts.push(document)
+    for (const document of found) {
+      const content = Buffer.from(document)
+      hash.update(`${content.length}:`).update(content)
+      bytes += content.length
+      texts.push(document)
+    }
   }
   return { texts, sha256: hash.digest('hex'), bytes }
 }

@@ -1,77 +1,156 @@
-import { appendFile, readFile } from 'node:fs/promises'
-import { writeFileWhole } from 'heed/internals'
+import { createReadStream } from 'node:fs'
+import { open, truncate, type FileHandle } from 'node:fs/promises'
+import { HeedError } from 'heed'
 
-/** Something that belongs to a step. */
-interface Stepped {
-  readonly step: number
+/** How the entries of a history are read. */
+export interface Reading<T> {
+  /** An entry from a line's JSON; undefined where it is none. */
+  readonly parse: (value: unknown) => T | undefined
+  /** Whether it belongs to the run up to the step that it goes on from. */
+  readonly keep: (entry: T) => boolean
+  /** Told of every entry that is kept, in order. */
+  readonly each: (entry: T) => void
 }
 
+/** A longer line is damaged, in bytes: a frame of a film takes some megabytes. */
+const longestLine = 2 ** 28
 /** Lines are written out together, at most so many milliseconds after the first. */
 const patience = 1000
 
 /**
- * What happened in a run, step by step, as JSON lines in a file: appended while it trains, and cut back to the checkpoint's
- * step where a run is resumed. A line that a killed process left half written is passed over.
+ * What happened in a run, step by step, as JSON lines in a file. Lines are appended while it trains; before a
+ * checkpoint all must be on the disk (`flush`). Where a run is resumed, the file is cut back to the
+ * checkpoint's step, so that no line is lost and none is there twice, whenever the run was killed.
  */
-export class History<T extends Stepped> {
+export class History<T> {
   readonly #path: string
-  readonly #entries: T[]
+  readonly #file: FileHandle
+  /** Bytes that are on the disk, or at least with the system: what is not written yet belongs behind them. */
+  #length: number
   #unwritten: string[] = []
   #since = 0
+  /** Lines that are no entries, counted from 1. They stay in the file. */
+  readonly damaged: readonly number[]
 
-  private constructor(path: string, entries: T[]) {
+  private constructor(path: string, file: FileHandle, length: number, damaged: readonly number[]) {
     this.#path = path
-    this.#entries = entries
+    this.#file = file
+    this.#length = length
+    this.damaged = damaged
   }
 
   /**
-   * The history in `path` up to `step`; what comes after it is dropped from the file. With step −1 it begins anew.
+   * The history in `path`: what comes after the last entry that is kept is cut off, such as a line that a
+   * killed process left half written.
    *
-   * @throws {HeedError} where the file can't be written
+   * @throws {HeedError} where the file can't be read or written
    */
-  static async open<T extends Stepped>(path: string, step: number): Promise<History<T>> {
-    const entries = (await readLines<T>(path)).filter((entry) => entry.step <= step)
-    await writeFileWhole(path, new TextEncoder().encode(entries.map(lineOf).join('')))
-    return new History(path, entries)
-  }
-
-  get entries(): readonly T[] {
-    return this.#entries
+  static async open<T>(path: string, reading: Reading<T>): Promise<History<T>> {
+    return refusing(path, 'to read and write', async () => {
+      const file = await open(path, 'a+')
+      await file.close()
+      const { length, damaged } = await readEntries(path, reading)
+      await truncate(path, length)
+      return new History<T>(path, await open(path, 'r+'), length, damaged)
+    })
   }
 
   async add(entry: T): Promise<void> {
-    this.#entries.push(entry)
     if (this.#unwritten.length === 0) this.#since = performance.now()
-    this.#unwritten.push(lineOf(entry))
-    if (performance.now() - this.#since >= patience) await this.flush()
+    this.#unwritten.push(`${JSON.stringify(entry)}\n`)
+    // What can't be written now stays here: it must be on the disk before the next checkpoint, not earlier.
+    if (performance.now() - this.#since >= patience) await this.#write().catch(() => {})
   }
 
-  /** Writes out what is still to be written. */
+  /** @throws {HeedError} where the disk refuses; the lines are kept, and written the next time */
   async flush(): Promise<void> {
-    if (this.#unwritten.length === 0) return
-    const lines = this.#unwritten.join('')
-    this.#unwritten = []
-    await appendFile(this.#path, lines)
+    await refusing(this.#path, 'to write', async () => {
+      await this.#write()
+      await this.#file.sync()
+    })
   }
-}
 
-function lineOf(entry: unknown): string {
-  return `${JSON.stringify(entry)}\n`
-}
-
-async function readLines<T extends Stepped>(path: string): Promise<T[]> {
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch {
-    return []
+  async close(): Promise<void> {
+    await this.#file.close()
   }
-  return text.split('\n').flatMap((line) => {
-    try {
-      const entry = JSON.parse(line) as T
-      return typeof entry?.step === 'number' ? [entry] : []
-    } catch {
-      return []
+
+  async #write(): Promise<void> {
+    const count = this.#unwritten.length
+    const bytes = Buffer.from(this.#unwritten.join(''))
+    // Always behind what is written whole: what a write that failed left there is written over.
+    for (let done = 0; done < bytes.length;) {
+      const { bytesWritten } = await this.#file.write(bytes, done, bytes.length - done, this.#length + done)
+      done += bytesWritten
     }
-  })
+    this.#length += bytes.length
+    this.#unwritten = this.#unwritten.slice(count)
+  }
+}
+
+/** Where the last entry that is kept ends, in bytes; and the lines before it that are none. */
+async function readEntries<T>(
+  path: string,
+  { parse, keep, each }: Reading<T>,
+): Promise<{ length: number; damaged: number[] }> {
+  const damaged: number[] = []
+  const all: number[] = []
+  let [length, at, line] = [0, 0, 0]
+  for await (const bytes of lines(path)) {
+    line++
+    at += bytes.length
+    const entry = entryOf(bytes.line, parse)
+    if (entry === undefined) all.push(line)
+    else if (keep(entry)) {
+      each(entry)
+      length = at
+      damaged.push(...all.splice(0))
+    }
+  }
+  return { length, damaged }
+}
+
+function entryOf<T>(line: Buffer | undefined, parse: (value: unknown) => T | undefined): T | undefined {
+  if (line === undefined) return undefined
+  try {
+    return parse(JSON.parse(line.toString('utf8')))
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * The whole lines of a file: their bytes without the end, undefined where they are too many, and how many
+ * with it.
+ */
+async function* lines(path: string): AsyncGenerator<{ line: Buffer | undefined; length: number }> {
+  let parts: Buffer[] = []
+  let length = 0
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
+    let start = 0
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
+      parts.push(chunk.subarray(start, end))
+      length += end + 1 - start
+      yield { line: length > longestLine ? undefined : Buffer.concat(parts), length }
+      parts = []
+      length = 0
+      start = end + 1
+    }
+    length += chunk.length - start
+    if (length > longestLine) parts = []
+    else parts.push(chunk.subarray(start))
+  }
+}
+
+async function refusing<R>(path: string, what: string, work: () => Promise<R>): Promise<R> {
+  try {
+    return await work()
+  } catch (cause) {
+    throw new HeedError({
+      operation: 'train',
+      expected: `${what} '${path}'`,
+      found: cause instanceof Error ? cause.message : String(cause),
+      hint: 'check that the file may be written to and the disk has room',
+      cause,
+    })
+  }
 }

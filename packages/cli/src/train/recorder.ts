@@ -1,14 +1,23 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Snapshot } from '@heed/studio'
-import type { Decoder, DecoderConfig, SnapshotEvent, StepEvent, EvaluationEvent, TrainerHooks } from 'heed'
-import { attend } from '../attend.js'
+import type {
+  Decoder,
+  DecoderConfig,
+  EvaluationEvent,
+  ResumeResult,
+  SnapshotEvent,
+  StepEvent,
+  TrainerHooks,
+} from 'heed'
+import { attendTo, firstTokens, readText, type ReadText } from '../attend.js'
 import { countText } from '../format.js'
 import { summaryOf } from '../model.js'
 import type { TrainConfig } from './config.js'
+import { Film, filmedTokens, frameFrom, frameOf, type Frame } from './film.js'
 import { History } from './history.js'
 import type { Prepared } from './prepare.js'
 import type { Progress } from './progress.js'
-import { snapshotOf, writeWatched, type LossEntry } from './watch.js'
+import { lossFrom, writeWatched, type LossEntry } from './watch.js'
 
 /** Names in the output folder. */
 export const lossesFile = 'losses.jsonl'
@@ -26,8 +35,11 @@ export class Recorder {
   readonly #progress: Progress
   readonly #watch: boolean
   readonly #recent: number[] = []
+  readonly #entries: LossEntry[] = []
+  readonly #noted = new Set<string>()
   #losses: History<LossEntry> | undefined
-  #snapshots: History<Snapshot> | undefined
+  #frames: History<Frame> | undefined
+  #film: Film | undefined
   #validation: number | undefined
   #report: string | undefined
 
@@ -63,39 +75,114 @@ export class Recorder {
     return this.#report
   }
 
-  /** Opens the files, cut back to the step that the run goes on from; −1: they begin anew. */
-  async begin(step: number): Promise<void> {
+  /** Opens the files, cut back to where the run goes on from; undefined: they begin anew. */
+  async begin(found: ResumeResult | undefined): Promise<void> {
     const at = (name: string): string => join(this.#config.output, name)
-    this.#losses = await History.open<LossEntry>(at(lossesFile), step)
-    if (this.#watch) this.#snapshots = await History.open<Snapshot>(at(snapshotsFile), step)
-    for (const { loss, validation } of this.#losses.entries) {
-      if (loss !== undefined) this.#remember(loss)
-      if (validation !== undefined) this.#validation = validation
+    const { step = -1, evaluatedStep = -1, snapshotStep = -1 } = found ?? {}
+    this.#losses = await History.open<LossEntry>(at(lossesFile), {
+      parse: lossFrom,
+      // An evaluation that the checkpoint doesn't know of is made again.
+      keep: (entry) => entry.step <= (entry.validation === undefined ? step : evaluatedStep),
+      each: (entry) => this.#remember(entry),
+    })
+    this.#tellDamage(lossesFile, this.#losses.damaged)
+    if (!this.#watch) return
+    if (found !== undefined && existsSync(at(reportFile))) this.#report = at(reportFile)
+    try {
+      const watched = this.#watched()
+      const film = new Film({ ...this.#decoder, text: watched.text, tokens: watched.ids.length })
+      this.#film = film
+      this.#frames = await History.open<Frame>(at(snapshotsFile), {
+        parse: frameFrom,
+        keep: (frame) => frame.step <= snapshotStep,
+        each: (frame) => film.add(frame),
+      })
+      this.#tellDamage(snapshotsFile, this.#frames.damaged)
+      if (film.others > 0)
+        this.#progress.note(
+          `${countText(film.others)} snapshots in ${at(snapshotsFile)} are of another sentence: the page leaves them out`,
+        )
+    } catch (error) {
+      this.#noteOnce(`snapshots are not kept: ${messageOf(error)}`)
     }
   }
 
-  async flush(): Promise<void> {
+  /**
+   * Puts on the disk what belongs to a step before its checkpoint. @throws {HeedError} where losses can't be
+   * written
+   */
+  async save(): Promise<void> {
     await this.#losses?.flush()
-    await this.#snapshots?.flush()
+    try {
+      await this.#frames?.flush()
+    } catch (error) {
+      this.#noteOnce(`snapshots are not on the disk yet: ${messageOf(error)}`, 'snapshots')
+    }
+  }
+
+  /** Writes what is left, where that can be done, and closes the files. */
+  async end(): Promise<void> {
+    for (const history of [this.#losses, this.#frames]) {
+      await history?.flush().catch((error: unknown) => this.#noteOnce(messageOf(error)))
+      await history?.close().catch(() => {})
+    }
+    this.#losses = undefined
+    this.#frames = undefined
   }
 
   get hooks(): TrainerHooks<Decoder> {
     return {
       onStep: (event) => this.#onStep(event),
       onEvaluation: (event) => this.#onEvaluation(event),
-      onCheckpoint: () => this.flush(),
+      onSave: () => this.save(),
       ...(this.#watch && { onSnapshot: (event: SnapshotEvent<Decoder>) => this.#onSnapshot(event) }),
     }
   }
 
-  #remember(loss: number): void {
+  #remember(entry: LossEntry): void {
+    this.#entries.push(entry)
+    const { loss, validation } = entry
+    if (validation !== undefined) this.#validation = validation
+    if (loss === undefined) return
     this.#recent.push(loss)
     if (this.#recent.length > smoothing) this.#recent.shift()
   }
 
+  #tellDamage(file: string, damaged: readonly number[]): void {
+    if (damaged.length === 0) return
+    const some = damaged.slice(0, 5).map(countText).join(', ')
+    this.#progress.note(
+      `passed over what can't be read in ${join(this.#config.output, file)}: line ${some}${damaged.length > 5 ? ', …' : ''}`,
+    )
+  }
+
+  /** What may come again and again is said once. */
+  #noteOnce(text: string, kind: string = text): void {
+    if (this.#noted.has(kind)) return
+    this.#noted.add(kind)
+    this.#progress.note(text)
+  }
+
+  /** The configuration's sentence, or as much of its beginning as the model and a film have room for. */
+  #watched(): ReadText {
+    const { context, layers, heads } = this.#decoder
+    const room = filmedTokens(layers * heads)
+    const whole = readText(this.#data.tokenizer, this.#config.watch.sentence)
+    const text = firstTokens(whole, Math.min(context, room))
+    if (text !== whole)
+      this.#noteOnce(
+        `the sentence has ${countText(whole.ids.length)} tokens: the first ${countText(text.ids.length)} are watched, ` +
+          (context <= room
+            ? "as many as the model's context has"
+            : 'as many as fit into a film of all heads'),
+      )
+    return text
+  }
+
   async #onStep(event: StepEvent): Promise<void> {
     const { step, steps, loss, tokensPerSecond, secondsLeft } = event
-    this.#remember(loss)
+    const entry = { step, loss }
+    this.#remember(entry)
     this.#progress.update({
       step,
       steps,
@@ -104,33 +191,47 @@ export class Recorder {
       tokensPerSecond,
       secondsLeft,
     })
-    await this.#losses?.add({ step, loss })
+    await this.#losses?.add(entry)
   }
 
   async #onEvaluation({ step, loss, bestStep }: EvaluationEvent): Promise<void> {
-    this.#validation = loss
-    await this.#losses?.add({ step, validation: loss })
+    const entry = { step, validation: loss }
+    this.#remember(entry)
+    await this.#losses?.add(entry)
     const bits = this.bitsPerByte === undefined ? '' : `, ${this.bitsPerByte.toFixed(3)} bits per byte`
     const best = step === bestStep ? ', the best so far' : ''
     this.#progress.note(`step ${countText(step)}: validation ${loss.toFixed(4)}${bits}${best}`)
   }
 
+  /** A page that can't be made is no reason to end a training. */
   async #onSnapshot({ step, model }: SnapshotEvent<Decoder>): Promise<void> {
-    const { output, watch, training } = this.#config
-    const language = { model, config: this.#decoder, tokenizer: this.#data.tokenizer }
-    const result = attend(language, watch.sentence)
-    // A resumed run takes no snapshot of the step that it begins with twice.
-    const earlier = this.#snapshots!.entries.filter((snapshot) => snapshot.step < step)
-    await this.#snapshots!.add(snapshotOf(step, result))
-    const path = join(output, reportFile)
-    await writeWatched(path, {
-      attend: result,
-      step,
-      finished: step >= training.steps,
-      model: summaryOf('a decoder', language),
-      snapshots: earlier,
-      losses: this.#losses!.entries,
-    })
-    this.#report = path
+    try {
+      const language = { model, config: this.#decoder, tokenizer: this.#data.tokenizer }
+      const result = attendTo(language, this.#watched())
+      const snapshots = this.#film?.before(step) ?? []
+      const frame = frameOf(step, result)
+      this.#film?.add(frame)
+      await this.#frames?.add(frame)
+      const path = join(this.#config.output, reportFile)
+      await writeWatched(path, {
+        attend: result,
+        step,
+        finished: step >= this.#config.training.steps,
+        model: summaryOf('a decoder', language),
+        snapshots,
+        losses: this.#entries,
+      })
+      this.#report = path
+      if (this.#film !== undefined && this.#film.leftOut > 0)
+        this.#noteOnce(
+          'the page has room for a part of the snapshots: it leaves out every other one, as often as need be',
+        )
+    } catch (error) {
+      this.#noteOnce(`no page: ${messageOf(error)}`, 'page')
+    }
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

@@ -1,9 +1,9 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   adamw,
   createDecoder,
   evaluationBatches,
+  lockFolder,
   matricesDecay,
   modelFiles,
   randomKey,
@@ -12,11 +12,14 @@ import {
   Trainer,
   type Decoder,
   type DecoderConfig,
+  type FolderLock,
+  type ResumeResult,
   type TokenBatch,
   type TrainingResult,
 } from 'heed'
 import { countText } from '../format.js'
 import { parametersOf } from '../model.js'
+import { clearLeftovers, findBegun, makeOutput, modelFolder, type Begun } from './begun.js'
 import { completeModel, type TrainConfig } from './config.js'
 import { decoderLoss, scheduleOf } from './decoder-loss.js'
 import { prepareData, type Prepared } from './prepare.js'
@@ -30,10 +33,12 @@ export interface RunOptions {
   readonly watch: boolean
   readonly progress: Progress
   /**
-   * Called once the data are ready: before, there is nothing to save, and an interruption may end the process. The signal
-   * aborted, the step at hand is finished and saved.
+   * Called once the data are ready: before, there is nothing to save, and an interruption may end the
+   * process. The signal aborted, the step at hand is finished and saved.
    */
   readonly listen: () => AbortSignal
+  /** Of the command. */
+  readonly version: string
 }
 
 /** How a run ended. Losses are in nats a token. */
@@ -56,43 +61,72 @@ export interface RunResult {
   readonly report: string | null
 }
 
-/** The finished model's folder in the output folder. */
-export const modelFolder = 'model'
-
 /**
  * Trains a decoder as a configuration says.
  *
  * @throws {ConfigError} where the configuration doesn't fit the tokenizer
  * @throws {FormatError} where the data can't be read
- * @throws {UsageError} where the output folder holds another run's checkpoints
+ * @throws {UsageError} where the output folder holds a run and this one is not to go on with it, or began otherwise
+ * @throws {StateError} where another training is at work in the output folder
  * @throws {DivergenceError} where the loss is no longer a number; the last good state is saved
  */
 export async function runTraining(config: TrainConfig, options: RunOptions): Promise<RunResult> {
-  const { progress, resume } = options
-  await mkdir(config.output, { recursive: true })
-  const data = await prepareData(config, resume, (text) => progress.stage(text))
+  await makeOutput(config.output)
+  const lock = await lockFolder(config.output)
+  try {
+    const begun = await findBegun(config, options.resume)
+    await clearLeftovers(config.output)
+    return await goOn(config, begun, { ...options, lock })
+  } finally {
+    options.progress.end()
+    lock.release()
+  }
+}
+
+async function goOn(
+  config: TrainConfig,
+  begun: Begun | undefined,
+  options: RunOptions & { readonly lock: FolderLock },
+): Promise<RunResult> {
+  const { progress, version } = options
+  const note = (text: string): void => progress.note(text)
+  for (const { path, reason } of begun?.checkpoint.skipped ?? [])
+    note(`passed over ${path}: expected ${reason}`)
+  const data = await prepareData(config, {
+    begun,
+    version,
+    stage: (text) => progress.stage(text),
+    note,
+  })
   const decoder = completeModel(config.model, data.tokenizer.size, config.file)
   const recorder = new Recorder(config, decoder, data, options)
-  const trainer = trainerOf(config, decoder, data, recorder, options.listen())
+  const trainer = trainerOf(config, decoder, data, recorder, options)
   try {
     progress.end()
-    const found = resume ? await trainer.resume() : undefined
-    for (const { path, reason } of found?.skipped ?? [])
-      progress.note(`passed over ${path}: expected ${reason}`)
-    const parameters = parametersOf(trainer.model)
-    progress.note(
-      `${countText(parameters)} parameters, ${countText(data.train.length)} tokens, ` +
+    const found = begun && (await trainer.resume(begun.checkpoint))
+    note(
+      `${countText(parametersOf(trainer.model))} parameters, ${countText(data.train.length)} tokens, ` +
         (found === undefined ? 'from the beginning' : `on from step ${countText(found.step)}`),
     )
-    await recorder.begin(found?.step ?? -1)
+    if (found !== undefined) tellChanges(found, note)
+    await recorder.begin(found)
     const result = await trainer.run()
-    await recorder.flush()
     return await finish(config, decoder, data, recorder, trainer.model, result)
   } finally {
     progress.end()
-    await recorder.flush()
+    await recorder.end()
     trainer.dispose()
   }
+}
+
+/** What differs from the run so far, and may. */
+function tellChanges({ changed }: ResumeResult, note: (text: string) => void): void {
+  const settings = changed.flatMap(({ path, before, now }) =>
+    path.startsWith('settings.') ? [`${path.slice('settings.'.length)} ${now} (it was ${before})`] : [],
+  )
+  if (settings.length > 0) note(`with other settings: ${settings.join(', ')}`)
+  if (changed.some(({ path }) => path === 'evaluation'))
+    note('with another evaluation: the best one so far is forgotten')
 }
 
 function trainerOf(
@@ -100,7 +134,7 @@ function trainerOf(
   decoder: DecoderConfig,
   data: Prepared,
   recorder: Recorder,
-  signal: AbortSignal,
+  { lock, listen }: RunOptions & { readonly lock: FolderLock },
 ): Trainer<Decoder, TokenBatch> {
   const { training } = config
   const { batch, context, seed, steps, accumulation, decay, betas, epsilon, clip } = training
@@ -129,14 +163,45 @@ function trainerOf(
     checkpoint: {
       folder: config.output,
       everySteps: training.checkpointEvery,
-      config: decoder,
+      config: {
+        model: decoder,
+        dropout: training.dropout,
+        separateDocuments: training.separateDocuments,
+        documents: data.documents,
+      },
+      settings: settingsOf(config),
       files: () => files,
+      lock,
     },
     hooks: recorder.hooks,
     snapshotEvery: config.watch.every,
-    signal,
+    signal: listen(),
   })
 }
+
+/** What a resumed run may have otherwise; `heed train` tells what it has. */
+function settingsOf({ training, tokenizer, watch }: TrainConfig): object {
+  const settings = freeFields.map((name) => [name, training[name]] as const)
+  return {
+    ...Object.fromEntries(settings),
+    watch,
+    // Held to where the data are prepared.
+    ...(typeof tokenizer !== 'string' && { vocabulary: tokenizer.train }),
+  }
+}
+
+const freeFields = [
+  'steps',
+  'rate',
+  'minimumRate',
+  'warmUp',
+  'schedule',
+  'clip',
+  'rematerialize',
+  'evaluateEvery',
+  'evaluationBatches',
+  'checkpointEvery',
+] as const
 
 /** The files that make a checkpoint a model's folder. */
 function modelFilesBut(config: DecoderConfig, { tokenizer }: Prepared): Readonly<Record<string, Uint8Array>> {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { SENTENCE, syntheticReport } from '../../../studio/src/synthetic.js'
-import { lossPoints, reportOf, snapshotOf } from './watch.js'
+import { frameOf } from './film.js'
+import { lossFrom, lossPoints, reportOf } from './watch.js'
 
 const { attend, model } = syntheticReport({ seed: 1, words: SENTENCE, layers: 1, heads: 2, snapshots: 0 })
 
@@ -22,14 +23,39 @@ test('losses and evaluations of a step are one point', () => {
   ])
 })
 
-test('a snapshot keeps four digits', () => {
-  const { step, layers } = snapshotOf(7, attend)
-  expect(step).toBe(7)
-  const [row, exact] = [layers[0]!.heads[1]!.filter[5]!, attend.layers[0]!.heads[1]!.filter[5]!]
-  row.forEach((weight, key) => {
-    expect(weight).toBeCloseTo(exact[key]!, 3)
-    expect(String(weight).length).toBeLessThanOrEqual(6)
-  })
+test('losses that are no numbers leave no point', () => {
+  expect(
+    lossPoints([
+      { step: 1, loss: NaN },
+      { step: 2, loss: 3, validation: Infinity },
+      { step: 3, loss: NaN, validation: 2 },
+    ]),
+  ).toEqual([
+    { step: 2, loss: 3 },
+    { step: 3, loss: 3, validation: 2 },
+  ])
+})
+
+test('an entry comes back from its line, and nothing else does', () => {
+  for (const entry of [
+    { step: 0, validation: 1 },
+    { step: 3, loss: 0.5 },
+    { step: 3, loss: NaN },
+  ])
+    expect(lossFrom(JSON.parse(JSON.stringify(entry)))).toEqual(entry)
+  for (const value of [
+    null,
+    5,
+    [],
+    {},
+    { step: 1 },
+    { step: '1', loss: 2 },
+    { step: -1, loss: 2 },
+    { step: 0.5, loss: 2 },
+    { step: 1, loss: '2' },
+    { step: 1, loss: 2, validation: {} },
+  ])
+    expect(lossFrom(value), JSON.stringify(value)).toBe(undefined)
 })
 
 test('the page says whether training goes on', () => {
@@ -37,7 +63,7 @@ test('the page says whether training goes on', () => {
     attend,
     model: model!,
     step: 20,
-    snapshots: [snapshotOf(10, attend)],
+    snapshots: [frameOf(10, attend)],
     losses: [{ step: 1, loss: 2 }],
   }
   const running = reportOf({ ...watched, finished: false })

@@ -1,7 +1,10 @@
-import type { AttendResult, LayerView, LossPoint, ModelSummary, Report, Snapshot } from '@heed/studio'
+import type { AttendResult, LossPoint, ModelSummary, Report, Snapshot } from '@heed/studio'
 import { titleOf, writeReport } from '../html.js'
 
-/** How the filters on one sentence came about, while a model is trained: the page that shows it, written anew each time. */
+/**
+ * How the filters on one sentence came about, while a model is trained: the page that shows it, written anew
+ * each time.
+ */
 export interface Watched {
   /** The sentence, as the model attends to it now, after `step` steps. */
   readonly attend: AttendResult
@@ -21,31 +24,32 @@ export interface LossEntry {
   readonly validation?: number
 }
 
-/** A frame of a film takes so many digits. */
-const digits = 4
-
-/** The filters of a result, in the digits that a page shows. */
-export function snapshotOf(step: number, { layers }: AttendResult): Snapshot {
-  const short = (value: number): number => Number(value.toFixed(digits))
+/** An entry from a line's JSON; undefined where it is none. JSON has null for what is no finite number. */
+export function lossFrom(value: unknown): LossEntry | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { step, loss, validation } = value as Readonly<Record<string, unknown>>
+  const number = (given: unknown): boolean =>
+    given === undefined || given === null || typeof given === 'number'
+  if (!Number.isSafeInteger(step) || (step as number) < 0 || !number(loss) || !number(validation))
+    return undefined
+  if (loss === undefined && validation === undefined) return undefined
   return {
-    step,
-    layers: layers.map(({ heads }): LayerView => ({
-      heads: heads.map(({ filter, entropy, previous, first, induction }) => ({
-        filter: filter.map((row) => row.map(short)),
-        entropy: short(entropy),
-        previous: short(previous),
-        first: short(first),
-        induction: short(induction),
-      })),
-    })),
+    step: step as number,
+    ...(loss !== undefined && { loss: (loss as number | null) ?? NaN }),
+    ...(validation !== undefined && { validation: (validation as number | null) ?? NaN }),
   }
 }
 
-/** The loss curve: a step's entries joined. Evaluations of steps without a loss of their own take the one before. */
+/**
+ * The loss curve: a step's entries joined. Evaluations of steps without a loss of their own take the one
+ * before.
+ */
 export function lossPoints(entries: readonly LossEntry[]): LossPoint[] {
   const points = new Map<number, LossPoint>()
   let last: number | undefined
-  for (const { step, loss, validation } of entries) {
+  for (const entry of entries) {
+    const { step } = entry
+    const [loss, validation] = [entry.loss, entry.validation].map(finite)
     last = loss ?? points.get(step)?.loss ?? last
     if (last === undefined) continue
     const known = points.get(step)
@@ -58,6 +62,10 @@ export function lossPoints(entries: readonly LossEntry[]): LossPoint[] {
     })
   }
   return [...points.values()]
+}
+
+function finite(value: number | undefined): number | undefined {
+  return Number.isFinite(value) ? value : undefined
 }
 
 export function reportOf({ attend, step, finished, model, snapshots, losses }: Watched): Report {
