@@ -89,7 +89,7 @@ test('a write that fails half-way loses nothing and leaves nothing twice', async
   const handle = await open(path)
   const files = Object.getPrototypeOf(handle) as FileHandle
   await handle.close()
-  const original = files.write as unknown as (...args: unknown[]) => Promise<never>
+  const original = Reflect.get(files, 'write') as (...args: unknown[]) => Promise<never>
   const write = (file: FileHandle, ...args: unknown[]): Promise<never> => original.apply(file, args)
   let failing = true
   vi.spyOn(files, 'write').mockImplementation(async function (this: FileHandle, ...args: unknown[]) {
