@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { nearest } from './nearest.js'
+import { nearest, nearestPaths } from './nearest.js'
 
 const names = ['layers', 'heads', 'width', 'learningRate', 'warmUp']
 
@@ -17,4 +17,11 @@ test.each([
   ['x'.repeat(100_000), undefined],
 ])('%s', (word, expected) => {
   expect(nearest(word, names)).toBe(expected)
+})
+
+test('paths, part by part', () => {
+  const paths = ['blocks.0.attention', 'blocks.1.attention', 'blocks.0.norm', 'embedding']
+  expect(nearestPaths('blocks.*.atention', paths, 2)).toEqual(['blocks.0.attention', 'blocks.1.attention'])
+  expect(nearestPaths('embeding', paths, 1)).toEqual(['embedding'])
+  expect(nearestPaths('x'.repeat(1e6), paths, 1)).toHaveLength(1)
 })

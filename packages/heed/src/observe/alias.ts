@@ -2,8 +2,7 @@
  * TransformerLens' hook names (github.com/TransformerLensOrg/TransformerLens), as heed calls the same values:
  * `blocks.0.attn.hook_q` is `blocks.0.attention.query`. A name without `hook_` is heed's own and stays as it is.
  */
-import { UsageError } from '../base/index.js'
-import { nearest } from './pattern.js'
+import { nearestPaths, UsageError } from '../base/index.js'
 
 /** Modules, by the names that both give them. */
 const modules: Readonly<Record<string, string>> = {
@@ -81,7 +80,7 @@ export function heedName(written: string): string {
       operation: 'observe',
       expected: 'a name of heed or one of TransformerLens',
       found: `'${written}'`,
-      hint: `the nearest are ${nearest(hook, Object.keys(known))
+      hint: `the nearest are ${nearestPaths(hook, Object.keys(known))
         .map((other) => `'${[...parts.slice(0, -1), other].join('.')}'`)
         .join(', ')}`,
     })

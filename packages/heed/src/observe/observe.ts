@@ -1,7 +1,7 @@
-import { StateError, UsageError } from '../base/index.js'
+import { nearestPaths, StateError, UsageError } from '../base/index.js'
 import { dispose, keep, rename, type Tensor } from '../tensor/index.js'
 import { heedName } from './alias.js'
-import { nearest, patternOf } from './pattern.js'
+import { patternOf } from './pattern.js'
 import { type Observation, runUnder, surroundings, type Watcher } from './tap.js'
 
 /**
@@ -81,7 +81,7 @@ function missing(written: string, seen: ReadonlySet<string>): UsageError {
     hint:
       seen.size === 0
         ? 'nothing that it ran has named values: call a model or a layer inside'
-        : `the nearest names are ${nearest(heedName(written), seen)
+        : `the nearest names are ${nearestPaths(heedName(written), seen)
             .map((name) => `'${name}'`)
             .join(', ')}`,
   })

@@ -31,31 +31,3 @@ export function patternOf(written: string, name: string): Pattern {
       found.length === parts.length && parts.every((part, i) => part === '*' || part === found[i]),
   }
 }
-
-/** The names most like a written one, the most alike first. */
-export function nearest(written: string, names: Iterable<string>, count = 5): string[] {
-  return [...names]
-    .map((name) => ({ name, distance: distanceOf(written, name) }))
-    .sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1))
-    .slice(0, count)
-    .map(({ name }) => name)
-}
-
-/** Insertions, deletions and changes between two strings (Levenshtein 1965), part by part where both have as many parts. */
-function distanceOf(written: string, name: string): number {
-  const a = written.split('.')
-  const b = name.split('.')
-  if (a.length !== b.length) return edits(written, name) + 2
-  return a.reduce((sum, part, i) => sum + (part === '*' ? 0 : edits(part, b[i]!)), 0)
-}
-
-function edits(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++)
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
-    row = next
-  }
-  return row[b.length]!
-}
