@@ -108,7 +108,10 @@ export class JsonReader {
    * @param keyed true: the names are data. They are not kept here, and `member` sees to it that none comes twice
    */
   record(member: (name: string) => void, keyed = false): void {
-    const seen = keyed ? undefined : new Set<string>()
+    this.#members(member, keyed, keyed ? undefined : new Set())
+  }
+
+  #members(member: (name: string) => void, keyed: boolean, seen: Set<string> | undefined): void {
     this.#open('{', 'an object', keyed)
     if (!this.#take('}'))
       do {
@@ -267,7 +270,7 @@ export class JsonReader {
 
   /** Reads over a value. */
   skip(): void {
-    if (this.sees('{')) this.record(() => this.skip(), true)
+    if (this.sees('{')) this.#members(() => this.skip(), false, undefined)
     else if (this.sees('[')) this.list(() => this.skip())
     else if (this.sees('"')) this.string()
     else {

@@ -52,6 +52,11 @@ export function readsAsBytes(token: string): boolean {
   }
 }
 
+/** A string without the text that it was cut from, which a slice keeps in memory. */
+export function detached(word: string): string {
+  return word.length < 13 ? word : ` ${word}`.slice(1)
+}
+
 /** The token that stands for bytes. */
 export function tokenOfBytes(bytes: Uint8Array, start: number = 0, end: number = bytes.length): string {
   let token = ''

@@ -3,6 +3,7 @@ import { AddedTokenMatcher } from './added-tokens.js'
 import type { AddedToken } from './added-tokens.js'
 import { bytesOfToken, readsAsBytes } from './byte-alphabet.js'
 import { BytePairModel } from './byte-pair-model.js'
+import type { MergeTable } from './merge-table.js'
 import { normalizeNfc } from './normalizer.js'
 import type { NormalizedText } from './normalizer.js'
 import { postProcess, TokenList } from './post-processor.js'
@@ -31,10 +32,11 @@ export class ByteLevelTokenizer implements Tokenizer {
   readonly #idOfAdded: ReadonlyMap<string, number>
   readonly #special: ReadonlySet<number>
 
-  constructor(definition: TokenizerDefinition) {
+  /** @param merges the definition's, where they are known as ids */
+  constructor(definition: TokenizerDefinition, merges?: MergeTable) {
     const { addedTokens, model } = definition
     this.definition = definition
-    this.#model = new BytePairModel(model)
+    this.#model = new BytePairModel(model, merges)
     this.#normalize = hasNfc(definition.normalizer) ? normalizeNfc : (text) => ({ text })
     this.#preTokenize = createPreTokenizer(definition.preTokenizer)
     const spelled = (token: AddedToken): string =>

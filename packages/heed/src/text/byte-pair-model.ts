@@ -1,5 +1,6 @@
 import { FormatError, HeedError } from '../base/index.js'
-import { CHARACTER_OF_BYTE, tokenOfBytes, WordBytes } from './byte-alphabet.js'
+import { CHARACTER_OF_BYTE, detached, tokenOfBytes, WordBytes } from './byte-alphabet.js'
+import { type MergeTable, MergeTableBuilder } from './merge-table.js'
 import { PairTable } from './pair-table.js'
 
 /** The model part of a byte-level tokenizer.json: tokens and merges are spelled in the byte alphabet. */
@@ -39,9 +40,12 @@ export class BytePairModel {
   private readonly bytes = new WordBytes()
   private readonly heap = new RankHeap()
 
-  /** Throws a FormatError where a merge names a token that the vocabulary lacks. */
-  constructor(definition: BytePairDefinition) {
-    const { vocabulary, merges } = definition
+  /**
+   * @param table the definition's merges, where they are known as ids
+   * @throws FormatError where a merge names a token that the vocabulary lacks
+   */
+  constructor(definition: BytePairDefinition, table?: MergeTable) {
+    const { vocabulary } = definition
     this.vocabulary = vocabulary
     this.fuseUnknown = definition.fuseUnknown
     this.ignoreMerges = definition.ignoreMerges
@@ -62,12 +66,15 @@ export class BytePairModel {
     let longest = 0
     for (const token of vocabulary.keys()) longest = Math.max(longest, token.length)
     this.longestToken = longest
-    this.ranks = new PairTable(merges.length)
-    this.merged = new Int32Array(merges.length)
-    merges.forEach(([left, right], rank) => {
-      this.merged[rank] = idOf(left + right)
-      this.ranks.set(idOf(left), idOf(right), rank)
-    })
+    if (table === undefined) {
+      const builder = new MergeTableBuilder()
+      for (const [left, right] of definition.merges) builder.push(idOf(left), idOf(right), idOf(left + right))
+      table = builder.build()
+    }
+    const { lefts, rights, merged } = table
+    this.merged = merged
+    this.ranks = new PairTable(lefts.length)
+    lefts.forEach((left, rank) => this.ranks.set(left, rights[rank]!, rank))
   }
 
   /**
@@ -168,11 +175,6 @@ export class BytePairModel {
       hint: `add the token '${CHARACTER_OF_BYTE[byte]}', or train with trainByteLevel, which has all 256`,
     })
   }
-}
-
-/** A word without the text that it was cut from, which a slice of a string keeps in memory. */
-function detached(word: string): string {
-  return word.length < 13 ? word : ` ${word}`.slice(1)
 }
 
 /** Places by rank, then position: the lowest first. */

@@ -150,6 +150,118 @@ describe('loadTokenizer', () => {
   })
 })
 
+describe('a hostile file', () => {
+  const text = (changes: object = {}, model: object = {}): string =>
+    JSON.stringify(tokenizerFile(changes as Record<string, unknown>, model as Record<string, unknown>))
+  const sequence = (name: string, items: unknown[]): object => ({ type: 'Sequence', [name]: items })
+  const nested = (name: string, inner: unknown, depth: number): string =>
+    `{"type":"Sequence","${name}":[`.repeat(depth) + JSON.stringify(inner) + ']}'.repeat(depth)
+  const withPart = (name: string, part: string): string =>
+    text({ [name]: 'PART' }).replace(`"${name}":"PART"`, `"${name}":${part}`)
+  const nfc = { type: 'NFC' }
+  const digits = { type: 'Digits', individual_digits: true }
+
+  it.each<[string, string, RegExp]>([
+    [
+      '5,000 normalizers inside of each other',
+      withPart('normalizer', nested('normalizers', nfc, 5000)),
+      /levels deep/,
+    ],
+    [
+      '5,000 pre-tokenizers inside of each other',
+      withPart('pre_tokenizer', nested('pretokenizers', byteLevel, 5000)),
+      /levels deep/,
+    ],
+    [
+      'a chain of 5,000 normalizers',
+      text({ normalizer: sequence('normalizers', Array(5000).fill(nfc)) }),
+      /64 steps/,
+    ],
+    [
+      'a chain of 5,000 pre-tokenizers',
+      text({ pre_tokenizer: sequence('pretokenizers', [...Array(5000).fill(digits), byteLevel]) }),
+      /64 steps/,
+    ],
+    [
+      'a chain of 5,000 post-processors',
+      text({ post_processor: sequence('processors', Array(5000).fill(byteLevel)) }),
+      /64 steps/,
+    ],
+    ['a million levels', withPart('normalizer', '['.repeat(1e6)), /levels deep/],
+    [
+      'a template of 5,000 tokens',
+      text({ post_processor: template({ single: Array(5000).fill({ Sequence: { id: 'A', type_id: 0 } }) }) }),
+      /1024 parts and tokens/,
+    ],
+    ['a million merges', text({}, { merges: Array(1e6).fill('a b') }), /at most 786432 merges/],
+    ['a million values', withPart('normalizer', `[${'0,'.repeat(1e6)}0]`), /at most 524288 values/],
+    ['a part twice', withPart('normalizer', 'null,"normalizer":null'), /normalizer to be there once/],
+    ['a token twice', text().replace('"vocab":{', '"vocab":{"!":0,'), /vocab\['!'\] to be there once/],
+    [
+      'added tokens of too many characters',
+      text({
+        added_tokens: Array.from({ length: 1000 }, (_, i) => ({
+          ...added,
+          id: 600 + i,
+          content: `${i}`.padEnd(1024),
+        })),
+      }),
+      /characters in all/,
+    ],
+  ])('with %s is refused', (_, hostile, message) => {
+    expect(() => loadTokenizer(hostile, 'tokenizer.json')).toThrow(FormatError)
+    expect(() => loadTokenizer(hostile, 'tokenizer.json')).toThrow(message)
+    expect(() => loadTokenizer(hostile, 'tokenizer.json')).toThrow(/ at \d+:\d+ of 'tokenizer\.json'/)
+  })
+
+  it('is refused as parsed JSON as well, whatever it contains', () => {
+    let deep: unknown = nfc
+    for (let i = 0; i < 100_000; i++) deep = [deep]
+    const circle: Record<string, unknown> = {}
+    circle['model'] = circle
+    for (const value of [deep, circle, undefined, 1n, () => 1, { normalizer: deep }])
+      expect(() => loadTokenizer(value)).toThrow(FormatError)
+  })
+
+  it('cut off anywhere, or with any byte changed, is loaded or refused', () => {
+    const { tokenizer } = readFixture('split-nfc-template')
+    const bytes = new TextEncoder().encode(JSON.stringify(tokenizer))
+    const tried = (changed: Uint8Array): void => {
+      try {
+        loadTokenizer(changed)
+      } catch (error) {
+        expect(error).toBeInstanceOf(HeedError)
+      }
+    }
+    for (let end = 0; end < bytes.length; end += 61)
+      expect(() => loadTokenizer(bytes.subarray(0, end))).toThrow(FormatError)
+    fc.assert(
+      fc.property(fc.nat(bytes.length - 1), fc.nat(255), (at, byte) => {
+        const changed = Uint8Array.from(bytes)
+        changed[at] = byte
+        tried(changed)
+      }),
+    )
+  })
+
+  it('may come with a byte order mark, in any order, with tokens named like what objects have', () => {
+    const { model, ...rest } = tokenizerFile() as { model: Record<string, unknown> }
+    const { merges, vocab, ...others } = model as { merges: unknown; vocab: Record<string, number> }
+    const named = `{"__proto__":601,"constructor":602,${JSON.stringify(vocab).slice(1)}`
+    const turned =
+      `\ufeff{"model":{"merges":${JSON.stringify(merges)},"vocab":${named},` +
+      `${JSON.stringify(others).slice(1)},${JSON.stringify(rest).slice(1)}`
+    const tokenizer = loadTokenizer(new TextEncoder().encode(turned))
+    expect([tokenizer.id('__proto__'), tokenizer.token(602), tokenizer.id('toString')]).toEqual([
+      601,
+      'constructor',
+      undefined,
+    ])
+    expect(caseOf(tokenizer, 'the text')).toEqual(caseOf(tokenizerWith(), 'the text'))
+    expect(loadTokenizer(saveTokenizer(tokenizer)).id('__proto__')).toBe(601)
+  })
+})
+
 describe('saveTokenizer', () => {
   it('keeps every part, and the order of ids where tokens look like numbers', () => {
     const file = tokenizerFile({

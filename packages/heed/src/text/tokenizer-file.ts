@@ -1,8 +1,9 @@
-import { FormatError } from '../base/index.js'
+import { FormatError, JsonReader, type JsonPlace, type JsonValue } from '../base/index.js'
 import type { AddedToken } from './added-tokens.js'
+import { detached } from './byte-alphabet.js'
 import { ByteLevelTokenizer } from './byte-level-tokenizer.js'
 import type { BytePairDefinition } from './byte-pair-model.js'
-import { JsonValue } from './file-reader.js'
+import { type MergeTable, MergeTableBuilder, spelledMerges } from './merge-table.js'
 import { stepsOf } from './pre-tokenizer.js'
 import type { ByteLevelDefinition, PreTokenizerDefinition, SplitDefinition } from './pre-tokenizer.js'
 import type { Tokenizer } from './tokenizer.js'
@@ -14,49 +15,173 @@ import type {
   TokenizerDefinition,
 } from './tokenizer-definition.js'
 
-const UNSUPPORTED = 'heed reads byte-level BPE; convert the tokenizer, or use one of that kind'
-const DEEPEST_SEQUENCE = 20
+const unsupported = 'heed reads byte-level BPE; convert the tokenizer, or use one of that kind'
+/** Limits on what a file may ask for. The largest tokenizers that were published have a third of each, or less. */
+const largestFile = 2 ** 27
+const mostTokens = 3 * 2 ** 18
+const mostMerges = 3 * 2 ** 18
+const mostValues = 2 ** 19
+const mostSteps = 64
+const mostTemplateTokens = 1024
 /** Each place of a text is compared with added tokens up to this length. */
-const LONGEST_ADDED_TOKEN = 1024
-const LARGEST_ID = 2 ** 31 - 2
+const longestAddedToken = 1024
+const longestAddedTokens = 2 ** 19
+const largestId = 2 ** 31 - 2
 
 /**
- * Builds a tokenizer from a tokenizer.json in Hugging Face's format: its text, or what JSON.parse made of it.
- * Throws a FormatError that names the part that is wrong or that heed doesn't have.
+ * Builds a tokenizer from a tokenizer.json in Hugging Face's format: its text, its bytes, or what JSON.parse made of it.
+ *
+ * @param file its path, for errors
+ * @throws FormatError that names the part that is wrong or that heed doesn't have
  */
-export function loadTokenizer(json: unknown): Tokenizer {
-  let value = json
-  if (typeof json === 'string') {
-    try {
-      value = JSON.parse(json)
-    } catch (cause) {
-      throw new FormatError({
-        operation: 'loadTokenizer',
-        expected: 'JSON',
-        found: `a text of ${json.length} characters that isn't`,
-        hint: 'pass the content of a tokenizer.json',
-        cause,
-      })
-    }
-  }
-  return new ByteLevelTokenizer(readDefinition(new JsonValue(value, 'tokenizer')))
+export function loadTokenizer(json: unknown, file?: string): Tokenizer {
+  const { definition, merges } = readDefinition(
+    new JsonReader(typeof json === 'string' || json instanceof Uint8Array ? json : textOf(json), {
+      operation: 'loadTokenizer',
+      file,
+      hint: 'check that it is a byte-level BPE tokenizer.json',
+      length: largestFile,
+      values: mostValues,
+    }),
+  )
+  return new ByteLevelTokenizer(definition, merges)
 }
 
-function readDefinition(file: JsonValue): TokenizerDefinition {
+function textOf(json: unknown): string {
+  let cause: unknown
+  try {
+    const text = JSON.stringify(json) as string | undefined
+    if (text !== undefined) return text
+  } catch (thrown) {
+    cause = thrown
+  }
+  throw new FormatError({
+    operation: 'loadTokenizer',
+    expected: 'the text of a tokenizer.json, or its content',
+    found: cause instanceof Error ? `what is no JSON: ${cause.message}` : typeof json,
+    hint: 'pass the text of the file',
+    cause,
+  })
+}
+
+/**
+ * Vocabulary, merges and added tokens, which may be long, are read as they come, without a tree: the vocabulary first, wherever in
+ * the file it stands.
+ */
+function readDefinition(reader: JsonReader): { definition: TokenizerDefinition; merges: MergeTable } {
+  let model: JsonValue | undefined
+  let vocabularyPlace: JsonPlace | undefined
+  let mergesPlace: JsonPlace | undefined
+  let addedPlace: JsonPlace | undefined
+  let vocabulary = new Map<string, number>()
+  const file = reader.value({
+    added_tokens: () => {
+      if (!reader.sees('null')) addedPlace = reader.place()
+      reader.skip()
+    },
+    model: () => {
+      model = reader.value({
+        vocab: () => {
+          vocabularyPlace = reader.place()
+          vocabulary = readVocabulary(reader)
+        },
+        merges: () => {
+          mergesPlace = reader.place()
+          reader.list((index) => {
+            if (index === mostMerges) reader.refuse(`one of at most ${mostMerges} merges`, { found: 'more' })
+            reader.skip()
+          })
+        },
+      })
+    },
+  })
+  reader.end()
+  model ??= file.member('model')
+  checkVersion(file)
+  checkModel(model)
+  if (vocabularyPlace === undefined) return model.member('vocab').refuse('an object of tokens and ids')
+  if (mergesPlace === undefined) return model.member('merges').refuse('a list of merges')
+  const addedTokens = addedPlace === undefined ? [] : readAddedTokens(reader, addedPlace, vocabulary)
+  const tokens = tokensById(reader, vocabularyPlace, vocabulary, addedTokens)
+  for (const { token, value } of addedTokens) {
+    const owner = tokens[token.id]
+    if (owner !== undefined && owner !== token.content)
+      value.member('id').refuse(`another id than that of '${owner.slice(0, 60)}'`)
+  }
+  reader.goTo(mergesPlace)
+  const merges = readMerges(reader, vocabulary)
+  const unknown = model.member('unk_token')
+  const unknownToken = unknown.isNull ? null : unknown.string()
+  if (unknownToken !== null && !vocabulary.has(unknownToken))
+    unknown.refuse('a token that the vocabulary has', { found: `no '${unknownToken.slice(0, 100)}'` })
+  let spelled: BytePairDefinition['merges'] | undefined
+  const definition = {
+    addedTokens: addedTokens.map(({ token }) => token).sort((a, b) => a.id - b.id),
+    normalizer: readNormalizer(file.member('normalizer'), new Steps()),
+    preTokenizer: readPreTokenizer(file.member('pre_tokenizer')),
+    postProcessor: readPostProcessor(file.member('post_processor'), new Steps(), tokens.length - 1),
+    decoder: readDecoder(file.member('decoder')),
+    model: {
+      vocabulary,
+      unknownToken,
+      fuseUnknown: model.member('fuse_unk').boolean(false),
+      ignoreMerges: model.member('ignore_merges').boolean(false),
+      /** Made when somebody asks: a model needs the ids alone. */
+      get merges(): BytePairDefinition['merges'] {
+        return (spelled ??= spelledMerges(merges, vocabulary))
+      },
+    },
+  }
+  return { definition, merges }
+}
+
+function checkVersion(file: JsonValue): void {
   const version = file.member('version')
   if (!version.isNull) version.choice(['1.0'])
   for (const name of ['truncation', 'padding']) {
     const value = file.member(name)
-    if (!value.isNull) value.refuse('null', 'remove it from the file and cut or pad the ids yourself')
+    if (!value.isNull)
+      value.refuse('null', { hint: 'remove it from the file and cut or pad the ids yourself' })
   }
-  const model = readModel(file.member('model'))
-  const addedTokens = readAddedTokens(file.member('added_tokens'), model)
-  const highest = Math.max(
-    [...model.vocabulary.values()].reduce((a, b) => Math.max(a, b), -1),
-    addedTokens.reduce((a, b) => Math.max(a, b.id), -1),
-  )
+}
+
+function checkModel(model: JsonValue): void {
+  const type = model.member('type')
+  if (!type.isNull && type.value !== 'BPE') type.refuse("'BPE'", { hint: unsupported })
+  const dropout = model.member('dropout')
+  if (!dropout.isNull && dropout.value !== 0)
+    dropout.refuse('null', { hint: 'merges are never left out at random' })
+  for (const name of ['continuing_subword_prefix', 'end_of_word_suffix']) {
+    const value = model.member(name)
+    if (!value.isNull && value.value !== '') value.refuse('null', { hint: unsupported })
+  }
+  const byteFallback = model.member('byte_fallback')
+  if (byteFallback.boolean(false)) byteFallback.refuse('false', { hint: unsupported })
+}
+
+function readVocabulary(reader: JsonReader): Map<string, number> {
+  const vocabulary = new Map<string, number>()
+  reader.record((token) => {
+    const { size } = vocabulary
+    if (size === mostTokens) reader.refuse(`one of at most ${mostTokens} tokens`, { found: 'more' })
+    vocabulary.set(detached(token), reader.count(largestId))
+    if (vocabulary.size === size) reader.refuse('there once', { found: 'it again' })
+  }, true)
+  return vocabulary
+}
+
+/** Id → token of the vocabulary, long enough for added tokens as well. */
+function tokensById(
+  reader: JsonReader,
+  place: JsonPlace,
+  vocabulary: ReadonlyMap<string, number>,
+  addedTokens: readonly { readonly token: AddedToken }[],
+): readonly (string | undefined)[] {
+  let highest = -1
+  for (const id of vocabulary.values()) if (id > highest) highest = id
+  for (const { token } of addedTokens) if (token.id > highest) highest = token.id
   // A file of a few bytes must not claim a table of gigabytes.
-  const densest = 4 * (model.vocabulary.size + addedTokens.length) + 65_536
+  const densest = 4 * (vocabulary.size + addedTokens.length) + 65_536
   if (highest >= densest) {
     throw new FormatError({
       operation: 'loadTokenizer',
@@ -65,116 +190,127 @@ function readDefinition(file: JsonValue): TokenizerDefinition {
       hint: 'number the tokens from 0 on without large gaps',
     })
   }
-  return {
-    addedTokens,
-    normalizer: readNormalizer(file.member('normalizer'), 0),
-    preTokenizer: readPreTokenizer(file.member('pre_tokenizer')),
-    postProcessor: readPostProcessor(file.member('post_processor'), 0, highest),
-    decoder: readDecoder(file.member('decoder')),
-    model,
+  const tokens = new Array<string | undefined>(highest + 1)
+  for (const [token, id] of vocabulary) {
+    if (tokens[id] !== undefined) {
+      reader.goTo(place)
+      reader.record((name) => {
+        if (name === token) reader.refuse('an id that no other token has')
+        reader.skip()
+      }, true)
+    }
+    tokens[id] = token
   }
-}
-
-function readModel(model: JsonValue): BytePairDefinition {
-  const type = model.member('type')
-  if (!type.isNull && type.value !== 'BPE') type.refuse("'BPE'", UNSUPPORTED)
-  const dropout = model.member('dropout')
-  if (!dropout.isNull && dropout.value !== 0) dropout.refuse('null', 'merges are never left out at random')
-  for (const name of ['continuing_subword_prefix', 'end_of_word_suffix']) {
-    const value = model.member(name)
-    if (!value.isNull && value.value !== '') value.refuse('null', UNSUPPORTED)
-  }
-  const byteFallback = model.member('byte_fallback')
-  if (byteFallback.boolean(false)) byteFallback.refuse('false', UNSUPPORTED)
-  const vocabulary = new Map<string, number>()
-  const taken = new Set<number>()
-  for (const [token, value] of model.member('vocab').members()) {
-    const id = value.count()
-    if (id > LARGEST_ID) value.refuse(`an id up to ${LARGEST_ID}`)
-    if (taken.has(id)) value.refuse('an id that no other token has')
-    taken.add(id)
-    vocabulary.set(new JsonValue(token, value.path).string(), id)
-  }
-  const unknown = model.member('unk_token')
-  return {
-    vocabulary,
-    merges: readMerges(model.member('merges')),
-    unknownToken: unknown.isNull ? null : unknown.string(),
-    fuseUnknown: model.member('fuse_unk').boolean(false),
-    ignoreMerges: model.member('ignore_merges').boolean(false),
-  }
+  return tokens
 }
 
 /** Merges are pairs, or in older files strings with a space between. Where a pair comes twice, the last counts. */
-function readMerges(list: JsonValue): BytePairDefinition['merges'] {
-  const merges = new Map<string, [string, string]>()
-  for (const merge of list.items()) {
-    const pair =
-      typeof merge.value === 'string' ? merge.value.split(' ') : merge.items().map((part) => part.string())
-    if (typeof merge.value === 'string' && merge.value.startsWith('#version')) continue
-    const [left, right] = pair
-    if (pair.length !== 2 || left === '' || right === '') merge.refuse('two tokens')
-    const key = `${left?.length} ${left}${right}`
-    merges.delete(key)
-    merges.set(key, [left!, right!])
-  }
-  return [...merges.values()]
+function readMerges(reader: JsonReader, vocabulary: ReadonlyMap<string, number>): MergeTable {
+  const merges = new MergeTableBuilder()
+  const idOf = (token: string): number =>
+    vocabulary.get(token) ??
+    reader.refuse('a merge of tokens that the vocabulary has', { found: `no '${token.slice(0, 100)}'` })
+  reader.list(() => {
+    let left = ''
+    let right = ''
+    if (reader.sees('"')) {
+      const { at } = reader.place()
+      const merge = reader.string()
+      if (merge.startsWith('#version')) return
+      const space = merge.indexOf(' ')
+      left = merge.slice(0, Math.max(0, space))
+      right = merge.slice(space + 1)
+      if (left === '' || right === '' || right.includes(' ')) reader.refuse('two tokens', { at })
+    } else {
+      const { at } = reader.place()
+      let parts = 0
+      reader.list((index) => {
+        if (index === 0) left = reader.string()
+        else if (index === 1) right = reader.string()
+        else reader.refuse('two tokens')
+        parts++
+      })
+      if (parts !== 2 || left === '' || right === '') reader.refuse('two tokens', { at })
+    }
+    merges.push(idOf(left), idOf(right), idOf(left + right))
+  })
+  return merges.build()
 }
 
-function readAddedTokens(list: JsonValue, model: BytePairDefinition): AddedToken[] {
-  const tokens = new Map<string, AddedToken>()
+function readAddedTokens(
+  reader: JsonReader,
+  place: JsonPlace,
+  vocabulary: ReadonlyMap<string, number>,
+): { readonly token: AddedToken; readonly value: JsonValue }[] {
+  const tokens = new Map<string, { readonly token: AddedToken; readonly value: JsonValue }>()
   const contents = new Map<number, string>()
-  const vocabularyTokens = new Map([...model.vocabulary].map(([token, id]) => [id, token]))
-  for (const item of list.isNull ? [] : list.items()) {
-    const content = item.member('content').string()
-    if (content === '') continue
-    if (content.length > LONGEST_ADDED_TOKEN) {
-      item.member('content').refuse(`at most ${LONGEST_ADDED_TOKEN} characters long`)
-    }
-    const id = item.member('id').count()
-    if (id > LARGEST_ID) item.member('id').refuse(`an id up to ${LARGEST_ID}`)
-    const owner = vocabularyTokens.get(id) ?? contents.get(id) ?? content
-    if (owner !== content) item.member('id').refuse(`another id than that of '${owner.slice(0, 60)}'`)
-    const known = model.vocabulary.get(content) ?? tokens.get(content)?.id ?? id
-    if (known !== id) item.member('id').refuse(`${known}, which '${content.slice(0, 60)}' has already`)
+  let length = 0
+  reader.goTo(place)
+  reader.list(() => {
+    const value = reader.value()
+    const content = value.member('content').string()
+    if (content === '') return
+    if (content.length > longestAddedToken)
+      value.member('content').refuse(`at most ${longestAddedToken} characters long`)
+    length += content.length
+    if (length > longestAddedTokens)
+      value.refuse(`one of added tokens of at most ${longestAddedTokens} characters in all`, {
+        found: 'more',
+      })
+    const id = value.member('id').count(largestId)
+    const owner = contents.get(id) ?? content
+    if (owner !== content) value.member('id').refuse(`another id than that of '${owner.slice(0, 60)}'`)
+    const known = vocabulary.get(content) ?? tokens.get(content)?.token.id ?? id
+    if (known !== id) value.member('id').refuse(`${known}, which '${content.slice(0, 60)}' has already`)
     contents.set(id, content)
-    tokens.set(content, {
+    const token = {
       id,
       content,
-      single_word: item.member('single_word').boolean(),
-      lstrip: item.member('lstrip').boolean(),
-      rstrip: item.member('rstrip').boolean(),
-      normalized: item.member('normalized').boolean(),
-      special: item.member('special').boolean(),
-    })
-  }
-  return [...tokens.values()].sort((a, b) => a.id - b.id)
+      single_word: value.member('single_word').boolean(),
+      lstrip: value.member('lstrip').boolean(),
+      rstrip: value.member('rstrip').boolean(),
+      normalized: value.member('normalized').boolean(),
+      special: value.member('special').boolean(),
+    }
+    tokens.set(content, { token, value })
+  })
+  return [...tokens.values()]
 }
 
-function readNormalizer(value: JsonValue, depth: number): NormalizerDefinition | null {
+/** Counts the steps of a part of the file, wherever they are nested. */
+class Steps {
+  #count = 0
+
+  items(value: JsonValue): readonly JsonValue[] {
+    const items = value.items()
+    this.#count += items.length
+    if (this.#count > mostSteps) value.refuse(`one of at most ${mostSteps} steps in all`, { found: 'more' })
+    return items
+  }
+}
+
+function readNormalizer(value: JsonValue, steps: Steps): NormalizerDefinition | null {
   if (value.isNull) return null
   const type = value.member('type')
   if (type.value === 'NFC') return { type: 'NFC' }
-  if (type.value !== 'Sequence' || depth > DEEPEST_SEQUENCE)
-    type.refuse("'NFC' or a Sequence of it", UNSUPPORTED)
-  const normalizers = value
-    .member('normalizers')
-    .items()
-    .map((item) => readNormalizer(item, depth + 1) ?? item.refuse('a normalizer'))
+  if (type.value !== 'Sequence') type.refuse("'NFC' or a Sequence of it", { hint: unsupported })
+  const normalizers = steps
+    .items(value.member('normalizers'))
+    .map((item) => readNormalizer(item, steps) ?? item.refuse('a normalizer'))
   return { type: 'Sequence', normalizers }
 }
 
 function readPreTokenizer(value: JsonValue): PreTokenizerDefinition {
-  if (value.isNull) value.refuse('ByteLevel, alone or at the end of a Sequence', UNSUPPORTED)
-  const definition = readPreTokenizerStep(value, 0)
+  if (value.isNull) value.refuse('ByteLevel, alone or at the end of a Sequence', { hint: unsupported })
+  const definition = readPreTokenizerStep(value, new Steps())
   const steps = stepsOf(definition)
   if (steps.findIndex((step) => step.type === 'ByteLevel') !== steps.length - 1 || steps.length === 0) {
-    value.refuse('a Sequence with ByteLevel at its end and nowhere else', UNSUPPORTED)
+    value.refuse('a Sequence with ByteLevel at its end and nowhere else', { hint: unsupported })
   }
   return definition
 }
 
-function readPreTokenizerStep(value: JsonValue, depth: number): PreTokenizerDefinition {
+function readPreTokenizerStep(value: JsonValue, counted: Steps): PreTokenizerDefinition {
   const type = value.member('type')
   switch (type.value) {
     case 'ByteLevel':
@@ -191,16 +327,14 @@ function readPreTokenizerStep(value: JsonValue, depth: number): PreTokenizerDefi
         invert: value.member('invert').boolean(),
       }
     case 'Sequence':
-      if (depth > DEEPEST_SEQUENCE) value.refuse(`at most ${DEEPEST_SEQUENCE} deep`)
       return {
         type: 'Sequence',
-        pretokenizers: value
-          .member('pretokenizers')
-          .items()
-          .map((item) => readPreTokenizerStep(item, depth + 1)),
+        pretokenizers: counted
+          .items(value.member('pretokenizers'))
+          .map((item) => readPreTokenizerStep(item, counted)),
       }
     default:
-      return type.refuse("'ByteLevel', 'Split', 'Digits' or 'Sequence'", UNSUPPORTED)
+      return type.refuse("'ByteLevel', 'Split', 'Digits' or 'Sequence'", { hint: unsupported })
   }
 }
 
@@ -221,40 +355,44 @@ function readByteLevel(value: JsonValue): ByteLevelDefinition {
 }
 
 function readDecoder(value: JsonValue): ByteLevelDefinition {
-  if (value.isNull) value.refuse('ByteLevel', UNSUPPORTED)
-  if (value.member('type').value !== 'ByteLevel') value.member('type').refuse("'ByteLevel'", UNSUPPORTED)
+  if (value.isNull) value.refuse('ByteLevel', { hint: unsupported })
+  if (value.member('type').value !== 'ByteLevel')
+    value.member('type').refuse("'ByteLevel'", { hint: unsupported })
   return readByteLevel(value)
 }
 
 function readPostProcessor(
   value: JsonValue,
-  depth: number,
+  steps: Steps,
   highestId: number,
 ): PostProcessorDefinition | null {
   if (value.isNull) return null
   const type = value.member('type')
   if (type.value === 'ByteLevel') return readByteLevel(value)
   if (type.value === 'TemplateProcessing') return readTemplate(value, highestId)
-  if (type.value !== 'Sequence' || depth > DEEPEST_SEQUENCE) {
-    type.refuse("'ByteLevel', 'TemplateProcessing' or a Sequence of them", UNSUPPORTED)
+  if (type.value !== 'Sequence') {
+    type.refuse("'ByteLevel', 'TemplateProcessing' or a Sequence of them", { hint: unsupported })
   }
-  const processors = value
-    .member('processors')
-    .items()
-    .map((item) => readPostProcessor(item, depth + 1, highestId) ?? item.refuse('a post-processor'))
+  const processors = steps
+    .items(value.member('processors'))
+    .map((item) => readPostProcessor(item, steps, highestId) ?? item.refuse('a post-processor'))
   return { type: 'Sequence', processors }
 }
 
 function readTemplate(value: JsonValue, highestId: number): TemplateDefinition {
+  let count = 0
+  const limited = (list: JsonValue): readonly JsonValue[] => {
+    count += list.items().length
+    if (count > mostTemplateTokens)
+      list.refuse(`of at most ${mostTemplateTokens} parts and tokens in all`, { found: 'more' })
+    return list.items()
+  }
   const special = new Map(
     value
       .member('special_tokens')
       .members()
       .map(([name, entry]) => {
-        const ids = entry
-          .member('ids')
-          .items()
-          .map((id) => id.count())
+        const ids = limited(entry.member('ids')).map((id) => id.count())
         const tokens = entry
           .member('tokens')
           .items()
@@ -265,7 +403,7 @@ function readTemplate(value: JsonValue, highestId: number): TemplateDefinition {
       }),
   )
   const pieces = (list: JsonValue): TemplatePiece[] =>
-    list.items().map((item) => {
+    limited(list).map((item) => {
       const sequence = item.member('Sequence')
       if (!sequence.isNull) {
         const id = sequence.member('id').choice(['A', 'B'])

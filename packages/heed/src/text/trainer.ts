@@ -1,5 +1,5 @@
 import { UsageError } from '../base/index.js'
-import { bytesOfToken, CHARACTER_OF_BYTE, readsAsBytes, WordBytes } from './byte-alphabet.js'
+import { bytesOfToken, CHARACTER_OF_BYTE, detached, readsAsBytes, WordBytes } from './byte-alphabet.js'
 import { ByteLevelTokenizer } from './byte-level-tokenizer.js'
 import { learnMerges } from './merge-learner.js'
 import type { CountedWords } from './merge-learner.js'
@@ -98,8 +98,7 @@ function countWords(texts: Iterable<string>, preTokenize: PreTokenize): Map<stri
   const counts = new Map<string, number>()
   const add = (word: string): void => {
     const count = counts.get(word)
-    // A slice keeps the text that it was cut from in memory; words that stay get a text of their own.
-    if (count === undefined) counts.set(word.length < 13 ? word : ` ${word}`.slice(1), 1)
+    if (count === undefined) counts.set(detached(word), 1)
     else counts.set(word, count + 1)
   }
   for (const text of texts) {
