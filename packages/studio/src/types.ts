@@ -10,21 +10,30 @@ export interface Token {
 
 /** What one attention head did with the sentence. */
 export interface HeadView {
-  /** query × key: row q says how much query q attends to each key; between 0 and 1, each row summing to 1. */
+  /**
+   * query × key: row q says how much query q attends to each key; between 0 and 1, each row summing to 1 (or to 0 where it attends
+   * to nothing).
+   */
   readonly filter: readonly (readonly number[])[]
   /** Mean over the queries of the row's entropy, in nats. */
   readonly entropy: number
-  /** How much the head attends to the token just before the query: 0 to 1. */
+  /** How much the head attends to the token just before the query: 0 to 1; NaN where that says nothing (cross-attention). */
   readonly previous: number
   /** How much it attends to the first token (attention sink): 0 to 1. */
   readonly first: number
-  /** How much it attends to the token after an earlier occurrence of the query (induction): 0 to 1. */
+  /** How much it attends to the token after an earlier occurrence of the query (induction): 0 to 1, or NaN. */
   readonly induction: number
 }
 
-/** The heads of one layer. */
+/** The heads of one layer: of self-attention over {@link AttendResult.tokens} where nothing else is said. */
 export interface LayerView {
   readonly heads: readonly HeadView[]
+  /** What the layer is called; default its number among all. */
+  readonly name?: string
+  /** What the queries come from; default the result's tokens. */
+  readonly queries?: readonly Token[]
+  /** What the keys come from; default what the queries do. */
+  readonly keys?: readonly Token[]
 }
 
 /** A candidate for the token that follows the sentence. */
@@ -34,7 +43,7 @@ export interface Prediction {
   readonly probability: number
 }
 
-/** A sentence, and how every head of a model attended to it. */
+/** A text, and how every head of a model attended to it, or from one text to another. */
 export interface AttendResult {
   readonly text: string
   readonly tokens: readonly Token[]

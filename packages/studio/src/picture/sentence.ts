@@ -1,13 +1,14 @@
-import type { AttendResult, Token } from '../types.js'
-import type { Paint } from './paint.js'
 import { fitted, padded, stringWidth } from '../terminal/text-width.js'
+import type { Token } from '../types.js'
+import type { Placed } from './head-maps.js'
+import type { Paint } from './paint.js'
 
 /** Columns of one token, at most. */
 const widestToken = 24
 
-/** Mean over all heads of the last query's weights. */
-export function lastQuery({ layers }: AttendResult): number[] {
-  const rows = layers.flatMap(({ heads }) => heads.map(({ filter }) => filter.at(-1)!))
+/** Mean over heads of the last query's weights. */
+export function lastQuery(heads: readonly Placed[]): number[] {
+  const rows = heads.map(({ view }) => view.filter.at(-1)!)
   return rows[0]!.map((_, key) => rows.reduce((sum, row) => sum + row[key]!, 0) / rows.length)
 }
 
