@@ -1,6 +1,8 @@
 import { writeFileWhole } from 'heed/internals'
 import { renderReport, type Report } from '@heed/studio'
 
+export { titleOf } from '@heed/studio'
+
 /**
  * Writes the page that shows a report: one file that asks nobody for anything.
  *
@@ -9,11 +11,4 @@ import { renderReport, type Report } from '@heed/studio'
  */
 export async function writeReport(path: string, report: Report): Promise<void> {
   await writeFileWhole(path, new TextEncoder().encode(renderReport(report)))
-}
-
-/** A title that fits a heading: the text, or its beginning. */
-export function titleOf(text: string): string {
-  const words = text.replace(/\s+/g, ' ').trim()
-  const characters = [...words]
-  return characters.length <= 70 ? `“${words}”` : `“${characters.slice(0, 69).join('').trimEnd()}…”`
 }

@@ -1,21 +1,22 @@
-import { headScores, ShapeError, UsageError, type Tensor } from 'heed'
-import { checkSize } from './check.js'
+import { headScores, isTensor, ShapeError, UsageError, type Tensor } from 'heed'
+import { checkReport, checkSize } from './check.js'
 import { attendPicture, type PictureOptions } from './picture/picture.js'
 import { renderReport } from './report.js'
 import type { AttendResult, HeadView, LayerView, ModelSummary, Prediction, Token } from './types.js'
 
+/** A tensor of heed, whatever its axes. */
+export type AnyTensor = Pick<Tensor<string>, 'describe'> & { readonly axes: readonly string[] }
+
 /** What `collect` or `observe` of heed gave: filters by their names, or one filter. */
-export type Filters =
-  | ReadonlyMap<string, Tensor<string>>
-  | Readonly<Record<string, Tensor<string>>>
-  | Tensor<string>
+export type Filters = ReadonlyMap<string, AnyTensor> | Readonly<Record<string, AnyTensor>> | AnyTensor
 
 /**
  * The texts of a filter's positions: one list for self-attention, a list for each axis for cross-attention. `tokenLabels` of heed makes
  * them from ids.
  */
 export type Labels =
-  readonly string[] | { readonly query: readonly string[]; readonly key: readonly string[] }
+  | readonly string[]
+  | { readonly query: readonly string[]; readonly key: readonly string[] }
 
 /** Labels for all filters, or for those that a pattern names, `*` standing for any one part of a name. */
 export type LabelsByName = Labels | Readonly<Record<string, Labels>>
@@ -89,7 +90,9 @@ export function attentionResult(
     return { name: names[index]!, queries, keys, heads: headViews(name, filter, queries, keys, at) }
   })
   const tokens = layers[0]!.queries!
-  return { text: tokens.map(({ text }) => text).join(''), tokens, layers, next }
+  const result = { text: tokens.map(({ text }) => text).join(''), tokens, layers, next }
+  checkReport({ title: '', attend: result })
+  return result
 }
 
 interface Chosen {
@@ -107,11 +110,13 @@ const isLabels = (labels: LabelsByName): labels is Labels =>
 
 /** The filters to show, in the order of the patterns, then of the run. */
 function chosenFilters(filters: Filters, labels: LabelsByName): Chosen[] {
-  const entries: [string, Tensor<string>][] = isTensorLike(filters)
-    ? [['attention', filters]]
-    : filters instanceof Map
-      ? [...(filters as ReadonlyMap<string, Tensor<string>>)]
-      : Object.entries(filters as Readonly<Record<string, Tensor<string>>>)
+  const entries = (
+    isTensor(filters)
+      ? [['attention', filters]]
+      : filters instanceof Map
+        ? [...filters]
+        : Object.entries(filters)
+  ) as [string, Tensor<string>][]
   const found = entries.filter(([, { axes }]) => axes.includes('query') && axes.includes('key'))
   if (found.length === 0) {
     refuse(
@@ -134,10 +139,6 @@ function chosenFilters(filters: Filters, labels: LabelsByName): Chosen[] {
     }
     return named.map(([name, filter]) => ({ name, filter, labels: own }))
   })
-}
-
-function isTensorLike(filters: Filters): filters is Tensor<string> {
-  return typeof (filters as Tensor<string>).describe === 'function' && 'axes' in filters
 }
 
 function matches(pattern: string, name: string): boolean {
@@ -194,20 +195,12 @@ function headViews(
     if (axis === 'head' || axis === 'query' || axis === 'key') continue
     const [size, place] = [whole.size(axis), at[axis] ?? 0]
     if (size > 1 && at[axis] === undefined) {
-      refuse(
-        `one position of the axis ${axis} of ${name}`,
-        `${size}`,
-        `choose it: { at: { ${axis}: 0 } }`,
-      )
+      refuse(`one position of the axis ${axis} of ${name}`, `${size}`, `choose it: { at: { ${axis}: 0 } }`)
     }
     if (!Number.isInteger(place) || place < 0 || place >= size) {
-      refuse(
-        `a position from 0 to ${size - 1} of the axis ${axis} of ${name}`,
-        `${place}`,
-        'count from 0',
-      )
+      refuse(`a position from 0 to ${size - 1} of the axis ${axis} of ${name}`, `${place}`, 'count from 0')
     }
-    filter = filter.at(axis, place)
+    filter = filter.at(axis, place) as unknown as Tensor<string>
   }
   const many = filter.axes.includes('head')
   const weights = filter.values(many ? ['head', 'query', 'key'] : ['query', 'key'])

@@ -1,6 +1,17 @@
 export * from './types.js'
 export { renderReport } from './report.js'
-export { isCausal } from './payload.js'
+export {
+  attentionPage,
+  type AttentionOptions,
+  type AttentionPageOptions,
+  attentionResult,
+  attentionText,
+  type AnyTensor,
+  type Filters,
+  type Labels,
+  type LabelsByName,
+  titleOf,
+} from './attention.js'
 export { attendPicture, briefPicture, type PictureOptions } from './picture/picture.js'
 export { visibleText } from './visible.js'
 export { COLOURS, inkOn, place, scale, type Colour, type Theme } from './page/colour.js'

@@ -4,7 +4,7 @@
  * goes as JSON, exactly.
  *
  * The codes of one frame (all heads, at one moment of training) lie one after the other, head by head, row by
- * row; when no query attends to a later key (a causal model) row q holds only its keys 0 to q. All high bytes
+ * row; where no query attends to a later key (a causal layer) row q holds only its keys 0 to q. All high bytes
  * come first, then all low bytes, which compresses better.
  */
 import type { LayerView, ModelSummary, Prediction, Token } from './types.js'
@@ -20,15 +20,27 @@ export interface FrameSummary {
   readonly scores: readonly (readonly (number | null)[])[]
 }
 
-/** Everything on the page but the filters. */
-export interface Payload {
-  readonly model: ModelSummary | null
-  readonly tokens: readonly Token[]
-  readonly next: readonly Prediction[]
+/** One layer: its name, its texts, its heads. */
+export interface LayerSummary {
+  /** `layer 3`, or a name. */
+  readonly name: string
+  /** `L3`, or a name. */
+  readonly short: string
+  readonly heads: number
+  /** Which of {@link Payload.texts} the queries and the keys come from. */
+  readonly queries: number
+  readonly keys: number
   /** Whether no query attends to a later key, in any head of any frame. */
   readonly causal: boolean
-  /** Number of heads in each layer. */
-  readonly heads: readonly number[]
+}
+
+/** Everything on the page but the filters. */
+export interface Payload {
+  readonly title: string
+  readonly model: ModelSummary | null
+  readonly texts: readonly (readonly Token[])[]
+  readonly next: readonly Prediction[]
+  readonly layers: readonly LayerSummary[]
   /** The snapshots in the order of training, then the model as it is: finished, or at the step that it has come to. */
   readonly frames: readonly FrameSummary[]
   readonly loss: readonly {
@@ -42,35 +54,26 @@ export interface Payload {
 export const ONE = 65535
 
 /** Number of codes in one head's filter. */
-export function filterSize(tokens: number, causal: boolean): number {
-  return causal ? (tokens * (tokens + 1)) / 2 : tokens * tokens
+export function filterSize(queries: number, keys: number, causal: boolean): number {
+  return causal ? (queries * (queries + 1)) / 2 : queries * keys
 }
 
-/** Whether no query attends to a later key. */
-export function isCausal(layers: readonly LayerView[]): boolean {
-  return layers.every(({ heads }) =>
-    heads.every(({ filter }) =>
-      filter.every((row, query) => row.every((weight, key) => key <= query || weight === 0)),
+/** All filters of one frame as bytes; `causal` says of each layer whether only keys up to the query are kept. */
+export function packFilters(layers: readonly LayerView[], causal: readonly boolean[]): Uint8Array {
+  const rows = layers.flatMap(({ heads }, layer) =>
+    heads.flatMap(({ filter }) =>
+      filter.map((row, query) => ({ row, end: causal[layer] === true ? query + 1 : row.length })),
     ),
   )
-}
-
-/** All filters of one frame as bytes. */
-export function packFilters(layers: readonly LayerView[], tokens: number, causal: boolean): Uint8Array {
-  const heads = layers.flatMap((layer) => layer.heads)
-  const codes = heads.length * filterSize(tokens, causal)
+  const codes = rows.reduce((sum, { end }) => sum + end, 0)
   const bytes = new Uint8Array(2 * codes)
   let at = 0
-  for (const { filter } of heads) {
-    for (let query = 0; query < tokens; query++) {
-      const row = filter[query]!
-      const end = causal ? query + 1 : tokens
-      for (let key = 0; key < end; key++) {
-        const code = Math.round(Math.min(1, Math.max(0, row[key]!)) * ONE)
-        bytes[at] = code >> 8
-        bytes[codes + at] = code & 255
-        at++
-      }
+  for (const { row, end } of rows) {
+    for (let key = 0; key < end; key++) {
+      const code = Math.round(Math.min(1, Math.max(0, row[key]!)) * ONE)
+      bytes[at] = code >> 8
+      bytes[codes + at] = code & 255
+      at++
     }
   }
   return bytes

@@ -49,8 +49,8 @@ describe('renderReport', () => {
     expect(html).not.toContain('alert(1)</script>')
     expect(html).not.toContain('\u202e')
     expect(html.match(/<\/script>/g)).toHaveLength(3) // payload, frame, code
-    const payload = JSON.parse(/id="payload">([^<]*)</.exec(html)![1]!) as { tokens: { text: string }[] }
-    expect(payload.tokens[1]!.text).toBe(attack)
+    const payload = JSON.parse(/id="payload">([^<]*)</.exec(html)![1]!) as { texts: { text: string }[][] }
+    expect(payload.texts[0]![1]!.text).toBe(attack)
   })
 
   it.each<[string, () => Report, RegExp]>([

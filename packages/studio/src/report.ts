@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { deflateSync } from 'node:zlib'
 import { StateError } from 'heed'
 import { checkReport } from './check.js'
-import { isCausal, packFilters, SCORES, type FrameSummary, type Payload } from './payload.js'
+import { isCausal, layersOf } from './layers.js'
+import { packFilters, SCORES, type FrameSummary, type Payload } from './payload.js'
 import type { HeadView, LayerView, Report } from './types.js'
 import { escaped, jsonText } from './terminal/index.js'
 
@@ -68,16 +69,27 @@ export function renderReport(report: Report): string {
   const { attend, training } = report
   const snapshots = [...(training?.snapshots ?? [])].sort((a, b) => a.step - b.step)
   const frames = [...snapshots.map((snapshot) => snapshot.layers), attend.layers]
-  const causal = frames.every(isCausal)
+  const layers = layersOf(attend)
+  const causal = layers.map((layer, index) =>
+    frames.every((frame) => isCausal({ ...layer, view: frame[index]! })),
+  )
+  const texts = [...new Set(layers.flatMap(({ queries, keys }) => [queries, keys]))]
   const payload: Payload = {
+    title: escaped(report.title),
     model: report.model ?? null,
-    tokens: attend.tokens.map(({ id, text, start, end }) => ({ id, text, start, end })),
+    texts: texts.map((tokens) => tokens.map(({ id, text, start, end }) => ({ id, text, start, end }))),
     next: attend.next
       .map(({ id, text, probability }) => ({ id, text, probability }))
       .sort((a, b) => b.probability - a.probability)
       .slice(0, PREDICTIONS),
-    causal,
-    heads: attend.layers.map((layer) => layer.heads.length),
+    layers: layers.map(({ name, short, view, queries, keys }, index) => ({
+      name,
+      short,
+      heads: view.heads.length,
+      queries: texts.indexOf(queries),
+      keys: texts.indexOf(keys),
+      causal: causal[index]!,
+    })),
     frames: [
       ...snapshots.map((snapshot) => summary(snapshot.step, snapshot.layers)),
       summary(training?.until ?? null, attend.layers),
@@ -90,8 +102,8 @@ export function renderReport(report: Report): string {
         validation: finite(point.validation),
       })),
   }
-  const filters = frames.map((layers, index) => {
-    const bytes = deflateSync(packFilters(layers, attend.tokens.length, causal))
+  const filters = frames.map((frame, index) => {
+    const bytes = deflateSync(packFilters(frame, causal))
     return `<script type="application/octet-stream" id="frame-${index}">${bytes.toString('base64')}</script>`
   })
   const script = asset('page.js')

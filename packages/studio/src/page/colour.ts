@@ -91,6 +91,51 @@ export const INDEX_OF_CODE: Uint8Array = Uint8Array.from({ length: ONE + 1 }, (_
   Math.round((COLOURS - 1) * place(code / ONE)),
 )
 
+/** The colours of heads that lie over each other, far apart in hue (degrees), of similar lightness. */
+const HUES: Readonly<Record<Theme, readonly Stop[]>> = {
+  light: [
+    [0.64, 0.15, 250],
+    [0.66, 0.17, 40],
+    [0.64, 0.16, 148],
+    [0.63, 0.21, 335],
+    [0.66, 0.13, 85],
+    [0.62, 0.17, 295],
+  ],
+  dark: [
+    [0.72, 0.14, 257],
+    [0.72, 0.16, 45],
+    [0.78, 0.17, 148],
+    [0.72, 0.19, 330],
+    [0.85, 0.15, 95],
+    [0.72, 0.16, 300],
+  ],
+}
+
+/** A colour for each head that may lie over others. */
+export function headColours(theme: Theme): readonly Colour[] {
+  return HUES[theme].map(shown)
+}
+
+/**
+ * Weights of several heads in one colour: on a light page each takes its complement away from the paper, as inks printed over each other
+ * do; on a dark page each adds its light.
+ */
+export function laidOver(
+  theme: Theme,
+  paper: Colour,
+  inks: readonly { readonly colour: Colour; readonly weight: number }[],
+): Colour {
+  const mix = (channel: keyof Colour): number => {
+    let left = theme === 'light' ? paper[channel] / 255 : 1 - paper[channel] / 255
+    for (const { colour, weight } of inks) {
+      const light = colour[channel] / 255
+      left *= 1 - place(weight) * (theme === 'light' ? 1 - light : light)
+    }
+    return Math.round(255 * (theme === 'light' ? left : 1 - left))
+  }
+  return { red: mix('red'), green: mix('green'), blue: mix('blue') }
+}
+
 /** Relative luminance (WCAG 2). */
 export function luminance({ red, green, blue }: Colour): number {
   const linear = (channel: number): number => {

@@ -80,13 +80,48 @@ export function calm(): boolean {
   return matchMedia('(prefers-reduced-motion: reduce)').matches
 }
 
+const measured: { readonly node: Element; readonly measure: (width: number) => void }[] = []
+
 /** Calls `draw` with the element's width, in CSS pixels, now and whenever it changes. */
 export function onWidth(node: Element, draw: (width: number) => void): void {
   let last = -1
-  new ResizeObserver(([entry]) => {
-    const width = Math.floor(entry?.contentRect.width ?? 0)
+  const measure = (width: number): void => {
     if (width === last || width === 0) return
     last = width
     draw(width)
-  }).observe(node)
+  }
+  measured.push({ node, measure })
+  new ResizeObserver(([entry]) => measure(Math.floor(entry?.contentRect.width ?? 0))).observe(node)
+}
+
+/** Measures every element at once, without waiting for the next paint. */
+export function measureAll(): void {
+  for (const { node, measure } of measured) {
+    const { paddingLeft, paddingRight } = getComputedStyle(node)
+    measure(Math.floor(node.clientWidth - Number.parseFloat(paddingLeft) - Number.parseFloat(paddingRight)))
+  }
+}
+
+/** A box that scrolls sideways, and says so where there is more to see. */
+export function sideways(
+  attributes: Readonly<Record<string, string>>,
+  ...children: (Node | string)[]
+): { readonly node: HTMLElement; readonly scroller: HTMLElement } {
+  const scroller = element(
+    'div',
+    { ...attributes, class: `scroll ${attributes['class'] ?? ''}`.trim() },
+    ...children,
+  )
+  const hint = element('p', { class: 'note more', 'aria-hidden': 'true' }, 'More to the side →')
+  const node = element('div', { class: 'sideways' }, hint, scroller)
+  const look = (): void => {
+    const left = scroller.scrollLeft > 2
+    const right = scroller.scrollLeft + scroller.clientWidth < scroller.scrollWidth - 2
+    node.dataset['more'] = left && right ? 'both' : left ? 'left' : right ? 'right' : 'none'
+    hint.textContent =
+      left && right ? '← More to both sides →' : left ? '← More to the side' : 'More to the side →'
+  }
+  scroller.addEventListener('scroll', look, { passive: true })
+  onWidth(scroller, look)
+  return { node, scroller }
 }

@@ -1,4 +1,13 @@
-import { filterSize, ONE, unpackFilters, type FrameSummary, type Payload } from '../payload.js'
+import {
+  filterSize,
+  ONE,
+  unpackFilters,
+  type FrameSummary,
+  type LayerSummary,
+  type Payload,
+} from '../payload.js'
+import { escaped } from '../terminal/escape.js'
+import type { Token } from '../types.js'
 
 /** One moment of training, unpacked. */
 export interface Frame {
@@ -8,20 +17,32 @@ export interface Frame {
   readonly codes: Uint16Array
 }
 
-/** The report's facts, and its frames. */
+/** The report's facts, and its frames. Heads are counted through all layers. */
 export interface Data {
   readonly payload: Payload
-  readonly tokens: number
   readonly heads: number
   layerOf(head: number): number
   /** The head's number within its layer. */
   numberOf(head: number): number
   /** `L2 H5` */
   nameOf(head: number): string
-  mayAttend(query: number, key: number): boolean
+  /** `Layer 2, head 5` */
+  titleOf(head: number): string
+  /** Several heads, a layer's name once for its heads: `L2 H5 H6 L3 H0`. */
+  namesOf(heads: readonly number[]): string
+  queriesOf(head: number): readonly Token[]
+  keysOf(head: number): readonly Token[]
+  /** Whether the head attends from a text to the same text. */
+  isSelf(head: number): boolean
+  isCausal(head: number): boolean
+  /** Whether two heads attend from the same text to the same text, so that their filters can be laid over each other. */
+  sameTexts(head: number, other: number): boolean
+  mayAttend(head: number, query: number, key: number): boolean
   /** The code of a weight; 0 where the query may not attend. */
   code(frame: Frame, head: number, query: number, key: number): number
   weight(frame: Frame, head: number, query: number, key: number): number
+  /** The key that a query attends to most. */
+  mostAttended(frame: Frame, head: number, query: number): number
   /** A frame, unpacked when first asked for. */
   load(index: number): Promise<Frame>
 }
@@ -37,15 +58,34 @@ async function inflate(base64: string): Promise<Uint8Array> {
   return new Uint8Array(await new Response(stream).arrayBuffer())
 }
 
+/** A head, and where its filter begins among the codes of a frame. */
+interface Place {
+  readonly layer: number
+  readonly number: number
+  readonly start: number
+  readonly summary: LayerSummary
+  readonly queries: readonly Token[]
+  readonly keys: readonly Token[]
+}
+
+function placesOf({ layers, texts }: Payload): { readonly places: readonly Place[]; readonly codes: number } {
+  let codes = 0
+  const places = layers.flatMap((summary, layer) => {
+    const [queries, keys] = [texts[summary.queries]!, texts[summary.keys]!]
+    const size = filterSize(queries.length, keys.length, summary.causal)
+    return Array.from({ length: summary.heads }, (_, number): Place => {
+      const start = codes
+      codes += size
+      return { layer, number, start, summary, queries, keys }
+    })
+  })
+  return { places, codes }
+}
+
 export function openData(payload: Payload): Data {
-  const tokens = payload.tokens.length
-  const { causal } = payload
-  const size = filterSize(tokens, causal)
-  const places = payload.heads.flatMap((count, layer) =>
-    Array.from({ length: count }, (_, number) => ({ layer, number })),
-  )
+  const { places, codes } = placesOf(payload)
   const kept = new Map<number, Promise<Frame>>()
-  const keep = Math.max(2, Math.floor(KEPT_BYTES / (2 * size * places.length)))
+  const keep = Math.max(2, Math.floor(KEPT_BYTES / (2 * codes)))
 
   async function read(index: number): Promise<Frame> {
     const base64 = document.getElementById(`frame-${index}`)?.textContent ?? ''
@@ -54,17 +94,42 @@ export function openData(payload: Payload): Data {
 
   const data: Data = {
     payload,
-    tokens,
     heads: places.length,
     layerOf: (head) => places[head]!.layer,
     numberOf: (head) => places[head]!.number,
-    nameOf: (head) => `L${places[head]!.layer} H${places[head]!.number}`,
-    mayAttend: (query, key) => !causal || key <= query,
+    nameOf: (head) => `${escaped(places[head]!.summary.short)} H${places[head]!.number}`,
+    titleOf(head) {
+      const name = escaped(places[head]!.summary.name)
+      return `${name.charAt(0).toUpperCase()}${name.slice(1)}, head ${places[head]!.number}`
+    },
+    namesOf: (heads) =>
+      heads
+        .map((head, index) =>
+          index > 0 && data.layerOf(heads[index - 1]!) === data.layerOf(head)
+            ? `H${data.numberOf(head)}`
+            : data.nameOf(head),
+        )
+        .join(' '),
+    queriesOf: (head) => places[head]!.queries,
+    keysOf: (head) => places[head]!.keys,
+    isSelf: (head) => places[head]!.queries === places[head]!.keys,
+    isCausal: (head) => places[head]!.summary.causal,
+    sameTexts: (head, other) =>
+      places[head]!.queries === places[other]!.queries && places[head]!.keys === places[other]!.keys,
+    mayAttend: (head, query, key) => !places[head]!.summary.causal || key <= query,
     code(frame, head, query, key) {
-      if (!causal) return frame.codes[head * size + query * tokens + key]!
-      return key > query ? 0 : frame.codes[head * size + (query * (query + 1)) / 2 + key]!
+      const { start, summary, keys } = places[head]!
+      if (!summary.causal) return frame.codes[start + query * keys.length + key]!
+      return key > query ? 0 : frame.codes[start + (query * (query + 1)) / 2 + key]!
     },
     weight: (frame, head, query, key) => data.code(frame, head, query, key) / ONE,
+    mostAttended(frame, head, query) {
+      let most = 0
+      for (let key = 1; key < places[head]!.keys.length; key++) {
+        if (data.code(frame, head, query, key) > data.code(frame, head, query, most)) most = key
+      }
+      return most
+    },
     load(index) {
       const found = kept.get(index) ?? read(index)
       kept.delete(index) // the latest use goes last

@@ -1,8 +1,13 @@
-import { highestEntropy, type Data } from './frames.js'
-import { element, onWidth, section, svg } from './dom.js'
+import { escaped } from '../terminal/escape.js'
+import { css } from './colour.js'
+import { element, onWidth, section, sideways, svg } from './dom.js'
+import { highestEntropy, type Data, type Frame } from './frames.js'
 import { drawPicture } from './picture.js'
-import type { Store } from './state.js'
+import { saveButtons } from './save.js'
+import type { Scene, Shape } from './scene.js'
+import { chooseHead, toggleLaid, type Store } from './state.js'
 import { lastStep, stepOf } from './steps.js'
+import { palette, styleColour } from './theme.js'
 
 /** Pixels of one small filter, per side: the screen's, but no more than can be told apart. */
 const PIXELS = 160
@@ -31,9 +36,66 @@ function sparkline(data: Data, head: number, store: Store, highest: number): SVG
   )
 }
 
+/** The side of a filter in the saved picture of all heads, and the room around it (CSS pixels). */
+const SAVED_SIDE = 132
+const SAVED_GAP = 10
+const SAVED_LABEL = 18
+
+/** Width over height of a small filter: its own, but not so narrow that nothing is seen. */
+function shapeOf(data: Data, head: number): number {
+  return Math.min(2.5, Math.max(0.4, data.keysOf(head).length / data.queriesOf(head).length))
+}
+
+/** Every head's filter beside each other, as a picture to save. */
+function headsScene(data: Data, frame: Frame): Scene {
+  const [ink, hatch] = [styleColour('--ink'), styleColour('--hatch')]
+  const shapes: Shape[] = []
+  let [y, head, width] = [SAVED_GAP, 0, 0]
+  for (const { short, heads } of data.payload.layers) {
+    const name = {
+      kind: 'text',
+      x: SAVED_GAP,
+      text: escaped(short),
+      size: 13,
+      weight: 600,
+      fill: ink,
+    } as const
+    shapes.push({ ...name, y: y + SAVED_LABEL / 2 })
+    width = Math.max(width, 9 * short.length)
+    y += SAVED_LABEL
+    let tallest = 0
+    for (let number = 0; number < heads; number++, head++) {
+      const canvas = document.createElement('canvas')
+      drawPicture(canvas, data, frame, [head], 2 * SAVED_SIDE)
+      const shape = shapeOf(data, head)
+      const box = {
+        x: SAVED_GAP + number * (SAVED_SIDE + SAVED_GAP),
+        y: y + SAVED_LABEL,
+        width: SAVED_SIDE * Math.min(1, shape),
+        height: SAVED_SIDE / Math.max(1, shape),
+      }
+      shapes.push(
+        { kind: 'text', x: box.x, y: y + SAVED_LABEL / 2, text: `H${number}`, size: 12, fill: ink },
+        ...(data.isCausal(head) ? [{ kind: 'hatch', ink: hatch, ...box } as const] : []),
+        { kind: 'image', canvas, ...box },
+      )
+      tallest = Math.max(tallest, box.height)
+      width = Math.max(width, box.x + SAVED_SIDE)
+    }
+    y += SAVED_LABEL + tallest + SAVED_GAP
+  }
+  return { width: width + SAVED_GAP, height: y, shapes }
+}
+
 /** Every head's filter, small: layers downwards, heads to the right. */
-export function headsView(data: Data, store: Store, enlarge: () => void): HTMLElement {
-  const { heads, frames } = data.payload
+export function headsView(
+  data: Data,
+  store: Store,
+  enlarge: () => void,
+): { readonly node: HTMLElement; paintAll(): void } {
+  const { layers, frames } = data.payload
+  const heads = layers.map((layer) => layer.heads)
+  const named = layers.some(({ short }) => !/^L\d+$/.test(short))
   const trained = frames.length > 1
   const columns = Math.max(...heads)
   const highest = highestEntropy(data)
@@ -43,15 +105,28 @@ export function headsView(data: Data, store: Store, enlarge: () => void): HTMLEl
   const stale = new Set<number>()
 
   const rows = heads.map((count, layer) => {
-    const row = element('div', { role: 'row' }, element('span', { role: 'rowheader' }, `L${layer}`))
+    const row = element(
+      'div',
+      { role: 'row' },
+      element('span', { role: 'rowheader' }, element('bdi', {}, escaped(layers[layer]!.short))),
+    )
     for (let number = 0; number < count; number++) {
       const head = cells.length
       const picture = element('canvas', { 'aria-hidden': 'true' })
+      picture.style.aspectRatio = shapeOf(data, head).toFixed(3)
       const cell = element('div', { role: 'gridcell', tabindex: '-1', class: 'cell' }, picture)
       if (trained) cell.append(sparkline(data, head, store, highest))
-      cell.setAttribute('aria-label', `Layer ${layer}, head ${number}`)
-      cell.addEventListener('focus', () => store.set({ head }))
-      cell.addEventListener('click', enlarge)
+      cell.setAttribute('aria-label', data.titleOf(head))
+      cell.classList.toggle('causal', data.isCausal(head))
+      // A press with Shift lays the head over the one shown, which stays.
+      cell.addEventListener('mousedown', (event) => {
+        if (event.shiftKey) event.preventDefault()
+      })
+      cell.addEventListener('focus', () => chooseHead(data, store, head))
+      cell.addEventListener('click', (event) => {
+        if (event.shiftKey) toggleLaid(data, store, head)
+        else enlarge()
+      })
       cells.push(cell)
       pictures.push(picture)
       row.append(cell)
@@ -68,7 +143,7 @@ export function headsView(data: Data, store: Store, enlarge: () => void): HTMLEl
   }
   const grid = element(
     'div',
-    { role: 'grid', class: 'heads', 'aria-label': 'Filters of all heads' },
+    { role: 'grid', class: named ? 'heads named' : 'heads', 'aria-label': 'Filters of all heads' },
     top,
     ...rows,
   )
@@ -76,7 +151,7 @@ export function headsView(data: Data, store: Store, enlarge: () => void): HTMLEl
 
   const paint = (head: number): void => {
     stale.delete(head)
-    drawPicture(pictures[head]!, data, store.get().shown, head, PIXELS)
+    drawPicture(pictures[head]!, data, store.get().shown, [head], PIXELS)
   }
   const watch = new IntersectionObserver(
     (entries) => {
@@ -96,10 +171,14 @@ export function headsView(data: Data, store: Store, enlarge: () => void): HTMLEl
   })
 
   const select = (): void => {
+    const { head: shown, laid } = store.get()
+    const colours = palette().heads
     cells.forEach((cell, head) => {
-      const chosen = head === store.get().head
-      cell.tabIndex = chosen ? 0 : -1
-      cell.setAttribute('aria-selected', `${chosen}`)
+      cell.tabIndex = head === shown ? 0 : -1
+      cell.setAttribute('aria-selected', `${head === shown || laid.includes(head)}`)
+      cell.classList.toggle('laid', laid.includes(head))
+      const colour = colours[laid.indexOf(head)]
+      cell.style.setProperty('--laid', colour === undefined ? '' : css(colour))
     })
   }
   grid.addEventListener('keydown', (event) => {
@@ -124,24 +203,32 @@ export function headsView(data: Data, store: Store, enlarge: () => void): HTMLEl
     event.preventDefault()
     cells[to]?.focus()
   })
-  store.on(['head'], select)
+  store.on(['head', 'laid', 'theme'], select)
   store.on(['shown', 'theme'], () => {
     cells.forEach((_, head) => stale.add(head))
     for (const head of near) paint(head)
   })
   select()
-  const scroller = element('div', { class: 'scroll' }, grid)
+  const { node, scroller } = sideways({}, grid)
   let opened = false
-  onWidth(scroller, (width) => {
-    if (!opened) scroller.scrollLeft = cells[store.get().head]!.offsetLeft - width / 2
+  onWidth(grid, () => {
+    if (!opened) scroller.scrollLeft = cells[store.get().head]!.offsetLeft - scroller.clientWidth / 2
     opened = true
   })
-  return section(
-    'heads',
-    'All heads',
-    trained
-      ? 'A row for each layer. Under each filter its entropy during training. Choose one to enlarge it.'
-      : 'A row for each layer. Choose one to enlarge it.',
-    scroller,
-  )
+  const save = saveButtons(data, 'the filters of all heads', () => ({
+    name: 'all heads',
+    scene: headsScene(data, store.get().shown),
+  }))
+  return {
+    node: section(
+      'heads',
+      'All heads',
+      trained
+        ? 'A row for each layer. Under each filter its entropy during training. Choose one to enlarge it.'
+        : 'A row for each layer. Choose one to enlarge it.',
+      node,
+      save,
+    ),
+    paintAll: () => stale.forEach(paint),
+  }
 }

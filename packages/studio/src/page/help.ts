@@ -6,6 +6,7 @@ export function helpButton(trained: boolean): HTMLElement {
     ['Tab', 'go from one part of the page to the next'],
     ['← →', 'in the sentence: choose the query'],
     ['← → ↑ ↓', 'among the small filters: choose a head (Enter enlarges it)'],
+    ['Shift-click', 'on a small filter: lay it over the one shown, or take it away'],
     ['← → ↑ ↓', 'in the large filter: choose key and query'],
     ['Home End', 'first and last token, or key that may be attended to'],
     ['PgUp PgDn', 'in the large filter: the head before, the head after'],

@@ -6,7 +6,8 @@ import { headsView } from './heads.js'
 import { helpButton } from './help.js'
 import { nextView } from './next.js'
 import { player } from './player.js'
-import { mostAttended, sentenceView } from './sentence.js'
+import { drawForPrint } from './print.js'
+import { sentenceView } from './sentence.js'
 import { createStore } from './state.js'
 import { tableView } from './table.js'
 import { themeButton } from './theme.js'
@@ -31,7 +32,7 @@ function plural(count: number, thing: string): string {
 /** The head to show first: the one with the highest induction score, which shows the most of the sentence. */
 function telling(payload: Payload): number {
   const scores = payload.frames.at(-1)!.scores[3]!.map((score) => score ?? 0)
-  return scores.indexOf(Math.max(...scores))
+  return scores.indexOf(scores.reduce((most, score) => Math.max(most, score), 0))
 }
 
 async function start(): Promise<void> {
@@ -39,16 +40,19 @@ async function start(): Promise<void> {
   const data = openData(payload)
   const frame = payload.frames.length - 1
   const trained = frame > 0
+  const shown = await data.load(frame)
+  const head = telling(payload)
+  const query = data.queriesOf(head).length - 1
   const store = createStore({
-    head: telling(payload),
-    query: data.tokens - 1,
-    key: 0,
+    head,
+    laid: [],
+    query,
+    key: data.mostAttended(shown, head, query),
     frame,
-    shown: await data.load(frame),
+    shown,
     playing: false,
     theme: 0,
   })
-  store.set({ key: mostAttended(data, store, data.tokens - 1) })
 
   const header = document.getElementById('header')!
   const { model } = payload
@@ -67,17 +71,12 @@ async function start(): Promise<void> {
   header.append(element('div', { class: 'buttons' }, themeButton(store), helpButton(trained)))
 
   const filter = filterView(data, store)
+  const heads = headsView(data, store, () => filter.enlarge())
   const main = document.getElementById('main')!
   main.replaceChildren(
     sentenceView(data, store),
     ...(payload.next.length > 0 ? [nextView(data)] : []),
-    element(
-      'div',
-      { class: 'workbench' },
-      headsView(data, store, () => filter.enlarge()),
-      filter.node,
-      tableView(data, store),
-    ),
+    element('div', { class: 'workbench' }, heads.node, filter.node, tableView(data, store)),
     ...(trained || payload.loss.length > 0 ? [trainingView(data, store)] : []),
   )
   main.classList.toggle('without-next', payload.next.length === 0)
@@ -85,6 +84,7 @@ async function start(): Promise<void> {
     document.body.append(player(data, store))
     document.body.classList.add('trained')
   }
+  drawForPrint(store, () => heads.paintAll())
   document.documentElement.dataset['ready'] = 'true'
 }
 

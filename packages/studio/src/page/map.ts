@@ -1,18 +1,16 @@
-import type { Data, Frame } from './frames.js'
 import { visibleText } from '../visible.js'
-import { drawPicture } from './picture.js'
-import { indexOf, palette, styleColour } from './theme.js'
+import type { Data, Frame } from './frames.js'
+import { colouringOf, drawPicture, type Part } from './picture.js'
+import { FONT, type Scene, type Shape } from './scene.js'
+import { styleColour } from './theme.js'
 
-/** The part of a filter on the canvas, and where it lies there (CSS pixels). */
-export interface Layout {
+/** The part of a filter that is drawn, and where it lies in the picture (CSS pixels). */
+export interface Layout extends Part {
   readonly left: number
   readonly top: number
-  /** Length of the plot's side. */
-  readonly side: number
-  /** The first query and key shown, and how many. */
-  readonly query: number
-  readonly key: number
-  readonly span: number
+  /** Of one cell. */
+  readonly cellWidth: number
+  readonly cellHeight: number
 }
 
 export interface Cell {
@@ -20,174 +18,223 @@ export interface Cell {
   readonly key: number
 }
 
-const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif'
 /** Cells smaller than this are drawn as one image; from the next on, with a gap; from the last, with numbers. */
 const SMALL = 7
 const GAP = 13
 const NUMBERS = 28
 /** Room between two labels of an axis. */
 const LABEL = 14
+/** Where one side of a filter is much longer, cells of the other side are as large as this, not square. */
+const READABLE = 24
+/** Cells of a few tokens are no larger. */
+const LARGEST = 96
 
-function hatch(context: CanvasRenderingContext2D, ratio: number, ink: string): CanvasPattern | string {
-  const tile = document.createElement('canvas')
-  const side = Math.round(6 * ratio)
-  tile.width = side
-  tile.height = side
-  const pen = tile.getContext('2d')
-  if (pen === null) return 'transparent'
-  pen.strokeStyle = ink
-  pen.lineWidth = ratio
-  for (const shift of [-side, 0, side]) {
-    pen.beginPath()
-    pen.moveTo(shift, side)
-    pen.lineTo(shift + side, 0)
-    pen.stroke()
-  }
-  const pattern = context.createPattern(tile, 'repeat')
-  pattern?.setTransform(new DOMMatrix().scale(1 / ratio))
-  return pattern ?? 'transparent'
+const measuring = document.createElement('canvas').getContext('2d')
+
+function widthOf(text: string, size: number, weight = 400): number {
+  if (measuring === null) return text.length * size
+  measuring.font = `${weight} ${size}px ${FONT}`
+  return measuring.measureText(text).width
 }
 
 /** Room for the labels beside and above the plot. */
-export function labelRoom(data: Data, canvas: HTMLCanvasElement, width: number): number {
-  const context = canvas.getContext('2d')!
-  context.font = `13px ${FONT}`
-  const longest = data.payload.tokens.reduce(
-    (most, token) => Math.max(most, context.measureText(visibleText(token.text, 14)).width),
-    0,
-  )
-  return Math.ceil(Math.min(longest, width < 480 ? 72 : 120)) + 12
+export function labelRoom(
+  data: Data,
+  head: number,
+  width: number,
+): { readonly left: number; readonly top: number } {
+  const room = (tokens: readonly { readonly text: string }[]): number => {
+    const longest = tokens.reduce(
+      (most, token) => Math.max(most, widthOf(visibleText(token.text, 14), 13)),
+      0,
+    )
+    return Math.ceil(Math.min(longest, width < 480 ? 72 : 120)) + 12
+  }
+  return { left: room(data.queriesOf(head)), top: room(data.keysOf(head)) }
 }
 
-/** The cell under a point of the canvas. */
+/** Cells as large as the room for the plot allows: square unless one side is much longer. */
+export function cellSize(
+  part: Part,
+  width: number,
+  height: number,
+): { readonly cellWidth: number; readonly cellHeight: number } {
+  const square = Math.min(width / part.keys, height / part.queries, LARGEST)
+  return {
+    cellWidth: Math.min(width / part.keys, Math.max(square, READABLE)),
+    cellHeight: Math.min(height / part.queries, Math.max(square, READABLE)),
+  }
+}
+
+/** The cell under a point of the picture. */
 export function cellAt(layout: Layout, x: number, y: number): Cell | null {
-  const column = Math.floor(((x - layout.left) / layout.side) * layout.span)
-  const row = Math.floor(((y - layout.top) / layout.side) * layout.span)
-  if (column < 0 || row < 0 || column >= layout.span || row >= layout.span) return null
+  const column = Math.floor((x - layout.left) / layout.cellWidth)
+  const row = Math.floor((y - layout.top) / layout.cellHeight)
+  if (column < 0 || row < 0 || column >= layout.keys || row >= layout.queries) return null
   return { query: layout.query + row, key: layout.key + column }
 }
 
-const picture = document.createElement('canvas')
+/** What is drawn: the heads laid over each other (or the one), at a moment of training. */
+export interface Drawn {
+  readonly data: Data
+  readonly frame: Frame
+  readonly heads: readonly number[]
+}
 
-/** Draws one head's filter, large, with its tokens on both axes and the chosen cell marked. */
-export function drawMap(
-  canvas: HTMLCanvasElement,
-  data: Data,
-  frame: Frame,
-  head: number,
-  layout: Layout,
-  chosen: Cell,
-  hovered: Cell | null,
-): void {
-  const { left, top, side, span } = layout
-  const ratio = window.devicePixelRatio || 1
-  const [width, height] = [left + side + 2, top + side + 2]
-  canvas.width = Math.round(width * ratio)
-  canvas.height = Math.round(height * ratio)
-  canvas.style.width = `${width}px`
-  canvas.style.height = `${height}px`
-  const context = canvas.getContext('2d')
-  if (context === null) return
-  const [ink, muted, accent, paper] = ['--ink', '--muted', '--accent', '--paper'].map(styleColour)
-  const { fill, ink: inkOn } = palette()
-  context.scale(ratio, ratio)
-  const cell = side / span
-  const x = (key: number): number => left + Math.round((key - layout.key) * cell)
-  const y = (query: number): number => top + Math.round((query - layout.query) * cell)
-  const gap = cell >= GAP ? 1 : 0
+/** Filters, large, with their tokens on both axes; `mark` is the chosen cell. */
+export function mapScene(drawn: Drawn, layout: Layout, mark: Cell | null, ratio: number): Scene {
+  const place = placed(layout)
+  return {
+    width: layout.left + place.width + 2,
+    height: layout.top + place.height + 2,
+    shapes: [
+      ...hatchShapes(drawn, layout),
+      ...cellShapes(drawn, layout, ratio),
+      ...labelShapes(drawn, layout, mark),
+      ...(mark === null ? [] : markShapes(drawn, layout, mark)),
+    ],
+  }
+}
 
-  if (data.payload.causal) {
-    context.fillStyle = hatch(context, ratio, styleColour('--hatch'))
-    for (let query = layout.query; query < layout.query + span; query++) {
-      const from = Math.max(query + 1, layout.key)
-      if (from < layout.key + span) {
-        context.fillRect(x(from), y(query), left + side - x(from), y(query + 1) - y(query))
-      }
+interface Placed {
+  readonly x: (key: number) => number
+  readonly y: (query: number) => number
+  readonly width: number
+  readonly height: number
+  readonly gap: number
+}
+
+function placed(layout: Layout): Placed {
+  const { left, top, cellWidth, cellHeight } = layout
+  return {
+    x: (key) => left + Math.round((key - layout.key) * cellWidth),
+    y: (query) => top + Math.round((query - layout.query) * cellHeight),
+    width: Math.round(layout.keys * cellWidth),
+    height: Math.round(layout.queries * cellHeight),
+    gap: Math.min(cellWidth, cellHeight) >= GAP ? 1 : 0,
+  }
+}
+
+function isCausal({ data, heads }: Drawn): boolean {
+  return heads.every((head) => data.isCausal(head))
+}
+
+function hatchShapes(drawn: Drawn, layout: Layout): Shape[] {
+  if (!isCausal(drawn)) return []
+  const { x, y, width } = placed(layout)
+  const ink = styleColour('--hatch')
+  const shapes: Shape[] = []
+  for (let query = layout.query; query < layout.query + layout.queries; query++) {
+    const from = Math.max(query + 1, layout.key)
+    if (from >= layout.key + layout.keys) continue
+    shapes.push({
+      kind: 'hatch',
+      ink,
+      x: x(from),
+      y: y(query),
+      width: layout.left + width - x(from),
+      height: y(query + 1) - y(query),
+    })
+  }
+  return shapes
+}
+
+function cellShapes({ data, frame, heads }: Drawn, layout: Layout, ratio: number): Shape[] {
+  const { x, y, width, height, gap } = placed(layout)
+  const { left, top, cellWidth, cellHeight } = layout
+  if (Math.min(cellWidth, cellHeight) < SMALL) {
+    const canvas = document.createElement('canvas')
+    drawPicture(canvas, data, frame, heads, Math.max(width, height) * ratio, layout)
+    return [{ kind: 'image', canvas, x: left, y: top, width, height }]
+  }
+  const [only] = heads
+  const numbered = heads.length === 1 && Math.min(cellWidth, cellHeight * 1.4) >= NUMBERS
+  const size = Math.min(13, Math.round(Math.min(cellWidth, cellHeight * 1.4) / 3))
+  const colouring = colouringOf(data, frame, heads)
+  const shapes: Shape[] = []
+  for (let query = layout.query; query < layout.query + layout.queries; query++) {
+    for (let key = layout.key; key < layout.key + layout.keys; key++) {
+      if (!heads.some((head) => data.mayAttend(head, query, key))) break
+      const { fill, ink } = colouring.cell(query, key)
+      const [right, down] = [x(key + 1) - x(key) - gap, y(query + 1) - y(query) - gap]
+      shapes.push({ kind: 'rect', x: x(key), y: y(query), width: right, height: down, fill })
+      if (!numbered) continue
+      const text = data.weight(frame, only!, query, key).toFixed(2).replace(/^0/, '')
+      const [middle, line] = [x(key) + right / 2, y(query) + down / 2 + 0.5]
+      shapes.push({ kind: 'text', x: middle, y: line, text, size, fill: ink, anchor: 'middle' })
     }
   }
-  if (cell < SMALL) {
-    drawPicture(picture, data, frame, head, side * ratio)
-    const part = picture.width / data.tokens
-    context.imageSmoothingEnabled = false
-    context.drawImage(
-      picture,
-      layout.key * part,
-      layout.query * part,
-      span * part,
-      span * part,
-      left,
-      top,
-      side,
-      side,
-    )
-  } else {
-    context.textAlign = 'center'
-    context.textBaseline = 'middle'
-    context.font = `${Math.min(13, Math.round(cell / 3))}px ${FONT}`
-    for (let query = layout.query; query < layout.query + span; query++) {
-      for (let key = layout.key; key < layout.key + span && data.mayAttend(query, key); key++) {
-        const code = data.code(frame, head, query, key)
-        const [right, down] = [x(key + 1) - x(key) - gap, y(query + 1) - y(query) - gap]
-        context.fillStyle = fill[indexOf(code)]!
-        context.fillRect(x(key), y(query), right, down)
-        if (cell < NUMBERS) continue
-        context.fillStyle = inkOn[indexOf(code)]!
-        const weight = data.weight(frame, head, query, key)
-        context.fillText(weight.toFixed(2).replace(/^0/, ''), x(key) + right / 2, y(query) + down / 2 + 0.5)
-      }
-    }
-  }
+  return shapes
+}
 
-  const mark = hovered ?? chosen
-  const within = (at: number, from: number): boolean => at >= from && at < from + span
-  const every = Math.max(1, Math.ceil(LABEL / cell))
-  const size = Math.max(10, Math.min(13, Math.round(cell * 0.8)))
-  context.textBaseline = 'middle'
-  context.textAlign = 'right'
+function labelShapes({ data, heads }: Drawn, layout: Layout, mark: Cell | null): Shape[] {
+  const { x, y, gap } = placed(layout)
+  const { left, top } = layout
+  const [ink, muted, accent] = ['--ink', '--muted', '--accent'].map(styleColour)
+  const shapes: Shape[] = []
   for (const axis of ['query', 'key'] as const) {
-    const start = layout[axis]
-    for (let at = start; at < start + span; at++) {
-      const marked = at === mark[axis]
+    const tokens = axis === 'query' ? data.queriesOf(heads[0]!) : data.keysOf(heads[0]!)
+    const cell = axis === 'query' ? layout.cellHeight : layout.cellWidth
+    const count = axis === 'query' ? layout.queries : layout.keys
+    const room = (axis === 'query' ? left : top) - 10
+    const every = Math.max(1, Math.ceil(LABEL / cell))
+    const size = Math.max(10, Math.min(13, Math.round(cell * 0.8)))
+    for (let at = layout[axis]; at < layout[axis] + count; at++) {
+      const marked = at === mark?.[axis]
       // A marked label takes the place of its neighbours where not all have room.
-      if (!marked && (at % every !== 0 || (every > 1 && Math.abs(at - mark[axis]) < every))) continue
-      context.font = `${marked ? 600 : 400} ${size}px ${FONT}`
-      context.fillStyle = marked ? accent! : cell >= LABEL ? ink! : muted!
-      let label = visibleText(data.payload.tokens[at]!.text, 14)
-      while (label.length > 1 && context.measureText(label).width > (axis === 'query' ? left : top) - 10) {
-        label = `${[...label.replace(/…$/, '')].slice(0, -1).join('')}…`
+      const besideMark = mark !== null && every > 1 && Math.abs(at - mark[axis]) < every
+      if (!marked && (at % every !== 0 || besideMark)) continue
+      const weight = marked ? 600 : 400
+      let text = visibleText(tokens[at]!.text, 14)
+      while (text.length > 1 && widthOf(text, size, weight) > room) {
+        text = `${[...text.replace(/…$/, '')].slice(0, -1).join('')}…`
       }
+      const fill = marked ? accent! : cell >= LABEL ? ink! : muted!
       const middle = ((axis === 'query' ? y(at) + y(at + 1) : x(at) + x(at + 1)) - gap) / 2
-      context.save()
-      if (axis === 'query') context.translate(left - 8, middle)
-      else {
-        context.translate(middle, top - 8)
-        context.rotate(Math.PI / 2)
-      }
-      context.fillText(`\u2068${label}\u2069`, 0, 0)
-      context.restore()
+      shapes.push({
+        kind: 'text',
+        x: axis === 'query' ? left - 8 : middle,
+        y: axis === 'query' ? middle : top - 8,
+        text,
+        size,
+        weight,
+        fill,
+        anchor: 'end',
+        turned: axis === 'key',
+      })
     }
   }
+  return shapes
+}
 
-  if (within(mark.query, layout.query)) {
-    context.strokeStyle = accent!
-    context.lineWidth = 1.5
-    const end = data.payload.causal ? Math.min(mark.query + 1, layout.key + span) : layout.key + span
-    if (end > layout.key) {
-      context.strokeRect(
-        left - 1,
-        y(mark.query) - 1,
-        x(end) - left + 1 - gap + 1,
-        Math.max(3, y(mark.query + 1) - y(mark.query) + 2 - gap),
-      )
-    }
-    if (within(mark.key, layout.key)) {
-      const wide = Math.max(4, x(mark.key + 1) - x(mark.key) + 2 - gap)
-      context.lineWidth = 5
-      context.strokeStyle = paper!
-      context.strokeRect(x(mark.key) - 1, y(mark.query) - 1, wide, wide)
-      context.lineWidth = 2.5
-      context.strokeStyle = accent!
-      context.strokeRect(x(mark.key) - 1, y(mark.query) - 1, wide, wide)
-    }
+function markShapes(drawn: Drawn, layout: Layout, mark: Cell): Shape[] {
+  const { x, y, gap } = placed(layout)
+  const [accent, paper] = ['--accent', '--paper'].map(styleColour)
+  const within = (at: number, from: number, count: number): boolean => at >= from && at < from + count
+  if (!within(mark.query, layout.query, layout.queries)) return []
+  const last = layout.key + layout.keys
+  const end = isCausal(drawn) ? Math.min(mark.query + 1, last) : last
+  const shapes: Shape[] = []
+  if (end > layout.key) {
+    shapes.push({
+      kind: 'rect',
+      x: layout.left - 1,
+      y: y(mark.query) - 1,
+      width: x(end) - layout.left + 2 - gap,
+      height: Math.max(3, y(mark.query + 1) - y(mark.query) + 2 - gap),
+      stroke: accent!,
+      line: 1.5,
+    })
   }
+  if (within(mark.key, layout.key, layout.keys)) {
+    const box = {
+      kind: 'rect',
+      x: x(mark.key) - 1,
+      y: y(mark.query) - 1,
+      width: Math.max(4, x(mark.key + 1) - x(mark.key) + 2 - gap),
+      height: Math.max(4, y(mark.query + 1) - y(mark.query) + 2 - gap),
+    } as const
+    shapes.push({ ...box, stroke: paper!, line: 5 }, { ...box, stroke: accent!, line: 2.5 })
+  }
+  return shapes
 }

@@ -1,7 +1,7 @@
 import { SCORES } from '../payload.js'
 import { highestEntropy, type Data } from './frames.js'
-import { element, scoreText, section } from './dom.js'
-import type { Store } from './state.js'
+import { element, scoreText, section, sideways } from './dom.js'
+import { chooseHead, type Store } from './state.js'
 
 const COLUMNS: readonly { readonly heading: string; readonly title: string }[] = [
   { heading: 'Entropy', title: 'In nats, mean over the queries: 0 is one key alone, large is spread out' },
@@ -16,7 +16,7 @@ export function tableView(data: Data, store: Store): HTMLElement {
   let descending = false
   const rows = Array.from({ length: data.heads }, (_, head) => {
     const button = element('button', { type: 'button', class: 'quiet' }, data.nameOf(head))
-    button.addEventListener('click', () => store.set({ head }))
+    button.addEventListener('click', () => chooseHead(data, store, head))
     const cells = SCORES.map(() => element('td', { class: 'score' }))
     return { head, cells, node: element('tr', {}, element('th', { scope: 'row' }, button), ...cells) }
   })
@@ -79,10 +79,9 @@ export function tableView(data: Data, store: Store): HTMLElement {
     'scores',
     'What the heads do',
     'Scores from the filters, averaged over the queries. Choose a heading to sort, a head to see it.',
-    element(
-      'div',
-      { class: 'scroll tall', role: 'region', 'aria-label': 'Table of heads', tabindex: '0' },
+    sideways(
+      { class: 'tall', role: 'region', 'aria-label': 'Table of heads', tabindex: '0' },
       element('table', {}, element('thead', {}, element('tr', {}, ...headings)), body),
-    ),
+    ).node,
   )
 }

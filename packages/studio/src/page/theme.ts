@@ -1,4 +1,4 @@
-import { COLOURS, css, INDEX_OF_CODE, inkOn, scale, type Theme } from './colour.js'
+import { COLOURS, css, headColours, INDEX_OF_CODE, inkOn, scale, type Colour, type Theme } from './colour.js'
 import { element } from './dom.js'
 import type { Store } from './state.js'
 
@@ -10,6 +10,9 @@ export interface Palette {
   readonly ink: readonly string[]
   /** The scale as canvas pixels (red, green, blue, opacity in memory order). */
   readonly pixels: Uint32Array
+  /** The colours of heads laid over each other. */
+  readonly heads: readonly Colour[]
+  readonly paper: Colour
 }
 
 function build(theme: Theme): Palette {
@@ -21,6 +24,8 @@ function build(theme: Theme): Palette {
     fill: colours.map(css),
     ink: colours.map(inkOn),
     pixels: new Uint32Array(bytes.buffer),
+    heads: headColours(theme),
+    paper: colours[0]!,
   }
 }
 

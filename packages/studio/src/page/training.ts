@@ -2,19 +2,25 @@ import { lineChart, smoothed, type Chart, type Line } from './chart.js'
 import type { Data } from './frames.js'
 import { element, onWidth, section } from './dom.js'
 import type { Store } from './state.js'
+import { saveButtons } from './save.js'
 import { lastStep, nearestFrame, stepOf } from './steps.js'
+import { sceneOfSvg } from './svg-scene.js'
 
 const HEIGHT = 260
 
 /** A long loss curve is shown as the mean of a part of it, too: so many parts make the whole. */
 const WINDOWS = 40
 
-/** Mean entropy, in nats, of queries that attend evenly to every key they may attend to. */
-function uniformEntropy(data: Data): number {
-  if (!data.payload.causal) return Math.log(data.tokens)
+/** Mean entropy, in nats, of queries that attend evenly to every key they may attend to; null where heads differ in that. */
+function uniformEntropy(data: Data): number | null {
+  for (let head = 1; head < data.heads; head++) {
+    if (!data.sameTexts(head, 0) || data.isCausal(head) !== data.isCausal(0)) return null
+  }
+  if (!data.isCausal(0)) return Math.log(data.keysOf(0).length)
+  const queries = data.queriesOf(0).length
   let sum = 0
-  for (let query = 0; query < data.tokens; query++) sum += Math.log(query + 1)
-  return sum / data.tokens
+  for (let query = 0; query < queries; query++) sum += Math.log(query + 1)
+  return sum / queries
 }
 
 function extent(values: readonly (number | null)[]): [number, number] {
@@ -58,7 +64,11 @@ export function trainingView(data: Data, store: Store): HTMLElement {
       refresh()
     })
     store.on(['frame', 'head'], refresh)
-    return element('figure', { id }, element('figcaption', {}, caption), stage)
+    const save = saveButtons(data, `the figure “${caption}”`, () => ({
+      name: id,
+      scene: sceneOfSvg(chart!.node),
+    }))
+    return element('figure', { id }, element('figcaption', {}, caption), save, stage)
   }
 
   const parts: HTMLElement[] = []
@@ -101,14 +111,16 @@ export function trainingView(data: Data, store: Store): HTMLElement {
     style: 'entropy',
     points: frames.map((frame, index) => [stepOf(data, index), frame.scores[0]![head] ?? null]),
   }))
-  entropies.push({
-    label: 'uniform',
-    style: 'uniform',
-    points: [
-      [0, uniform],
-      [end, uniform],
-    ],
-  })
+  if (uniform !== null) {
+    entropies.push({
+      label: 'uniform',
+      style: 'uniform',
+      points: [
+        [0, uniform],
+        [end, uniform],
+      ],
+    })
+  }
   const [, highest] = extent(entropies.flatMap((line) => line.points.map((point) => point[1])))
   parts.push(
     figure(
@@ -129,7 +141,7 @@ export function trainingView(data: Data, store: Store): HTMLElement {
           if (index < data.heads) label.textContent = index === head ? data.nameOf(head) : ''
         })
         // The head's name gives way to the word "uniform" where both ends meet.
-        const [name, other] = [labels[head], labels.at(-1)]
+        const [name, other] = [labels[head], labels[data.heads]]
         if (name !== undefined && other !== undefined) {
           const gap = Number(name.getAttribute('y')) - Number(other.getAttribute('y'))
           name.setAttribute('dy', `${Math.abs(gap) < 14 ? 14 - gap : 0}`)

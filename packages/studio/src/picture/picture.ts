@@ -50,7 +50,10 @@ export function attendPicture(result: AttendResult, options: PictureOptions = {}
   }
   lines.push(...legendText(paint, room), '')
   lines.push(...bold('heads'), ...headTable(withSaying(chosen), room), '')
-  lines.push(...endOfText(result, all, options))
+  const shown = all.filter(({ layer }) =>
+    chosen.some((head) => head.layer.queries === layer.queries && head.layer.keys === layer.keys),
+  )
+  lines.push(...endOfText(result, shown, options))
   return lines.map((line) => `${line.trimEnd()}\n`).join('')
 }
 
