@@ -36,6 +36,12 @@ interface Model {
   readonly bias: Tensor<'row'>
 }
 
+const classWeights = (width: number): Tensor<'row'> =>
+  tensor(
+    Array.from({ length: width }, (_, i) => 0.2 + ((i * 5) % 7)),
+    { row: width },
+  )
+
 function targets(width: number, ignore: number): Tensor<'a' | 'b'> {
   const classes = [0, width - 1, ignore, Math.floor(width / 2), 0, width - 1]
   return tensor(classes, { a: 3, b: 2 }, { dtype: 'i32' })
@@ -62,6 +68,19 @@ const cases: Record<string, (model: Model) => AnyTensor> = {
   'crossEntropy of each row': ({ x }) =>
     crossEntropy(x, targets(x.size('row'), -100), 'row', {
       labelSmoothing: 0.2,
+      reduction: 'none',
+    }),
+  'crossEntropy of weighted classes': ({ x }) =>
+    crossEntropy(x, targets(x.size('row'), -100), 'row', { classWeights: classWeights(x.size('row')) }),
+  'crossEntropy of weighted classes, smoothed': ({ x }) =>
+    crossEntropy(x, targets(x.size('row'), -100), 'row', {
+      labelSmoothing: 0.3,
+      classWeights: classWeights(x.size('row')),
+    }),
+  'crossEntropy of weighted classes, smoothed, of each row': ({ x }) =>
+    crossEntropy(x, targets(x.size('row'), -100), 'row', {
+      labelSmoothing: 0.3,
+      classWeights: classWeights(x.size('row')),
       reduction: 'none',
     }),
   unitLength: ({ x }) => unitLength(x, 'row'),

@@ -1,4 +1,4 @@
-import { decay, kernel, type Kernel } from '../language/index.js'
+import { decay, type Float, kernel, type Kernel } from '../language/index.js'
 import type { Launch } from '../launch.js'
 import { bothWays } from '../past.js'
 import {
@@ -20,6 +20,14 @@ import { reciprocalOrZero } from './softmax.js'
 /** Floats that the forward pass keeps of each row: the largest logit, and one over the sum of the exponentials relative to it. */
 export const crossEntropyStatistics = 2
 
+/** How much each class weighs. */
+export interface ClassWeights {
+  /** Byte address of one float for each class. */
+  readonly address: number
+  /** Their mean. */
+  readonly mean: number
+}
+
 interface CrossEntropyOperands extends RowsShape {
   readonly logits: RowsOperand
   /** Byte address of one i32 for each row, side by side: a class 0 … width − 1, or `ignore`. */
@@ -27,6 +35,8 @@ interface CrossEntropyOperands extends RowsShape {
   readonly ignore: number
   /** The share of the target that is spread evenly over all classes. */
   readonly smoothing: number
+  /** Where classes weigh differently. */
+  readonly weights?: ClassWeights | undefined
   /** Byte address of `crossEntropyStatistics` floats a row. */
   readonly statistics: number
 }
@@ -37,16 +47,16 @@ export interface CrossEntropyPlan extends CrossEntropyOperands {
 }
 
 /**
- * For each row, (1 − s) (L − x[target]) + s (L − mean x) with L = ln Σ exp x: two passes over the logits, nothing of their size is written.
- * Targets must have been checked.
+ * For each row, (1 − s) w[target] (L − x[target]) + s (mean w × L − mean w x) with L = ln Σ exp x, where classes weigh w (1 each without weights): two
+ * passes over the logits, nothing of their size is written. Targets must have been checked.
  */
 export function planCrossEntropy(plan: CrossEntropyPlan): Launch[] {
-  const { rows, width, logits, targets, ignore, smoothing, statistics, losses } = plan
+  const { rows, width, logits, targets, ignore, smoothing, weights, statistics, losses } = plan
   if (rows === 0) return []
   const perTask = rowsPerTask(plan)
   return [
     {
-      kernel: smoothing === 0 ? plainKernel : smoothedKernel,
+      kernel: forward(smoothing !== 0, weights !== undefined),
       parameters: [
         rows,
         perTask,
@@ -56,6 +66,7 @@ export function planCrossEntropy(plan: CrossEntropyPlan): Launch[] {
         targets,
         ignore,
         smoothing,
+        ...weightParameters(weights),
         statistics,
         losses,
       ],
@@ -65,10 +76,19 @@ export function planCrossEntropy(plan: CrossEntropyPlan): Launch[] {
   ]
 }
 
-const plainKernel = forwardKernel(false)
-const smoothedKernel = forwardKernel(true)
+const kernels = [false, true].map((weighted) =>
+  [false, true].map((smoothed) => forwardKernel(smoothed, weighted)),
+)
 
-function forwardKernel(smoothed: boolean): Kernel {
+function forward(smoothed: boolean, weighted: boolean): Kernel {
+  return kernels[Number(weighted)]![Number(smoothed)]!
+}
+
+function weightParameters(weights: ClassWeights | undefined): number[] {
+  return [weights?.address ?? 0, weights?.mean ?? 1]
+}
+
+function forwardKernel(smoothed: boolean, weighted: boolean): Kernel {
   const parameters = {
     rows: 'i32',
     perTask: 'i32',
@@ -78,10 +98,13 @@ function forwardKernel(smoothed: boolean): Kernel {
     targets: 'i32*',
     ignore: 'i32',
     smoothing: 'f32',
+    weights: 'f32*',
+    meanWeight: 'f32',
     statistics: 'f32*',
     losses: 'f32*',
   } as const
-  return kernel(`cross-entropy of rows${smoothed ? ', smoothed' : ''}`, parameters, (k, p, task) => {
+  const name = `cross-entropy of rows${smoothed ? ', smoothed' : ''}${weighted ? ', weighted' : ''}`
+  return kernel(name, parameters, (k, p, task) => {
     eachRow(k, task, p.perTask, p.rows, (row) => {
       const target = k.loadScalar(p.targets.at(row))
       k.if(
@@ -96,18 +119,25 @@ function forwardKernel(smoothed: boolean): Kernel {
           sweep(k, p.width, 2, (place, u, mask) => {
             const distance = k.load(place(logits), mask).sub(lanesShift)
             sums[u]!.set(sums[u]!.get().add(within(decay(k, distance), mask, 0)))
-            if (smoothed) distances[u]!.set(distances[u]!.get().add(within(distance, mask, 0)))
+            if (!smoothed) return
+            const far = weighted ? distance.mul(k.load(place(p.weights), mask)) : distance
+            distances[u]!.set(distances[u]!.get().add(within(far, mask, 0)))
           })
           const sum = total(k, sums)
           const logarithm = sum.eq(0).select(k.float(0), sum.log())
           const own = k.loadScalar(logits.at(target)).sub(shift)
           // Everything relative to the largest logit: what is near is not lost beside what is large.
-          const expected = smoothed
-            ? own
-                .mul(k.float(1).sub(p.smoothing))
-                .add(total(k, distances).div(p.width.toFloat()).mul(p.smoothing))
-            : own
-          k.store(p.losses.at(row), logarithm.sub(expected))
+          const weight = weighted ? k.loadScalar(p.weights.at(target)) : undefined
+          const share = k.float(1).sub(p.smoothing)
+          const far = (): Float => total(k, distances).div(p.width.toFloat())
+          let loss: Float
+          if (weight === undefined)
+            loss = logarithm.sub(smoothed ? own.mul(share).add(far().mul(p.smoothing)) : own)
+          else {
+            loss = logarithm.sub(own).mul(weight)
+            if (smoothed) loss = loss.mul(share).add(logarithm.mul(p.meanWeight).sub(far()).mul(p.smoothing))
+          }
+          k.store(p.losses.at(row), loss)
           const statistics = p.statistics.at(row.mul(crossEntropyStatistics))
           k.store(statistics, shift)
           k.store(statistics.at(1), reciprocalOrZero(k.float(0), sum))
@@ -130,14 +160,18 @@ export interface CrossEntropyBackwardPlan extends CrossEntropyOperands {
 /** Of each row one element is read again, from memory where the row went past the caches: that only pays where rows are as long as this. */
 const leastPast = 2 ** 14
 
-/** (softmax − s / classes − (1 − s) onehot) × gradient × factor, in one pass; zeros in ignored rows. */
+/**
+ * (softmax × ((1 − s) w[target] + s mean w) − s w / classes − (1 − s) w[target] onehot) × gradient × factor, in one pass; zeros in ignored rows.
+ */
 export function planCrossEntropyBackward(plan: CrossEntropyBackwardPlan): Launch[] {
-  const { rows, width, logits, targets, ignore, smoothing, statistics, logitsGradient } = plan
+  const { rows, width, logits, targets, ignore, smoothing, weights, statistics, logitsGradient } = plan
   if (rows === 0 || width === 0) return []
   const perTask = rowsPerTask(plan)
   return [
     {
-      kernel: backwardKernel(width >= leastPast && rowsGoPast(logitsGradient, plan)),
+      kernel: (weights === undefined ? plainBackward : weightedBackward)(
+        width >= leastPast && rowsGoPast(logitsGradient, plan),
+      ),
       parameters: [
         rows,
         perTask,
@@ -147,6 +181,7 @@ export function planCrossEntropyBackward(plan: CrossEntropyBackwardPlan): Launch
         targets,
         ignore,
         smoothing,
+        ...weightParameters(weights),
         statistics,
         plan.gradient,
         plan.byRow ? 1 : 0,
@@ -160,46 +195,57 @@ export function planCrossEntropyBackward(plan: CrossEntropyBackwardPlan): Launch
   ]
 }
 
-const backwardKernel = bothWays(
-  'cross-entropy of rows, backward',
-  {
-    rows: 'i32',
-    perTask: 'i32',
-    width: 'i32',
-    logits: 'f32*',
-    logitsStride: 'i32',
-    targets: 'i32*',
-    ignore: 'i32',
-    smoothing: 'f32',
-    statistics: 'f32*',
-    gradient: 'f32*',
-    gradientStride: 'i32',
-    factor: 'f32',
-    logitsGradient: 'f32*',
-    logitsGradientStride: 'i32',
-  },
-  (k, p, task, store) => {
-    eachRow(k, task, p.perTask, p.rows, (row) => {
-      const target = k.loadScalar(p.targets.at(row))
-      const logitsGradient = p.logitsGradient.at(row.mul(p.logitsGradientStride))
-      k.if(
-        target.eq(p.ignore),
-        () => sweep(k, p.width, 4, (place, _, mask) => store(place(logitsGradient), k.vector(0), mask)),
-        () => {
-          const logits = p.logits.at(row.mul(p.logitsStride))
-          const statistics = p.statistics.at(row.mul(crossEntropyStatistics))
-          const shift = k.loadScalar(statistics).broadcast()
-          const scale = k.loadScalar(p.gradient.at(row.mul(p.gradientStride))).mul(p.factor)
-          const probabilityScale = k.loadScalar(statistics.at(1)).mul(scale).broadcast()
-          const spread = scale.mul(p.smoothing).div(p.width.toFloat()).neg().broadcast()
-          sweep(k, p.width, 2, (place, _, mask) => {
-            const e = decay(k, k.load(place(logits), mask).sub(shift))
-            store(place(logitsGradient), e.fma(probabilityScale, spread), mask)
-          })
-          const own = logitsGradient.at(target)
-          k.store(own, k.loadScalar(own).sub(scale.mul(k.float(1).sub(p.smoothing))))
-        },
-      )
-    })
-  },
-)
+const plainBackward = backwardKernel(false)
+const weightedBackward = backwardKernel(true)
+
+function backwardKernel(weighted: boolean): (past: boolean) => Kernel {
+  return bothWays(
+    `cross-entropy of rows${weighted ? ', weighted' : ''}, backward`,
+    {
+      rows: 'i32',
+      perTask: 'i32',
+      width: 'i32',
+      logits: 'f32*',
+      logitsStride: 'i32',
+      targets: 'i32*',
+      ignore: 'i32',
+      smoothing: 'f32',
+      weights: 'f32*',
+      meanWeight: 'f32',
+      statistics: 'f32*',
+      gradient: 'f32*',
+      gradientStride: 'i32',
+      factor: 'f32',
+      logitsGradient: 'f32*',
+      logitsGradientStride: 'i32',
+    },
+    (k, p, task, store) => {
+      eachRow(k, task, p.perTask, p.rows, (row) => {
+        const target = k.loadScalar(p.targets.at(row))
+        const logitsGradient = p.logitsGradient.at(row.mul(p.logitsGradientStride))
+        k.if(
+          target.eq(p.ignore),
+          () => sweep(k, p.width, 4, (place, _, mask) => store(place(logitsGradient), k.vector(0), mask)),
+          () => {
+            const logits = p.logits.at(row.mul(p.logitsStride))
+            const statistics = p.statistics.at(row.mul(crossEntropyStatistics))
+            const shift = k.loadScalar(statistics).broadcast()
+            const scale = k.loadScalar(p.gradient.at(row.mul(p.gradientStride))).mul(p.factor)
+            const share = k.float(1).sub(p.smoothing)
+            const weight = weighted ? k.loadScalar(p.weights.at(target)).mul(share) : share
+            const all = weighted ? scale.mul(p.meanWeight.mul(p.smoothing).add(weight)) : scale
+            const probabilityScale = k.loadScalar(statistics.at(1)).mul(all).broadcast()
+            const spread = scale.mul(p.smoothing).div(p.width.toFloat()).neg().broadcast()
+            sweep(k, p.width, 2, (place, _, mask) => {
+              const e = decay(k, k.load(place(logits), mask).sub(shift))
+              const away = weighted ? spread.mul(k.load(place(p.weights), mask)) : spread
+              store(place(logitsGradient), e.fma(probabilityScale, away), mask)
+            })
+            const own = logitsGradient.at(target)
+            k.store(own, k.loadScalar(own).sub(scale.mul(weight)))
+          },
+        )
+      })
+    },
+  )
+}

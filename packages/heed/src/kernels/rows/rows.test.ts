@@ -214,7 +214,7 @@ describe.each(Object.keys(targets) as (keyof typeof targets)[])(
       }, target)
     })
 
-    test('cross-entropy', () => {
+    test.each([false, true])('cross-entropy, classes weighted: %s', (weighted) => {
       check((arena, shape, tolerance) => {
         const next = numbersFrom(shape.seed)
         const { choice, rows, width } = shape
@@ -224,6 +224,7 @@ describe.each(Object.keys(targets) as (keyof typeof targets)[])(
         const smoothing = choice & 1 ? 0.25 : 0
         const byRow = (choice & 2) !== 0
         const upstream = drawn(next, byRow ? rows : 1)
+        const weights = weighted ? drawn(next, width).map((weight) => Math.abs(weight)) : undefined
         const logits = new RowStore(arena, shape, x)
         const statistics = arena.allocate(rows * crossEntropyStatistics * arena.floatBytes)
         const losses = arena.allocate(rows * arena.floatBytes)
@@ -234,11 +235,15 @@ describe.each(Object.keys(targets) as (keyof typeof targets)[])(
           targets: arena.integers(classes),
           ignore,
           smoothing,
+          weights: weights && {
+            address: arena.floats(weights),
+            mean: weights.reduce((a, b) => a + b, 0) / width,
+          },
           statistics,
         }
         arena.run(planCrossEntropy({ ...operands, losses }))
         const expected = x.map((row, r) =>
-          classes[r] === ignore ? 0 : plainCrossEntropy(row, classes[r]!, smoothing),
+          classes[r] === ignore ? 0 : plainCrossEntropy(row, classes[r]!, smoothing, weights),
         )
         expectNear([arena.read(losses, rows)], [expected], tolerance, shape.scale)
 
@@ -255,7 +260,7 @@ describe.each(Object.keys(targets) as (keyof typeof targets)[])(
         const gradients = x.map((row, r) => {
           if (classes[r] === ignore) return row.map(() => 0)
           const scale = upstream[byRow ? r : 0]! * 0.5
-          return plainCrossEntropyGradient(row, classes[r]!, smoothing).map((value) => value * scale)
+          return plainCrossEntropyGradient(row, classes[r]!, smoothing, weights).map((value) => value * scale)
         })
         expectNear(logitsGradient.read(), gradients, tolerance)
       }, target)

@@ -71,15 +71,29 @@ export function plainNormGradient(
   }
 }
 
-/** −(1 − s) ln p[target] − s × mean ln p */
-export function plainCrossEntropy(x: readonly number[], target: number, smoothing: number): number {
+/** −(1 − s) w[target] ln p[target] − s × mean (w ln p) */
+export function plainCrossEntropy(
+  x: readonly number[],
+  target: number,
+  smoothing: number,
+  weights: readonly number[] = x.map(() => 1),
+): number {
   const logarithms = plainLogSoftmax(x)
-  const own = logarithms[target]!
-  return -((1 - smoothing) * own) - (smoothing === 0 ? 0 : smoothing * average(logarithms))
+  const own = weights[target]! * logarithms[target]!
+  const all = logarithms.map((logarithm, i) => logarithm * weights[i]!)
+  return -((1 - smoothing) * own) - (smoothing === 0 ? 0 : smoothing * average(all))
 }
 
-export function plainCrossEntropyGradient(x: readonly number[], target: number, smoothing: number): number[] {
-  return plainSoftmax(x).map((p, i) => p - smoothing / x.length - (i === target ? 1 - smoothing : 0))
+/** Each class that the row's target is made of, once: its share, times its weight, times softmax − onehot. */
+export function plainCrossEntropyGradient(
+  x: readonly number[],
+  target: number,
+  smoothing: number,
+  weights: readonly number[] = x.map(() => 1),
+): number[] {
+  const shares = x.map((_, i) => weights[i]! * (smoothing / x.length + (i === target ? 1 - smoothing : 0)))
+  const whole = shares.reduce((a, b) => a + b, 0)
+  return plainSoftmax(x).map((p, i) => p * whole - shares[i]!)
 }
 
 function average(values: readonly number[]): number {

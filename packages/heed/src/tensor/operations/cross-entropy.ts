@@ -14,13 +14,18 @@ import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
 import { arrange } from './copy.js'
 import { countedOver } from './count.js'
 import { reduceExpression } from './reduction.js'
-import { emptyRows, rowTensor } from './rows.js'
+import { alongAxis, emptyRows, rowTensor } from './rows.js'
 
-export interface CrossEntropyOptions {
+export interface CrossEntropyOptions<K extends string = string> {
   /** Rows with this target count neither in the sum nor in the mean, and get gradient 0; default −100. */
   readonly ignore?: number | undefined
   /** The share s of the target that is spread evenly over all classes, 0 … 1; default 0 (Szegedy et al. 2016, section 7). */
   readonly labelSmoothing?: number | undefined
+  /**
+   * How much each class weighs, along the axis of classes, at least 0: the rare ones more, say. The mean is then the sum of the weighted losses over the
+   * sum of the targets' weights. A constant: it gets no gradient. Default 1 each.
+   */
+  readonly classWeights?: Tensor<K> | undefined
 }
 
 /** What the gradient of `crossEntropy` needs beside the logits. */
@@ -30,6 +35,8 @@ export interface CrossEntropyAttributes {
   readonly targets: Tensor
   readonly ignore: number
   readonly smoothing: number
+  /** f32, adjacent, in the order of the classes; undefined where all weigh 1. */
+  readonly weights: { readonly tensor: Tensor; readonly mean: number } | undefined
   /** What the losses were multiplied by before they were added; undefined where each row has its own. */
   readonly factor: number | undefined
   /** What the forward pass kept of each row. */
@@ -37,25 +44,26 @@ export interface CrossEntropyAttributes {
 }
 
 /**
- * −ln softmax(logits)[target] along `axis`, with labels smoothed: (1 − s) × that + s × the mean of −ln softmax over the classes. Its mean over the rows
- * that are not ignored (0 where all are), their sum, or each row's own (0 where ignored). Targets are class numbers, i32, along the other axes of the logits.
+ * −ln softmax(logits)[target] along `axis`, with labels smoothed: (1 − s) × that + s × the mean of −ln softmax over the classes. Where classes have
+ * weights, what is said of a class is multiplied by its own (as PyTorch's cross_entropy has it). Its mean over the rows that are not ignored, by the
+ * weight of their targets (0 where all are ignored), their sum, or each row's own (0 where ignored). Targets are class numbers, i32, along the other axes of the logits.
  * Log-probabilities are never written: forward keeps two numbers a row, backward writes the gradient in one pass. Gradient: the row `crossEntropy`.
  *
- * @throws ShapeError if an axis is missing, or targets do not have the other axes of the logits
- * @throws DtypeError unless logits are f32 and targets i32
- * @throws UsageError if a target is neither a class nor `ignore`, or an option makes no sense
+ * @throws ShapeError if an axis is missing, targets do not have the other axes of the logits, or weights do not lie along the classes alone
+ * @throws DtypeError unless logits and weights are f32 and targets i32
+ * @throws UsageError if a target is neither a class nor `ignore`, an option makes no sense, or a gradient of the weights is wanted
  */
 export function crossEntropy<A extends string, K extends A>(
   logits: Tensor<A>,
   targets: Tensor<Exclude<A, NoInfer<K>>>,
   axis: K,
-  options?: CrossEntropyOptions & { readonly reduction?: 'mean' | 'sum' | undefined },
+  options?: CrossEntropyOptions<NoInfer<K>> & { readonly reduction?: 'mean' | 'sum' | undefined },
 ): Tensor<never>
 export function crossEntropy<A extends string, K extends A>(
   logits: Tensor<A>,
   targets: Tensor<Exclude<A, NoInfer<K>>>,
   axis: K,
-  options: CrossEntropyOptions & { readonly reduction: 'none' },
+  options: CrossEntropyOptions<NoInfer<K>> & { readonly reduction: 'none' },
 ): Tensor<Exclude<A, K>>
 export function crossEntropy(
   logits: AnyTensor,
@@ -63,16 +71,19 @@ export function crossEntropy(
   axis: string,
   options: CrossEntropyOptions & { readonly reduction?: 'mean' | 'sum' | 'none' | undefined } = {},
 ): never {
-  const { ignore = -100, labelSmoothing: smoothing = 0, reduction = 'mean' } = options
+  const { ignore = -100, labelSmoothing: smoothing = 0, reduction = 'mean', classWeights } = options
   checkOptions(ignore, smoothing)
-  const device = sameDevice('crossEntropy', [logits, targets])
+  const device = sameDevice('crossEntropy', [logits, targets, ...(classWeights ? [classWeights] : [])])
   const { size: classes } = axisOf('crossEntropy', logits, axis)
   const others = logits.layout.filter(({ name }) => name !== axis)
   checkTargetShape(targets, others)
   const source = rowTensor('crossEntropy', logits, axis)
   const rowAxes = source.order.slice(0, -1)
   const rows = others.reduce((count, { size }) => count * size, 1)
-  const counted = countTargets(targets, rowAxes, classes, ignore)
+  const along = alongAxis('crossEntropy', 'classWeights', classWeights, logits, axis)
+  const byClass = along && checkWeights(along.tensor)
+  const weights = along && { tensor: along.tensor, mean: meanOf(byClass!) }
+  const counted = countTargets(targets, rowAxes, classes, ignore, byClass)
   const adjacent = isRowMajor(targets, rowAxes) ? (targets as Tensor) : arrange(targets, rowAxes)
   const statistics = empty({ row: rows, statistic: crossEntropyStatistics }, { device }) as Tensor
   const shape = Object.fromEntries(others.map(({ name, size }) => [name, size]))
@@ -85,12 +96,13 @@ export function crossEntropy(
       targets: adjacent.address,
       ignore,
       smoothing,
+      weights: weights && { address: weights.tensor.address, mean: weights.mean },
       statistics: statistics.address,
       losses: losses.address,
     }),
   )
   source.release()
-  const factor = reduction === 'none' ? undefined : reduction === 'sum' ? 1 : 1 / Math.max(1, counted)
+  const factor = reduction === 'none' ? undefined : reduction === 'sum' ? 1 : counted > 0 ? 1 / counted : 0
   let result = losses
   if (factor !== undefined) {
     result = reduceExpression('sum', input(0).mul(parameter(0)), [losses], rowAxes, [factor])
@@ -103,6 +115,7 @@ export function crossEntropy(
       targets: adjacent,
       ignore,
       smoothing,
+      weights,
       factor,
       statistics,
     }
@@ -110,6 +123,7 @@ export function crossEntropy(
   }
   statistics.dispose()
   if (adjacent !== targets) adjacent.dispose()
+  along?.release()
   return result as never
 }
 
@@ -117,7 +131,7 @@ export function crossEntropy(
 export function crossEntropyGradient(
   logits: AnyTensor,
   gradient: AnyTensor,
-  { axis, targets, ignore, smoothing, factor, statistics }: CrossEntropyAttributes,
+  { axis, targets, ignore, smoothing, weights, factor, statistics }: CrossEntropyAttributes,
 ): Tensor {
   const source = rowTensor('crossEntropy', logits, axis)
   const byRow = factor === undefined
@@ -131,6 +145,7 @@ export function crossEntropyGradient(
       targets: targets.address,
       ignore,
       smoothing,
+      weights: weights && { address: weights.tensor.address, mean: weights.mean },
       statistics: statistics.address,
       gradient: upstream.address,
       byRow,
@@ -183,14 +198,46 @@ function checkTargetShape(targets: AnyTensor, others: AnyTensor['layout']): void
     })
 }
 
-/** How many targets are not ignored, all of them checked: kernels trust them. */
-function countTargets(targets: AnyTensor, order: readonly string[], classes: number, ignore: number): number {
+/** The weights of the classes, checked. */
+function checkWeights(weights: Tensor): ArrayLike<number> {
+  if (tracked([weights]))
+    throw new UsageError({
+      operation: 'crossEntropy',
+      expected: 'classWeights that no gradient is wanted of',
+      found: 'a part of what is differentiated',
+      hint: 'give stopGradient(classWeights)',
+    })
+  const numbers = weights.values()
+  const wrong = numbers.findIndex((weight) => !(weight >= 0 && weight < Infinity))
+  if (wrong >= 0)
+    throw new UsageError({
+      operation: 'crossEntropy',
+      expected: 'classWeights of at least 0',
+      found: `${numbers[wrong]} for class ${wrong}`,
+      hint: 'the mean divides by their sum over the targets',
+    })
+  return numbers
+}
+
+function meanOf(numbers: ArrayLike<number>): number {
+  let sum = 0
+  for (let i = 0; i < numbers.length; i++) sum += numbers[i]!
+  return sum / Math.max(1, numbers.length)
+}
+
+/** How many targets are not ignored, or what they weigh; all of them checked: kernels trust them. */
+function countTargets(
+  targets: AnyTensor,
+  order: readonly string[],
+  classes: number,
+  ignore: number,
+  weights: ArrayLike<number> | undefined,
+): number {
   const numbers = values(targets, order)
   let counted = 0
   for (let i = 0; i < numbers.length; i++) {
     const target = numbers[i]!
     if (target === ignore) continue
-    counted++
     if (target < 0 || target >= classes)
       throw new UsageError({
         operation: 'crossEntropy',
@@ -198,6 +245,7 @@ function countTargets(targets: AnyTensor, order: readonly string[], classes: num
         found: `${target} at row ${i}`,
         hint: 'check the vocabulary against the size of the logits',
       })
+    counted += weights === undefined ? 1 : weights[target]!
   }
   return counted
 }
