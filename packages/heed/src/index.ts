@@ -327,6 +327,7 @@ export {
   withSafetensors,
   writeSafetensors,
 } from './models/index.js'
+export { batchOf, type BatchOptions, type EncodedText, type TextBatch } from './models/index.js'
 export {
   createDecoder,
   type Decoder,

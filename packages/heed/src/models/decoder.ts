@@ -25,6 +25,8 @@ import {
   type Norm,
   type NormOptions,
   normalInitializer,
+  type PositionNumbers,
+  positionsEnd,
   type PositionTable,
   type Quantized,
   rotaryTable,
@@ -111,6 +113,11 @@ export interface DecoderOptions {
   readonly dropout?: Dropout | undefined
   /** Beside the causal one: padding, documents, a window. */
   readonly mask?: Mask | undefined
+  /**
+   * Where the ids stand, i32: from 0 on in each text, where rows are padded at their left (`batchOf` has them) or hold several texts. Default: one after
+   * the other, behind what the cache holds.
+   */
+  readonly positions?: Exclude<PositionNumbers, number> | undefined
   /** Forget what happens inside each block, and compute it again for the gradient: less memory, more time. */
   readonly rematerialize?: boolean | undefined
 }
@@ -125,20 +132,24 @@ export function decoderStates(
   model: Quantized<Decoder>,
   config: DecoderConfig,
   ids: Tensor<'batch' | 'position'>,
-  { cache, dropout, mask, rematerialize = false }: DecoderOptions = {},
+  { cache, dropout, mask, positions: given, rematerialize = false }: DecoderOptions = {},
 ): Sequence {
   const start = cache?.length ?? 0
-  const { rotary, positions, slopes } = tablesOf(config, start + axisOf('decoder', ids, 'position').size)
+  const end = Math.max(
+    start + axisOf('decoder', ids, 'position').size,
+    given === undefined ? 0 : positionsEnd(given),
+  )
+  const { rotary, positions, slopes } = tablesOf(config, end)
   let x: Sequence = tap('embedding', embed(model.embedding, ids))
   const table = model.position ?? positions
-  if (table !== undefined) x = addPositions(x, table, start)
+  if (table !== undefined) x = addPositions(x, table, given ?? start)
   if (dropout !== undefined && dropout.rate > 0) x = drop(x, dropout.rate, foldIn(dropout.key, 'embedding'))
   const normOptions = normOf(config)
   model.blocks.forEach((block, layer) => {
     const options: BlockOptions = {
       norm: normOptions,
       activation: config.activation,
-      attention: { mask, rotary, ...(slopes && { score: alibi(slopes) }) },
+      attention: { mask, rotary, positions: given, ...(slopes && { score: alibi(slopes) }) },
       dropout: dropout && { rate: dropout.rate, key: foldIn(foldIn(dropout.key, 'blocks'), layer) },
     }
     const run = (parameters: Quantized<Block>, input: Sequence): Sequence =>

@@ -1,3 +1,4 @@
+export * from './batch.js'
 export * from './safetensors.js'
 export * from './weights.js'
 export * from './sampling.js'

@@ -71,9 +71,15 @@ export function sameDocument<K extends 'batch' | 'key', Q extends 'batch' | 'que
   }
 }
 
-/** Keys whose number is 0 are padding, seen by nobody. i32, by key, and by batch where it differs. */
-export function padding<A extends 'batch' | 'key'>(real: Tensor<A>): Mask {
-  return explicit(real as unknown as Tensor<PositionAxis>)
+/**
+ * Keys whose number is 0 are padding, seen by nobody. i32, by key (or `position`, as in a batch of ids), and by batch where
+ * it differs.
+ */
+export function padding<A extends 'batch' | 'key' | 'position'>(real: Tensor<A>): Mask {
+  const byKey = real.layout.some(({ name }) => name === 'position')
+    ? (real as unknown as Tensor<'batch' | 'position'>).rename({ position: 'key' })
+    : real
+  return explicit(byKey as unknown as Tensor<PositionAxis>)
 }
 
 /** A mask given as numbers: i32, 0 where a key may not be seen, with any of the axes batch, head, query and key. */

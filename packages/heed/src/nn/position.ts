@@ -16,14 +16,33 @@ export type PositionNumbers = number | Tensor<'position'> | Tensor<'batch' | 'po
 /**
  * Adds to each embedding the vector of its position. Name: `position`, what is added.
  *
- * @throws UsageError for positions beyond the table
+ * @param positions a number for each position of `x`, i32, where they are no run: what is padded at its left, or packed
+ * @throws UsageError for positions that are not in the table
  */
 export function addPositions(x: Sequence, table: PositionTable, positions: PositionNumbers = 0): Sequence {
   const rows =
     typeof positions === 'number'
       ? positionsFrom(table, positions, axisOf('position', x, 'position').size)
-      : (gather(table, positions as Tensor<'position'>, 'position') as PositionTable)
+      : (gather(table, inTable(table, positions), 'position') as PositionTable)
   return x.add(tap('position', rows))
+}
+
+/** One more than the largest position. */
+export function positionsEnd(positions: Exclude<PositionNumbers, number>): number {
+  return positions.values().reduce((end, position) => Math.max(end, position + 1), 0)
+}
+
+function inTable(table: PositionTable, positions: Exclude<PositionNumbers, number>): Tensor<'position'> {
+  const { size } = axisOf('position', table, 'position')
+  const wrong = [...positions.values()].find((position) => !(position >= 0 && position < size))
+  if (wrong !== undefined)
+    throw new UsageError({
+      operation: 'position',
+      expected: `positions from 0 to ${size - 1}, the end of the table`,
+      found: String(wrong),
+      hint: 'cut the text, or make a longer table',
+    })
+  return positions as Tensor<'position'>
 }
 
 /** The rows of `count` positions from `start` on. */

@@ -1,0 +1,189 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { randomKey, UsageError } from '../base/index.js'
+import { Device } from '../device/index.js'
+import { KeyValueCache, padding } from '../nn/index.js'
+import { interpreter } from '../targets/index.js'
+import { scope, slice, tensor, type Tensor, withDevice } from '../tensor/index.js'
+import { batchOf, createDecoder, decoderConfig, decoderLogits } from './index.js'
+
+const device = new Device(interpreter)
+const on = (run: () => void): void => withDevice(device, () => scope(run))
+const rows = (x: Tensor<'batch' | 'position'>): number[][] => {
+  const values = [...x.values(['batch', 'position'])]
+  const size = x.size('position')
+  return Array.from({ length: x.size('batch') }, (_, row) => values.slice(row * size, (row + 1) * size))
+}
+
+describe('batches of texts', () => {
+  const texts = [{ ids: [5, 6, 7] }, { ids: [8] }, { ids: Int32Array.of(1, 2, 3, 4) }, { ids: [] }]
+
+  test('are filled up at the right, or at the left', () =>
+    on(() => {
+      const right = batchOf(texts, { pad: 9 })
+      expect(rows(right.ids)).toEqual([
+        [5, 6, 7, 9],
+        [8, 9, 9, 9],
+        [1, 2, 3, 4],
+        [9, 9, 9, 9],
+      ])
+      expect(right.ids.dtype).toBe('i32')
+      expect(rows(right.real)[1]).toEqual([1, 0, 0, 0])
+      expect(rows(right.positions)[0]).toEqual([0, 1, 2, 0])
+      expect([...right.lengths.values()]).toEqual([3, 1, 4, 0])
+      expect(right.order).toEqual([0, 1, 2, 3])
+      expect(right).not.toHaveProperty('types')
+      const left = batchOf(texts, { pad: 9, side: 'left', multiple: 3, sort: true })
+      expect(rows(left.ids)).toEqual([
+        [9, 9, 1, 2, 3, 4],
+        [9, 9, 9, 5, 6, 7],
+        [9, 9, 9, 9, 9, 8],
+        [9, 9, 9, 9, 9, 9],
+      ])
+      expect(rows(left.positions)[1]).toEqual([0, 0, 0, 0, 1, 2])
+      expect(rows(left.real)[0]).toEqual([0, 0, 1, 1, 1, 1])
+      expect(left.order).toEqual([2, 0, 1, 3])
+      expect(rows(batchOf([{ ids: [] }], { pad: 9 }).ids)).toEqual([[9]])
+    }))
+
+  test("are cut, but for the template's tokens; of pairs the longer text", () =>
+    on(() => {
+      const framed = (...inner: number[]) => ({
+        ids: [101, ...inner, 102],
+        spans: [0, 0, ...inner.flatMap((_, i) => [i, i + 1]), 0, 0],
+      })
+      expect(rows(batchOf([framed(1, 2, 3, 4)], { pad: 0, maximum: 4 }).ids)).toEqual([[101, 1, 2, 102]])
+      expect(rows(batchOf([{ ids: [1, 2, 3] }], { pad: 0, maximum: 2 }).ids)).toEqual([[1, 2]])
+      const pair = [framed(1, 2, 3, 4, 5), { ids: [7, 8, 102], spans: [0, 1, 1, 2, 0, 0] }] as const
+      const whole = batchOf([pair, [framed(1), { ids: [2] }]], { pad: 0 })
+      expect(rows(whole.ids)[0]).toEqual([101, 1, 2, 3, 4, 5, 102, 7, 8, 102])
+      expect(rows(whole.types!)).toEqual([
+        [0, 0, 0, 0, 0, 0, 0, 1, 1, 1],
+        [0, 0, 0, 1, 0, 0, 0, 0, 0, 0],
+      ])
+      const short = batchOf([pair], { pad: 0, maximum: 6 })
+      expect(rows(short.ids)).toEqual([[101, 1, 2, 102, 7, 102]])
+      expect(rows(short.types!)).toEqual([[0, 0, 0, 0, 1, 1]])
+      expect(() => batchOf([pair], { pad: 0, maximum: 2 })).toThrow(/room for the template's tokens in 2/)
+    }))
+
+  test('hold each text whole, whatever the lengths', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.array(fc.nat(1000), { maxLength: 9 }), { minLength: 1, maxLength: 5 }),
+        fc.constantFrom('left' as const, 'right' as const),
+        fc.integer({ min: 1, max: 5 }),
+        fc.boolean(),
+        (all, side, multiple, sort) =>
+          on(() => {
+            const batch = batchOf(
+              all.map((ids) => ({ ids })),
+              { pad: 7, side, multiple, sort },
+            )
+            expect(batch.ids.size('position') % multiple).toBe(0)
+            const real = rows(batch.real)
+            const positions = rows(batch.positions)
+            rows(batch.ids).forEach((row, r) => {
+              const ids = row.filter((_, i) => real[r]![i] === 1)
+              expect(ids).toEqual(all[batch.order[r]!])
+              expect(positions[r]!.filter((_, i) => real[r]![i] === 1)).toEqual(ids.map((_, i) => i))
+            })
+          }),
+      ),
+    )
+  })
+
+  test.each<[string, () => unknown]>([
+    ['no text', () => batchOf([], { pad: 0 })],
+    ['pairs and others', () => batchOf([{ ids: [1] }, [{ ids: [1] }, { ids: [2] }]], { pad: 0 })],
+    ['half an id', () => batchOf([{ ids: [1.5] }], { pad: 0 })],
+    ['a negative id', () => batchOf([{ ids: [-1] }], { pad: 0 })],
+    ['no id for padding', () => batchOf([{ ids: [1] }], {} as never)],
+    ['a maximum of 0', () => batchOf([{ ids: [1] }], { pad: 0, maximum: 0 })],
+    ['a multiple of 0', () => batchOf([{ ids: [1] }], { pad: 0, multiple: 0 })],
+    ['another side', () => batchOf([{ ids: [1] }], { pad: 0, side: 'middle' as never })],
+    ['an unknown option', () => batchOf([{ ids: [1] }], { pad: 0, max: 3 } as never)],
+  ])('of %s are refused', (_, call) => on(() => expect(call).toThrow(UsageError)))
+})
+
+describe.each(['learned', 'sinusoidal', 'rotary', 'alibi'] as const)('%s positions', (position) => {
+  const config = decoderConfig({ vocabulary: 20, context: 9, width: 8, layers: 2, heads: 2, position })
+  const texts = [
+    [3, 1, 4, 1, 5],
+    [9, 2],
+    [6, 5, 3, 5, 8, 9, 7],
+  ]
+
+  test('of rows filled up at the left begin at 0, with a cache and without', () =>
+    on(() => {
+      const model = createDecoder(config, randomKey(3), {
+        initializer: (key, shape) =>
+          tensor(
+            Array.from({ length: Object.values<number>(shape).reduce((a, b) => a * b, 1) }, (_, i) =>
+              Math.sin(i * 1.7 + key.length),
+            ),
+            shape,
+          ),
+      })
+      const alone = texts.map((ids) => {
+        const logits = decoderLogits(
+          model,
+          config,
+          tensor(ids, { batch: 1, position: ids.length }, { dtype: 'i32' }),
+        )
+        return [
+          ...logits
+            .at('batch', 0)
+            .at('position', ids.length - 1)
+            .values(),
+        ]
+      })
+      const { ids, real, positions } = batchOf(
+        texts.map((own) => ({ ids: own })),
+        { pad: 0, side: 'left' },
+      )
+      const last = (logits: Tensor<'batch' | 'position' | 'vocabulary'>): number[][] =>
+        texts.map((_, row) => [
+          ...logits
+            .at('batch', row)
+            .at('position', logits.size('position') - 1)
+            .values(),
+        ])
+      const near = (found: number[][]): void =>
+        found.forEach((row, r) => row.forEach((value, i) => expect(value).toBeCloseTo(alone[r]![i]!, 9)))
+      near(last(decoderLogits(model, config, ids, { mask: padding(real), positions })))
+      const cache = new KeyValueCache()
+      const end = ids.size('position') - 1
+      const part = (x: Tensor<'batch' | 'position'>, from: number, to: number) =>
+        slice(x, 'position', from, to)
+      decoderLogits(model, config, part(ids, 0, end), {
+        cache,
+        mask: padding(part(real, 0, end)),
+        positions: part(positions, 0, end),
+      })
+      near(
+        last(
+          decoderLogits(model, config, part(ids, end, end + 1), {
+            cache,
+            mask: padding(real),
+            positions: part(positions, end, end + 1),
+          }),
+        ),
+      )
+      cache.dispose()
+    }))
+
+  test('that are in no table are refused', () =>
+    on(() => {
+      const model = createDecoder(config, randomKey(3))
+      const ids = tensor([1, 2], { batch: 1, position: 2 }, { dtype: 'i32' })
+      const at = (numbers: number[]) => () =>
+        decoderLogits(model, config, ids, {
+          positions: tensor(numbers, { batch: 1, position: 2 }, { dtype: 'i32' }),
+        })
+      if (position !== 'alibi') expect(at([-1, 0])).toThrow(/positions|-1/)
+      if (position === 'learned')
+        expect(at([0, 9])).toThrow(/positions from 0 to 8, the end of the table, found 9/)
+      else expect(at([0, 900])).not.toThrow()
+    }))
+})
