@@ -21,6 +21,7 @@ export type Labels =
 /** Labels for all filters, or for those that a pattern names, `*` standing for any one part of a name. */
 export type LabelsByName = Labels | Readonly<Record<string, Labels>>
 
+/** Options of `attention`: score, mask, scale, sink. */
 export interface AttentionOptions {
   /** Positions of axes other than `head`, `query` and `key`: `{ batch: 2 }`. Axes of size 1 need none. */
   readonly at?: Readonly<Record<string, number>>
@@ -28,6 +29,7 @@ export interface AttentionOptions {
   readonly next?: readonly Prediction[]
 }
 
+/** Options of `attentionPage`. */
 export interface AttentionPageOptions extends AttentionOptions {
   /** The page's heading; default the first tokens. */
   readonly title?: string

@@ -10,6 +10,7 @@ const parameterAddress = 1024
 const parameterLimit = 300
 const parameterEnd = parameterAddress + 8 * parameterLimit
 
+/** How a device is made: the size of its heap, its threads. */
 export interface DeviceOptions extends HeapOptions {
   /** Threads that compute, this one included. Needs a shared heap; results don't depend on it. */
   readonly threads?: number

@@ -11,6 +11,7 @@ const growthBytes = 16 * 1024 * 1024
 /** Addresses have 32 bits. */
 const mostBytes = 2 ** 32
 
+/** How a heap is made. */
 export interface HeapOptions {
   /** Largest size in bytes, from 64 KiB to 4 GiB, which is the default. Rounded down to whole pages of 64 KiB. */
   readonly maximumBytes?: number

@@ -106,6 +106,7 @@ export function createDecoder(
   }
 }
 
+/** Options of a decoder's run: a cache, dropout, a mask, and so on. */
 export interface DecoderOptions {
   /** What came before: the ids are taken to follow it, and are added to it. */
   readonly cache?: KeyValueCache | undefined

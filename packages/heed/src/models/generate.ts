@@ -14,6 +14,7 @@ import { type Decoder, decoderStates, logitsOf } from './decoder.js'
 import type { DecoderConfig } from './decoder-config.js'
 import { checkSampling, sample, type SamplingOptions } from './sampling.js'
 
+/** Options of `generate`. */
 export interface GenerateOptions extends SamplingOptions {
   /** How many tokens at most. */
   readonly tokens: number

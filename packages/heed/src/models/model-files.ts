@@ -18,6 +18,7 @@ export interface LanguageModel {
 
 /** The names of a model's files. */
 export const modelFileNames = ['config.json', 'model.safetensors', 'tokenizer.json'] as const
+/** The files of a model's folder. */
 export type ModelFileName = (typeof modelFileNames)[number]
 
 type ModelBytes = Readonly<Record<Exclude<ModelFileName, 'model.safetensors'>, Uint8Array>>

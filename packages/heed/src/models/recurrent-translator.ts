@@ -36,6 +36,7 @@ import {
   zeros,
 } from '../tensor/index.js'
 
+/** How a recurrent encoder-decoder is built. */
 export interface RecurrentTranslatorConfig {
   /** Entries of the vocabulary, which source and target share. */
   readonly vocabulary: number
@@ -49,6 +50,7 @@ export interface RecurrentTranslatorConfig {
   readonly pad?: number | undefined
 }
 
+/** The weights of a recurrent encoder-decoder (Sutskever et al. 2014; Bahdanau et al. 2015). */
 export interface RecurrentTranslator {
   readonly embedding: Embedding
   readonly encoder: Recurrent
@@ -100,6 +102,7 @@ function createAlignment(
   }
 }
 
+/** What the model makes of a source and its translation so far. */
 export interface Translation {
   /** Of the word that follows each position of the target. */
   readonly logits: Tensor<'batch' | 'position' | 'vocabulary'>
@@ -157,6 +160,7 @@ export function translationLoss(
   return crossEntropy(logits, targets, 'vocabulary', { ignore: pad })
 }
 
+/** Options of `translate`. */
 export interface TranslateOptions {
   /** The ids that stand before the first word and after the last. */
   readonly start: number

@@ -28,7 +28,9 @@ export interface StoredArrays extends DtypeArrays {
   i64: BigInt64Array
   bool: Uint8Array
 }
+/** The dtypes of a safetensors file that can be read. */
 export type StoredDtype = keyof StoredArrays
+/** A tensor to be written into a safetensors file. */
 export type StoredArray = StoredArrays[StoredDtype]
 
 const fileNames: Readonly<Record<StoredDtype, string>> = {

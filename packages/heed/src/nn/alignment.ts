@@ -85,6 +85,7 @@ export function concatScores<Q extends string>(
   return additiveScores(parameters, state, memory)
 }
 
+/** What `align` gives: the context of each query, and the filter that mixed it. */
 export interface Aligned<Q extends string> {
   /** filter × memory: what the state gets to know. */
   readonly output: Tensor<Q | 'batch' | 'width'>

@@ -43,6 +43,7 @@ export interface AttentionParameters {
   readonly sink?: Tensor<'head'>
 }
 
+/** Options of `crossAttention`. */
 export interface CrossAttentionOptions extends Residual {
   /** From q·k × scale to the score; nn/score.ts has the known ones. */
   readonly score?: Score | undefined
@@ -58,6 +59,7 @@ export interface CrossAttentionOptions extends Residual {
   readonly headNorm?: NormOptions | undefined
 }
 
+/** Options of `selfAttention`. */
 export interface SelfAttentionOptions extends CrossAttentionOptions {
   /** Rotary positions: queries and keys are turned by their position. */
   readonly rotary?: RotaryTable | undefined

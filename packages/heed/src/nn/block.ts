@@ -29,6 +29,7 @@ export interface CrossBlock extends Block {
   readonly crossAttention: AttentionParameters
 }
 
+/** Options of a transformer's block. */
 export interface BlockOptions {
   /**
    * Where the norms stand: 'pre', x + layer(norm(x)), as nearly every model since GPT-2 (Xiong et al. 2020); or 'post', norm(x + layer(x)),
@@ -44,10 +45,12 @@ export interface BlockOptions {
   readonly dropout?: Dropout | undefined
 }
 
+/** Options of `decoderBlock`. */
 export interface DecoderBlockOptions extends BlockOptions {
   readonly cache?: LayerCache | undefined
 }
 
+/** Options of `crossDecoderBlock`. */
 export interface CrossBlockOptions extends DecoderBlockOptions {
   /** Score, mask, scale of the attention to the context. */
   readonly crossAttention?: Omit<CrossAttentionOptions, 'residual' | 'dropout' | 'cache'> | undefined

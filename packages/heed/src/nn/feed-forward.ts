@@ -13,6 +13,7 @@ export interface FeedForward {
   readonly down: Linear<'hidden', 'width'>
 }
 
+/** Options of `feedForward`. */
 export interface FeedForwardOptions extends Residual {
   /** Default 'gelu'. */
   readonly activation?: Activation | undefined

@@ -37,6 +37,7 @@ type QuantizedLayer<T, A extends string> = 'bias' extends keyof T
     : never
   : { readonly weight: Weight<A> }
 
+/** Options of `linear`. */
 export interface LinearOptions<A extends string> {
   /** Applied to the result. */
   readonly activation?: Activation | undefined

@@ -63,6 +63,7 @@ export function positionsFrom<A extends string>(
   return start === 0 && count === length ? table : slice(table, 'position', start, start + count)
 }
 
+/** Options of `sinusoidalTable`. */
 export interface SinusoidalOptions {
   /**
    * 'interleaved': sines at even places, cosines at odd ones (Vaswani et al. 2017, section 3.5); 'halves': all sines, then all cosines
@@ -130,6 +131,7 @@ function slopesOf(heads: number): number[] {
   return [...slopes, ...slopesOf(2 * power).filter((_, i) => i % 2 === 0)].slice(0, heads)
 }
 
+/** Options of T5's buckets of relative positions. */
 export interface T5BucketOptions {
   /** Whether keys after the query have buckets of their own (encoders), or share the first (decoders). */
   readonly bidirectional: boolean

@@ -33,6 +33,7 @@ export interface Recurrent {
 /** The state of each sequence after its last step. */
 export type HiddenState = Tensor<'batch' | 'unit'>
 
+/** Options of the recurrent layers. */
 export interface RecurrentOptions<S> {
   /** The state before the first step; default zeros. */
   readonly initial?: S | undefined
@@ -112,6 +113,7 @@ export interface BothDirections<T> {
   readonly backward: T
 }
 
+/** Options of the bidirectional recurrent layers. */
 export interface BothOptions<S> {
   readonly initial?: BothDirections<S> | undefined
   readonly lengths?: Tensor<'batch'> | undefined

@@ -46,6 +46,7 @@ export type RotaryScaling =
       readonly high: number
     }
 
+/** Options of `rotaryTable`. */
 export interface RotaryOptions {
   /** How many entries of each head are turned; an even number. The others stay as they are. */
   readonly width: number

@@ -188,6 +188,7 @@ export type Renamed<A extends string, R> = {
   [K in A]: K extends keyof R ? (R[K] extends string ? R[K] : K) : K
 }[A]
 
+/** Whether a value is a tensor. */
 export function isTensor(value: unknown): value is Tensor {
   return value instanceof Tensor
 }

@@ -5,6 +5,7 @@ import { GPT2_PATTERN, Pattern } from './pattern.js'
 /** What becomes of the matches of a Split. */
 export type SplitBehavior = 'Removed' | 'Isolated' | 'MergedWithPrevious' | 'MergedWithNext' | 'Contiguous'
 
+/** Bytes as characters of GPT-2's alphabet; cut into words first where `useRegex` says so. */
 export interface ByteLevelDefinition {
   readonly type: 'ByteLevel'
   /** Puts a space before a text that has none. */
@@ -15,6 +16,7 @@ export interface ByteLevelDefinition {
   readonly use_regex: boolean
 }
 
+/** Cuts a text by a pattern or a string. */
 export interface SplitDefinition {
   readonly type: 'Split'
   readonly pattern: { readonly String: string } | { readonly Regex: string }
@@ -22,11 +24,13 @@ export interface SplitDefinition {
   readonly invert: boolean
 }
 
+/** Digits apart from everything else. */
 export interface DigitsDefinition {
   readonly type: 'Digits'
   readonly individual_digits: boolean
 }
 
+/** Pre-tokenizers one after another. */
 export interface PreTokenizerSequence {
   readonly type: 'Sequence'
   readonly pretokenizers: readonly PreTokenizerDefinition[]

@@ -19,6 +19,7 @@ export interface TemplateTokens {
   readonly tokens: readonly string[]
 }
 
+/** Special tokens around one text, or two. */
 export interface TemplateDefinition {
   readonly type: 'TemplateProcessing'
   readonly single: readonly TemplatePiece[]

@@ -14,6 +14,7 @@ export interface Encoding {
   readonly spans: Int32Array
 }
 
+/** Options of `encode`. */
 export interface EncodeOptions {
   /** Add what the tokenizer's template puts around a text, such as a beginning-of-text token. Default true. */
   readonly addSpecial?: boolean
@@ -21,6 +22,7 @@ export interface EncodeOptions {
   readonly matchSpecial?: boolean
 }
 
+/** Options of `decode`. */
 export interface DecodeOptions {
   /** Leave special tokens out. Default false. */
   readonly skipSpecial?: boolean

@@ -18,6 +18,7 @@ export interface Data<B> {
   examples?(index: number): number
 }
 
+/** Options of `exampleBatches`. */
 export interface ExampleOptions<R, B> {
   /** Examples in a batch; the last one of an epoch may be smaller. */
   readonly batch: number

@@ -21,6 +21,7 @@ export interface OptimizerState<M> {
   readonly moments: Readonly<Record<string, Moments<M>>>
 }
 
+/** Options of one update of an optimizer. */
 export interface UpdateOptions {
   /** The learning rate of this step, from a `Schedule`. */
   readonly rate: number
@@ -36,6 +37,7 @@ export interface UpdateOptions {
   readonly free?: boolean
 }
 
+/** What an optimizer's update gives: the new model and the new state. */
 export interface Updated<M> {
   readonly model: M
   readonly state: OptimizerState<M>
@@ -68,6 +70,7 @@ export interface Optimizer {
 /** Whether weight decay acts on the weight at this path. */
 export type Decayed = (path: string, weight: Tensor) => boolean
 
+/** Weight decay, and which weights it is for. */
 export interface DecayOptions {
   /** Weight decay. Default 0. */
   readonly decay?: number

@@ -49,6 +49,7 @@ export interface StepEvent {
   readonly epoch: number
 }
 
+/** An evaluation that was made. */
 export interface EvaluationEvent<M = unknown> {
   readonly step: number
   /** Mean over what counts in the evaluation's batches. */
@@ -62,22 +63,26 @@ export interface EvaluationEvent<M = unknown> {
   readonly seconds: number
 }
 
+/** A step at which a snapshot is due. */
 export interface SnapshotEvent<M> {
   readonly step: number
   /** To look at; freed with the next step. */
   readonly model: M
 }
 
+/** The weights and the state of the optimizer at a step, written as a checkpoint. */
 export interface SaveEvent {
   readonly step: number
 }
 
+/** A checkpoint that was written. */
 export interface CheckpointEvent {
   readonly step: number
   readonly path: string
   readonly seconds: number
 }
 
+/** What a training tells as it goes. */
 export interface TrainerHooks<M> {
   readonly onStep?: (event: StepEvent) => void | Promise<void>
   readonly onEvaluation?: (event: EvaluationEvent<M>) => void | Promise<void>
@@ -88,6 +93,7 @@ export interface TrainerHooks<M> {
   readonly onCheckpoint?: (event: CheckpointEvent) => void | Promise<void>
 }
 
+/** On what and how often a training is evaluated. */
 export interface EvaluationPlan<M, B> {
   readonly data: Data<B>
   /** Steps between evaluations; there is one after the last step, too. */
@@ -98,6 +104,7 @@ export interface EvaluationPlan<M, B> {
   readonly atStart?: boolean
 }
 
+/** Where and how often checkpoints are written. */
 export interface CheckpointPlan<M> {
   /** Where: each checkpoint is a folder in it. */
   readonly folder: string
@@ -127,6 +134,7 @@ export interface CheckpointPlan<M> {
   readonly lock?: FolderLock
 }
 
+/** Everything that a training is made of. */
 export interface TrainerOptions<M, B> {
   /** The weights to begin with. They belong to the trainer from then on: it frees them. */
   readonly model: M
@@ -150,6 +158,7 @@ export interface TrainerOptions<M, B> {
   readonly signal?: StopSignal
 }
 
+/** How a training ended. */
 export interface TrainingResult {
   /** Whether all steps were made, or `signal` stopped it. */
   readonly reason: 'finished' | 'stopped'
@@ -162,6 +171,7 @@ export interface TrainingResult {
   readonly checkpoint: string | undefined
 }
 
+/** What `resume` found. */
 export interface ResumeResult {
   readonly step: number
   readonly path: string

@@ -3,6 +3,7 @@ import { checkNames, UsageError } from '../base/index.js'
 /** The learning rate of a step. Steps count from 0: with a warm-up the first update has rate 0 (Vaswani's apart). */
 export type Schedule = (step: number) => number
 
+/** Options of `constant`. */
 export interface ConstantSchedule {
   /** The highest rate. */
   readonly peak: number
@@ -10,6 +11,7 @@ export interface ConstantSchedule {
   readonly warmUp?: number
 }
 
+/** Options of `cosine` and `linearDecay`. */
 export interface FallingSchedule extends ConstantSchedule {
   /** The step at which the rate has fallen to the minimum; it stays there. */
   readonly total: number
@@ -42,6 +44,7 @@ export function cosineSchedule(options: FallingSchedule): Schedule {
       : minimum + (peak - minimum) * 0.5 * (1 + Math.cos(Math.PI * fallen(step, warmUp, total)))
 }
 
+/** Options of `trapezoid`. */
 export interface TrapezoidSchedule extends FallingSchedule {
   /** Steps at the end in which the rate falls in a line to the minimum. */
   readonly coolDown: number
@@ -56,6 +59,7 @@ export function trapezoidSchedule(options: TrapezoidSchedule): Schedule {
     step < warmUp ? peak * rise(step, warmUp) : minimum + (peak - minimum) * (1 - fallen(step, fall, total))
 }
 
+/** Options of `inverseSquareRoot`. */
 export interface InverseSquareRootSchedule {
   /** The model's width. */
   readonly width: number

@@ -17,6 +17,7 @@ export interface TokenBatch {
   readonly count: number
 }
 
+/** Options of windows over a stream of tokens. */
 export interface TokenWindowOptions {
   /** Windows in a batch. */
   readonly batch: number
@@ -26,6 +27,7 @@ export interface TokenWindowOptions {
   readonly separator?: number
 }
 
+/** Options of `tokenBatches`. */
 export interface TokenBatchOptions extends TokenWindowOptions {
   /** Decides where windows begin and in which order they come; each epoch has its own. Default 0. */
   readonly seed?: number
@@ -86,6 +88,7 @@ export function tokenBatches(tokens: TokenIds, options: TokenBatchOptions): Data
   }
 }
 
+/** Options of batches for evaluation. */
 export interface EvaluationOptions extends TokenWindowOptions {
   /** How far each window lies from the one before; less than `context` lets every token see more before it. Default `context`. */
   readonly stride?: number

@@ -9,6 +9,7 @@ import { ONE } from '../payload.js'
 
 export type Theme = 'light' | 'dark'
 
+/** Red, green and blue, 0 to 255. */
 export interface Colour {
   readonly red: number
   readonly green: number

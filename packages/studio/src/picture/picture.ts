@@ -10,6 +10,7 @@ import { depthOf, Paint, themeOf } from './paint.js'
 import { lastQuery, sentenceText } from './sentence.js'
 import { headTable, nextTable } from './tables.js'
 
+/** Options of the terminal's pictures. */
 export interface PictureOptions {
   /** Where the picture is to be shown: its width, and whether it shows colour; default the standard output. */
   readonly output?: Output

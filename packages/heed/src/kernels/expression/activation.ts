@@ -27,4 +27,5 @@ export const activations: Readonly<Record<Activation, (x: Float) => Float>> = {
   tanh: (x) => x.tanh(),
   sigmoid: logistic,
 }
+/** The functions that an `activation` option names. */
 export type Activation = 'relu' | 'gelu' | 'gelu-tanh' | 'gelu-quick' | 'silu' | 'tanh' | 'sigmoid'

@@ -198,6 +198,7 @@ export function integer(value: number): Expression<'integer'> {
     throw refuse('integer', 'a whole number of 32 bits', String(value), 'round it, or write float()')
   return new Expression('integer', 'constant', [], value)
 }
+/** A condition that is always so, or never: for scores, masks and functions given to `map`. */
 export function boolean(value: boolean): Expression<'boolean'> {
   return new Expression('boolean', 'constant', [], value ? 1 : 0)
 }

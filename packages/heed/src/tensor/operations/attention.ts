@@ -22,6 +22,7 @@ export interface ScoreOptions {
   readonly scale?: number | undefined
 }
 
+/** Options of `attention`: score, mask, scale, sink. */
 export interface AttentionOptions extends ScoreOptions {
   /** For each head one more logit in the denominator, without a value: rows may sum to less than 1 (Miller 2023, "Attention Is Off By One"). */
   readonly sink?: Tensor<'head'> | undefined

@@ -18,6 +18,7 @@ export interface LayerNormOptions<K extends string> {
   readonly epsilon?: number | undefined
 }
 
+/** Options of `rmsNorm`. */
 export interface RmsNormOptions<K extends string> {
   readonly weight?: Tensor<K> | undefined
   /** Added to the mean square; default 1e-6. */
