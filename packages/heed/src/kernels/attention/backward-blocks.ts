@@ -8,14 +8,24 @@ import {
   type Mask,
   type ParameterTerms,
   type Pointer,
+  type Variable,
   type Vector,
 } from '../language/index.js'
-import { addOverKeys, copyPadded, eachElement, endToEnd, roundUpTerm, writePanel } from './columns.js'
+import {
+  addOverKeys,
+  copyPadded,
+  eachElement,
+  endToEnd,
+  roundUpTerm,
+  weightedRows,
+  writePanel,
+} from './columns.js'
 import type { AttentionDefinition } from './definition.js'
 import { type AttentionDerivative, attentionDerivative } from './derivative.js'
 import { headEmitter, leafEnvironment, leafParameters, type LeafParameters, type Terms } from './leaves.js'
 import { roundUp, type Tile, writeTileProduct } from './tile.js'
 import { possibleKeys, possibleRows, type Region, regionTruth, type Run } from './truth.js'
+import { allFinite, hidesByTensor, hidesKeys, withCare } from './unseen.js'
 import {
   type PlaceParameters,
   placeParameters,
@@ -123,6 +133,8 @@ interface KeyTile {
   /** [key width] and [key valueWidth], end to end. */
   readonly key: Pointer<'f32'>
   readonly value: Pointer<'f32'>
+  /** 1 where a key is not finite. */
+  readonly spoiled: Variable<'i32'> | undefined
 }
 
 /** A block of query rows of one head. */
@@ -133,6 +145,8 @@ interface Rows {
   readonly rows: Int
   /** [panel width panel], from the block's first on. */
   readonly partial: Pointer<'f32'>
+  /** 1 where weights of 0 are to be told from others; absent where nothing can be hidden. */
+  readonly careful: Variable<'i32'> | undefined
 }
 
 class BackwardBlocks {
@@ -173,11 +187,15 @@ class BackwardBlocks {
     const valueFrom = p.value.at(batch.mul(p.valueBatch)).at(kvHead.mul(p.valueHead))
     k.loop(split.mul(tile.keys), p.keys, p.splits.mul(tile.keys), (first) => {
       const keys = p.keys.sub(first).min(tile.keys)
+      const key = endToEnd(k, keyFrom.at(first.mul(p.keyRow)), p.keyRow, width, keys, part.key, tile.rows)
       const tileOfKeys: KeyTile = {
         batch,
         first,
         keys,
-        key: endToEnd(k, keyFrom.at(first.mul(p.keyRow)), p.keyRow, width, keys, part.key, tile.rows),
+        key,
+        spoiled: hidesKeys(this.definition)
+          ? k.variable(allFinite(k, key, keys.mul(width)).select(k.int(0), 1))
+          : undefined,
         value: endToEnd(
           k,
           valueFrom.at(first.mul(p.valueRow)),
@@ -196,7 +214,8 @@ class BackwardBlocks {
         k.loop(0, p.queries, tile.queries, (row) => {
           const rows = p.queries.sub(row).min(tile.queries)
           const partial = partials.at(member.mul(rowsPadded).add(row).mul(width))
-          this.#block(tileOfKeys, { head, emitter, first: row, rows, partial })
+          const careful = tileOfKeys.spoiled && k.variable(tileOfKeys.spoiled.get())
+          this.#block(tileOfKeys, { head, emitter, first: row, rows, partial, careful })
         })
       })
       const { keyGradient, keyGradientRow: keyRow, valueGradient, valueGradientRow: valueRow } = p
@@ -242,8 +261,17 @@ class BackwardBlocks {
   #block(keys: KeyTile, rows: Rows): void {
     const { k, tile, part, padded, valuePadded, terms, definition } = this
     const region = this.#region(keys, rows, rows.first, rows.rows)
-    k.if(regionTruth(k, terms, definition, region).possible, () => {
+    const { possible, certain } = regionTruth(k, terms, definition, region)
+    k.if(possible, () => {
       this.#load(keys, rows)
+      // What a row that may not see a key holds must not reach the key's gradients.
+      if (rows.careful !== undefined && definition.mask !== undefined)
+        k.if(certain.not(), () => {
+          const finite = allFinite(k, part.query, rows.rows.mul(padded)).and(
+            allFinite(k, part.upstream, rows.rows.mul(valuePadded)),
+          )
+          k.if(finite.not(), () => rows.careful!.set(1))
+        })
       k.loop(0, rows.rows, tile.panel, (row) => this.#panel(keys, rows, row))
       // The gradients of values and keys: for each tile of keys, over the rows that may see some of them.
       k.loop(0, keys.keys, tile.rows, (key) => {
@@ -254,8 +282,10 @@ class BackwardBlocks {
         }
         const seen = possibleRows(k, terms, definition, some, tile.panel)
         const run = { first: seen.first.sub(rows.first), count: seen.count }
-        this.#addOverRows(part.weights, part.upstream, valuePadded, key, run, part.valueGradient)
-        this.#addOverRows(part.gradients, part.query, padded, key, run, part.keyGradient)
+        withCare(k, rows.careful, (weighted) => {
+          this.#addOverRows(part.weights, part.upstream, valuePadded, key, run, part.valueGradient, weighted)
+          this.#addOverRows(part.gradients, part.query, padded, key, run, part.keyGradient, weighted)
+        })
       })
     })
   }
@@ -329,14 +359,17 @@ class BackwardBlocks {
           if (mask === undefined) weights(false)()
           else k.if(certain, weights(false), weights(true))
         })
-        addOverKeys(k, tile, {
-          left: tileOfKeys.key.at(start.mul(width)),
-          width,
-          right: part.gradients.at(start.mul(tile.queries).add(row)),
-          rightStep: tile.queries,
-          keys: seen.count,
-          to: rows.partial.at(row.mul(width)),
-        })
+        withCare(k, rows.careful, (weighted) =>
+          addOverKeys(k, tile, {
+            left: tileOfKeys.key.at(start.mul(width)),
+            width,
+            right: part.gradients.at(start.mul(tile.queries).add(row)),
+            rightStep: tile.queries,
+            keys: seen.count,
+            to: rows.partial.at(row.mul(width)),
+            weighted,
+          }),
+        )
       },
       () => clear(k.int(0), keys),
     )
@@ -401,6 +434,7 @@ class BackwardBlocks {
     emitter.hoist(roots)
     const wanted: Expression[] = [score, ...(mask ? [mask] : []), ...(product ? [product] : [])]
     emitter.widen(wanted)
+    const hidden = hidesByTensor(definition)
     const offset = start.mul(tile.queries).add(row)
     const columns = [part.weights.at(offset), part.gradients.at(offset)]
     eachElement(k, count, columns, tile.queries, 2, (elements) => {
@@ -415,7 +449,9 @@ class BackwardBlocks {
         const allowed = masked && mask ? (spread(inner.emit(mask)) as Mask) : undefined
         const keep = (kept: Vector): Vector => allowed?.select(kept, k.vector(0)) ?? kept
         const weight = keep(decay(k, value.sub(base)).mul(inverseSum))
-        seed = weight.mul(k.load(gradientPlace).sub(dot))
+        const excess = k.load(gradientPlace).sub(dot)
+        // Under a mask `keep` takes away what a hidden value gave.
+        seed = weight.mul(hidden ? weight.ne(0).select(excess, 0) : excess)
         k.store(
           gradientPlace,
           product === undefined ? k.vector(0) : keep(spread(inner.emit(product)) as Vector),
@@ -425,7 +461,10 @@ class BackwardBlocks {
     })
   }
 
-  /** target[key column] += Σ over the rows of the run of left[key row] × right[row column], for the tile of keys at `key`. */
+  /**
+   * target[key column] += Σ over the rows of the run of left[key row] × right[row column], for the tile of keys at `key`.
+   * `weighted`: `left` are weights of which one of 0 takes nothing of `right`, whatever that holds.
+   */
   #addOverRows(
     left: Pointer<'f32'>,
     right: Pointer<'f32'>,
@@ -433,22 +472,27 @@ class BackwardBlocks {
     key: Int,
     run: Run,
     target: Pointer<'f32'>,
+    weighted: boolean,
   ): void {
     const { k, tile } = this
-    k.loop(0, width, tile.panel, (column) => {
-      const to = target.at(key.mul(width)).at(column)
-      writeTileProduct(k, {
-        rows: tile.rows,
-        panel: tile.panel,
-        count: run.count,
-        left: left.at(key.mul(tile.queries)).at(run.first),
-        leftRow: tile.queries,
-        leftStep: 1,
-        right: right.at(run.first.mul(width)).at(column),
-        rightStep: width,
-        start: (i, j) => k.load(to.at(i * width + j)),
-        finish: (i, j, sum) => k.store(to.at(i * width + j), sum),
+    const product = (key: Int, rows: number): void =>
+      k.loop(0, width, tile.panel, (column) => {
+        const to = target.at(key.mul(width)).at(column)
+        writeTileProduct(k, {
+          rows,
+          panel: tile.panel,
+          count: run.count,
+          left: left.at(key.mul(tile.queries)).at(run.first),
+          leftRow: tile.queries,
+          leftStep: 1,
+          right: right.at(run.first.mul(width)).at(column),
+          rightStep: width,
+          weights: weighted ? 'left' : undefined,
+          start: (i, j) => k.load(to.at(i * width + j)),
+          finish: (i, j, sum) => k.store(to.at(i * width + j), sum),
+        })
       })
-    })
+    if (!weighted) product(key, tile.rows)
+    else k.loop(key, key.add(tile.rows), weightedRows, (some) => product(some, weightedRows))
   }
 }

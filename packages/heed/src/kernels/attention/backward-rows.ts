@@ -43,7 +43,14 @@ export function rowDots(valueWidth: number, { panel }: Tile): Kernel<DotParamete
         const sum = k.variable(k.vector(0))
         k.loop(0, valueWidth, 1, (t) => {
           const at = t.mul(panel).add(lane)
-          sum.set(k.load(upstreams.at(at)).fma(k.load(outputs.at(at)), sum.get()))
+          const value = k.load(outputs.at(at))
+          // A row that may see nothing has output 0, and passes nothing, whatever its gradient holds.
+          sum.set(
+            value
+              .ne(0)
+              .select(k.load(upstreams.at(at)), 0)
+              .fma(value, sum.get()),
+          )
         })
         k.store(p.dots.at(matrix.mul(p.queries).add(row)).at(lane), sum.get(), mask)
       })

@@ -298,7 +298,8 @@ export class CaptureBlock {
           row.add(inner, { axis: 'key', first, mask: inside }, p.keys, keep)
           return
         }
-        seed = weight.mul(k.load(gradients.at(j)).sub(dot))
+        // −infinity in a captured tensor hides a value, as a mask does.
+        seed = weight.mul(weight.ne(0).select(k.load(gradients.at(j)).sub(dot), 0))
         k.store(
           gradients.at(j),
           product === undefined ? k.vector(0) : keep(spread(inner.emit(product)) as Vector),

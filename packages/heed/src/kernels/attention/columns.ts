@@ -181,15 +181,17 @@ export interface KeySums {
   readonly to: Pointer<'f32'>
   /** What a vector of `to` is multiplied with first. */
   readonly factor?: (column: number) => Vector
+  /** `right` are weights, of which one of 0 takes nothing of `left`, whatever that holds. */
+  readonly weighted?: boolean
 }
 
 /** to[width row] = factor × to + Σ over the keys of left[key width] × right[key row], in their order. */
 export function addOverKeys(
   k: Builder,
   tile: Tile,
-  { left, width, right, rightStep, keys, to, factor }: KeySums,
+  { left, width, right, rightStep, keys, to, factor, weighted = false }: KeySums,
 ): void {
-  const rows = rowsFor(tile, k.lanes, width)
+  const rows = weighted ? Math.min(weightedRows, width) : rowsFor(tile, k.lanes, width)
   const write = (first: Int, count: number): void => {
     const target = to.at(first.mul(tile.panel))
     const factors = factor && Array.from({ length: tile.panel / k.lanes }, (_, v) => factor(v * k.lanes))
@@ -202,6 +204,7 @@ export function addOverKeys(
       leftStep: width,
       right,
       rightStep,
+      weights: weighted ? 'right' : undefined,
       start: (i, j) => {
         const before = k.load(target.at(i * tile.panel + j))
         return factors === undefined ? before : before.mul(factors[j / k.lanes]!)
@@ -213,6 +216,9 @@ export function addOverKeys(
   k.loop(0, width - tail, rows, (first) => write(first, rows))
   if (tail > 0) write(k.int(width - tail), tail)
 }
+
+/** Rows of a register tile whose zeros are chosen, which takes more registers. */
+export const weightedRows = 2
 
 /** Rows of a register tile over a width: such as divide it, where they are enough sums to keep the multipliers busy. */
 function rowsFor({ rows, panel }: Tile, lanes: number, width: number): number {

@@ -26,6 +26,7 @@ import { headEmitter, leafEnvironment, leafParameters, type LeafParameters, type
 import { outputLine, resultParameters, type ResultParameters, type RowPlace, writeRow } from './result.js'
 import { type Tile, writeTileProduct } from './tile.js'
 import { possibleKeys, type Region, regionTruth } from './truth.js'
+import { hidesKeys, untilFinite, withCare } from './unseen.js'
 import {
   type ScratchLayout,
   scratchLayout,
@@ -121,6 +122,8 @@ class ForwardBlock {
   readonly rows: Int
   readonly part: Readonly<Record<Part, Pointer<'f32'>>>
   readonly emitter: Emitter
+  /** 1 where weights of 0 are told from others, because the output was not finite without; absent where nothing can be hidden. */
+  readonly careful: Variable<'i32'> | undefined
 
   constructor(
     k: Builder,
@@ -147,18 +150,22 @@ class ForwardBlock {
     this.firstRow = blocks.sub(1).sub(task.rem(blocks)).mul(most)
     this.rows = queries.sub(this.firstRow).min(most)
     this.part = scratchParts(k, layoutOf(definition, tile, mostPanels))
+    this.careful = hidesKeys(definition) ? k.variable(k.int(0)) : undefined
     this.emitter = headEmitter(k, terms, definition, this.definition.roots, this.batch, this.head)
   }
 
   write(): void {
     const { k, p, tile } = this
     const eachPanel = (body: (row: Int) => void): void => k.loop(0, this.rows, tile.panel, body)
-    this.#begin(eachPanel)
-    k.loop(0, p.keys, tile.keys, (key) => {
-      const keys = p.keys.sub(key).min(tile.keys)
-      k.if(this.#truth(this.firstRow, this.rows, key, keys).possible, () => {
-        const sources = this.#sources(key, keys)
-        eachPanel((row) => this.#round(row, key, keys, sources))
+    const output = roundUpTerm(this.rows, tile.panel).mul(this.definition.valueWidth)
+    untilFinite(k, this.careful, this.part.output, output, () => {
+      this.#begin(eachPanel)
+      k.loop(0, p.keys, tile.keys, (key) => {
+        const keys = p.keys.sub(key).min(tile.keys)
+        k.if(this.#truth(this.firstRow, this.rows, key, keys).possible, () => {
+          const sources = this.#sources(key, keys)
+          eachPanel((row) => this.#round(row, key, keys, sources))
+        })
       })
     })
     eachPanel((row) => this.#end(row))
@@ -231,15 +238,18 @@ class ForwardBlock {
         else k.if(certain, scores(false), scores(true))
         this.#weights(state, largest.get())
       })
-      addOverKeys(k, tile, {
-        left: sources.value.at(skipped.mul(valueWidth)),
-        width: valueWidth,
-        right: part.scores,
-        rightStep: tile.panel,
-        keys: seen.count,
-        to: part.output.at(row.mul(valueWidth)),
-        factor: (column) => k.load(part.factor.at(column)),
-      })
+      withCare(k, this.careful, (weighted) =>
+        addOverKeys(k, tile, {
+          left: sources.value.at(skipped.mul(valueWidth)),
+          width: valueWidth,
+          right: part.scores,
+          rightStep: tile.panel,
+          keys: seen.count,
+          to: part.output.at(row.mul(valueWidth)),
+          factor: (column) => k.load(part.factor.at(column)),
+          weighted,
+        }),
+      )
     })
   }
 

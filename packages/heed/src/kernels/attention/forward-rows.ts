@@ -8,6 +8,7 @@ import {
   type Mask,
   type ParameterTerms,
   type Pointer,
+  type Variable,
   type Vector,
 } from '../language/index.js'
 import type { AttentionDefinition } from './definition.js'
@@ -17,6 +18,7 @@ import { resultParameters, type ResultParameters, type RowState, writeResult } f
 import { type Round, writeRowOutput, writeRowScores } from './row-products.js'
 import { roundUp, type Tile } from './tile.js'
 import { possibleKeys, regionTruth } from './truth.js'
+import { hidesKeys, untilFinite, withCare } from './unseen.js'
 import { scratchLayout, scratchParts, sourceParameters, type SourceParameters } from './workspace.js'
 
 type SplitParameters = PartParameters & {
@@ -104,6 +106,8 @@ class ForwardRows {
   readonly part: Readonly<Record<Part, Pointer<'f32'>>>
   /** For the one head; each row makes its own where grouped. */
   readonly emitter: Emitter | undefined
+  /** 1 where weights of 0 are told from others, because the output was not finite without; absent where nothing can be hidden. */
+  readonly careful: Variable<'i32'> | undefined
 
   constructor(k: Builder, terms: Terms, task: Int, definition: AttentionDefinition, form: RowsForm) {
     const { tile, grouped, split } = form
@@ -124,6 +128,7 @@ class ForwardRows {
     this.lastHead = grouped ? this.head.add(group).sub(1) : this.head
     this.rows = grouped ? group.mul(queries) : queries
     this.part = scratchParts(k, layoutOf(definition, tile))
+    this.careful = hidesKeys(definition) ? k.variable(k.int(0)) : undefined
     this.emitter = grouped ? undefined : this.#emitterFor(this.head)
   }
 
@@ -142,10 +147,13 @@ class ForwardRows {
   write(): void {
     const { k } = this
     const { tile } = this.form
-    this.#begin()
     const rowTiles = this.rows.add(tile.rows - 1).div(tile.rows)
-    k.loop(this.firstKey, this.endKey, tile.keys, (key) => {
-      k.loop(0, rowTiles, 1, (rowTile) => this.#round(key, rowTile.mul(tile.rows)))
+    const output = this.rows.mul(roundUp(this.definition.valueWidth, tile.panel))
+    untilFinite(k, this.careful, this.part.output, output, () => {
+      this.#begin()
+      k.loop(this.firstKey, this.endKey, tile.keys, (key) => {
+        k.loop(0, rowTiles, 1, (rowTile) => this.#round(key, rowTile.mul(tile.rows)))
+      })
     })
     this.#end()
   }
@@ -235,7 +243,7 @@ class ForwardRows {
       this.#renew(row)
       k.loop(0, rows, 1, (i) => this.#exponentials(first, keys, i))
       this.#add(row)
-      writeRowOutput(round)
+      withCare(k, this.careful, (weighted) => writeRowOutput(round, weighted))
     })
   }
 

@@ -79,23 +79,17 @@ export function writeRowScores({
   )
 }
 
-/** output[row, …] = factors[row] × output[row, …] + Σ over the keys of scores[row, key] × value[key, …] */
-export function writeRowOutput({
-  k,
-  terms,
-  definition: { valueWidth },
-  tile,
-  batch,
-  kvHead,
-  key,
-  keys,
-  scores,
-  output,
-  factors,
-}: Round): void {
+/**
+ * output[row, …] = factors[row] × output[row, …] + Σ over the keys of scores[row, key] × value[key, …]. `weighted`: scores are
+ * weights of which one of 0 takes nothing of a value, whatever that holds.
+ */
+export function writeRowOutput(
+  { k, terms, definition: { valueWidth }, tile, batch, kvHead, key, keys, scores, output, factors }: Round,
+  weighted: boolean,
+): void {
   const p = terms as unknown as ParameterTerms<SourceParameters>
   const first = p.value.at(batch.mul(p.valueBatch)).at(kvHead.mul(p.valueHead)).at(key.mul(p.valueRow))
-  const atOnce = valuesAtOnce(k)
+  const atOnce = weighted ? 1 : valuesAtOnce(k)
   const steps = rowSteps(k, p.valueRow, atOnce)
   const stride = roundUp(valueWidth, tile.panel)
   const write = (column: Int | number, columns: number): void => {
@@ -111,7 +105,8 @@ export function writeRowOutput({
       )
       sums.forEach((row, i) => {
         const weight = k.loadBroadcast(weights.at(i * tile.keys))
-        row.forEach((sum, v) => sum.set(weight.fma(values[v]!, sum.get())))
+        const takes = weighted ? weight.ne(0) : undefined
+        row.forEach((sum, v) => sum.set(weight.fma(takes?.select(values[v]!, 0) ?? values[v]!, sum.get())))
       })
       starts.forEach((start) => k.prefetch(steps.ahead(line).at(start)))
     }

@@ -58,22 +58,31 @@ export interface TileProduct {
   /** What the sum starts with; columns count in elements. */
   readonly start: (row: number, column: number) => Vector
   readonly finish: (row: number, column: number, sum: Vector) => void
+  /**
+   * Which side are weights, where one of 0 is to take nothing of the other side, whatever that holds. For numbers that are
+   * finite this changes nothing; it takes a multiple of the time.
+   */
+  readonly weights?: 'left' | 'right' | undefined
 }
 
 /** sum(row, column) = start + Σ over t of left(row, t) × right(t, column), in the order of t. */
 export function writeTileProduct(k: Builder, product: TileProduct): void {
-  const { rows, panel, left, leftRow, leftStep, right, rightStep } = product
+  const { rows, panel, left, leftRow, leftStep, right, rightStep, weights } = product
   const vectors = panel / k.lanes
   const sums = Array.from({ length: rows * vectors }, (_, i) =>
     k.variable(product.start(Math.floor(i / vectors), (i % vectors) * k.lanes)),
   )
   const step = (a: Pointer<'f32'>, b: Pointer<'f32'>): void => {
     const columns = Array.from({ length: vectors }, (_, v) => k.load(b.at(v * k.lanes)))
+    const taken = weights === 'right' ? columns.map((column) => column.ne(0)) : []
     k.unroll(rows, (row) => {
       const factor = k.loadBroadcast(a.at(row * leftRow))
+      const takes = weights === 'left' ? factor.ne(0) : undefined
       columns.forEach((column, v) => {
         const sum = sums[row * vectors + v]!
-        sum.set(factor.fma(column, sum.get()))
+        const one = taken[v]?.select(factor, 0) ?? factor
+        const other = takes?.select(column, 0) ?? column
+        sum.set(one.fma(other, sum.get()))
       })
     })
   }
@@ -83,7 +92,7 @@ export function writeTileProduct(k: Builder, product: TileProduct): void {
       k.unroll(atOnce, (u) => step(a.at(u * leftStep), b.at(u * rightStep)))
     })
   // Displacements in place of additions, which some processors make where they multiply.
-  const atOnce = k.machine.name === 'x64' ? 4 : 1
+  const atOnce = k.machine.name === 'x64' && weights === undefined ? 4 : 1
   const { count } = product
   if (atOnce === 1) steps(0, count, 1)
   else {

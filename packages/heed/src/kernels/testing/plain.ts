@@ -53,6 +53,26 @@ export function plainAttention(
   return result
 }
 
+/** Where one query row may see a key. */
+export interface PairPlace {
+  readonly batch: number
+  readonly head: number
+  readonly row: number
+  readonly key: number
+}
+
+/** Whether a query row may see a key. */
+export function mayAttend(
+  { mask }: AttentionDefinition,
+  { keys, queries }: AttentionSizes,
+  inputs: AttentionInputs,
+  { batch, head, row, key }: PairPlace,
+): boolean {
+  if (mask === undefined) return true
+  const position = { batch, head, queryRow: row, query: row + keys - queries, key }
+  return evaluate(mask, leavesAt(inputs, position, 0)) !== 0
+}
+
 function leavesAt(
   inputs: AttentionInputs,
   position: Readonly<Record<string, number>>,

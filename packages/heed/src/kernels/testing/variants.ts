@@ -72,6 +72,10 @@ function variantsFor(sizes: AttentionSizes): Readonly<Record<string, Variant>> {
         score.add(capture('float', [7, H]).at(key.sub(query).max(-3).min(3).add(3), head)),
     },
     bias: { score: (score, capture) => score.add(capture('float', [B, H, Q, K]).at(batch, head, row, key)) },
+    'bias under a mask': {
+      score: (score, capture) => score.add(capture('float', [B, H, Q, K]).at(batch, head, row, key)),
+      mask: (capture) => capture('integer', [B, K], 2).at(batch, key).eq(1).and(key.le(query)),
+    },
     'bias of keys': { score: (score, capture) => score.add(capture('float', [1, K]).at(0, key)) },
     'bias of rows': {
       score: (score, capture) => score.mul(capture('float', [Q]).at(row)),

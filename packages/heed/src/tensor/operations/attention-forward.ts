@@ -44,21 +44,14 @@ interface ForwardValues {
   readonly results: readonly number[]
 }
 
-function addressesOf(operands: AttentionOperands): Omit<ForwardValues, 'results'> {
-  const { query, key, value, sink, captured, parameters } = operands
-  return {
-    query: query.address,
-    key: key.address,
-    value: value.address,
-    sink: sink?.address ?? 0,
-    captured: captured.map(({ address }) => address),
-    parameters,
-  }
-}
-
 /** As the list that a prepared operation takes. */
-function inOrder({ query, key, value, sink, captured, parameters, results }: ForwardValues): number[] {
-  return [query, key, value, sink, ...captured, ...parameters, ...results]
+function inOrder(operands: AttentionOperands, results: readonly { readonly address: number }[]): number[] {
+  const { query, key, value, sink, captured, parameters } = operands
+  const list = [query.address, key.address, value.address, sink?.address ?? 0]
+  for (const { address } of captured) list.push(address)
+  for (const parameter of parameters) list.push(parameter)
+  for (const { address } of results) list.push(address)
+  return list
 }
 
 /** What such a list says. */
@@ -109,10 +102,10 @@ export function planForward(
   const plan = prepared.plan(machine, statistics ? 'statistics' : 'forward', sizes, () =>
     attentionForward(machine, prepared.definition, sizes, statistics),
   )
-  const count = inOrder({
-    ...addressesOf(operands),
-    results: outputs.map(() => 0),
-  }).length
+  const count = inOrder(
+    operands,
+    outputs.map(() => ({ address: 0 })),
+  ).length
   const launches = (list: readonly number[], allocate: (bytes: number) => number): Launch[] => {
     if (axes.heads === 0) return []
     const values = byName(list, operands)
@@ -160,8 +153,7 @@ export function planForward(
 export function runForward(device: Device, planned: Prepared, operands: AttentionOperands): AttentionResult {
   const { way, kept } = planned.note as PlannedAttention
   const results = planned.outputs.map((_, i) => outputOf(device, planned, i))
-  const addresses = results.map(({ address }) => address)
-  runPrepared(device, planned, inOrder({ ...addressesOf(operands), results: addresses }))
+  runPrepared(device, planned, inOrder(operands, results))
   const result: { -readonly [K in keyof AttentionResult]: AttentionResult[K] } = { way, output: results[0]! }
   kept.forEach((name, i) => (result[name] = results[i + 1]!))
   return result
