@@ -196,7 +196,7 @@ describe('the gradient of attention on other layouts', () => {
       const model = {
         q: normal(randomKey(1), { head, query, width: 3 }),
         k: normal(randomKey(2), { head, key, width: 3 }),
-        s: normal(randomKey(3), { head: 2 }),
+        s: normal(randomKey(3), { head }),
       }
       const gradient = grad(({ q, k, s }: typeof model) => sum(attention(q, k, k, { score: alibi(s) })))(
         model,

@@ -1,3 +1,4 @@
+import { refusePromise } from '../base/index.js'
 import {
   type AnyTensor,
   currentTape,
@@ -48,7 +49,8 @@ export function checkpoint<R extends readonly unknown[], A extends string>(
 ): (...inputs: R) => Tensor<A> {
   return (...inputs) => {
     const outer = currentTape()
-    if (outer === undefined || !outer.tracks(parametersOf(inputs))) return block(...inputs)
+    if (outer === undefined || !outer.tracks(parametersOf(inputs)))
+      return refusePromise('checkpoint', block(...inputs), 'give a synchronous block')
     const onlooker = new Onlooker(outer)
     const output = withTape(onlooker, () => scope(() => block(...inputs)), false)
     // A block that gives what it was given has nothing to compute again.

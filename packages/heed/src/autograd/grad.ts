@@ -1,4 +1,4 @@
-import { mapTree, ShapeError, StateError, UsageError } from '../base/index.js'
+import { kindOf, mapTree, ShapeError, StateError, UsageError } from '../base/index.js'
 import {
   type AnyTensor,
   arrangeLike,
@@ -93,11 +93,10 @@ function noParameters(): UsageError {
 
 function checkLoss(value: unknown, tape: GradientTape): asserts value is Tensor<never> {
   if (!isTensor(value)) {
-    if (value instanceof Promise) value.catch(() => {}) // it is given up
     throw new UsageError({
       operation: 'grad',
       expected: 'a loss that returns a scalar tensor',
-      found: value instanceof Promise ? 'a promise' : value === null ? 'null' : typeof value,
+      found: kindOf(value),
       hint: 'return what sum(), mean() or crossEntropy() gives, from a synchronous function',
     })
   }

@@ -13,6 +13,7 @@
  */
 import { tap, watched, within } from '../observe/index.js'
 import {
+  type AnyTensor,
   attention,
   attentionScores,
   dot,
@@ -43,12 +44,12 @@ export interface AttentionParameters {
   readonly sink?: Tensor<'head'>
 }
 
-/** Options of `crossAttention`. */
-export interface CrossAttentionOptions extends Residual {
+/** Options of `crossAttention`. `A`: the batch axes, beside `batch`, that score and mask may ask for. */
+export interface CrossAttentionOptions<A extends string = never> extends Residual<A> {
   /** From q·k × scale to the score; nn/score.ts has the known ones. */
-  readonly score?: Score | undefined
+  readonly score?: Score<A> | undefined
   /** Who may see whom; default: everybody everybody. nn/mask.ts has the known ones. */
-  readonly mask?: Mask | undefined
+  readonly mask?: Mask<A> | undefined
   /** Default 1 / √width of a head. */
   readonly scale?: number | undefined
   /** Instead of the parameters' own. */
@@ -60,7 +61,7 @@ export interface CrossAttentionOptions extends Residual {
 }
 
 /** Options of `selfAttention`. */
-export interface SelfAttentionOptions extends CrossAttentionOptions {
+export interface SelfAttentionOptions<A extends string = never> extends CrossAttentionOptions<A> {
   /** Rotary positions: queries and keys are turned by their position. */
   readonly rotary?: RotaryTable | undefined
   /** Where the positions of `x` stand, for rotary; default: after those in the cache, or from 0 on. */
@@ -70,15 +71,27 @@ export interface SelfAttentionOptions extends CrossAttentionOptions {
 type Query = Tensor<'batch' | 'head' | 'query' | 'width'>
 
 /**
- * Self-attention: every position of `x` attends to the positions of `x` (and to those in the cache).
+ * Self-attention: every position of `x` attends to the positions of `x` (and to those in the cache). Batch axes may have any names.
  * Names: query, key, value, rotatedQuery, rotatedKey, scores, filter, mixed, outputPerHead, output; queryNorm.*, keyNorm.*.
  *
  * @throws ShapeError where sizes do not fit
  */
-export function selfAttention(
+export function selfAttention<A extends string = 'batch'>(
+  parameters: Quantized<AttentionParameters>,
+  x: Sequence<A>,
+  options: SelfAttentionOptions<NoInfer<A>> = {},
+): Sequence<A> {
+  return attendToSelf(
+    parameters,
+    x as AnyTensor as Sequence,
+    options as unknown as SelfAttentionOptions,
+  ) as never
+}
+
+function attendToSelf(
   parameters: Quantized<AttentionParameters>,
   x: Sequence,
-  options: SelfAttentionOptions = {},
+  options: SelfAttentionOptions,
 ): Sequence {
   // Roles: each position asks, answers and gives.
   const projections = [parameters.query, parameters.key, parameters.value] as const
@@ -100,16 +113,27 @@ export function selfAttention(
 }
 
 /**
- * Cross-attention: every position of `x` attends to the positions of `context`. With a cache, keys and values of the context are
+ * Cross-attention: every position of `x` attends to the positions of `context`. Batch axes may have any names, and
+ * those that only one of the two has are gone through for the other. With a cache, keys and values of the context are
  * computed in the first step. Names as in `selfAttention`.
  *
  * @throws ShapeError where sizes do not fit
  */
-export function crossAttention(
+export function crossAttention<A extends string = 'batch', B extends string = A>(
+  parameters: Quantized<AttentionParameters>,
+  x: Sequence<A>,
+  context: Sequence<B>,
+  options: CrossAttentionOptions<NoInfer<A | B>> = {},
+): Sequence<A | B> {
+  const [own, other] = [x, context] as readonly AnyTensor[] as [Sequence, Sequence]
+  return attendToContext(parameters, own, other, options as unknown as CrossAttentionOptions) as never
+}
+
+function attendToContext(
   parameters: Quantized<AttentionParameters>,
   x: Sequence,
   context: Sequence,
-  options: CrossAttentionOptions = {},
+  options: CrossAttentionOptions,
 ): Sequence {
   const [queryHeads] = headsOf([parameters.query], x)
   const query = tap('query', queriesOf(parameters, queryHeads, options))

@@ -107,7 +107,7 @@ describe('ready-made masks', () => {
 
   test('of nothing is refused', () => {
     expect(() => allOf()).toThrow(UsageError)
-    expect(() => anyOf()).toThrow('mask: expected at least one mask, found none')
+    expect(() => anyOf()).toThrow('anyOf: expected at least one mask, found none')
   })
 })
 

@@ -39,14 +39,16 @@ test('the result has the axes of all, but for the keys', () => {
 const library = (name: string): string => JSON.stringify(fileURLToPath(new URL(name, import.meta.url)))
 const prelude = `
   import { attention, attentionFilter, capture, type Mask, type Score, type Tensor } from ${library('../tensor/index.js')}
-  import { alibi, bias, causal, padding, prefix, sameDocument, t5Bias } from ${library('index.js')}
+  import { alibi, allOf, anyOf, bias, causal, explicit, inOrder, not, padding, prefix, sameDocument, t5Bias } from ${library('index.js')}
   declare const query: Tensor<'batch' | 'head' | 'query' | 'width'>
   declare const key: Tensor<'batch' | 'head' | 'key' | 'width'>
   declare const sequence: Tensor<'batch' | 'head' | 'position' | 'width'>
   declare const slope: Tensor<'head'>
   declare const ids: Tensor<'batch' | 'position'>
+  declare const manyQueries: Tensor<'example' | 'head' | 'query' | 'width'>
+  declare const perExample: Tensor<'example' | 'key'>
   declare const real: Tensor<'batch' | 'key'>
-  export { attention, attentionFilter, capture, alibi, bias, causal, padding, prefix, sameDocument, t5Bias, query, key, sequence, slope, ids, real }
+  export { attention, attentionFilter, capture, alibi, allOf, anyOf, bias, causal, explicit, inOrder, not, padding, prefix, sameDocument, t5Bias, query, key, sequence, slope, ids, real, manyQueries, perExample }
   export type { Mask, Score }
 `
 
@@ -61,18 +63,23 @@ test('wrong axes do not compile, and the message names them', () => {
     ['export const a: Score = (score, { head }) => score.sub(capture(slope).at(head))', /"head"/],
     [
       'export const a: Score = (score, at) => score.add(capture(ids).along(at))',
-      /no position along 'position': write at\(\{ … \}\)/,
+      /Property 'position' is missing in type 'Positions/,
     ],
-    ['export const a: Score = (score, { row }) => score.mul(row)', /'row'.*'Positions'/],
+    ['export const a: Score = (score, { row }) => score.mul(row)', /'row'.*'Positions/],
     ['export const a: Mask = ({ query, key }) => query.sub(key)', /"integer".*'Condition'/],
     [
       'export const a: Mask = ({ batch, key }) => key.lt(capture(real).at({ batch, key }))',
       /"float".*"integer"/,
     ],
-    ['export const a = padding(ids)', /"position".*"key"/],
-    ['export const a = bias(ids)', /"position"/],
+    ['export const a = padding(slope)', /by '(key|position)'/],
+    ['export const a = attention(query, key, key, { score: bias(ids) })', /"position"/],
     ['export const a = prefix(real)', /"key"/],
     ['export const a = sameDocument(real, ids)', /"position".*"query"/],
+    [
+      'export const a = attention(query, key, key, { mask: explicit(perExample) })',
+      /"example".*"batch"|Property 'example' is missing/,
+    ],
+    ['export const a: Mask = ({ example, key }) => key.lt(example)', /'example'.*'Positions/],
     ['export const a = alibi(real)', /"batch" \| "key".*"head"/],
     ['export const a = t5Bias(slope, { bidirectional: true })', /"bucket"/],
   ]
@@ -80,6 +87,12 @@ test('wrong axes do not compile, and the message names them', () => {
     'export const a = attention(query, key, key, { mask: causal, score: alibi(slope), sink: slope })',
     `export const a: Mask = ({ batch, key }) => key.lt(capture(real, 'integer').at({ batch, key }))`,
     'export const a = sameDocument(real)',
+    'export const a = padding(ids)',
+    `export const a: Mask<'example'> = ({ example, key }) => key.lt(example)`,
+    'export const a = attention(manyQueries, key, key, { mask: ({ example, key }) => key.lt(example), score: bias(perExample) })',
+    'export const a = attention(manyQueries, key, key, { mask: allOf(causal, anyOf(padding(real), not(explicit(perExample)))) })',
+    'export const a = attentionFilter(manyQueries, key, { score: inOrder(alibi(slope), bias(perExample)) })',
+    `export const a: Mask<'example'> = causal`,
   ]
   const found = complaints(prelude, [...wrong.map(([snippet]) => snippet), ...right])
   wrong.forEach(([snippet, says], i) => {

@@ -1,11 +1,14 @@
 /** Scores, ready-made: each is a `Score` for `attention(query, key, value, { score })`, or gives one. */
-import { checkPositive, checkWhole } from '../base/index.js'
-import { integer } from '../kernels/index.js'
+import { checkPositive, checkWhole, DtypeError, kindOf, ShapeError, UsageError } from '../base/index.js'
+import { Expression, integer, refuseOr } from '../kernels/index.js'
 import {
   adjustable,
+  type BatchAxes,
   capture,
+  type Captured,
+  checkTensor,
+  hasAxis,
   type Integer,
-  type PositionAxis,
   type Score,
   type Tensor,
 } from '../tensor/index.js'
@@ -20,12 +23,13 @@ export const scaledDot: Score = (score) => score
  * @throws UsageError for a temperature that is no number above 0
  */
 export function cosine(temperature: number | Tensor<'head'> = 1): Score {
-  if (typeof temperature === 'number') checkPositive('cosine', 'temperature', temperature)
+  const learned = typeof temperature === 'object' ? byHead('cosine', 'temperature', temperature) : undefined
+  if (learned === undefined) checkPositive('cosine', 'temperature', temperature as number)
   const divided: Score = (score, { head }) =>
     score
       .max(-1)
       .min(1)
-      .div(typeof temperature === 'number' ? adjustable(temperature) : capture(temperature).at({ head }))
+      .div(learned?.at({ head }) ?? adjustable(temperature as number))
   return Object.assign(divided, { similarity: 'cosine' as const })
 }
 
@@ -38,9 +42,10 @@ export function softCap(cap: number): Score {
   }
 }
 
-/** score − slope[head] × |query − key| (Press et al. 2022, "Train Short, Test Long"). */
+/** score − slope[head] × |query − key| (Press et al. 2022, "Train Short, Test Long"). Throws DtypeError or ShapeError unless slopes are f32 by head. */
 export function alibi(slopes: Tensor<'head'>): Score {
-  return (score, { head, query, key }) => score.sub(capture(slopes).at({ head }).mul(query.sub(key).abs()))
+  const slope = byHead('alibi', 'slopes', slopes)
+  return (score, { head, query, key }) => score.sub(slope.at({ head }).mul(query.sub(key).abs()))
 }
 
 /**
@@ -53,10 +58,21 @@ export function t5Bias(
   table: Tensor<'bucket' | 'head'>,
   options: { readonly bidirectional: boolean; readonly maximumDistance?: number },
 ): Score {
+  const read = floats('t5Bias', 'table', table, ['bucket', 'head'])
+  if (typeof options !== 'object' || options === null || typeof options.bidirectional !== 'boolean') {
+    throw new UsageError({
+      operation: 't5Bias',
+      expected: 'options that say whether the table is bidirectional',
+      found: kindOf((options as { bidirectional?: unknown } | undefined)?.bidirectional),
+      hint: 'write { bidirectional: true } for an encoder, false for a decoder',
+    })
+  }
+  if (options.maximumDistance !== undefined)
+    checkWhole('t5Bias', 'maximumDistance', options.maximumDistance, 1)
   checkWhole('t5Bias', 'buckets', table.size('bucket'), options.bidirectional ? 4 : 2)
   return (score, { head, query, key }) =>
     score.add(
-      capture(table).at({
+      read.at({
         bucket: t5Bucket(key.sub(query), { buckets: table.size('bucket'), ...options }),
         head,
       }),
@@ -84,14 +100,74 @@ export function t5Bucket(
   return bidirectional ? bucket.add(relative.gt(0).select(integer(side), 0)) : bucket
 }
 
-/** score + bias, an f32 tensor with any of the axes batch, head, query and key; it may be learned. */
-export function bias<A extends PositionAxis>(added: Tensor<A>): Score {
-  return (score, at) => score.add(capture(added as unknown as Tensor<PositionAxis>).along(at))
+/**
+ * score + bias, an f32 tensor with any of the axes head, query and key and of the attention's batch axes; it may be learned. Axes of size 1 are
+ * the same for all.
+ *
+ * @throws DtypeError for another tensor
+ */
+export function bias<A extends string>(added: Tensor<A>): Score<BatchAxes<A>> {
+  const read = floats('bias', 'added', added)
+  return (score, at) => score.add(read.along(at))
+}
+
+/** An f32 tensor made readable, or an error in the words of the score that it was given to. */
+function floats<A extends string>(
+  operation: string,
+  name: string,
+  tensor: Tensor<A>,
+  axes?: readonly A[],
+): Captured<A> {
+  checkTensor(operation, name, tensor)
+  if (tensor.dtype !== 'f32') {
+    throw new DtypeError({
+      operation,
+      expected: `${name} as an f32 tensor`,
+      found: tensor.describe(),
+      hint: "convert it with cast(x, 'f32')",
+    })
+  }
+  if (
+    axes !== undefined &&
+    !(tensor.layout.length === axes.length && axes.every((axis) => hasAxis(tensor, axis)))
+  ) {
+    throw new ShapeError({
+      operation,
+      expected: `${name} with the axes ${axes.join(', ')}`,
+      found: tensor.describe(),
+      hint: 'rename its axes, or write a score of your own',
+    })
+  }
+  return capture(tensor)
+}
+
+function byHead(operation: string, name: string, tensor: Tensor<'head'>): Captured<'head'> {
+  return floats(operation, name, tensor, ['head'])
 }
 
 /** One score after the other: `inOrder(alibi(slopes), softCap(50))` caps what ALiBi gives. */
-export function inOrder(...scores: readonly Score[]): Score {
-  const all: Score = (score, at) => scores.reduce((value, next) => next(value, at), score)
+export function inOrder<A extends string = never>(...scores: readonly Score<A>[]): Score<A> {
+  for (const score of scores) {
+    if (typeof score === 'function') continue
+    throw new UsageError({
+      operation: 'inOrder',
+      expected: 'scores, which are functions',
+      found: kindOf(score),
+      hint: 'give alibi(slopes), softCap(50), or a function of your own',
+    })
+  }
+  const all: Score<A> = (score, at) =>
+    scores.reduce((value, next) => {
+      refuseOr('inOrder', next)
+      const found: unknown = next(value, at)
+      if (found instanceof Expression && found.kind === 'float') return found as typeof value
+      throw new UsageError({
+        operation: 'inOrder',
+        expected: 'scores that return a number expression',
+        found: found instanceof Expression ? `one that returns a ${found.kind}` : kindOf(found),
+        hint: 'use the methods of the score: score.mul(2)',
+      })
+    }, score)
   return scores.some(({ similarity }) => similarity === 'cosine')
     ? Object.assign(all, { similarity: 'cosine' as const })
     : all

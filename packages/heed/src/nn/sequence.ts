@@ -3,8 +3,8 @@ import { tap, watched } from '../observe/index.js'
 import { type AnyTensor, dropout, type Tensor } from '../tensor/index.js'
 import { linear, type Linear, type Weight } from './linear.js'
 
-/** What layers pass on: a vector of `width` numbers for each position. */
-export type Sequence = Tensor<'batch' | 'position' | 'width'>
+/** What layers pass on: a vector of `width` numbers for each position; `A`: the batch axes. */
+export type Sequence<A extends string = 'batch'> = Tensor<A | 'position' | 'width'>
 
 /** While a model is trained: which share of the elements to drop, and from which stream the choice comes. */
 export interface Dropout {
@@ -14,9 +14,9 @@ export interface Dropout {
 }
 
 /** The end of each half of a block. */
-export interface Residual {
+export interface Residual<A extends string = never> {
   /** What the result is added to. */
-  readonly residual?: Sequence | undefined
+  readonly residual?: Sequence<[A] extends [never] ? 'batch' : A> | undefined
   /** Drops elements of the result before it is added (Srivastava et al. 2014; Vaswani et al. 2017, section 5.4). */
   readonly dropout?: Dropout | undefined
 }

@@ -1,4 +1,4 @@
-import { nearestPaths, StateError, UsageError } from '../base/index.js'
+import { nearestPaths, refusePromise, UsageError } from '../base/index.js'
 import { dispose, keep, rename, type Tensor } from '../tensor/index.js'
 import { heedName } from './alias.js'
 import { patternOf } from './pattern.js'
@@ -34,14 +34,11 @@ export function observe<T>(watchers: Readonly<Record<string, Watcher>>, work: ()
       },
     })),
   }
-  const result = runUnder(observation, work)
-  if (result instanceof Promise)
-    throw new StateError({
-      operation: 'observe',
-      expected: 'synchronous work',
-      found: 'a promise, of which only the beginning was observed',
-      hint: 'observe each synchronous call inside it',
-    })
+  const result = refusePromise(
+    'observe',
+    runUnder(observation, work),
+    'observe each synchronous call inside it',
+  )
   for (const { pattern, met } of patterns) if (!met) throw missing(pattern.written, observation.seen)
   return result
 }

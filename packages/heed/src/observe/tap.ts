@@ -2,7 +2,7 @@
  * Taps: the places where a running model can be looked into. A layer passes each value that has a name through `tap`, and names nest by
  * `within`: `blocks.3.attention.query`. While nobody looks, a tap is one check of one variable; `observe` (in observe.ts) looks.
  */
-import { ShapeError, StateError } from '../base/index.js'
+import { kindOf, refusePromise, ShapeError, StateError } from '../base/index.js'
 import { type AnyTensor, isTensor, type Tensor } from '../tensor/index.js'
 import type { Pattern } from './pattern.js'
 
@@ -34,7 +34,8 @@ export function tap<A extends string>(name: string, value: Tensor<A>): Tensor<A>
 
 /** Runs `work` with `name` (several parts joined by dots, if need be) before every name in it: `within('blocks.3', () => …)`. */
 export function within<T>(name: string, work: () => T): T {
-  return current === undefined ? work() : runAt(current, [...path, ...name.split('.')], work)
+  const result = current === undefined ? work() : runAt(current, [...path, ...name.split('.')], work)
+  return refusePromise('within', result, 'name each synchronous part')
 }
 
 /**
@@ -116,7 +117,7 @@ function checked<A extends string>(name: string, value: Tensor<A>, replacement: 
     throw new StateError({
       operation,
       expected: 'a watcher that gives a tensor or nothing',
-      found: describe(replacement),
+      found: kindOf(replacement),
       hint: 'watchers are synchronous: return the tensor that shall replace the value, or undefined',
     })
   const fits =
@@ -133,8 +134,4 @@ function checked<A extends string>(name: string, value: Tensor<A>, replacement: 
       hint: 'give a tensor with the same axes, sizes and dtype, in any order',
     })
   return replacement as AnyTensor as Tensor<A>
-}
-
-function describe(value: unknown): string {
-  return value instanceof Promise ? 'a promise' : value === null ? 'null' : typeof value
 }

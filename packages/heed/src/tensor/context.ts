@@ -1,3 +1,4 @@
+import { refusePromise } from '../base/index.js'
 import type { Device } from '../device/index.js'
 import { defaultDevice } from './default-device.js'
 
@@ -8,12 +9,16 @@ export function currentDevice(): Device {
   return current ?? defaultDevice()
 }
 
-/** Runs `work` with new tensors made on `device`. */
+/**
+ * Runs `work` with new tensors made on `device`.
+ *
+ * @throws StateError if `work` is asynchronous: what it makes after it has waited would be made elsewhere
+ */
 export function withDevice<T>(device: Device, work: () => T): T {
   const outer = current
   current = device
   try {
-    return work()
+    return refusePromise('withDevice', work(), 'put withDevice around each synchronous part')
   } finally {
     current = outer
   }

@@ -1,4 +1,4 @@
-import { type Dtype, StateError } from '../base/index.js'
+import { type Dtype, refusePromise, StateError } from '../base/index.js'
 import type { Device } from '../device/index.js'
 import { canonical, type Expression, type Kernel, type Launch } from '../kernels/index.js'
 import { Storage } from './storage.js'
@@ -155,7 +155,7 @@ export function together<T>(work: () => T): T {
   waiting = here
   let result: T
   try {
-    result = work()
+    result = refusePromise('together', work(), 'run each synchronous part together')
   } finally {
     waiting = outer
   }

@@ -1,4 +1,4 @@
-import { StateError } from '../base/index.js'
+import { isAbandonedPromise, StateError } from '../base/index.js'
 
 /** Anything that a scope frees. */
 interface Freed {
@@ -41,8 +41,7 @@ export function scope<T>(work: () => T): T {
   let result: T | undefined
   try {
     result = work()
-    if (result instanceof Promise) {
-      result.catch(() => {}) // it is given up
+    if (isAbandonedPromise(result)) {
       throw new StateError({
         operation: 'scope',
         expected: 'synchronous work',

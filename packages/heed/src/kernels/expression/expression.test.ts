@@ -364,7 +364,7 @@ test('constants become parameters, but for those that say what is computed', () 
   expect(keyOf([back])).toBe(keyOf([expression]))
   expect(keyOf([liftConstants(x.mul(3.5)).expression])).toBe(keyOf([liftConstants(x.mul(-1e9)).expression]))
   const plain = x.add(1).mul(2)
-  expect(liftConstants(plain)).toEqual({ expression: plain, parameters: [] })
+  expect(liftConstants(plain)).toEqual({ expression: plain, parameters: [], kinds: [] })
   expect(liftConstants(plain).expression).toBe(plain)
   // No more than a kernel takes.
   const many = Array.from({ length: 100 }, (_, i) => i + 3).reduce<Float>((sum, c) => sum.add(x.mul(c)), x)

@@ -1,6 +1,7 @@
-import { UsageError } from '../../base/index.js'
+import { kindOf, UsageError } from '../../base/index.js'
 import type { BinaryName, ComparisonName, Kind, Operation } from './operation.js'
 import { simplify } from './simplify.js'
+import { noteMade, refusePrimitive } from './tracing.js'
 
 /** What may stand on the right: numbers are lifted, integers become floats where a float stands on the left. */
 export type Lifted<K extends Kind> = K extends 'float'
@@ -98,6 +99,8 @@ export class Expression<K extends Kind = Kind> {
   }
   /** Whole exponents by products; others as exp(exponent · log x), which is NaN below 0. */
   pow(this: Expression<'float'>, exponent: number): Expression<'float'> {
+    if (typeof exponent !== 'number')
+      throw refuse('pow', 'an exponent that is a number', kindOfValue(exponent), 'write exp(y.mul(x.log()))')
     return make('float', 'pow', [this], exponent)
   }
   square(this: Expression<'float'>): Expression<'float'> {
@@ -161,8 +164,24 @@ export class Expression<K extends Kind = Kind> {
   select(this: Expression<'boolean'>, a: number, b: Lifted<'float'>): Expression<'float'>
   select(this: Expression<'boolean'>, a: Expression | number, b: Expression | number | boolean): Expression {
     const first: Expression =
-      typeof a === 'number' ? (typeof b === 'object' && b.kind === 'integer' ? integer(a) : float(a)) : a
+      a instanceof Expression
+        ? a
+        : lift(b instanceof Expression ? b.kind : typeof b === 'boolean' ? 'boolean' : 'float', a)
     return make(first.kind, 'select', [this, first, lift(first.kind, b)])
+  }
+
+  // Operators, templates and the like want a primitive, which an expression is not.
+  [Symbol.toPrimitive](): never {
+    return refusePrimitive('expressions')
+  }
+  valueOf(): never {
+    return refusePrimitive('expressions')
+  }
+  toString(): never {
+    return refusePrimitive('expressions')
+  }
+  toJSON(): never {
+    return refusePrimitive('expressions')
   }
 
   #binary(name: BinaryName, other: Expression | number | boolean): Expression<K> {
@@ -180,12 +199,65 @@ export function make<K extends Kind>(
   operands: readonly Expression[],
   value: number | string = 0,
 ): Expression<K> {
+  const [first] = operands
+  if (first !== undefined && !takes(operation, first.kind)) {
+    throw refuse(
+      operation,
+      `a ${numbers.has(operation) ? 'number' : (firstKinds[operation] ?? 'boolean')} to call ${operation}() on`,
+      `a ${first.kind}`,
+    )
+  }
   const simple = simplify<Expression>(kind, operation, operands, value)
-  if (typeof simple === 'number') return new Expression(kind, 'constant', [], simple)
-  return (
-    (simple as Expression<Kind> as Expression<K> | undefined) ??
-    new Expression(kind, operation, operands, value)
-  )
+  const made = (typeof simple === 'number'
+    ? new Expression(kind, 'constant', [], simple)
+    : (simple ?? new Expression(kind, operation, operands, value))) as Expression<Kind> as Expression<K>
+  noteMade(made, operands)
+  return made
+}
+
+/** Operations whose first operand is a number of either kind. */
+const numbers: ReadonlySet<Operation> = new Set<Operation>([
+  'add',
+  'sub',
+  'mul',
+  'min',
+  'max',
+  'neg',
+  'abs',
+  'eq',
+  'ne',
+  'lt',
+  'le',
+  'gt',
+  'ge',
+])
+/** The kind of the first operand of the others. */
+const firstKinds: Readonly<Partial<Record<Operation, Kind>>> = {
+  and: 'boolean',
+  or: 'boolean',
+  not: 'boolean',
+  select: 'boolean',
+  divideBy: 'integer',
+  remainderBy: 'integer',
+  shl: 'integer',
+  shr: 'integer',
+  toFloat: 'integer',
+  div: 'float',
+  sqrt: 'float',
+  rsqrt: 'float',
+  exp: 'float',
+  log: 'float',
+  tanh: 'float',
+  erf: 'float',
+  sin: 'float',
+  cos: 'float',
+  floor: 'float',
+  pow: 'float',
+  toInteger: 'float',
+}
+
+function takes(operation: Operation, kind: Kind): boolean {
+  return numbers.has(operation) ? kind !== 'boolean' : (firstKinds[operation] ?? kind) === kind
 }
 
 /** A float constant. */
@@ -195,7 +267,7 @@ export function float(value: number): Expression<'float'> {
 /** An integer constant (32 bits). */
 export function integer(value: number): Expression<'integer'> {
   if (!Number.isInteger(value) || value !== (value | 0))
-    throw refuse('integer', 'a whole number of 32 bits', String(value), 'round it, or write float()')
+    throw refuse('integer', 'a whole number of 32 bits', kindOfValue(value), 'round it, or write float()')
   return new Expression('integer', 'constant', [], value)
 }
 /** A condition that is always so, or never: for scores, masks and functions given to `map`. */
@@ -239,12 +311,10 @@ export class Capture<N extends 'float' | 'integer' = 'float' | 'integer'> {
         String(indices.length),
         'give one for each axis',
       )
-    return new Expression(
-      this.kind,
-      'capture',
-      indices.map((i) => lift('integer', i)),
-      this.slot,
-    )
+    const operands = indices.map((i) => lift('integer', i))
+    const element = new Expression(this.kind, 'capture', operands, this.slot)
+    noteMade(element, operands)
+    return element
   }
 }
 
@@ -254,17 +324,23 @@ export function lift<K extends Kind>(kind: K, value: Expression | number | boole
     if (kind === 'integer') return integer(value) as Expression<Kind> as Expression<K>
   } else if (typeof value === 'boolean') {
     if (kind === 'boolean') return boolean(value) as Expression<Kind> as Expression<K>
-  } else {
+  } else if (value instanceof Expression) {
     if (value.kind === kind) return value as Expression<K>
     if (kind === 'float' && value.kind === 'integer')
       return make('float', 'toFloat', [value]) as Expression<Kind> as Expression<K>
   }
-  throw refuse('expression', `a ${kind}`, value instanceof Expression ? `a ${value.kind}` : String(value))
+  throw refuse('expression', `a ${kind}`, kindOfValue(value))
+}
+
+/** What was given in place of an expression, for a message. */
+function kindOfValue(value: unknown): string {
+  if (value instanceof Expression) return `a ${value.kind}`
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : kindOf(value)
 }
 
 function positive(operation: string, divisor: number): number {
   if (!Number.isInteger(divisor) || divisor < 1 || divisor > 0x7fffffff)
-    throw refuse(operation, 'a whole divisor ≥ 1', String(divisor), 'divide floats with div()')
+    throw refuse(operation, 'a whole divisor ≥ 1', kindOfValue(divisor), 'divide floats with div()')
   return divisor
 }
 

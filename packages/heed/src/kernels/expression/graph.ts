@@ -166,32 +166,42 @@ export function substitute<E extends Expression>(
 
 /** Constants that stay: those that say what is computed, rather than with which number. */
 const structural: ReadonlySet<number> = new Set([0, 0.5, 1, 2, Infinity])
-/** A kernel takes no more constants as parameters than this; further ones stay. */
-const mostLifted = 64
+/** A kernel takes no more constants as parameters than this, floats and whole numbers; further ones stay. */
+const mostLifted = { float: 64, integer: 8 } as const
 
 /**
- * An expression with its float constants made parameters, from the slot `first` on, so that another number, such as a rate that changes from step to
- * step, makes no other kernel; and these numbers.
+ * An expression with its constants made parameters, from the slot `first` on, so that another number, such as a rate that changes from step to
+ * step or the size of a window, makes no other kernel; and these numbers. Where there are many whole numbers, as in a table of bounds, they all stay.
  */
-export function liftConstants(
-  root: Expression<'float'>,
+export function liftConstants<E extends Expression>(
+  root: E,
   first = 0,
 ): {
-  readonly expression: Expression<'float'>
+  readonly expression: E
   readonly parameters: readonly number[]
+  readonly kinds: readonly ('float' | 'integer')[]
 } {
+  const constants = nodesOf([root]).filter(isLiftable)
+  const whole = constants.filter(({ kind }) => kind === 'integer')
+  const wholeStay = new Set(whole.map(({ value }) => value)).size > mostLifted.integer
   const parameters: number[] = []
+  const kinds: ('float' | 'integer')[] = []
   const replacements = new Map<Expression, Expression>()
-  for (const node of nodesOf([root])) {
-    if (node.operation !== 'constant' || node.kind !== 'float') continue
-    const value = node.value as number
-    if (structural.has(Math.abs(value)) || Number.isNaN(value)) continue
-    let slot = parameters.indexOf(value)
+  for (const node of constants) {
+    const [kind, value] = [node.kind as 'float' | 'integer', node.value as number]
+    if (kind === 'integer' && wholeStay) continue
+    let slot = parameters.findIndex((other, i) => Object.is(other, value) && kinds[i] === kind)
     if (slot < 0) {
-      if (parameters.length === mostLifted) continue
+      if (kind === 'float' && kinds.filter((other) => other === 'float').length === mostLifted.float) continue
       slot = parameters.push(value) - 1
+      kinds.push(kind)
     }
-    replacements.set(node, parameter(first + slot))
+    replacements.set(node, parameter(first + slot, kind))
   }
-  return { expression: parameters.length === 0 ? root : substitute(root, replacements), parameters }
+  return { expression: parameters.length === 0 ? root : substitute(root, replacements), parameters, kinds }
+}
+
+function isLiftable({ operation, kind, value }: Expression): boolean {
+  if (operation !== 'constant' || kind === 'boolean') return false
+  return !structural.has(Math.abs(value as number)) && !Number.isNaN(value)
 }

@@ -15,4 +15,5 @@ export {
 } from './expression.js'
 export * from './graph.js'
 export * from './together.js'
+export { refuseOr, refusePrimitive, traced } from './tracing.js'
 export type { Kind, Operation } from './operation.js'

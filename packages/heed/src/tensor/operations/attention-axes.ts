@@ -120,19 +120,34 @@ export interface Walk {
   readonly loops: readonly NamedSize[]
   /** For each round of the loops, its position along each of them. */
   readonly rounds: readonly (readonly number[])[]
+  /** Which of the loops score and mask ask for: these positions are given at launch. */
+  readonly given: readonly number[]
 }
 
 /**
- * `named`: score or mask ask for the position along 'batch', so that it alone is the kernels' batch. Else as many neighbouring axes
- * as lie one inside the other in every operand.
+ * The kernels' batch is as many neighbouring axes as lie one inside the other in every operand, or, where it has more positions, one of
+ * those that score or mask ask for.
  */
-export function walk(batch: readonly NamedSize[], operands: readonly AnyTensor[], named: boolean): Walk {
-  const inner = named ? batch.filter(({ name }) => name === 'batch') : largestRun(batch, operands)
+export function walk(
+  batch: readonly NamedSize[],
+  operands: readonly AnyTensor[],
+  asked: ReadonlySet<string>,
+): Walk {
+  const alone = batch.filter(({ name }) => asked.has(name)).toSorted((a, b) => b.size - a.size)[0]
+  const run =
+    asked.size === 0
+      ? largestRun(batch, operands)
+      : largestRun(
+          batch.filter(({ name }) => !asked.has(name)),
+          operands,
+        )
+  const inner = alone !== undefined && alone.size >= count(run) ? [alone] : run
   const loops = batch.filter((axis) => !inner.includes(axis))
   let rounds: number[][] = [[]]
   for (const { size } of loops)
     rounds = rounds.flatMap((round) => Array.from({ length: size }, (_, i) => [...round, i]))
-  return { inner, loops, rounds, batch: inner.reduce((count, { size }) => count * size, 1) }
+  const given = loops.flatMap(({ name, size }, i) => (asked.has(name) && size !== 1 ? [i] : []))
+  return { inner, loops, rounds, given, batch: count(inner) }
 }
 
 function largestRun(batch: readonly NamedSize[], operands: readonly AnyTensor[]): readonly NamedSize[] {

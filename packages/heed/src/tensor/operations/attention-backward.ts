@@ -13,13 +13,13 @@ import {
   placeOf,
   sizesFor,
 } from './attention-operands.js'
+import { roundParameters } from './attention-positions.js'
 import type { PreparedAttention } from './attention-prepared.js'
 import { arrange } from './copy.js'
 import { sum } from './reduction.js'
 
 /** What the backward pass needs of the forward one. */
 export interface KeptResult {
-  readonly way: Walk
   readonly output: Tensor
   readonly largest: Tensor
   readonly inverseSum: Tensor
@@ -58,8 +58,7 @@ export function runBackward(
   outputGradient: Tensor,
   wanted: WantedGradients,
 ): AttentionGradients {
-  const { axes, prepared, query, key, value, sink, captured } = operands
-  const { way } = result
+  const { axes, way, prepared, query, key, value, sink, captured } = operands
   const upstream = followable(outputGradient, way, result.output)
   const gradientOf = (tensor: AnyTensor, heads: number): Tensor => emptyGradient(tensor, axes, heads, way)
   const queryGradient = gradientOf(query, axes.heads)
@@ -84,7 +83,7 @@ export function runBackward(
     return rounds.flatMap((round, number) =>
       plan.launches(
         {
-          ...operandPlaces(operands, way, round, result.output),
+          ...operandPlaces(operands, round, result.output),
           largest: addressAt(result.largest, way, round),
           inverseSum: addressAt(result.inverseSum, way, round),
           upstream: placeOf(upstream, 'query', way, round),
@@ -146,8 +145,7 @@ export function zerosLike(tensor: AnyTensor): Tensor {
 }
 
 function operandPlaces(
-  { query, key, value, sink, captured, parameters }: AttentionOperands,
-  way: Walk,
+  { way, query, key, value, sink, captured, parameters }: AttentionOperands,
   round: readonly number[],
   output: AnyTensor,
 ): Omit<ForwardPlaces, 'largest' | 'inverseSum' | 'statistics'> {
@@ -158,6 +156,6 @@ function operandPlaces(
     output: placeOf(output, 'query', way, round),
     ...(sink === undefined ? {} : { sink: sink.address }),
     captures: captured.map((tensor) => capturePlace(tensor, physicalOrder(tensor))),
-    parameters,
+    parameters: roundParameters(parameters, way, round),
   }
 }

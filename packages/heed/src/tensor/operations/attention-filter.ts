@@ -7,8 +7,10 @@ import { type AnyTensor, axisOf, hasAxis, type Tensor } from '../tensor.js'
 import { type AttentionOptions, readySink, scaleOf, type ScoreOptions } from './attention.js'
 import { type AttentionAxes, attentionAxes, strideOf, type Walk, walk } from './attention-axes.js'
 import { capturedSlots, zerosLike } from './attention-backward.js'
+import { checkCaptures } from './attention-capture.js'
 import { trace } from './attention-function.js'
 import { capturePlace, placeOf, sizesFor } from './attention-operands.js'
+import { batchAsked, roundParameters } from './attention-positions.js'
 import { type PreparedAttention, preparedAttention } from './attention-prepared.js'
 import { contract } from './contraction.js'
 import { arrange } from './copy.js'
@@ -27,9 +29,9 @@ import { softmax } from './softmax.js'
 export function attentionScores<Q extends string = never, K extends string = never>(
   query: Tensor<Q | 'query' | 'width'>,
   key: Tensor<K | 'key' | 'width'>,
-  options: ScoreOptions = {},
+  options: ScoreOptions<NoInfer<Exclude<Q | K, 'width'>>> = {},
 ): Tensor<'query' | 'key' | Exclude<Q | K, 'width'>> {
-  return scoresOf('attentionScores', query, key, options) as never
+  return scoresOf('attentionScores', query, key, options as ScoreOptions) as never
 }
 
 /**
@@ -41,9 +43,9 @@ export function attentionScores<Q extends string = never, K extends string = nev
 export function attentionFilter<Q extends string = never, K extends string = never>(
   query: Tensor<Q | 'query' | 'width'>,
   key: Tensor<K | 'key' | 'width'>,
-  options: AttentionOptions = {},
+  options: AttentionOptions<NoInfer<Exclude<Q | K, 'width'>>> = {},
 ): Tensor<'query' | 'key' | Exclude<Q | K, 'width'>> {
-  const scores = scoresOf('attentionFilter', query, key, options) as Tensor<'head' | 'key'>
+  const scores = scoresOf('attentionFilter', query, key, options as ScoreOptions) as Tensor<'head' | 'key'>
   return filterScores<'head'>(scores, options.sink) as never
 }
 
@@ -91,9 +93,11 @@ export interface ScoresAttributes {
 function scoresOf(operation: string, query: AnyTensor, key: AnyTensor, options: ScoreOptions): Tensor {
   const { score, mask } = options
   const axes = attentionAxes(operation, query, key)
-  const traced = trace(operation, score, mask, scaleOf(operation, options, axes.width))
-  const prepared = preparedAttention(traced, { width: 0, valueWidth: 0 }, false)
-  prepared.check(operation, traced.tensors, axes)
+  const scale = scaleOf(operation, options, axes.width)
+  let traced = trace(operation, score, mask, scale)
+  checkCaptures(operation, traced, axes)
+  // Where nothing is computed, a captured tensor may have nothing to read either.
+  if (axes.heads * axes.queries * axes.keys === 0) traced = trace(operation, undefined, undefined, scale)
   const device = sameDevice(operation, [query, key, ...traced.tensors])
   const unit = (x: AnyTensor): Tensor =>
     score?.similarity === 'cosine' ? (unitLength(x as Tensor, 'width') as Tensor) : (x as Tensor)
@@ -103,7 +107,8 @@ function scoresOf(operation: string, query: AnyTensor, key: AnyTensor, options: 
   for (const { name, size } of axes.batch) shape[name] = size
   if (axes.headed) shape.head = axes.heads
   const output = emptyArranged(device, 'f32', { ...shape, query: axes.queries, key: axes.keys })
-  const way = walk(axes.batch, [products, output], prepared.batchNamed)
+  const way = walk(axes.batch, [products, output], batchAsked(traced.roots))
+  const prepared = preparedAttention(traced, { ...axes, width: 0, valueWidth: 0 }, way, false)
   const { tensors: captured, parameters } = traced
   execute(device, () =>
     way.rounds.flatMap((round) =>
@@ -111,7 +116,7 @@ function scoresOf(operation: string, query: AnyTensor, key: AnyTensor, options: 
         products: placeOf(products, 'query', way, round),
         scores: placeOf(output, 'query', way, round),
         captures: captured.map((tensor) => capturePlace(tensor, physicalOrder(tensor))),
-        parameters,
+        parameters: roundParameters(parameters, way, round),
       }),
     ),
   )
@@ -150,7 +155,7 @@ export function scoresGradient(
         captureGradients: gradients.map((tensor, slot) =>
           tensor === undefined ? undefined : capturePlace(tensor, physicalOrder(captured[slot]!)),
         ),
-        parameters,
+        parameters: roundParameters(parameters, way, round),
       }),
     ),
   )

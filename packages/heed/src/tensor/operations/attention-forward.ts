@@ -3,8 +3,9 @@ import { attentionForward, type Launch, type Place } from '../../kernels/index.j
 import { arranged, physicalOrder } from '../layout.js'
 import { outputOf, prepare, type Prepared, runPrepared } from '../prepared.js'
 import type { Axis, Tensor } from '../tensor.js'
-import { type AttentionAxes, physicalAxes, type Walk, walk } from './attention-axes.js'
+import { type AttentionAxes, physicalAxes, type Walk } from './attention-axes.js'
 import { type AttentionOperands, capturePlace, offsetAt, placeAt, sizesFor } from './attention-operands.js'
+import { roundParameters } from './attention-positions.js'
 import type { PreparedAttention } from './attention-prepared.js'
 
 /** What an attention gives beside its output, in this order where it was asked for. */
@@ -12,7 +13,6 @@ const resultNames = ['largest', 'inverseSum', 'logSumExp', 'entropy', 'largestWe
 type ResultName = (typeof resultNames)[number]
 
 export interface AttentionResult extends Partial<Readonly<Record<ResultName, Tensor>>> {
-  readonly way: Walk
   readonly output: Tensor
 }
 
@@ -78,8 +78,7 @@ export function planForward(
   operands: AttentionOperands,
   { statistics, forGradient }: Kept,
 ): Prepared {
-  const { axes, prepared, query, key, value, captured } = operands
-  const way = walk(axes.batch, [query, key, value], prepared.batchNamed)
+  const { axes, way, prepared, query, key, value, captured } = operands
   const shape: Record<string, number> = {}
   for (const { name, size } of axes.batch) shape[name] = size
   if (axes.headed) shape.head = axes.heads
@@ -130,7 +129,7 @@ export function planForward(
             ...capturePlace(tensor, physicalOrder(tensor)),
             address: values.captured[slot]!,
           })),
-          parameters: values.parameters,
+          parameters: roundParameters(values.parameters, way, round),
           largest: forGradient ? at('largest') : spare[0]!,
           inverseSum: forGradient ? at('inverseSum') : spare[1]!,
           ...(statistics && {
@@ -151,10 +150,10 @@ export function planForward(
 }
 
 export function runForward(device: Device, planned: Prepared, operands: AttentionOperands): AttentionResult {
-  const { way, kept } = planned.note as PlannedAttention
+  const { kept } = planned.note as PlannedAttention
   const results = planned.outputs.map((_, i) => outputOf(device, planned, i))
   runPrepared(device, planned, inOrder(operands, results))
-  const result: { -readonly [K in keyof AttentionResult]: AttentionResult[K] } = { way, output: results[0]! }
+  const result: { -readonly [K in keyof AttentionResult]: AttentionResult[K] } = { output: results[0]! }
   kept.forEach((name, i) => (result[name] = results[i + 1]!))
   return result
 }

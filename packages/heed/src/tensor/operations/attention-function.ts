@@ -1,148 +1,30 @@
-import { DtypeError, StateError, UsageError } from '../../base/index.js'
-import {
-  alike,
-  Capture,
-  Expression,
-  index,
-  input,
-  integer,
-  liftConstants,
-  parameter,
-} from '../../kernels/index.js'
-import { physicalOrder } from '../layout.js'
-import type { AnyTensor, Tensor } from '../tensor.js'
+import { kindOf, UsageError } from '../../base/index.js'
+import { alike, Expression, input, liftConstants, parameter, traced } from '../../kernels/index.js'
+import type { AnyTensor } from '../tensor.js'
+import { type Captures, capturing } from './attention-capture.js'
+import { type Condition, positions, type Positions } from './attention-positions.js'
 import type { Scalar } from './elementwise.js'
-
-/** A whole number inside a score or a mask: a position, or what is computed from it. */
-export type Integer = Expression<'integer'>
-/** A condition inside a score or a mask. */
-export type Condition = Expression<'boolean'>
-
-/**
- * Where a score stands. `query` and `key` are aligned at the end: query row i stands at position i + keys − queries (which is negative for
- * the first rows where there are more queries than keys), key j at j. `queryRow` is i itself, for tensors with an axis of query rows.
- */
-export interface Positions {
-  readonly batch: Integer
-  readonly head: Integer
-  readonly query: Integer
-  readonly key: Integer
-  readonly queryRow: Integer
-}
 
 /**
  * A score function: gets q·k × scale of one query and one key and gives the score that the softmax sees. It is traced, not called for each
  * number: write it with the methods of what it is given (`score.mul(2).tanh()`), and read tensors through `capture`.
  */
-export interface Score {
-  (score: Scalar, at: Positions): Scalar
+export interface Score<A extends string = never> {
+  (score: Scalar, at: Positions<A>): Scalar
   /** With `'cosine'` queries and keys are brought to length 1 first, and the scale is 1 unless one is given. Default: the dot product. */
   readonly similarity?: 'dot' | 'cosine'
-}
-
-/** A mask function: may this query attend to this key? Traced, as scores are. */
-export type Mask = (at: Positions) => Condition
-
-/** The axes that a captured tensor can be read along by their own names. */
-export type PositionAxis = 'batch' | 'head' | 'query' | 'key'
-
-/**
- * Makes a tensor readable inside a score or a mask: `capture(slope).at({ head })`. f32 tensors give floats, and gradients flow to them
- * where a score reads them; i32 tensors, captured as `capture(documents, 'integer')`, give whole numbers.
- *
- * @throws DtypeError if the tensor holds neither, or the other of the two
- */
-export function capture<A extends string>(tensor: Tensor<A>): Captured<A>
-export function capture<A extends string, K extends 'float' | 'integer'>(
-  tensor: Tensor<A>,
-  kind: K,
-): Captured<A, K>
-export function capture<A extends string>(
-  tensor: Tensor<A>,
-  kind: 'float' | 'integer' = 'float',
-): Captured<A, 'float' | 'integer'> {
-  const dtype = kind === 'float' ? 'f32' : 'i32'
-  if (tensor.dtype !== dtype) {
-    throw new DtypeError({
-      operation: 'capture',
-      expected: `an ${dtype} tensor to read as ${kind}`,
-      found: tensor.describe(),
-      hint:
-        tensor.dtype === 'i32'
-          ? "write capture(tensor, 'integer')"
-          : tensor.dtype === 'f32'
-            ? 'write capture(tensor)'
-            : `convert it with cast(x, '${dtype}')`,
-    })
-  }
-  return new Captured(tensor, kind)
-}
-
-/** What the compiler says of a tensor that is read along an axis with no position of that name. */
-export type NoPosition<A extends string> = `no position along '${A}': write at({ … })`
-
-/** A tensor that scores and masks read. Made by `capture`. */
-export class Captured<A extends string, K extends 'float' | 'integer' = 'float'> {
-  readonly tensor: Tensor<A>
-  readonly kind: K
-
-  constructor(tensor: Tensor<A>, kind: K) {
-    this.tensor = tensor
-    this.kind = kind
-  }
-
-  /**
-   * The element at these positions, one for each axis of the tensor. A bare position (`head`) must be within the axis, computed ones
-   * (`key.sub(query).add(8)`) are clamped to it.
-   *
-   * @throws StateError outside of a score or mask
-   * @throws UsageError if an axis has no index or an index no axis
-   */
-  at(indices: Readonly<Record<A, Integer | number>>): Expression<K> {
-    const { tensor } = this
-    const order = physicalOrder(tensor)
-    const given = Object.keys(indices)
-    if (given.length !== order.length || !order.every((name) => given.includes(name))) {
-      throw new UsageError({
-        operation: 'capture.at',
-        expected: `an index for each of the axes ${order.join(', ') || '(none)'}`,
-        found: given.join(', ') || 'none',
-        hint: 'name every axis of the captured tensor once',
-      })
-    }
-    const slot = recordCapture(tensor)
-    return new Capture(slot, this.kind, order.length).at(...order.map((name) => indices[name as A]))
-  }
-
-  /** The element of this query and key: every axis read by its own name, `query` by rows; axes of size 1 are broadcast. */
-  along(
-    at: Exclude<A, PositionAxis> extends never ? Positions : NoPosition<Exclude<A, PositionAxis>>,
-  ): Expression<K> {
-    const { batch, head, queryRow, key } = at as Positions
-    const byName: Readonly<Record<string, Integer>> = { batch, head, query: queryRow, key }
-    return this.at(
-      Object.fromEntries(
-        this.tensor.layout.map(({ name, size }) => [name, size === 1 ? 0 : byName[name]!]),
-      ) as Record<A, Integer | number>,
-    )
-  }
+  /** For the compiler alone: the batch axes, beside `batch`, that it asks for. */
+  readonly asks?: A
 }
 
 /**
- * A number inside a score or a mask that may change from call to call without another kernel being compiled: the size of a window, a cap. (Plain
- * floats in a score may change as well; a plain whole number becomes a constant of the kernel.)
+ * A mask function: may this query attend to this key? Traced, as scores are. `Mask<'example'>` asks for the position along a batch axis of
+ * that name, which the attention must have.
  */
-export function adjustable(value: number): Scalar
-export function adjustable<K extends 'float' | 'integer'>(value: number, kind: K): Expression<K>
-export function adjustable(
-  value: number,
-  kind: 'float' | 'integer' = 'float',
-): Expression<'float' | 'integer'> {
-  const trace = running('adjustable')
-  if (kind === 'integer') integer(value) // refuses what is no whole number of 32 bits
-  trace.parameters.push(value)
-  trace.kinds.push(kind)
-  return parameter(trace.parameters.length - 1, kind)
+export interface Mask<A extends string = never> {
+  (at: Positions<A>): Condition
+  /** For the compiler alone: the batch axes, beside `batch`, that it asks for. */
+  readonly asks?: A
 }
 
 /** What a score and a mask became. Slots of tensors and parameters count in order of appearance; parameter 0 is the scale. */
@@ -156,37 +38,6 @@ export interface Traced {
   readonly kinds: readonly ('float' | 'integer')[]
 }
 
-interface Trace {
-  readonly tensors: AnyTensor[]
-  readonly parameters: number[]
-  readonly kinds: ('float' | 'integer')[]
-}
-
-let current: Trace | undefined
-
-function running(operation: string): Trace {
-  if (current !== undefined) return current
-  throw new StateError({
-    operation,
-    expected: 'a call inside a score or mask function',
-    found: 'a call outside',
-    hint: 'move it into the function that attention() traces',
-  })
-}
-
-function recordCapture(tensor: AnyTensor): number {
-  const { tensors } = running('capture.at')
-  const known = tensors.indexOf(tensor)
-  return known >= 0 ? known : tensors.push(tensor) - 1
-}
-
-const positions: Positions = {
-  batch: index('batch'),
-  head: index('head'),
-  query: index('query'),
-  key: index('key'),
-  queryRow: index('queryRow'),
-}
 const scaled = input(0).mul(parameter(0))
 
 /** Runs the two functions once, on expressions. */
@@ -196,32 +47,46 @@ export function trace(
   mask: Mask | undefined,
   scale: number,
 ): Traced {
-  const outer = current
-  const made: Trace = { tensors: [], parameters: [scale], kinds: ['float'] }
-  current = made
-  try {
-    let traced = score === undefined ? scaled : score(scaled, positions)
-    let allowed = mask?.(positions)
-    if (mask !== undefined) {
-      refuseOther(operation, 'mask', 'boolean', 'a condition', allowed)
-      allowed = remembered(mask, allowed!)
-    }
-    if (score !== undefined && traced !== scaled) {
-      refuseOther(operation, 'score', 'float', 'a number expression', traced)
-      const lifted = liftConstants(traced, made.parameters.length)
-      made.parameters.push(...lifted.parameters)
-      made.kinds.push(...lifted.parameters.map(() => 'float' as const))
-      traced = remembered(score, lifted.expression)
-    }
-    return {
-      ...made,
-      score: traced,
-      mask: allowed,
-      roots: allowed === undefined ? [traced] : [traced, allowed],
-    }
-  } finally {
-    current = outer
+  const made: Captures = { tensors: [], parameters: [scale], kinds: ['float'] }
+  for (const [what, f] of [
+    ['score', score],
+    ['mask', mask],
+  ] as const)
+    if (f !== undefined && typeof f !== 'function') throw other(operation, what, kindOf(f))
+  let given = scaled
+  if (score !== undefined) {
+    const found = run(operation, 'score', 'float', made, score, () => score(scaled, positions))
+    given = found === scaled ? scaled : remembered(score, found)
   }
+  if (mask === undefined) return { ...made, score: given, mask: undefined, roots: [given] }
+  const allowed = remembered(
+    mask,
+    run(operation, 'mask', 'boolean', made, mask, () => mask(positions)),
+  )
+  return { ...made, score: given, mask: allowed, roots: [given, allowed] }
+}
+
+/** What one of the two functions gives; its numbers go where what it captures goes. */
+function run<K extends 'float' | 'boolean'>(
+  operation: string,
+  what: 'score' | 'mask',
+  kind: K,
+  captures: Captures,
+  written: object,
+  work: () => Expression<K>,
+): Expression<K> {
+  const found: unknown = traced(
+    operation,
+    written,
+    () => capturing(captures, work),
+    (result) => (result instanceof Expression ? [result] : []),
+  )
+  if (!(found instanceof Expression)) throw other(operation, what, kindOf(found))
+  if (found.kind !== kind) throw other(operation, what, `one that returns ${found.kind} numbers`)
+  const lifted = liftConstants(found as Expression<K>, captures.parameters.length)
+  captures.parameters.push(...lifted.parameters)
+  captures.kinds.push(...lifted.kinds)
+  return lifted.expression
 }
 
 /** What each function gave when it was traced last. */
@@ -235,12 +100,10 @@ function remembered<E extends Expression>(traced: Score | Mask, found: E): E {
   return found
 }
 
-function refuseOther(operation: string, what: string, kind: string, expected: string, found: unknown): void {
-  if (found instanceof Expression && found.kind === kind) return
-  throw new UsageError({
-    operation,
-    expected: `a ${what} that returns ${expected}`,
-    found: found instanceof Expression ? `one that returns ${found.kind} numbers` : typeof found,
-    hint: what === 'mask' ? 'compare: key.le(query)' : 'use the methods of the score: score.mul(2)',
-  })
+function other(operation: string, what: 'score' | 'mask', found: string): UsageError {
+  const [expected, hint] =
+    what === 'mask'
+      ? ['a condition', 'compare: key.le(query)']
+      : ['a number expression', 'use the methods of the score: score.mul(2)']
+  return new UsageError({ operation, expected: `a ${what} that returns ${expected}`, found, hint })
 }

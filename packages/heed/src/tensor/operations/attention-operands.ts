@@ -10,6 +10,7 @@ import { arrange } from './copy.js'
 export interface AttentionOperands {
   readonly prepared: PreparedAttention
   readonly axes: AttentionAxes
+  readonly way: Walk
   /** Adjacent along the width. */
   readonly query: AnyTensor
   readonly key: AnyTensor

@@ -1,39 +1,25 @@
-import { ShapeError } from '../../base/index.js'
 import {
   type AttentionDefinition,
   attentionDefinition,
   type AttentionSizes,
+  type Expression,
   keyOf,
   type Machine,
-  nodesOf,
   type Plan,
 } from '../../kernels/index.js'
 import { physicalOrder } from '../layout.js'
-import type { AnyTensor } from '../tensor.js'
-import { type AttentionAxes, strideOf } from './attention-axes.js'
+import { type AttentionAxes, strideOf, type Walk } from './attention-axes.js'
 import type { Traced } from './attention-function.js'
+import { bindPositions, type Condition } from './attention-positions.js'
+import type { Scalar } from './elementwise.js'
 
 /** A traced definition made ready: plans are remembered by sizes. */
 export class PreparedAttention {
   readonly definition: AttentionDefinition
-  /** Whether score or mask ask for the position along 'batch'. */
-  readonly batchNamed: boolean
-  readonly #reads: readonly { readonly slot: number; readonly axis: number; readonly along: string }[]
   readonly #plans = new WeakMap<Machine, Map<string, unknown>>()
 
   constructor(definition: AttentionDefinition) {
     this.definition = definition
-    const nodes = nodesOf(definition.roots)
-    this.batchNamed = nodes.some(({ operation, value }) => operation === 'index' && value === 'batch')
-    this.#reads = nodes
-      .filter(({ operation }) => operation === 'capture')
-      .flatMap(({ value, operands }) =>
-        operands.flatMap((operand, axis) =>
-          operand.operation === 'index' && operand.value !== 'query'
-            ? [{ slot: value as number, axis, along: operand.value as string }]
-            : [],
-        ),
-      )
   }
 
   /** What `make` plans for these sizes, remembered under `kind`. */
@@ -48,29 +34,6 @@ export class PreparedAttention {
     }
     return plan
   }
-
-  /** Sees to it that captured tensors are as long as the axes they are read along. */
-  check(operation: string, captured: readonly AnyTensor[], axes: AttentionAxes): void {
-    const lengths: Readonly<Record<string, number>> = {
-      batch: axes.batch.find(({ name }) => name === 'batch')?.size ?? 1,
-      head: axes.heads,
-      queryRow: axes.queries,
-      key: axes.keys,
-    }
-    for (const { slot, axis, along } of this.#reads) {
-      const tensor = captured[slot]!
-      const name = physicalOrder(tensor)[axis]!
-      const { size } = tensor.layout.find((other) => other.name === name)!
-      if (size >= lengths[along]!) continue
-      throw new ShapeError({
-        operation,
-        axis: name,
-        expected: `axis '${name}' of a captured tensor of size ${lengths[along]}, as it is read along '${along}'`,
-        found: String(size),
-        hint: 'write 0 as its index where it is the same for all',
-      })
-    }
-  }
 }
 
 /** How many definitions, and plans of each, are kept. */
@@ -81,12 +44,17 @@ function sizesKey({ batch, heads, kvHeads, queries, keys }: AttentionSizes): str
   return `${batch} ${heads} ${kvHeads} ${queries} ${keys}`
 }
 
-/** The definition that was traced, made ready once for all traces that are equal. */
+/** The definition that was traced, with the way through the batch axes, made ready once for all that are equal. */
 export function preparedAttention(
-  { score, mask, roots, tensors, kinds }: Traced,
-  { width, valueWidth }: { readonly width: number; readonly valueWidth: number },
+  { roots, tensors, kinds }: Traced,
+  axes: AttentionAxes & { readonly width: number; readonly valueWidth: number },
+  way: Walk,
   sink: boolean,
 ): PreparedAttention {
+  const { width, valueWidth } = axes
+  const bound = bindPositions(roots, axes, way, kinds.length)
+  const [score, mask] = bound as readonly Expression[] as [Scalar, Condition | undefined]
+  const parameters = [...kinds, ...way.given.map(() => 'integer' as const)]
   const captures = tensors.map((tensor) => {
     const order = physicalOrder(tensor)
     const last = order[order.length - 1]
@@ -96,12 +64,12 @@ export function preparedAttention(
       contiguous: last !== undefined && strideOf(tensor, last) === 1,
     }
   })
-  const key = `${width} ${valueWidth} ${sink} ${captures.map(({ kind, rank, contiguous }) => `${kind}${rank}${contiguous}`).join()} ${kinds.join()} ${keyOf(roots)}`
+  const key = `${width} ${valueWidth} ${sink} ${captures.map(({ kind, rank, contiguous }) => `${kind}${rank}${contiguous}`).join()} ${parameters.join()} ${keyOf(bound)}`
   let known = prepared.get(key)
   if (known === undefined) {
     if (prepared.size >= remembered) prepared.clear()
     known = new PreparedAttention(
-      attentionDefinition({ width, valueWidth, score, mask, captures, parameters: kinds, sink }),
+      attentionDefinition({ width, valueWidth, score, mask, captures, parameters, sink }),
     )
     prepared.set(key, known)
   }

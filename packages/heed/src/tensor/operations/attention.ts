@@ -3,27 +3,29 @@ import { sameDevice } from '../layout.js'
 import { expressionNumber, layoutNumber, preparedFor } from '../prepared.js'
 import { record, tracked } from '../tape.js'
 import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
-import { attentionAxes } from './attention-axes.js'
+import { attentionAxes, walk } from './attention-axes.js'
 import { type KeptResult, runBackward } from './attention-backward.js'
+import { checkCaptures } from './attention-capture.js'
 import { type AttentionResult, type PlannedAttention, planForward, runForward } from './attention-forward.js'
 import { type Mask, type Score, trace } from './attention-function.js'
 import { adjacent, type AttentionOperands } from './attention-operands.js'
+import { batchAsked } from './attention-positions.js'
 import { preparedAttention } from './attention-prepared.js'
 import { copy } from './copy.js'
 import { unitLength } from './normalization.js'
 
 /** How scores are made and who may see whom. */
-export interface ScoreOptions {
+export interface ScoreOptions<A extends string = never> {
   /** From q·k × scale to the score; default: as it is. */
-  readonly score?: Score | undefined
+  readonly score?: Score<A> | undefined
   /** Which keys a query may attend to; default: all. */
-  readonly mask?: Mask | undefined
+  readonly mask?: Mask<A> | undefined
   /** Default 1 / √width (Vaswani et al. 2017, section 3.2.1); 1 for cosine similarity. */
   readonly scale?: number | undefined
 }
 
 /** Options of `attention`: score, mask, scale, sink. */
-export interface AttentionOptions extends ScoreOptions {
+export interface AttentionOptions<A extends string = never> extends ScoreOptions<A> {
   /** For each head one more logit in the denominator, without a value: rows may sum to less than 1 (Miller 2023, "Attention Is Off By One"). */
   readonly sink?: Tensor<'head'> | undefined
 }
@@ -59,9 +61,9 @@ export function attention<Q extends string = never, K extends string = never, V 
   query: Tensor<Q | 'query' | 'width'>,
   key: Tensor<K | 'key' | 'width'>,
   value: Tensor<V | 'key' | 'width'>,
-  options: AttentionOptions = {},
+  options: AttentionOptions<NoInfer<Q | K | V>> = {},
 ): Tensor<'query' | 'width' | Exclude<Q | K | V, 'key'>> {
-  return attend('attention', query, key, value, options, false).output as never
+  return attend('attention', query, key, value, options as AttentionOptions, false).output as never
 }
 
 /** `attention` with what the fused kernel knows of each row. Only the output takes part in gradients. */
@@ -73,12 +75,12 @@ export function attentionWithStatistics<
   query: Tensor<Q | 'query' | 'width'>,
   key: Tensor<K | 'key' | 'width'>,
   value: Tensor<V | 'key' | 'width'>,
-  options: AttentionOptions = {},
+  options: AttentionOptions<NoInfer<Q | K | V>> = {},
 ): AttentionWithStatistics<
   'query' | 'width' | Exclude<Q | K | V, 'key'>,
   'query' | Exclude<Q | K | V, 'key' | 'width'>
 > {
-  const result = attend('attentionWithStatistics', query, key, value, options, true)
+  const result = attend('attentionWithStatistics', query, key, value, options as AttentionOptions, true)
   const { output, logSumExp, entropy, largestWeight, largestKey } = result
   return { output, logSumExp, entropy, largestWeight, largestKey } as never
 }
@@ -99,7 +101,13 @@ function attend(
   const { score, mask, sink: givenSink } = options
   const cosine = score?.similarity === 'cosine'
   const { size: width } = axisOf(operation, givenQuery, 'width')
-  const traced = trace(operation, score, mask, scaleOf(operation, options, width))
+  const scale = scaleOf(operation, options, width)
+  let traced = trace(operation, score, mask, scale)
+  if ([givenQuery, givenKey].some(({ elements }) => elements === 0) && width > 0) {
+    // Nothing is computed, and a captured tensor may have nothing to read either.
+    checkCaptures(operation, traced, attentionAxes(operation, givenQuery, givenKey, givenValue))
+    traced = trace(operation, undefined, undefined, scale)
+  }
   const given = [
     givenQuery,
     givenKey,
@@ -115,29 +123,32 @@ function attend(
   const known = preparedFor(device, planKey)
   const planned = known?.note as PlannedAttention | undefined
   const axes = planned?.axes ?? attentionAxes(operation, givenQuery, givenKey, givenValue)
+  if (known === undefined) checkCaptures(operation, traced, axes)
   const sink = givenSink && readySink(operation, givenSink, axes.heads)
   const [query, key] = cosine
     ? [unitLength(givenQuery as Tensor, 'width'), unitLength(givenKey as Tensor, 'width')]
     : [givenQuery, givenKey]
+  const sources = [adjacent(query), adjacent(key), adjacent(givenValue)] as const
+  const way = planned?.way ?? walk(axes.batch, sources, batchAsked(traced.roots))
   const operands: AttentionOperands = {
-    prepared: planned?.prepared ?? preparedAttention(traced, axes, sink !== undefined),
+    prepared: planned?.prepared ?? preparedAttention(traced, axes, way, sink !== undefined),
     axes,
-    query: adjacent(query),
-    key: adjacent(key),
-    value: adjacent(givenValue),
+    way,
+    query: sources[0],
+    key: sources[1],
+    value: sources[2],
     sink,
     captured: traced.tensors,
     parameters: traced.parameters,
   }
-  if (known === undefined) operands.prepared.check(operation, traced.tensors, axes)
   const result = runForward(
     device,
     known ?? planForward(device, planKey, operands, { statistics, forGradient }),
     operands,
   )
-  const { way, output, largest, inverseSum } = result
+  const { output, largest, inverseSum } = result
   if (forGradient) {
-    const kept = { way, output, largest: largest!, inverseSum: inverseSum! }
+    const kept = { output, largest: largest!, inverseSum: inverseSum! }
     const inputs = [
       operands.query,
       operands.key,

@@ -1,4 +1,4 @@
-import { DtypeError, UsageError } from '../../base/index.js'
+import { DtypeError, kindOf, UsageError } from '../../base/index.js'
 import type { Device } from '../../device/index.js'
 import {
   type Activation,
@@ -9,6 +9,7 @@ import {
   liftConstants,
   parameter,
   planMap,
+  traced,
 } from '../../kernels/index.js'
 import { arranged, broadcastShape, operandOf, physicalOrder, sameDevice } from '../layout.js'
 import {
@@ -62,22 +63,27 @@ export function map<const T extends readonly AnyTensor[]>(
       hint: 'full() makes a tensor of one number',
     })
   }
-  const traced = f(...(elements as { -readonly [K in keyof T]: Scalar }))
-  const { expression, parameters } = liftConstants(asNumber(traced))
+  const result: unknown = traced(
+    'map',
+    f,
+    () => f(...(elements as { -readonly [K in keyof T]: Scalar })),
+    (given) => (given instanceof Expression ? [given] : []),
+  )
+  const { expression, parameters } = liftConstants(asNumber(result))
   return mapExpression('map', expression, tensors, parameters) as never
 }
 
 /** What a traced function gave, as a number: 1 or 0 for a condition. */
-function asNumber(traced: unknown): Scalar {
-  if (traced instanceof Expression) {
-    const found: Expression = traced
+function asNumber(result: unknown): Scalar {
+  if (result instanceof Expression) {
+    const found: Expression = result
     if (found.kind === 'float') return found as Scalar
     if (found.kind === 'boolean') return (found as Boolean_).select(float(1), 0)
   }
   throw new UsageError({
     operation: 'map',
     expected: 'a function that returns an expression of floats, or a condition',
-    found: traced instanceof Expression ? 'one of whole numbers' : typeof traced,
+    found: result instanceof Expression ? 'one of whole numbers' : kindOf(result),
     hint: 'write it with the methods of what it is given: x.mul(2), x.gt(0).select(x, 0)',
   })
 }
@@ -158,10 +164,10 @@ function prepareMap(
 type Other<B extends string> = Tensor<B> | number
 
 /** Functions that are traced once, by operation: the same expression each time is found again at once. */
-const traced = new Map<string, Scalar>()
+const remembered = new Map<string, Scalar>()
 function tracedOnce(name: string, trace: () => Scalar): Scalar {
-  let expression = traced.get(name)
-  if (expression === undefined) traced.set(name, (expression = trace()))
+  let expression = remembered.get(name)
+  if (expression === undefined) remembered.set(name, (expression = trace()))
   return expression
 }
 

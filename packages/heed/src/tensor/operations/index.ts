@@ -1,15 +1,7 @@
 export * from './attention-filter.js'
-export {
-  adjustable,
-  capture,
-  Captured,
-  type Condition,
-  type Integer,
-  type Mask,
-  type PositionAxis,
-  type Positions,
-  type Score,
-} from './attention-function.js'
+export { adjustable, capture, Captured, checkTensor } from './attention-capture.js'
+export { type Mask, type Score } from './attention-function.js'
+export { type BatchAxes, type Condition, type Integer, type Positions } from './attention-positions.js'
 export {
   attention,
   type AttentionAttributes,

@@ -1,0 +1,154 @@
+import { isAbandonedPromise, UsageError } from '../../base/index.js'
+import type { Expression } from './expression.js'
+
+// A function that is traced is TypeScript, and some of what may be written in it says nothing to who traces it: an expression is an object,
+// so that && and ?: take it for true, and operators want a number. What turns it into a primitive throws; what takes it for
+// true leaves something that was made and is not part of the result, which is looked for when the function is done.
+
+/** What a function that is being traced has made. */
+interface Trace {
+  readonly operation: string
+  /** Conditions and elements of captured tensors: what is only ever made to be used. */
+  readonly made: Expression[]
+  /** What each expression was made of, as it was written: what is simplified away was used all the same. */
+  readonly parts: Map<Expression, (readonly Expression[])[]>
+}
+
+let current: Trace | undefined
+
+/** Told of each expression that is made, and of what. */
+export function noteMade(expression: Expression, operands: readonly Expression[]): void {
+  if (current === undefined) return
+  const { made, parts } = current
+  if (expression.kind === 'boolean' || expression.operation === 'capture') made.push(expression)
+  if (operands !== expression.operands) {
+    const known = parts.get(expression)
+    if (known === undefined) parts.set(expression, [operands])
+    else known.push(operands)
+  }
+}
+
+/** What to write in place of operators. */
+const methods = 'a.and(b) for a && b, a.or(b) for a || b, a.not() for !a, a.select(x, y) for a ? x : y and if'
+
+/** Methods that give a condition. */
+const comparisons: ReadonlySet<string> = new Set(['eq', 'ne', 'lt', 'le', 'gt', 'ge', 'and', 'or', 'not'])
+/** Functions that were read already. */
+const read = new WeakSet<object>()
+/** No more of a function is read than this. */
+const mostRead = 20_000
+
+/**
+ * Of `a || b` only `a` is ever made, so that nothing tells that `b` was there but what is written: refuses `||` behind a call of a
+ * method that gives a condition.
+ *
+ * @throws UsageError
+ */
+export function refuseOr(operation: string, written: object): void {
+  if (read.has(written)) return
+  const text = Function.prototype.toString.call(written).slice(0, mostRead)
+  for (let at = text.indexOf('||'); at >= 0; at = text.indexOf('||', at + 2)) {
+    let end = at
+    for (;;) {
+      while (end > 0 && /\s/.test(text[end - 1]!)) end--
+      if (text[end - 1] !== ')') break
+      const start = opening(text, end - 1)
+      const name = /\.\s*(\w+)\s*$/.exec(text.slice(Math.max(0, start - 40), start))?.[1]
+      if (name !== undefined && comparisons.has(name)) {
+        throw new UsageError({
+          operation,
+          expected: 'methods where conditions are joined',
+          found: `… ${text.slice(Math.max(0, start - 20), at).trim()} || …, whose second half nobody would see`,
+          hint: `write ${methods}`,
+        })
+      }
+      if (name !== undefined || /\w\s*$/.test(text.slice(0, start))) break
+      end-- // a group: what stands last in it
+    }
+  }
+  read.add(written)
+}
+
+/** Where the parenthesis that closes at `end` opens. */
+function opening(text: string, end: number): number {
+  let depth = 0
+  for (let at = end; at >= 0; at--) {
+    if (text[at] === ')') depth++
+    else if (text[at] === '(' && --depth === 0) return at
+  }
+  return 0
+}
+
+/**
+ * Runs a function that makes expressions as `work` calls it; `roots` are those that its result says. `written` is the function itself.
+ *
+ * @throws UsageError where a condition, or an element of a captured tensor, was made and is not part of them, or for a promise
+ */
+export function traced<T>(
+  operation: string,
+  written: object,
+  work: () => T,
+  roots: (result: T) => readonly Expression[],
+): T {
+  refuseOr(operation, written)
+  const outer = current
+  const trace: Trace = { operation, made: [], parts: new Map() }
+  current = trace
+  let result: T
+  try {
+    result = work()
+  } finally {
+    current = outer
+  }
+  if (isAbandonedPromise(result)) {
+    throw new UsageError({
+      operation,
+      expected: 'a synchronous function, which is traced once',
+      found: 'a promise',
+      hint: 'wait for what it needs before, and give a function that returns an expression',
+    })
+  }
+  const { made, parts } = trace
+  if (made.length === 0) return result
+  const used = new Set<Expression>()
+  const stack = [...roots(result)]
+  while (stack.length > 0) {
+    const node = stack.pop()!
+    if (used.has(node)) continue
+    used.add(node)
+    stack.push(...node.operands)
+    for (const operands of parts.get(node) ?? []) stack.push(...operands)
+  }
+  const unused = made.find((node) => !used.has(node))
+  if (unused === undefined) return result
+  throw new UsageError({
+    operation,
+    expected: `each ${unused.kind === 'boolean' ? 'condition' : 'captured element'} to be part of what the function returns`,
+    found: `${describe(unused)}, which is not`,
+    hint: `write ${methods}, and make nothing that is not used`,
+  })
+}
+
+/** What an expression throws when it is taken for a primitive. */
+export function refusePrimitive(what: string): never {
+  throw new UsageError({
+    operation: current?.operation ?? 'expression',
+    expected: `methods on ${what}, which stands for numbers that are not there yet`,
+    found: 'an operator, or a conversion to a number or text',
+    hint: `write a.lt(b) for a < b, a.mul(b) for a * b, ${methods}`,
+  })
+}
+
+/** An expression as it may have been written, cut short: `key.le(query)`. */
+function describe(node: Expression, depth = 3): string {
+  const { operation, operands, value } = node
+  if (operation === 'constant') return node.kind === 'boolean' ? String(value !== 0) : String(value)
+  if (operation === 'index') return String(value)
+  if (operation === 'input') return value === 0 ? 'x' : `x${value}`
+  if (operation === 'parameter') return 'a number'
+  if (depth === 0) return '…'
+  const [first, ...rest] = operands.map((operand) => describe(operand, depth - 1))
+  if (operation === 'capture') return `capture(…).at(${[first, ...rest].filter(Boolean).join(', ')})`
+  const given = 'divideBy remainderBy pow'.includes(operation) ? [...rest, String(value)] : rest
+  return `${first}.${operation}(${given.join(', ')})`
+}
