@@ -1,5 +1,5 @@
 import { isAbandonedPromise, UsageError } from '../../base/index.js'
-import type { Expression } from './expression.js'
+import type { Node } from './operation.js'
 
 // A function that is traced is TypeScript, and some of what may be written in it says nothing to who traces it: an expression is an object,
 // so that && and ?: take it for true, and operators want a number. What turns it into a primitive throws; what takes it for
@@ -9,15 +9,15 @@ import type { Expression } from './expression.js'
 interface Trace {
   readonly operation: string
   /** Conditions and elements of captured tensors: what is only ever made to be used. */
-  readonly made: Expression[]
+  readonly made: Node[]
   /** What each expression was made of, as it was written: what is simplified away was used all the same. */
-  readonly parts: Map<Expression, (readonly Expression[])[]>
+  readonly parts: Map<Node, (readonly Node[])[]>
 }
 
 let current: Trace | undefined
 
 /** Told of each expression that is made, and of what. */
-export function noteMade(expression: Expression, operands: readonly Expression[]): void {
+export function noteMade(expression: Node, operands: readonly Node[]): void {
   if (current === undefined) return
   const { made, parts } = current
   if (expression.kind === 'boolean' || expression.operation === 'capture') made.push(expression)
@@ -88,7 +88,7 @@ export function traced<T>(
   operation: string,
   written: object,
   work: () => T,
-  roots: (result: T) => readonly Expression[],
+  roots: (result: T) => readonly Node[],
 ): T {
   refuseOr(operation, written)
   const outer = current
@@ -110,7 +110,7 @@ export function traced<T>(
   }
   const { made, parts } = trace
   if (made.length === 0) return result
-  const used = new Set<Expression>()
+  const used = new Set<Node>()
   const stack = [...roots(result)]
   while (stack.length > 0) {
     const node = stack.pop()!
@@ -140,7 +140,7 @@ export function refusePrimitive(what: string): never {
 }
 
 /** An expression as it may have been written, cut short: `key.le(query)`. */
-function describe(node: Expression, depth = 3): string {
+function describe(node: Node, depth = 3): string {
   const { operation, operands, value } = node
   if (operation === 'constant') return node.kind === 'boolean' ? String(value !== 0) : String(value)
   if (operation === 'index') return String(value)
