@@ -1,20 +1,17 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
-import { chromium, type Browser, type Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { renderReport } from './report.js'
+import { describe, expect, it } from 'vitest'
+import {
+  attribute,
+  missing,
+  pagesForTests,
+  says,
+  violationsOf,
+  type Opened,
+  type Pages,
+} from './browser-testing.js'
 import { COLOURS, place, scale } from './page/colour.js'
+import { renderReport } from './report.js'
 import { longText, SENTENCE, syntheticReport } from './synthetic.js'
 import type { Report } from './types.js'
-
-const CHROMIUM = process.env['HEED_CHROMIUM'] ?? '/usr/bin/chromium'
-const missing = !existsSync(CHROMIUM)
-if (missing)
-  console.warn(`Skipped: no Chromium at ${CHROMIUM}; install it, or set HEED_CHROMIUM to its path.`)
 
 const trained = syntheticReport({ seed: 7, words: SENTENCE, layers: 2, heads: 4, snapshots: 6 })
 const both = syntheticReport({
@@ -43,68 +40,10 @@ const HOSTILE = [
   'x'.repeat(5000),
 ]
 
-interface Opened {
-  readonly page: Page
-  /** Console errors, uncaught errors, and requests other than for the file itself. */
-  readonly complaints: string[]
-}
-
 describe.skipIf(missing)('the report in a browser', () => {
-  let browser: Browser
-  let folder: string
-  let count = 0
-
-  beforeAll(async () => {
-    execFileSync(process.execPath, [fileURLToPath(new URL('../build.mjs', import.meta.url))])
-    folder = mkdtempSync(join(tmpdir(), 'heed-studio-'))
-    browser = await chromium.launch({
-      executablePath: CHROMIUM,
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
-    })
-  })
-  afterAll(async () => {
-    await browser?.close()
-    rmSync(folder, { recursive: true, force: true })
-  })
-
-  async function open(report: Report, options: Parameters<Browser['newPage']>[0] = {}): Promise<Opened> {
-    const file = join(folder, `${count++}.html`)
-    writeFileSync(file, renderReport(report))
-    const page = await browser.newPage({
-      viewport: { width: 1280, height: 900 },
-      reducedMotion: 'reduce',
-      ...options,
-    })
-    const complaints: string[] = []
-    const address = pathToFileURL(file).href
-    page.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
-    })
-    page.on('pageerror', (error) => complaints.push(error.message))
-    page.on('request', (request) => {
-      if (request.url() !== address) complaints.push(`request: ${request.url().slice(0, 100)}`)
-    })
-    await page.goto(address)
-    await page.waitForSelector('html[data-ready]')
-    return { page, complaints }
-  }
-
-  /** Waits until a text on the page is as expected. */
-  async function says(page: Page, selector: string, expected: string | RegExp): Promise<void> {
-    await expect.poll(() => page.locator(selector).innerText(), { timeout: 5000 }).toMatch(expected)
-  }
-
-  async function attribute(page: Page, selector: string, name: string): Promise<string | null> {
-    return page.locator(selector).getAttribute(name)
-  }
+  const pages = pagesForTests()
+  const open = (report: Report, options: Parameters<Pages['open']>[1] = {}): Promise<Opened> =>
+    pages.open(renderReport(report), options)
 
   it('asks nobody for anything and complains about nothing', async () => {
     for (const report of [trained, both]) {
@@ -278,21 +217,12 @@ describe.skipIf(missing)('the report in a browser', () => {
     ['light', 1600],
     ['dark', 360],
   ] as const)('passes the accessibility rules, %s at %i pixels', async (colorScheme, width) => {
-    const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
     for (const report of [trained, both]) {
       const { page } = await open(report, { colorScheme, viewport: { width, height: 900 } })
       const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor)
       const channels = background.match(/\d+/g)!.map(Number)
       expect(Math.max(...channels) < 128).toBe(colorScheme === 'dark')
-      await page.evaluate(axe)
-      const violations = await page.evaluate(async () => {
-        const { axe: checker } = globalThis as unknown as {
-          axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> }
-        }
-        const result = await checker.run()
-        return result.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`)
-      })
-      expect(violations).toEqual([])
+      expect(await violationsOf(page)).toEqual([])
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width)
       await page.close()
     }

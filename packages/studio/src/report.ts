@@ -76,7 +76,7 @@ export function renderReport(report: Report): string {
   const texts = [...new Set(layers.flatMap(({ queries, keys }) => [queries, keys]))]
   const payload: Payload = {
     title: escaped(report.title),
-    model: report.model ?? null,
+    model: report.model === undefined ? null : { ...report.model, name: escaped(report.model.name) },
     texts: texts.map((tokens) => tokens.map(({ id, text, start, end }) => ({ id, text, start, end }))),
     next: attend.next
       .map(({ id, text, probability }) => ({ id, text, probability }))

@@ -164,7 +164,7 @@ function shapeSvg(shape: Shape, hatches: readonly string[]): string {
     case 'image': {
       const { x, y, width, height, canvas } = shape
       const size = attributes({ x, y, width, height, href: canvas.toDataURL('image/png') })
-      return `<image${size} preserveAspectRatio="none" style="image-rendering:pixelated"/>`
+      return `<image${size} preserveAspectRatio="none" image-rendering="pixelated"/>`
     }
     case 'text': {
       const { x, y, text, fill, size, weight, anchor = 'start', turned, family } = shape
@@ -179,7 +179,7 @@ function shapeSvg(shape: Shape, hatches: readonly string[]): string {
         'text-anchor': anchor === 'start' ? undefined : anchor,
         transform: turn,
         'font-family': family,
-      })} style="unicode-bidi:isolate;white-space:pre">${xml(text)}</text>`
+      })} unicode-bidi="isolate" xml:space="preserve">${xml(text)}</text>`
     }
     case 'path': {
       const { d, stroke, line, opacity, dash } = shape
