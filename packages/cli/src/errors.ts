@@ -6,7 +6,10 @@ export class UsageError extends Error {
   override readonly name: string = 'UsageError'
 }
 
-/** Whether the command was called wrongly: the library refuses options and configurations with an error of its own. */
+/**
+ * Whether the command was called wrongly: the library refuses options and configurations with an error of its
+ * own.
+ */
 export async function isWrongUse(error: unknown): Promise<boolean> {
   if (error instanceof UsageError) return true
   // Loaded by then if the error is the library's: the command's help does without.

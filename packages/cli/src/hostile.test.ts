@@ -7,7 +7,10 @@ import { UsageError } from './errors.js'
 import { heed, temporaryFolder, writeModel } from './testing.js'
 import type { Environment } from './terminal.js'
 
-/** All that acts on a terminal, or hides: a title, the clipboard, concealment, C0, DEL, C1, bidi, zero width, lines. */
+/**
+ * All that acts on a terminal, or hides: a title, the clipboard, concealment, C0, DEL, C1, bidi, zero width,
+ * lines.
+ */
 const codes = (from: number, to: number): string =>
   Array.from({ length: to - from + 1 }, (_, i) => String.fromCharCode(from + i)).join('')
 const HOSTILE = [

@@ -11,8 +11,8 @@ export type AnyTensor = Pick<Tensor<string>, 'describe'> & { readonly axes: read
 export type Filters = ReadonlyMap<string, AnyTensor> | Readonly<Record<string, AnyTensor>> | AnyTensor
 
 /**
- * The texts of a filter's positions: one list for self-attention, a list for each axis for cross-attention. `tokenLabels` of heed makes
- * them from ids.
+ * The texts of a filter's positions: one list for self-attention, a list for each axis for cross-attention.
+ * `tokenLabels` of heed makes them from ids.
  */
 export type Labels =
   | readonly string[]
@@ -44,9 +44,11 @@ export interface AttentionPageOptions extends AttentionOptions {
  * writeFileSync('attention.html', attentionPage(values, ['The', ' cat', ' sat']))
  * ```
  *
- * @param filters `query` × `key` weights by their names, `head` × … where there are several heads; other values are passed over
+ * @param filters `query` × `key` weights by their names, `head` × … where there are several heads; other
+ *   values are passed over
  * @param labels the texts of their positions
- * @throws UsageError where there is no filter, a pattern names none, weights aren't between 0 and 1, or an axis needs `at`
+ * @throws UsageError where there is no filter, a pattern names none, weights aren't between 0 and 1, or an
+ *   axis needs `at`
  * @throws ShapeError where there are not as many labels as positions
  */
 export function attentionPage(
@@ -62,7 +64,8 @@ export function attentionPage(
 /**
  * The same for the terminal: a heat map for each head, scores, and where the last token looks.
  *
- * @param options where it is to be shown (default the standard output: its width, its colours), and which heads
+ * @param options where it is to be shown (default the standard output: its width, its colours), and which
+ *   heads
  */
 export function attentionText(
   filters: Filters,
@@ -72,7 +75,10 @@ export function attentionText(
   return attendPicture(attentionResult(filters, labels, options), options)
 }
 
-/** What {@link attentionPage} and {@link attentionText} show: filters with their labels, and each head's scores. */
+/**
+ * What {@link attentionPage} and {@link attentionText} show: filters with their labels, and each head's
+ * scores.
+ */
 export function attentionResult(
   filters: Filters,
   labels: LabelsByName,
@@ -240,7 +246,10 @@ function scoresOf(
   }
 }
 
-/** Names for layers: those of their values without what all share and the last part, `filter`: `decoder 3 crossAttention`. */
+/**
+ * Names for layers: those of their values without what all share and the last part, `filter`: `decoder 3
+ * crossAttention`.
+ */
 function layerNames(names: readonly string[]): string[] {
   const parts = names.map((name) => {
     const all = name.split('.')

@@ -89,8 +89,8 @@ export function checkSize(weights: number): void {
  * Refuses a report that can't be shown.
  *
  * @throws {UsageError} when it has no tokens or heads, when a filter isn't queries × keys or holds a weight
- * outside 0 to 1, when a probability or a step is none, when a snapshot has other layers or heads than `attend`, or when all filters together are
- * larger than {@link FILTER_BYTES}.
+ *   outside 0 to 1, when a probability or a step is none, when a snapshot has other layers or heads than
+ *   `attend`, or when all filters together are larger than {@link FILTER_BYTES}.
  */
 export function checkReport(report: Report): void {
   const { attend, training } = report

@@ -1,11 +1,11 @@
 /**
- * How a report's numbers travel inside the page. The filters go as 16-bit codes, `code = round(weight × 65535)`,
- * so that a weight comes back within 0.0000077 of what it was: the page shows three decimals. Everything else
- * goes as JSON, exactly.
+ * How a report's numbers travel inside the page. The filters go as 16-bit codes, `code = round(weight ×
+ * 65535)`, so that a weight comes back within 0.0000077 of what it was: the page shows three decimals.
+ * Everything else goes as JSON, exactly.
  *
  * The codes of one frame (all heads, at one moment of training) lie one after the other, head by head, row by
- * row; where no query attends to a later key (a causal layer) row q holds only its keys 0 to q. All high bytes
- * come first, then all low bytes, which compresses better.
+ * row; where no query attends to a later key (a causal layer) row q holds only its keys 0 to q. All high
+ * bytes come first, then all low bytes, which compresses better.
  */
 import type { LayerView, ModelSummary, Prediction, Token } from './types.js'
 
@@ -41,7 +41,10 @@ export interface Payload {
   readonly texts: readonly (readonly Token[])[]
   readonly next: readonly Prediction[]
   readonly layers: readonly LayerSummary[]
-  /** The snapshots in the order of training, then the model as it is: finished, or at the step that it has come to. */
+  /**
+   * The snapshots in the order of training, then the model as it is: finished, or at the step that it has
+   * come to.
+   */
   readonly frames: readonly FrameSummary[]
   readonly loss: readonly {
     readonly step: number
@@ -58,7 +61,9 @@ export function filterSize(queries: number, keys: number, causal: boolean): numb
   return causal ? (queries * (queries + 1)) / 2 : queries * keys
 }
 
-/** All filters of one frame as bytes; `causal` says of each layer whether only keys up to the query are kept. */
+/**
+ * All filters of one frame as bytes; `causal` says of each layer whether only keys up to the query are kept.
+ */
 export function packFilters(layers: readonly LayerView[], causal: readonly boolean[]): Uint8Array {
   const rows = layers.flatMap(({ heads }, layer) =>
     heads.flatMap(({ filter }) =>

@@ -54,10 +54,10 @@ function hash(source: string): string {
 }
 
 /**
- * The page that shows how a model attends: one HTML document with its style, its script and its numbers inside.
- * It opens from a file, asks no server for anything (its content security policy forbids it to), and shows the
- * sentence, every head's attention filter, the next token's probabilities, the heads' scores, and, where
- * `report.training` is given, how the filters came about.
+ * The page that shows how a model attends: one HTML document with its style, its script and its numbers
+ * inside. It opens from a file, asks no server for anything (its content security policy forbids it to), and
+ * shows the sentence, every head's attention filter, the next token's probabilities, the heads' scores, and,
+ * where `report.training` is given, how the filters came about.
  *
  * Weights are kept to 16 bits, see payload.ts; every other number as it is.
  *

@@ -11,17 +11,22 @@ export interface Token {
 /** What one attention head did with the sentence. */
 export interface HeadView {
   /**
-   * query × key: row q says how much query q attends to each key; between 0 and 1, each row summing to 1 (or to 0 where it attends
-   * to nothing).
+   * query × key: row q says how much query q attends to each key; between 0 and 1, each row summing to 1 (or
+   * to 0 where it attends to nothing).
    */
   readonly filter: readonly (readonly number[])[]
   /** Mean over the queries of the row's entropy, in nats. */
   readonly entropy: number
-  /** How much the head attends to the token just before the query: 0 to 1; NaN where that says nothing (cross-attention). */
+  /**
+   * How much the head attends to the token just before the query: 0 to 1; NaN where that says nothing
+   * (cross-attention).
+   */
   readonly previous: number
   /** How much it attends to the first token (attention sink): 0 to 1. */
   readonly first: number
-  /** How much it attends to the token after an earlier occurrence of the query (induction): 0 to 1, or NaN. */
+  /**
+   * How much it attends to the token after an earlier occurrence of the query (induction): 0 to 1, or NaN.
+   */
   readonly induction: number
 }
 
@@ -70,7 +75,10 @@ export interface Snapshot {
 export interface Training {
   readonly steps: readonly LossPoint[]
   readonly snapshots: readonly Snapshot[]
-  /** While it still trains: the step that {@link Report.attend} is from. Left out, the model is the finished one. */
+  /**
+   * While it still trains: the step that {@link Report.attend} is from. Left out, the model is the finished
+   * one.
+   */
   readonly until?: number
 }
 

@@ -12,8 +12,8 @@ const COMBINING = /^\p{M}/u
 
 /**
  * A token's text with everything in it visible: a space as `␣`, a line break as `↵`, other characters that
- * don't show (or that would reorder or hide their neighbours) by their code, `U+202E`; a byte that is part of no character (see
- * `tokenLabels` of heed) as `E6`. The empty text is `∅`.
+ * don't show (or that would reorder or hide their neighbours) by their code, `U+202E`; a byte that is part of
+ * no character (see `tokenLabels` of heed) as `E6`. The empty text is `∅`.
  */
 export function visible(text: string): Piece[] {
   if (text === '') return [{ text: '∅', mark: true }]

@@ -1,13 +1,16 @@
 import { bytesOfToken } from './byte-alphabet.js'
 import type { Tokenizer } from './tokenizer.js'
 
-/** A byte that is part of no whole character stands as the lone surrogate U+DC00 + byte (Python's PEP 383, "surrogateescape"). */
+/**
+ * A byte that is part of no whole character stands as the lone surrogate U+DC00 + byte (Python's PEP 383,
+ * "surrogateescape").
+ */
 const strayByte = 0xdc00
 
 /**
- * The texts of tokens one by one, as pictures label them. Where a token's bytes are no whole characters, as happens in byte-level
- * vocabularies, each byte that is part of none stands as a lone surrogate, U+DC80 to U+DCFF, so that nothing is lost: @heed/studio
- * shows it as `E6`.
+ * The texts of tokens one by one, as pictures label them. Where a token's bytes are no whole characters, as
+ * happens in byte-level vocabularies, each byte that is part of none stands as a lone surrogate, U+DC80 to
+ * U+DCFF, so that nothing is lost: @heed/studio shows it as `E6`.
  *
  * @throws UsageError for an id without a token
  */

@@ -2,9 +2,9 @@ import { ONE } from '../payload.js'
 
 /**
  * The colours of weights: one sequence whose lightness (in OKLab, Ottosson 2020) changes evenly from weight 0
- * to weight 1, so that it reads the same without colour vision and in print. The hue turns with it, from yellow
- * through green and blue to indigo, and only helps. Weights go through a square root first: in a long text
- * most are small, and stay visible.
+ * to weight 1, so that it reads the same without colour vision and in print. The hue turns with it, from
+ * yellow through green and blue to indigo, and only helps. Weights go through a square root first: in a long
+ * text most are small, and stay visible.
  */
 
 export type Theme = 'light' | 'dark'
@@ -118,8 +118,8 @@ export function headColours(theme: Theme): readonly Colour[] {
 }
 
 /**
- * Weights of several heads in one colour: on a light page each takes its complement away from the paper, as inks printed over each other
- * do; on a dark page each adds its light.
+ * Weights of several heads in one colour: on a light page each takes its complement away from the paper, as
+ * inks printed over each other do; on a dark page each adds its light.
  */
 export function laidOver(
   theme: Theme,

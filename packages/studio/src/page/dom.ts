@@ -47,7 +47,9 @@ export function section(
 /** Longest text of one token that is put on the page; the rest is said to be left out. */
 const LONGEST = 200
 
-/** A token's text as nodes: its own direction, its marks set apart, its whole text on hover where it is cut. */
+/**
+ * A token's text as nodes: its own direction, its marks set apart, its whole text on hover where it is cut.
+ */
 export function tokenText(text: string): HTMLElement {
   const whole = [...text]
   const cut = whole.length > LONGEST

@@ -18,7 +18,10 @@ const ZOOM = 1.6
 const LEGEND = [0, 0.03, 0.1, 0.25, 0.5, 1]
 /** Room for labels and plot in a saved picture, in CSS pixels. */
 const SAVED_WIDTH = 880
-/** Cells of a saved picture are at least so large, in CSS pixels, until the picture is as long as `SAVED_LONGEST`. */
+/**
+ * Cells of a saved picture are at least so large, in CSS pixels, until the picture is as long as
+ * `SAVED_LONGEST`.
+ */
 const SAVED_CELL = 16
 const SAVED_LONGEST = 4000
 

@@ -35,7 +35,10 @@ export interface Data {
   /** Whether the head attends from a text to the same text. */
   isSelf(head: number): boolean
   isCausal(head: number): boolean
-  /** Whether two heads attend from the same text to the same text, so that their filters can be laid over each other. */
+  /**
+   * Whether two heads attend from the same text to the same text, so that their filters can be laid over each
+   * other.
+   */
   sameTexts(head: number, other: number): boolean
   mayAttend(head: number, query: number, key: number): boolean
   /** The code of a weight; 0 where the query may not attend. */

@@ -18,7 +18,9 @@ export interface Cell {
   readonly key: number
 }
 
-/** Cells smaller than this are drawn as one image; from the next on, with a gap; from the last, with numbers. */
+/**
+ * Cells smaller than this are drawn as one image; from the next on, with a gap; from the last, with numbers.
+ */
 const SMALL = 7
 const GAP = 13
 const NUMBERS = 28

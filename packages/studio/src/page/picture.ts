@@ -13,7 +13,10 @@ export interface CellColour {
 export interface Colouring {
   /** A cell's colour. */
   cell(query: number, key: number): CellColour
-  /** The colour of a block of cells, as a canvas pixel (red, green, blue, opacity from the lowest byte on): that of the largest weights. */
+  /**
+   * The colour of a block of cells, as a canvas pixel (red, green, blue, opacity from the lowest byte on):
+   * that of the largest weights.
+   */
   pixel(queries: readonly [from: number, to: number], keys: readonly [from: number, to: number]): number
 }
 

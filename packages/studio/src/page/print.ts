@@ -2,8 +2,8 @@ import { measureAll } from './dom.js'
 import type { Store } from './state.js'
 
 /**
- * Draws the page anew for paper: in light colours, at the paper's width, with what lies below the fold, and after
- * printing as it was.
+ * Draws the page anew for paper: in light colours, at the paper's width, with what lies below the fold, and
+ * after printing as it was.
  */
 export function drawForPrint(store: Store, paintAll: () => void): void {
   const page = document.documentElement

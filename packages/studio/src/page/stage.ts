@@ -28,7 +28,9 @@ interface Box {
   readonly bottom: number
 }
 
-/** The curve from a query to a key: over the words on one line (at most `highest`), between lines otherwise. */
+/**
+ * The curve from a query to a key: over the words on one line (at most `highest`), between lines otherwise.
+ */
 function arc(query: Box, key: Box, same: boolean, highest: number): string {
   if (same) {
     const { middle: x, top: y } = query
@@ -57,7 +59,10 @@ export interface Stage {
   scene(): Scene
 }
 
-/** The stage of the texts that `head` attends from and to. `say` is called with what the query attends to, in words. */
+/**
+ * The stage of the texts that `head` attends from and to. `say` is called with what the query attends to, in
+ * words.
+ */
 export function createStage(data: Data, store: Store, head: number, say: (text: string) => void): Stage {
   const [queries, keys] = [data.queriesOf(head), data.keysOf(head)]
   const self = data.isSelf(head)

@@ -66,8 +66,8 @@ export function shownHeads({ head, laid }: Pick<State, 'head' | 'laid'>): readon
 }
 
 /**
- * Shows another head. It takes the place of the one before among those laid over each other; where it attends from or to
- * another text it stands alone, and its last query is chosen.
+ * Shows another head. It takes the place of the one before among those laid over each other; where it attends
+ * from or to another text it stands alone, and its last query is chosen.
  */
 export function chooseHead(data: Data, store: Store, head: number): void {
   const { head: before, laid, shown } = store.get()

@@ -1,6 +1,8 @@
 import type { Scene, Shape } from './scene.js'
 
-/** Everything drawn in an SVG element of the page, with the style that it has there: lines, paths and texts. */
+/**
+ * Everything drawn in an SVG element of the page, with the style that it has there: lines, paths and texts.
+ */
 export function svgShapes(node: SVGSVGElement): Shape[] {
   return [...node.querySelectorAll('line, path, text')].flatMap((child): Shape[] => {
     const style = getComputedStyle(child)

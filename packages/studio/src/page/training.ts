@@ -11,7 +11,10 @@ const HEIGHT = 260
 /** A long loss curve is shown as the mean of a part of it, too: so many parts make the whole. */
 const WINDOWS = 40
 
-/** Mean entropy, in nats, of queries that attend evenly to every key they may attend to; null where heads differ in that. */
+/**
+ * Mean entropy, in nats, of queries that attend evenly to every key they may attend to; null where heads
+ * differ in that.
+ */
 function uniformEntropy(data: Data): number | null {
   for (let head = 1; head < data.heads; head++) {
     if (!data.sameTexts(head, 0) || data.isCausal(head) !== data.isCausal(0)) return null

@@ -4,7 +4,8 @@ import { shadeOf, type Paint } from './paint.js'
 export type Cells = readonly (readonly (number | undefined)[])[]
 
 /**
- * The cells of a filter, at most `most` a side: where there are more queries or keys, each cell is the largest weight of a block.
+ * The cells of a filter, at most `most` a side: where there are more queries or keys, each cell is the
+ * largest weight of a block.
  *
  * @param causal whether queries may attend to keys up to their own alone
  */
@@ -31,8 +32,8 @@ export interface SmallMap {
 }
 
 /**
- * In colour each character holds two queries, one above the other; without, one query a line and `cellWidth` characters
- * a key.
+ * In colour each character holds two queries, one above the other; without, one query a line and `cellWidth`
+ * characters a key.
  */
 export function smallMap(cells: Cells, paint: Paint, cellWidth = 1): SmallMap {
   const side = cells[0]?.length ?? 0

@@ -9,9 +9,9 @@ const widestLabel = 22
 const numbered = 3
 
 /**
- * One head's filter, a query a line with its text: weights in hundredths where the line has room for them, else colours
- * or shades alone, and where there is not even room for that the largest weights of blocks of tokens. Keys that are other
- * tokens than the queries are named below.
+ * One head's filter, a query a line with its text: weights in hundredths where the line has room for them,
+ * else colours or shades alone, and where there is not even room for that the largest weights of blocks of
+ * tokens. Keys that are other tokens than the queries are named below.
  */
 export function oneFilter(
   { view: { filter }, layer: { queries, keys }, causal }: Placed,

@@ -12,7 +12,9 @@ import { headTable, nextTable } from './tables.js'
 
 /** Options of the terminal's pictures. */
 export interface PictureOptions {
-  /** Where the picture is to be shown: its width, and whether it shows colour; default the standard output. */
+  /**
+   * Where the picture is to be shown: its width, and whether it shows colour; default the standard output.
+   */
   readonly output?: Output
   /** NO_COLOR, FORCE_COLOR, COLORTERM, COLORFGBG, COLUMNS; default the process's. */
   readonly environment?: Environment
@@ -26,8 +28,9 @@ export interface PictureOptions {
 const narrowest = 20
 
 /**
- * What a model attended to, for the terminal: a heat map for every head, the heads' scores, where the end of the text
- * looks, and what comes next. In colour where the output shows it; nothing in it acts on the terminal but these colours.
+ * What a model attended to, for the terminal: a heat map for every head, the heads' scores, where the end of
+ * the text looks, and what comes next. In colour where the output shows it; nothing in it acts on the
+ * terminal but these colours.
  */
 export function attendPicture(result: AttendResult, options: PictureOptions = {}): string {
   const { paint, room, bold } = setting(options)
@@ -127,7 +130,10 @@ function repeated({ layer: { queries } }: Placed): boolean {
   return hasRepetition(queries.map(({ id }) => id))
 }
 
-/** The heads with the highest induction, previous-token and first-token scores; three different ones where there are. */
+/**
+ * The heads with the highest induction, previous-token and first-token scores; three different ones where
+ * there are.
+ */
 function telling(all: readonly Placed[]): Placed[] {
   const found: Placed[] = []
   const best = (score: (view: HeadView) => number): void => {

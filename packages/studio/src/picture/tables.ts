@@ -11,8 +11,8 @@ const headings = ['layer', 'head', 'entropy', 'previous', 'first', 'induction'] 
 const shortHeadings = ['L', 'H', 'ent', 'prev', '1st', 'ind'] as const
 
 /**
- * The heads' scores, a head a line of at most `room` columns; where they don't fit, the last columns are left out. A score that says
- * nothing is a dash.
+ * The heads' scores, a head a line of at most `room` columns; where they don't fit, the last columns are left
+ * out. A score that says nothing is a dash.
  */
 export function headTable(heads: readonly Placed[], room: number): string[] {
   const rows = heads.map(({ layer, number, view }) => [

@@ -3,7 +3,10 @@ import { describe, expect, test } from 'vitest'
 import { escaped, jsonText } from './escape.js'
 import { guarded, textStream, type Environment, type Output } from './output.js'
 
-/** Every character that acts on a terminal or hides: C0, DEL, C1, formats, separators, lone surrogates, fillers. */
+/**
+ * Every character that acts on a terminal or hides: C0, DEL, C1, formats, separators, lone surrogates,
+ * fillers.
+ */
 const RAW = /\u034f|[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]/u
 const HOSTILE = [
   '\u001b]0;title\u0007',

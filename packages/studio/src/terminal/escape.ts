@@ -1,6 +1,6 @@
 /**
- * Text that others wrote (tokens, names and values out of files, arguments) made safe to show: characters that act on
- * a terminal, or on the text around them, are shown by a mark and never sent.
+ * Text that others wrote (tokens, names and values out of files, arguments) made safe to show: characters
+ * that act on a terminal, or on the text around them, are shown by a mark and never sent.
  */
 
 const NAMED: Readonly<Record<string, string>> = {
@@ -13,8 +13,9 @@ const NAMED: Readonly<Record<string, string>> = {
 }
 
 /**
- * What acts, or hides, in place of showing: controls (C0, DEL, C1), formats (bidirectional overrides and isolates, zero
- * widths, tags), lone surrogates, the separators of lines and paragraphs, and letters without a shape (fillers).
+ * What acts, or hides, in place of showing: controls (C0, DEL, C1), formats (bidirectional overrides and
+ * isolates, zero widths, tags), lone surrogates, the separators of lines and paragraphs, and letters without
+ * a shape (fillers).
  */
 const ACTING = /\u034f|[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]/u
 const EVERY_ACTING = new RegExp(ACTING, 'gu')
@@ -40,7 +41,10 @@ export function markOf(character: string): string {
   return code >= 0xdc80 && code <= 0xdcff ? hex.slice(2) : `U+${hex.padStart(4, '0')}`
 }
 
-/** Whether a joiner belongs to what stands before and after it: a picture (👩‍💻), or a word of a joining script. */
+/**
+ * Whether a joiner belongs to what stands before and after it: a picture (👩‍💻), or a word of a joining
+ * script.
+ */
 export function joins(character: string, before: string, after: string): boolean {
   if (character !== '\u200d' && character !== '\u200c') return false
   const both = (pattern: RegExp): boolean => pattern.test(before) && pattern.test(after)
@@ -53,8 +57,8 @@ export function acts(character: string): boolean {
 }
 
 /**
- * Text as it may be shown: what would act is a mark, `␛` or `U+202E`. A terminal shows the result as it stands, on one
- * line.
+ * Text as it may be shown: what would act is a mark, `␛` or `U+202E`. A terminal shows the result as it
+ * stands, on one line.
  *
  * @param kept characters that are let through: `'\n'` where lines are wanted
  * @param before the character that was shown before the text
@@ -71,7 +75,10 @@ export function escaped(text: string, kept = '', before = ''): string {
     .join('')
 }
 
-/** JSON whose strings hold no acting character as itself: `\u202e`. It says the same, and may be sent to a terminal. */
+/**
+ * JSON whose strings hold no acting character as itself: `\u202e`. It says the same, and may be sent to a
+ * terminal.
+ */
 export function jsonText(value: unknown, indent?: number): string {
   const text = JSON.stringify(value, null, indent)
   return text.replace(EVERY_ACTING, (character) =>

@@ -63,9 +63,10 @@ function lines(text: string, before?: string): string {
 }
 
 /**
- * An output to which nothing goes that acts on a terminal, whatever is written: line ends and the codes that a
- * command may send there (colours where colour shows, the drawing of a line again on a terminal) pass, all else is
- * {@link escaped}. Text that others wrote is escaped before it is put between codes; this holds where that was forgotten.
+ * An output to which nothing goes that acts on a terminal, whatever is written: line ends and the codes that
+ * a command may send there (colours where colour shows, the drawing of a line again on a terminal) pass, all
+ * else is {@link escaped}. Text that others wrote is escaped before it is put between codes; this holds where
+ * that was forgotten.
  */
 export function guarded(output: Output, environment: Environment): Output {
   const own = [
@@ -95,8 +96,8 @@ export interface TextStream {
 }
 
 /**
- * Streams text out that others wrote: to a file or a pipe as it is, to a terminal {@link escaped}, lines kept. A
- * joiner waits for what it joins.
+ * Streams text out that others wrote: to a file or a pipe as it is, to a terminal {@link escaped}, lines
+ * kept. A joiner waits for what it joins.
  *
  * @param output not guarded
  */

@@ -1,7 +1,10 @@
 import stringWidth from 'string-width'
 import { visibleText } from '../visible.js'
 
-/** The beginning of `text`, which is safe to show, that takes at most `most` columns; `…` where some is left out. */
+/**
+ * The beginning of `text`, which is safe to show, that takes at most `most` columns; `…` where some is left
+ * out.
+ */
 export function clipped(text: string, most: number): string {
   if (stringWidth(text) <= most) return text
   let kept = ''
