@@ -1,14 +1,66 @@
+import { fstatSync } from 'node:fs'
+import { access, constants, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { HeedError } from 'heed'
 import { writeFileWhole } from 'heed/internals'
 import { renderReport, type Report } from '@heed/studio'
+import { UsageError } from './errors.js'
 
 export { titleOf } from '@heed/studio'
 
 /**
- * Writes the page that shows a report: one file that asks nobody for anything.
+ * Looks whether a page can be written to a path, before the work is done that it shows.
+ *
+ * @throws {UsageError} where there is a folder
+ * @throws {HeedError} where nothing can be written: there is no folder around it, or it is not allowed
+ */
+export async function checkPage(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined)
+  if (path === '' || found?.isDirectory() === true)
+    throw new UsageError(
+      `--html: expected the name of a file, found ${path === '' ? 'none' : `the folder '${path}'`}`,
+    )
+  if (found !== undefined && outputAt(found) !== undefined) return
+  try {
+    if (found !== undefined) await access(path, constants.W_OK)
+    // A file is replaced, for which its folder is written to.
+    if (found === undefined || found.isFile()) await access(dirname(path), constants.W_OK)
+  } catch (cause) {
+    throw new HeedError({
+      operation: '--html',
+      expected: `to write a page to '${path}'`,
+      found: cause instanceof Error ? cause.message : String(cause),
+      hint: 'check that the folder exists and may be written to',
+      cause,
+    })
+  }
+}
+
+/**
+ * Writes the page that shows a report: one file that asks nobody for anything. What is no file, such as a pipe, gets it as it is.
  *
  * @throws {UsageError} where the report can't be shown on a page: a text too long
  * @throws {HeedError} where the file can't be written
  */
 export async function writeReport(path: string, report: Report): Promise<void> {
-  await writeFileWhole(path, new TextEncoder().encode(renderReport(report)))
+  const bytes = new TextEncoder().encode(renderReport(report))
+  const found = await stat(path).catch(() => undefined)
+  const output = found && outputAt(found)
+  if (output === undefined) return writeFileWhole(path, bytes)
+  // The process's own output, as /dev/stdout is: a second way into it would write over what comes from the first.
+  await new Promise<void>((resolve, reject) => {
+    output.write(bytes, (error) => (error ? reject(error) : resolve()))
+  })
+}
+
+/** The process's output that a path leads to, if it leads to one. */
+function outputAt(found: { readonly dev: number; readonly ino: number }): NodeJS.WriteStream | undefined {
+  return [process.stdout, process.stderr].find(({ fd }) => {
+    try {
+      const { dev, ino } = fstatSync(fd)
+      return dev === found.dev && ino === found.ino
+    } catch {
+      return false
+    }
+  })
 }

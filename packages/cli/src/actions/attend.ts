@@ -2,7 +2,7 @@ import { attend, attendJson } from '../attend.js'
 import { attendPicture } from '@heed/studio'
 import type { Context } from '../context.js'
 import { UsageError } from '../errors.js'
-import { titleOf, writeReport } from '../html.js'
+import { checkPage, titleOf, writeReport } from '../html.js'
 import { openModel, summaryOf, type NamedModel } from '../model.js'
 import { escaped } from '../terminal.js'
 
@@ -20,6 +20,7 @@ export async function showAttention(
   options: AttendOptions,
   { output, errorOutput, environment }: Context,
 ): Promise<void> {
+  if (options.html !== undefined) await checkPage(options.html)
   const language = await openModel(options.model)
   checkHead(options, language)
   const result = attend(language, text)

@@ -3,7 +3,7 @@ import type { WeightFormat } from 'heed'
 import { attendTo, lastTokens, textOfIds } from '../attend.js'
 import type { Context } from '../context.js'
 import { writeOn, type Continuation } from '../generate.js'
-import { titleOf, writeReport } from '../html.js'
+import { checkPage, titleOf, writeReport } from '../html.js'
 import { listenForInterruption } from '../interruption.js'
 import { openModel, summaryOf, type NamedModel } from '../model.js'
 import { escaped, jsonText, styled, textStream } from '../terminal.js'
@@ -30,6 +30,7 @@ export async function generateText(
   options: GenerateCommandOptions,
   context: Context,
 ): Promise<void> {
+  if (options.html !== undefined) await checkPage(options.html)
   const language = await openModel(options.model, options.weights)
   const continuation = await streamed(language, await readPrompt(), options, context)
   if (continuation.end !== 'interrupted') await show(language, continuation, options, context)

@@ -1,6 +1,8 @@
-import { readFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { quantizeDecoder } from 'heed'
+import { fileURLToPath } from 'node:url'
+import { createDecoder, decoderConfig, normalInitializer, quantizeDecoder, randomKey } from 'heed'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { writeOn } from '../generate.js'
 import { heed, temporaryFolder, tinyModel, writeModel } from '../testing.js'
@@ -73,6 +75,77 @@ describe('heed generate', () => {
     expect(out).toContain('what comes next')
     expect(err).toBe(`wrote ${file}: open it in a browser\n`)
     expect(readFileSync(file, 'utf8')).toContain('<!doctype html>')
+  })
+
+  test('of a model with a short context it shows the ids that there are', async () => {
+    const short = join(folder.path, 'short')
+    mkdirSync(short)
+    const { tokenizer, config } = tinyModel()
+    // Cut to 8 tokens, what it writes may be text that has more of them when it is encoded again.
+    const own = decoderConfig({ ...config, context: 8, vocabulary: config.vocabulary + 9 })
+    const initializer = normalInitializer(0.3)
+    const wide = createDecoder(own, randomKey(5), { initializer })
+    writeModel(short, { tokenizer, config: own, model: wide })
+    for (let seed = 0; seed < 6; seed++) {
+      const file = join(folder.path, 'short.html')
+      const args = [
+        'The cat 🐈',
+        '--tokens',
+        '20',
+        '--temperature',
+        '3',
+        '--top-p',
+        '1',
+        '--seed',
+        String(seed),
+      ]
+      const { status, err } = await heed(['generate', ...args, '--attend', '--html', file, '--model', short])
+      expect({ status, err }).toEqual({ status: 0, err: `wrote ${file}: open it in a browser\n` })
+    }
+    const { status, err } = await generate('', '--tokens', '0', '--attend')
+    expect({ status, err }).toEqual({ status: 0, err: 'no tokens: nothing to show\n' })
+  })
+
+  test('--html writes into pipes and its own output, and keeps a mode; a folder is refused first', async () => {
+    const file = join(folder.path, 'kept.html')
+    writeFileSync(file, '')
+    chmodSync(file, 0o640)
+    expect((await generate('The', '--tokens', '2', '--html', file)).status).toBe(0)
+    expect(statSync(file).mode & 0o777).toBe(0o640)
+    for (const [path, expected, message] of [
+      [folder.path, 2, /found the folder '.*'/],
+      [join(folder.path, 'none', 'page.html'), 1, /check that the folder exists/],
+      ['', 2, /found none/],
+    ] as const) {
+      for (const command of ['generate', 'attend']) {
+        const { status, out, err } = await heed([command, 'The', '--html', path, '--model', folder.path])
+        expect({ status, out }).toEqual({ status: expected, out: '' })
+        expect(err).toMatch(message)
+      }
+    }
+    if (process.platform === 'win32') return
+    const binary = fileURLToPath(new URL('../../bin/heed.js', import.meta.url))
+    const args = [binary, 'generate', 'The', '--tokens', '2', '--model', folder.path, '--html', '/dev/stdout']
+    const piped = spawnSync(process.execPath, args, { encoding: 'utf8' })
+    expect(piped.stderr).toBe('wrote /dev/stdout: open it in a browser\n')
+    expect(piped.stdout).toMatch(/^The[^]*\n<!doctype html>[^]*<\/html>\n?$/)
+    const out = join(folder.path, 'out.txt')
+    execFileSync('sh', ['-c', `"$0" "$@" > '${out}'`, process.execPath, ...args], { stdio: 'pipe' })
+    expect(readFileSync(out, 'utf8')).toBe(piped.stdout)
+  })
+
+  test('the newline at the end of the standard input is none of the prompt', () => {
+    const binary = fileURLToPath(new URL('../../bin/heed.js', import.meta.url))
+    for (const [input, prompt] of [
+      ['hi\n', 'hi'],
+      ['hi\r\n', 'hi'],
+      ['hi', 'hi'],
+      ['a\n\n', 'a\n'],
+    ]) {
+      const args = ['generate', '-', '--tokens', '1', '--json', '--model', folder.path]
+      const { stdout } = spawnSync(process.execPath, [binary, ...args], { input: input!, encoding: 'utf8' })
+      expect((JSON.parse(stdout) as Json).prompt).toBe(prompt)
+    }
   })
 
   test.each(['bf16', 'int8', 'int4'] as const)('--weights %s: the rounded model writes', async (format) => {

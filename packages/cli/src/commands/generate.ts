@@ -13,7 +13,7 @@ export function register(program: Command, context: Context): void {
     .command('generate')
     .argument(
       '[prompt]',
-      `the beginning of a text; "-" reads it from the standard input (default: "${examplePrompt}")`,
+      `the beginning of a text; "-" reads it from the standard input, without its last newline (default: "${examplePrompt}")`,
     )
     .summary('write on from a prompt')
     .description('Writes on from a prompt, token by token. The same seed gives the same text; Ctrl-C stops.')
@@ -56,7 +56,12 @@ Examples:
     .action(async (given: string | undefined, options: GenerateCommandOptions) => {
       const { generateText } = await import('../actions/generate.js')
       const readPrompt = async (): Promise<string> =>
-        given === '-' ? await readText(process.stdin) : (given ?? examplePrompt)
+        given === '-' ? withoutLastNewline(await readText(process.stdin)) : (given ?? examplePrompt)
       await generateText(readPrompt, options, context)
     })
+}
+
+/** `echo` and editors end a text with a newline that is none of it. */
+function withoutLastNewline(text: string): string {
+  return text.replace(/\r?\n$/, '')
 }

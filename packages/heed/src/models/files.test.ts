@@ -1,4 +1,16 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -39,6 +51,58 @@ describe('writeFileWhole', () => {
     } while (!done)
     await finished
     expect(await readdir(folder)).toEqual(['model.safetensors'])
+  })
+
+  it('keeps the mode of the file that it replaces, and gives new ones the usual', async () => {
+    const [old, fresh, usual] = ['old', 'fresh', 'usual'].map((name) => join(folder, name))
+    await writeFile(old!, 'old')
+    for (const mode of [0o600, 0o664, 0o755]) {
+      await chmod(old!, mode)
+      await writeFileWhole(old!, Uint8Array.of(1))
+      expect((await stat(old!)).mode & 0o7777).toBe(mode)
+    }
+    await writeFileWhole(fresh!, Uint8Array.of(1))
+    await writeFile(usual!, '')
+    expect((await stat(fresh!)).mode).toBe((await stat(usual!)).mode)
+  })
+
+  it.skipIf(process.getuid?.() === 0)('leaves a file alone that may not be written to', async () => {
+    const path = join(folder, 'file')
+    await writeFile(path, 'old', { mode: 0o444 })
+    await expect(writeFileWhole(path, Uint8Array.of(1))).rejects.toThrow(/EACCES/)
+    expect(await readFile(path, 'utf8')).toBe('old')
+  })
+
+  it('follows symbolic links, those that lead to nothing yet included', async () => {
+    await mkdir(join(folder, 'inner'))
+    await writeFile(join(folder, 'inner', 'there'), 'old')
+    await symlink('inner/there', join(folder, 'one'))
+    await symlink('one', join(folder, 'two'))
+    await symlink('inner/new', join(folder, 'dangling'))
+    for (const [name, target] of [
+      ['two', 'there'],
+      ['dangling', 'new'],
+    ] as const) {
+      await writeFileWhole(join(folder, name), Uint8Array.of(1, 2))
+      expect([...(await readFile(join(folder, 'inner', target)))]).toEqual([1, 2])
+      expect((await lstat(join(folder, name))).isSymbolicLink()).toBe(true)
+    }
+    expect((await readdir(folder)).sort()).toEqual(['dangling', 'inner', 'one', 'two'])
+    expect((await readdir(join(folder, 'inner'))).sort()).toEqual(['new', 'there'])
+    await symlink('circle', join(folder, 'circle'))
+    await expect(writeFileWhole(join(folder, 'circle'), Uint8Array.of(1))).rejects.toThrow(/ELOOP/)
+  })
+
+  it.skipIf(process.platform === 'win32')('writes into pipes and devices', async () => {
+    const pipe = join(folder, 'pipe')
+    execFileSync('mkfifo', [pipe])
+    const bytes = new Uint8Array(300_000).fill(7)
+    const [read] = await Promise.all([readFile(pipe), writeFileWhole(pipe, bytes)])
+    expect(read.equals(bytes)).toBe(true)
+    expect((await stat(pipe)).isFIFO()).toBe(true)
+    await writeFileWhole('/dev/null', bytes)
+    expect((await stat('/dev/null')).isCharacterDevice()).toBe(true)
+    expect(await readdir(folder)).toEqual(['pipe'])
   })
 
   it('says what went wrong, and leaves the old as it was', async () => {

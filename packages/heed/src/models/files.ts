@@ -5,41 +5,23 @@
 import { HeedError, nodeModule } from '../base/index.js'
 
 const operation = 'writeFileWhole'
+const files = (): typeof import('node:fs/promises') => nodeModule('node:fs/promises', operation)
+const paths = (): typeof import('node:path') => nodeModule('node:path', operation)
 
 /**
  * Writes `bytes` to `path` so that a reader, or a machine that loses power, sees the old file or the new
  * one and nothing between: into a temporary file in the same folder, flushed to the disk, renamed, and the
- * folder flushed, too.
+ * folder flushed, too. The new file has the old one's mode, and its owner where that is allowed. A symbolic link is
+ * followed. What is no file, such as a pipe or a device, is written to as it is.
  *
  * @throws HeedError, with the system's error as its cause; what stood at `path` before then stands still
  */
 export async function writeFileWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const { open, rename, rm } = nodeModule<typeof import('node:fs/promises')>('node:fs/promises', operation)
-  const paths = nodeModule<typeof import('node:path')>('node:path', operation)
-  const temporary = `${path}.${process.pid}-${Math.random().toString(36).slice(2)}.tmp`
-  let temporaryLeft = false
   try {
-    const file = await open(temporary, 'wx')
-    temporaryLeft = true
-    try {
-      await file.writeFile(bytes)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(temporary, path)
-    temporaryLeft = false
-    // Windows can't open a folder; there the rename itself is as safe as it gets.
-    if (process.platform !== 'win32') {
-      const folder = await open(paths.dirname(path), 'r')
-      try {
-        await folder.sync()
-      } finally {
-        await folder.close()
-      }
-    }
+    const old = await unlessAbsent(files().stat(path))
+    if (old === undefined || old.isFile()) await replaceFile(await targetOf(path), bytes, old)
+    else await writeInto(path, bytes)
   } catch (cause) {
-    if (temporaryLeft) await rm(temporary, { force: true }).catch(() => {})
     throw new HeedError({
       operation,
       expected: `to write ${bytes.length} bytes to '${path}'`,
@@ -48,4 +30,74 @@ export async function writeFileWhole(path: string, bytes: Uint8Array): Promise<v
       cause,
     })
   }
+}
+
+async function replaceFile(
+  path: string,
+  bytes: Uint8Array,
+  old: import('node:fs').Stats | undefined,
+): Promise<void> {
+  const { access, constants, open, rename, rm } = files()
+  // A file that may not be written to is not to be replaced either.
+  if (old !== undefined) await access(path, constants.W_OK)
+  const temporary = `${path}.${process.pid}-${Math.random().toString(36).slice(2)}.tmp`
+  const file = await open(temporary, 'wx')
+  try {
+    try {
+      if (old !== undefined) {
+        const { uid, gid } = await file.stat()
+        // Only some may give files away.
+        if (uid !== old.uid || gid !== old.gid) await file.chown(old.uid, old.gid).catch(() => {})
+        await file.chmod(old.mode & 0o7777)
+      }
+      await file.writeFile(bytes)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {})
+    throw error
+  }
+  // Windows can't open a folder; there the rename itself is as safe as it gets.
+  if (process.platform === 'win32') return
+  const folder = await open(paths().dirname(path), 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+async function writeInto(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await files().open(path, 'w')
+  try {
+    await file.writeFile(bytes)
+  } finally {
+    await file.close()
+  }
+}
+
+/** Where the symbolic links of a path lead, whether there is something yet or not. */
+async function targetOf(path: string): Promise<string> {
+  const { lstat, readlink, realpath } = files()
+  const { dirname, resolve } = paths()
+  let target = path
+  // As many as Linux follows.
+  for (let links = 0; links < 40; links++) {
+    const found = await unlessAbsent(realpath(target))
+    if (found !== undefined) return found
+    const link = await unlessAbsent(lstat(target))
+    if (link?.isSymbolicLink() !== true) return target
+    target = resolve(await realpath(dirname(target)), await readlink(target))
+  }
+  return target
+}
+
+async function unlessAbsent<T>(work: Promise<T>): Promise<T | undefined> {
+  return work.catch((error: unknown) => {
+    if ((error as { code?: string }).code === 'ENOENT') return undefined
+    throw error
+  })
 }
