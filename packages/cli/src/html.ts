@@ -37,7 +37,8 @@ export async function checkPage(path: string): Promise<void> {
 }
 
 /**
- * Writes the page that shows a report: one file that asks nobody for anything. What is no file, such as a pipe, gets it as it is.
+ * Writes the page that shows a report: one file that asks nobody for anything. What is no file, such as a
+ * pipe, gets it as it is.
  *
  * @throws {UsageError} where the report can't be shown on a page: a text too long
  * @throws {HeedError} where the file can't be written
@@ -47,7 +48,7 @@ export async function writeReport(path: string, report: Report): Promise<void> {
   const found = await stat(path).catch(() => undefined)
   const output = found && outputAt(found)
   if (output === undefined) return writeFileWhole(path, bytes)
-  // The process's own output, as /dev/stdout is: a second way into it would write over what comes from the first.
+  // Such as /dev/stdout: a second way into the output would write over what comes from the first.
   await new Promise<void>((resolve, reject) => {
     output.write(bytes, (error) => (error ? reject(error) : resolve()))
   })

@@ -13,7 +13,8 @@ export function register(program: Command, context: Context): void {
     .command('generate')
     .argument(
       '[prompt]',
-      `the beginning of a text; "-" reads it from the standard input, without its last newline (default: "${examplePrompt}")`,
+      'the beginning of a text; "-" reads it from the standard input, without its last newline ' +
+        `(default: "${examplePrompt}")`,
     )
     .summary('write on from a prompt')
     .description('Writes on from a prompt, token by token. The same seed gives the same text; Ctrl-C stops.')

@@ -9,9 +9,9 @@ const files = (): typeof import('node:fs/promises') => nodeModule('node:fs/promi
 const paths = (): typeof import('node:path') => nodeModule('node:path', operation)
 
 /**
- * Writes `bytes` to `path` so that a reader, or a machine that loses power, sees the old file or the new
- * one and nothing between: into a temporary file in the same folder, flushed to the disk, renamed, and the
- * folder flushed, too. The new file has the old one's mode, and its owner where that is allowed. A symbolic link is
+ * Writes `bytes` to `path` so that a reader, or a machine that loses power, sees the old file or the new one
+ * and nothing between: into a temporary file in the same folder, flushed to the disk, renamed, and the folder
+ * flushed, too. The new file has the old one's mode, and its owner where that is allowed. A symbolic link is
  * followed. What is no file, such as a pipe or a device, is written to as it is.
  *
  * @throws HeedError, with the system's error as its cause; what stood at `path` before then stands still
