@@ -82,7 +82,6 @@ async function writeInto(path: string, bytes: Uint8Array): Promise<void> {
 /** Where the symbolic links of a path lead, whether there is something yet or not. */
 async function targetOf(path: string): Promise<string> {
   const { lstat, readlink, realpath } = files()
-  const { dirname, resolve } = paths()
   let target = path
   // As many as Linux follows.
   for (let links = 0; links < 40; links++) {
@@ -90,7 +89,7 @@ async function targetOf(path: string): Promise<string> {
     if (found !== undefined) return found
     const link = await unlessAbsent(lstat(target))
     if (link?.isSymbolicLink() !== true) return target
-    target = resolve(await realpath(dirname(target)), await readlink(target))
+    target = paths().resolve(await realpath(paths().dirname(target)), await readlink(target))
   }
   return target
 }

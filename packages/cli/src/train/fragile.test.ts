@@ -1,0 +1,25 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { temporaryFolder } from '../testing.js'
+import { fragileCase, type FragileCase } from './testing/fragile-run.js'
+
+// The long suite (fragile.long.test.ts) does this at every operation, and kills processes.
+
+const folder = temporaryFolder()
+let own: FragileCase
+beforeAll(async () => {
+  own = await fragileCase(folder.path)
+})
+afterAll(folder.remove)
+
+const every = 14
+
+test('a run that dies before, half-way or after an operation loses nothing', async () => {
+  expect(own.whole.operations.length).toBeGreaterThan(50)
+  for (let at = 1; at < own.whole.operations.length; at += every)
+    await own.die(at, (['half', 'after', 'before'] as const)[((at / every) % 3) | 0]!)
+}, 60_000)
+
+test('a run whose disk fails ends with an error that says so, or goes on; nothing is lost', async () => {
+  for (let at = 5; at < own.whole.operations.length; at += every)
+    await own.fail(at, (at / every) & 1 ? 'EIO' : 'ENOSPC', (at / every) & 1 ? 'fail' : 'full')
+}, 60_000)
