@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { AttendResult } from '@heed/studio'
 import type {
   Decoder,
   DecoderConfig,
@@ -11,7 +11,7 @@ import type {
 } from 'heed'
 import { attendTo, firstTokens, readText, type ReadText } from '../attend.js'
 import { countText } from '../format.js'
-import { summaryOf } from '../model.js'
+import { summaryOf, type RunnableModel } from '../model.js'
 import type { TrainConfig } from './config.js'
 import { Film, filmedTokens, frameFrom, frameOf, type Frame } from './film.js'
 import { History } from './history.js'
@@ -42,6 +42,8 @@ export class Recorder {
   #film: Film | undefined
   #validation: number | undefined
   #report: string | undefined
+  /** The step that the page is of. */
+  #paged: number | undefined
 
   constructor(
     config: TrainConfig,
@@ -87,7 +89,6 @@ export class Recorder {
     })
     this.#tellDamage(lossesFile, this.#losses.damaged)
     if (!this.#watch) return
-    if (found !== undefined && existsSync(at(reportFile))) this.#report = at(reportFile)
     try {
       const watched = this.#watched()
       const film = new Film({ ...this.#decoder, text: watched.text, tokens: watched.ids.length })
@@ -205,30 +206,51 @@ export class Recorder {
 
   /** A page that can't be made is no reason to end a training. */
   async #onSnapshot({ step, model }: SnapshotEvent<Decoder>): Promise<void> {
-    try {
-      const language = { model, config: this.#decoder, tokenizer: this.#data.tokenizer }
-      const result = attendTo(language, this.#watched())
-      const snapshots = this.#film?.before(step) ?? []
+    await this.#notingPage(async () => {
+      const result = this.#attend(model)
       const frame = frameOf(step, result)
       this.#film?.add(frame)
       await this.#frames?.add(frame)
-      const path = join(this.#config.output, reportFile)
-      await writeWatched(path, {
-        attend: result,
-        step,
-        finished: step >= this.#config.training.steps,
-        model: summaryOf('a decoder', language),
-        snapshots,
-        losses: this.#entries,
-      })
-      this.#report = path
-      if (this.#film !== undefined && this.#film.leftOut > 0)
-        this.#noteOnce(
-          'the page has room for a part of the snapshots: it leaves out every other one, as often as need be',
-        )
+      await this.#writePage(step, model, result)
+    })
+  }
+
+  /** The page of the last step, where it is not written yet. */
+  async finishPage({ step, model }: SnapshotEvent<Decoder>): Promise<void> {
+    if (!this.#watch || this.#paged === step) return
+    await this.#notingPage(() => this.#writePage(step, model, this.#attend(model)))
+  }
+
+  async #notingPage(work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
     } catch (error) {
       this.#noteOnce(`no page: ${messageOf(error)}`, 'page')
     }
+  }
+
+  #attend(model: Decoder): AttendResult {
+    return attendTo(this.#languageOf(model), this.#watched())
+  }
+
+  async #writePage(step: number, model: Decoder, attend: AttendResult): Promise<void> {
+    const path = join(this.#config.output, reportFile)
+    await writeWatched(path, {
+      attend,
+      step,
+      finished: step >= this.#config.training.steps,
+      model: summaryOf('a decoder', this.#languageOf(model)),
+      snapshots: this.#film?.before(step) ?? [],
+      losses: this.#entries,
+    })
+    this.#report = path
+    this.#paged = step
+    if (this.#film !== undefined && this.#film.leftOut > 0)
+      this.#noteOnce('the page has room for a part of the snapshots: it shows some, evenly over the run')
+  }
+
+  #languageOf(model: Decoder): RunnableModel {
+    return { model, config: this.#decoder, tokenizer: this.#data.tokenizer }
   }
 }
 

@@ -111,6 +111,7 @@ async function goOn(
     if (found !== undefined) tellChanges(found, note)
     await recorder.begin(found)
     const result = await trainer.run()
+    if (result.reason === 'finished') await recorder.finishPage({ step: result.step, model: trainer.model })
     return await finish(config, decoder, data, recorder, trainer.model, result)
   } finally {
     progress.end()
