@@ -22,15 +22,15 @@ afterAll(folder.remove)
 
 test('a run that dies before, half-way or after any operation loses nothing', async () => {
   for (const [at, name] of own.whole.operations.entries())
-    for (const moment of momentsOf(name)) await own.die(at, moment)
+    for (const moment of momentsOf(name)) await expect(own.die(at, moment)).resolves.toBe(undefined)
 }, 1_800_000)
 
 test.each(['EIO', 'ENOSPC', 'EACCES'])(
   'a run whose disk fails with %s at any operation loses nothing',
   async (code) => {
     for (const at of own.whole.operations.keys()) {
-      await own.fail(at, code, 'fail')
-      if (code === 'ENOSPC') await own.fail(at, code, 'full')
+      await expect(own.fail(at, code, 'fail')).resolves.toBe(undefined)
+      if (code === 'ENOSPC') await expect(own.fail(at, code, 'full')).resolves.toBe(undefined)
     }
   },
   1_800_000,

@@ -21,5 +21,7 @@ test('a run that dies before, half-way or after an operation loses nothing', asy
 
 test('a run whose disk fails ends with an error that says so, or goes on; nothing is lost', async () => {
   for (let at = 5; at < own.whole.operations.length; at += every)
-    await own.fail(at, (at / every) & 1 ? 'EIO' : 'ENOSPC', (at / every) & 1 ? 'fail' : 'full')
+    await expect(
+      own.fail(at, (at / every) & 1 ? 'EIO' : 'ENOSPC', (at / every) & 1 ? 'fail' : 'full'),
+    ).resolves.toBe(undefined)
 }, 60_000)
