@@ -38,6 +38,8 @@ describe.each(referenceDevices.map((device) => [deviceTitle(device), device] as 
     const layers = {
       lstm: (x: Sequence, options: object) => lstm(parametersOf(1, 4), x, options).output,
       gru: (x: Sequence, options: object) => gru(parametersOf(2, 3), x, options).output,
+      'gru, reset before the projection': (x: Sequence, options: object) =>
+        gru(parametersOf(2, 3), x, { ...options, reset: 'before' }).output,
     }
 
     test.each(Object.entries(layers))(

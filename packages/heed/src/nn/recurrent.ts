@@ -7,11 +7,14 @@ import { tap } from '../observe/index.js'
 import {
   concat,
   gruCell,
+  gruReset,
+  gruUpdate,
   lstmCell,
   type LstmState,
   map,
   range,
   scope,
+  slice,
   stack,
   type Tensor,
   uniform,
@@ -41,6 +44,17 @@ export interface RecurrentOptions<S> {
   readonly lengths?: Tensor<'batch'> | undefined
   /** From the last real position to the first. */
   readonly reverse?: boolean | undefined
+}
+
+/**
+ * Where a GRU's reset gate acts on the share that the new gate takes of the previous state: 'after' its projection, on the result (PyTorch,
+ * cuDNN; ONNX's linear_before_reset = 1), or 'before' it, on the state (Cho et al. 2014; ONNX's default; Keras' reset_after = false). Weights
+ * are of the same shapes and made for one of the two. Default 'after'.
+ */
+export type GruReset = 'before' | 'after'
+
+export interface GruOptions extends RecurrentOptions<HiddenState> {
+  readonly reset?: GruReset | undefined
 }
 
 /** The hidden state at each position, 0 beyond a sequence's length, and the state after the last step. */
@@ -81,30 +95,31 @@ export function lstmStep(
 }
 
 /**
- * GRU (Cho et al. 2014) over a sequence: new = tanh(x + reset · u), hidden = (1 − update) new + update hidden, with u the share of the previous
- * state, which the reset gate multiplies after its projection (PyTorch, cuDNN). Beyond its length a sequence keeps its state. Tap: output.
+ * GRU (Cho et al. 2014) over a sequence: new = tanh(x + u), hidden = (1 − update) new + update hidden, with u the share of the previous state, which
+ * the reset gate multiplies after its projection, or before it (`reset`). Beyond its length a sequence keeps its state. Tap: output.
  *
- * @throws UsageError if a length is below 0 or above the number of positions
+ * @throws UsageError if a length is below 0 or above the number of positions, or for another `reset`
  * @throws ShapeError if axes or sizes do not fit
  */
 export function gru(
   parameters: Recurrent,
   x: Sequence,
-  options: RecurrentOptions<HiddenState> = {},
+  { reset, ...options }: GruOptions = {},
 ): RecurrentResult<HiddenState> {
   return overPositions('gru', parameters, x, options, () => noState(parameters, x), {
-    step: (share, state, active) => gruFromShares(parameters, share, state, active),
+    step: gruOf(parameters, reset),
     hidden: (state) => state,
   })
 }
 
-/** One step of a GRU, as a decoder takes it: x batch width. */
+/** One step of a GRU, as a decoder takes it: x batch width. Throws UsageError for another `reset` than 'before' and 'after'. */
 export function gruStep(
   parameters: Recurrent,
   x: Tensor<'batch' | 'width'>,
   state: HiddenState,
+  { reset }: Pick<GruOptions, 'reset'> = {},
 ): HiddenState {
-  return gruFromShares(parameters, linear(parameters.input, x, 'width'), state)
+  return gruOf(parameters, reset)(linear(parameters.input, x, 'width'), state)
 }
 
 /** One of each for the two directions. */
@@ -138,9 +153,9 @@ export function bidirectionalLstm(
 export function bidirectionalGru(
   parameters: BothDirections<Recurrent>,
   x: Sequence,
-  options: BothOptions<HiddenState> = {},
+  { reset, ...options }: BothOptions<HiddenState> & Pick<GruOptions, 'reset'> = {},
 ): BothResult<HiddenState> {
-  return bothWays(gru, parameters, x, options)
+  return bothWays((own, sequence, given) => gru(own, sequence, { ...given, reset }), parameters, x, options)
 }
 
 /** Parameters before training: uniform within ±1 / √units, as PyTorch has them. `gates` is 4 for an LSTM, 3 for a GRU. */
@@ -180,13 +195,36 @@ function lstmFromShares(
   return lstmCell<'batch' | 'unit', 'batch'>(share, shareOfState(parameters, state.hidden), state, active)
 }
 
-function gruFromShares(
+/** The step of a GRU from the gates' shares of the input. What it takes apart of the parameters it does once. */
+function gruOf(
   parameters: Recurrent,
-  share: Share,
-  state: HiddenState,
-  active?: Active,
-): HiddenState {
-  return gruCell<'batch' | 'unit', 'batch'>(share, shareOfState(parameters, state), state, active)
+  reset: GruReset = 'after',
+): (share: Share, state: HiddenState, active?: Active) => HiddenState {
+  if (reset === 'after')
+    return (share, state, active) =>
+      gruCell<'batch' | 'unit', 'batch'>(share, shareOfState(parameters, state), state, active)
+  if (reset !== 'before')
+    throw new UsageError({
+      operation: 'gru',
+      expected: "reset to be 'before' or 'after'",
+      found: String(reset),
+      hint: "leave it out for 'after'",
+    })
+  const { weight, bias } = parameters.hidden
+  const gates: Linear<'state', 'gate' | 'unit'> = {
+    weight: slice(weight, 'gate', 0, 2),
+    ...(bias && { bias: slice(bias, 'gate', 0, 2) }),
+  }
+  const fresh: Linear<'state', 'unit'> = {
+    weight: weight.at('gate', 2),
+    ...(bias && { bias: bias.at('gate', 2) }),
+  }
+  return (share, state, active) => {
+    const shares: Share = linear(gates, state.rename({ unit: 'state' }), 'state')
+    const seen = gruReset<'batch' | 'unit'>(share, shares, state).rename({ unit: 'state' })
+    const own: HiddenState = linear(fresh, seen, 'state')
+    return gruUpdate<'batch' | 'unit', 'batch'>(share, shares, own, state, active)
+  }
 }
 
 function shareOfState({ hidden }: Recurrent, state: HiddenState): Share {
