@@ -274,6 +274,8 @@ export {
   dotScores,
   generalScores,
   gru,
+  type GruOptions,
+  type GruReset,
   gruStep,
   type HiddenState,
   type LongShortState,

@@ -1,7 +1,7 @@
 import { map, layerNorm, mean, rmsNorm, type Tensor } from '../tensor/index.js'
 import { tap, watched } from '../observe/index.js'
 
-/** What a norm multiplies by and adds, along the axis that it normalizes. RMS norms have no bias. */
+/** What a norm multiplies by and adds, along the axis (or all of the axes) that it normalizes. RMS norms have no bias. */
 export interface Norm<K extends string = 'width'> {
   readonly weight?: Tensor<K>
   readonly bias?: Tensor<K>
@@ -18,14 +18,14 @@ export interface NormOptions {
 }
 
 /**
- * Normalizes along an axis: layer norm or RMS norm. Names: `scale`, what it divides by, and `output`.
+ * Normalizes along an axis, or over several together: layer norm or RMS norm. Names: `scale`, what it divides by, and `output`.
  *
- * @throws ShapeError if `x` or a parameter lacks the axis
+ * @throws ShapeError if `x` or a parameter lacks an axis
  */
 export function norm<A extends string, K extends A>(
   parameters: Norm<K>,
   x: Tensor<A>,
-  axis: K,
+  axis: K | readonly K[],
   options: NormOptions = {},
 ): Tensor<A> {
   const output = watched('scale')
@@ -37,7 +37,7 @@ export function norm<A extends string, K extends A>(
 function fused<A extends string, K extends A>(
   { weight, bias }: Norm<K>,
   x: Tensor<A>,
-  axis: K,
+  axis: K | readonly K[],
   { kind = 'layer', epsilon = defaultEpsilon(kind), onePlus = false }: NormOptions,
 ): Tensor<A> {
   return kind === 'layer'
@@ -49,7 +49,7 @@ function fused<A extends string, K extends A>(
 function stepByStep<A extends string, K extends A>(
   { weight, bias }: Norm<K>,
   x: Tensor<A>,
-  axis: K,
+  axis: K | readonly K[],
   { kind = 'layer', epsilon = defaultEpsilon(kind), onePlus = false }: NormOptions,
 ): Tensor<A> {
   const centred = kind === 'layer' ? x.sub(mean(x, axis)) : x

@@ -169,9 +169,11 @@ export function planCrossEntropyBackward(plan: CrossEntropyBackwardPlan): Launch
   const perTask = rowsPerTask(plan)
   return [
     {
-      kernel: (weights === undefined ? plainBackward : weightedBackward)(
-        width >= leastPast && rowsGoPast(logitsGradient, plan),
-      ),
+      kernel: (weights === undefined
+        ? plainBackward
+        : smoothing === 0
+          ? weightedBackward
+          : weightedSmoothedBackward)(width >= leastPast && rowsGoPast(logitsGradient, plan)),
       parameters: [
         rows,
         perTask,
@@ -195,12 +197,15 @@ export function planCrossEntropyBackward(plan: CrossEntropyBackwardPlan): Launch
   ]
 }
 
-const plainBackward = backwardKernel(false)
-const weightedBackward = backwardKernel(true)
+const plainBackward = backwardKernel('')
+const weightedBackward = backwardKernel(', weighted')
+const weightedSmoothedBackward = backwardKernel(', weighted, smoothed')
 
-function backwardKernel(weighted: boolean): (past: boolean) => Kernel {
+function backwardKernel(kind: '' | ', weighted' | ', weighted, smoothed'): (past: boolean) => Kernel {
+  const weighted = kind !== ''
+  const spreadByClass = kind === ', weighted, smoothed'
   return bothWays(
-    `cross-entropy of rows${weighted ? ', weighted' : ''}, backward`,
+    `cross-entropy of rows${kind}, backward`,
     {
       rows: 'i32',
       perTask: 'i32',
@@ -238,7 +243,7 @@ function backwardKernel(weighted: boolean): (past: boolean) => Kernel {
             const spread = scale.mul(p.smoothing).div(p.width.toFloat()).neg().broadcast()
             sweep(k, p.width, 2, (place, _, mask) => {
               const e = decay(k, k.load(place(logits), mask).sub(shift))
-              const away = weighted ? spread.mul(k.load(place(p.weights), mask)) : spread
+              const away = spreadByClass ? spread.mul(k.load(place(p.weights), mask)) : spread
               store(place(logitsGradient), e.fma(probabilityScale, away), mask)
             })
             const own = logitsGradient.at(target)

@@ -1,12 +1,15 @@
-import { UsageError } from '../../base/index.js'
+import { ShapeError, UsageError } from '../../base/index.js'
 import { type Launch, normStatistics, planNorm, planNormBackward } from '../../kernels/index.js'
 import { empty } from '../create.js'
 import { execute } from '../execute.js'
-import { sameDevice } from '../layout.js'
+import { physicalOrder, sameDevice } from '../layout.js'
 import { layoutNumber, outputOf, prepare, preparedFor, runPrepared } from '../prepared.js'
 import { record, tracked } from '../tape.js'
-import type { AnyTensor, Tensor } from '../tensor.js'
+import { scope } from '../scope.js'
+import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
+import { viewOver } from '../view.js'
 import { map, type Scalar, square } from './elementwise.js'
+import { merge, split } from './movement.js'
 import { sum } from './reduction.js'
 import { alongAxis, emptyRows, rowTensor } from './rows.js'
 
@@ -39,35 +42,35 @@ export interface NormAttributes {
 }
 
 /**
- * (x − mean) / sqrt(variance + epsilon) × weight + bias along an axis, the variance taken of the distances from the mean (Ba et al. 2016,
+ * (x − mean) / sqrt(variance + epsilon) × weight + bias along an axis, or over several together (weight and bias have all of them then), the variance taken of the distances from the mean (Ba et al. 2016,
  * "Layer Normalization", eq. 4). Gradient: the row `layerNorm` of the table.
  *
- * @throws ShapeError if x lacks the axis, or weight or bias does not lie along it alone
+ * @throws ShapeError if x lacks an axis, or weight or bias does not lie along these alone
  * @throws DtypeError if one of them is not f32
  * @throws UsageError if epsilon is negative or no number
  */
 export function layerNorm<A extends string, K extends A>(
   x: Tensor<A>,
-  axis: K,
+  axis: K | readonly K[],
   { weight, bias, epsilon = 1e-5 }: LayerNormOptions<K> = {},
 ): Tensor<A> {
-  return normalize('layerNorm', x, axis, { weight, bias, epsilon, onePlus: false }) as never
+  return normalizeOver('layerNorm', x, axis, { weight, bias, epsilon, onePlus: false }) as never
 }
 
 /**
- * x / sqrt(mean(x²) + epsilon) × weight along an axis (Zhang and Sennrich 2019, "Root Mean Square Layer Normalization", eq. 4). Gradient: the row
+ * x / sqrt(mean(x²) + epsilon) × weight along an axis, or over several together (Zhang and Sennrich 2019, "Root Mean Square Layer Normalization", eq. 4). Gradient: the row
  * `rmsNorm` of the table.
  *
- * @throws ShapeError if x lacks the axis, or weight does not lie along it alone
+ * @throws ShapeError if x lacks an axis, or weight does not lie along these alone
  * @throws DtypeError if one of them is not f32
  * @throws UsageError if epsilon is negative or no number
  */
 export function rmsNorm<A extends string, K extends A>(
   x: Tensor<A>,
-  axis: K,
+  axis: K | readonly K[],
   { weight, epsilon = 1e-6, onePlus = false }: RmsNormOptions<K> = {},
 ): Tensor<A> {
-  return normalize('rmsNorm', x, axis, { weight, bias: undefined, epsilon, onePlus }) as never
+  return normalizeOver('rmsNorm', x, axis, { weight, bias: undefined, epsilon, onePlus }) as never
 }
 
 /** x / max(|x|, 1e-12) along an axis: rows of length 1, for cosines. A row of zeros stays so, with gradient gradient × 1e12. */
@@ -81,6 +84,66 @@ interface NormInputs {
   readonly bias: AnyTensor | undefined
   readonly epsilon: number
   readonly onePlus: boolean
+}
+
+/** Several axes as one, in the order in which they lie in memory: a view where they lie one inside the other. */
+function normalizeOver(
+  operation: NormAttributes['operation'],
+  x: AnyTensor,
+  over: string | readonly string[],
+  options: NormInputs,
+): Tensor {
+  if (typeof over === 'string') return normalize(operation, x, over, options)
+  const axes = over.map((name) => axisOf(operation, x, name))
+  if (axes.length === 0 || new Set(axes).size !== axes.length)
+    throw new ShapeError({
+      operation,
+      expected: 'at least one axis to normalize over, each once',
+      found: over.join(', ') || 'none',
+      hint: "name them as ['height', 'width', 'channel']",
+    })
+  for (const [name, parameter] of [
+    ['weight', options.weight],
+    ['bias', options.bias],
+  ] as const)
+    if (parameter !== undefined) checkAlong(operation, name, parameter, axes)
+  if (over.length === 1) return normalize(operation, x, over[0]!, options)
+  const order = physicalOrder(x).filter((name) => over.includes(name))
+  const joined = order.join(' × ')
+  const join = (tensor: AnyTensor): Tensor => merge(tensor as Tensor, order, joined)
+  return scope(() => {
+    const { weight, bias } = options
+    const rows = normalize(operation, join(x), joined, {
+      ...options,
+      weight: weight && join(weight),
+      bias: bias && join(bias),
+    })
+    const apart = split(
+      rows,
+      joined,
+      Object.fromEntries(order.map((name) => [name, axes.find((axis) => axis.name === name)!.size])),
+    )
+    const layout = x.layout.map(({ name }) => axisOf(operation, apart, name))
+    return record('rename', [apart], viewOver(apart, layout), {})
+  })
+}
+
+function checkAlong(
+  operation: string,
+  name: string,
+  parameter: AnyTensor,
+  axes: readonly { readonly name: string; readonly size: number }[],
+): void {
+  const fits =
+    parameter.layout.length === axes.length &&
+    axes.every((axis) => parameter.layout.some((own) => own.name === axis.name && own.size === axis.size))
+  if (fits) return
+  throw new ShapeError({
+    operation,
+    expected: `${name} with the axes ${axes.map((axis) => `${axis.name} ${axis.size}`).join(', ')} alone`,
+    found: (parameter as Tensor).describe(),
+    hint: 'give it those that are normalized over',
+  })
 }
 
 function normalize(
