@@ -1,6 +1,6 @@
 import { UsageError } from '../base/index.js'
 import { assemble, type Kernel, type Launch } from '../kernels/index.js'
-import type { Target } from '../targets/index.js'
+import { addressesLeft, openPlainMemory, type Target } from '../targets/index.js'
 import { GuardedHeap } from './guarded-heap.js'
 import { Heap, type HeapOptions } from './heap.js'
 import { type Compiled, mostParts, Part, ThreadPool } from './pool.js'
@@ -9,6 +9,10 @@ import { type Compiled, mostParts, Part, ThreadPool } from './pool.js'
 const parameterAddress = 1024
 const parameterLimit = 300
 const parameterEnd = parameterAddress + 8 * parameterLimit
+
+const mostThreads = 256
+/** Addresses that a thread of Node takes, generously. */
+const threadBytes = 2 ** 29
 
 /** How a device is made: the size of its heap, its threads. */
 export interface DeviceOptions extends HeapOptions {
@@ -47,12 +51,27 @@ export class Device {
   #tasks = 0
   #nextParameter = parameterAddress
 
+  /**
+   * @throws UsageError for `threads` or `maximumBytes` that are no whole numbers in their range
+   * @throws MemoryError where the system gives no memory
+   */
   constructor(target: Target, options: DeviceOptions = {}) {
     this.target = target
-    this.threads = options.shared ? Math.max(1, options.threads ?? 1) : 1
+    const { threads = 1 } = options
+    if (!Number.isInteger(threads) || threads < 1 || threads > mostThreads)
+      throw new UsageError({
+        operation: 'device',
+        expected: `threads to be a whole number from 1 to ${mostThreads}`,
+        found: String(threads),
+        hint: 'availableThreads() says how many there are',
+      })
     // Machine code holds the heap's address: only a shared memory is sure to stay where it is when it grows.
     const shared = options.shared === true || target.koffi !== undefined
-    this.heap = options.guarded === true ? new GuardedHeap(options) : new Heap({ ...options, shared })
+    const openInstead = target.machine.name === 'wasm' ? undefined : openPlainMemory
+    this.heap =
+      options.guarded === true ? new GuardedHeap(options) : new Heap({ ...options, shared }, openInstead)
+    const most = 1 + Math.max(0, Math.floor(addressesLeft() / threadBytes))
+    this.threads = options.shared ? Math.min(threads, most) : 1
     if (options.guarded !== true) target.adopt?.(this.heap.memory, this.heap.maximumBytes)
     this.#pool = this.threads > 1 ? new ThreadPool(this.heap, this.threads, target.koffi) : undefined
   }

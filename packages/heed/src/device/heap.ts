@@ -1,4 +1,5 @@
 import { type LinearMemory, MemoryError, UsageError } from '../base/index.js'
+import { openWasmMemory } from '../targets/index.js'
 import { Blocks } from './blocks.js'
 
 const pageBytes = 65536
@@ -48,10 +49,12 @@ export class Heap {
   #u8: Uint8Array | undefined
 
   /**
+   * `openInstead` gives what serves where the system has no WebAssembly memory: addresses are limited, and the target needs none.
+   *
    * @throws UsageError for a `maximumBytes` that is no whole number from 64 KiB to 4 GiB
    * @throws MemoryError where the system gives no memory at all
    */
-  constructor(options: HeapOptions = {}) {
+  constructor(options: HeapOptions = {}, openInstead?: (pages: number) => LinearMemory) {
     const { maximumBytes = mostBytes, firstAddress = reservedBytes } = options
     if (!Number.isInteger(maximumBytes) || maximumBytes < pageBytes || maximumBytes > mostBytes)
       throw new UsageError({
@@ -62,12 +65,15 @@ export class Heap {
       })
     this.#blocks = new Blocks(firstAddress)
     const pages = Math.floor(maximumBytes / pageBytes)
-    this.maximumBytes = pages * pageBytes
-    this.memory = new WebAssembly.Memory({
-      initial: Math.min(16, pages),
-      maximum: pages,
-      ...(options.shared && { shared: true }),
-    })
+    const { shared = false } = options
+    try {
+      this.memory = openWasmMemory({ initial: Math.min(16, pages), maximum: pages, shared })
+      this.maximumBytes = pages * pageBytes
+    } catch (error) {
+      if (openInstead === undefined) throw error
+      this.memory = openInstead(pages)
+      this.maximumBytes = this.memory.buffer.byteLength
+    }
     this.#limit = this.memory.buffer.byteLength - guardBytes
   }
 

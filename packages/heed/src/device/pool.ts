@@ -178,7 +178,7 @@ export class ThreadPool {
     Atomics.store(this.#heap.i32, loading, 0)
     if (this.#koffi !== undefined) atExit(this.#end)
     for (let thread = 1; thread < this.#wanted; thread++) {
-      this.#threads.push(startThread({ memory: this.#heap.memory, thread, words, koffi: this.#koffi }))
+      this.#threads.push(startThread({ memory: sent(this.#heap.memory), thread, words, koffi: this.#koffi }))
     }
   }
 }
@@ -203,6 +203,11 @@ interface Start {
   readonly koffi: string | undefined
 }
 
+/** As a thread can be sent it: plain memory is its buffer alone. */
+function sent(memory: LinearMemory): LinearMemory {
+  return memory instanceof WebAssembly.Memory ? memory : ({ buffer: memory.buffer } as LinearMemory)
+}
+
 /** A Node worker, or a Web Worker from a blob where there is no Node. */
 function startThread(start: Start): Thread {
   const node = nodeWorkers()
@@ -215,6 +220,8 @@ function startThread(start: Start): Thread {
       execArgv: [],
     })
     worker.unref()
+    // Nobody waits for a thread that can't start: the others take its tasks.
+    worker.on('error', () => {})
     return { terminate: () => void worker.terminate() }
   }
   const worker = new Worker(URL.createObjectURL(new Blob([workerSource], { type: 'text/javascript' })))

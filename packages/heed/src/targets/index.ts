@@ -1,3 +1,4 @@
+export { addressesLeft, openPlainMemory, openWasmMemory } from './linear-memory.js'
 export * from './target.js'
 export * from './interpreter/interpreter.js'
 export * from './wasm/index.js'

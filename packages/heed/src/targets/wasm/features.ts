@@ -2,6 +2,7 @@ import type { Kernel, Machine, Program } from '../../kernels/index.js'
 import { assemble, kernel } from '../../kernels/index.js'
 import { encodeModule } from './encode.js'
 import { lower } from './lower.js'
+import { openWasmMemory } from '../linear-memory.js'
 import { setEngineFlags } from './engine.js'
 import { probeRevectorization } from './revectorize.js'
 
@@ -34,6 +35,7 @@ function probe(): WasmFeatures {
     setEngineFlags('--experimental-wasm-relaxed-simd')
     relaxed = validates(multiplyAdd, 4, true)
   }
+  if (!memoryThere()) return { simd, relaxed, fused: false, revectorize: false }
   // (1 + 2⁻¹²)² − (1 + 2⁻¹¹) is 2⁻²⁴; a product that is rounded loses it.
   const fused =
     relaxed && runs(multiplyAdd, 4, true, [1 + 2 ** -12, 1 + 2 ** -12, -(1 + 2 ** -11)])[0] === 2 ** -24
@@ -60,13 +62,22 @@ function bytes(source: Probe, lanes: 4 | 8, relaxed: boolean): Uint8Array<ArrayB
   return encodeModule(lower(program, { lanes, relaxed, shared: false }), false) as Uint8Array<ArrayBuffer>
 }
 
+/** Without it nothing can be tried out; a heap says why there is none. */
+function memoryThere(): boolean {
+  try {
+    return openWasmMemory({ initial: 0 }) !== undefined
+  } catch {
+    return false
+  }
+}
+
 function validates(source: Probe, lanes: 4 | 8, relaxed: boolean): boolean {
   return typeof WebAssembly === 'object' && WebAssembly.validate(bytes(source, lanes, relaxed))
 }
 
 /** Runs the kernel on `values` in a memory of its own and gives what it left there. */
 function runs(source: Probe, lanes: 4 | 8, relaxed: boolean, values: readonly number[]): Float32Array {
-  const memory = new WebAssembly.Memory({ initial: 1 })
+  const memory = openWasmMemory({ initial: 1 })
   const floats = new Float32Array(memory.buffer, 64)
   floats.set(values)
   new Int32Array(memory.buffer)[0] = 64

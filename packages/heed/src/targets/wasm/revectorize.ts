@@ -1,5 +1,6 @@
 import type { Kernel, Machine, Term } from '../../kernels/index.js'
 import { assemble, kernel } from '../../kernels/index.js'
+import { openWasmMemory } from '../linear-memory.js'
 import { encodeModule } from './encode.js'
 import { engineVersion, setEngineFlags } from './engine.js'
 import { lower } from './lower.js'
@@ -179,7 +180,7 @@ function prepare(
   }
   const options: WasmOptions = { lanes, relaxed: true, shared: false }
   const code = encodeModule(lower(assemble(source, machine), options), false) as Uint8Array<ArrayBuffer>
-  const memory = new WebAssembly.Memory({ initial: 1 })
+  const memory = openWasmMemory({ initial: 1 })
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory } })
   const integers = new Int32Array(memory.buffer)
   const floats = new Float32Array(memory.buffer)

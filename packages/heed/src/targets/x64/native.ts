@@ -16,7 +16,7 @@ export interface Native {
    */
   map(code: Uint8Array): number
   /** The function at an address, bound to a heap. A memory that grows stays where it is only if it is shared. */
-  bind(address: number, memory: LinearMemory): Run
+  bind(address: number, memory: Pick<LinearMemory, 'buffer'>): Run
   /** Asks for large pages for what a memory has and will grow to, up to `bytes`, where the system gives them on demand. */
   enlargePages(memory: LinearMemory, bytes: number): void
   /** Lets whole pages of a memory be touched, or ends the process when they are. For tests that look for stray accesses. */
@@ -57,7 +57,7 @@ export function openNative(system: System): Native | string {
   if (typeof found === 'string') return found
   try {
     const native = make(found.koffi, found.path, platform === 'win32', openMemory(found.koffi))
-    const memory = new WebAssembly.Memory({ initial: 0 })
+    const memory = { buffer: new ArrayBuffer(64) }
     native.bind(native.map(Uint8Array.of(returnByte)), memory)(0, 0, 0, 0)
     return native
   } catch (error) {
@@ -70,7 +70,7 @@ const returnByte = 0xc3
 function make(koffi: Koffi, path: string, windows: boolean, memory: CodeMemory): Native {
   // One type for all: koffi keeps each type that it is told of.
   const type = koffi.proto('void', ['int64_t', 'uint32_t', 'int32_t', 'int32_t', 'uint32_t'])
-  const heapOf = ({ buffer }: LinearMemory): bigint => koffi.address(new Uint8Array(buffer))
+  const heapOf = ({ buffer }: Pick<LinearMemory, 'buffer'>): bigint => koffi.address(new Uint8Array(buffer))
   return {
     convention: windows ? 'windows' : 'systemv',
     koffi: path,

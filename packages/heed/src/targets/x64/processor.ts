@@ -138,7 +138,7 @@ function textOf(words: readonly number[]): string {
 }
 
 export function questions(native: Native): Questions {
-  const memory = new WebAssembly.Memory({ initial: 1 })
+  const memory = { buffer: new ArrayBuffer(64) }
   const words = new Uint32Array(memory.buffer, 0, 4)
   const bind = (instruction: 'cpuid' | 'xgetbv'): Questions['cpuid'] => {
     const run = native.bind(native.map(bytesOf(questionCode[instruction][native.convention])), memory)
