@@ -1,3 +1,4 @@
+export * from './bounded-map.js'
 export * from './errors.js'
 export * from './check.js'
 export * from './dtype.js'

@@ -1,13 +1,13 @@
 import { UsageError } from '../base/index.js'
-import { assemble, type Kernel, type Launch } from '../kernels/index.js'
+import type { Kernel, Launch } from '../kernels/index.js'
 import { addressesLeft, openPlainMemory, type Target } from '../targets/index.js'
+import { CompiledKernels, parameterLimit } from './compiled-kernels.js'
 import { GuardedHeap } from './guarded-heap.js'
 import { Heap, type HeapOptions } from './heap.js'
-import { type Compiled, mostParts, Part, ThreadPool } from './pool.js'
+import { mostParts, Part, ThreadPool } from './pool.js'
 
 /** Where the parameters of the running launches lie: 8 bytes each. */
 const parameterAddress = 1024
-const parameterLimit = 300
 const parameterEnd = parameterAddress + 8 * parameterLimit
 
 const mostThreads = 256
@@ -39,8 +39,7 @@ export class Device {
   readonly heap: Heap
   readonly threads: number
   readonly #pool: ThreadPool | undefined
-  readonly #compiled = new Map<string, Compiled>()
-  readonly #recent = new WeakMap<Kernel, Compiled>()
+  readonly #kernels: CompiledKernels
   /** Told of each launch, while set. */
   profile: ((event: LaunchEvent) => void) | undefined
   #scratch = 0
@@ -73,6 +72,7 @@ export class Device {
     const most = 1 + Math.max(0, Math.floor(addressesLeft() / threadBytes))
     this.threads = options.shared ? Math.min(threads, most) : 1
     if (options.guarded !== true) target.adopt?.(this.heap.memory, this.heap.maximumBytes)
+    this.#kernels = new CompiledKernels(target, this.heap, this.threads > 1)
     this.#pool = this.threads > 1 ? new ThreadPool(this.heap, this.threads, target.koffi) : undefined
   }
 
@@ -127,7 +127,7 @@ export class Device {
   }
 
   #add(kernel: Kernel, parameters: readonly number[], tasks: number, scratchBytes: number): void {
-    const compiled = this.#recent.get(kernel) ?? this.#compile(kernel)
+    const compiled = this.#kernels.find(kernel)
     const { floats } = compiled
     if (parameters.length !== floats.length) {
       throw new UsageError({
@@ -178,37 +178,6 @@ export class Device {
   /** Ends the threads; the device is of no use afterwards. */
   close(): void {
     this.#pool?.terminate()
-  }
-
-  #compile(kernel: Kernel): Compiled {
-    let compiled = this.#compiled.get(kernel.name)
-    if (compiled === undefined) {
-      const types = Object.values(kernel.parameters)
-      if (types.length > parameterLimit)
-        throw new UsageError({
-          operation: `kernel ${kernel.name}`,
-          expected: `at most ${parameterLimit} parameters`,
-          found: String(types.length),
-          hint: 'pass the rest in memory',
-        })
-      const { target } = this
-      const { lasting = false } = kernel
-      const code =
-        (lasting ? target.kept?.(kernel.name) : undefined) ??
-        target.emit(assemble(kernel, target.machine), lasting)
-      const codeAddress = this.#pool === undefined ? 0 : this.heap.allocate(code.length)
-      if (codeAddress !== 0) this.heap.u8.set(code, codeAddress)
-      compiled = {
-        number: this.#compiled.size,
-        run: target.load(code, this.heap.memory),
-        codeAddress,
-        codeBytes: code.length,
-        floats: types.map((type) => type === 'f32'),
-      }
-      this.#compiled.set(kernel.name, compiled)
-    }
-    this.#recent.set(kernel, compiled)
-    return compiled
   }
 
   /** Scratch for every thread, kept from launch to launch. */

@@ -1,6 +1,6 @@
 import { type LinearMemory, TargetError } from '../base/index.js'
-import type { Run } from '../targets/index.js'
 import type { Heap } from './heap.js'
+import type { Compiled } from './compiled-kernels.js'
 import { workerSource } from './worker-source.js'
 
 /** Where the control words lie in the heap (index into its Int32Array), each on a cache line of its own. */
@@ -11,7 +11,7 @@ const next = 112
 const failed = 128
 /** Tasks, grain, scratch memory and its bytes for each thread; then the parts, `partWords` words each. */
 const job = 176
-const partWords = 5
+const partWords = 6
 /** Launches that run as one. */
 export const mostParts = 8
 /** Threads that are loading a native library; less `closed`, which is more than there are, nobody may begin to. */
@@ -26,16 +26,6 @@ const open = 1 << 30
  * launch whose other threads sleep is computed by one.
  */
 const spins = 200_000
-
-/** A kernel, ready to run. */
-export interface Compiled {
-  readonly number: number
-  readonly run: Run
-  readonly codeAddress: number
-  readonly codeBytes: number
-  /** For each parameter, whether it is a float. */
-  readonly floats: readonly boolean[]
-}
 
 /** One of the launches that run together; filled in anew by each. */
 export class Part {
@@ -79,9 +69,10 @@ export class ThreadPool {
       const { compiled, parameters, tasks: own } = parts[i]!
       words[at] = own
       words[at + 1] = parameters
-      words[at + 2] = compiled.number
-      words[at + 3] = compiled.codeAddress
-      words[at + 4] = compiled.codeBytes
+      words[at + 2] = compiled.slot
+      words[at + 3] = compiled.version
+      words[at + 4] = compiled.codeAddress
+      words[at + 5] = compiled.codeBytes
       tasks += own
     }
     words[job] = tasks

@@ -70,10 +70,13 @@ const serve = ({ memory, thread, koffi, words: { state, epoch, sleeping, next, f
             first += words[part]
             part += partWords
           }
-          const kernel = words[part + 2], stop = Math.min(end, first + words[part])
-          let run = kernels.get(kernel)
-          if (run === undefined) kernels.set(kernel, run = load(words[part + 3] >>> 0, words[part + 4]))
-          run(words[part + 1], begin - first, stop - first, scratch)
+          const slot = words[part + 2], version = words[part + 3], stop = Math.min(end, first + words[part])
+          let kernel = kernels.get(slot)
+          if (kernel === undefined || kernel.version !== version) {
+            kernel = { version, run: load(words[part + 4] >>> 0, words[part + 5]) }
+            kernels.set(slot, kernel)
+          }
+          kernel.run(words[part + 1], begin - first, stop - first, scratch)
           begin = stop
         }
       }

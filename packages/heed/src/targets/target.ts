@@ -26,6 +26,8 @@ export interface Target {
   adopt?(memory: LinearMemory, maximumBytes: number): void
   /** Bytes of code, where `emit` gives only where it is. */
   codeBytes?(program: Program): number
+  /** Gives back what `emit` or `kept` took for code that nobody runs any more. */
+  release?(code: Uint8Array): void
   /** What a person reads to see what runs: WebAssembly text, a disassembly, JavaScript. */
   print(program: Program): string
 }

@@ -1,4 +1,4 @@
-import { type Dtype, refusePromise, StateError } from '../base/index.js'
+import { BoundedMap, type Dtype, refusePromise, StateError } from '../base/index.js'
 import type { Device } from '../device/index.js'
 import { canonical, type Expression, type Kernel, type Launch } from '../kernels/index.js'
 import { Storage } from './storage.js'
@@ -33,7 +33,7 @@ interface PreparedOutput {
   readonly layout: readonly Axis[]
 }
 
-/** So many plans are kept of a device; when there are more, all are made anew. */
+/** So many plans are kept of a device. */
 const mostPlans = 4096
 
 const plans = new WeakMap<Device, Map<string, Prepared>>()
@@ -72,8 +72,7 @@ export function prepare(
   }
   const made: Prepared = { outputs, workspace: first.workspace, launches, note }
   let known = plans.get(device)
-  if (known === undefined) plans.set(device, (known = new Map<string, Prepared>()))
-  if (known.size >= mostPlans) known.clear()
+  if (known === undefined) plans.set(device, (known = new BoundedMap<string, Prepared>(mostPlans)))
   known.set(key, made)
   return made
 }
@@ -210,10 +209,10 @@ function runAll(device: Device, operations: readonly Waiting[]): void {
 }
 
 /** So many layouts and expressions keep their numbers; a number is never given twice. */
-const mostTexts = 2 ** 16
+const [mostTexts, mostForms] = [2 ** 16, 2 ** 12]
 
 const layoutNumbers = new WeakMap<readonly Axis[], number>()
-const byText = new Map<string, number>()
+const byText = new BoundedMap<string, number>(mostTexts)
 
 /** A number for a layout: the same for two that are alike. */
 export function layoutNumber({ layout }: AnyTensor): number {
@@ -223,7 +222,6 @@ export function layoutNumber({ layout }: AnyTensor): number {
     for (const { name, size, stride } of layout) text += `${name.length} ${name}:${size}:${stride},`
     number = byText.get(text)
     if (number === undefined) {
-      if (byText.size >= mostTexts) byText.clear()
       byText.set(text, (number = ++layouts))
     }
     layoutNumbers.set(layout, number)
@@ -233,7 +231,7 @@ export function layoutNumber({ layout }: AnyTensor): number {
 let layouts = 0
 
 const formNumbers = new WeakMap<object, number>()
-const byForm = new Map<string, number>()
+const byForm = new BoundedMap<string, number>(mostForms)
 let forms = 0
 
 /** A number for some expressions: the same for others that say the same. */
@@ -243,7 +241,6 @@ export function expressionNumber(expressions: readonly Expression[]): number {
   if (number === undefined) {
     number = byForm.get(form.key)
     if (number === undefined) {
-      if (byForm.size >= mostTexts) byForm.clear()
       byForm.set(form.key, (number = ++forms))
     }
     formNumbers.set(form, number)

@@ -1,4 +1,4 @@
-import { ShapeError, validateAxis, validateShape } from '../base/index.js'
+import { BoundedMap, ShapeError, validateAxis, validateShape } from '../base/index.js'
 import { type AnyTensor, type Axis, axisOf, type Tensor, Tensor as TensorClass } from './tensor.js'
 
 // Other names, sizes or parts for the same elements: no element moves. The gradients stand in autograd's table.
@@ -11,6 +11,8 @@ export function viewOver(source: AnyTensor, layout: readonly Axis[], offset: num
 
 /** Of a layout, those that other names gave: the same each time, so that a number once found for one holds (see prepared.ts). */
 const renamed = new WeakMap<readonly Axis[], Map<string, readonly Axis[]>>()
+/** A model gives a layout a handful of other names. */
+const mostRenamings = 32
 
 export function renameView(source: AnyTensor, names: Readonly<Record<string, string>>): Tensor {
   let key = ''
@@ -26,7 +28,8 @@ export function renameView(source: AnyTensor, names: Readonly<Record<string, str
     }
     layout = source.layout.map((axis) => ({ ...axis, name: names[axis.name] ?? axis.name }))
     refuseTwice('rename', layout)
-    if (known === undefined) renamed.set(source.layout, (known = new Map<string, readonly Axis[]>()))
+    if (known === undefined)
+      renamed.set(source.layout, (known = new BoundedMap<string, readonly Axis[]>(mostRenamings)))
     known.set(key, layout)
   }
   return viewOver(source, layout)

@@ -1,3 +1,4 @@
+import { BoundedMap } from '../../base/index.js'
 import { type Canonical, canonical, type Expression, vectorsTogether } from '../expression/index.js'
 import {
   type Builder,
@@ -88,7 +89,8 @@ interface MapShape {
   readonly past: boolean
 }
 
-const kernels = new Map<string, Kernel>()
+/** As many as a device keeps. */
+const kernels = new BoundedMap<string, Kernel>(512)
 /** The same kernels by expression first, so that the long names are put together once. */
 const byForm = new WeakMap<Canonical, Map<string, Kernel>>()
 

@@ -1,3 +1,4 @@
+import { BoundedMap } from '../../base/index.js'
 import { type Expression, input, keyOf, share } from '../expression/index.js'
 import {
   type Builder,
@@ -166,7 +167,8 @@ interface ReduceShape {
   readonly outputStep: number
 }
 
-const kernels = new Map<string, Kernel>()
+/** As many as a device keeps. */
+const kernels = new BoundedMap<string, Kernel>(512)
 
 function reduceKernel(shape: ReduceShape): Kernel {
   const direction = shape.along ? (shape.outputStep === 1 ? 'along' : 'along, spread') : 'across'

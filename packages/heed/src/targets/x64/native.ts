@@ -10,11 +10,13 @@ export interface Native {
   readonly koffi: string
   /**
    * Copies code into memory of its own, which then is executable and no longer writable; gives its address. It stays
-   * there until the process ends.
+   * there until `unmap`, or the process's end.
    *
    * @throws {TargetError} where the system has no more such memory
    */
   map(code: Uint8Array): number
+  /** Gives back what `map` took. The code there must not run any more. */
+  unmap(address: number): void
   /** The function at an address, bound to a heap. A memory that grows stays where it is only if it is shared. */
   bind(address: number, memory: Pick<LinearMemory, 'buffer'>): Run
   /** Asks for large pages for what a memory has and will grow to, up to `bytes`, where the system gives them on demand. */
@@ -71,6 +73,7 @@ function make(koffi: Koffi, path: string, windows: boolean, memory: CodeMemory):
   // One type for all: koffi keeps each type that it is told of.
   const type = koffi.proto('void', ['int64_t', 'uint32_t', 'int32_t', 'int32_t', 'uint32_t'])
   const heapOf = ({ buffer }: Pick<LinearMemory, 'buffer'>): bigint => koffi.address(new Uint8Array(buffer))
+  const mapped = new Map<number, number>()
   return {
     convention: windows ? 'windows' : 'systemv',
     koffi: path,
@@ -79,7 +82,13 @@ function make(koffi: Koffi, path: string, windows: boolean, memory: CodeMemory):
       const place = memory.reserve(bytes)
       new Uint8Array(koffi.view(place, bytes)).set(code)
       memory.protect(place, bytes, 'execute')
+      mapped.set(Number(place), bytes)
       return Number(place)
+    },
+    unmap(address) {
+      const bytes = mapped.get(address)
+      if (bytes === undefined || !mapped.delete(address)) return
+      memory.release(BigInt(address), bytes)
     },
     bind(address, memory) {
       // A number, which costs less to pass than a bigint: addresses have 47 bits.
@@ -103,6 +112,7 @@ interface CodeMemory {
   /** Fresh memory that can be written. */
   reserve(bytes: number): Pointer
   protect(place: Pointer, bytes: number, access: Access): void
+  release(place: Pointer, bytes: number): void
   enlargePages?(place: Pointer, bytes: number): void
 }
 
@@ -117,6 +127,7 @@ function unixMemory(koffi: Koffi, flags: number): CodeMemory {
   const library = koffi.load(null)
   const mmap = library.func('void *mmap(void *addr, size_t len, int prot, int flags, int fd, long off)')
   const mprotect = library.func('int mprotect(void *addr, size_t len, int prot)')
+  const munmap = library.func('int munmap(void *addr, size_t len)')
   const numbers = { nothing: 0, write: 3, execute: 5 }
   return {
     reserve(bytes) {
@@ -127,6 +138,7 @@ function unixMemory(koffi: Koffi, flags: number): CodeMemory {
     protect(place, bytes, access) {
       if (mprotect(place, bytes, numbers[access]) !== 0) throw refused('mprotect', errorName(koffi))
     },
+    release: (place, bytes) => void munmap(place, bytes),
   }
 }
 
@@ -143,6 +155,8 @@ function windowsMemory(koffi: Koffi): CodeMemory {
   const change = library.func(
     'int VirtualProtect(void *addr, size_t len, uint32_t protect, _Out_ uint32_t *old)',
   )
+  const free = library.func('int VirtualFree(void *addr, size_t len, uint32_t type)')
+  const releaseAll = 0x8000
   const lastError = library.func('uint32_t GetLastError()')
   const reserveAndCommit = 0x3000
   const numbers = { nothing: 0x01, write: 0x04, execute: 0x20 }
@@ -156,6 +170,7 @@ function windowsMemory(koffi: Koffi): CodeMemory {
       if (change(place, bytes, numbers[access], [0]) === 0)
         throw refused('VirtualProtect', `error ${String(lastError())}`)
     },
+    release: (place) => void free(place, 0, releaseAll),
   }
 }
 

@@ -60,6 +60,9 @@ export function x64Target({ width, dots, cache }: X64Options): Target {
     load(code, memory) {
       return native.bind(new Float64Array(code.slice().buffer)[0]!, memory)
     },
+    release(code) {
+      native.unmap(new Float64Array(code.slice().buffer)[0]!)
+    },
     adopt(memory, maximumBytes) {
       native.enlargePages(memory, maximumBytes)
     },
