@@ -117,12 +117,12 @@ export class JsonReader {
       do {
         this.#space()
         const at = this.#at
-        if (!this.sees('"')) this.refuse('followed by a name in quotes')
+        if (!this.sees('"')) this.#refuseToken('a name in quotes')
         const name = this.string()
         this.#keys[this.#keys.length - 1] = name
         if (seen?.has(name)) this.refuse('there once', { found: 'it again', at })
         seen?.add(name)
-        if (!this.#take(':')) this.refuse("followed by ':'")
+        if (!this.#take(':')) this.#refuseToken("':'")
         this.#space()
         member(name)
       } while (this.#goesOn('}'))
@@ -303,6 +303,11 @@ export class JsonReader {
     return this.refuseAt(more.at ?? this.#at, pathOf(this.#keys, this.#keyed), expected, more)
   }
 
+  #refuseToken(expected: string): never {
+    const path = pathOf(this.#keys, this.#keyed)
+    return this.refuseAt(this.#at, '', path === '' ? expected : `${expected} in ${path}`)
+  }
+
   /** The same for a value that stands at `at`, with its path. */
   refuseAt(
     at: number,
@@ -377,7 +382,7 @@ export class JsonReader {
   #goesOn(bracket: '}' | ']'): boolean {
     this.#keys[this.#keys.length - 1] = noKey
     if (this.#take(bracket)) return false
-    if (!this.#take(',')) this.refuse(`followed by ',' or '${bracket}'`)
+    if (!this.#take(',')) this.#refuseToken(`',' or '${bracket}'`)
     return true
   }
 

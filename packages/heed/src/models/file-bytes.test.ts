@@ -1,9 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { FormatError, ShapeError } from '../base/index.js'
+import { FormatError, HeedError, MemoryError, ShapeError } from '../base/index.js'
 import { scope, tensor, zeros } from '../tensor/index.js'
+import { readSmallFile } from './file-bytes.js'
 import { readSafetensors, type StoredTensor, withSafetensors, writeSafetensors } from './safetensors.js'
 import { loadWeights, saveWeights } from './weights.js'
 
@@ -75,6 +77,41 @@ describe('a file on the disk', () => {
     withSafetensors(path, ({ tensors }) => {
       truncateSync(path, bytes.length - 4)
       expect(() => tensors.get('half')!.data).toThrow(/an end at/)
+    })
+  })
+
+  test('is refused where it is a folder, a pipe or a device, at once', () => {
+    const pipe = join(folder, 'pipe')
+    execFileSync('mkfifo', [pipe])
+    for (const other of [folder, pipe, '/dev/zero']) {
+      expect(() => withSafetensors(other, () => 0)).toThrow(FormatError)
+      expect(() => withSafetensors(other, () => 0)).toThrow(
+        /expected a file, found a (folder|pipe or device)/,
+      )
+      expect(() => readSmallFile(other, 100)).toThrow(FormatError)
+    }
+  })
+
+  test('may be longer than any memory', async () => {
+    // 2^53 bytes of zeros would do; file systems have less.
+    const file = await open(path, 'w')
+    const length = 2 ** 42
+    const begin = 2 ** 41
+    const header = `{"a":{"dtype":"U8","shape":[${begin}],"data_offsets":[0,${begin}]},"b":{"dtype":"U8","shape":[3],"data_offsets":[${begin},${begin + 3}]}}`
+    await file.truncate(length)
+    expect(() => withSafetensors(path, () => 0)).toThrow(/an object, found the end/)
+    expect(() => readSmallFile(path, 2 ** 20)).toThrow(/at most 1048576 bytes, found 4398046511104/)
+    await file.truncate(8 + header.length + begin + 3)
+    const start = new Uint8Array(8)
+    new DataView(start.buffer).setBigUint64(0, BigInt(header.length), true)
+    await file.write(start, 0, 8, 0)
+    await file.write(header, 8)
+    await file.write(Uint8Array.of(1, 2, 3), 0, 3, 8 + header.length + begin)
+    await file.close()
+    withSafetensors(path, ({ tensors }) => {
+      expect([...(tensors.get('b')!.data as Uint8Array)]).toEqual([1, 2, 3])
+      expect(() => tensors.get('a')!.data).toThrow(MemoryError)
+      expect(() => scope(() => tensors.get('a')!.toTensor({ row: begin }, 'u8'))).toThrow(HeedError)
     })
   })
 })

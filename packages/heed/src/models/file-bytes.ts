@@ -1,17 +1,23 @@
 /** The bytes of a file: in memory, or still on the disk, whose file system is looked for when it is first needed. */
-import { FormatError, nodeModule } from '../base/index.js'
+import { FormatError, MemoryError } from '../base/index.js'
 
 export interface FileBytes {
   readonly length: number
+  /** For errors. */
+  readonly path: string | undefined
   /** Bytes `begin` … `end` − 1: a view of what is in memory, else a new copy. */
   slice(begin: number, end: number): Uint8Array
   /** Copies the bytes from `begin` on over all of `target`. */
   copy(begin: number, target: Uint8Array): void
 }
 
-export function bytesInMemory(bytes: Uint8Array): FileBytes {
+/** Systems read at most 2^31 bytes at a time. */
+const mostAtOnce = 2 ** 30
+
+export function bytesInMemory(bytes: Uint8Array, path?: string): FileBytes {
   return {
     length: bytes.length,
+    path,
     slice: (begin, end) => bytes.subarray(begin, end),
     copy: (begin, target) => target.set(bytes.subarray(begin, begin + target.length)),
   }
@@ -20,10 +26,10 @@ export function bytesInMemory(bytes: Uint8Array): FileBytes {
 /**
  * Runs `use` with the bytes of a file on the disk, which are read when they are asked for.
  *
- * @throws FormatError where the file can't be read, or loses bytes meanwhile
+ * @throws FormatError where there is no file (but a folder, or a pipe), it can't be read, or loses bytes meanwhile
  */
 export function withFileBytes<T>(path: string, use: (bytes: FileBytes) => T): T {
-  const { closeSync, fstatSync, openSync, readSync } = nodeModule<typeof import('node:fs')>('node:fs', 'read')
+  const fs = globalThis.process.getBuiltinModule('node:fs')
   const refuse = (expected: string, found: string, cause?: unknown): never => {
     const hint = 'check the path, and that nobody writes to the file'
     throw new FormatError({ operation: 'read', expected, found, hint, file: path, cause })
@@ -35,25 +41,63 @@ export function withFileBytes<T>(path: string, use: (bytes: FileBytes) => T): T 
       return refuse('a file that can be read', cause instanceof Error ? cause.message : String(cause), cause)
     }
   }
-  const file = tried(() => openSync(path, 'r'))
+  // Opening a pipe would wait for somebody who writes into it.
+  const file = tried(() => fs.openSync(path, fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0)))
   try {
+    const status = tried(() => fs.fstatSync(file))
+    if (!status.isFile())
+      refuse('a file', `a ${status.isDirectory() ? 'folder' : 'pipe or device'}, '${path}'`)
     const copy = (begin: number, target: Uint8Array): void => {
       for (let done = 0; done < target.length;) {
-        const read = tried(() => readSync(file, target, done, target.length - done, begin + done))
+        const length = Math.min(target.length - done, mostAtOnce)
+        const read = tried(() => fs.readSync(file, target, done, length, begin + done))
         if (read === 0) refuse(`bytes up to ${begin + target.length}`, `an end at ${begin + done}`)
         done += read
       }
     }
     return use({
-      length: tried(() => fstatSync(file).size),
+      length: status.size,
+      path,
       slice(begin, end) {
-        const bytes = new Uint8Array(end - begin)
+        const bytes = allocate(path, end - begin)
         copy(begin, bytes)
         return bytes
       },
       copy,
     })
   } finally {
-    closeSync(file)
+    fs.closeSync(file)
   }
+}
+
+function allocate(path: string, length: number): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(length)
+  } catch (cause) {
+    throw new MemoryError({
+      operation: 'read',
+      expected: `memory for ${length} bytes of '${path}'`,
+      found: cause instanceof Error ? cause.message : String(cause),
+      hint: 'split the file, or read it as a tensor',
+      cause,
+    })
+  }
+}
+
+/**
+ * All of a small file.
+ *
+ * @throws FormatError as `withFileBytes`, and where it has more than `most` bytes
+ */
+export function readSmallFile(path: string, most: number): Uint8Array {
+  return withFileBytes(path, ({ length, slice }) => {
+    if (length <= most) return slice(0, length)
+    throw new FormatError({
+      operation: 'read',
+      expected: `at most ${most} bytes`,
+      found: `${length} in '${path}'`,
+      hint: 'check the path',
+      file: path,
+    })
+  })
 }

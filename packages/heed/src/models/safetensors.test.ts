@@ -159,38 +159,100 @@ describe('safetensors', () => {
   })
 })
 
+describe('a dtype that heed does not read', () => {
+  const foreign = (dtype: string, shape: string, end: number): string =>
+    `"odd":{"dtype":"${dtype}","shape":${shape},"data_offsets":[0,${end}]}`
+  it.each([
+    ['I16', 4],
+    ['U16', 4],
+    ['U32', 8],
+    ['U64', 16],
+    ['C64', 16],
+    ['F8_E4M3', 2],
+    ['F8_E5M2', 2],
+    ['F8_E8M0', 2],
+    ['F4', 1],
+    ['F6_E2M3', 2],
+    ['X128', 7],
+  ])('%s leaves the others readable, and is named where it is read', (dtype, bytes) => {
+    const content = file(`{${foreign(dtype, '[2]', bytes)},${entry('plain', bytes, bytes + 1)}}`, bytes + 1)
+    const { tensors } = readSafetensors(content, 'model.safetensors')
+    expect([...tensors.keys()]).toEqual(['odd', 'plain'])
+    expect([...tensors.get('plain')!.toFloat32()]).toEqual([0])
+    const odd = tensors.get('odd')!
+    expect([odd.dtype, odd.shape]).toEqual([dtype, [2]])
+    const message = new RegExp(`"odd" in one of the dtypes F64, .*, found ${dtype}; convert that tensor`)
+    for (const read of [() => odd.data, () => odd.toFloat32(), () => odd.toTensor({ row: 2 })]) {
+      expect(read).toThrow(FormatError)
+      expect(read).toThrow(message)
+      expect(read).toThrow(expect.objectContaining({ file: 'model.safetensors' }))
+    }
+  })
+
+  it('must still have the bytes that its shape needs', () => {
+    const sized = (dtype: string, end: number): unknown =>
+      readSafetensors(file(`{${foreign(dtype, '[3]', end)}}`, end))
+    for (const [dtype, end] of [
+      ['I16', 5],
+      ['U64', 23],
+      ['F8_E4M3', 4],
+      ['F4', 1],
+    ] as const)
+      expect(() => sized(dtype, end)).toThrow(/bytes for "odd"/)
+    expect(() => sized('I16', 6)).not.toThrow()
+    expect(() => sized('F4', 2)).not.toThrow()
+    for (const dtype of ['', 'i16', 'F32 ', 'A'.repeat(33), '__proto__', 'toString'])
+      expect(() => sized(dtype, 3)).toThrow(/a dtype such as F32/)
+  })
+})
+
 describe('a hostile file', () => {
   const cases: [string, Uint8Array, RegExp][] = [
     ['nothing', new Uint8Array(0), /at least 8 bytes, found 0/],
     ['a length alone', file('', 0, 5n), /header of 5 bytes/],
-    ['a header over 100 MB', file('{}', 0, 100_000_001n), /at most 100000000 bytes/],
-    ['the largest length', file('{}', 0, 2n ** 64n - 1n), /at most 100000000 bytes/],
+    ['a header over 24 MiB', file('{}', 0, 25_165_825n), /at most 25165824 bytes/],
+    ['the largest length', file('{}', 0, 2n ** 64n - 1n), /at most 25165824 bytes/],
     ['a header over the file', file('{}', 0, 3n), /header of 3 bytes, found 2 bytes/],
-    ['no header', file(''), /expected '{', found the end of the header at byte 8/],
-    ['an array', file('[]'), /expected '{', found '\['/],
-    ['a header cut short', file('{"a":{"dtype":"U8","shape":[1],"data'), /end of a string/],
-    ['bytes behind the header', file('{}{}'), /nothing but spaces/],
-    ['a byte order mark', file('\uFEFF{}'), /expected '{', found byte 239/],
-    ['zeros behind the header', file('{}\0'), /nothing but spaces/],
-    ['a comma too many', file(`{${entry('a', 0, 1)},}`, 1), /expected '"'/],
-    ['no comma', file(`{${entry('a', 0, 1)}${entry('b', 1, 2)}}`, 2), /expected ','/],
-    ['a name twice', file(`{${entry('a', 0, 1)},${entry('a', 0, 1)}}`, 1), /each name once, found "a" again/],
+    ['no header', file(''), /expected an object, found the end at 1:1/],
+    ['an array', file('[]'), /expected an object, found a list/],
     [
-      'a name twice, once escaped',
-      file(`{${entry('a', 0, 1)},${entry('\\u0061', 0, 1)}}`, 1),
-      /each name once/,
+      'a header cut short',
+      file('{"a":{"dtype":"U8","shape":[1],"data'),
+      /\['a'\] to be a string that ends, found the end/,
     ],
+    ['bytes behind the header', file('{}{}'), /expected nothing more, found an object at 1:3/],
+    ['a byte order mark', file('\uFEFF{}'), /expected '{', found a byte order mark/],
+    ['zeros behind the header', file('{}\0'), /expected nothing more/],
+    ['a comma too many', file(`{${entry('a', 0, 1)},}`, 1), /a name in quotes/],
+    ['no comma', file(`{${entry('a', 0, 1)}${entry('b', 1, 2)}}`, 2), /expected ',' or '}'/],
+    [
+      'a name twice',
+      file(`{${entry('a', 0, 1)},${entry('a', 0, 1)}}`, 1),
+      /\['a'\] to be there once, found it again/,
+    ],
+    ['a name twice, once escaped', file(`{${entry('a', 0, 1)},${entry('\\u0061', 0, 1)}}`, 1), /there once/],
     [
       'a field twice',
       file('{"a":{"dtype":"U8","dtype":"U8","shape":[0],"data_offsets":[0,0]}}'),
-      /each name once/,
+      /there once/,
     ],
-    ['metadata twice', file('{"__metadata__":{},"__metadata__":{}}'), /each name once/],
-    ['metadata that is no text', file('{"__metadata__":{"a":1}}'), /expected '"', found '1'/],
-    ['metadata with a name twice', file('{"__metadata__":{"a":"1","a":"1"}}'), /each name once/],
-    ['an unknown field', file('{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0],"x":1}}'), /found "x"/],
-    ['no dtype', file('{"a":{"shape":[0],"data_offsets":[0,0]}}'), /two data_offsets for "a", found less/],
-    ['an unknown dtype', file('{"a":{"dtype":"F4","shape":[0],"data_offsets":[0,0]}}'), /found "F4"/],
+    ['metadata twice', file('{"__metadata__":{},"__metadata__":{}}'), /there once/],
+    [
+      'metadata that is no text',
+      file('{"__metadata__":{"a":1}}'),
+      /\['a'\] to be a string, found 1|\['__metadata__'\]\['a'\] to be a string, found 1/,
+    ],
+    ['metadata with a name twice', file('{"__metadata__":{"a":"1","a":"1"}}'), /there once/],
+    [
+      'an unknown field',
+      file('{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0],"x":1}}'),
+      /\['a'\]\.x to be dtype, shape or data_offsets, found another field/,
+    ],
+    [
+      'no dtype',
+      file('{"a":{"shape":[0],"data_offsets":[0,0]}}'),
+      /\['a'\] to be a dtype, a shape and two data_offsets, found less/,
+    ],
     [
       'a dtype in small letters',
       file('{"a":{"dtype":"f32","shape":[0],"data_offsets":[0,0]}}'),
@@ -198,15 +260,15 @@ describe('a hostile file', () => {
     ],
     ['one offset', file('{"a":{"dtype":"U8","shape":[0],"data_offsets":[0]}}'), /found less/],
     ['three offsets', file('{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0,0]}}'), /at most 2 numbers/],
-    ['a fraction', file(`{${entry('a', 0, 1, '[1.0]')}}`, 1), /expected ','/],
-    ['an exponent', file(`{${entry('a', 0, 1, '[1e0]')}}`, 1), /expected ','/],
-    ['a negative size', file(`{${entry('a', 0, 1, '[-1]')}}`, 1), /whole number of at least 0/],
-    ['a leading zero', file(`{${entry('a', 0, 1, '[01]')}}`, 1), /leading 0/],
+    ['a fraction', file(`{${entry('a', 0, 1, '[1.0]')}}`, 1), /whole number from 0 below 2\^53, found 1\.0/],
+    ['an exponent', file(`{${entry('a', 0, 1, '[1e0]')}}`, 1), /whole number/],
+    ['a negative size', file(`{${entry('a', 0, 1, '[-1]')}}`, 1), /whole number from 0/],
+    ['a leading zero', file(`{${entry('a', 0, 1, '[01]')}}`, 1), /',' or '\]' in \['a'\]\.shape, found 1/],
     ['a size of 2^53', file(`{${entry('a', 0, 1, '[9007199254740992]')}}`, 1), /below 2\^53/],
     [
       'a size of a million digits',
       file(`{${entry('a', 0, 1, `[${'9'.repeat(1e6)}]`)}}`, 1),
-      /one of 1000000 digits/,
+      /at most 1000 digits, found one of 1000000/,
     ],
     [
       'a product that overflows',
@@ -214,7 +276,7 @@ describe('a hostile file', () => {
       /0 bytes for "a", found shape/,
     ],
     ['a rank of a million', file(`{${entry('a', 0, 1, `[${'1,'.repeat(1e6)}1]`)}}`, 1), /at most 64 numbers/],
-    ['brackets a million deep', file(`{"a":${'['.repeat(1e6)}`), /expected '{'/],
+    ['brackets a million deep', file(`{"a":${'['.repeat(1e6)}`), /\['a'\] to be an object, found a list/],
     ['a size too small', file(`{${entry('a', 0, 2, '[1]')}}`, 2), /2 bytes for "a"/],
     ['offsets backwards', file(`{${entry('a', 1, 0, '[1]')}}`, 1), /within 1 bytes/],
     ['data cut short', file(`{${entry('a', 0, 2)}}`, 1), /within 1 bytes of data, found bytes 0 to 2/],
@@ -232,11 +294,22 @@ describe('a hostile file', () => {
       file(`{${entry('a', 0, 2)},${entry('b', 1, 1)}}`, 2),
       /begin at byte 2/,
     ],
-    ['a broken escape', file('{"\\q":{}}'), /a string of JSON in UTF-8/],
-    ['an escape at the end', file('{"\\'), /end of a string/],
-    ['a control character', file('{"a\n":{}}'), /without control characters/],
-    ['broken UTF-8', file(Uint8Array.of(0x7b, 0x22, 0xff, 0x22)), /a string of JSON in UTF-8/],
+    ['a broken escape', file('{"\\q":{}}'), /the escapes of JSON/],
+    ['an escape at the end', file('{"\\'), /string that ends/],
+    ['a control character', file('{"a\n":{}}'), /the control character 10/],
+    ['broken UTF-8', file(Uint8Array.of(0x7b, 0x22, 0xff, 0x22)), /text in UTF-8, found another byte at 10/],
     ['half a surrogate pair', file('{"\\ud800":{}}'), /surrogate/],
+    [
+      'more tensors than any model has',
+      file(`{${Array.from({ length: 2 ** 17 + 1 }, (_, i) => entry(`t${i}`, 0, 0)).join(',')}}`),
+      /at most 131072 tensors/,
+    ],
+    [
+      'more metadata than any model has',
+      file(`{"__metadata__":{${Array.from({ length: 2 ** 16 + 1 }, (_, i) => `"${i}":""`).join(',')}}}`),
+      /at most 65536/,
+    ],
+    ['a name of escapes alone', file(`{"${'\\u0061'.repeat(1e6)}":0}`), /to be an object, found 0/],
   ]
 
   it.each(cases)('with %s is refused', (_, hostile, message) => {

@@ -30,7 +30,9 @@ export interface StoredArrays extends DtypeArrays {
 }
 /** The dtypes of a safetensors file that can be read. */
 export type StoredDtype = keyof StoredArrays
-/** A tensor to be written into a safetensors file. */
+/** The format's name of a dtype that heed doesn't read: `I16`, `U64`, `F8_E4M3`, `C64`, or one of the future. */
+export type ForeignDtype = Uppercase<string>
+/** The numbers of a tensor in a file. */
 export type StoredArray = StoredArrays[StoredDtype]
 
 const fileNames: Readonly<Record<StoredDtype, string>> = {
@@ -47,6 +49,20 @@ const fileNames: Readonly<Record<StoredDtype, string>> = {
 const dtypesByFileName: ReadonlyMap<string, StoredDtype> = new Map(
   (Object.keys(fileNames) as StoredDtype[]).map((dtype) => [fileNames[dtype], dtype]),
 )
+/** Bits of an element of those that heed doesn't read; what isn't here isn't checked against the shape. */
+const foreignBits: Readonly<Record<string, number>> = {
+  C64: 64,
+  U64: 64,
+  U32: 32,
+  I16: 16,
+  U16: 16,
+  F8_E4M3: 8,
+  F8_E5M2: 8,
+  F8_E8M0: 8,
+  F6_E2M3: 6,
+  F6_E3M2: 6,
+  F4: 4,
+}
 const bytesOf: Readonly<Record<StoredDtype, number>> = { ...bytesOfDtype, i64: 8, bool: 1 }
 const arrayTypes = {
   f64: Float64Array,
@@ -60,8 +76,8 @@ const arrayTypes = {
   bool: Uint8Array,
 } as const
 
-/** The format's own limit on the length of the header, in bytes. */
-const maximumHeaderBytes = 100_000_000
+/** The longest header, in bytes. The format's own limit is 100 MB, of which no file makes use. */
+const maximumHeaderBytes = 3 * 2 ** 23
 
 /** A tensor to be written: numbers in row-major order. f16 and bf16 are bits in a Uint16Array. */
 export interface StoredTensor {
@@ -71,33 +87,63 @@ export interface StoredTensor {
 }
 
 /** A tensor in a file that was read. */
-export class SafetensorsTensor implements StoredTensor {
-  readonly dtype: StoredDtype
+export class SafetensorsTensor {
+  /** Of a dtype that heed doesn't read the format's name, in capital letters: reading the numbers is refused. */
+  readonly dtype: StoredDtype | ForeignDtype
   readonly shape: readonly number[]
+  readonly #name: string
   readonly #file: FileBytes
   readonly #begin: number
   readonly #end: number
 
   /** A tensor whose numbers are the bytes from `begin` up to `end` of `file`. */
-  constructor(dtype: StoredDtype, shape: readonly number[], file: FileBytes, begin: number, end: number) {
+  constructor(
+    dtype: StoredDtype | ForeignDtype,
+    shape: readonly number[],
+    file: FileBytes,
+    begin: number,
+    end: number,
+    name = '',
+  ) {
     this.dtype = dtype
     this.shape = shape
+    this.#name = name
     this.#file = file
     this.#begin = begin
     this.#end = end
   }
 
-  /** The raw numbers: a view of the file's bytes where they are in memory and aligned, a new copy each time where not. */
+  /**
+   * The raw numbers: a view of the file's bytes where they are in memory and aligned, a new copy each time where not.
+   *
+   * @throws FormatError for a dtype that heed doesn't read
+   * @throws MemoryError where a file on the disk has more than fits in memory
+   */
   get data(): StoredArray {
-    const width = bytesOf[this.dtype]
+    const { dtype } = this
+    if (!isStored(dtype)) return this.#refuseDtype()
+    const width = bytesOf[dtype]
     const inPlace = this.#file.slice(this.#begin, this.#end)
     const bytes = inPlace.byteOffset % width === 0 ? inPlace : new Uint8Array(inPlace)
-    return new arrayTypes[this.dtype](bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length / width)
+    return new arrayTypes[dtype](bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length / width)
+  }
+
+  #refuseDtype(): never {
+    throw new FormatError({
+      operation: 'readSafetensors',
+      expected: `${JSON.stringify(this.#name.slice(0, 100))} in one of the dtypes ${Object.values(fileNames).join(', ')}`,
+      found: this.dtype,
+      hint: "convert that tensor; the file's others can be read",
+      file: this.#file.path,
+      offset: this.#begin,
+    })
   }
 
   /**
    * The numbers in f32: f32 itself is not copied, f16 and bf16 are exact, f64 and i32 are rounded to
    * nearest, i64 by way of f64, and of bool true is 1.
+   *
+   * @throws FormatError for a dtype that heed doesn't read
    */
   toFloat32(): Float32Array {
     const { data, dtype } = this
@@ -151,7 +197,7 @@ export interface Safetensors {
  * @throws FormatError for anything that isn't exactly such a file
  */
 export function readSafetensors(bytes: Uint8Array, file?: string): Safetensors {
-  return safetensorsIn(bytesInMemory(bytes), file)
+  return safetensorsIn(bytesInMemory(bytes, file), file)
 }
 
 /**
@@ -177,36 +223,37 @@ function safetensorsIn(bytes: FileBytes, file?: string): Safetensors {
   if (start > bytes.length)
     refuse(`a header of ${length} bytes`, `${bytes.length - 8} bytes behind its length`, 0)
 
-  const { entries, metadata } = readHeader(bytes.slice(0, start), 8, start, file)
+  const header = readHeader(bytes.slice(0, start), 8, file)
+  const { entries, metadata } = header
   const tensors = new Map<string, SafetensorsTensor>()
-  for (const [name, entry] of entries) {
-    const { shape, begin, end, offset } = entry
+  for (const [name, { dtype: fileDtype, shape, begin, end, at }] of entries) {
     const shown = JSON.stringify(name.slice(0, 100))
-    const dtype = dtypesByFileName.get(entry.dtype)
-    if (dtype === undefined) {
-      return refuse(
-        `a dtype of ${Object.values(fileNames).join(', ')} for ${shown}`,
-        JSON.stringify(entry.dtype.slice(0, 100)),
-        offset,
-      )
-    }
+    const dtype = dtypesByFileName.get(fileDtype) ?? (isForeign(fileDtype) ? fileDtype : undefined)
+    if (dtype === undefined)
+      return header.refuse(at, `a dtype such as F32 for ${shown}`, JSON.stringify(fileDtype.slice(0, 100)))
     if (begin > end || end > bytes.length - start) {
-      refuse(`${shown} within ${bytes.length - start} bytes of data`, `bytes ${begin} to ${end}`, offset)
+      header.refuse(at, `${shown} within ${bytes.length - start} bytes of data`, `bytes ${begin} to ${end}`)
     }
-    if (elementsOf(shape) * bytesOf[dtype] !== end - begin) {
-      refuse(`${end - begin} bytes for ${shown}`, `shape [${shape.join(', ')}] of ${entry.dtype}`, offset)
+    const bits = isStored(dtype)
+      ? 8 * bytesOf[dtype]
+      : Object.hasOwn(foreignBits, dtype)
+        ? foreignBits[dtype]
+        : undefined
+    // Of elements of less than a byte the last byte may be filled up.
+    if (bits !== undefined && Math.ceil((elementsOf(shape) * bits) / 8) !== end - begin) {
+      header.refuse(at, `${end - begin} bytes for ${shown}`, `shape [${shape.join(', ')}] of ${fileDtype}`)
     }
-    tensors.set(name, new SafetensorsTensor(dtype, shape, bytes, start + begin, start + end))
+    tensors.set(name, new SafetensorsTensor(dtype, shape, bytes, start + begin, start + end, name))
   }
 
   let covered = 0
   const byPlace = [...entries].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)
-  for (const [name, { begin, end, offset }] of byPlace) {
+  for (const [name, { begin, end, at }] of byPlace) {
     if (begin !== covered) {
-      refuse(
+      header.refuse(
+        at,
         `${JSON.stringify(name.slice(0, 100))} to begin at byte ${covered} of the data, end to end`,
         `byte ${begin}`,
-        offset,
       )
     }
     covered = end
@@ -263,6 +310,14 @@ export function writeSafetensors(
     offset += data.byteLength
   }
   return bytes
+}
+
+function isStored(dtype: string): dtype is StoredDtype {
+  return Object.hasOwn(fileNames, dtype)
+}
+
+function isForeign(dtype: string): dtype is ForeignDtype {
+  return /^[A-Z][A-Z0-9_]{0,31}$/.test(dtype)
 }
 
 /** The product of the sizes; NaN where it passes 2^53 on the way. */
