@@ -4,27 +4,27 @@ import { codePointAt } from './byte-alphabet.js'
  * Unicode's White_Space. JavaScript's `\s` isn't it: that has U+FEFF in addition and lacks U+0085.
  * Source: Unicode Character Database, PropList.txt.
  */
-export const WHITE_SPACE = '\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000'
+export const whiteSpaceRange = '\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000'
 
 /**
  * A set of characters, tested by code point in constant time: a page of 256 answers is worked out when the first
  * character in it is asked for.
  */
 export class CharacterClass {
-  private readonly source: string
-  private readonly ignoreCase: boolean
+  readonly #source: string
+  readonly #ignoreCase: boolean
   /** Made when first needed: to look Unicode properties up takes a millisecond, which not every program has to spend. */
-  private expression: RegExp | undefined
-  private readonly pages: (Uint8Array | undefined)[] = []
+  #expression: RegExp | undefined
+  readonly #pages: (Uint8Array | undefined)[] = []
 
   /** `source`: a JavaScript character class, with its brackets. */
   constructor(source: string, ignoreCase: boolean = false) {
-    this.source = source
-    this.ignoreCase = ignoreCase
+    this.#source = source
+    this.#ignoreCase = ignoreCase
   }
 
   has(point: number): boolean {
-    return (this.pages[point >> 8] ?? this.buildPage(point >> 8))[point & 255] === 1
+    return (this.#pages[point >> 8] ?? this.#buildPage(point >> 8))[point & 255] === 1
   }
 
   /** Where the run of members that begins at `at` stops. */
@@ -37,18 +37,26 @@ export class CharacterClass {
     return at
   }
 
-  private buildPage(page: number): Uint8Array {
-    const expression = (this.expression ??= new RegExp(this.source, this.ignoreCase ? 'iu' : 'u'))
+  #buildPage(page: number): Uint8Array {
+    const expression = (this.#expression ??= new RegExp(`${this.#source}+`, this.#ignoreCase ? 'giu' : 'gu'))
+    const first = page * 256
+    const units = first > 0xffff ? 2 : 1
+    const characters = String.fromCodePoint(...Array.from({ length: 256 }, (_, i) => first + i))
     const answers = new Uint8Array(256)
-    for (let i = 0; i < 256; i++) {
-      answers[i] = expression.test(String.fromCodePoint(page * 256 + i)) ? 1 : 0
+    let members = 0
+    for (const { 0: run, index } of characters.matchAll(expression)) {
+      answers.fill(1, index / units, (index + run.length) / units)
+      members += run.length / units
     }
-    this.pages[page] = answers
-    return answers
+    // Most pages have none or are full: of these one is enough.
+    return (this.#pages[page] = members === 0 ? noneOfPage : members === 256 ? allOfPage : answers)
   }
 }
 
-export const whiteSpace: CharacterClass = new CharacterClass(`[${WHITE_SPACE}]`)
+const noneOfPage = new Uint8Array(256)
+const allOfPage = new Uint8Array(256).fill(1)
+
+export const whiteSpace: CharacterClass = new CharacterClass(`[${whiteSpaceRange}]`)
 
 /** General category N: what the pre-tokenizer Digits splits off. */
 export const numeric: CharacterClass = new CharacterClass('[\\p{N}]')

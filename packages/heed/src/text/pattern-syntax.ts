@@ -1,5 +1,5 @@
 import { HeedError } from '../base/index.js'
-import { CharacterClass, WHITE_SPACE } from './character-class.js'
+import { CharacterClass, whiteSpaceRange } from './character-class.js'
 
 /** What a pattern consists of. `minimum` and `maximum` count repetitions. */
 export type PatternNode =
@@ -20,10 +20,13 @@ export class PatternError extends HeedError {
   override name = 'PatternError'
 }
 
-const SPECIAL = new Set('\\^$.|?*+()[]{}')
+const special = new Set('\\^$.|?*+()[]{}')
 /** A group may be repeated this often at most; a single character without end. */
-const LONGEST_GROUP_REPEAT = 16
-const DEEPEST_GROUP = 50
+const longestGroupRepeat = 16
+const deepestGroup = 50
+const longestPattern = 2 ** 14
+/** Each has a table of its own for the characters of a text. */
+const mostClasses = 64
 
 /**
  * Reads the part of Oniguruma's regular expressions that tokenizer files use: characters and their escapes, `\s` `\d`
@@ -31,6 +34,13 @@ const DEEPEST_GROUP = 50
  * greedy or possessive. Classes are Unicode's. Throws a PatternError for the rest.
  */
 export function parsePattern(source: string): PatternNode {
+  if (source.length > longestPattern)
+    throw new PatternError({
+      operation: 'parsePattern',
+      expected: `a pattern of at most ${longestPattern} characters`,
+      found: `${source.length}`,
+      hint: 'write alternatives of one character as a class',
+    })
   const parser = new PatternParser(source)
   const node = parser.choice(false)
   if (!parser.atEnd) parser.refuse('a closing bracket that was opened')
@@ -38,125 +48,137 @@ export function parsePattern(source: string): PatternNode {
 }
 
 class PatternParser {
-  private readonly source: string
-  private at = 0
-  private depth = 0
+  readonly #source: string
+  #at = 0
+  #depth = 0
+  readonly #classes = new Map<string, CharacterClass>()
 
   constructor(source: string) {
-    this.source = source
+    this.#source = source
   }
 
   get atEnd(): boolean {
-    return this.at >= this.source.length
+    return this.#at >= this.#source.length
   }
 
   refuse(expected: string): never {
     throw new PatternError({
       operation: 'parsePattern',
       expected,
-      found: `'${this.source.slice(this.at, this.at + 20)}' at ${this.at} of '${this.source.slice(0, 200)}'`,
+      found: `'${this.#source.slice(this.#at, this.#at + 20)}' at ${this.#at} of '${this.#source.slice(0, 200)}'`,
       hint: 'write the pattern with character classes, groups, | and ? * + {m,n}',
     })
   }
 
   choice(ignoreCase: boolean): PatternNode {
-    const items = [this.sequence(ignoreCase)]
-    while (this.take('|')) items.push(this.sequence(ignoreCase))
+    const items = [this.#sequence(ignoreCase)]
+    while (this.#take('|')) items.push(this.#sequence(ignoreCase))
     return items.length === 1 ? items[0]! : { kind: 'choice', items }
   }
 
-  private sequence(ignoreCase: boolean): PatternNode {
+  #sequence(ignoreCase: boolean): PatternNode {
     const items: PatternNode[] = []
-    while (!this.atEnd && !this.sees('|') && !this.sees(')')) items.push(this.repeated(ignoreCase))
+    while (!this.atEnd && !this.#sees('|') && !this.#sees(')')) items.push(this.#repeated(ignoreCase))
     return items.length === 1 ? items[0]! : { kind: 'sequence', items }
   }
 
-  private repeated(ignoreCase: boolean): PatternNode {
-    const item = this.atom(ignoreCase)
-    const start = this.at
+  #repeated(ignoreCase: boolean): PatternNode {
+    const item = this.#atom(ignoreCase)
+    const start = this.#at
     let minimum = 0
     let maximum = Infinity
     let possessive = false
-    if (this.take('?')) maximum = 1
-    else if (this.take('+')) minimum = 1
-    else if (!this.take('*')) {
-      const braces = /^\{(\d{1,6})(,?)(\d{0,6})\}/.exec(this.source.slice(this.at, this.at + 20))
+    if (this.#take('?')) maximum = 1
+    else if (this.#take('+')) minimum = 1
+    else if (!this.#take('*')) {
+      const braces = /^\{(\d{1,6})(,?)(\d{0,6})\}/.exec(this.#source.slice(this.#at, this.#at + 20))
       if (braces === null) return item
-      this.at += braces[0].length
+      this.#at += braces[0].length
       minimum = Number(braces[1])
       maximum = braces[2] === '' ? minimum : braces[3] === '' ? Infinity : Number(braces[3])
       if (maximum < minimum) this.refuse('{m,n} with m up to n')
     }
-    if (this.source[start] !== '{') possessive = this.take('+')
-    if (this.sees('?') || this.sees('*') || this.sees('+')) this.refuse('one repeat, not lazy')
+    if (this.#source[start] !== '{') possessive = this.#take('+')
+    if (this.#sees('?') || this.#sees('*') || this.#sees('+')) this.refuse('one repeat, not lazy')
     if (item.kind === 'look') this.refuse('something that takes characters before a repeat')
-    if (item.kind !== 'class' && maximum > LONGEST_GROUP_REPEAT) {
-      this.refuse(`a group repeated up to ${LONGEST_GROUP_REPEAT} times`)
+    if (item.kind !== 'class' && maximum > longestGroupRepeat) {
+      this.refuse(`a group repeated up to ${longestGroupRepeat} times`)
     }
     return { kind: 'repeat', item, minimum, maximum, possessive }
   }
 
-  private atom(ignoreCase: boolean): PatternNode {
-    if (this.take('[')) return this.bracketed(ignoreCase)
-    if (this.take('(')) return this.group(ignoreCase)
-    const source = this.character()
-    return { kind: 'class', characters: new CharacterClass(`[${source}]`, ignoreCase) }
+  #atom(ignoreCase: boolean): PatternNode {
+    if (this.#take('[')) return this.#bracketed(ignoreCase)
+    if (this.#take('(')) return this.#group(ignoreCase)
+    return this.#class(`[${this.#character()}]`, ignoreCase)
   }
 
-  private group(ignoreCase: boolean): PatternNode {
-    if (++this.depth > DEEPEST_GROUP) this.refuse(`groups up to ${DEEPEST_GROUP} deep`)
+  #group(ignoreCase: boolean): PatternNode {
+    if (++this.#depth > deepestGroup) this.refuse(`groups up to ${deepestGroup} deep`)
     let look: { negated: boolean } | undefined
     let inner = ignoreCase
-    if (this.take('?=')) look = { negated: false }
-    else if (this.take('?!')) look = { negated: true }
-    else if (this.take('?i:')) inner = true
-    else if (!this.take('?:') && this.sees('?')) this.refuse('(?:…), (?i:…), (?=…) or (?!…)')
+    if (this.#take('?=')) look = { negated: false }
+    else if (this.#take('?!')) look = { negated: true }
+    else if (this.#take('?i:')) inner = true
+    else if (!this.#take('?:') && this.#sees('?')) this.refuse('(?:…), (?i:…), (?=…) or (?!…)')
     const item = this.choice(inner)
-    if (!this.take(')')) this.refuse("')'")
-    this.depth--
+    if (!this.#take(')')) this.refuse("')'")
+    this.#depth--
     return look === undefined ? item : { kind: 'look', item, negated: look.negated }
   }
 
-  private bracketed(ignoreCase: boolean): PatternNode {
-    let source = this.take('^') ? '[^' : '['
-    const start = this.at
-    while (!this.take(']')) {
-      if (this.atEnd || this.sees('[') || this.sees('&&')) this.refuse("']', with '[' and '&&' escaped")
-      const first = this.character(true)
+  #bracketed(ignoreCase: boolean): PatternNode {
+    let source = this.#take('^') ? '[^' : '['
+    const start = this.#at
+    while (!this.#take(']')) {
+      if (this.atEnd || this.#sees('[') || this.#sees('&&')) this.refuse("']', with '[' and '&&' escaped")
+      const first = this.#character(true)
       source += first
-      if (this.sees('-') && !this.sees('-]')) {
-        this.at++
+      if (this.#sees('-') && !this.#sees('-]')) {
+        this.#at++
         if (this.atEnd) this.refuse("']'")
-        const last = this.character(true)
+        const last = this.#character(true)
         if (!(first.startsWith('\\u') && last.startsWith('\\u')))
           this.refuse('a range between two characters')
         if (parseInt(first.slice(3), 16) > parseInt(last.slice(3), 16)) this.refuse('a range that ascends')
         source += `-${last}`
       }
     }
-    if (this.at === start + 1) this.refuse('a class with a character in it')
-    return { kind: 'class', characters: new CharacterClass(`${source}]`, ignoreCase) }
+    if (this.#at === start + 1) this.refuse('a class with a character in it')
+    return this.#class(`${source}]`, ignoreCase)
+  }
+
+  /** Equal classes are one. */
+  #class(source: string, ignoreCase: boolean): PatternNode {
+    const key = `${ignoreCase ? 'i' : ''}${source}`
+    let characters = this.#classes.get(key)
+    if (characters === undefined) {
+      if (this.#classes.size === mostClasses)
+        this.refuse(`at most ${mostClasses} different characters and classes`)
+      this.#classes.set(key, (characters = new CharacterClass(source, ignoreCase)))
+    }
+    return { kind: 'class', characters }
   }
 
   /** One character or class, as the inside of a JavaScript class. */
-  private character(bracketed: boolean = false): string {
+  #character(bracketed: boolean = false): string {
     if (this.atEnd) this.refuse('a character')
-    const point = this.source.codePointAt(this.at)!
+    const point = this.#source.codePointAt(this.#at)!
     const character = String.fromCodePoint(point)
     if (character !== '\\') {
-      if (!bracketed && SPECIAL.has(character)) this.refuse('a character, group or class')
-      this.at += character.length
+      if (!bracketed && special.has(character)) this.refuse('a character, group or class')
+      this.#at += character.length
       return escaped(point)
     }
     const escape =
       /^\\(?:([rntfv])|([sSdD])|([pP])\{(\^?)([\w=]{1,40})\}|x\{?([0-9A-Fa-f]{2,6})\}?|u([0-9A-Fa-f]{4})|([^\w\s]))/u.exec(
-        this.source.slice(this.at, this.at + 60),
+        this.#source.slice(this.#at, this.#at + 60),
       )
     if (escape === null) this.refuse('an escape such as \\s, \\d, \\p{L}, \\r, \\n or \\.')
     const [whole, control, shorthand, property, complement, name, hex, unicode, literal] = escape
     let source: string
     if (control !== undefined) source = escaped({ r: 13, n: 10, t: 9, f: 12, v: 11 }[control]!)
-    else if (shorthand !== undefined) source = this.shorthand(shorthand, bracketed)
+    else if (shorthand !== undefined) source = this.#shorthand(shorthand, bracketed)
     else if (property !== undefined) {
       const letter = (property === 'P') === (complement === '^') ? 'p' : 'P'
       const spellings = [`\\${letter}{${name}}`, `\\${letter}{Script=${name}}`]
@@ -167,26 +189,26 @@ class PatternParser {
       if (value > 0x10ffff) this.refuse('a code point up to 10FFFF')
       source = escaped(value)
     }
-    this.at += whole.length
+    this.#at += whole.length
     return source
   }
 
-  private shorthand(name: string, bracketed: boolean): string {
-    if (name === 's') return WHITE_SPACE
+  #shorthand(name: string, bracketed: boolean): string {
+    if (name === 's') return whiteSpaceRange
     if (name === 'd') return '\\p{Nd}'
     if (name === 'D') return '\\P{Nd}'
     // The complement of a list can't stand inside a class without flag v; outside it is the whole class.
     if (bracketed) this.refuse('\\S outside of brackets')
-    return `^${WHITE_SPACE}`
+    return `^${whiteSpaceRange}`
   }
 
-  private sees(text: string): boolean {
-    return this.source.startsWith(text, this.at)
+  #sees(text: string): boolean {
+    return this.#source.startsWith(text, this.#at)
   }
 
-  private take(text: string): boolean {
-    if (!this.sees(text)) return false
-    this.at += text.length
+  #take(text: string): boolean {
+    if (!this.#sees(text)) return false
+    this.#at += text.length
     return true
   }
 }

@@ -1,6 +1,6 @@
 import { numeric } from './character-class.js'
 import { codePointAt } from './byte-alphabet.js'
-import { GPT2_PATTERN, Pattern } from './pattern.js'
+import { gpt2Pattern, Pattern } from './pattern.js'
 
 /** What becomes of the matches of a Split. */
 export type SplitBehavior = 'Removed' | 'Isolated' | 'MergedWithPrevious' | 'MergedWithNext' | 'Contiguous'
@@ -62,10 +62,12 @@ type Splitter = (
 
 /** Builds the pre-tokenizer of a definition whose last step is ByteLevel. */
 export function createPreTokenizer(definition: PreTokenizerDefinition): PreTokenizer {
-  return stepsOf(definition).reduceRight<PreTokenizer>(
+  const steps = stepsOf(definition)
+  const patterns = steps.filter((step) => step.type === 'Split' && 'Regex' in step.pattern).length
+  return steps.reduceRight<PreTokenizer>(
     (next, step) => {
       if (step.type === 'ByteLevel') return byteLevel(step)
-      const cut = step.type === 'Digits' ? digits(step) : split(step)
+      const cut = step.type === 'Digits' ? digits(step) : split(step, patterns)
       return (text, start, end, sink) => {
         for (const [from, to] of cut(text, start, end)) next(text, from, to, sink)
       }
@@ -82,7 +84,7 @@ export function stepsOf(
 }
 
 function byteLevel(definition: ByteLevelDefinition): PreTokenizer {
-  const pattern = definition.use_regex ? new Pattern(GPT2_PATTERN) : undefined
+  const pattern = definition.use_regex ? new Pattern(gpt2Pattern) : undefined
   return (text, start, end, sink) => {
     if (start >= end) return
     if (definition.add_prefix_space && text[start] !== ' ') {
@@ -114,10 +116,13 @@ function digits(definition: DigitsDefinition): (text: string, start: number, end
   return cutter(splitter, definition.individual_digits ? 'Isolated' : 'Contiguous', false)
 }
 
-function split(definition: SplitDefinition): (text: string, start: number, end: number) => Span[] {
+function split(
+  definition: SplitDefinition,
+  patterns: number,
+): (text: string, start: number, end: number) => Span[] {
   const { pattern, behavior, invert } = definition
   if ('Regex' in pattern) {
-    const compiled = new Pattern(pattern.Regex)
+    const compiled = new Pattern(pattern.Regex, patterns)
     return cutter((text, start, end, found) => compiled.split(text, start, end, found), behavior, invert)
   }
   const searched = pattern.String
