@@ -3,7 +3,12 @@ import { CharacterClass, whiteSpaceRange } from './character-class.js'
 
 /** What a pattern consists of. `minimum` and `maximum` count repetitions. */
 export type PatternNode =
-  | { readonly kind: 'class'; readonly characters: CharacterClass }
+  | {
+      readonly kind: 'class'
+      readonly characters: CharacterClass
+      /** Of one character its UTF-16 code unit. */
+      readonly unit?: number
+    }
   | { readonly kind: 'sequence'; readonly items: readonly PatternNode[] }
   | { readonly kind: 'choice'; readonly items: readonly PatternNode[] }
   | { readonly kind: 'look'; readonly item: PatternNode; readonly negated: boolean }
@@ -110,7 +115,12 @@ class PatternParser {
   #atom(ignoreCase: boolean): PatternNode {
     if (this.#take('[')) return this.#bracketed(ignoreCase)
     if (this.#take('(')) return this.#group(ignoreCase)
-    return this.#class(`[${this.#character()}]`, ignoreCase)
+    const source = this.#character()
+    const node = this.#class(`[${source}]`, ignoreCase)
+    const point = source.startsWith('\\u{') ? parseInt(source.slice(3), 16) : Infinity
+    // Lone surrogates read as U+FFFD.
+    const isUnit = point < 0xd800 || (point > 0xdfff && point < 0xfffd)
+    return isUnit && (!ignoreCase || point < 0x41) && node.kind === 'class' ? { ...node, unit: point } : node
   }
 
   #group(ignoreCase: boolean): PatternNode {

@@ -97,7 +97,13 @@ export class Pattern {
     }
     switch (node.kind) {
       case 'class': {
-        const { characters } = node
+        const { characters, unit } = node
+        if (unit !== undefined)
+          return (at) => {
+            if (at >= this.#end || this.#text.charCodeAt(at) !== unit) return -1
+            this.#spend(at, 1)
+            return next(at + 1)
+          }
         return (at) => {
           if (at >= this.#end) return -1
           const point = codePointAt(this.#text, at, this.#end)
