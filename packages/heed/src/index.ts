@@ -316,6 +316,7 @@ export {
 } from './text/index.js'
 
 export {
+  type ForeignDtype,
   loadWeights,
   readSafetensors,
   type Safetensors,

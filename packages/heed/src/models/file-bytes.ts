@@ -90,8 +90,9 @@ function allocate(path: string, length: number): Uint8Array<ArrayBuffer> {
  * @throws FormatError as `withFileBytes`, and where it has more than `most` bytes
  */
 export function readSmallFile(path: string, most: number): Uint8Array {
-  return withFileBytes(path, ({ length, slice }) => {
-    if (length <= most) return slice(0, length)
+  return withFileBytes(path, (bytes) => {
+    const { length } = bytes
+    if (length <= most) return bytes.slice(0, length)
     throw new FormatError({
       operation: 'read',
       expected: `at most ${most} bytes`,

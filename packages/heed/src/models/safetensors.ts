@@ -81,13 +81,14 @@ const maximumHeaderBytes = 3 * 2 ** 23
 
 /** A tensor to be written: numbers in row-major order. f16 and bf16 are bits in a Uint16Array. */
 export interface StoredTensor {
-  readonly dtype: StoredDtype
+  /** A foreign one can't be written. */
+  readonly dtype: StoredDtype | ForeignDtype
   readonly shape: readonly number[]
   readonly data: StoredArray
 }
 
 /** A tensor in a file that was read. */
-export class SafetensorsTensor {
+export class SafetensorsTensor implements StoredTensor {
   /** Of a dtype that heed doesn't read the format's name, in capital letters: reading the numbers is refused. */
   readonly dtype: StoredDtype | ForeignDtype
   readonly shape: readonly number[]
@@ -276,7 +277,7 @@ export function writeSafetensors(
   metadata: ReadonlyMap<string, string> = new Map(),
 ): Uint8Array {
   const ordered = [...tensors].sort(
-    ([a, { dtype: first }], [b, { dtype: second }]) => bytesOf[second] - bytesOf[first] || (a < b ? -1 : 1),
+    ([a, { dtype: first }], [b, { dtype: second }]) => widthOf(second) - widthOf(first) || (a < b ? -1 : 1),
   )
   const fields: string[] = []
   if (metadata.size > 0) {
@@ -287,8 +288,8 @@ export function writeSafetensors(
   }
   let size = 0
   for (const [name, tensor] of ordered) {
-    checkTensor(name, tensor)
-    const { dtype, shape, data } = tensor
+    const dtype = checkTensor(name, tensor)
+    const { shape, data } = tensor
     const end = size + data.byteLength
     fields.push(
       `${quoted(name)}:{"dtype":"${fileNames[dtype]}","shape":[${shape.join(',')}],"data_offsets":[${size},${end}]}`,
@@ -312,6 +313,10 @@ export function writeSafetensors(
   return bytes
 }
 
+function widthOf(dtype: string): number {
+  return isStored(dtype) ? bytesOf[dtype] : 0
+}
+
 function isStored(dtype: string): dtype is StoredDtype {
   return Object.hasOwn(fileNames, dtype)
 }
@@ -330,11 +335,11 @@ function elementsOf(shape: readonly number[]): number {
   return elements
 }
 
-function checkTensor(name: string, { dtype, shape, data }: StoredTensor): void {
+function checkTensor(name: string, { dtype, shape, data }: StoredTensor): StoredDtype {
   const shown = JSON.stringify(name)
   if (name === '__metadata__')
     throw usageError('another name for a tensor', shown, 'the format keeps it for its metadata')
-  if (!Object.hasOwn(fileNames, dtype) || !(data instanceof arrayTypes[dtype])) {
+  if (!isStored(dtype) || !(data instanceof arrayTypes[dtype])) {
     throw usageError(
       `the array of a dtype for ${shown}`,
       `dtype ${dtype}`,
@@ -349,6 +354,7 @@ function checkTensor(name: string, { dtype, shape, data }: StoredTensor): void {
       hint: 'give the shape that the data has',
     })
   }
+  return dtype
 }
 
 function quoted(text: string): string {
