@@ -134,7 +134,10 @@ const sinkParameters = {
 export function sinkGradient(): Kernel<typeof sinkParameters> {
   return kernel('attention sink gradient', sinkParameters, (k, p, head) => {
     const total = k.variable(k.float(0))
-    const sink = k.loadScalar(p.sink.at(head))
+    const logit = k.loadScalar(p.sink.at(head))
+    // One of −infinity has no weight anywhere, and its difference from a row without keys would be NaN.
+    const some = logit.gt(-Infinity)
+    const sink = some.select(logit, 0)
     k.loop(0, p.batches, 1, (batch) => {
       const first = batch.mul(p.heads).add(head).mul(p.queries)
       const sum = k.variable(k.vector(0))
@@ -151,7 +154,7 @@ export function sinkGradient(): Kernel<typeof sinkParameters> {
       })
       total.set(total.get().add(sum.get().sum()))
     })
-    k.store(p.gradient.at(head), total.get().neg())
+    k.store(p.gradient.at(head), some.select(total.get().neg(), 0))
   })
 }
 

@@ -160,15 +160,18 @@ function plainEnd<T extends FloatType>(largest: Term<T>, sum: Term<T>, some: Ter
   return { weight: inverseSum, top: largest, inverseSum, logarithm: () => divisor.log() as Term<T> }
 }
 
-/** The sink is one more score in the denominator; it is finite, so there always is one. */
+/** The sink is one more score in the denominator. */
 function sinkEnd<T extends FloatType>(largest: Term<T>, sum: Term<T>, sink: Term<T>): End<T> {
   const top = sink.max(largest)
-  const factor = largest.sub(top).exp() as Term<T>
-  const total = factor.fma(sum, sink.sub(top).exp() as Term<T>)
+  // A sink of −infinity takes nothing: with no key either, 0 and 1 keep differences and quotients from being NaN.
+  const some = top.gt(-Infinity)
+  const base = some.select(top, 0)
+  const factor = largest.sub(base).exp() as Term<T>
+  const total = some.select(factor.fma(sum, sink.sub(base).exp() as Term<T>), 1)
   return {
     weight: factor.div(total),
     top,
-    inverseSum: total.builder.operand(total.type, 1).div(total),
+    inverseSum: some.select(total.builder.operand(total.type, 1).div(total), 0),
     logarithm: () => total.log() as Term<T>,
   }
 }

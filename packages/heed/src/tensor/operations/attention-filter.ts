@@ -63,10 +63,29 @@ export function filterScores<A extends string>(
   ) as Tensor<'head'>
   const own = (hasAxis(all, 'head') ? logit : logit.at('head', 0)) as Tensor
   // The filter does not depend on what is taken off every score of a row, so no gradient goes through it.
-  const top = withTape(undefined, () => map((largest, s) => largest.max(s), max(all, 'key') as Tensor, own))
+  // Where there is neither a key nor a sink, 0 and a divisor of 1 keep the row 0.
+  const top = withTape(undefined, () =>
+    map(
+      (largest, s) => {
+        const highest = largest.max(s)
+        return highest.gt(-Infinity).select(highest, 0)
+      },
+      max(all, 'key') as Tensor,
+      own,
+    ),
+  )
   const weights = map((score, t) => score.sub(t).exp(), all, top) as Tensor
   const total = sum(weights, 'key') as Tensor
-  return map((weight, rest, s, t) => weight.div(rest.add(s.sub(t).exp())), weights, total, own, top) as never
+  return map(
+    (weight, rest, s, t) => {
+      const divisor = rest.add(s.sub(t).exp())
+      return weight.div(divisor.eq(0).select(1, divisor))
+    },
+    weights,
+    total,
+    own,
+    top,
+  ) as never
 }
 
 /**
