@@ -23,7 +23,8 @@ export interface Compiled {
 export const mostKernels = 512
 /** Where there are more, these go, the least recently used ones. */
 const leaving = mostKernels / 4
-export const parameterLimit = 300
+/** No kernel has more parameters: beyond, compiling one takes seconds. */
+const mostParameters = 8192
 
 /** The kernels of a device as they were compiled, the last `mostKernels` of them. What a dropped one took is given back. */
 export class CompiledKernels {
@@ -60,12 +61,12 @@ export class CompiledKernels {
 
   #compile(kernel: Kernel): Compiled {
     const types = Object.values(kernel.parameters)
-    if (types.length > parameterLimit)
+    if (types.length > mostParameters)
       throw new UsageError({
-        operation: `kernel ${kernel.name}`,
-        expected: `at most ${parameterLimit} parameters`,
+        operation: `kernel ${shownName(kernel)}`,
+        expected: `at most ${mostParameters} parameters, of which a tensor takes one or two, and two for each axis`,
         found: String(types.length),
-        hint: 'pass the rest in memory',
+        hint: 'give it fewer tensors at a time, or join them first: concat(), stack()',
       })
     if (this.#byName.size >= mostKernels) this.#dropOldest()
     const target = this.#target
@@ -114,4 +115,9 @@ export class CompiledKernels {
 
 function gone(): never {
   throw new Error('a kernel that was dropped runs')
+}
+
+/** A kernel's name for a message: names of kernels say all that they compute. */
+export function shownName({ name }: Kernel): string {
+  return name.length <= 100 ? name : `${name.slice(0, 99)}…`
 }

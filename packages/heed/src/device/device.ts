@@ -1,14 +1,14 @@
 import { UsageError } from '../base/index.js'
 import type { Kernel, Launch } from '../kernels/index.js'
 import { addressesLeft, openPlainMemory, type Target } from '../targets/index.js'
-import { CompiledKernels, parameterLimit } from './compiled-kernels.js'
+import { type Compiled, CompiledKernels, shownName } from './compiled-kernels.js'
 import { GuardedHeap } from './guarded-heap.js'
 import { Heap, type HeapOptions } from './heap.js'
 import { mostParts, Part, ThreadPool } from './pool.js'
 
-/** Where the parameters of the running launches lie: 8 bytes each. */
+/** Where the parameters of the running launches lie, 8 bytes each; a launch of more than fit there has a block of its own. */
 const parameterAddress = 1024
-const parameterEnd = parameterAddress + 8 * parameterLimit
+const parameterEnd = parameterAddress + 8 * 300
 
 const mostThreads = 256
 /** Addresses that a thread of Node takes, generously. */
@@ -131,22 +131,43 @@ export class Device {
     const { floats } = compiled
     if (parameters.length !== floats.length) {
       throw new UsageError({
-        operation: `kernel ${kernel.name}`,
+        operation: `kernel ${shownName(kernel)}`,
         expected: `${floats.length} parameters`,
         found: String(parameters.length),
         hint: 'pass them in the order of its declaration',
       })
     }
     if (tasks <= 0) return
+    if (8 * floats.length > parameterEnd - parameterAddress) {
+      this.#runAlone(compiled, parameters, tasks, scratchBytes)
+      return
+    }
     // Where there is no room for more, the others run after these.
     if (this.#count === mostParts || this.#nextParameter + 8 * floats.length > parameterEnd) this.#run()
+    this.#addPart(compiled, parameters, tasks, scratchBytes)
+  }
+
+  /** A launch whose parameters don't fit where those of others lie. */
+  #runAlone(compiled: Compiled, parameters: readonly number[], tasks: number, scratchBytes: number): void {
+    this.#run()
+    const block = this.heap.allocate(8 * parameters.length)
+    try {
+      this.#nextParameter = block
+      this.#addPart(compiled, parameters, tasks, scratchBytes)
+      this.#run()
+    } finally {
+      this.heap.free(block)
+    }
+  }
+
+  #addPart(compiled: Compiled, parameters: readonly number[], tasks: number, scratchBytes: number): void {
     if (scratchBytes > this.#scratchBytes) this.#reserveScratch(scratchBytes)
     const part = (this.#parts[this.#count++] ??= new Part())
     part.compiled = compiled
     part.parameters = this.#nextParameter
     part.tasks = tasks
     this.#tasks += tasks
-    this.#writeParameters(floats, parameters)
+    this.#writeParameters(compiled.floats, parameters)
   }
 
   #run(): void {
