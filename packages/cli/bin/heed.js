@@ -1,10 +1,16 @@
 #!/usr/bin/env node
-import { run } from '../dist/index.js'
+import { failureText, run } from '../dist/index.js'
 
 // `heed … | head` closes our output early: that is no failure.
 process.stdout.on('error', (error) => {
   if (error.code !== 'EPIPE') throw error
   process.exit(0)
+})
+
+// What nothing caught is said like any other error: Node would send its text to the terminal as it is.
+process.on('uncaughtException', (error) => {
+  process.stderr.write(failureText(error))
+  process.exit(1)
 })
 
 process.exitCode = await run(process.argv.slice(2))

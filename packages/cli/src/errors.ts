@@ -24,7 +24,7 @@ export async function isWrongUse(error: unknown): Promise<boolean> {
  * @param debug true (HEED_DEBUG=1): the stack and the causes as well
  */
 export function describeError(error: unknown, debug: boolean): string {
-  if (debug) return escaped(inspect(error), '\n')
+  if (debug && typeof error !== 'string') return escaped(inspect(error), '\n')
   const message = error instanceof Error ? error.message || error.name : String(error)
   return escaped(message.replace(/[ \t]*[\r\n]+[ \t]*/g, ' ').trim())
 }

@@ -4,6 +4,7 @@ import { createDecoder, decoderConfig, normalInitializer, randomKey, trainByteLe
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { InvalidArgumentError } from 'commander'
 import { UsageError } from './errors.js'
+import { failureText } from './main.js'
 import { heed, temporaryFolder, writeModel } from './testing.js'
 import type { Environment } from './terminal.js'
 
@@ -36,6 +37,12 @@ const setups: readonly [name: string, isTTY: boolean, environment: Environment][
   ['colour in a pipe', false, { FORCE_COLOR: '3' }],
   ['a terminal without colour', true, { NO_COLOR: '1' }],
 ]
+
+test('what nothing caught is said in a line, too', () => {
+  const pipe = { write: () => true }
+  expect(failureText(new Error('a\u001b]0;b\u0007\n  c\u009b'), pipe, {})).toBe('heed: a␛]0;b␇ cU+009B\n')
+  expect(failureText('\u202e', { ...pipe, isTTY: true }, {})).toBe('\u001b[31mheed:\u001b[39m U+202E\n')
+})
 
 describe.each(setups)('nothing acts on %s', (_, isTTY, environment) => {
   const folder = temporaryFolder()

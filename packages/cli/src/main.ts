@@ -33,8 +33,8 @@ export async function run(args: readonly string[], options: RunOptions = {}): Pr
   const rawOutput: Output = options.output ?? process.stdout
   const output = guarded(rawOutput, environment)
   const errorOutput = guarded(options.errorOutput ?? process.stderr, environment)
-  const fail = (message: string): void => {
-    errorOutput.write(`${styled(errorOutput, 'red', 'heed:', environment)} ${message}\n`)
+  const fail = (error: unknown): void => {
+    errorOutput.write(failureText(error, errorOutput, environment))
   }
 
   const program = new Command('heed')
@@ -46,7 +46,7 @@ export async function run(args: readonly string[], options: RunOptions = {}): Pr
     .configureOutput({
       writeOut: (text) => output.write(text),
       writeErr: (text) => errorOutput.write(text),
-      outputError: (text) => fail(describeError(text.replace(/^error: /, ''), false)),
+      outputError: (text) => fail(text.replace(/^error: /, '')),
       getOutHelpWidth: () => widthOf(output, environment),
       getErrHelpWidth: () => widthOf(errorOutput, environment),
       getOutHasColors: () => hasColor(output, environment),
@@ -61,9 +61,19 @@ export async function run(args: readonly string[], options: RunOptions = {}): Pr
   } catch (error) {
     // Commander has already written its own message, or the help or the version that was asked for.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    fail(describeError(error, environment.HEED_DEBUG === '1'))
+    fail(error)
     return (await isWrongUse(error)) ? 2 : 1
   }
+}
+
+/** What is said of an error: one line, or its stack as well where HEED_DEBUG=1. */
+export function failureText(
+  error: unknown,
+  errorOutput: Output = process.stderr,
+  environment: Environment = process.env,
+): string {
+  const message = describeError(error, environment.HEED_DEBUG === '1')
+  return `${styled(errorOutput, 'red', 'heed:', environment)} ${message}\n`
 }
 
 function version(): string {

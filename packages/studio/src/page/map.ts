@@ -47,7 +47,7 @@ export function labelRoom(
 ): { readonly left: number; readonly top: number } {
   const room = (tokens: readonly { readonly text: string }[]): number => {
     const longest = tokens.reduce(
-      (most, token) => Math.max(most, widthOf(visibleText(token.text, 14), 13)),
+      (most, token) => Math.max(most, widthOf(visibleText(token.text, 14), 13, 600)),
       0,
     )
     return Math.ceil(Math.min(longest, width < 480 ? 72 : 120)) + 12
