@@ -16,13 +16,15 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 // @ts-expect-error a script without types
 import { blocksOf } from './document-blocks.mjs'
+// @ts-expect-error a script without types
+import * as pack from './pack.mjs'
 
 // What a user gets: the packages as they would be published, installed into an empty folder that knows nothing of this
 // repository. HEED_OTHER_NODE names a second Node to run them with.
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const folders = ['packages/heed', 'packages/studio', 'models/first-light', 'packages/cli']
 const nodes = [process.execPath, process.env['HEED_OTHER_NODE']].filter((node) => node !== undefined)
+const { folders } = pack as { folders: readonly string[] }
 const blocks = blocksOf(root, 'README.md') as { file: string; code: string; runs: boolean }[]
 
 /** Installed with koffi, as npm does by itself, and without it, as where there is none for the system. */
@@ -38,11 +40,7 @@ function call(command: string, options: readonly string[], cwd: string): string 
 
 beforeAll(() => {
   place = mkdtempSync(join(tmpdir(), 'heed-packages-'))
-  call(
-    'npm',
-    ['pack', '--silent', '--pack-destination', place, ...folders.map((f) => `--workspace=${f}`)],
-    root,
-  )
+  call(process.execPath, [join(root, 'scripts/pack.mjs'), place], root)
   archives = readdirSync(place).map((file) => join(place, file))
   for (const install of installs) {
     const folder = folderOf(install)
