@@ -65,7 +65,7 @@ function parametersOf(inputs: NamedTensors, heads: number): AttentionParameters 
 function run(inputs: NamedTensors, reference: ReferenceCase): Sequence {
   const real = padding(inputs['key_padding'] as AnyTensor as Tensor<'batch' | 'key'>)
   const mask: Mask = constant<boolean>(reference, 'causal') ? allOf(causal, real) : real
-  const options: CrossAttentionOptions = { mask }
+  const options: CrossAttentionOptions<'batch'> = { mask }
   const parameters = parametersOf(inputs, constant(reference, 'heads'))
   const x = inputs['x'] as AnyTensor as Sequence
   const memory = inputs['memory'] as AnyTensor as Sequence | undefined
