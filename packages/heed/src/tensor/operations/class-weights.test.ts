@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { grad } from '../../autograd/index.js'
+import { checkGradient, grad } from '../../autograd/index.js'
 import { DtypeError, ShapeError, UsageError } from '../../base/index.js'
 import {
+  binaryCrossEntropy,
   countOf,
   crossEntropy,
   leaks,
@@ -90,7 +91,65 @@ describe.each(devices)('class weights on %s', (_, device) => {
     ))
 })
 
+describe.each(devices)('positive weights on %s', (_, device) => {
+  test('weigh the positive part of each target, per label or all alike', () =>
+    withDevice(device, () =>
+      scope(() => {
+        const x = [0.5, -1, 2, 3, 0, -2, 90, -90]
+        const y = [1, 0, 0.25, 1, 1, 0, 0, 1]
+        const byLabel = [0.5, 3, 1, 2]
+        const softplus = (v: number): number => Math.max(v, 0) + Math.log1p(Math.exp(-Math.abs(v)))
+        const plainly = (weightOf: (i: number) => number): number =>
+          x.reduce((sum, v, i) => sum + weightOf(i) * y[i]! * softplus(-v) + (1 - y[i]!) * softplus(v), 0) / 8
+        const logits = tensor(x, { row: 2, label: 4 })
+        const target = tensor(y, { row: 2, label: 4 })
+        const found = (positiveWeight?: number | Tensor<'label'>): number =>
+          binaryCrossEntropy(logits, target, { positiveWeight }).item()
+        expect(found(tensor(byLabel, { label: 4 }))).toBeCloseTo(
+          plainly((i) => byLabel[i % 4]!),
+          4,
+        )
+        expect(found(2.5)).toBeCloseTo(
+          plainly(() => 2.5),
+          4,
+        )
+        expect(found(1)).toBeCloseTo(found(), 4)
+        expect(found()).toBeCloseTo(
+          plainly(() => 1),
+          4,
+        )
+      }),
+    ))
+})
+
 const [, device] = devices[0]!
+
+test('a positive weight has the gradient of central differences in the logits, and none of its own', () =>
+  withDevice(device, () =>
+    scope(() => {
+      const w = tensor([0.5, 3], { label: 2 })
+      const target = tensor([1, 0, 0.3, 0.8], { row: 2, label: 2 })
+      const x = tensor([0.3, -2, 4, -0.7], { row: 2, label: 2 })
+      const { error, at } = checkGradient(
+        (logits: typeof x) => binaryCrossEntropy(logits, target, { positiveWeight: w }),
+        x,
+      )
+      expect(error, at).toBeLessThan(1e-7)
+      // A logit of 0 is no corner.
+      const zero = tensor([0], { label: 1 })
+      const one = (logits: typeof zero) =>
+        binaryCrossEntropy(logits, tensor([1], { label: 1 }), { positiveWeight: 3 })
+      expect([...grad(one)(zero).values()]).toEqual([-1.5])
+      const own = (m: { w: Tensor<'label'> }) =>
+        binaryCrossEntropy(x.mul(m.w), target, { positiveWeight: m.w })
+      expect(() => grad(own)({ w })).toThrow(/positiveWeight that no gradient is wanted of/)
+      for (const wrong of [-1, NaN, Infinity])
+        expect(() => binaryCrossEntropy(x, target, { positiveWeight: wrong })).toThrow(UsageError)
+      expect(() =>
+        binaryCrossEntropy(x, target, { positiveWeight: tensor([1, 2], { other: 2 }) as never }),
+      ).toThrow(ShapeError)
+    }),
+  ))
 
 test('weights that make no sense are refused', () =>
   withDevice(device, () =>

@@ -1,6 +1,8 @@
-import { ShapeError } from '../../base/index.js'
+import { ShapeError, UsageError } from '../../base/index.js'
+import { float } from '../../kernels/index.js'
 import { range } from '../create.js'
-import type { AnyTensor, Tensor } from '../tensor.js'
+import { tracked } from '../tape.js'
+import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
 import { crossEntropy } from './cross-entropy.js'
 import { map, type Scalar } from './elementwise.js'
 import { mean } from './reduction.js'
@@ -10,15 +12,70 @@ export function meanSquaredError<A extends string>(x: Tensor<A>, target: Tensor<
   return mean(map((a: Scalar, b: Scalar) => a.sub(b).square(), x, target))
 }
 
-/** The mean of −y ln σ(x) − (1 − y) ln(1 − σ(x)), from logits x and targets y between 0 and 1; no overflow on either side. */
-export function binaryCrossEntropy<A extends string>(
+export interface BinaryCrossEntropyOptions<A extends string> {
+  /**
+   * How much the positive part of each target weighs: one number, or a tensor with some of the axes of the logits, such as one for each label. At least
+   * 0; above 1 where positives are rare. A constant: it gets no gradient. The mean is over all elements, as PyTorch's pos_weight has it. Default 1.
+   */
+  readonly positiveWeight?: number | Tensor<A> | undefined
+}
+
+/**
+ * The mean of −w y ln σ(x) − (1 − y) ln(1 − σ(x)), from logits x, targets y between 0 and 1 and positive weights w; no overflow on either side.
+ *
+ * @throws ShapeError if axes or sizes do not fit
+ * @throws UsageError for a weight below 0 or without end, or where a gradient of the weights is wanted
+ */
+export function binaryCrossEntropy<A extends string, B extends A = never>(
   logits: Tensor<A>,
   target: Tensor<NoInfer<A>>,
+  { positiveWeight }: BinaryCrossEntropyOptions<B> = {},
 ): Tensor<never> {
+  if (positiveWeight !== undefined)
+    return weightedBinary(logits, target, positiveWeight as number | Tensor<NoInfer<A>>)
   // ln(1 + e^x) − x y. The part that is max(x, 0) is written as (x + |x|) / 2: its gradient at 0 is then the right one.
   const loss = (x: Scalar, y: Scalar): Scalar =>
     x.add(x.abs()).mul(0.5).add(x.abs().neg().exp().add(1).log()).sub(x.mul(y))
   return mean(map(loss, logits, target))
+}
+
+function weightedBinary<A extends string>(
+  logits: Tensor<A>,
+  target: Tensor<A>,
+  weight: number | Tensor<A>,
+): Tensor<never> {
+  checkPositiveWeight(logits, weight)
+  // w y softplus(−x) + (1 − y) softplus(x), with softplus(x) = x + softplus(−x).
+  const loss = (x: Scalar, y: Scalar, w: Scalar): Scalar => {
+    const below = x.abs().sub(x).mul(0.5).add(x.abs().neg().exp().add(1).log())
+    return below.mul(y.mul(w)).add(below.add(x).mul(y.neg().add(1)))
+  }
+  return mean(
+    typeof weight === 'number'
+      ? map((x: Scalar, y: Scalar) => loss(x, y, float(weight)), logits, target)
+      : map(loss, logits, target, weight),
+  )
+}
+
+function checkPositiveWeight(logits: AnyTensor, weight: number | AnyTensor): void {
+  const numbers = typeof weight === 'number' ? [weight] : (weight as Tensor).values()
+  const wrong = numbers.find((number) => !(number >= 0 && number < Infinity))
+  if (wrong !== undefined)
+    throw new UsageError({
+      operation: 'binaryCrossEntropy',
+      expected: 'a positiveWeight of at least 0',
+      found: String(wrong),
+      hint: 'negatives over positives is usual',
+    })
+  if (typeof weight === 'number') return
+  for (const { name } of weight.layout) axisOf('binaryCrossEntropy', logits, name)
+  if (tracked([weight]))
+    throw new UsageError({
+      operation: 'binaryCrossEntropy',
+      expected: 'a positiveWeight that no gradient is wanted of',
+      found: 'a part of what is differentiated',
+      hint: 'give stopGradient(positiveWeight)',
+    })
 }
 
 /**
