@@ -2,8 +2,10 @@ import {
   type AttentionAttributes,
   attentionGradient,
   disposeOwned,
+  maskedProductsGradients,
   type ScoresAttributes,
   scoresGradient,
+  weightedSumGradients,
 } from '../tensor/index.js'
 import type { GradientRule } from './rule.js'
 
@@ -19,5 +21,13 @@ export const attentionGradients: Record<string, GradientRule> = {
 
   attentionScores({ inputs: [products], attributes }, gradient, wanted) {
     return scoresGradient(attributes as ScoresAttributes, products!, gradient, wanted)
+  },
+
+  maskedProducts({ inputs: [query, key] }, gradient, wanted) {
+    return maskedProductsGradients(query!, key!, gradient, wanted)
+  },
+
+  weightedSum({ inputs: [weights, values] }, gradient, wanted) {
+    return weightedSumGradients(weights!, values!, gradient, wanted)
   },
 }

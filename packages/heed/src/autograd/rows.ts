@@ -5,6 +5,8 @@ import {
   normGradients,
   type SoftmaxAttributes,
   softmaxGradient,
+  type UnitLengthAttributes,
+  unitLengthGradient,
 } from '../tensor/index.js'
 import type { GradientRule } from './rule.js'
 
@@ -24,6 +26,9 @@ export const rowGradients: Record<string, GradientRule> = {
   logSoftmax: softmaxRule('logSoftmax'),
   layerNorm: normRule,
   rmsNorm: normRule,
+  unitLength({ inputs: [x], attributes }, gradient) {
+    return [unitLengthGradient(x!, gradient, attributes as UnitLengthAttributes)]
+  },
   /** Of the logits: targets are whole numbers. */
   crossEntropy({ inputs: [logits], attributes }, gradient) {
     return [crossEntropyGradient(logits!, gradient, attributes as CrossEntropyAttributes)]

@@ -17,6 +17,7 @@ import {
   logSoftmax,
   lstmCell,
   map,
+  mixValues,
   type Mask,
   max,
   min,
@@ -29,6 +30,7 @@ import {
   sum,
   tensor,
   type Tensor,
+  unitLength,
 } from '../../tensor/index.js'
 import { checkpoint } from '../index.js'
 
@@ -72,6 +74,15 @@ export const cases: Readonly<Record<string, (inputs: Inputs) => Tensor<string>>>
     const { query, key } = heads(given)
     return softmax(attentionScores(query, key, { mask, score: fading(given.slope) }), 'key') as never
   },
+  maskedProducts: (given) => {
+    const { query, key } = heads(given)
+    return attentionScores(query, key) as never
+  },
+  weightedSum: (given) => {
+    const { query, key } = heads(given)
+    return mixValues(attentionScores(query, key), exp(key)) as never
+  },
+  unitLength: ({ x }) => unitLength(x, 'width') as never,
   gather: ({ y }) => gather(y, ids([3, 0, 3, 3], 'place'), 'column') as never,
   concat: ({ x, y }) => concat([x, y.rename({ column: 'row' }), x], 'row') as never,
   dropout: ({ x }) => dropout(x, 0.4, randomKey(5)) as never,

@@ -12,13 +12,13 @@ import { trace } from './attention-function.js'
 import { capturePlace, placeOf, sizesFor } from './attention-operands.js'
 import { batchAsked, roundParameters } from './attention-positions.js'
 import { type PreparedAttention, preparedAttention } from './attention-prepared.js'
-import { contract } from './contraction.js'
 import { arrange } from './copy.js'
 import { map } from './elementwise.js'
 import { merge, rename, split } from './movement.js'
 import { unitLength } from './normalization.js'
 import { max, sum } from './reduction.js'
 import { softmax } from './softmax.js'
+import { maskedProducts, weightedSum } from './weighted-sum.js'
 
 /**
  * The scores by themselves, batch head query key: score(q·k × scale), −infinity where masked. The plain path of `attention`, which holds
@@ -90,6 +90,7 @@ export function filterScores<A extends string>(
 
 /**
  * Filter × value, summed over the keys: batch head query width. Value may have fewer heads, each shared by neighbouring heads of the filter.
+ * Where the filter is 0 nothing is taken of a value, whatever it holds.
  *
  * @throws ShapeError where sizes disagree
  */
@@ -97,7 +98,8 @@ export function mixValues<F extends string = never, V extends string = never>(
   filter: Tensor<F | 'query' | 'key'>,
   value: Tensor<V | 'key' | 'width'>,
 ): Tensor<'query' | 'width' | Exclude<F | V, 'key'>> {
-  return overHeads('mixValues', filter as unknown as Tensor, value as unknown as Tensor, 'key') as never
+  const [weights, values] = [filter as unknown as Tensor, value as unknown as Tensor]
+  return overHeads('mixValues', weights, values, 'key', weightedSum) as never
 }
 
 /** What the gradient of the scores needs. */
@@ -120,7 +122,7 @@ function scoresOf(operation: string, query: AnyTensor, key: AnyTensor, options: 
   const device = sameDevice(operation, [query, key, ...traced.tensors])
   const unit = (x: AnyTensor): Tensor =>
     score?.similarity === 'cosine' ? (unitLength(x as Tensor, 'width') as Tensor) : (x as Tensor)
-  const multiplied = overHeads(operation, unit(query), unit(key), 'width')
+  const multiplied = overHeads(operation, unit(query), unit(key), 'width', maskedProducts)
   const products = alongKeys(multiplied)
   const shape: Record<string, number> = {}
   for (const { name, size } of axes.batch) shape[name] = size
@@ -192,9 +194,15 @@ const shared = 'key/value head'
 const member = 'query head'
 
 /** A product over one axis, where the second may have fewer heads. */
-function overHeads(operation: string, a: Tensor, b: Tensor, over: string): Tensor {
+function overHeads(
+  operation: string,
+  a: Tensor,
+  b: Tensor,
+  over: string,
+  product: (a: Tensor, b: Tensor, over: string) => Tensor,
+): Tensor {
   const [heads, kvHeads] = [a, b].map((tensor) => tensor.layout.find(({ name }) => name === 'head')?.size)
-  if (heads === undefined || kvHeads === undefined || heads === kvHeads) return contract(a, b, [over])
+  if (heads === undefined || kvHeads === undefined || heads === kvHeads) return product(a, b, over)
   if (heads % kvHeads !== 0) {
     throw new ShapeError({
       operation,
@@ -205,6 +213,6 @@ function overHeads(operation: string, a: Tensor, b: Tensor, over: string): Tenso
     })
   }
   const grouped = split(a, 'head', { [shared]: kvHeads, [member]: heads / kvHeads })
-  const product = contract(grouped, rename(b, { head: shared }) as Tensor, [over])
-  return merge(product, [shared, member], 'head') as Tensor
+  const multiplied = product(grouped, rename(b, { head: shared }) as Tensor, over)
+  return merge(multiplied, [shared, member], 'head') as Tensor
 }

@@ -1,16 +1,16 @@
 import { ShapeError, UsageError } from '../../base/index.js'
-import { type Launch, normStatistics, planNorm, planNormBackward } from '../../kernels/index.js'
+import { float, input, type Launch, normStatistics, planNorm, planNormBackward } from '../../kernels/index.js'
 import { empty } from '../create.js'
 import { execute } from '../execute.js'
 import { physicalOrder, sameDevice } from '../layout.js'
 import { layoutNumber, outputOf, prepare, preparedFor, runPrepared } from '../prepared.js'
-import { record, tracked } from '../tape.js'
+import { record, tracked, withTape } from '../tape.js'
 import { scope } from '../scope.js'
 import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
 import { viewOver } from '../view.js'
-import { map, type Scalar, square } from './elementwise.js'
+import { map, mapMany, type Scalar, square } from './elementwise.js'
 import { merge, split } from './movement.js'
-import { sum } from './reduction.js'
+import { reduceExpression, sum } from './reduction.js'
 import { alongAxis, emptyRows, rowTensor } from './rows.js'
 
 /** What a layer norm multiplies by and adds, each along the axis that it normalizes. */
@@ -75,8 +75,43 @@ export function rmsNorm<A extends string, K extends A>(
 
 /** x / max(|x|, 1e-12) along an axis: rows of length 1, for cosines. A row of zeros stays so, with gradient gradient × 1e12. */
 export function unitLength<A extends string>(x: Tensor<A>, axis: NoInfer<A>): Tensor<A> {
-  const squares = sum(square(x), axis)
-  return map((value: Scalar, length: Scalar) => value.mul(length.max(1e-24).rsqrt()), x, squares) as never
+  const result = withTape(undefined, () => {
+    const squares = sum(square(x), axis)
+    const unit = map((value: Scalar, length: Scalar) => value.mul(length.max(1e-24).rsqrt()), x, squares)
+    squares.dispose()
+    return unit
+  })
+  return record('unitLength', [x], result, { axis } satisfies UnitLengthAttributes) as never
+}
+
+export interface UnitLengthAttributes {
+  readonly axis: string
+}
+
+/**
+ * The gradient of x: (g − u (u · g)) / |x| with u = x / |x|. A row whose gradient is 0 gets 0, whatever it holds: it is one that
+ * nobody looked at. Not recorded: for gradients.
+ */
+export function unitLengthGradient(
+  x: AnyTensor,
+  gradient: AnyTensor,
+  { axis }: UnitLengthAttributes,
+): Tensor {
+  const [value, given, squares, along] = [input(0), input(1), input(2), input(3)]
+  const lengths = reduceExpression('sum', input(0).square(), [x], [axis])
+  const taken = input(1)
+    .ne(0)
+    .select(input(0).mul(input(1)), float(0))
+  const products = reduceExpression('sum', taken, [x, gradient], [axis])
+  const factor = squares.max(1e-24).rsqrt()
+  const turned = value.mul(along).mul(factor.square())
+  const inner = squares.gt(1e-24).select(turned, float(0))
+  const nothing = given.eq(0).and(along.eq(0))
+  const expression = nothing.select(float(0), given.sub(inner).mul(factor))
+  const [result] = mapMany('unitLength', [expression], [x, gradient, lengths, products])
+  lengths.dispose()
+  products.dispose()
+  return result!
 }
 
 interface NormInputs {
