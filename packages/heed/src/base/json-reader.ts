@@ -316,12 +316,11 @@ export class JsonReader {
     more: { readonly found?: string; readonly hint?: string; readonly cause?: unknown } = {},
   ): never {
     const { operation, file, start = 0, hint = 'correct the file', error } = this.#options
-    const { line, column, bytes } = placeIn(this.#text, at)
-    const where = file === undefined ? '' : ` of '${file}'`
+    const { bytes } = placeIn(this.#text, at)
     const detail: JsonErrorDetail = {
       operation,
       expected: path === '' ? expected : `${path} to be ${expected}`,
-      found: `${more.found ?? this.#shown(at)} at ${line}:${column}${where}`,
+      found: `${more.found ?? this.#shown(at)} at ${this.whereIs(at)}`,
       hint: more.hint ?? hint,
       file,
       offset: start + bytes,
@@ -329,6 +328,13 @@ export class JsonReader {
       ...('cause' in more ? { cause: more.cause } : {}),
     }
     throw error === undefined ? new FormatError(detail) : error(detail)
+  }
+
+  /** Line, column and file of a place: `3:14 of 'config.json'`. */
+  whereIs(at: number): string {
+    const { file } = this.#options
+    const { line, column } = placeIn(this.#text, at)
+    return `${line}:${column}${file === undefined ? '' : ` of '${file}'`}`
   }
 
   /** What stands at a place, short. */

@@ -3,6 +3,7 @@ import { nearest } from './nearest.js'
 
 /** What a value was read from. */
 interface JsonText {
+  whereIs(at: number): string
   refuseAt(
     at: number,
     path: string,
@@ -44,6 +45,11 @@ export class JsonValue {
   /** `layers[3].width` */
   get path(): string {
     return this.#parent === undefined ? String(this.#key) : joinedPath(this.#parent.path, this.#key)
+  }
+
+  /** Line, column and file: `3:14 of 'config.json'`. */
+  get where(): string {
+    return this.#text.whereIs(this.#at)
   }
 
   /** Whether it is null, or isn't there. */

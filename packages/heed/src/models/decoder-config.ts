@@ -1,5 +1,5 @@
 /** What a decoder is built like: checked where it comes from outside. */
-import { FormatError, nearest } from '../base/index.js'
+import { FormatError, JsonValue, nearest } from '../base/index.js'
 import { type Activation, activations } from '../tensor/index.js'
 
 /** A decoder-only transformer (Radford et al. 2018; with RMS norm, rotary positions and gates as Touvron et al. 2023). */
@@ -83,22 +83,40 @@ export function decoderConfig(given: DecoderConfigOptions): DecoderConfig {
 /**
  * The same from what a JSON file has.
  *
+ * @param given the file's content, where it stands in it or as JSON.parse has it
  * @param file its path, for errors
  * @throws FormatError as `decoderConfig` does
  */
-export function parseDecoderConfig(given: unknown, file?: string): DecoderConfig {
-  const refuse = (expected: string, found: unknown, hint = 'correct the configuration'): never => {
+export function parseDecoderConfig(content: unknown, file?: string): DecoderConfig {
+  const json = content instanceof JsonValue ? content : undefined
+  const given = json === undefined ? content : json.plain()
+  const refuse = (
+    expected: string,
+    found: unknown,
+    hint = 'correct the configuration',
+    field?: string,
+  ): never => {
     const shown = typeof found === 'object' && found !== null ? 'an object' : JSON.stringify(found)
+    const at = field === undefined ? json : json?.member(field)
     throw new FormatError({
       operation: 'decoder configuration',
       expected,
-      found: String(shown).slice(0, 100),
+      found: `${String(shown).slice(0, 100)}${at === undefined ? '' : ` at ${at.where}`}`,
       hint,
       file,
     })
   }
   if (typeof given !== 'object' || given === null || Array.isArray(given)) return refuse('an object', given)
   const fields = given as Readonly<Record<string, unknown>>
+  const foreign = foreignModel(fields)
+  if (foreign !== undefined)
+    throw new FormatError({
+      operation: 'decoder configuration',
+      expected: "a configuration of heed's own decoder",
+      found: `a configuration of ${foreign}, which heed doesn't read yet`,
+      hint: 'give a folder that saveModel wrote',
+      file,
+    })
   const gated = fields['gated'] ?? defaults.gated
   const width = fields['width'] as number
   const config: Record<string, unknown> = {
@@ -114,26 +132,37 @@ export function parseDecoderConfig(given: unknown, file?: string): DecoderConfig
     const meant = nearest(name, known)
     const hint =
       meant === undefined ? 'remove it, or correct its name' : `remove it, or did you mean '${meant}'?`
-    refuse(`fields ${known.join(', ')}`, name, hint)
+    refuse(`fields ${known.join(', ')}`, name, hint, name)
   }
   for (const name of whole) {
     const value = config[name]
     if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > limits[name])
-      refuse(`${name}, a whole number from 1 to ${limits[name]}`, value)
+      refuse(`${name}, a whole number from 1 to ${limits[name]}`, value, undefined, name)
   }
   for (const [name, values] of Object.entries(choices)) {
-    if (!values.includes(config[name] as string)) refuse(`${name}, one of ${values.join(', ')}`, config[name])
+    if (!values.includes(config[name] as string))
+      refuse(`${name}, one of ${values.join(', ')}`, config[name], undefined, name)
   }
   for (const name of ['epsilon', 'rotaryBase']) {
     if (!((config[name] as number) > 0 && (config[name] as number) < Infinity))
-      refuse(`${name}, a number above 0`, config[name])
+      refuse(`${name}, a number above 0`, config[name], undefined, name)
   }
   const complete = config as unknown as DecoderConfig
   if (complete.width % complete.heads !== 0)
-    refuse(`a width that is a multiple of the ${complete.heads} heads`, complete.width)
+    refuse(`a width that is a multiple of the ${complete.heads} heads`, complete.width, undefined, 'width')
   if (complete.heads % complete.keyValueHeads !== 0)
-    refuse(`heads in groups of ${complete.keyValueHeads} key/value heads`, complete.heads)
+    refuse(`heads in groups of ${complete.keyValueHeads} key/value heads`, complete.heads, undefined, 'heads')
   if (complete.position === 'rotary' && (complete.width / complete.heads) % 2 !== 0)
-    refuse('heads of even width, for rotary positions', complete.width / complete.heads)
+    refuse('heads of even width, for rotary positions', complete.width / complete.heads, undefined, 'width')
   return complete
+}
+
+/** What a configuration in Hugging Face's form is of; undefined where it is none. */
+function foreignModel(fields: Readonly<Record<string, unknown>>): string | undefined {
+  const { model_type: type, architectures } = fields
+  const name: unknown =
+    typeof type === 'string' ? type : Array.isArray(architectures) ? architectures[0] : undefined
+  return typeof name === 'string' && fields['architecture'] === undefined
+    ? JSON.stringify(name.slice(0, 60)).slice(1, -1)
+    : undefined
 }

@@ -1,8 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { FormatError, HeedError, leavesOf, randomKey } from '../base/index.js'
+import { FormatError, HeedError, leavesOf, MemoryError, randomKey } from '../base/index.js'
 import { isTensor, type Tensor } from '../tensor/index.js'
 import { trainByteLevel } from '../text/index.js'
 import { createDecoder } from './decoder.js'
@@ -58,4 +58,74 @@ test('damaged and foreign files are refused, by name', async () => {
   )
   await expect(saveModel(join(import.meta.filename, 'below-a-file'), original)).rejects.toThrow(HeedError)
   await expect(loadModel('/nowhere/at/all')).rejects.toThrow(/a folder with config.json, model.safetensors/)
+})
+
+test('a configuration says where it is wrong, and of what it is where it is not heed’s', async () => {
+  const files = modelFiles(original)
+  const text = (content: string): Uint8Array => new TextEncoder().encode(content)
+  const load = (content: string | Uint8Array): LanguageModel =>
+    modelFromFiles({ ...files, 'config.json': typeof content === 'string' ? text(content) : content }, 'here')
+  const plain = JSON.stringify(config, undefined, 2)
+  expect(() => load(plain.replace('"width": 16', '"width": "x"'))).toThrow(
+    /width, a whole number from 1 to 65536, found "x" at \d+:\d+ of 'here\/config\.json'/,
+  )
+  expect(() => load(plain.replace('"width"', '"witdh"'))).toThrow(/found "witdh" at \d+:\d+ of 'here/)
+  expect(() => load('{"model_type": "gpt2", "n_embd": 768}')).toThrow(
+    /a configuration of gpt2, which heed doesn't read yet/,
+  )
+  expect(() => load('{"architectures": ["LlamaForCausalLM"]}')).toThrow(/of LlamaForCausalLM, which/)
+  expect(load(`\ufeff${plain}`).config).toEqual(config)
+  const hostile = [
+    '',
+    ' ',
+    '[',
+    '['.repeat(1e6),
+    '{"width":'.repeat(1e6),
+    ' '.repeat(2 ** 20 + 1),
+    `{${Array.from({ length: 70_000 }, (_, i) => `"${i}":0`).join(',')}}`,
+    plain.replace('"width"', '"width": 16, "width"'),
+    plain.replace('"width": 16', '"width": 1e999'),
+    plain.replace('"width": 16', `"width": ${'9'.repeat(2000)}`),
+    plain.replace('"width": 16', '"width": 9007199254740993'),
+    plain.replace('"layers"', '"__proto__"'),
+    plain.replace('"width"', '"\\ud800"'),
+    'null',
+    '7',
+  ]
+  for (const content of hostile) expect(() => load(content)).toThrow(FormatError)
+  for (let end = 0; end < plain.length; end += 7) expect(() => load(plain.slice(0, end))).toThrow(FormatError)
+  for (const changes of [
+    { width: 2 ** 16, vocabulary: 2 ** 24 },
+    { width: 2 ** 16, layers: 1024, hidden: 2 ** 18 },
+    { width: 2 ** 16, position: 'learned', context: 2 ** 24 },
+  ]) {
+    const claimed = JSON.stringify({ ...config, ...changes })
+    expect(() => load(claimed)).toThrow(FormatError)
+    expect(() => load(claimed)).toThrow(/weights of at least \d+ bytes/)
+  }
+  const widest = decoderConfig({ ...config, width: 2 ** 16, vocabulary: 2 ** 24 })
+  expect(() => createDecoder(widest, randomKey(0))).toThrow(MemoryError)
+})
+
+test('a folder in Hugging Face’s form says what it is, whatever else it has; other files than files are refused', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'heed-model-'))
+  try {
+    await writeFile(join(folder, 'config.json'), '{"model_type": "gpt2"}')
+    await expect(loadModel(folder)).rejects.toThrow(/a configuration of gpt2, which heed doesn't read yet/)
+    await saveModel(folder, original)
+    for (const name of ['config.json', 'model.safetensors', 'tokenizer.json'] as const) {
+      await rm(join(folder, name))
+      await mkdir(join(folder, name))
+      await expect(loadModel(folder)).rejects.toThrow(FormatError)
+      await rm(join(folder, name), { recursive: true })
+      const file = await open(join(folder, name), 'w')
+      await file.truncate(6 * 2 ** 30)
+      await file.close()
+      await expect(loadModel(folder)).rejects.toThrow(FormatError)
+      await writeFile(join(folder, name), modelFiles(original)[name])
+    }
+    expect((await loadModel(folder)).config).toEqual(config)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
 })

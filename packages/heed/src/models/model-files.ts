@@ -1,11 +1,12 @@
 /**
  * A model as a folder: `config.json` says how it is built, `model.safetensors` has its weights, `tokenizer.json` its vocabulary.
  */
-import { FormatError, nodeModule, randomKey, type Shape } from '../base/index.js'
-import { empty, scope, type Tensor } from '../tensor/index.js'
+import { FormatError, nodeModule, randomKey, readJson, type Shape } from '../base/index.js'
+import { isTensor, scope, type Tensor } from '../tensor/index.js'
 import { loadTokenizer, saveTokenizer, type Tokenizer } from '../text/index.js'
 import { createDecoder, type Decoder } from './decoder.js'
 import { type DecoderConfig, parseDecoderConfig } from './decoder-config.js'
+import { readSmallFile, withFileBytes } from './file-bytes.js'
 import { writeFileWhole } from './files.js'
 import { loadWeights, saveWeights, type WeightDtype } from './weights.js'
 
@@ -20,6 +21,10 @@ export interface LanguageModel {
 export const modelFileNames = ['config.json', 'model.safetensors', 'tokenizer.json'] as const
 /** The files of a model's folder. */
 export type ModelFileName = (typeof modelFileNames)[number]
+
+/** In bytes: many times what any has. */
+const largestConfig = 2 ** 20
+const largestTokenizer = 2 ** 27
 
 type ModelBytes = Readonly<Record<Exclude<ModelFileName, 'model.safetensors'>, Uint8Array>>
 
@@ -49,37 +54,8 @@ export function modelFromFiles(
 ): LanguageModel {
   const path = (name: ModelFileName): string | undefined =>
     folder === undefined ? undefined : `${folder}/${name}`
-  const decoder = new TextDecoder('utf-8', { fatal: true })
-  const text = (name: keyof ModelBytes): string => {
-    try {
-      return decoder.decode(files[name])
-    } catch (cause) {
-      throw new FormatError({
-        operation: 'loadModel',
-        expected: 'text in UTF-8',
-        found: 'other bytes',
-        hint: 'the file is damaged; fetch it again',
-        file: path(name),
-        cause,
-      })
-    }
-  }
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(text('config.json'))
-  } catch (cause) {
-    if (cause instanceof FormatError) throw cause
-    throw new FormatError({
-      operation: 'loadModel',
-      expected: 'JSON',
-      found: cause instanceof Error ? cause.message : String(cause),
-      hint: 'correct the file',
-      file: path('config.json'),
-      cause,
-    })
-  }
-  const config = parseDecoderConfig(parsed, path('config.json'))
-  const tokenizer = loadTokenizer(text('tokenizer.json'))
+  const config = configIn(files['config.json'], path('config.json'))
+  const tokenizer = loadTokenizer(files['tokenizer.json'], path('tokenizer.json'))
   if (tokenizer.size > config.vocabulary) {
     throw new FormatError({
       operation: 'loadModel',
@@ -89,13 +65,55 @@ export function modelFromFiles(
       file: path('tokenizer.json'),
     })
   }
+  const weights = files['model.safetensors']
+  checkLength(config, weights, path('model.safetensors'))
   const model = scope(() => {
+    // The shapes alone: what the file doesn't have is never room in memory.
     const like = createDecoder(config, randomKey(0), {
-      initializer: <A extends string>(_: unknown, shape: Shape<A>): Tensor<A> => empty(shape),
+      initializer: <A extends string>(_: unknown, shape: Shape<A>) =>
+        new Described(shape) as unknown as Tensor<A>,
     })
-    return loadWeights(files['model.safetensors'], like, withFile(path('model.safetensors')))
+    const isLeaf = (value: unknown): value is Described => value instanceof Described || isTensor(value)
+    return loadWeights<Decoder, Described>(weights, like, { isLeaf, ...withFile(path('model.safetensors')) })
   })
   return { config, model, tokenizer }
+}
+
+/** A weight that is still to come. */
+class Described {
+  readonly shape: Shape
+
+  constructor(shape: Shape) {
+    this.shape = shape
+  }
+}
+
+function configIn(bytes: Uint8Array, file: string | undefined): DecoderConfig {
+  const hint = 'correct the file, or fetch it again'
+  return parseDecoderConfig(
+    readJson(bytes, { operation: 'loadModel', file, hint, length: largestConfig }),
+    file,
+  )
+}
+
+/** A configuration of a few bytes must not claim memory that the weights don't have: each takes two bytes at least. */
+function checkLength(config: DecoderConfig, weights: Uint8Array | string, file: string | undefined): void {
+  const { vocabulary, context, width, layers, hidden, position, tied } = config
+  const parameters =
+    vocabulary * width * (tied ? 1 : 2) +
+    (position === 'learned' ? context * width : 0) +
+    layers * width * (2 * width + 2 * hidden)
+  if (parameters < 2 ** 24) return
+  const length =
+    typeof weights === 'string' ? withFileBytes(weights, (bytes) => bytes.length) : weights.length
+  if (length >= 2 * parameters) return
+  throw new FormatError({
+    operation: 'loadModel',
+    expected: `weights of at least ${2 * parameters} bytes, as the configuration says`,
+    found: String(length),
+    hint: 'the files belong to different models',
+    file,
+  })
 }
 
 function withFile(file: string | undefined): { file?: string } {
@@ -127,27 +145,27 @@ export async function saveModel(
  * @throws FormatError where a file is missing, or as `modelFromFiles` does
  */
 export async function loadModel(folder: string): Promise<LanguageModel> {
-  const { access, readFile } = nodeModule<typeof import('node:fs/promises')>('node:fs/promises', 'loadModel')
   const paths = nodeModule<typeof import('node:path')>('node:path', 'loadModel')
-  const found = async <T>(name: ModelFileName, look: (path: string) => Promise<T>): Promise<T> => {
+  const found = <T>(name: ModelFileName, look: (path: string) => T): T => {
     try {
-      return await look(paths.join(folder, name))
+      return look(paths.join(folder, name))
     } catch (cause) {
+      if (!(cause instanceof FormatError)) throw cause
       throw new FormatError({
         operation: 'loadModel',
         expected: `a folder with ${modelFileNames.join(', ')}`,
-        found: cause instanceof Error ? cause.message : String(cause),
+        found: cause.found,
         hint: 'name the folder of a model',
         file: paths.join(folder, name),
         cause,
       })
     }
   }
-  const [config, weights, tokenizer] = await Promise.all([
-    found('config.json', (path) => readFile(path)),
-    found('model.safetensors', async (path) => (await access(path), path)),
-    found('tokenizer.json', (path) => readFile(path)),
-  ])
+  const config = found('config.json', (path) => readSmallFile(path, largestConfig))
+  // What is no configuration of heed's says so, whatever else the folder has.
+  configIn(config, paths.join(folder, 'config.json'))
+  const weights = found('model.safetensors', (path) => withFileBytes(path, () => path))
+  const tokenizer = found('tokenizer.json', (path) => readSmallFile(path, largestTokenizer))
   return modelFromFiles(
     { 'config.json': config, 'model.safetensors': weights, 'tokenizer.json': tokenizer },
     folder,

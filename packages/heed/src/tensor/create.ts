@@ -5,6 +5,7 @@ import {
   f32ArrayToBf16,
   fillNormal,
   fillUniform,
+  MemoryError,
   ShapeError,
   sizeOf,
   validateShape,
@@ -110,7 +111,7 @@ export function normal<A extends string = never>(
   deviation = 1,
   options: Omit<TensorOptions, 'dtype'> = {},
 ): Tensor<A> {
-  const numbers = fillNormal(key, new Float32Array(sizeOf(shape)))
+  const numbers = fillNormal(key, roomFor('normal', shape))
   for (let i = 0; i < numbers.length; i++) numbers[i]! *= deviation
   return tensor(numbers, shape, options)
 }
@@ -123,9 +124,26 @@ export function uniform<A extends string = never>(
   high = 1,
   options: Omit<TensorOptions, 'dtype'> = {},
 ): Tensor<A> {
-  const numbers = fillUniform(key, new Float32Array(sizeOf(shape)))
+  const numbers = fillUniform(key, roomFor('uniform', shape))
   for (let i = 0; i < numbers.length; i++) numbers[i] = low + (high - low) * numbers[i]!
   return tensor(numbers, shape, options)
+}
+
+function roomFor(operation: string, shape: Shape): Float32Array<ArrayBuffer> {
+  const elements = sizeOf(shape)
+  try {
+    // No heap has room for more.
+    if (4 * elements > 2 ** 32) throw new RangeError('more than 4 GiB')
+    return new Float32Array(elements)
+  } catch (cause) {
+    throw new MemoryError({
+      operation,
+      expected: 'numbers that fit in memory',
+      found: String(elements),
+      hint: 'make the tensor smaller',
+      cause,
+    })
+  }
 }
 
 /** The elements of a contiguous tensor in the heap, as they are stored: to be read, or written before anybody has read them. The view is invalid once the heap grows. */
