@@ -100,7 +100,7 @@ describe.skipIf(missing)('any model in a browser', () => {
       .nth(6)
       .click({ modifiers: ['Shift'] })
     await says(page, '.head-name', '3 heads laid over each other')
-    expect(await page.locator('.laid li bdi').allInnerTexts()).toEqual(
+    expect(await page.locator('.laid-heads bdi').allInnerTexts()).toEqual(
       ['0', '1', '2'].map((head) => `decoder 0 crossAttention H${head}`),
     )
     expect(await page.locator('#lay').isDisabled()).toBe(true)
@@ -134,7 +134,7 @@ describe.skipIf(missing)('any model in a browser', () => {
     await says(page, '.head-name', '2 heads laid over each other')
     await page.locator('#head').selectOption('1')
     await expect
-      .poll(() => page.locator('.laid li bdi').allInnerTexts())
+      .poll(() => page.locator('.laid-heads bdi').allInnerTexts())
       .toEqual(['decoder 0 crossAttention H1', 'decoder 0 crossAttention H2'])
     await page.getByLabel('Take away decoder 0 crossAttention H1').press('Enter')
     await says(page, '.head-name', 'Decoder 0 crossAttention, head 2')

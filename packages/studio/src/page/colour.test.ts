@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import { COLOURS, INDEX_OF_CODE, inkOn, luminance, scale, type Colour, type Theme } from './colour.js'
+import {
+  COLOURS,
+  headColours,
+  INDEX_OF_CODE,
+  inkOn,
+  laidOver,
+  luminance,
+  scale,
+  type Colour,
+  type Theme,
+} from './colour.js'
 
 /** OKLab lightness of a colour (Ottosson 2020), from its sRGB channels. */
 function lightness({ red, green, blue }: Colour): number {
@@ -40,4 +50,48 @@ describe.each<Theme>(['light', 'dark'])('the %s colours', (theme) => {
 it('weights 0 and 1 have the ends of the scale', () => {
   expect(INDEX_OF_CODE[0]).toBe(0)
   expect(INDEX_OF_CODE[65535]).toBe(COLOURS - 1)
+})
+
+describe.each(['light', 'dark'] as const)('heads laid over each other, %s', (theme) => {
+  const paper = scale(theme)[0]!
+  const inks = headColours(theme)
+  const contrast = (a: Colour, b: Colour): number => {
+    const [low, high] = [luminance(a), luminance(b)].sort((x, y) => x - y)
+    return (high! + 0.05) / (low! + 0.05)
+  }
+
+  it('have colours of their own, which stand out from the paper', () => {
+    for (const [index, colour] of inks.entries()) {
+      expect(contrast(colour, paper)).toBeGreaterThan(3) // WCAG 2.2, 1.4.11
+      for (const other of inks.slice(index + 1)) {
+        const { red, green, blue } = colour
+        expect(Math.hypot(red - other.red, green - other.green, blue - other.blue)).toBeGreaterThan(60)
+      }
+    }
+  })
+
+  it('leave the paper where none attends, and go further from it the more do', () => {
+    expect(
+      laidOver(
+        theme,
+        paper,
+        inks.map((colour) => ({ colour, weight: 0 })),
+      ),
+    ).toEqual(paper)
+    let before = 1
+    for (const count of [1, 2, 3]) {
+      const mixed = laidOver(
+        theme,
+        paper,
+        inks.slice(0, count).map((colour) => ({ colour, weight: 0.5 })),
+      )
+      expect(contrast(mixed, paper)).toBeGreaterThan(before)
+      before = contrast(mixed, paper)
+    }
+  })
+
+  it('mix the same in any order', () => {
+    const laid = inks.map((colour, index) => ({ colour, weight: index / 10 }))
+    expect(laidOver(theme, paper, laid)).toEqual(laidOver(theme, paper, laid.toReversed()))
+  })
 })

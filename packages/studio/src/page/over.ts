@@ -8,7 +8,8 @@ import { palette } from './theme.js'
 export function overView(data: Data, store: Store): HTMLElement {
   const select = element('select', { id: 'over' })
   const add = element('button', { type: 'button', id: 'lay' }, 'Lay over')
-  const legend = element('ul', { class: 'laid', 'aria-label': 'Heads laid over each other' })
+  const legend = element('ul', { class: 'laid-heads', 'aria-label': 'Heads laid over each other' })
+  const choice = element('label', { for: 'over' }, 'Another head ', select)
   add.addEventListener('click', () => {
     if (select.value !== '') toggleLaid(data, store, Number(select.value))
   })
@@ -25,6 +26,9 @@ export function overView(data: Data, store: Store): HTMLElement {
     // The next of the layer, where the head chosen before can't be laid over this one.
     const next = others.find((head) => head > state.head) ?? others[0]
     select.value = others.includes(Number(wanted)) && wanted !== '' ? wanted : `${next ?? ''}`
+    // Where no other head attends from and to these texts there is nothing to choose.
+    choice.hidden = others.length === 0 && state.laid.length === 0
+    add.hidden = choice.hidden
     select.disabled = others.length === 0
     add.disabled = others.length === 0
     add.title = state.laid.length >= MOST_LAID ? `${MOST_LAID} heads at most` : ''
@@ -47,11 +51,5 @@ export function overView(data: Data, store: Store): HTMLElement {
   }
   store.on(['head', 'laid', 'theme'], draw)
   draw()
-  return element(
-    'div',
-    { class: 'over' },
-    element('label', { for: 'over' }, 'Another head ', select),
-    add,
-    legend,
-  )
+  return element('div', { class: 'over' }, choice, add, legend)
 }
