@@ -130,9 +130,9 @@ function reasons(device: Device, environment: Environment): string[] {
     why.push(...machineCodeReasons(machine.lanes, environment))
     const { keptIn } = device.target
     why.push(
-      keptIn === undefined
-        ? 'machine code is not kept for later processes'
-        : `machine code is kept for later processes in ${keptIn}`,
+      keptIn === undefined || keptIn.refusal !== undefined
+        ? `machine code is not kept for later processes${keptIn === undefined ? '' : `: ${keptIn.refusal}`}`
+        : `machine code is kept for later processes in ${keptIn.path}`,
     )
   } else if (machine.name === 'wasm') {
     const { simd, relaxed, fused, revectorize } = wasmFeatures()

@@ -69,7 +69,7 @@ test.runIf(internals.x64Widths().length > 0)(
       const emit = target.emit
       target.emit = (...given) => (written++, emit(...given))
       const product = ones({ width: 3 }).mul(2).values().join()
-      console.log(JSON.stringify([product, device.heap.f32[at >> 2], written, target.keptIn ?? null]))`
+      console.log(JSON.stringify([product, device.heap.f32[at >> 2], written, target.keptIn?.path ?? null]))`
       return JSON.parse(run(program, { HEED_TARGET: 'x64', HEED_CACHE: cache }))
     }
     try {

@@ -17,8 +17,8 @@ export interface Target {
   emit(program: Program, keep?: boolean): Uint8Array
   /** What `emit` gave for the kernel of this name, in this process or an earlier one, where the target keeps that. */
   kept?(name: string): Uint8Array | undefined
-  /** The file where that is. */
-  readonly keptIn?: string
+  /** The file where that is, and why nothing is kept there, where nothing is. */
+  readonly keptIn?: { readonly path: string; readonly refusal: string | undefined }
   load(code: Uint8Array, memory: LinearMemory): Run
   /** Where code is the address of machine code (a float of 64 bits): the file that threads load koffi from, to call it. */
   readonly koffi?: string

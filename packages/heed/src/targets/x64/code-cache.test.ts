@@ -1,11 +1,18 @@
+import { execFileSync } from 'node:child_process'
 import {
   appendFileSync,
   chmodSync,
+  chownSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -23,7 +30,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 const open = (machine = 'x64', build = 'build', within = folder): CodeCache =>
-  openCodeCache(within, machine, build)!
+  openCodeCache(within, machine, build, { XDG_STATE_HOME: join(folder, 'state') })!
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values)
 const listed = (cache: CodeCache, ...names: string[]): (number[] | undefined)[] =>
   names.map((name) => {
@@ -106,24 +113,13 @@ describe('code from one process to the next', () => {
     )
   })
 
-  test.runIf(process.platform !== 'win32')('is not read where somebody else could have written it', () => {
-    const cache = open()
-    cache.add('a', bytes(1))
-    expect(statSync(cache.path).mode & 0o777).toBe(0o600)
-    chmodSync(cache.path, 0o620)
-    const later = open()
-    expect(later.get('a')).toBeUndefined()
-    const size = statSync(cache.path).size
-    later.add('b', bytes(2))
-    expect(statSync(cache.path).size).toBe(size)
-  })
-
   test('is not kept where there is no folder to be had, and nobody is told', () => {
     const file = join(folder, 'file')
     writeFileSync(file, '')
     const cache = open('x64', 'build', join(file, 'heed'))
     cache.add('a', bytes(1))
     expect(listed(cache, 'a')).toEqual([[1]])
+    expect(cache.refusal).toMatch(/file/)
   })
 
   test('of builds that ran long ago goes', () => {
@@ -137,8 +133,8 @@ describe('code from one process to the next', () => {
     const files = readdirSync(folder)
     expect(files).toContain('other.txt')
     expect(files.filter((name) => name.endsWith('.code'))).toHaveLength(8)
-    expect(files).toContain('x64-11.code')
-    expect(files).not.toContain('x64-4.code')
+    expect(files).toContain('heed-x64-11.code')
+    expect(files).not.toContain('heed-x64-4.code')
   })
 
   test('takes no more than 32 MB', () => {
@@ -152,6 +148,118 @@ describe('code from one process to the next', () => {
     expect(later.get('c')).toBeUndefined()
     later.add('d', bytes(1))
     expect(statSync(cache.path).size).toBeLessThan(100)
+  })
+})
+
+const owners = process.platform !== 'win32'
+const root = owners && process.getuid!() === 0
+
+describe.runIf(owners)('what somebody else could have written is not run, nor written to', () => {
+  /** A cache with one record, and the same file opened by a later process after `change`. */
+  const after = (change: (path: string) => void): CodeCache => {
+    const cache = open()
+    cache.add('a', bytes(1))
+    expect(cache.refusal).toBeUndefined()
+    change(cache.path)
+    return open()
+  }
+  const expectRefused = (cache: CodeCache, reason: RegExp): void => {
+    expect(cache.get('a')).toBeUndefined()
+    cache.add('b', bytes(2))
+    expect([...cache.get('b')!]).toEqual([2]) // by this process
+    expect(cache.refusal).toMatch(reason)
+  }
+
+  test('modes', () => {
+    for (const mode of [0o620, 0o602, 0o666]) {
+      expectRefused(
+        after((path) => chmodSync(path, mode)),
+        /others/,
+      )
+      chmodSync(open().path, 0o600)
+    }
+    for (const mode of [0o770, 0o707, 0o1777]) {
+      expectRefused(
+        after(() => chmodSync(folder, mode)),
+        /others/,
+      )
+      chmodSync(folder, 0o700)
+    }
+    expect([...open().get('a')!]).toEqual([1])
+  })
+
+  test('a folder in one that anybody may write, unless its sticky bit is set', () => {
+    const inside = join(folder, 'outer', 'inner')
+    mkdirSync(inside, { recursive: true, mode: 0o700 })
+    chmodSync(join(folder, 'outer'), 0o777)
+    expectRefused(open('x64', 'build', inside), /outer may be written by anybody/)
+    chmodSync(join(folder, 'outer'), 0o1777)
+    const cache = open('x64', 'build', inside)
+    cache.add('a', bytes(1))
+    expect(cache.refusal).toBeUndefined()
+  })
+
+  test.runIf(root)('owners', () => {
+    expectRefused(
+      after((path) => chownSync(path, 12345, 12345)),
+      /user 12345/,
+    )
+    chownSync(open().path, 0, 0)
+    chownSync(folder, 12345, 12345)
+    expectRefused(open(), /user 12345/)
+    chownSync(folder, 0, 0)
+  })
+
+  test('links: what they point to is neither run nor made', () => {
+    const target = join(folder, 'target')
+    expectRefused(
+      after((path) => {
+        renameSync(path, target)
+        symlinkSync(target, path)
+      }),
+      /symbolic|ELOOP/,
+    )
+    const { path } = open()
+    rmSync(path)
+    symlinkSync(join(folder, 'nowhere'), path)
+    expectRefused(open(), /symbolic|ELOOP/)
+    expect(existsSync(join(folder, 'nowhere'))).toBe(false)
+    rmSync(path)
+    linkSync(target, path)
+    expectRefused(open(), /another name/)
+  })
+
+  test('a pipe or a folder in its place does not hold the start up', () => {
+    const { path } = open()
+    execFileSync('mkfifo', [path])
+    expectRefused(open(), /not a file/)
+    rmSync(path)
+    mkdirSync(path)
+    expectRefused(open(), /not a file|EISDIR/)
+  })
+
+  test('a file that was made elsewhere, or with a key that others may read', () => {
+    const cache = open()
+    cache.add('a', bytes(1))
+    const key = join(folder, 'state/heed/key')
+    writeFileSync(key, new Uint8Array(32).fill(7))
+    const later = open()
+    expect(later.get('a')).toBeUndefined()
+    later.add('a', bytes(2))
+    expect([...open().get('a')!]).toEqual([2])
+    chmodSync(key, 0o640)
+    expectRefused(open(), /key may be written or read by others/)
+    chmodSync(key, 0o600)
+    writeFileSync(key, 'short')
+    expect(open().get('a')).toBeUndefined()
+    expect(statSync(key).size).toBe(32)
+  })
+
+  test('files of others in the folder stay', () => {
+    const others = ['x.code', 'heed.code', 'heed-a b.code', 'heed-x64.code.txt']
+    for (const name of others) writeFileSync(join(folder, name), name)
+    for (let build = 0; build < 12; build++) open('x64', String(build)).add('a', bytes(1))
+    expect(readdirSync(folder)).toEqual(expect.arrayContaining(others))
   })
 })
 

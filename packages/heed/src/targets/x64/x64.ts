@@ -47,7 +47,7 @@ export function x64Target({ width, dots, cache }: X64Options): Target {
   return {
     machine,
     koffi: native.koffi,
-    ...(codes && { keptIn: codes.path }),
+    ...(codes && { keptIn: codes }),
     emit(program, keep = false) {
       const code = compile(program, width, native.convention).assembler.finish()
       if (keep) codes?.add(program.name, code)
