@@ -9,6 +9,7 @@ import {
   type Tensor,
   zeros,
 } from '../tensor/index.js'
+import { normOf } from './norm.js'
 import {
   checkOption,
   type DecayOptions,
@@ -149,15 +150,5 @@ function rootMeanSquare(
   value: Scalar,
   parameters: readonly number[] = [],
 ): number {
-  const [first] = tensors
-  const total = reduceExpression(
-    'sum',
-    value.mul(value),
-    tensors,
-    first!.layout.map(({ name }) => name),
-    parameters,
-  )
-  const result = Math.sqrt(total.item() / Math.max(1, first!.elements))
-  total.dispose()
-  return result
+  return normOf(tensors, value, parameters)() / Math.sqrt(Math.max(1, tensors[0]!.elements))
 }

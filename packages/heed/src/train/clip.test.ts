@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { leaks, scope, tensor, type Tensor, withDevice } from '../tensor/index.js'
-import { clipByGlobalNorm, globalNorm } from './index.js'
+import { clipByGlobalNorm, clipFactor, DivergenceError, globalNorm } from './index.js'
 import { devices } from './testing/devices.js'
 import { expectClose, referenceFolder, tensorsOf, trainingCases } from './testing/reference.js'
 
@@ -51,6 +51,38 @@ describe.each(devices)('clipping on %s', (_, device) => {
       })
       expect(leaks().tensors).toBe(before)
     }))
+
+  test('from the least float to the largest', () =>
+    withDevice(device, () =>
+      scope(() => {
+        for (const size of [1e-44, 1e-30, 1e-20, 1e-9, 1, 1e9, 1e20, 1e30, 1e38]) {
+          const numbers = Float32Array.from({ length: 1000 }, (_, i) => size * Math.sin(i + 1))
+          const exact = Math.hypot(...numbers)
+          const found = globalNorm([tensor(numbers, { i: 1000 })])
+          expect(Math.abs(found / exact - 1), String(size)).toBeLessThan(size < 1e-38 ? 1e-3 : 1e-6)
+          const both = globalNorm([tensor(numbers, { i: 1000 }), tensor([0.75], { j: 1 })])
+          expect(Math.abs(both / Math.hypot(exact, 0.75) - 1)).toBeLessThan(1e-6)
+          const { gradient, norm } = clipByGlobalNorm([tensor(numbers, { i: 1000 })], 1)
+          expect(norm).toBe(found)
+          const factor = Math.min(1, 1 / (exact + 1e-6))
+          gradient[0]!.values().forEach((value, i) => {
+            expect(Math.abs(value - numbers[i]! * factor)).toBeLessThanOrEqual(
+              1e-6 * Math.abs(numbers[i]! * factor) + 1e-44,
+            )
+          })
+        }
+        expect(globalNorm([tensor([], { i: 0 }), tensor([0, -0], { j: 2 })])).toBe(0)
+      }),
+    ))
+
+  test('what is not finite is not scaled', () =>
+    withDevice(device, () =>
+      scope(() => {
+        for (const value of [NaN, Infinity])
+          expect(() => clipByGlobalNorm([tensor([1, value], { a: 2 })], 1)).toThrow(DivergenceError)
+        expect(() => clipFactor(Infinity, 1)).toThrow(/norm of Infinity/)
+      }),
+    ))
 
   test('what is not finite shows', () =>
     withDevice(device, () =>

@@ -261,7 +261,7 @@ describe('a loss that leaves the numbers', () => {
       ...changes,
     })
 
-  test.each([NaN, Infinity, 1e38])('%s stops training and keeps the last good state', async (bad) => {
+  test.each([NaN, Infinity, 3e38])('%s stops training and keeps the last good state', async (bad) => {
     const trainer = run(bad, { checkpoint: { folder } })
     const error: unknown = await trainer.run().then(
       () => undefined,
@@ -278,6 +278,13 @@ describe('a loss that leaves the numbers', () => {
     const { state: kept, model } = (await readCheckpoint(folder))!
     expect(kept.step).toBe(3)
     expect([...model.get('w')!.toFloat32()]).toEqual([...trainer.model.w.values()])
+    trainer.dispose()
+  })
+
+  test('a gradient whose squares are no floats is clipped like any other', async () => {
+    const trainer = run(1e30, { clip: 1 })
+    expect((await trainer.run()).step).toBe(10)
+    expect([...trainer.model.w.values()].every((value) => value > 0 && value < 2)).toBe(true)
     trainer.dispose()
   })
 

@@ -3,7 +3,7 @@ import { type ErrorDetail, HeedError } from '../base/index.js'
 /** Training that left the numbers: the loss or the gradient is NaN or infinite. The weights are those before the step. */
 export class DivergenceError extends HeedError {
   override name = 'DivergenceError'
-  /** The step that was not made, from 0. */
+  /** The step that was not made, from 0; NaN where no trainer counts. */
   readonly step: number
   readonly loss: number
   readonly gradientNorm: number
