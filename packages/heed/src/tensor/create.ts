@@ -12,6 +12,7 @@ import {
   type Dtype,
   type RandomKey,
   type Shape,
+  UsageError,
 } from '../base/index.js'
 import type { Device } from '../device/index.js'
 import { currentDevice } from './context.js'
@@ -104,19 +105,30 @@ export function range<A extends string>(
   )
 }
 
-/** Normally distributed with mean 0: the same numbers for the same key on every device. */
+/** Normally distributed with mean 0: the same numbers for the same key on every device. Throws UsageError for a deviation that is no number of at least 0. */
 export function normal<A extends string = never>(
   key: RandomKey,
   shape: Shape<A>,
   deviation = 1,
   options: Omit<TensorOptions, 'dtype'> = {},
 ): Tensor<A> {
+  if (!(deviation >= 0 && deviation < Infinity))
+    throw new UsageError({
+      operation: 'normal',
+      expected: 'a deviation of at least 0',
+      found: String(deviation),
+      hint: 'leave it out for 1',
+    })
   const numbers = fillNormal(key, roomFor('normal', shape))
   for (let i = 0; i < numbers.length; i++) numbers[i]! *= deviation
   return tensor(numbers, shape, options)
 }
 
-/** Uniformly distributed in [low, high). */
+/**
+ * Uniformly distributed in [low, high): no number is below `low` or reaches `high`, whatever is rounded. All are `low` where `high` is the same.
+ *
+ * @throws UsageError unless low ≤ high, both are finite as f32, and some float lies between them
+ */
 export function uniform<A extends string = never>(
   key: RandomKey,
   shape: Shape<A>,
@@ -124,9 +136,41 @@ export function uniform<A extends string = never>(
   high = 1,
   options: Omit<TensorOptions, 'dtype'> = {},
 ): Tensor<A> {
+  const [least, most] = floatsWithin(low, high)
   const numbers = fillUniform(key, roomFor('uniform', shape))
-  for (let i = 0; i < numbers.length; i++) numbers[i] = low + (high - low) * numbers[i]!
+  for (let i = 0; i < numbers.length; i++) {
+    const number = Math.fround(low + (high - low) * numbers[i]!)
+    numbers[i] = Math.min(most, Math.max(least, number))
+  }
   return tensor(numbers, shape, options)
+}
+
+/** The least float that is not below `low`, and the greatest below `high`; both are `low` where `high` is the same. */
+function floatsWithin(low: number, high: number): [number, number] {
+  const refuse = (expected: string): never => {
+    throw new UsageError({
+      operation: 'uniform',
+      expected,
+      found: `${low} and ${high}`,
+      hint: 'give the lower bound first, then the upper one, which is left out',
+    })
+  }
+  const [from, to] = [Math.fround(low), Math.fround(high)]
+  if (!Number.isFinite(from) || !Number.isFinite(to)) refuse('bounds that are finite as f32')
+  if (!(low <= high)) refuse('a lower bound that is not above the upper one')
+  if (low === high) return [from, from]
+  const least = from < low ? nextFloat(from, 1) : from
+  const most = to < high ? to : nextFloat(to, -1)
+  return least <= most ? [least, most] : refuse('bounds with a float between them')
+}
+
+/** The float after `x` (direction 1) or before it (−1). */
+function nextFloat(x: number, direction: 1 | -1): number {
+  if (x === 0) return direction * 2 ** -149
+  const float = Float32Array.of(x)
+  const bits = new Int32Array(float.buffer)
+  bits[0]! += x > 0 ? direction : -direction
+  return float[0]!
 }
 
 function roomFor(operation: string, shape: Shape): Float32Array<ArrayBuffer> {
