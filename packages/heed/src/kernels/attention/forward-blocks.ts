@@ -305,7 +305,7 @@ class ForwardBlock {
         k.store(place!, value)
         return value
       })
-      largest.set(joined([...values, largest.get()], (a, b) => a.max(b)))
+      largest.set(joined([...values, largest.get()], (a, b) => a.maxIgnoringNaN(b)))
     })
   }
 
@@ -314,7 +314,7 @@ class ForwardBlock {
     const { k, part, tile, statistics } = this
     const [largest, sum] = [part.largest.at(row), part.sum.at(row)]
     const before = k.load(largest)
-    const top = before.max(round)
+    const top = before.maxIgnoringNaN(round)
     // A row that has seen nothing yet has top = −infinity: 0 keeps the differences from being NaN.
     const base = top.gt(-Infinity).select(top, k.vector(0))
     const factor = decay(k, before.sub(base))

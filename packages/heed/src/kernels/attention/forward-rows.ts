@@ -280,10 +280,11 @@ class ForwardRows {
           const allowed = mask === undefined ? inside : inside.and(spread(inner.emit(mask)) as Mask)
           value = allowed.select(value, k.vector(-Infinity))
         }
-        largest.set(largest.get().max(value))
+        // A NaN shows in the sum of the exponentials: `decay` keeps it.
+        largest.set(largest.get().maxIgnoringNaN(value))
         k.store(line.at(j), value)
       })
-      k.store(part.round.at(i), largest.get().largest())
+      k.store(part.round.at(i), largest.get().largestIgnoringNaN())
     })
   }
 
@@ -293,7 +294,7 @@ class ForwardRows {
     k.vectors(form.tile.rows, (i, mask) => {
       const place = part.largest.at(row).at(i)
       const before = k.load(place, mask)
-      const largest = before.max(k.load(part.round.at(i), mask))
+      const largest = before.maxIgnoringNaN(k.load(part.round.at(i), mask))
       // A row that has seen nothing yet has largest = −infinity: 0 keeps the differences from being NaN.
       const base = largest.gt(-Infinity).select(largest, k.vector(0))
       k.store(part.before.at(i), before, mask)

@@ -87,7 +87,7 @@ export function combineParts(
       const other = k.loadScalar(state.largest)
       // The first of equals: its key is the lowest.
       largestKey?.set(other.gt(largest.get()).select(k.loadScalar(state.largestKey), largestKey.get()))
-      largest.set(largest.get().max(other))
+      largest.set(largest.get().maxIgnoringNaN(other))
     })
     const top = largest.get()
     // A row that may attend to nothing has −infinity throughout: 0 keeps the differences from being NaN.

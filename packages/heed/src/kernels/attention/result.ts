@@ -162,7 +162,7 @@ function plainEnd<T extends FloatType>(largest: Term<T>, sum: Term<T>, some: Ter
 
 /** The sink is one more score in the denominator. */
 function sinkEnd<T extends FloatType>(largest: Term<T>, sum: Term<T>, sink: Term<T>): End<T> {
-  const top = sink.max(largest)
+  const top = sink.maxIgnoringNaN(largest)
   // A sink of −infinity takes nothing: with no key either, 0 and 1 keep differences and quotients from being NaN.
   const some = top.gt(-Infinity)
   const base = some.select(top, 0)

@@ -1,31 +1,27 @@
-import type { Expression } from './expression.js'
+import { type Expression, float, make } from './expression.js'
+import type { GateName } from './operation.js'
 
 type Float = Expression<'float'>
 
-function logistic(v: Float): Float {
-  return v.mul(0.5).tanh().mul(0.5).add(0.5)
-}
+const gate =
+  (name: GateName) =>
+  (x: Float): Float =>
+    make('float', name, [x])
 
 /** Activation functions by name, as functions of one number. */
 export const activations: Readonly<Record<Activation, (x: Float) => Float>> = {
-  relu: (x) => x.gt(0).select(x, 0),
+  /** max(x, 0), with gradient 0 at 0; NaN stays. */
+  relu: (x) => x.le(0).select(float(0), x),
   /** x Φ(x), Φ the normal distribution function (Hendrycks and Gimpel 2016). */
-  gelu: (x) => x.mul(x.mul(Math.SQRT1_2).erf().add(1)).mul(0.5),
-  /** Its approximation by tanh, as GPT-2 has it. */
-  'gelu-tanh': (x) =>
-    x.mul(0.5).mul(
-      x
-        .add(x.mul(x).mul(x).mul(0.044715))
-        .mul(Math.sqrt(2 / Math.PI))
-        .tanh()
-        .add(1),
-    ),
+  gelu: gate('gelu'),
+  /** Its approximation by tanh, as GPT-2 has it: x (1 + tanh(√(2 / π) (x + 0.044715 x³))) / 2. */
+  'gelu-tanh': gate('geluTanh'),
   /** x σ(1.702 x), as CLIP has it. */
-  'gelu-quick': (x) => x.mul(logistic(x.mul(1.702))),
+  'gelu-quick': gate('geluQuick'),
   /** x σ(x), also called swish. */
-  silu: (x) => x.mul(logistic(x)),
+  silu: gate('silu'),
   tanh: (x) => x.tanh(),
-  sigmoid: logistic,
+  sigmoid: (x) => x.sigmoid(),
 }
 /** The functions that an `activation` option names. */
 export type Activation = 'relu' | 'gelu' | 'gelu-tanh' | 'gelu-quick' | 'silu' | 'tanh' | 'sigmoid'

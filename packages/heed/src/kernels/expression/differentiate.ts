@@ -1,5 +1,6 @@
 import { type Expression, float, make } from './expression.js'
 import { nodesOf } from './graph.js'
+import type { GateName } from './operation.js'
 
 type Float = Expression<'float'>
 
@@ -7,8 +8,8 @@ type Float = Expression<'float'>
  * Reverse-mode differentiation: for each float leaf that `root` depends on (inputs, parameters, elements of captured
  * tensors), `seed` × ∂root/∂leaf as an expression over the same leaves. Leaves that get no gradient are not in the map.
  *
- * Conventions are PyTorch's: |x| has gradient 0 at 0; min and max of equals give half to each, or all to the operand
- * that is no constant (as clamp does); select gives to the chosen side only; floor and toInteger give nothing. Where the
+ * Conventions are PyTorch's: |x| has gradient 0 at 0 (and NaN at NaN); min and max of equals give half to each, or all to the operand
+ * that is no constant (as clamp does); where one is NaN both get all; select gives to the chosen side only; floor and toInteger give nothing. Where the
  * side that is not chosen has an infinite derivative the product 0 × ∞ is NaN: keep such arguments away from the
  * singular point with a select inside.
  */
@@ -65,19 +66,39 @@ function parts(node: Float, g: Float): [Expression, Float][] {
     case 'neg':
       return [[x, g.neg()]]
     case 'abs':
-      return [[x, x.gt(0).select(g, x.lt(0).select(g.neg(), zero))]]
+      return [[x, x.gt(0).select(g, x.lt(0).select(g.neg(), g.mul(x)))]]
     case 'sqrt':
       return [[x, g.div(node.mul(2))]]
     case 'rsqrt':
       return [[x, g.mul(node.mul(node).mul(node)).mul(-0.5)]]
     case 'exp':
       return [[x, g.mul(node)]]
+    case 'expm1':
+      return [[x, g.mul(x.exp())]]
     case 'log':
       return [[x, g.div(x)]]
+    case 'log1p':
+      return [[x, g.div(x.add(1))]]
     case 'tanh':
-      return [[x, g.mul(float(1).sub(node.mul(node)))]]
+      return [[x, g.mul(gate('tanhSlope', x))]]
     case 'erf':
-      return [[x, g.mul(x.mul(x).neg().exp()).mul(2 / Math.sqrt(Math.PI))]]
+      return [[x, g.mul(gate('gaussian', x)).mul(2 / Math.sqrt(Math.PI))]]
+    case 'softplus':
+      return [[x, g.mul(x.sigmoid())]]
+    case 'sigmoid':
+    case 'silu':
+    case 'gelu':
+    case 'geluQuick':
+    case 'geluTanh':
+      return [[x, g.mul(gate(`${node.operation}Slope`, x))]]
+    case 'sigmoidSlope':
+    case 'tanhSlope':
+    case 'siluSlope':
+    case 'geluSlope':
+    case 'geluQuickSlope':
+    case 'geluTanhSlope':
+    case 'gaussian':
+      return [[x, g.mul(curvature(node.operation, x))]]
     case 'sin':
       return [[x, g.mul(x.cos())]]
     case 'cos':
@@ -98,13 +119,52 @@ function parts(node: Float, g: Float): [Expression, Float][] {
   }
 }
 
+function gate(name: GateName, x: Float): Float {
+  return make('float', name, [x])
+}
+
+/** The derivatives of the slopes. */
+function curvature(name: GateName, x: Float): Float {
+  /** The second derivative of x σ(z) is σ′(z) (2 z′ + x z″ + x z′² (σ(−z) − σ(z))). */
+  const ofGate = (z: Float, slope: Float, bend: Float): Float =>
+    gate('sigmoidSlope', z).mul(
+      slope
+        .mul(2)
+        .add(bend.mul(x))
+        .add(x.mul(slope).mul(slope).mul(z.neg().sigmoid().sub(z.sigmoid()))),
+    )
+  switch (name) {
+    case 'sigmoidSlope':
+      return gate(name, x).mul(x.neg().sigmoid().sub(x.sigmoid()))
+    case 'tanhSlope':
+      return gate(name, x).mul(x.tanh()).mul(-2)
+    case 'siluSlope':
+      return ofGate(x, float(1), float(0))
+    case 'geluQuickSlope':
+      return ofGate(x.mul(1.702), float(1.702), float(0))
+    case 'geluTanhSlope': {
+      const linear = 2 * Math.sqrt(2 / Math.PI)
+      const cubic = linear * 0.044715
+      const square = x.mul(x)
+      const z = x.mul(square.mul(cubic).add(linear))
+      return ofGate(z, square.mul(3 * cubic).add(linear), x.mul(6 * cubic))
+    }
+    case 'geluSlope':
+      return gate('gaussian', x.mul(Math.SQRT1_2))
+        .mul(float(2).sub(x.mul(x)))
+        .mul(1 / Math.sqrt(2 * Math.PI))
+    default:
+      return gate('gaussian', x).mul(x).mul(-2)
+  }
+}
+
 function extremum(node: Float, g: Float): [Expression, Float][] {
   const [x, y] = node.operands as readonly [Float, Float]
   const least = node.operation === 'min'
-  if (y.operation === 'constant') return [[x, (least ? x.le(y) : x.ge(y)).select(g, zero)]]
-  if (x.operation === 'constant') return [[y, (least ? y.le(x) : y.ge(x)).select(g, zero)]]
+  if (y.operation === 'constant') return [[x, (least ? x.gt(y) : x.lt(y)).select(zero, g)]]
+  if (x.operation === 'constant') return [[y, (least ? y.gt(x) : y.lt(x)).select(zero, g)]]
   const share = (a: Float, b: Float): Float =>
-    (least ? a.lt(b) : a.gt(b)).select(g, a.eq(b).select(g.mul(0.5), zero))
+    (least ? a.gt(b) : a.lt(b)).select(zero, a.eq(b).select(g.mul(0.5), g))
   return [
     [x, share(x, y)],
     [y, share(y, x)],

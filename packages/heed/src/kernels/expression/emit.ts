@@ -10,8 +10,11 @@ import type {
   Type,
   UnaryOperation,
 } from '../language/index.js'
+import { power } from '../language/index.js'
 import type { Expression } from './expression.js'
+import { Gates } from './gates.js'
 import { nodesOf } from './graph.js'
+import { isGate } from './operation.js'
 
 /** The term that a node of some kind becomes: a scalar where it is the same for all lanes, else a vector. */
 export type FloatTerm = Term<'f32'> | Term<'vector'>
@@ -42,11 +45,13 @@ export class Emitter {
   readonly k: Builder
   readonly environment: Environment
   readonly #known: Map<Expression, Term<Type>>
+  readonly #gates: Gates
 
-  constructor(k: Builder, environment: Environment, known: ReadonlyMap<Expression, Term<Type>> = new Map()) {
+  constructor(k: Builder, environment: Environment, outer?: Emitter) {
     this.k = k
     this.environment = environment
-    this.#known = new Map(known)
+    this.#known = new Map(outer === undefined ? [] : outer.#known)
+    this.#gates = new Gates(k, outer === undefined ? undefined : outer.#gates)
   }
 
   /** An emitter for an inner block: its environment comes first, then this one's. */
@@ -60,7 +65,7 @@ export class Emitter {
         parameter: (slot, kind) => environment.parameter?.(slot, kind) ?? outer.parameter?.(slot, kind),
         capture: (node, indices) => environment.capture?.(node, indices) ?? outer.capture?.(node, indices),
       },
-      this.#known,
+      this,
     )
   }
 
@@ -112,6 +117,13 @@ export class Emitter {
     const { k, environment } = this
     const terms = node.operands.map((operand) => this.#known.get(operand) ?? this.#node(operand)!)
     const [a, b, c] = terms
+    if (isGate(node.operation)) {
+      // What is known of x serves −x as well.
+      const [x] = node.operands as [Expression]
+      const inner = x.operation === 'neg' ? this.#known.get(x.operands[0]!) : undefined
+      if (inner === undefined) return this.#gates.write(node.operation, x, a as Term<FloatType>, false)
+      return this.#gates.write(node.operation, x.operands[0]!, inner as Term<FloatType>, true)
+    }
     switch (node.operation) {
       case 'constant':
         return constant(k, node)
@@ -130,7 +142,9 @@ export class Emitter {
       case 'not':
         return k.unary(node.operation as UnaryOperation, a!)
       case 'exp':
+      case 'expm1':
       case 'log':
+      case 'log1p':
       case 'tanh':
       case 'erf':
       case 'rsqrt':
@@ -142,7 +156,7 @@ export class Emitter {
       case 'toInteger':
         return (a as Term<'f32'>).toInt()
       case 'pow':
-        return power(a as Term<'f32'>, node.value as number)
+        return power(k, a as Term<FloatType>, node.value as number)
       case 'divideBy':
         return floorDivide(a as Term<'i32'>, node.value as number)
       case 'remainderBy':
@@ -159,6 +173,11 @@ export class Emitter {
       case 'ge': {
         const [x, y] = alike(a!, b!)
         return k.compare(node.operation, x, y)
+      }
+      case 'min':
+      case 'max': {
+        const [x, y] = alike(a!, b!)
+        return x[node.operation](y)
       }
       default: {
         const [x, y] = alike(a!, b!)
@@ -184,30 +203,6 @@ function alike(a: Term<Type>, b: Term<Type>, vector = false): [Term<Type>, Term<
 function constant(k: Builder, node: Expression): Term<Type> {
   const value = node.value as number
   return node.kind === 'float' ? k.float(value) : node.kind === 'integer' ? k.int(value) : k.bool(value !== 0)
-}
-
-function power<T extends FloatType>(x: Term<T>, exponent: number): Term<T> {
-  const one = (): Term<T> => x.builder.operand(x.type, 1)
-  if (exponent < 0) return one().div(power(x, -exponent))
-  const root = (base: Term<T>): Term<T> => x.builder.unary('sqrt', base)
-  if (exponent === 0.5) return root(x)
-  if (Number.isInteger(exponent * 2) && exponent <= 64) {
-    let result: Term<T> | undefined = Number.isInteger(exponent) ? undefined : root(x)
-    let square = x
-    for (let rest = Math.floor(exponent); rest > 0; rest >>= 1) {
-      if (rest & 1) result = result === undefined ? square : result.mul(square)
-      if (rest > 1) square = square.mul(square)
-    }
-    return result ?? one()
-  }
-  const { builder } = x
-  const size = builder.math(
-    'exp',
-    builder.math('log', Number.isInteger(exponent) ? x.abs() : x).mul(exponent),
-  )
-  return Number.isInteger(exponent) && exponent % 2 !== 0
-    ? builder.select(x.lt(0) as Term<ConditionType>, size.neg(), size)
-    : size
 }
 
 function floorDivide<T extends IntegerType>(x: Term<T>, divisor: number): Term<T> {

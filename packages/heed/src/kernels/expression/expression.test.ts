@@ -155,8 +155,10 @@ const numbers = (
 
 describe('expressions', () => {
   test('simplify what is exact', () => {
-    expect(x.add(0)).toBe(x)
-    expect(float(0).add(x)).toBe(x)
+    expect(x.sub(0)).toBe(x)
+    expect(x.add(-0)).toBe(x)
+    expect(float(-0).add(x)).toBe(x)
+    expect(row.add(0)).toBe(row)
     expect(x.mul(1)).toBe(x)
     expect(x.neg().neg()).toBe(x)
     expect(float(2).mul(3).value).toBe(6)
@@ -164,8 +166,14 @@ describe('expressions', () => {
     expect(row.lt(column).and(true)).toEqual(row.lt(column))
     expect(integer(-7).divideBy(2).value).toBe(-4)
     expect(integer(-7).remainderBy(4).value).toBe(1)
-    // 0 × x is not 0 where x is not finite
+    // 0 × x and x − x are not 0 where x is not finite, and −0 + 0 is 0
     expect(x.mul(0).operation).toBe('mul')
+    expect(x.sub(x).operation).toBe('sub')
+    expect(x.add(0).operation).toBe('add')
+    expect(x.sub(-0).operation).toBe('sub')
+    expect(x.max(x)).toBe(x)
+    expect(float(NaN).max(1).value).toBeNaN()
+    expect(float(1).min(NaN).value).toBeNaN()
   })
 
   test('lift numbers and integers, and refuse what makes no sense', () => {

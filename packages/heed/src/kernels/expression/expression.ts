@@ -14,7 +14,7 @@ type Number_ = 'float' | 'integer'
 
 /**
  * A scalar function of positions and of elements of tensors, as a graph: what tracing a user's TypeScript function
- * gives. Immutable. Methods build larger expressions; simple identities (x + 0, x × 1, arithmetic on constants)
+ * gives. Immutable. Methods build larger expressions; identities that hold for every float (x − 0, x × 1, arithmetic on constants)
  * are simplified at once.
  */
 export class Expression<K extends Kind = Kind> {
@@ -75,6 +75,26 @@ export class Expression<K extends Kind = Kind> {
   exp(this: Expression<'float'>): Expression<'float'> {
     return make('float', 'exp', [this])
   }
+  /** exp(x) − 1, without loss around 0. */
+  expm1(this: Expression<'float'>): Expression<'float'> {
+    return make('float', 'expm1', [this])
+  }
+  /** log(1 + x), without loss around 0. */
+  log1p(this: Expression<'float'>): Expression<'float'> {
+    return make('float', 'log1p', [this])
+  }
+  /** The logistic function 1 / (1 + exp(−x)). */
+  sigmoid(this: Expression<'float'>): Expression<'float'> {
+    return make('float', 'sigmoid', [this])
+  }
+  /** log(1 + exp(x)), without overflow; small results keep their digits. */
+  softplus(this: Expression<'float'>): Expression<'float'> {
+    return make('float', 'softplus', [this])
+  }
+  /** log(sigmoid(x)) = −softplus(−x), without underflow. */
+  logSigmoid(this: Expression<'float'>): Expression<'float'> {
+    return this.neg().softplus().neg()
+  }
   /** The natural logarithm. */
   log(this: Expression<'float'>): Expression<'float'> {
     return make('float', 'log', [this])
@@ -97,7 +117,7 @@ export class Expression<K extends Kind = Kind> {
   floor(this: Expression<'float'>): Expression<'float'> {
     return make('float', 'floor', [this])
   }
-  /** Whole exponents by products; others as exp(exponent · log x), which is NaN below 0. */
+  /** x to a power that is known: NaN below 0 where that is not whole. */
   pow(this: Expression<'float'>, exponent: number): Expression<'float'> {
     if (typeof exponent !== 'number')
       throw refuse('pow', 'an exponent that is a number', kindOfValue(exponent), 'write exp(y.mul(x.log()))')

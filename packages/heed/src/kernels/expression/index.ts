@@ -16,4 +16,4 @@ export {
 export * from './graph.js'
 export * from './together.js'
 export { refuseOr, refusePrimitive, traced } from './tracing.js'
-export type { Kind, Operation } from './operation.js'
+export type { GateName, Kind, Operation } from './operation.js'

@@ -7,15 +7,56 @@ export type UnaryName =
   | 'sqrt'
   | 'rsqrt'
   | 'exp'
+  | 'expm1'
   | 'log'
+  | 'log1p'
   | 'tanh'
   | 'erf'
   | 'sin'
   | 'cos'
   | 'floor'
   | 'not'
+  | GateName
+/**
+ * Functions that become 0 far out, and what their derivatives are made of, each an operation of its own so that small results keep their
+ * digits: see `gates.ts`. `…Slope` is the derivative of what stands before it.
+ */
+export type GateName =
+  | 'sigmoid'
+  | 'sigmoidSlope'
+  | 'softplus'
+  | 'silu'
+  | 'siluSlope'
+  | 'geluQuick'
+  | 'geluQuickSlope'
+  | 'geluTanh'
+  | 'geluTanhSlope'
+  | 'gelu'
+  | 'geluSlope'
+  /** exp(−x²) */
+  | 'gaussian'
+  | 'tanhSlope'
 export type BinaryName = 'add' | 'sub' | 'mul' | 'div' | 'min' | 'max' | 'and' | 'or' | 'shl' | 'shr'
 export type ComparisonName = 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge'
+
+const gates: Readonly<Record<GateName, true>> = {
+  sigmoid: true,
+  sigmoidSlope: true,
+  softplus: true,
+  silu: true,
+  siluSlope: true,
+  geluQuick: true,
+  geluQuickSlope: true,
+  geluTanh: true,
+  geluTanhSlope: true,
+  gelu: true,
+  geluSlope: true,
+  gaussian: true,
+  tanhSlope: true,
+}
+export function isGate(operation: Operation): operation is GateName {
+  return operation in gates
+}
 
 /** `pow`, `divideBy` and `remainderBy` carry their right side as `value`, leaves carry the slot or the axis. */
 export type Operation =

@@ -18,11 +18,13 @@ export function simplify<N extends Node>(
   const [a, b, c] = operands
   const x = constantOf(a!)
   const y = b === undefined ? undefined : constantOf(b)
+  // Of floats only −0 changes nothing: −0 + 0 is 0. NaN and infinity stay: x − x and 0 x are computed.
+  const isNeutral = (value: number | undefined): boolean => Object.is(value, kind === 'integer' ? 0 : -0)
   switch (operation) {
     case 'add':
-      return x === 0 ? b : y === 0 ? a : undefined
+      return isNeutral(x) ? b : isNeutral(y) ? a : undefined
     case 'sub':
-      return y === 0 ? a : a === b && kind === 'integer' ? 0 : undefined
+      return Object.is(y, 0) ? a : a === b && kind === 'integer' ? 0 : undefined
     case 'mul':
       if (x === 1) return b
       if (y === 1) return a

@@ -13,7 +13,7 @@ export interface ArgmaxPlan {
   readonly output: number
 }
 
-/** The position of the largest element of each row, of equals the first; NaN counts as −Infinity. */
+/** The position of the largest element of each row, of equals the first; that of the first NaN where there is one (as NumPy and PyTorch have it). */
 export function planArgmax({ input, rows, width, output }: ArgmaxPlan): Launch[] {
   const rowsPerTask = Math.max(1, Math.floor(taskElements / width))
   return [
@@ -36,12 +36,16 @@ const argmax: Kernel = kernel(
       const place = k.variable(k.laneIndex())
       k.vectors(p.width, (i, mask) => {
         const value = k.load(from.at(i), mask)
-        const greater = value.gt(largest.get())
+        // Not at most the largest: greater, or NaN. What was NaN before stays.
+        const known = largest.get()
+        const greater = value.le(known).not().and(known.eq(known))
         const better = mask === undefined ? greater : greater.and(mask)
         largest.set(better.select(value, largest.get()))
         place.set(better.select(k.laneIndex().add(i), place.get()))
       })
-      const best = largest.get().eq(largest.get().largest())
+      const found = largest.get()
+      const faulty = found.ne(found)
+      const best = faulty.any().broadcast().select(faulty, found.eq(found.largestIgnoringNaN()))
       k.store(p.output.at(row), best.select(place.get(), 0x7fffffff).least())
     })
   },

@@ -61,7 +61,7 @@ export type BinaryOperation =
   | 'div'
   /** Integers only: remainder with the sign of the dividend. */
   | 'rem'
-  /** a < b ? a : b and a < b ? b : a; a NaN in a is kept, one in b is lost. Integers: signed. */
+  /** b < a ? b : a and a < b ? b : a; a NaN in a is kept, one in b is lost. Integers: signed. `Term.min` and `max` write what keeps both. */
   | 'min'
   | 'max'
   /** Integers, booleans, masks. */
@@ -77,7 +77,17 @@ export type BinaryOperation =
 export type UnaryOperation = 'neg' | 'abs' | 'sqrt' | 'floor' | 'ceil' | 'round' | 'not'
 
 /** (a: T) -> T on floats; instructions only on machines with `math`. */
-export type MathOperation = 'exp' | 'log' | 'tanh' | 'erf' | 'rsqrt' | 'sin' | 'cos'
+export type MathOperation =
+  | 'exp'
+  | 'expm1'
+  | 'log'
+  | 'log1p'
+  | 'erfcx'
+  | 'tanh'
+  | 'erf'
+  | 'rsqrt'
+  | 'sin'
+  | 'cos'
 
 /** (a: T, b: T) -> bool or mask. Integers compare signed. Comparisons with NaN are false, but for `ne`. */
 export type Comparison = 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge'
@@ -94,7 +104,7 @@ export type Conversion =
   /** i32 -> ivector, f32 -> vector, bool -> mask: all lanes alike */
   | 'broadcast'
 
-/** vector -> f32, ivector -> i32: sum (in a fixed order), least, largest. mask -> bool: any, all. */
+/** vector -> f32, ivector -> i32: sum (in a fixed order), least, largest (of numbers: where a lane is NaN the result is unspecified). mask -> bool: any, all. */
 export type Reduction = 'sum' | 'least' | 'largest' | 'any' | 'all'
 
 export type Block = Instruction[]

@@ -7,7 +7,7 @@ export const ln2High = 0.693145751953125
 export const ln2Low: number = Math.LN2 - ln2High
 
 /** (exp(r) − 1 − r) / r² on |r| ≤ ln 2: the relative error of exp stays under 2⁻²⁶. A minimax fit. */
-const expTail = [
+export const expTail: readonly number[] = [
   0.5000003576278687, 0.1666661649942398, 0.04166116565465927, 0.008335905149579048, 0.0014106396120041609,
   0.00019647041335701942,
 ]
@@ -36,13 +36,29 @@ const expm1Tail = [
   0.4999999701976776, 0.16666539013385773, 0.04166775569319725, 0.008367126807570457, 0.0013835582649335265,
 ]
 
-/** exp(x) − 1 = 2ⁿ (exp(r) − 1) + 2ⁿ − 1 with r = x − n ln 2, for |x| ≤ 80: no digits lost around 0. */
+/** exp(x) − 1 over all floats. */
+export function expm1<T extends FloatType>(x: Term<T>): Term<T> {
+  // Below −20 the nearest float is −1; half the result has a power that is a float up to the largest.
+  const value = writeExpm1(x.max(-20).min(89), -1).mul(2)
+  return x
+    .abs()
+    .lt(2 ** -30)
+    .select(x, value)
+}
+
+/** exp(x) − 1 for |x| ≤ 80. */
 export function exponentialMinusOne<T extends FloatType>(x: Term<T>): Term<T> {
+  return writeExpm1(x, 0)
+}
+
+/** 2^exponent (exp(x) − 1) = 2ⁿ (exp(r) − 1) + 2ⁿ − 2^exponent with r = x − n ln 2 and 2^exponent in 2ⁿ: no digits lost around 0. */
+function writeExpm1<T extends FloatType>(x: Term<T>, exponent: number): Term<T> {
   const shift = 1.5 * 2 ** 23 + 127
   const shifted = x.fma(Math.LOG2E, shift)
   const n = shifted.sub(shift)
   const r = n.fma(-ln2Low, n.fma(-ln2High, x))
   const fraction = r.mul(r).fma(polynomial(r, expm1Tail), r)
-  const power = floatOf<T>(bitsOf(shifted).shl(23))
-  return fraction.fma(power, power.sub(1))
+  const bits = bitsOf(shifted)
+  const power = floatOf<T>((exponent === 0 ? bits : bits.add(exponent)).shl(23))
+  return fraction.fma(power, power.sub(2 ** exponent))
 }

@@ -84,32 +84,43 @@ function reduceNear<T extends FloatType>(x: Term<T>, quarters: number, parts: re
 }
 
 /**
- * 2³² / 2π × 2⁸ʲ modulo 2³² for j = −2 … 17: windows into the bits of 1 / 2π, eight bits apart. The second 32 bits of
+ * 2³² / 2π × 2⁸ʲ modulo 2³² for j = −2 … 21: windows into the bits of 1 / 2π, eight bits apart. The next 32 bits after
  * a window are the window of j + 4.
  */
 const windows = [
   0x000028be, 0x0028be60, 0x28be60db, 0xbe60db93, 0x60db9391, 0xdb939105, 0x9391054a, 0x91054a7f, 0x054a7f09,
   0x4a7f09d5, 0x7f09d5f4, 0x09d5f47d, 0xd5f47d4d, 0xf47d4d37, 0x7d4d3770, 0x4d377036, 0x377036d8, 0x7036d8a5,
-  0x36d8a566, 0xd8a5664f,
+  0x36d8a566, 0xd8a5664f, 0xa5664f10, 0x664f10e4, 0x4f10e410, 0x10e4107f,
 ]
 
 /**
- * For x ≥ 2⁷ of any size, in whole numbers: x = m 2⁸ʲ with 2²³ ≤ m < 2³¹, and m times the window of j is the fraction
- * of a turn in units of 2⁻³², within 4. M. H. Payne and R. N. Hanek, Radian reduction for trigonometric functions, 1983.
+ * For x ≥ 2⁷ of any size, in whole numbers: x = m 2⁸ʲ with 2²³ ≤ m < 2³¹, and m times 96 bits of the windows from j on is the fraction
+ * of a turn in units of 2⁻⁶⁴, within 2. No float comes nearer to a multiple of π / 2 than some 2³² of these units.
+ * M. H. Payne and R. N. Hanek, Radian reduction for trigonometric functions, 1983.
  */
 function reduceFar<T extends FloatType>(x: Term<T>, quarters: number): Reduced<T> {
   const bits = bitsOf(x)
   const exponent = bits.ushr(23).sub(127 + 7)
   const window = exponent.shr(3)
   const m = toInt(floatOf<T>(bits.and(0x7fffff).or(exponent.and(7).add(150).shl(23))))
-  const first = choose(window, windows.slice(0, 16))
-  const second = choose(window, windows.slice(4))
+  const [first, second, third] = [0, 4, 8].map((skip) => choose(window, windows.slice(skip, skip + 16))) as [
+    Term<IntegerType>,
+    Term<IntegerType>,
+    Term<IntegerType>,
+  ]
+  const lower = m.mul(second)
+  const rest = lower.add(highProduct(m, third))
+  const sign = -(2 ** 31)
+  const carry = rest.xor(sign).lt(lower.xor(sign)).select(x.builder.operand(m.type, 1), 0)
   const turn = m
     .mul(first)
     .add(highProduct(m, second))
+    .add(carry)
     .add(quarters * 2 ** 30)
   // Four times the turn counts in π / 2; what wraps is the multiple. ∞ and NaN become NaN.
-  const r = toFloat<T>(turn.shl(2)).fma((Math.PI / 2) * 2 ** -32, x.sub(x))
+  const whole = toFloat<T>(turn.shl(2).or(rest.ushr(30)))
+  const quarter = toFloat<T>(rest.shl(2).ushr(8)).fma(2 ** -24, whole)
+  const r = quarter.fma((Math.PI / 2) * 2 ** -32, x.sub(x))
   return { r, multiple: turn.add(2 ** 29).ushr(30) }
 }
 
@@ -123,9 +134,11 @@ function choose(index: Term<IntegerType>, values: readonly number[]): Term<Integ
   return level[0]!
 }
 
-/** The upper 32 bits of a × b, less than 3 too low. 0 ≤ a < 2³¹; b is unsigned. */
+/** The upper 32 bits of a × b. 0 ≤ a < 2³¹; b is unsigned. */
 function highProduct(a: Term<IntegerType>, b: Term<IntegerType>): Term<IntegerType> {
   const [aHigh, aLow] = [a.ushr(16), a.and(0xffff)]
   const [bHigh, bLow] = [b.ushr(16), b.and(0xffff)]
-  return aHigh.mul(bHigh).add(aHigh.mul(bLow).ushr(16)).add(aLow.mul(bHigh).ushr(16))
+  const middle = aHigh.mul(bLow).add(aLow.mul(bLow).ushr(16))
+  const other = aLow.mul(bHigh).add(middle.and(0xffff))
+  return aHigh.mul(bHigh).add(middle.ushr(16)).add(other.ushr(16))
 }

@@ -1,6 +1,7 @@
 import type { MathOperation } from './ir.js'
-import { exponential } from './math-exponential.js'
-import { logarithm } from './math-logarithm.js'
+import { expm1, exponential } from './math-exponential.js'
+import { log1p, logarithm } from './math-logarithm.js'
+import { scaledComplement } from './math-logistic.js'
 import { errorFunction, tanh } from './math-sigmoidal.js'
 import { cosine, sine } from './math-trigonometric.js'
 import type { MathWriter } from './math-trigonometric.js'
@@ -16,10 +17,13 @@ import type { FloatType, Term } from './term.js'
  * |---|---|---|
  * | exp | 2 ulp | results that are subnormal, 0 and ∞ included |
  * | log | 1 ulp | −∞ at 0, NaN below |
+ * | log1p | 1.5 ulp | log(1 + x): −∞ at −1, NaN below |
+ * | expm1 | 2.5 ulp | exp(x) − 1: never below −1 |
  * | tanh | 3 ulp | never past ±1 |
  * | erf | 3 ulp | never past ±1 |
+ * | erfcx | 4 ulp | exp(x²) erfc(x) of abs(x), as that of 10.25 beyond it |
  * | rsqrt | 1.5 ulp | ∞ at 0, −∞ at −0, NaN below |
- * | sin, cos | 1.2 × 10⁻⁷ | never past ±1; 2.5 ulp where abs(x) ≤ 799; NaN at ±∞ |
+ * | sin, cos | 3 ulp | never past ±1, within 1.2 × 10⁻⁷; NaN at ±∞ |
  *
  * NaN gives NaN; the sign of 0 is kept; exp(0) and cos(0) are 1.
  */
@@ -33,6 +37,12 @@ export function expandMath<T extends FloatType>(
       return exponential(x)
     case 'log':
       return logarithm(x)
+    case 'log1p':
+      return log1p(x)
+    case 'expm1':
+      return expm1(x)
+    case 'erfcx':
+      return scaledComplement(x)
     case 'tanh':
       return tanh(x)
     case 'erf':

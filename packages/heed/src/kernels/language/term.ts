@@ -83,11 +83,20 @@ export class Term<T extends Type> {
   rem(this: Term<T & IntegerType>, other: Operand<T & IntegerType>): Term<T & IntegerType> {
     return this.#binary('rem', other)
   }
-  /** this < other ? other-independent least: this < other ? this : other, with a NaN in `this` kept. */
+  /** The lesser; of floats NaN where either is (IEEE 754-2019 minimum, with −0 and 0 taken for equal): one instruction beside a constant, else three. */
   min(other: Operand<T>): Term<T> {
+    return this.#extreme('min', other)
+  }
+  /** The greater; else as `min`. */
+  max(other: Operand<T>): Term<T> {
+    return this.#extreme('max', other)
+  }
+  /** The lesser in one instruction: a NaN in `this` stays, one in `other` is ignored. */
+  minIgnoringNaN(other: Operand<T>): Term<T> {
     return this.#binary('min', other)
   }
-  max(other: Operand<T>): Term<T> {
+  /** The greater in one instruction: a NaN in `this` stays, one in `other` is ignored. */
+  maxIgnoringNaN(other: Operand<T>): Term<T> {
     return this.#binary('max', other)
   }
   and(other: Operand<T>): Term<T> {
@@ -139,6 +148,14 @@ export class Term<T extends Type> {
   }
   log(this: Term<T & FloatType>): Term<T & FloatType> {
     return this.#math('log')
+  }
+  /** exp(x) − 1, without loss around 0. */
+  expm1(this: Term<T & FloatType>): Term<T & FloatType> {
+    return this.#math('expm1')
+  }
+  /** log(1 + x), without loss around 0. */
+  log1p(this: Term<T & FloatType>): Term<T & FloatType> {
+    return this.#math('log1p')
   }
   tanh(this: Term<T & FloatType>): Term<T & FloatType> {
     return this.#math('tanh')
@@ -210,10 +227,16 @@ export class Term<T extends Type> {
   sum(this: Term<T & ('vector' | 'ivector')>): Term<ScalarOf<T>> {
     return this.builder.reduce('sum', this) as never
   }
+  /** The least over the lanes; of floats NaN where one is. */
   least(this: Term<T & ('vector' | 'ivector')>): Term<ScalarOf<T>> {
-    return this.builder.reduce('least', this) as never
+    return this.#extremeLane('least') as never
   }
+  /** The largest over the lanes; of floats NaN where one is. */
   largest(this: Term<T & ('vector' | 'ivector')>): Term<ScalarOf<T>> {
+    return this.#extremeLane('largest') as never
+  }
+  /** The largest over the lanes, of which none may be NaN, or whose NaNs show elsewhere: with one it is unspecified. */
+  largestIgnoringNaN(this: Term<T & 'vector'>): Term<'f32'> {
     return this.builder.reduce('largest', this) as never
   }
   any(this: Term<T & 'mask'>): Bool {
@@ -229,6 +252,19 @@ export class Term<T extends Type> {
   #binary(name: BinaryOperation, other: Operand<T>): Term<T> {
     return this.builder.binary(name, this, this.#operand(other))
   }
+  #extreme(name: 'min' | 'max', value: Operand<T>): Term<T> {
+    const other = this.#operand(value)
+    const { builder, type } = this
+    if ((type !== 'f32' && type !== 'vector') || isNumber(other)) return builder.binary(name, this, other)
+    if (isNumber(this)) return builder.binary(name, other, this)
+    return builder.select(other.ne(other) as Term<ConditionType>, other, builder.binary(name, this, other))
+  }
+  #extremeLane(name: 'least' | 'largest'): Term<Type> {
+    const found = this.builder.reduce(name, this)
+    if (this.type !== 'vector') return found
+    const faulty = this.builder.reduce('any', this.ne(this as Operand<T>))
+    return this.builder.select(faulty as Bool, this.builder.operand('f32', NaN) as Term<Type>, found)
+  }
   #unary(name: UnaryOperation): Term<T> {
     return this.builder.unary(name, this)
   }
@@ -238,6 +274,11 @@ export class Term<T extends Type> {
   #compare(name: Comparison, other: Operand<T>): Term<ConditionOf<T>> {
     return this.builder.compare(name, this, this.#operand(other))
   }
+}
+
+/** Whether the value is known, and not NaN. */
+function isNumber({ constant }: { readonly constant: number | undefined }): boolean {
+  return constant !== undefined && !Number.isNaN(constant)
 }
 
 /** A place that can be assigned again: what a loop carries from one round to the next. */

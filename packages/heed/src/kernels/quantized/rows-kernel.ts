@@ -75,10 +75,10 @@ function quantizeGroup(
   const [largest, faulty] = [k.variable(k.vector(0)), k.variable(k.vector(0))]
   k.vectors(count, (i, mask) => {
     const value = k.load(source.at(i), mask)
-    largest.set(largest.get().max(value.abs()))
+    largest.set(largest.get().maxIgnoringNaN(value.abs()))
     faulty.set(value.fma(0, faulty.get()))
   })
-  const most = largest.get().largest()
+  const most = largest.get().largestIgnoringNaN()
   const inverse = most.gt(leastScale).select(k.float(127).div(most), 0)
   k.store(scale, most.div(127).add(faulty.get().sum()))
   const sum = k.variable(k.intVector(0))

@@ -62,7 +62,7 @@ function write(name: string, { format, contiguous }: WeightsForm): Kernel {
       const [largest, faulty] = [k.variable(k.vector(0)), k.variable(k.vector(0))]
       k.loop(0, p.depth, 1, (place) => {
         const value = at(place)
-        largest.set(largest.get().max(value.abs()))
+        largest.set(largest.get().maxIgnoringNaN(value.abs()))
         faulty.set(value.fma(0, faulty.get()))
       })
       const most = largest.get()
@@ -113,8 +113,8 @@ function groupScale(k: Builder, at: (step: Int) => Vector): Vector {
   const [least, most, faulty] = [k.variable(k.vector(0)), k.variable(k.vector(0)), k.variable(k.vector(0))]
   k.loop(0, groupDepth, 1, (step) => {
     const value = at(step)
-    least.set(value.min(least.get()))
-    most.set(value.max(most.get()))
+    least.set(value.minIgnoringNaN(least.get()))
+    most.set(value.maxIgnoringNaN(most.get()))
     faulty.set(value.fma(0, faulty.get()))
   })
   const extreme = least.get().neg().gt(most.get()).select(least.get(), most.get())

@@ -60,12 +60,13 @@ function gradientsOf(cell: Cell, given: readonly number[]): readonly Float[] {
   const key = given.join(' ')
   let gradients = found.get(key)
   if (gradients === undefined) {
-    const sums = Array.from({ length: cell.inputs }, () => float(0))
+    const sums: (Float | undefined)[] = Array.from({ length: cell.inputs }, () => undefined)
     given.forEach((output, place) => {
       for (const [leaf, part] of differentiate(cell.outputs[output]!, input(cell.inputs + place)))
-        if (leaf.operation === 'input') sums[leaf.value as number] = sums[leaf.value as number]!.add(part)
+        if (leaf.operation === 'input')
+          sums[leaf.value as number] = sums[leaf.value as number]?.add(part) ?? part
     })
-    gradients = sums
+    gradients = sums.map((sum) => sum ?? float(0))
     found.set(key, gradients)
   }
   return gradients

@@ -1,4 +1,4 @@
-import { activations, type Expression, float, input } from '../expression/index.js'
+import { type Expression, input } from '../expression/index.js'
 import type { Cell } from './cell.js'
 
 type Float = Expression<'float'>
@@ -19,16 +19,16 @@ export function gruCellOf({ ending }: { readonly ending: boolean }): Cell {
 let endlessCell: Cell | undefined
 let endingCell: Cell | undefined
 
-const sigmoid = activations.sigmoid
-
 function step(ending: boolean): Cell {
-  const gate = (number: number): Float => sigmoid(input(number).add(input(gates + number)))
+  const gate = (number: number): Float => input(number).add(input(gates + number))
   const previous = input(2 * gates)
-  const [reset, update] = [gate(0), gate(1)]
+  const [reset, update] = [gate(0).sigmoid(), gate(1).sigmoid()]
+  // 1 − update, with all its digits.
+  const rest = gate(1).neg().sigmoid()
   const fresh = input(2)
     .add(reset.mul(input(gates + 2)))
     .tanh()
-  const hidden = float(1).sub(update).mul(fresh).add(update.mul(previous))
+  const hidden = rest.mul(fresh).add(update.mul(previous))
   if (!ending) return { inputs: 2 * gates + 1, outputs: [hidden] }
   return {
     inputs: 2 * gates + 2,

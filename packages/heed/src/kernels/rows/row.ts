@@ -92,17 +92,17 @@ export function within(vector: Vector, mask: Mask | undefined, outside: number):
   return mask === undefined ? vector : mask.select(vector, outside)
 }
 
-/** The largest element of a row; −Infinity for an empty one. A NaN is passed over: whoever subtracts the result from it meets it again. */
+/** The largest element of a row; −Infinity for an empty one. A NaN is ignored: whoever subtracts the result from it meets it again. */
 export function rowLargest(k: Builder, row: Pointer<'f32'>, width: Int): Float {
   const largest = running(k, 4, -Infinity)
   sweep(k, width, 4, (place, u, mask) => {
     const value = within(k.load(place(row), mask), mask, -Infinity)
-    largest[u]!.set(largest[u]!.get().max(value))
+    largest[u]!.set(largest[u]!.get().maxIgnoringNaN(value))
   })
   return throughMemory(
     k,
-    join(largest, (a, b) => a.max(b)),
-  ).largest()
+    join(largest, (a, b) => a.maxIgnoringNaN(b)),
+  ).largestIgnoringNaN()
 }
 
 /** What exponents are taken relative to: the largest element, or 0 where all are −Infinity (their difference would be NaN). */

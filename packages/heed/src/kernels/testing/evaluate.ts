@@ -1,4 +1,5 @@
 import { type Expression, nodesOf } from '../expression/index.js'
+import { gateDefinitions } from './gates.js'
 
 /** Where the leaves of an expression come from, as numbers. */
 export interface Numbers {
@@ -51,9 +52,9 @@ function compute(
     case 'div':
       return a / b
     case 'min':
-      return a < b ? a : b
+      return Math.min(a, b)
     case 'max':
-      return a < b ? b : a
+      return Math.max(a, b)
     case 'and':
       return a & b
     case 'or':
@@ -74,12 +75,30 @@ function compute(
       return 1 / Math.sqrt(a)
     case 'exp':
       return Math.exp(a)
+    case 'expm1':
+      return Math.expm1(a)
     case 'log':
       return Math.log(a)
+    case 'log1p':
+      return Math.log1p(a)
     case 'tanh':
       return Math.tanh(a)
     case 'erf':
       return erf(a)
+    case 'sigmoid':
+    case 'sigmoidSlope':
+    case 'softplus':
+    case 'silu':
+    case 'siluSlope':
+    case 'geluQuick':
+    case 'geluQuickSlope':
+    case 'geluTanh':
+    case 'geluTanhSlope':
+    case 'gelu':
+    case 'geluSlope':
+    case 'gaussian':
+    case 'tanhSlope':
+      return gateDefinitions[node.operation](a)
     case 'sin':
       return Math.sin(a)
     case 'cos':

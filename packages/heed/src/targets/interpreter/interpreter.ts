@@ -1,7 +1,7 @@
 import { type LinearMemory, TargetError } from '../../base/index.js'
 import type { Machine, Program } from '../../kernels/index.js'
 import type { Run, Target } from '../target.js'
-import { dotBytes, dotShorts, erf, fromBits, roundTiesToEven, toBits } from './mathematics.js'
+import { dotBytes, dotShorts, erf, erfcx, fromBits, roundTiesToEven, toBits } from './mathematics.js'
 import { javaScriptSource } from './source.js'
 
 /** One lane, everything in f64, every access checked for alignment and bounds. */
@@ -85,6 +85,7 @@ function helpers(memory: LinearMemory): Readonly<Record<string, unknown>> {
     },
     round: roundTiesToEven,
     erf,
+    erfcx,
     toBits,
     fromBits,
     dotBytes,

@@ -17,6 +17,18 @@ export function erf(x: number): number {
   return Math.sign(x) * (2 / Math.sqrt(Math.PI)) * Math.exp(-magnitude * magnitude) * sum
 }
 
+/**
+ * exp(x²) erfc(x) of |x|, to some 1e-15: from the error function near 0, else by its continued fraction (Abramowitz and Stegun 7.1.14).
+ */
+export function erfcx(x: number): number {
+  const magnitude = Math.abs(x)
+  if (Number.isNaN(x)) return x
+  if (magnitude < 1.5) return Math.exp(magnitude * magnitude) * (1 - erf(magnitude))
+  let fraction = 0
+  for (let i = 300; i > 0; i--) fraction = i / 2 / (magnitude + fraction)
+  return 1 / Math.sqrt(Math.PI) / (magnitude + fraction)
+}
+
 /** To the nearest integer, ties to even. */
 export function roundTiesToEven(x: number): number {
   const below = Math.floor(x)

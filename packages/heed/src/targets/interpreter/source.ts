@@ -83,8 +83,8 @@ class Writer {
           instruction.result,
           instruction.name === 'rsqrt'
             ? `1 / Math.sqrt(${a})`
-            : instruction.name === 'erf'
-              ? `erf(${a})`
+            : instruction.name === 'erf' || instruction.name === 'erfcx'
+              ? `${instruction.name}(${a})`
               : `Math.${instruction.name}(${a})`,
         )
         break

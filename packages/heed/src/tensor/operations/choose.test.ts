@@ -42,7 +42,10 @@ describe.each(devices)('choose on %s', (_, device) => {
       expect(argmax(tensor(equal, { a: 7 }), 'a').item()).toBe(1)
       expect(argmax(tensor([...equal, 4, 4], { a: 9 }), 'a').item()).toBe(7)
       expect(argmax(tensor([-Infinity, -Infinity], { a: 2 }), 'a').item()).toBe(0)
-      expect(argmax(tensor([NaN, -5, NaN, -4, NaN], { a: 5 }), 'a').item()).toBe(3)
+      // NaN comes before all numbers, the first before the others.
+      expect(argmax(tensor([-5, NaN, 9, NaN, Infinity], { a: 5 }), 'a').item()).toBe(1)
+      const late = Array.from({ length: 70 }, (_, i) => (i === 41 || i === 58 ? NaN : i % 7))
+      expect(argmax(tensor(late, { a: 70 }), 'a').item()).toBe(41)
     }))
 })
 

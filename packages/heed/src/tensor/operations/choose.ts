@@ -21,7 +21,7 @@ function isFloat(dtype: Dtype): boolean {
 }
 
 /**
- * The position of the largest element along an axis, as i32; of equals the first. NaN counts as −Infinity. It has no gradient.
+ * The position of the largest element along an axis, as i32; of equals the first; that of the first NaN where there is one. It has no gradient.
  *
  * @throws ShapeError if the axis is missing or empty
  * @throws DtypeError if `x` is not f32

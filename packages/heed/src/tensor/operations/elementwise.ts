@@ -257,24 +257,35 @@ export function cos<A extends string>(x: Tensor<A>): Tensor<A> {
 export function abs<A extends string>(x: Tensor<A>): Tensor<A> {
   return unary('abs', x, (v) => v.abs())
 }
-/** 1 / (1 + e^−x), as (1 + tanh(x / 2)) / 2: no overflow on either side. */
+/** e^x − 1, without the loss of digits around 0. */
+export function expm1<A extends string>(x: Tensor<A>): Tensor<A> {
+  return unary('expm1', x, (v) => v.expm1())
+}
+/** ln(1 + x), without the loss of digits around 0; −Infinity at −1, NaN below. */
+export function log1p<A extends string>(x: Tensor<A>): Tensor<A> {
+  return unary('log1p', x, (v) => v.log1p())
+}
+/** 1 / (1 + e^−x): small results keep their digits, as does the gradient σ(x) σ(−x). */
 export function sigmoid<A extends string>(x: Tensor<A>): Tensor<A> {
   return unary('sigmoid', x, activations.sigmoid)
 }
-/** ln(1 + e^x), without overflow. */
+/** ln(1 + e^x), as max(x, 0) + ln(1 + e^−|x|): no overflow, and small results keep their digits. */
 export function softplus<A extends string>(x: Tensor<A>): Tensor<A> {
-  // The larger of x and 0 is (x + |x|) / 2: written so, the derivative at 0 is ½ as it should be.
-  return unary('softplus', x, (v) => v.add(v.abs()).mul(0.5).add(v.abs().neg().exp().add(1).log()))
+  return unary('softplus', x, (v) => v.softplus())
 }
-/** max(x, 0); its gradient at 0 is 0. */
+/** ln σ(x) = −softplus(−x): −x where σ(x) is no float above 0; the gradient is σ(−x). */
+export function logSigmoid<A extends string>(x: Tensor<A>): Tensor<A> {
+  return unary('logSigmoid', x, (v) => v.logSigmoid())
+}
+/** max(x, 0); its gradient at 0 is 0. NaN stays. */
 export function relu<A extends string>(x: Tensor<A>): Tensor<A> {
   return unary('relu', x, activations.relu)
 }
-/** x Φ(x), with the error function (Hendrycks and Gimpel 2016). */
+/** x Φ(x), Φ the normal distribution function (Hendrycks and Gimpel 2016); 0 at −∞, and small results keep their digits. */
 export function gelu<A extends string>(x: Tensor<A>): Tensor<A> {
   return unary('gelu', x, activations.gelu)
 }
-/** x σ(x), also called swish (Elfwing et al. 2018). */
+/** x σ(x), also called swish (Elfwing et al. 2018); 0 at −∞. */
 export function silu<A extends string>(x: Tensor<A>): Tensor<A> {
   return unary('silu', x, activations.silu)
 }

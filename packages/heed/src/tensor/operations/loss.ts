@@ -21,7 +21,8 @@ export interface BinaryCrossEntropyOptions<A extends string> {
 }
 
 /**
- * The mean of −w y ln σ(x) − (1 − y) ln(1 − σ(x)), from logits x, targets y between 0 and 1 and positive weights w; no overflow on either side.
+ * The mean of −w y ln σ(x) − (1 − y) ln σ(−x), from logits x, targets y between 0 and 1 and positive weights w. No overflow on either side, and
+ * the small losses of confident logits keep their digits, as do their gradients.
  *
  * @throws ShapeError if axes or sizes do not fit
  * @throws UsageError for a weight below 0 or without end, or where a gradient of the weights is wanted
@@ -33,9 +34,12 @@ export function binaryCrossEntropy<A extends string, B extends A = never>(
 ): Tensor<never> {
   if (positiveWeight !== undefined)
     return weightedBinary(logits, target, positiveWeight as number | Tensor<NoInfer<A>>)
-  // ln(1 + e^x) − x y. The part that is max(x, 0) is written as (x + |x|) / 2: its gradient at 0 is then the right one.
   const loss = (x: Scalar, y: Scalar): Scalar =>
-    x.add(x.abs()).mul(0.5).add(x.abs().neg().exp().add(1).log()).sub(x.mul(y))
+    x
+      .neg()
+      .softplus()
+      .mul(y)
+      .add(x.softplus().mul(y.neg().add(1)))
   return mean(map(loss, logits, target))
 }
 
@@ -45,11 +49,12 @@ function weightedBinary<A extends string>(
   weight: number | Tensor<A>,
 ): Tensor<never> {
   checkPositiveWeight(logits, weight)
-  // w y softplus(−x) + (1 − y) softplus(x), with softplus(x) = x + softplus(−x).
-  const loss = (x: Scalar, y: Scalar, w: Scalar): Scalar => {
-    const below = x.abs().sub(x).mul(0.5).add(x.abs().neg().exp().add(1).log())
-    return below.mul(y.mul(w)).add(below.add(x).mul(y.neg().add(1)))
-  }
+  const loss = (x: Scalar, y: Scalar, w: Scalar): Scalar =>
+    x
+      .neg()
+      .softplus()
+      .mul(y.mul(w))
+      .add(x.softplus().mul(y.neg().add(1)))
   return mean(
     typeof weight === 'number'
       ? map((x: Scalar, y: Scalar) => loss(x, y, float(weight)), logits, target)
