@@ -298,7 +298,7 @@ describe('--watch never ends a training', () => {
     mkdirSync(at('out', 'snapshots.jsonl'))
     const { status, err } = await resume()
     expect(status, err).toBe(0)
-    expect(err).toMatch(/snapshots are not kept: .*snapshots\.jsonl', found EISDIR/)
+    expect(err).toMatch(/snapshots are not on the disk: .*snapshots\.jsonl', found EISDIR/)
     expect(contents()['report.html']).toContain('<!doctype html>')
   })
 })

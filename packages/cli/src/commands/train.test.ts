@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { RunResult } from '../train/run.js'
@@ -152,25 +153,71 @@ describe('heed train', () => {
   })
 })
 
-test('Ctrl-C finishes the step, saves, and says how to go on', async () => {
-  const path = write('long.json', { training: { ...config.training, steps: 100_000 }, output: 'long' })
-  const binary = fileURLToPath(new URL('../../bin/heed.js', import.meta.url))
+const binary = fileURLToPath(new URL('../../bin/heed.js', import.meta.url))
+
+/** Trains for very long in a process of its own; `act` is called once it is at work. */
+async function longRun(
+  output: string,
+  act: (child: ChildProcessByStdio<null, Readable, Readable>, err: string) => boolean,
+): Promise<{ status: number | null; out: string; err: string; path: string }> {
+  const path = write('long.json', { training: { ...config.training, steps: 100_000 }, output })
   const child = spawn(process.execPath, [binary, 'train', path], { stdio: ['ignore', 'pipe', 'pipe'] })
   child.stdout.setEncoding('utf8')
   child.stderr.setEncoding('utf8')
-  let [out, err, sent] = ['', '', false]
+  let [out, err, done] = ['', '', false]
   child.stdout.on('data', (text: string) => (out += text))
   child.stderr.on('data', (text: string) => {
     err += text
-    if (!sent && err.includes('step 4: validation')) sent = child.kill('SIGINT')
+    if (!done && err.includes('step 4: validation')) done = act(child, err)
   })
   const [status] = (await once(child, 'close')) as [number | null]
-  expect(status, err).toBe(0)
-  expect(err).toContain('finishing the step and saving; Ctrl-C again quits at once\n')
-  expect(out).toMatch(
-    /^stopped at step [\d,]+ of 100,000, loss [^]+go on with: heed train .*long\.json --resume\n$/,
-  )
-  const saved = readdirSync(at('long')).filter((name) => /^step-\d+$/.test(name))
-  expect(saved.length).toBeGreaterThan(0)
-  expect(existsSync(at('long', 'model'))).toBe(false)
+  return { status, out, err, path }
+}
+
+test.each(['SIGINT', 'SIGTERM'] as const)(
+  '%s finishes the step, saves, and says how to go on',
+  async (signal) => {
+    const { status, out, err } = await longRun(signal, (child) => child.kill(signal))
+    expect(status, err).toBe(0)
+    expect(err).toContain('finishing the step and saving; Ctrl-C again quits at once\n')
+    expect(out).toMatch(
+      /^stopped at step [\d,]+ of 100,000, loss [^]+go on with: heed train .*long\.json --resume\n$/,
+    )
+    const saved = readdirSync(at(signal)).filter((name) => /^step-\d+$/.test(name))
+    expect(saved.length).toBeGreaterThan(0)
+    expect(readdirSync(at(signal)).filter((name) => /lock|tmp/.test(name))).toEqual([])
+    expect(existsSync(at(signal, 'model'))).toBe(false)
+  },
+)
+
+test('the second Ctrl-C ends it at once; it goes on, and a second training at the same time is refused', async () => {
+  let second: Promise<{ status: number; err: string }> | undefined
+  const { status, path } = await longRun('twice', (child) => {
+    second = heed(['train', at('long.json'), '--resume'])
+    void second.then(() => {
+      child.kill('SIGINT')
+      // A signal that is pending already is not there twice.
+      setTimeout(() => child.kill('SIGINT'), 3)
+    })
+    return true
+  })
+  // Or the step was finished and saved within three milliseconds.
+  expect([0, 130]).toContain(status)
+  expect(await second).toMatchObject({
+    status: 1,
+    err: expect.stringMatching(/no other training in '.*twice', found process \d+/),
+  })
+  const shorter = { ...config.training, steps: 1, schedule: 'constant' }
+  writeFileSync(path, JSON.stringify({ ...config, training: shorter, output: 'twice' }))
+  expect((await heed(['train', path, '--resume'])).status).toBe(0)
+})
+
+test('a training that nobody listens to any longer goes on to its end', async () => {
+  const path = write('unheard.json', { output: 'unheard' })
+  const child = spawn(process.execPath, [binary, 'train', path], { stdio: ['ignore', 'pipe', 'pipe'] })
+  child.stdout.destroy()
+  child.stderr.destroy()
+  const [status] = (await once(child, 'close')) as [number | null]
+  expect(status).toBe(0)
+  expect(weights('unheard', 'model').equals(weights('out', 'model'))).toBe(true)
 })

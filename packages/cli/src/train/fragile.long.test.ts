@@ -36,6 +36,11 @@ test.each(['EIO', 'ENOSPC', 'EACCES'])(
   1_800_000,
 )
 
+test('a run that is stopped at any moment, again and again, ends the same', async () => {
+  for (let turns = 0; turns < 60 * thoroughness; turns++)
+    await expect(own.stop(turns)).resolves.toBe(undefined)
+}, 1_800_000)
+
 test('a process that is killed at its operations, and at random moments, loses nothing', async () => {
   const preload = join(folder.path, 'killed-command.mjs')
   await build({

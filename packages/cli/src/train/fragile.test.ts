@@ -11,13 +11,20 @@ beforeAll(async () => {
 })
 afterAll(folder.remove)
 
-const every = 14
+const every = 19
 
 test('a run that dies before, half-way or after an operation loses nothing', async () => {
   expect(own.whole.operations.length).toBeGreaterThan(50)
   for (let at = 1; at < own.whole.operations.length; at += every)
     await own.die(at, (['half', 'after', 'before'] as const)[((at / every) % 3) | 0]!)
 }, 60_000)
+
+test.each([0, 9])(
+  'a run that is stopped again and again, first after %i turns, ends the same',
+  async (turns) => {
+    await expect(own.stop(turns)).resolves.toBe(undefined)
+  },
+)
 
 test('a run whose disk fails ends with an error that says so, or goes on; nothing is lost', async () => {
   for (let at = 5; at < own.whole.operations.length; at += every)

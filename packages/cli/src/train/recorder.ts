@@ -13,7 +13,8 @@ import { attendTo, firstTokens, readText, type ReadText } from '../attend.js'
 import { countText } from '../format.js'
 import { summaryOf, type RunnableModel } from '../model.js'
 import type { TrainConfig } from './config.js'
-import { Film, filmedTokens, frameFrom, frameOf, type Frame } from './film.js'
+import { FilmFile } from './film-file.js'
+import { filmedTokens, frameOf } from './film.js'
 import { History } from './history.js'
 import type { Prepared } from './prepare.js'
 import type { Progress } from './progress.js'
@@ -38,8 +39,7 @@ export class Recorder {
   readonly #entries: LossEntry[] = []
   readonly #noted = new Set<string>()
   #losses: History<LossEntry> | undefined
-  #frames: History<Frame> | undefined
-  #film: Film | undefined
+  #film: FilmFile | undefined
   #validation: number | undefined
   #report: string | undefined
   /** The step that the page is of. */
@@ -90,21 +90,20 @@ export class Recorder {
     this.#tellDamage(lossesFile, this.#losses.damaged)
     if (!this.#watch) return
     try {
-      const watched = this.#watched()
-      const film = new Film({ ...this.#decoder, text: watched.text, tokens: watched.ids.length })
-      this.#film = film
-      this.#frames = await History.open<Frame>(at(snapshotsFile), {
-        parse: frameFrom,
-        keep: (frame) => frame.step <= snapshotStep,
-        each: (frame) => film.add(frame),
-      })
-      this.#tellDamage(snapshotsFile, this.#frames.damaged)
-      if (film.others > 0)
+      const { text, ids } = this.#watched()
+      this.#film = new FilmFile(
+        at(snapshotsFile),
+        { ...this.#decoder, text, tokens: ids.length },
+        snapshotStep,
+      )
+      this.#tellDamage(snapshotsFile, await this.#film.open())
+      const { others } = this.#film.film
+      if (others > 0)
         this.#progress.note(
-          `${countText(film.others)} snapshots in ${at(snapshotsFile)} are of another sentence: the page leaves them out`,
+          `${countText(others)} snapshots in ${at(snapshotsFile)} are of another sentence: the page leaves them out`,
         )
     } catch (error) {
-      this.#noteOnce(`snapshots are not kept: ${messageOf(error)}`)
+      this.#noteFilm(error)
     }
   }
 
@@ -114,21 +113,16 @@ export class Recorder {
    */
   async save(): Promise<void> {
     await this.#losses?.flush()
-    try {
-      await this.#frames?.flush()
-    } catch (error) {
-      this.#noteOnce(`snapshots are not on the disk yet: ${messageOf(error)}`, 'snapshots')
-    }
+    await this.#film?.flush().catch((error: unknown) => this.#noteFilm(error))
   }
 
   /** Writes what is left, where that can be done, and closes the files. */
   async end(): Promise<void> {
-    for (const history of [this.#losses, this.#frames]) {
-      await history?.flush().catch((error: unknown) => this.#noteOnce(messageOf(error)))
-      await history?.close().catch(() => {})
-    }
+    await this.#losses?.flush().catch((error: unknown) => this.#noteOnce(messageOf(error)))
+    await this.#film?.flush().catch((error: unknown) => this.#noteFilm(error))
+    for (const file of [this.#losses, this.#film]) await file?.close().catch(() => {})
     this.#losses = undefined
-    this.#frames = undefined
+    this.#film = undefined
   }
 
   get hooks(): TrainerHooks<Decoder> {
@@ -162,6 +156,10 @@ export class Recorder {
     if (this.#noted.has(kind)) return
     this.#noted.add(kind)
     this.#progress.note(text)
+  }
+
+  #noteFilm(error: unknown): void {
+    this.#noteOnce(`snapshots are not on the disk: ${messageOf(error)}`, 'snapshots')
   }
 
   /** The configuration's sentence, or as much of its beginning as the model and a film have room for. */
@@ -210,7 +208,6 @@ export class Recorder {
       const result = this.#attend(model)
       const frame = frameOf(step, result)
       this.#film?.add(frame)
-      await this.#frames?.add(frame)
       await this.#writePage(step, model, result)
     })
   }
@@ -240,12 +237,12 @@ export class Recorder {
       step,
       finished: step >= this.#config.training.steps,
       model: summaryOf('a decoder', this.#languageOf(model)),
-      snapshots: this.#film?.before(step) ?? [],
+      snapshots: this.#film?.film.before(step) ?? [],
       losses: this.#entries,
     })
     this.#report = path
     this.#paged = step
-    if (this.#film !== undefined && this.#film.leftOut > 0)
+    if (this.#film !== undefined && this.#film.film.leftOut > 0)
       this.#noteOnce('the page has room for a part of the snapshots: it shows some, evenly over the run')
   }
 

@@ -49,6 +49,21 @@ async function runIn(config: string, output: string, fragility?: Fragility): Pro
   }
 }
 
+/** Ctrl-C, so many turns of the event loop after a run began to listen for it. */
+function interruptAfter(turns: number): () => void {
+  const before = process.listenerCount('SIGINT')
+  let [count, ended] = [0, false]
+  const turn = (): void => {
+    if (ended) return
+    if (process.listenerCount('SIGINT') > before && ++count > turns) process.emit('SIGINT')
+    else setImmediate(turn)
+  }
+  turn()
+  return () => {
+    ended = true
+  }
+}
+
 /** The marker of a process that is no more means nothing; here it is this process's own, and has to go. */
 function forgetMarkers(output: string): void {
   for (const name of existsSync(output) ? readdirSync(output) : [])
@@ -73,6 +88,8 @@ export interface FragileCase {
   die(at: number, moment: Moment): Promise<void>
   /** An operation fails half-way: the run ends with an error that says so, or goes on. Resumed, it is whole. */
   fail(at: number, code: string, kind: 'fail' | 'full'): Promise<void>
+  /** A run is stopped by Ctrl-C after so many turns of the event loop, gone on with, stopped again a little later, until it is finished. */
+  stop(turns: number): Promise<void>
   /** Resumed, a run ends as one that nothing happened to: weights, losses, evaluations, snapshots, page, and nothing else. */
   expectWhole(output: string, where: string): Promise<void>
 }
@@ -86,37 +103,59 @@ export async function fragileCase(folder: string): Promise<FragileCase> {
     forgetMarkers(output)
     const resumed = await runIn(config, output)
     expect(resumed.status, `${where}: ${resumed.err}`).toBe(0)
+    expectEnd(resumed, output, where, expected)
+  }
+  const expectEnd = ({ result }: Ran, output: string, where: string, files: Record<string, string>): void => {
     const { loss, validation, bitsPerByte } = whole.result!
-    expect(resumed.result, where).toMatchObject({ reason: 'finished', loss, validation, bitsPerByte })
+    expect(result, where).toMatchObject({ reason: 'finished', loss, validation, bitsPerByte })
     const found = contents(output)
-    expect(Object.keys(found), where).toEqual(Object.keys(expected))
-    for (const name of Object.keys(expected))
-      expect(found[name] === expected[name], `${where}: ${name}`).toBe(true)
+    for (const name of Object.keys(files)) expect(found[name] === files[name], `${where}: ${name}`).toBe(true)
+    const others = Object.keys(found).filter((name) => !(name in files))
+    // A run that was stopped has a checkpoint of where it was.
+    expect(
+      others.filter((name) => files === expected || !name.startsWith('step-')),
+      where,
+    ).toEqual([])
   }
   const happens = async (where: string, fragility: Omit<Fragility, 'happen'>, code: string): Promise<Ran> => {
     const output = join(folder, 'fragile')
+    rmSync(output, { recursive: true, force: true })
     const happen = (): never => {
       throw Object.assign(new Error(`${code}: the disk fails`), { code })
     }
     const ran = await runIn(config, output, { ...fragility, happen })
     await expectWhole(output, where)
-    rmSync(output, { recursive: true })
     return ran
   }
   return {
     config,
     whole,
     expectWhole,
+    async stop(turns) {
+      const output = join(folder, 'stopped')
+      rmSync(output, { recursive: true, force: true })
+      const last = Object.entries(expected).filter(([name]) => !name.startsWith('step-00000002'))
+      for (let i = 0; i < 100; i++) {
+        const end = interruptAfter(turns + i)
+        const ran = await runIn(config, output)
+        end()
+        const where = `stopped after ${turns} turns, the ${i}th time`
+        expect(ran.status, `${where}: ${ran.err}`).toBe(0)
+        if (ran.result!.reason === 'finished') return expectEnd(ran, output, where, Object.fromEntries(last))
+        expect(ran.err, where).toContain('finishing the step and saving')
+      }
+      throw new Error('it never came to an end')
+    },
     async die(at, moment) {
       const where = `dead at ${whole.operations[at]} ${at}, ${moment}`
-      expect((await happens(where, { at, moment, kind: 'die' }, 'EDEAD')).status, where).toBe(1)
+      await happens(where, { at, moment, kind: 'die' }, 'EDEAD')
     },
     async fail(at, code, kind) {
       const where = `${whole.operations[at]} ${at}, ${code}, ${kind}`
       const { status, err } = await happens(where, { at, moment: 'half', kind }, code)
       if (status === 0) return
       expect(status, where).toBe(1)
-      expect(err, where).toMatch(/heed: .*: expected .*, found E[A-Z]+: the disk fails; .*\n$/)
+      expect(err, where).toMatch(/heed: .*: expected .*, found .*; .*\n$/)
     },
   }
 }
