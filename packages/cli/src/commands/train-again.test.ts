@@ -238,6 +238,31 @@ describe('damage is made good', () => {
   })
 })
 
+test.each<[string, () => void, RegExp]>([
+  [
+    'damaged',
+    () => writeFileSync(at('own.json'), '{'),
+    /'.*own\.json' can't be used, the tokenizer of '.*step-00000003' is taken: /,
+  ],
+  [
+    'gone',
+    () => rmSync(at('own.json')),
+    /is taken: .*a tokenizer\.json that can be read, '.*own\.json', found ENOENT/,
+  ],
+])('a tokenizer of the user’s that is %s: the checkpoint has a good one', async (_, spoil, message) => {
+  cpSync(at('out', 'tokenizer.json'), at('own.json'))
+  const same = await resume({ tokenizer: 'own.json' })
+  expect(same.status, same.err).toBe(0)
+  rmSync(at('out'), { recursive: true })
+  cpSync(at('half'), at('out'), { recursive: true })
+  spoil()
+  const { status, err } = await resume({ tokenizer: 'own.json' })
+  expect(status, err).toBe(0)
+  expect(err).toMatch(message)
+  for (const name of ['model/tokenizer.json', 'model/model.safetensors'])
+    expect(contents()[name] === whole[name], name).toBe(true)
+})
+
 test('the same documents in another file are the same data; in another form they are not', async () => {
   const lines = documents.split('\n\n').map((text) => JSON.stringify({ text }))
   writeFileSync(at('one.JSONL'), lines.slice(0, 5).join('\n'))

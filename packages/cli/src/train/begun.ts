@@ -6,7 +6,10 @@ import type { TrainConfig } from './config.js'
 
 /** The run that a resumed one goes on with, as its newest whole checkpoint tells it. */
 export interface Begun {
-  readonly checkpoint: Checkpoint
+  /** The checkpoint, once: it takes much memory, which has to be free while the run goes on. */
+  readonly takeCheckpoint: () => Checkpoint
+  /** Newer checkpoints that were passed over, and why. */
+  readonly skipped: Checkpoint['skipped']
   /** The checkpoint's folder. */
   readonly path: string
   readonly tokenizer: Tokenizer
@@ -66,7 +69,7 @@ export async function findBegun({ output }: TrainConfig, resume: boolean): Promi
 }
 
 function begunOf(checkpoint: Checkpoint): Begun {
-  const { path, files, state } = checkpoint
+  const { path, files, state, skipped } = checkpoint
   const text = files.get('tokenizer.json')
   if (text === undefined)
     throw new FormatError({
@@ -78,10 +81,12 @@ function begunOf(checkpoint: Checkpoint): Begun {
     })
   const { documents } = fieldsOf(state.config)
   const { vocabulary } = fieldsOf(state.settings)
+  const held = [checkpoint]
   return {
-    checkpoint,
+    takeCheckpoint: () => held.pop()!,
+    skipped,
     path,
-    tokenizer: loadTokenizer(new TextDecoder().decode(text)),
+    tokenizer: loadTokenizer(text, join(path, 'tokenizer.json')),
     documents: typeof documents === 'string' ? documents : undefined,
     vocabulary: typeof vocabulary === 'number' ? vocabulary : undefined,
   }

@@ -2,7 +2,8 @@ import { Film, frameFrom, type Frame, type Scene } from './film.js'
 import { History } from './history.js'
 
 /**
- * A film with the file of its frames. Where the disk refuses, frames wait: the film goes on, and they are written when it lets them.
+ * A film with the file of its frames. Where the disk refuses, frames wait: the film goes on, and they are
+ * written when it lets them.
  */
 export class FilmFile {
   readonly #path: string

@@ -130,7 +130,7 @@ async function tokenizerOf(
 
 async function tokenizerIn(file: string): Promise<Tokenizer> {
   const hint = 'correct the path in the configuration, or take { "train": 4096 }'
-  return loadTokenizer(await textOf(file, `a tokenizer.json that can be read, '${file}'`, hint))
+  return loadTokenizer(await textOf(file, `a tokenizer.json that can be read, '${file}'`, hint), file)
 }
 
 /** The tokenizer of the run that is gone on with, held to what the configuration says now. */
@@ -150,7 +150,7 @@ async function begunTokenizer(
   }
   const own = await tokenizerIn(given).catch((error: unknown) => {
     if (!(error instanceof FormatError)) throw error
-    note(`the run's own tokenizer, '${path}/${tokenizerFile}', is taken: ${error.message}`)
+    note(`'${given}' can't be used, the tokenizer of '${path}' is taken: ${error.message}`)
   })
   if (own !== undefined && saveTokenizer(own) !== saveTokenizer(tokenizer))
     refuse(`the tokenizer of '${path}'`, `another in '${given}'`)

@@ -90,8 +90,7 @@ async function goOn(
 ): Promise<RunResult> {
   const { progress, version } = options
   const note = (text: string): void => progress.note(text)
-  for (const { path, reason } of begun?.checkpoint.skipped ?? [])
-    note(`passed over ${path}: expected ${reason}`)
+  for (const { path, reason } of begun?.skipped ?? []) note(`passed over ${path}: expected ${reason}`)
   const data = await prepareData(config, {
     begun,
     version,
@@ -103,7 +102,7 @@ async function goOn(
   const trainer = trainerOf(config, decoder, data, recorder, options)
   try {
     progress.end()
-    const found = begun && (await trainer.resume(begun.checkpoint))
+    const found = begun && (await trainer.resume(begun.takeCheckpoint()))
     note(
       `${countText(parametersOf(trainer.model))} parameters, ${countText(data.train.length)} tokens, ` +
         (found === undefined ? 'from the beginning' : `on from step ${countText(found.step)}`),

@@ -8,8 +8,8 @@ export interface Fragility {
   readonly at: number
   readonly moment: Moment
   /**
-   * What happens then: it throws, or ends the process. Where it throws, the disk stays dead (`die`) or works on (`fail`); `full`
-   * fails every operation from then on that writes.
+   * What happens then: it throws, or ends the process. Where it throws, the disk stays dead (`die`) or works
+   * on (`fail`); `full` fails every operation from then on that writes.
    */
   readonly kind: 'die' | 'fail' | 'full'
   readonly happen: () => never
@@ -45,8 +45,8 @@ export function momentsOf(operation: string): readonly Moment[] {
 const writing = new Set(['writeFile', 'mkdir', 'file.write', 'file.writeFile', 'file.sync'])
 
 /**
- * Puts itself between this process and Node's file system: at one of the operations that change the disk, something happens.
- * Modules see it however they import the file system.
+ * Puts itself between this process and Node's file system: at one of the operations that change the disk,
+ * something happens. Modules see it however they import the file system.
  */
 export async function fragileDisk({ at, moment, kind, happen }: Fragility): Promise<FragileDisk> {
   const require = createRequire(import.meta.url)

@@ -7,7 +7,10 @@ import { fragileDisk, type Fragility, type Moment } from './fragile-disk.js'
 
 const sentence = 'The cat sat on the mat and the dog lay by the door of the old house. '
 
-/** Writes the configuration and the data of a short run that has all: evaluations, snapshots, checkpoints, a finished model. */
+/**
+ * Writes the configuration and the data of a short run that has all: evaluations, snapshots, checkpoints, a
+ * finished model.
+ */
 function writeRun(folder: string): string {
   const documents = Array.from({ length: 12 }, (_, i) => sentence.slice(i).repeat(3)).join('\n\n')
   writeFileSync(join(folder, 'train.txt'), documents)
@@ -31,7 +34,10 @@ export interface Ran {
   readonly operations: readonly string[]
 }
 
-/** Runs it, in this process; with a fragility on a disk that fails, or that dies as it does for a process that is killed. */
+/**
+ * Runs it, in this process; with a fragility on a disk that fails, or that dies as it does for a process that
+ * is killed.
+ */
 async function runIn(config: string, output: string, fragility?: Fragility): Promise<Ran> {
   const happen = (): never => {
     throw new Error('never')
@@ -86,11 +92,19 @@ export interface FragileCase {
   readonly whole: Ran
   /** A run dies at an operation. Resumed, it is whole. */
   die(at: number, moment: Moment): Promise<void>
-  /** An operation fails half-way: the run ends with an error that says so, or goes on. Resumed, it is whole. */
+  /**
+   * An operation fails half-way: the run ends with an error that says so, or goes on. Resumed, it is whole.
+   */
   fail(at: number, code: string, kind: 'fail' | 'full'): Promise<void>
-  /** A run is stopped by Ctrl-C after so many turns of the event loop, gone on with, stopped again a little later, until it is finished. */
+  /**
+   * A run is stopped by Ctrl-C after so many turns of the event loop, gone on with, stopped again a little
+   * later, until it is finished.
+   */
   stop(turns: number): Promise<void>
-  /** Resumed, a run ends as one that nothing happened to: weights, losses, evaluations, snapshots, page, and nothing else. */
+  /**
+   * Resumed, a run ends as one that nothing happened to: weights, losses, evaluations, snapshots, page, and
+   * nothing else.
+   */
   expectWhole(output: string, where: string): Promise<void>
 }
 
