@@ -50,6 +50,29 @@ test('numbers that are adjustable make no other kernel', () => {
   expect(key(causal, sharper(3))).toBe(key(causal, sharper(5)))
 })
 
+test('two thousand masks and scores of other numbers run one kernel, each with its own', () =>
+  on(() => {
+    const kernels = new Set<string>()
+    device.profile = ({ kernel }) => kernels.add(kernel)
+    const [query, key] = [ones({ query: 1, width: 1 }), ones({ key: 8, width: 1 })]
+    const value = tensor([1, 2, 4, 8, 16, 32, 64, 128], { key: 8, width: 1 })
+    try {
+      for (let n = 3; n < 2003; n++) {
+        const output = scope(() =>
+          attention(query, key, value, {
+            mask: ({ query, key }) => key.le(query).and(key.mul(n).lt(3 * n)),
+            score: (score) => score.mul(n + 0.25).sub(n / 7.3),
+          }).item(),
+        )
+        // The keys 0, 1 and 2, where none of the numbers is one that stays a constant.
+        if (Math.abs(output - 7 / 3) > 1e-12) expect.fail(`${n}: ${output}`)
+      }
+    } finally {
+      device.profile = undefined
+    }
+    expect(kernels.size).toBe(1)
+  }))
+
 test('a plain number in a score is the number that it is', () =>
   on(() => {
     const [q, k] = [ones({ query: 1, width: 1 }), tensor([1, 2], { key: 2, width: 1 })]

@@ -1,3 +1,4 @@
+import { BoundedMap } from '../../base/index.js'
 import {
   type AttentionDefinition,
   attentionDefinition,
@@ -16,7 +17,7 @@ import type { Scalar } from './elementwise.js'
 /** A traced definition made ready: plans are remembered by sizes. */
 export class PreparedAttention {
   readonly definition: AttentionDefinition
-  readonly #plans = new WeakMap<Machine, Map<string, unknown>>()
+  readonly #plans = new WeakMap<Machine, BoundedMap<string, unknown>>()
 
   constructor(definition: AttentionDefinition) {
     this.definition = definition
@@ -26,19 +27,16 @@ export class PreparedAttention {
   plan<P>(machine: Machine, kind: string, sizes: AttentionSizes, make: () => Plan<P>): Plan<P> {
     const key = `${kind} ${sizesKey(sizes)}`
     let plans = this.#plans.get(machine)
-    if (plans === undefined) this.#plans.set(machine, (plans = new Map()))
+    if (plans === undefined) this.#plans.set(machine, (plans = new BoundedMap<string, unknown>(mostSizes)))
     let plan = plans.get(key) as Plan<P> | undefined
-    if (plan === undefined) {
-      if (plans.size >= remembered) plans.clear()
-      plans.set(key, (plan = make()))
-    }
+    if (plan === undefined) plans.set(key, (plan = make()))
     return plan
   }
 }
 
-/** How many definitions, and plans of each, are kept. */
-const remembered = 512
-const prepared = new Map<string, PreparedAttention>()
+/** So many definitions are kept, and of each plans for so many sizes. */
+const [mostDefinitions, mostSizes] = [512, 64]
+const prepared = new BoundedMap<string, PreparedAttention>(mostDefinitions)
 
 function sizesKey({ batch, heads, kvHeads, queries, keys }: AttentionSizes): string {
   return `${batch} ${heads} ${kvHeads} ${queries} ${keys}`
@@ -67,7 +65,6 @@ export function preparedAttention(
   const key = `${width} ${valueWidth} ${sink} ${captures.map(({ kind, rank, contiguous }) => `${kind}${rank}${contiguous}`).join()} ${parameters.join()} ${keyOf(bound)}`
   let known = prepared.get(key)
   if (known === undefined) {
-    if (prepared.size >= remembered) prepared.clear()
     known = new PreparedAttention(
       attentionDefinition({ width, valueWidth, score, mask, captures, parameters, sink }),
     )
