@@ -239,6 +239,22 @@ describe('weights', () => {
     }),
   )
 
+  test.each<[string, () => unknown, RegExp]>([
+    ['a number', () => 3, /found number/],
+    ['nothing', () => undefined, /found undefined/],
+    ['a promise', () => Promise.reject(new Error('late')), /found a promise/],
+    ['a report without a loss', () => ({ loss: undefined, weight: 3 }), /found undefined/],
+  ])('%s for a loss is refused', (_, result, says) =>
+    withDevice(device, () => {
+      const trainer = run([], result as never)
+      for (const call of [() => trainer.evaluate(), () => trainer.takeStep()]) {
+        expect(call).toThrow(UsageError)
+        expect(call).toThrow(says)
+      }
+      trainer.dispose()
+    }),
+  )
+
   test('said for some batches only are refused', () =>
     withDevice(device, () => {
       const some = run([{ loss: scalar(1), weight: 3 }, scalar(2)])

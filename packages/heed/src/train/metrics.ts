@@ -81,10 +81,11 @@ export function measure<B>(
 ): Measured {
   const report = reportOf(result)
   const { loss } = report
+  checkLoss(loss)
   const sources: readonly (readonly [string, number | undefined])[] = [
     ["the loss's report", report.weight],
     ['the data', data.weight?.(batch)],
-    ['the mean that the loss is', isTensor(loss) ? countOf(loss) : undefined],
+    ['the mean that the loss is', countOf(loss)],
     ['the number of examples', data.examples?.(index)],
   ]
   const [weighedBy, weight = 1] = sources.find(([, said]) => said !== undefined) ?? ['nothing']
@@ -102,6 +103,17 @@ export function measure<B>(
 function reportOf(result: Tensor<never> | LossReport): LossReport {
   const isReport = typeof result === 'object' && result !== null && !isTensor(result) && 'loss' in result
   return isReport ? result : { loss: result as Tensor<never> }
+}
+
+function checkLoss(loss: unknown): void {
+  if (isTensor(loss) && loss.layout.length === 0) return
+  if (loss instanceof Promise) loss.catch(() => {}) // it is given up
+  throw new UsageError({
+    operation: 'Trainer',
+    expected: 'a loss that returns a scalar tensor, or { loss, weight, metrics }',
+    found: isTensor(loss) ? loss.describe() : loss instanceof Promise ? 'a promise' : typeof loss,
+    hint: 'return what mean() or crossEntropy() gives, from a synchronous function',
+  })
 }
 
 function isWeighted(metric: Metric): metric is WeightedMean {
