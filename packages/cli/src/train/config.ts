@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path'
 import { decoderConfig, FormatError, parseDecoderConfig, type DecoderConfig } from 'heed'
+import { readJson } from 'heed/internals'
 import { ConfigError, Section } from './section.js'
 
 /** What `heed train` reads from its JSON file, complete and checked. Paths are absolute. */
@@ -120,18 +121,11 @@ export function parseTrainConfig(text: string, file: string): TrainConfig {
 }
 
 function parsed(text: string, file: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw new ConfigError({
-      expected: 'JSON',
-      found: cause instanceof Error ? cause.message : String(cause),
-      hint: 'correct the file',
-      file,
-      field: '',
-      cause,
-    })
-  }
+  return readJson(text, {
+    operation: file,
+    error: ({ path, expected, found, hint, cause }) =>
+      new ConfigError({ expected: 'JSON', found: `${found} (${expected})`, hint, file, field: path, cause }),
+  }).plain()
 }
 
 /** Checked with a vocabulary of any size: the tokenizer is not known yet. */

@@ -265,6 +265,7 @@ export class JsonReader {
       this.#at += String(literal).length
       return node(literal)
     }
+    if (!/[-\d]/.test(this.#text.charAt(this.#at))) this.refuse('a value of JSON')
     return node(this.number())
   }
 
@@ -305,7 +306,7 @@ export class JsonReader {
 
   #refuseToken(expected: string): never {
     const path = pathOf(this.#keys, this.#keyed)
-    return this.refuseAt(this.#at, '', path === '' ? expected : `${expected} in ${path}`)
+    return this.refuseAt(this.#at, '', `JSON with ${expected}${path === '' ? '' : ` in ${path}`}`)
   }
 
   /** The same for a value that stands at `at`, with its path. */
@@ -356,7 +357,7 @@ export class JsonReader {
       const offset = start + placeOfBrokenUtf8(bytes)
       const where = file === undefined ? '' : ` of '${file}'`
       const found = `another byte at ${offset}${where}`
-      const detail = { operation, expected: 'text in UTF-8', found, hint, file, offset, path: '', cause }
+      const detail = { operation, expected: 'JSON in UTF-8', found, hint, file, offset, path: '', cause }
       throw error === undefined ? new FormatError(detail) : error(detail)
     }
   }

@@ -77,19 +77,23 @@ describe('readJson', () => {
   })
 
   it.each<[string, string | Uint8Array, RegExp]>([
-    ['nothing', '', /expected a number, found the end at 1:1 of 'config.json'; correct the file/],
-    ['a path', '{\n  "layers": [{}, {"width": x}]}', /layers\[1\]\.width to be a number, found x at 2:28/],
+    ['nothing', '', /expected a value of JSON, found the end at 1:1 of 'config.json'; correct the file/],
+    [
+      'a path',
+      '{\n  "layers": [{}, {"width": x}]}',
+      /layers\[1\]\.width to be a value of JSON, found x at 2:28/,
+    ],
     [
       'a name that is no word',
       '{"a b": {"c\\n": ]}}',
-      /\['a b'\]\['c\\n'\] to be a number, found "\]"|found \]/,
+      /\['a b'\]\['c\\n'\] to be a value of JSON, found "\]"|found \]/,
     ],
     ['a name twice', '{"a": 1, "\\u0061": 2}', /expected a to be there once, found it again at 1:10/],
     ['a name twice inside', '{"b": [{"a": 1, "a": 2}]}', /b\[0\]\.a to be there once/],
     ['__proto__ twice', '{"__proto__": 1, "__proto__": 2}', /there once/],
     ['more behind', '[] []', /nothing more, found a list at 1:4/],
     ['a comma too many', '[1,]', /found "\]"|found \]/],
-    ['a comma too few', '[1 2]', /expected ',' or '\]', found 2 at 1:4/],
+    ['a comma too few', '[1 2]', /expected JSON with ',' or '\]', found 2 at 1:4/],
     ['a name without quotes', '{a: 1}', /name in quotes, found a at 1:2/],
     ['a control character', '"a\nb"', /string that ends, found the control character 10/],
     ['half a pair', '"\\ud800"', /lone surrogates/],
@@ -98,15 +102,15 @@ describe('readJson', () => {
     ['a number too large', '1e999', /fits in 64 bits/],
     ['a number of a million digits', '9'.repeat(1e6), /at most 1000 digits/],
     ['a leading zero', '[012]', /',' or '\]'/],
-    ['a plus', '+1', /a number/],
+    ['a plus', '+1', /a value of JSON/],
     ['a number cut off', '-', /a number/],
     ['a word', 'nulls', /nothing more/],
     ['a million levels', '['.repeat(1e6), /at most 64 levels deep/],
     ['a million levels of records', '{"a":'.repeat(1e6), /at most 64 levels deep/],
     ['a million values', `[${'0,'.repeat(1e6)}0]`, /at most 65536 values/],
-    ['no UTF-8', Uint8Array.of(0x22, 0x61, 0xff, 0x22), /text in UTF-8, found another byte at 2/],
-    ['half a character', Uint8Array.of(0x22, 0xc3), /text in UTF-8/],
-    ['a character of another encoding', Uint8Array.of(0x22, 0xed, 0xa0, 0x80, 0x22), /text in UTF-8/],
+    ['no UTF-8', Uint8Array.of(0x22, 0x61, 0xff, 0x22), /JSON in UTF-8, found another byte at 2/],
+    ['half a character', Uint8Array.of(0x22, 0xc3), /JSON in UTF-8/],
+    ['a character of another encoding', Uint8Array.of(0x22, 0xed, 0xa0, 0x80, 0x22), /JSON in UTF-8/],
   ])('refuses %s', (_, text, message) => {
     expect(() => read(text)).toThrow(FormatError)
     expect(() => read(text)).toThrow(message)

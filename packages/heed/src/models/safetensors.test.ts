@@ -224,7 +224,7 @@ describe('a hostile file', () => {
     ['a byte order mark', file('\uFEFF{}'), /expected '{', found a byte order mark/],
     ['zeros behind the header', file('{}\0'), /expected nothing more/],
     ['a comma too many', file(`{${entry('a', 0, 1)},}`, 1), /a name in quotes/],
-    ['no comma', file(`{${entry('a', 0, 1)}${entry('b', 1, 2)}}`, 2), /expected ',' or '}'/],
+    ['no comma', file(`{${entry('a', 0, 1)}${entry('b', 1, 2)}}`, 2), /',' or '}'/],
     [
       'a name twice',
       file(`{${entry('a', 0, 1)},${entry('a', 0, 1)}}`, 1),
@@ -297,7 +297,7 @@ describe('a hostile file', () => {
     ['a broken escape', file('{"\\q":{}}'), /the escapes of JSON/],
     ['an escape at the end', file('{"\\'), /string that ends/],
     ['a control character', file('{"a\n":{}}'), /the control character 10/],
-    ['broken UTF-8', file(Uint8Array.of(0x7b, 0x22, 0xff, 0x22)), /text in UTF-8, found another byte at 10/],
+    ['broken UTF-8', file(Uint8Array.of(0x7b, 0x22, 0xff, 0x22)), /JSON in UTF-8, found another byte at 10/],
     ['half a surrogate pair', file('{"\\ud800":{}}'), /surrogate/],
     [
       'more tensors than any model has',

@@ -6,6 +6,7 @@ import {
   f32ArrayToBf16,
   f32ArrayToF16,
   FormatError,
+  JsonReader,
   leavesOf,
   mapTree,
   type Dtype,
@@ -131,7 +132,7 @@ function loadFrom<M, L extends Described>(
     const tied = loaded.get(leaf)
     if (tied !== undefined) return tied
     const stored = tensors.get(path)!
-    const names = axes?.[path] ?? Object.keys(leaf.shape)
+    const names = axes?.get(path) ?? Object.keys(leaf.shape)
     const describe = (shape: Shape): string =>
       Object.entries(shape)
         .map(([axis, size]) => `${axis} ${size}`)
@@ -153,32 +154,26 @@ function loadFrom<M, L extends Described>(
   })
 }
 
+/** The names of the axes, where the file's metadata say them. */
 function axesIn(
   text: string | undefined,
   file: string | undefined,
-): Readonly<Record<string, readonly string[]>> | undefined {
+): ReadonlyMap<string, readonly string[]> | undefined {
   if (text === undefined) return undefined
-  const refuse = (found: string): never => {
-    throw new FormatError({
-      operation: 'loadWeights',
-      expected: `'${axesKey}' in the metadata to be a JSON record of lists of axis names`,
-      found,
-      hint: 'the file is damaged; save the weights again',
-      file,
-    })
-  }
-  let axes: unknown
-  try {
-    axes = JSON.parse(text)
-  } catch {
-    return refuse('no JSON')
-  }
-  if (typeof axes !== 'object' || axes === null) return refuse(typeof axes)
-  for (const [name, list] of Object.entries(axes)) {
-    if (!Array.isArray(list) || !list.every((axis) => typeof axis === 'string'))
-      return refuse(`something else for '${name.slice(0, 100)}'`)
-  }
-  return axes as Record<string, string[]>
+  const reader = new JsonReader(text, {
+    operation: `loadWeights, '${axesKey}' in the metadata`,
+    file,
+    hint: 'the file is damaged; save the weights again',
+    length: Infinity,
+  })
+  const axes = new Map<string, readonly string[]>()
+  reader.record((name) => {
+    const names: string[] = []
+    reader.list(() => names.push(reader.string()))
+    axes.set(name, names)
+  })
+  reader.end()
+  return axes
 }
 
 /** The first few of a list of names, and how many more there are. */

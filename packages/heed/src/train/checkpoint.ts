@@ -1,4 +1,4 @@
-import { FormatError, HeedError, UsageError } from '../base/index.js'
+import { FormatError, HeedError, type JsonOptions, readJson, UsageError } from '../base/index.js'
 import { readSafetensors, type SafetensorsTensor, treeBytes } from '../models/index.js'
 import { dispose } from '../tensor/index.js'
 import { type FileLayer, nodeFiles } from './file-layer.js'
@@ -277,15 +277,16 @@ async function contentOf(file: string, files: FileLayer): Promise<Uint8Array | u
   }
 }
 
+/** The same for what is written and what is read, so that whatever is written can be read. */
+function jsonOptions(file: string): JsonOptions {
+  const hint = 'the checkpoint is damaged or was copied in part'
+  return { operation: 'readCheckpoint', file, hint, values: 2 ** 18 }
+}
+
 async function readManifest(file: string, files: FileLayer): Promise<Manifest> {
   const bytes = await contentOf(file, files)
   if (bytes === undefined) throw damaged(file, 'a file', 'none')
-  let content: unknown
-  try {
-    content = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch (cause) {
-    throw damaged(file, 'JSON', cause instanceof Error ? cause.message : String(cause))
-  }
+  const content = readJson(bytes, jsonOptions(file)).plain()
   const { checksum, manifest } = recordOf(content)
   if (!isManifest(manifest)) throw damaged(file, 'a heed checkpoint of version 1', 'something else')
   if (checksum !== (await checksumOf(manifest))) throw damaged(file, 'the checksum that it names', 'another')
@@ -329,7 +330,7 @@ function isPlainName(name: string): boolean {
 
 async function signed(manifest: Manifest): Promise<Uint8Array> {
   // As it will be read: what JSON can't hold is gone before the checksum is taken.
-  const plain = JSON.parse(JSON.stringify(manifest)) as Manifest
+  const plain = readJson(JSON.stringify(manifest), jsonOptions(stateFile)).plain() as Manifest
   const content = { checksum: await checksumOf(plain), manifest: plain }
   return new TextEncoder().encode(`${JSON.stringify(content, undefined, 2)}\n`)
 }
