@@ -1,6 +1,7 @@
-import { FormatError } from '../base/index.js'
+import { FormatError, UsageError } from '../base/index.js'
 import { codePointAt, unitsBefore } from './byte-alphabet.js'
 import { whiteSpace, wordCharacter } from './character-class.js'
+import { PairTable } from './pair-table.js'
 
 /** A token that is looked for in the text as it stands, before the text is split into words. */
 export interface AddedToken {
@@ -18,39 +19,51 @@ export interface AddedToken {
   readonly special: boolean
 }
 
-interface TrieNode {
-  readonly children: Map<number, TrieNode>
-  token: AddedToken | undefined
-}
+/**
+ * Characters of a text, each time it is looked at for an added token, for every character that there is: tokens that begin alike may be
+ * long, but not so long and so alike that a text takes its length squared.
+ */
+const stepsPerCharacter = 32
 
 /** Finds added tokens in a text: the leftmost, of those the longest, none overlapping. */
 export class AddedTokenMatcher {
-  private readonly root: TrieNode = { children: new Map(), token: undefined }
+  /** The tokens' characters as a tree: node and code unit → node. The root is 0. */
+  readonly #nodes = new PairTable(256)
+  /** By node, the token that ends there. */
+  readonly #tokens: (AddedToken | undefined)[] = [undefined]
   readonly isEmpty: boolean
+  /** How long the text was that `#longestAt` found. */
+  #length = 0
+  #steps = 0
 
-  /** Each token with the text to look for. Throws a FormatError where two have the same. */
+  /**
+   * @param entries each token with the text to look for
+   * @throws FormatError where two have the same
+   */
   constructor(entries: Iterable<readonly [string, AddedToken]>) {
-    let isEmpty = true
     for (const [content, token] of entries) {
-      let node = this.root
+      let node = 0
       for (let i = 0; i < content.length; i++) {
         const unit = content.charCodeAt(i)
-        let child = node.children.get(unit)
-        if (child === undefined) node.children.set(unit, (child = { children: new Map(), token: undefined }))
+        let child = this.#nodes.get(node, unit)
+        if (child < 0) {
+          child = this.#tokens.push(undefined) - 1
+          this.#nodes.set(node, unit, child)
+        }
         node = child
       }
-      if (node.token !== undefined) {
+      const other = this.#tokens[node]
+      if (other !== undefined) {
         throw new FormatError({
           operation: 'loadTokenizer',
           expected: 'added tokens that differ',
-          found: `'${node.token.content}' and '${token.content}', which read alike once normalized`,
+          found: `'${other.content}' and '${token.content}', which read alike once normalized`,
           hint: 'remove one of them, or set normalized to false',
         })
       }
-      node.token = token
-      isEmpty = false
+      this.#tokens[node] = token
     }
-    this.isEmpty = isEmpty
+    this.isEmpty = this.#tokens.length === 1
   }
 
   /**
@@ -64,14 +77,15 @@ export class AddedTokenMatcher {
     found: (start: number, end: number, token: AddedToken | undefined) => void,
   ): void {
     let last = 0
+    this.#steps = 2 ** 16 + stepsPerCharacter * text.length
     for (let at = 0; at < text.length && !this.isEmpty;) {
-      const token = this.longestAt(text, at)
+      const token = this.#longestAt(text, at)
       if (token === undefined) {
         at++
         continue
       }
       let start = at
-      let end = at + this.length
+      let end = at + this.#length
       at = end
       if (token.special && !matchSpecial) continue
       if (token.single_word && (hasWordBefore(text, start) || hasWordAfter(text, end))) continue
@@ -86,20 +100,28 @@ export class AddedTokenMatcher {
     if (last < text.length) found(last, text.length, undefined)
   }
 
-  /** How long the text was that `longestAt` found. */
-  private length = 0
-
-  private longestAt(text: string, start: number): AddedToken | undefined {
-    let node = this.root.children.get(text.charCodeAt(start))
+  #longestAt(text: string, start: number): AddedToken | undefined {
+    let node = this.#nodes.get(0, text.charCodeAt(start))
+    if (node < 0) return undefined
     let longest: AddedToken | undefined
-    for (let at = start + 1; node !== undefined; at++) {
-      if (node.token !== undefined) {
-        longest = node.token
-        this.length = at - start
+    let at = start + 1
+    for (; node >= 0; at++) {
+      const token = this.#tokens[node]
+      if (token !== undefined) {
+        longest = token
+        this.#length = at - start
       }
       if (at >= text.length) break
-      node = node.children.get(text.charCodeAt(at))
+      node = this.#nodes.get(node, text.charCodeAt(at))
     }
+    this.#steps -= at - start
+    if (this.#steps < 0)
+      throw new UsageError({
+        operation: 'encode',
+        expected: `added tokens that are looked for in ${stepsPerCharacter} steps a character`,
+        found: `more at ${start} of a text of ${text.length}`,
+        hint: 'split the text before, or remove long added tokens that begin alike',
+      })
     return longest
   }
 }

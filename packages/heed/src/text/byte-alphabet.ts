@@ -5,10 +5,10 @@
  */
 
 /** Byte → its character: the byte's own where it is printable in Latin-1, else one from U+0100 on. */
-export const CHARACTER_OF_BYTE: readonly string[] = buildAlphabet()
+export const characterOfByte: readonly string[] = buildAlphabet()
 
-const BYTE_OF_CHARACTER: ReadonlyMap<string, number> = new Map(
-  CHARACTER_OF_BYTE.map((character, byte) => [character, byte]),
+const byteOfCharacter: ReadonlyMap<string, number> = new Map(
+  characterOfByte.map((character, byte) => [character, byte]),
 )
 
 function buildAlphabet(): string[] {
@@ -27,7 +27,7 @@ export function bytesOfToken(token: string): Uint8Array {
 function spelledBytes(token: string): Uint8Array | undefined {
   const bytes = new Uint8Array(token.length)
   for (let i = 0; i < token.length; i++) {
-    const byte = BYTE_OF_CHARACTER.get(token.charAt(i))
+    const byte = byteOfCharacter.get(token.charAt(i))
     if (byte === undefined) return undefined
     bytes[i] = byte
   }
@@ -60,7 +60,7 @@ export function detached(word: string): string {
 /** The token that stands for bytes. */
 export function tokenOfBytes(bytes: Uint8Array, start: number = 0, end: number = bytes.length): string {
   let token = ''
-  for (let i = start; i < end; i++) token += CHARACTER_OF_BYTE[bytes[i]!]!
+  for (let i = start; i < end; i++) token += characterOfByte[bytes[i]!]!
   return token
 }
 
@@ -96,7 +96,7 @@ export class WordBytes {
 
   /** Replaces the content by `word`. */
   read(word: string): void {
-    this.reserve(3 * word.length)
+    this.#reserve(3 * word.length)
     const { bytes, starts, ends } = this
     let length = 0
     for (let at = 0; at < word.length;) {
@@ -125,7 +125,7 @@ export class WordBytes {
     this.length = length
   }
 
-  private reserve(size: number): void {
+  #reserve(size: number): void {
     // Grows for a long word, and lets its memory go with the next ordinary one.
     const capacity = this.bytes.length
     if (size <= capacity && capacity <= 1 << 16) return

@@ -1,5 +1,5 @@
-import { FormatError, HeedError } from '../base/index.js'
-import { CHARACTER_OF_BYTE, detached, tokenOfBytes, WordBytes } from './byte-alphabet.js'
+import { FormatError, HeedError, UsageError } from '../base/index.js'
+import { characterOfByte, detached, tokenOfBytes, WordBytes } from './byte-alphabet.js'
 import { type MergeTable, MergeTableBuilder } from './merge-table.js'
 import { PairTable } from './pair-table.js'
 
@@ -17,8 +17,10 @@ export interface BytePairDefinition {
 }
 
 /** Words up to this many UTF-16 code units are remembered, this many of them. */
-const LONGEST_CACHED_WORD = 128
-const CACHED_WORDS = 1 << 16
+const longestCachedWord = 128
+/** Merging a longer one would take more memory than a text may. */
+const longestWord = 2 ** 20
+const cachedWords = 1 << 16
 
 /**
  * Byte pair encoding: a word starts as its bytes, and of all neighbours that may merge those of the lowest rank do,
@@ -26,19 +28,19 @@ const CACHED_WORDS = 1 << 16
  * Source: Sennrich et al. 2016, "Neural Machine Translation of Rare Words with Subword Units".
  */
 export class BytePairModel {
-  private readonly vocabulary: ReadonlyMap<string, number>
-  private readonly tokenOfByte = new Int32Array(256)
-  private readonly unknown: number
-  private readonly fuseUnknown: boolean
-  private readonly ignoreMerges: boolean
-  private readonly longestToken: number
+  readonly #vocabulary: ReadonlyMap<string, number>
+  readonly #tokenOfByte = new Int32Array(256)
+  readonly #unknown: number
+  readonly #fuseUnknown: boolean
+  readonly #ignoreMerges: boolean
+  readonly #longestToken: number
   /** Pair of token ids → rank of its merge. */
-  private readonly ranks: PairTable
+  readonly #ranks: PairTable
   /** Rank → token id of the merged pair. */
-  private readonly merged: Int32Array
-  private readonly cache = new Map<string, Int32Array>()
-  private readonly bytes = new WordBytes()
-  private readonly heap = new RankHeap()
+  readonly #merged: Int32Array
+  readonly #cache = new Map<string, Int32Array>()
+  readonly #bytes = new WordBytes()
+  readonly #heap = new RankHeap()
 
   /**
    * @param table the definition's merges, where they are known as ids
@@ -46,9 +48,9 @@ export class BytePairModel {
    */
   constructor(definition: BytePairDefinition, table?: MergeTable) {
     const { vocabulary } = definition
-    this.vocabulary = vocabulary
-    this.fuseUnknown = definition.fuseUnknown
-    this.ignoreMerges = definition.ignoreMerges
+    this.#vocabulary = vocabulary
+    this.#fuseUnknown = definition.fuseUnknown
+    this.#ignoreMerges = definition.ignoreMerges
     const idOf = (token: string): number => {
       const id = vocabulary.get(token)
       if (id !== undefined) return id
@@ -59,22 +61,22 @@ export class BytePairModel {
         hint: 'check that vocabulary and merges belong together',
       })
     }
-    this.unknown = definition.unknownToken === null ? -1 : idOf(definition.unknownToken)
+    this.#unknown = definition.unknownToken === null ? -1 : idOf(definition.unknownToken)
     for (let byte = 0; byte < 256; byte++) {
-      this.tokenOfByte[byte] = vocabulary.get(CHARACTER_OF_BYTE[byte]!) ?? -1
+      this.#tokenOfByte[byte] = vocabulary.get(characterOfByte[byte]!) ?? -1
     }
     let longest = 0
     for (const token of vocabulary.keys()) longest = Math.max(longest, token.length)
-    this.longestToken = longest
+    this.#longestToken = longest
     if (table === undefined) {
       const builder = new MergeTableBuilder()
       for (const [left, right] of definition.merges) builder.push(idOf(left), idOf(right), idOf(left + right))
       table = builder.build()
     }
     const { lefts, rights, merged } = table
-    this.merged = merged
-    this.ranks = new PairTable(lefts.length)
-    lefts.forEach((left, rank) => this.ranks.set(left, rights[rank]!, rank))
+    this.#merged = merged
+    this.#ranks = new PairTable(lefts.length)
+    lefts.forEach((left, rank) => this.#ranks.set(left, rights[rank]!, rank))
   }
 
   /**
@@ -82,12 +84,12 @@ export class BytePairModel {
    * UTF-16 code units. The array is shared: don't change it.
    */
   encodeWord(word: string): Int32Array {
-    const known = this.cache.get(word)
+    const known = this.#cache.get(word)
     if (known !== undefined) return known
-    const tokens = this.computeWord(word)
-    if (word.length <= LONGEST_CACHED_WORD) {
-      if (this.cache.size >= CACHED_WORDS) this.cache.clear()
-      this.cache.set(detached(word), tokens)
+    const tokens = this.#computeWord(word)
+    if (word.length <= longestCachedWord) {
+      if (this.#cache.size >= cachedWords) this.#cache.clear()
+      this.#cache.set(detached(word), tokens)
     }
     return tokens
   }
@@ -95,18 +97,19 @@ export class BytePairModel {
   /** Which of some ids words can become. */
   made(ids: Iterable<number>): Set<number> {
     const asked = new Set(ids)
-    if (asked.size === 0 || this.ignoreMerges) return asked
+    if (asked.size === 0 || this.#ignoreMerges) return asked
     const found = new Set<number>()
-    for (const list of [this.tokenOfByte, this.merged])
+    for (const list of [this.#tokenOfByte, this.#merged])
       for (const id of list) if (asked.has(id)) found.add(id)
     return found
   }
 
-  private computeWord(word: string): Int32Array {
-    this.bytes.read(word)
-    const { bytes, starts, ends, length } = this.bytes
-    if (this.ignoreMerges && length <= this.longestToken) {
-      const id = this.vocabulary.get(tokenOfBytes(bytes, 0, length))
+  #computeWord(word: string): Int32Array {
+    if (word.length > longestWord) refuseLong(word.length)
+    this.#bytes.read(word)
+    const { bytes, starts, ends, length } = this.#bytes
+    if (this.#ignoreMerges && length <= this.#longestToken) {
+      const id = this.#vocabulary.get(tokenOfBytes(bytes, 0, length))
       if (id !== undefined) return Int32Array.of(id, 0, word.length)
     }
     // A list of symbols, linked both ways: symbol i begins with byte first[i], and next[i] is -1 at the end.
@@ -115,15 +118,15 @@ export class BytePairModel {
     let count = 0
     let wasUnknown = false
     for (let at = 0; at < length; at++) {
-      const id = this.tokenOfByte[bytes[at]!]!
-      if (id < 0 && this.unknown < 0) this.refuseByte(bytes[at]!)
-      if (id < 0 && wasUnknown && this.fuseUnknown) continue
+      const id = this.#tokenOfByte[bytes[at]!]!
+      if (id < 0 && this.#unknown < 0) this.#refuseByte(bytes[at]!)
+      if (id < 0 && wasUnknown && this.#fuseUnknown) continue
       wasUnknown = id < 0
       first[count] = at
-      ids[count++] = id < 0 ? this.unknown : id
+      ids[count++] = id < 0 ? this.#unknown : id
     }
     first[count] = length
-    const next = this.merge(ids, count)
+    const next = this.#merge(ids, count)
     let tokens = 0
     for (let i = 0; i >= 0 && i < count; i = next[i]!) tokens++
     const result = new Int32Array(3 * tokens)
@@ -137,8 +140,9 @@ export class BytePairModel {
   }
 
   /** Merges the symbols `ids` in place; answers each symbol's follower, -1 for the last. */
-  private merge(ids: Int32Array, count: number): Int32Array {
-    const { ranks, heap } = this
+  #merge(ids: Int32Array, count: number): Int32Array {
+    const ranks = this.#ranks
+    const heap = this.#heap
     const next = new Int32Array(count)
     const previous = new Int32Array(count)
     heap.reset(count)
@@ -152,7 +156,7 @@ export class BytePairModel {
       const right = next[position]!
       // What has changed since it was pushed is stale: a symbol that was merged away has id -1, which has no merges.
       if (right < 0 || ranks.get(ids[position]!, ids[right]!) !== rank) continue
-      ids[position] = this.merged[rank]!
+      ids[position] = this.#merged[rank]!
       ids[right] = -1
       const after = next[right]!
       const before = previous[position]!
@@ -167,38 +171,47 @@ export class BytePairModel {
     return next
   }
 
-  private refuseByte(byte: number): never {
+  #refuseByte(byte: number): never {
     throw new HeedError({
       operation: 'encode',
       expected: 'a vocabulary with a token for every byte, or an unk_token',
       found: `none for byte 0x${byte.toString(16)}`,
-      hint: `add the token '${CHARACTER_OF_BYTE[byte]}', or train with trainByteLevel, which has all 256`,
+      hint: `add the token '${characterOfByte[byte]}', or train with trainByteLevel, which has all 256`,
     })
   }
+}
+
+function refuseLong(length: number): never {
+  throw new UsageError({
+    operation: 'encode',
+    expected: `words of at most ${longestWord} UTF-16 code units`,
+    found: `one of ${length}, as the tokenizer splits the text`,
+    hint: 'split the text before; merges need some fifty bytes of memory for each',
+  })
 }
 
 /** Places by rank, then position: the lowest first. */
 class RankHeap {
   rank: number = 0
   position: number = 0
-  private keys = new Float64Array(128)
-  private size = 0
-  private places = 1
+  #keys = new Float64Array(128)
+  #size = 0
+  #places = 1
 
   reset(places: number): void {
-    this.size = 0
-    this.places = Math.max(1, places)
+    this.#size = 0
+    this.#places = Math.max(1, places)
     const room = 2 * places + 2
-    if (room > this.keys.length || this.keys.length > 1 << 16)
-      this.keys = new Float64Array(Math.max(128, room))
+    if (room > this.#keys.length || this.#keys.length > 1 << 16)
+      this.#keys = new Float64Array(Math.max(128, room))
   }
 
   push(rank: number, position: number): void {
     if (rank < 0) return
-    const { keys } = this
+    const keys = this.#keys
     // Exact: rank × places stays below 2^53 for any file and word that fit in memory.
-    const key = rank * this.places + position
-    let at = this.size++
+    const key = rank * this.#places + position
+    let at = this.#size++
     while (at > 0) {
       const parent = (at - 1) >> 1
       if (keys[parent]! <= key) break
@@ -210,20 +223,20 @@ class RankHeap {
 
   /** Takes the lowest away and leaves it in `rank` and `position`; false where there is none. */
   pop(): boolean {
-    if (this.size === 0) return false
-    const { keys } = this
+    if (this.#size === 0) return false
+    const keys = this.#keys
     const top = keys[0]!
-    const last = keys[--this.size]!
+    const last = keys[--this.#size]!
     let at = 0
-    for (let child = 1; child < this.size; child = 2 * at + 1) {
-      if (child + 1 < this.size && keys[child + 1]! < keys[child]!) child++
+    for (let child = 1; child < this.#size; child = 2 * at + 1) {
+      if (child + 1 < this.#size && keys[child + 1]! < keys[child]!) child++
       if (keys[child]! >= last) break
       keys[at] = keys[child]!
       at = child
     }
     keys[at] = last
-    this.rank = Math.floor(top / this.places)
-    this.position = top - this.rank * this.places
+    this.rank = Math.floor(top / this.#places)
+    this.position = top - this.rank * this.#places
     return true
   }
 }

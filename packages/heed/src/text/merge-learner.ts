@@ -114,55 +114,55 @@ function mergeInWord(
 
 /** How often each pair was found, and where since it was last asked for. */
 class PairedCounts {
-  private readonly table = new PairTable(1 << 12)
-  private readonly lefts: number[] = []
-  private readonly rights: number[] = []
-  private readonly counts: number[] = []
-  private readonly found: (number[] | undefined)[] = []
-  private changed: number[] = []
+  readonly #table = new PairTable(1 << 12)
+  readonly #lefts: number[] = []
+  readonly #rights: number[] = []
+  readonly #counts: number[] = []
+  readonly #found: (number[] | undefined)[] = []
+  #changed: number[] = []
 
   count(pair: number): number {
-    return this.counts[pair]!
+    return this.#counts[pair]!
   }
 
   add(left: number, right: number, count: number, word: number): void {
-    const pair = this.indexOf(left, right)
-    this.counts[pair]! += count
-    const words = this.found[pair]
+    const pair = this.#indexOf(left, right)
+    this.#counts[pair]! += count
+    const words = this.#found[pair]
     if (words === undefined) {
-      this.found[pair] = [word]
-      this.changed.push(pair)
+      this.#found[pair] = [word]
+      this.#changed.push(pair)
     } else if (words[words.length - 1] !== word) words.push(word)
   }
 
   remove(left: number, right: number, count: number): void {
-    this.counts[this.indexOf(left, right)]! -= count
+    this.#counts[this.#indexOf(left, right)]! -= count
   }
 
   /** A candidate for each pair that was added since the last call. */
   takeNew(): Candidate[] {
     const candidates: Candidate[] = []
-    for (const pair of this.changed) {
-      const count = this.counts[pair]!
-      const words = this.found[pair]!
-      this.found[pair] = undefined
+    for (const pair of this.#changed) {
+      const count = this.#counts[pair]!
+      const words = this.#found[pair]!
+      this.#found[pair] = undefined
       if (count > 0) {
-        candidates.push({ pair, left: this.lefts[pair]!, right: this.rights[pair]!, count, words })
+        candidates.push({ pair, left: this.#lefts[pair]!, right: this.#rights[pair]!, count, words })
       }
     }
-    this.changed = []
+    this.#changed = []
     return candidates
   }
 
-  private indexOf(left: number, right: number): number {
-    let pair = this.table.get(left, right)
+  #indexOf(left: number, right: number): number {
+    let pair = this.#table.get(left, right)
     if (pair < 0) {
-      pair = this.counts.length
-      this.table.set(left, right, pair)
-      this.lefts.push(left)
-      this.rights.push(right)
-      this.counts.push(0)
-      this.found.push(undefined)
+      pair = this.#counts.length
+      this.#table.set(left, right, pair)
+      this.#lefts.push(left)
+      this.#rights.push(right)
+      this.#counts.push(0)
+      this.#found.push(undefined)
     }
     return pair
   }
@@ -175,10 +175,10 @@ function comesFirst(a: Candidate, b: Candidate): boolean {
 
 /** The most frequent candidate first, of equal ones that of the lower ids. */
 class CandidateHeap {
-  private readonly items: Candidate[] = []
+  readonly #items: Candidate[] = []
 
   push(candidate: Candidate): void {
-    const { items } = this
+    const items = this.#items
     let at = items.length
     items.push(candidate)
     while (at > 0) {
@@ -191,7 +191,7 @@ class CandidateHeap {
   }
 
   pop(): Candidate | undefined {
-    const { items } = this
+    const items = this.#items
     const top = items[0]
     const last = items.pop()
     if (top === undefined || last === undefined || items.length === 0) return top

@@ -10,7 +10,7 @@ export interface NormalizedText {
   readonly ends?: Int32Array
 }
 
-const LONG_RUN_OF_MARKS = /\p{M}{100}/u
+const longRunOfMarks = /\p{M}{100}/u
 
 /** A character and its change: 0 replaces one, 1 is inserted, -n replaces one and removes the n after it. */
 interface Change {
@@ -24,7 +24,7 @@ interface Change {
  */
 export function normalizeNfc(original: string): NormalizedText {
   // JavaScript's own takes quadratic time for long runs of marks; those are left to what follows.
-  if (!LONG_RUN_OF_MARKS.test(original) && original.normalize('NFC') === original) return { text: original }
+  if (!longRunOfMarks.test(original) && original.normalize('NFC') === original) return { text: original }
   const characters = [...original]
   const changes = compose(decompose(characters))
   const text = changes.map((change) => change.character).join('')

@@ -256,6 +256,22 @@ describe('a vocabulary that lacks bytes', () => {
   })
 })
 
+describe('texts that would take too long', () => {
+  it('have a word that is longer than any', () => {
+    for (const unit of [' ', 'a', '中'])
+      expect(() => noRegex.encode(unit.repeat(2 ** 20 + 1))).toThrow(/words of at most 1048576 UTF-16/)
+    expect(() => plain.encode(' '.repeat(20_000_000))).toThrow(UsageError)
+  })
+
+  it('look for long added tokens that begin alike at every place', () => {
+    const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }
+    const content = `${'a'.repeat(1000)}b`
+    const tokenizer = tokenizerWith({ added_tokens: [{ ...flags, id: 1000, content }] })
+    expect(() => tokenizer.encode('a'.repeat(100_000))).toThrow(/32 steps a character/)
+    expect([...tokenizer.encode(content.repeat(3)).ids]).toEqual([1000, 1000, 1000])
+  })
+})
+
 describe('decoding added tokens', () => {
   const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: false }
   const decodedWith = (contents: readonly string[], changes: object = {}): ReturnType<typeof tokenizerWith> =>

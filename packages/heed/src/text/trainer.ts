@@ -1,5 +1,5 @@
 import { UsageError } from '../base/index.js'
-import { bytesOfToken, CHARACTER_OF_BYTE, detached, readsAsBytes, WordBytes } from './byte-alphabet.js'
+import { bytesOfToken, characterOfByte, detached, readsAsBytes, WordBytes } from './byte-alphabet.js'
 import { ByteLevelTokenizer } from './byte-level-tokenizer.js'
 import { learnMerges } from './merge-learner.js'
 import type { CountedWords } from './merge-learner.js'
@@ -34,13 +34,13 @@ export function trainByteLevel(texts: Iterable<string>, options: TrainOptions): 
   const { vocabularySize, minimumFrequency = 2, special = [], onProgress } = options
   const { useRegex = true, addPrefixSpace = false, trimSpans = false } = options
   const contents = [...new Set(special)]
-  const alphabet = [...CHARACTER_OF_BYTE].sort().filter((character) => !contents.includes(character))
+  const alphabet = [...characterOfByte].sort().filter((character) => !contents.includes(character))
   checkOptions(vocabularySize, minimumFrequency, contents, contents.length + alphabet.length)
   const plain = { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true } as const
   const preTokenizer = { ...plain, add_prefix_space: addPrefixSpace, use_regex: useRegex }
   const counts = countWords(texts, createPreTokenizer(preTokenizer))
   const vocabulary = new Map([...contents, ...alphabet].map((token, id) => [token, id]))
-  const idOfByte = CHARACTER_OF_BYTE.map((character) => vocabulary.get(character)!)
+  const idOfByte = characterOfByte.map((character) => vocabulary.get(character)!)
   const merges = learnMerges(wordsAsIds(counts, idOfByte), vocabulary, {
     vocabularySize,
     minimumFrequency,

@@ -13,7 +13,7 @@ import {
   type Type,
 } from '../language/index.js'
 import type { Launch } from '../launch.js'
-import { goesPast, pastName, type Store, storeOf } from '../past.js'
+import { goesPastCaches, pastCachesName, type Store, storeOf } from '../past-the-caches.js'
 import { emitterFor, parameterTypes, type ParameterTable, usedParameters } from './emit.js'
 import { type StridedOperand, simplifySpace, type Space, type SpaceAxis, type Step, stepOf } from './space.js'
 
@@ -42,7 +42,7 @@ export function planMap({ space, inputs, outputs, parameters = [], fresh = false
   const rows = axes.reduce((count, { size }) => count * size, 1)
   const isPast = (slot: number): boolean =>
     inner.strides[slot] === 1 &&
-    goesPast({
+    goesPastCaches({
       address: operands[slot]!.address,
       elements: rows * inner.size,
       strides: axes.map(({ strides }) => strides[slot]!),
@@ -102,7 +102,7 @@ function mapKernel(form: Canonical, shape: MapShape): Kernel {
   if (form.indexed.has(shape.inner)) axes += shape.inner
   let layout = `over [${axes}] of`
   shape.operands.forEach(({ element, step }, i) => (layout += `${i === 0 ? ' ' : ', '}${element} ${step}`))
-  if (shape.past) layout += pastName
+  if (shape.past) layout += pastCachesName
   let made = known.get(layout)
   if (made === undefined) {
     const name = `map ${form.key} ${layout}`

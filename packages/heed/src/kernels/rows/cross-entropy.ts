@@ -1,6 +1,6 @@
 import { decay, type Float, kernel, type Kernel } from '../language/index.js'
 import type { Launch } from '../launch.js'
-import { bothWays } from '../past.js'
+import { inAndPastCaches } from '../past-the-caches.js'
 import {
   eachRow,
   rowLargest,
@@ -204,7 +204,7 @@ const weightedSmoothedBackward = backwardKernel(', weighted, smoothed')
 function backwardKernel(kind: '' | ', weighted' | ', weighted, smoothed'): (past: boolean) => Kernel {
   const weighted = kind !== ''
   const spreadByClass = kind === ', weighted, smoothed'
-  return bothWays(
+  return inAndPastCaches(
     `cross-entropy of rows${kind}, backward`,
     {
       rows: 'i32',

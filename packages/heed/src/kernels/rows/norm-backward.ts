@@ -1,6 +1,6 @@
 import { type Builder, kernel, type Kernel, type Mask, type Pointer, type Vector } from '../language/index.js'
 import type { Launch } from '../launch.js'
-import { pastName, storeOf } from '../past.js'
+import { pastCachesName, storeOf } from '../past-the-caches.js'
 import { type NormForm, type NormScale, normStatistics } from './norm.js'
 import {
   eachRow,
@@ -99,7 +99,7 @@ const kernels = new Map<string, Kernel>()
 function backwardKernel(form: BackwardForm): Kernel {
   const { centered, scale } = form
   const wanted = (['x', 'weight', 'bias'] as const).filter((name) => form[name])
-  const name = `${centered ? 'layer' : 'rms'} norm of rows, ${scale}, gradients of ${wanted.join(', ')}${form.past ? pastName : ''}`
+  const name = `${centered ? 'layer' : 'rms'} norm of rows, ${scale}, gradients of ${wanted.join(', ')}${form.past ? pastCachesName : ''}`
   let made = kernels.get(name)
   if (made === undefined) kernels.set(name, (made = writeBackwardKernel(name, form)))
   return made

@@ -8,7 +8,7 @@ import {
   type Vector,
 } from '../language/index.js'
 import type { Launch } from '../launch.js'
-import { pastName, storeOf } from '../past.js'
+import { pastCachesName, storeOf } from '../past-the-caches.js'
 import {
   eachRow,
   rowScratchBytes,
@@ -95,7 +95,7 @@ const kernels = new Map<string, Kernel>()
 
 function normKernel(form: NormKernelForm): Kernel {
   const { centered, scale, bias, statistics, past } = form
-  const name = `${centered ? 'layer' : 'rms'} norm of rows, ${scale}${bias ? ', bias' : ''}${statistics ? ', keeps statistics' : ''}${past ? pastName : ''}`
+  const name = `${centered ? 'layer' : 'rms'} norm of rows, ${scale}${bias ? ', bias' : ''}${statistics ? ', keeps statistics' : ''}${past ? pastCachesName : ''}`
   let made = kernels.get(name)
   if (made === undefined) kernels.set(name, (made = writeNormKernel(name, form)))
   return made

@@ -1,5 +1,5 @@
 import type { Builder, ElementType, Float, Int, Mask, Pointer, Variable, Vector } from '../language/index.js'
-import { goesPast } from '../past.js'
+import { goesPastCaches } from '../past-the-caches.js'
 
 /** Rows of adjacent floats, evenly apart. */
 export interface RowsOperand {
@@ -25,7 +25,7 @@ export function rowsPerTask({ width }: RowsShape): number {
 
 /** Whether rows that nothing has been written to go past the caches. */
 export function rowsGoPast({ address, stride }: RowsOperand, { rows, width }: RowsShape): boolean {
-  return goesPast({ address, elements: rows * width, strides: [stride] })
+  return goesPastCaches({ address, elements: rows * width, strides: [stride] })
 }
 
 /** Runs `body` for each row of a task. */

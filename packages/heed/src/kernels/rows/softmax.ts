@@ -1,6 +1,6 @@
 import { decay, type Float } from '../language/index.js'
 import type { Launch } from '../launch.js'
-import { bothWays } from '../past.js'
+import { inAndPastCaches } from '../past-the-caches.js'
 import {
   eachRow,
   rowLargest,
@@ -52,7 +52,7 @@ const parameters = {
   outputStride: 'i32',
 } as const
 
-const softmaxKernel = bothWays('softmax of rows', parameters, (k, p, task, store, past) => {
+const softmaxKernel = inAndPastCaches('softmax of rows', parameters, (k, p, task, store, past) => {
   eachRow(k, task, p.perTask, p.rows, (row) => {
     const x = p.x.at(row.mul(p.xStride))
     const output = p.output.at(row.mul(p.outputStride))
@@ -72,7 +72,7 @@ const softmaxKernel = bothWays('softmax of rows', parameters, (k, p, task, store
   })
 })
 
-const logSoftmaxKernel = bothWays('log softmax of rows', parameters, (k, p, task, store) => {
+const logSoftmaxKernel = inAndPastCaches('log softmax of rows', parameters, (k, p, task, store) => {
   eachRow(k, task, p.perTask, p.rows, (row) => {
     const x = p.x.at(row.mul(p.xStride))
     const output = p.output.at(row.mul(p.outputStride))
@@ -142,7 +142,7 @@ const backwardParameters = {
   xGradientStride: 'i32',
 } as const
 
-const softmaxBackwardKernel = bothWays(
+const softmaxBackwardKernel = inAndPastCaches(
   'softmax of rows, backward',
   backwardParameters,
   (k, p, task, store) => {
@@ -172,7 +172,7 @@ const softmaxBackwardKernel = bothWays(
   },
 )
 
-const logSoftmaxBackwardKernel = bothWays(
+const logSoftmaxBackwardKernel = inAndPastCaches(
   'log softmax of rows, backward',
   backwardParameters,
   (k, p, task, store) => {

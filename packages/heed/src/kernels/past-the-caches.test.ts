@@ -3,7 +3,7 @@ import { interpreter, wasmFeatures, wasmTarget, x64Target, x64Widths } from '../
 import { planMap } from './elementwise/index.js'
 import { activations, input } from './expression/index.js'
 import { assemble, type Launch, printProgram } from './index.js'
-import { goesPast, pastName } from './past.js'
+import { goesPastCaches, pastCachesName } from './past-the-caches.js'
 import {
   planCrossEntropyBackward,
   planNorm,
@@ -28,11 +28,11 @@ const least = 2 ** 23
 
 test('large results go past the caches where their vectors are aligned', () => {
   const large = { address: 4096, elements: least, strides: [16, 4800] }
-  expect(goesPast(large)).toBe(true)
-  expect(goesPast({ ...large, strides: [] })).toBe(true)
-  expect(goesPast({ ...large, elements: least - 1 })).toBe(false)
-  expect(goesPast({ ...large, address: 4096 + 32 })).toBe(false)
-  expect(goesPast({ ...large, strides: [16, 4808] })).toBe(false)
+  expect(goesPastCaches(large)).toBe(true)
+  expect(goesPastCaches({ ...large, strides: [] })).toBe(true)
+  expect(goesPastCaches({ ...large, elements: least - 1 })).toBe(false)
+  expect(goesPastCaches({ ...large, address: 4096 + 32 })).toBe(false)
+  expect(goesPastCaches({ ...large, strides: [16, 4808] })).toBe(false)
 })
 
 /** What operations read: rows, floats along and beside them, whole numbers. */
@@ -165,7 +165,7 @@ describe.each(Object.entries(targets))('%s', (_, target) => {
         const [small] = plan(operands, { rows, width }, output, arena)
         // A kernel is the same for any number of rows: here the one that many would get, on a few.
         const [large] = plan(operands, { rows: Math.ceil(least / width), width }, output, arena)
-        expect(large!.kernel.name).toBe(small!.kernel.name + pastName)
+        expect(large!.kernel.name).toBe(small!.kernel.name + pastCachesName)
         const scratchBytes = large!.scratchBytes ?? 0
         arena.run([past ? { ...small!, kernel: large!.kernel, scratchBytes } : small!])
         return arena.read(output.address, rows * stride)
@@ -199,10 +199,10 @@ test('elementwise results stay in the caches where they are not fresh, or vector
       outputs: [{ operand: { address, element: 'f32', strides }, expression: input(0) }],
       fresh,
     })[0]!.kernel.name
-  expect(name(true, 8192, 2 ** 18, [48, 1])).toContain(pastName)
-  expect(name(false, 8192, 2 ** 18, [48, 1])).not.toContain(pastName)
-  expect(name(true, 8196, 2 ** 18, [48, 1])).not.toContain(pastName)
-  expect(name(true, 8192, 2 ** 18, [52, 1])).not.toContain(pastName)
-  expect(name(true, 8192, 2 ** 18, [96, 2])).not.toContain(pastName)
-  expect(name(true, 8192, 2 ** 10, [48, 1])).not.toContain(pastName)
+  expect(name(true, 8192, 2 ** 18, [48, 1])).toContain(pastCachesName)
+  expect(name(false, 8192, 2 ** 18, [48, 1])).not.toContain(pastCachesName)
+  expect(name(true, 8196, 2 ** 18, [48, 1])).not.toContain(pastCachesName)
+  expect(name(true, 8192, 2 ** 18, [52, 1])).not.toContain(pastCachesName)
+  expect(name(true, 8192, 2 ** 18, [96, 2])).not.toContain(pastCachesName)
+  expect(name(true, 8192, 2 ** 10, [48, 1])).not.toContain(pastCachesName)
 })

@@ -18,7 +18,7 @@ const alignedBytes = 64
 const alignedFloats = 16
 
 /** Elements of four bytes that a launch writes: runs of adjacent ones, whose starts lie multiples of each of `strides` from the address. */
-export interface Written {
+export interface WrittenRuns {
   readonly address: number
   readonly elements: number
   readonly strides: readonly number[]
@@ -28,7 +28,7 @@ export interface Written {
  * Whether a result should go past the caches (`storePast`): it is so large that nobody finds it there later, and whole vectors of it are aligned.
  * An input must not share its memory: its lines are in the caches.
  */
-export function goesPast({ address, elements, strides }: Written): boolean {
+export function goesPastCaches({ address, elements, strides }: WrittenRuns): boolean {
   return (
     4 * elements >= leastBytes &&
     address % alignedBytes === 0 &&
@@ -44,17 +44,17 @@ export function storeOf(k: Builder, past: boolean): Store {
 }
 
 /** What is added to the name of a kernel that writes past the caches. */
-export const pastName = ', past the caches'
+export const pastCachesName = ', past the caches'
 
 /** A kernel in two forms, with results in the caches and past them; `past` is whether the machine does that. */
-export function bothWays<const P extends Readonly<Record<string, ParameterType>>>(
+export function inAndPastCaches<const P extends Readonly<Record<string, ParameterType>>>(
   name: string,
   parameters: P,
   write: (k: Builder, parameters: ParameterTerms<P>, task: Int, store: Store, past: boolean) => void,
 ): (past: boolean) => Kernel {
   const [inside, beyond] = [false, true].map(
     (past) =>
-      kernel(past ? name + pastName : name, parameters, (k, p, task) =>
+      kernel(past ? name + pastCachesName : name, parameters, (k, p, task) =>
         write(k, p, task, storeOf(k, past), past && k.storesPast),
       ) as unknown as Kernel,
   )
