@@ -106,7 +106,7 @@ export function backwardBlocksKernel(
   tile: Tile,
 ): Kernel<BackwardParameters> {
   const types: BackwardParameters = {
-    ...sourceParameters,
+    ...sourceParameters(definition),
     ...placeParameters('upstream'),
     largest: 'f32*',
     inverseSum: 'f32*',

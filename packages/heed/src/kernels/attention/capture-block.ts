@@ -18,33 +18,36 @@ import { possibleKeys, possibleRows, type Region, regionTruth } from './truth.js
 import {
   type PlaceParameters,
   placeParameters,
+  type StoredParameters,
+  storedParameters,
   type ScratchLayout,
   scratchLayout,
   scratchParts,
 } from './workspace.js'
 
 /** The parameters that the kernels of captured tensors' gradients start with. */
-export type BlockParameters = PlaceParameters<'query' | 'upstream'> & {
-  /** [batch kvHead ⌈key / panel⌉ width panel] */
-  readonly packedKey: 'f32*'
-  /** [batch kvHead ⌈key / panel⌉ valueWidth panel] */
-  readonly packedValue: 'f32*'
-  /**
-   * [batch head query], as the forward pass left them: weights are exp(score − largest) × inverseSum, and sum to 1 as they
-   * did there.
-   */
-  readonly largest: 'f32*'
-  readonly inverseSum: 'f32*'
-  /** [batch head query]: Σ over the width of upstream × output. */
-  readonly dots: 'f32*'
-  readonly heads: 'i32'
-  readonly kvHeads: 'i32'
-  readonly queries: 'i32'
-  readonly keys: 'i32'
-}
+export type BlockParameters = StoredParameters<'query'> &
+  PlaceParameters<'upstream'> & {
+    /** [batch kvHead ⌈key / panel⌉ width panel] */
+    readonly packedKey: 'f32*'
+    /** [batch kvHead ⌈key / panel⌉ valueWidth panel] */
+    readonly packedValue: 'f32*'
+    /**
+     * [batch head query], as the forward pass left them: weights are exp(score − largest) × inverseSum, and sum to 1 as they
+     * did there.
+     */
+    readonly largest: 'f32*'
+    readonly inverseSum: 'f32*'
+    /** [batch head query]: Σ over the width of upstream × output. */
+    readonly dots: 'f32*'
+    readonly heads: 'i32'
+    readonly kvHeads: 'i32'
+    readonly queries: 'i32'
+    readonly keys: 'i32'
+  }
 
-export const blockParameters: BlockParameters = {
-  ...placeParameters('query'),
+export const blockParameters = ({ stored }: AttentionDefinition): BlockParameters => ({
+  ...storedParameters('query', stored.query),
   ...placeParameters('upstream'),
   packedKey: 'f32*',
   packedValue: 'f32*',
@@ -55,7 +58,7 @@ export const blockParameters: BlockParameters = {
   kvHeads: 'i32',
   queries: 'i32',
   keys: 'i32',
-}
+})
 
 export type BlockParts = 'query' | 'upstream' | 'weights' | 'gradients' | 'lanes'
 

@@ -38,7 +38,7 @@ export function captureGradientKernel(
 ): Kernel<CaptureParameters> {
   const derivative = attentionDerivative(definition)
   const types: CaptureParameters = {
-    ...blockParameters,
+    ...blockParameters(definition),
     batches: 'i32',
     ...gradientParameters(definition, slots),
     ...leafParameters(definition),

@@ -7,6 +7,7 @@ import {
   transposeLanes,
   type Vector,
 } from '../language/index.js'
+import type { StoredFloat } from './definition.js'
 import { roundUp, type Tile, writeTileProduct } from './tile.js'
 
 // What kernels share whose rows lie along the lanes: columns of a panel of rows, one after the other, in scratch memory.
@@ -17,7 +18,7 @@ export function copyPadded(
   rows: Int,
   target: Pointer<'f32'>,
   length: number,
-  source: Pointer<'f32'>,
+  source: Pointer<StoredFloat>,
   stride: Int,
   width: number,
 ): void {
@@ -32,7 +33,7 @@ export function copyPadded(
 /** target[width panel] = the first `valid` of `panel` rows as columns, zeros where there are no rows. */
 export function writePanel(
   k: Builder,
-  from: Pointer<'f32'>,
+  from: Pointer<StoredFloat>,
   rowStride: Int,
   target: Pointer<'f32'>,
   width: number,
@@ -101,26 +102,32 @@ export function writeRowsOf(
 }
 
 /**
- * Rows of keys or values end to end: where they lie, or copied to `to`. `rows`: tiles of so many are read whole, so that a last one that isn't
+ * Rows of keys or values end to end: where they lie, or copied to `to`, as those in half precision are. `rows`: tiles of so many are read whole, so that a last one that isn't
  * is copied, with whatever `to` has behind it.
  */
 export function endToEnd(
   k: Builder,
-  from: Pointer<'f32'>,
+  from: Pointer<StoredFloat>,
   rowStride: Int,
   width: number,
   count: Int,
   to: Pointer<'f32'>,
   rows = 1,
 ): Pointer<'f32'> {
-  const addressOf = ({ address, offset }: Pointer<'f32'>): Int => address.add(offset)
-  const address = k.variable(addressOf(from))
-  const apart = rowStride.ne(width)
-  k.if(rows === 1 ? apart : apart.or(count.rem(rows).ne(0)), () => {
+  const copy = (): void =>
     k.loop(0, count, 1, (i) => {
       const [line, place] = [from.at(i.mul(rowStride)), to.at(i.mul(width))]
       k.vectors(width, (at, mask) => k.store(place.at(at), k.load(line.at(at), mask), mask))
     })
+  if (from.element !== 'f32') {
+    copy()
+    return to
+  }
+  const addressOf = ({ address, offset }: Pointer<StoredFloat>): Int => address.add(offset)
+  const address = k.variable(addressOf(from))
+  const apart = rowStride.ne(width)
+  k.if(rows === 1 ? apart : apart.or(count.rem(rows).ne(0)), () => {
+    copy()
     address.set(addressOf(to))
   })
   return new Pointer(k, 'f32', address.get())

@@ -1,5 +1,14 @@
 import { type Expression, keyOf, share } from '../expression/index.js'
 
+/** How queries, keys and values are stored; what is computed is f32. */
+export type StoredFloat = 'f32' | 'f16' | 'bf16'
+
+export interface StoredOperands {
+  readonly query: StoredFloat
+  readonly key: StoredFloat
+  readonly value: StoredFloat
+}
+
 /** A tensor that score or mask read. */
 export interface CapturedTensor {
   /** f32 or i32 elements. */
@@ -33,11 +42,16 @@ export interface AttentionDefinition {
   readonly parameters: readonly ('float' | 'integer')[]
   /** One more logit per head in each row's denominator, without a value (attention sink). */
   readonly sink: boolean
+  readonly stored: StoredOperands
   /** Stable: equal definitions have equal keys. */
   readonly key: string
 }
 
-/** Completes a definition. Left out: no mask, nothing captured, no parameters, no sink. */
+function storedKey({ query, key, value }: StoredOperands): string {
+  return [query, key, value].every((each) => each === 'f32') ? '' : ` ${query} ${key} ${value}`
+}
+
+/** Completes a definition. Left out: no mask, nothing captured, no parameters, no sink, all f32. */
 export function attentionDefinition(definition: {
   readonly width: number
   readonly valueWidth: number
@@ -46,8 +60,11 @@ export function attentionDefinition(definition: {
   readonly captures?: readonly CapturedTensor[]
   readonly parameters?: readonly ('float' | 'integer')[]
   readonly sink?: boolean
+  /** Default: all f32. */
+  readonly stored?: StoredOperands
 }): AttentionDefinition {
   const { width, valueWidth, captures = [], parameters = [], sink = false } = definition
+  const stored = definition.stored ?? { query: 'f32', key: 'f32', value: 'f32' }
   const roots = share(
     definition.mask === undefined ? [definition.score] : [definition.score, definition.mask],
   )
@@ -60,10 +77,11 @@ export function attentionDefinition(definition: {
     captures,
     parameters,
     sink,
+    stored,
     roots,
     score: roots[0] as Expression<'float'>,
     mask: roots[1] as Expression<'boolean'> | undefined,
-    key: `${width}x${valueWidth}${sink ? ' sink' : ''} [${shapes}] [${parameters.map((kind) => kind[0]).join('')}] ${keyOf(roots)}`,
+    key: `${width}x${valueWidth}${sink ? ' sink' : ''}${storedKey(stored)} [${shapes}] [${parameters.map((kind) => kind[0]).join('')}] ${keyOf(roots)}`,
   }
 }
 

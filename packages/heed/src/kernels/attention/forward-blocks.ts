@@ -97,7 +97,7 @@ export function forwardBlocksKernel(
   statistics: boolean,
 ): Kernel<BlocksParameters> {
   const types: BlocksParameters = {
-    ...sourceParameters,
+    ...sourceParameters(definition),
     panels: 'i32',
     ...resultParameters(definition, statistics),
     ...leafParameters(definition),

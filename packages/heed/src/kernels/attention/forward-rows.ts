@@ -77,7 +77,7 @@ export interface RowsForm {
 export function forwardRowsKernel(definition: AttentionDefinition, form: RowsForm): Kernel<RowsParameters> {
   const { tile, statistics, grouped, split } = form
   const types: RowsParameters = {
-    ...sourceParameters,
+    ...sourceParameters(definition),
     ...(split ? { ...partParameters, partKeys: 'i32' as const } : resultParameters(definition, statistics)),
     ...leafParameters(definition),
   }

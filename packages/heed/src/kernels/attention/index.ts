@@ -3,6 +3,8 @@ export {
   type AttentionDefinition,
   type AttentionSizes,
   type CapturedTensor,
+  type StoredFloat,
+  type StoredOperands,
 } from './definition.js'
 export type { BackwardPlaces, CapturePlace, ForwardPlaces, Place, Plan, StatisticsPlaces } from './places.js'
 export { captureGradientSlots } from './derivative.js'

@@ -16,7 +16,7 @@ import type { AttentionDefinition, AttentionSizes } from './definition.js'
 import { attentionDerivative, groupByAxes, type Separable } from './derivative.js'
 import { leafValues } from './leaves.js'
 import { packTransposed } from './pack.js'
-import type { BackwardPlaces, Place, Plan } from './places.js'
+import type { BackwardPlaces, Plan } from './places.js'
 import { roundUp, tileFor } from './tile.js'
 import { type Chunk, chunksOf, placeValues, sourceValues, workspaceLayout } from './workspace.js'
 
@@ -156,12 +156,12 @@ function captureGradientPlan(
   return {
     elements: packedRows * (width + valueWidth),
     launches(places, packedKey, dots) {
-      const { query, key, value, upstream, largest, inverseSum } = places
+      const { query, upstream, largest, inverseSum } = places
       const packedValue = packedKey + packedRows * width * machine.floatBytes
-      const pack = (place: Place, packed: number, width: number): Launch =>
+      const pack = (part: 'key' | 'value', packed: number, width: number): Launch =>
         launchOf(
-          packTransposed(width, tile.panel),
-          { ...placeValues('source', place), packed, heads: kvHeads, length: keys },
+          packTransposed(width, tile.panel, definition.stored[part]),
+          { ...placeValues('source', places[part]), packed, heads: kvHeads, length: keys },
           panelTasks,
         )
       const values = {
@@ -180,8 +180,8 @@ function captureGradientPlan(
         ...leafValues(places.parameters, places.captures),
       }
       return [
-        pack(key, packedKey, width),
-        pack(value, packedValue, valueWidth),
+        pack('key', packedKey, width),
+        pack('value', packedValue, valueWidth),
         ...kernels.map(({ slots, axes, kernel }) =>
           launchOf(
             kernel,

@@ -1,5 +1,5 @@
 import { type Builder, type Int, type Mask, type ParameterTerms, Pointer } from '../language/index.js'
-import type { AttentionDefinition } from './definition.js'
+import type { AttentionDefinition, StoredFloat } from './definition.js'
 import type { Terms } from './leaves.js'
 import { roundUp, sumsOfRow, type Tile } from './tile.js'
 import type { SourceParameters } from './workspace.js'
@@ -50,7 +50,7 @@ export function writeRowScores({
   const p = terms as unknown as ParameterTerms<SourceParameters>
   const first = p.key.at(batch.mul(p.keyBatch)).at(kvHead.mul(p.keyHead)).at(key.mul(p.keyRow))
   const atOnce = sumsOfRow(k.machine, tile.rows)
-  const steps = rowSteps(k, p.keyRow, atOnce)
+  const steps = rowSteps(k, first.element, p.keyRow, atOnce)
   const write = (j: Int, count: number): void => {
     const lines = steps.lines(first.at(j.mul(p.keyRow)), count)
     const sums = Array.from({ length: tile.rows * count }, () => k.variable(k.vector(0)))
@@ -90,7 +90,7 @@ export function writeRowOutput(
   const p = terms as unknown as ParameterTerms<SourceParameters>
   const first = p.value.at(batch.mul(p.valueBatch)).at(kvHead.mul(p.valueHead)).at(key.mul(p.valueRow))
   const atOnce = weighted ? 1 : valuesAtOnce(k)
-  const steps = rowSteps(k, p.valueRow, atOnce)
+  const steps = rowSteps(k, first.element, p.valueRow, atOnce)
   const stride = roundUp(valueWidth, tile.panel)
   const write = (column: Int | number, columns: number): void => {
     const starts = Array.from({ length: Math.ceil(columns / k.lanes) }, (_, v) => v * k.lanes)
@@ -99,7 +99,7 @@ export function writeRowOutput(
       const factor = k.loadBroadcast(factors.at(i))
       return starts.map((_, v) => k.variable(k.load(place(i, v)).mul(factor)))
     })
-    const add = (line: Pointer<'f32'>, weights: Pointer<'f32'>): void => {
+    const add = (line: Pointer<StoredFloat>, weights: Pointer<'f32'>): void => {
       const values = starts.map((start) =>
         columns - start < k.lanes ? k.load(line.at(start), k.tail(columns - start)) : k.load(line.at(start)),
       )
@@ -128,13 +128,13 @@ export function writeRowOutput(
 function alongRow(
   k: Builder,
   width: number,
-  rows: readonly Pointer<'f32'>[],
-  step: (rows: readonly Pointer<'f32'>[], mask?: Mask) => void,
+  rows: readonly Pointer<StoredFloat>[],
+  step: (rows: readonly Pointer<StoredFloat>[], mask?: Mask) => void,
 ): void {
   const vectors = Math.floor(width / k.lanes)
   const together = vectorsAtOnce(k)
   const looped = vectors > together ? vectors - (vectors % together) : 0
-  const some = (starts: readonly Pointer<'f32'>[], count: number): void =>
+  const some = (starts: readonly Pointer<StoredFloat>[], count: number): void =>
     k.unroll(count, (v) => step(starts.map((start) => start.at(v * k.lanes))))
   if (looped > 0)
     k.loop(0, looped * k.lanes, together * k.lanes, (at) =>
@@ -155,18 +155,18 @@ function alongRow(
 
 interface RowSteps {
   /** `count` rows from one on. */
-  lines(from: Pointer<'f32'>, count: number): readonly Pointer<'f32'>[]
+  lines(from: Pointer<StoredFloat>, count: number): readonly Pointer<StoredFloat>[]
   /** `rowsAhead` rows further on. */
-  readonly ahead: (from: Pointer<'f32'>) => Pointer<'f32'>
+  readonly ahead: (from: Pointer<StoredFloat>) => Pointer<StoredFloat>
 }
 
 /** Distances between rows in bytes, computed once. */
-function rowSteps(k: Builder, row: Int, most: number): RowSteps {
-  const bytes = row.mul(k.elementBytes('f32'))
+function rowSteps(k: Builder, element: StoredFloat, row: Int, most: number): RowSteps {
+  const bytes = row.mul(k.elementBytes(element))
   const distances = Array.from({ length: most }, (_, n) => (n === 0 ? k.int(0) : bytes.mul(n)))
   const far = bytes.mul(rowsAhead)
-  const move = ({ address, offset }: Pointer<'f32'>, by: Int): Pointer<'f32'> =>
-    new Pointer(k, 'f32', address.add(by), offset)
+  const move = ({ address, offset }: Pointer<StoredFloat>, by: Int): Pointer<StoredFloat> =>
+    new Pointer(k, element, address.add(by), offset)
   return {
     lines: (from, count) => distances.slice(0, count).map((by) => move(from, by)),
     ahead: (from) => move(from, far),

@@ -1,6 +1,6 @@
 import type { Builder, Machine, Pointer } from '../language/index.js'
 import type { LaunchValues } from '../launch.js'
-import type { AttentionSizes } from './definition.js'
+import type { AttentionDefinition, AttentionSizes, StoredFloat } from './definition.js'
 import type { ForwardPlaces, Place } from './places.js'
 import { roundUp } from './tile.js'
 
@@ -87,24 +87,36 @@ export function placeValues<const N extends string>(
   } as LaunchValues<PlaceParameters<N>>
 }
 
+/** The parameters of a tensor that may be stored in half precision. */
+export type StoredParameters<N extends string> = { readonly [K in N]: `${StoredFloat}*` } & Omit<
+  PlaceParameters<N>,
+  N
+>
+
+export function storedParameters<const N extends string>(name: N, element: StoredFloat): StoredParameters<N> {
+  return { ...placeParameters(name), [name]: `${element}*` } as unknown as StoredParameters<N>
+}
+
 /** The parameters of kernels that say where query, key and value lie, and how many there are. */
-export type SourceParameters = PlaceParameters<'query'> &
-  PlaceParameters<'key'> &
-  PlaceParameters<'value'> & {
+export type SourceParameters = StoredParameters<'query'> &
+  StoredParameters<'key'> &
+  StoredParameters<'value'> & {
     readonly heads: 'i32'
     readonly kvHeads: 'i32'
     readonly queries: 'i32'
     readonly keys: 'i32'
   }
 
-export const sourceParameters: SourceParameters = {
-  ...placeParameters('query'),
-  ...placeParameters('key'),
-  ...placeParameters('value'),
-  heads: 'i32',
-  kvHeads: 'i32',
-  queries: 'i32',
-  keys: 'i32',
+export function sourceParameters({ stored }: AttentionDefinition): SourceParameters {
+  return {
+    ...storedParameters('query', stored.query),
+    ...storedParameters('key', stored.key),
+    ...storedParameters('value', stored.value),
+    heads: 'i32',
+    kvHeads: 'i32',
+    queries: 'i32',
+    keys: 'i32',
+  }
 }
 
 export function sourceValues(

@@ -7,7 +7,7 @@ import type { Int, Pointer, Vector } from './term.js'
  */
 export function copyTransposed(
   k: Builder,
-  from: Pointer<'f32'>,
+  from: Pointer<'f32' | 'f16' | 'bf16'>,
   fromStep: Int,
   to: Pointer<'f32'>,
   toStep: number,

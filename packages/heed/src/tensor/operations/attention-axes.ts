@@ -1,4 +1,5 @@
-import { DtypeError, ShapeError } from '../../base/index.js'
+import { type Dtype, DtypeError, ShapeError } from '../../base/index.js'
+import type { StoredFloat } from '../../kernels/index.js'
 import { type AnyTensor, type Axis, axisOf, hasAxis } from '../tensor.js'
 
 interface NamedSize {
@@ -26,7 +27,7 @@ const own: ReadonlySet<string> = new Set(['head', 'query', 'key', 'width'])
  * What the tensors of an attention have in common; without a value, that of the scores alone.
  *
  * @throws ShapeError where an axis is missing, stands where it must not, or has two sizes
- * @throws DtypeError for tensors that are not f32
+ * @throws DtypeError for tensors that are not f32, f16 or bf16
  */
 export function attentionAxes(
   operation: string,
@@ -41,10 +42,10 @@ export function attentionAxes(
     ...(value === undefined ? [] : [['value', value, 'key', 'query'] as [string, AnyTensor, string, string]]),
   ]
   for (const [name, tensor, wanted, refused] of given) {
-    if (tensor.dtype !== 'f32') {
+    if (!isStoredFloat(tensor.dtype)) {
       throw new DtypeError({
         operation,
-        expected: `${name} as an f32 tensor`,
+        expected: `${name} as a tensor of f32, f16 or bf16`,
         found: tensor.dtype,
         hint: "convert it with cast(x, 'f32')",
       })
@@ -110,6 +111,11 @@ function agree(operation: string, axis: string, expected: number, found: number,
       hint,
     })
   }
+}
+
+/** Whether attention reads it: half precision is widened as it is loaded. */
+export function isStoredFloat(dtype: Dtype): dtype is StoredFloat {
+  return dtype === 'f32' || dtype === 'f16' || dtype === 'bf16'
 }
 
 /** The way through the batch axes: some of them as the kernels' batch, and the rest one position after the other. */

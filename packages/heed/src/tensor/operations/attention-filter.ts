@@ -4,7 +4,7 @@ import { execute } from '../execute.js'
 import { emptyArranged, physicalOrder, sameDevice, shapeOf } from '../layout.js'
 import { record, withTape } from '../tape.js'
 import { type AnyTensor, axisOf, hasAxis, type Tensor } from '../tensor.js'
-import { type AttentionOptions, readySink, scaleOf, type ScoreOptions } from './attention.js'
+import { type AttentionOptions, readySink, scaleOf, type ScoreOptions, widened } from './attention.js'
 import { type AttentionAxes, attentionAxes, strideOf, type Walk, walk } from './attention-axes.js'
 import { capturedSlots, zerosLike } from './attention-backward.js'
 import { checkCaptures } from './attention-capture.js'
@@ -98,7 +98,7 @@ export function mixValues<F extends string = never, V extends string = never>(
   filter: Tensor<F | 'query' | 'key'>,
   value: Tensor<V | 'key' | 'width'>,
 ): Tensor<'query' | 'width' | Exclude<F | V, 'key'>> {
-  const [weights, values] = [filter as unknown as Tensor, value as unknown as Tensor]
+  const [weights, values] = [filter as unknown as Tensor, widened(value as unknown as AnyTensor)]
   return overHeads('mixValues', weights, values, 'key', weightedSum) as never
 }
 
@@ -121,7 +121,7 @@ function scoresOf(operation: string, query: AnyTensor, key: AnyTensor, options: 
   if (axes.heads * axes.queries * axes.keys === 0) traced = trace(operation, undefined, undefined, scale)
   const device = sameDevice(operation, [query, key, ...traced.tensors])
   const unit = (x: AnyTensor): Tensor =>
-    score?.similarity === 'cosine' ? (unitLength(x as Tensor, 'width') as Tensor) : (x as Tensor)
+    score?.similarity === 'cosine' ? (unitLength(widened(x), 'width') as Tensor) : widened(x)
   const multiplied = overHeads(operation, unit(query), unit(key), 'width', maskedProducts)
   const products = alongKeys(multiplied)
   const shape: Record<string, number> = {}

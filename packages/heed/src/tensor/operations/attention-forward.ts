@@ -1,7 +1,9 @@
+import type { Dtype } from '../../base/index.js'
 import type { Device } from '../../device/index.js'
 import { attentionForward, type Launch, type Place } from '../../kernels/index.js'
 import { arranged, physicalOrder } from '../layout.js'
 import { outputOf, prepare, type Prepared, runPrepared } from '../prepared.js'
+import { storedBytes } from '../storage.js'
 import type { Axis, Tensor } from '../tensor.js'
 import { type AttentionAxes, physicalAxes, type Walk } from './attention-axes.js'
 import { type AttentionOperands, capturePlace, offsetAt, placeAt, sizesFor } from './attention-operands.js'
@@ -112,8 +114,12 @@ export function planForward(
     const rowBytes = way.batch * axes.heads * axes.queries * device.floatBytes
     const spare = forGradient ? [] : [allocate(rowBytes), allocate(rowBytes)]
     return way.rounds.flatMap((round) => {
-      const place = ({ layout }: { layout: readonly Axis[] }, row: string, address: number): Place =>
-        placeAt(layout, address + offsetAt(layout, device.floatBytes, way, round), row, way)
+      const place = (
+        { layout, dtype }: { readonly layout: readonly Axis[]; readonly dtype: Dtype },
+        row: string,
+        address: number,
+      ): Place =>
+        placeAt(layout, address + offsetAt(layout, storedBytes(device, dtype), way, round), row, way)
       const at = (name: ResultName): number => {
         const bytes = name === 'largestKey' ? 4 : device.floatBytes
         return values.results[kept.indexOf(name) + 1]! + offsetAt(row.layout, bytes, way, round)

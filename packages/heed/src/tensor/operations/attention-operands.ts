@@ -4,7 +4,7 @@ import { storedBytes } from '../storage.js'
 import type { AnyTensor, Axis, Tensor } from '../tensor.js'
 import { type AttentionAxes, strideIn, type Walk } from './attention-axes.js'
 import type { PreparedAttention } from './attention-prepared.js'
-import { arrange } from './copy.js'
+import { arrange, copy } from './copy.js'
 
 /** What an attention ran on. */
 export interface AttentionOperands {
@@ -71,8 +71,9 @@ export function isAdjacent(tensor: AnyTensor): boolean {
   return size === 1 || stride === 1
 }
 
-/** The tensor, or a copy whose rows the kernels can read. */
+/** The tensor, or a copy, of f32, whose rows the kernels can read. */
 export function adjacent<T extends AnyTensor>(tensor: T): T | Tensor {
   if (isAdjacent(tensor)) return tensor
-  return arrange(tensor, [...physicalOrder(tensor).filter((name) => name !== 'width'), 'width'])
+  const order = [...physicalOrder(tensor).filter((name) => name !== 'width'), 'width']
+  return tensor.dtype === 'f32' ? arrange(tensor, order) : copy(tensor, 'f32', order)
 }

@@ -7,6 +7,7 @@ import {
   keyOf,
   type Machine,
   type Plan,
+  type StoredOperands,
 } from '../../kernels/index.js'
 import { physicalOrder } from '../layout.js'
 import { type AttentionAxes, strideOf, type Walk } from './attention-axes.js'
@@ -48,6 +49,7 @@ export function preparedAttention(
   axes: AttentionAxes & { readonly width: number; readonly valueWidth: number },
   way: Walk,
   sink: boolean,
+  stored?: StoredOperands,
 ): PreparedAttention {
   const { width, valueWidth } = axes
   const bound = bindPositions(roots, axes, way, kinds.length)
@@ -62,11 +64,21 @@ export function preparedAttention(
       contiguous: last !== undefined && strideOf(tensor, last) === 1,
     }
   })
-  const key = `${width} ${valueWidth} ${sink} ${captures.map(({ kind, rank, contiguous }) => `${kind}${rank}${contiguous}`).join()} ${parameters.join()} ${keyOf(bound)}`
+  const operands = stored === undefined ? '' : Object.values(stored).join()
+  const key = `${width} ${valueWidth} ${sink} ${operands} ${captures.map(({ kind, rank, contiguous }) => `${kind}${rank}${contiguous}`).join()} ${parameters.join()} ${keyOf(bound)}`
   let known = prepared.get(key)
   if (known === undefined) {
     known = new PreparedAttention(
-      attentionDefinition({ width, valueWidth, score, mask, captures, parameters, sink }),
+      attentionDefinition({
+        width,
+        valueWidth,
+        score,
+        mask,
+        captures,
+        parameters,
+        sink,
+        ...(stored && { stored }),
+      }),
     )
     prepared.set(key, known)
   }

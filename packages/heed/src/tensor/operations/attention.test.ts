@@ -381,7 +381,7 @@ describe('attention refuses', () => {
     integers: [
       () => attention(zeros({ query: 3, width: 4 }, { dtype: 'i32' }), key(), key()),
       DtypeError,
-      'attention: expected query as an f32 tensor, found i32',
+      'attention: expected query as a tensor of f32, f16 or bf16, found i32',
     ],
     'a sink of other heads': [
       () => attention(query(), key(), key(), { sink: zeros({ head: 3 }) }),

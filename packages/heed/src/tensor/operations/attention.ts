@@ -1,9 +1,10 @@
 import { ShapeError, UsageError } from '../../base/index.js'
+import type { StoredFloat, StoredOperands } from '../../kernels/index.js'
 import { sameDevice } from '../layout.js'
 import { expressionNumber, layoutNumber, preparedFor } from '../prepared.js'
 import { record, tracked } from '../tape.js'
 import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
-import { attentionAxes, walk } from './attention-axes.js'
+import { attentionAxes, isStoredFloat, walk } from './attention-axes.js'
 import { type KeptResult, runBackward } from './attention-backward.js'
 import { checkCaptures } from './attention-capture.js'
 import { type AttentionResult, type PlannedAttention, planForward, runForward } from './attention-forward.js'
@@ -11,6 +12,7 @@ import { type Mask, type Score, trace } from './attention-function.js'
 import { adjacent, type AttentionOperands } from './attention-operands.js'
 import { batchAsked } from './attention-positions.js'
 import { preparedAttention } from './attention-prepared.js'
+import { cast } from './choose.js'
 import { copy } from './copy.js'
 import { unitLength } from './normalization.js'
 
@@ -49,12 +51,13 @@ export interface AttentionWithStatistics<A extends string, R extends string> {
  * - query: batch head query width; key: batch head key width; value: batch head key width, of a width of its own
  * - result: batch head query width, in memory as batch query head width, so that heads are joined without a copy
  *
+ * Query, key and value may each be stored as f16 or bf16, which are widened as they are read; result and gradients are f32.
  * Heads and batch axes may be absent, there may be more batch axes of any name, and key and value may have fewer heads, each
  * shared by the same number of neighbouring query heads (Ainslie et al. 2023, grouped-query attention). A row that may attend to nothing is 0.
  * Gradients flow to query, key, value, sink and the f32 tensors that the score captures.
  *
  * @throws ShapeError if an axis is missing or sizes disagree, captured tensors included
- * @throws DtypeError for tensors that are not f32
+ * @throws DtypeError for tensors that are not f32, f16 or bf16
  * @throws UsageError if score or mask return something else than an expression, or the scale is no number
  */
 export function attention<Q extends string = never, K extends string = never, V extends string = never>(
@@ -126,12 +129,13 @@ function attend(
   if (known === undefined) checkCaptures(operation, traced, axes)
   const sink = givenSink && readySink(operation, givenSink, axes.heads)
   const [query, key] = cosine
-    ? [unitLength(givenQuery as Tensor, 'width'), unitLength(givenKey as Tensor, 'width')]
+    ? [unitLength(widened(givenQuery), 'width'), unitLength(widened(givenKey), 'width')]
     : [givenQuery, givenKey]
   const sources = [adjacent(query), adjacent(key), adjacent(givenValue)] as const
   const way = planned?.way ?? walk(axes.batch, sources, batchAsked(traced.roots))
   const operands: AttentionOperands = {
-    prepared: planned?.prepared ?? preparedAttention(traced, axes, way, sink !== undefined),
+    prepared:
+      planned?.prepared ?? preparedAttention(traced, axes, way, sink !== undefined, storedOf(sources)),
     axes,
     way,
     query: sources[0],
@@ -179,6 +183,16 @@ export function attentionGradient(
     ...(sink === undefined ? [] : [found.sink]),
     ...found.captured.filter((_, slot) => captured[slot]!.dtype === 'f32'),
   ]
+}
+
+function storedOf([query, key, value]: readonly [AnyTensor, AnyTensor, AnyTensor]): StoredOperands {
+  const of = ({ dtype }: AnyTensor): StoredFloat => (isStoredFloat(dtype) ? dtype : 'f32')
+  return { query: of(query), key: of(key), value: of(value) }
+}
+
+/** As f32, for what computes with it. */
+export function widened(x: AnyTensor): Tensor {
+  return cast(x as Tensor, 'f32') as Tensor
 }
 
 /** The scale of these options, and what it is where none is given. */
