@@ -1,14 +1,13 @@
 import {
   f16ArrayToF32,
   bf16ArrayToF32,
-  f32ArrayToF16,
-  f32ArrayToBf16,
   fillNormal,
   fillUniform,
   MemoryError,
   ShapeError,
   sizeOf,
   validateShape,
+  zerosOf,
   type Dtype,
   type RandomKey,
   type Shape,
@@ -16,6 +15,7 @@ import {
 } from '../base/index.js'
 import type { Device } from '../device/index.js'
 import { currentDevice } from './context.js'
+import { checkNumbers, dtypeOf, writeNumbers } from './numbers.js'
 import { Storage } from './storage.js'
 import { type AnyTensor, rowMajor, Tensor, type Values } from './tensor.js'
 
@@ -42,10 +42,12 @@ export function empty<A extends string = never>(
 }
 
 /**
- * A tensor of given numbers, row-major in the order of `shape`. Numbers are converted to `dtype` (f16 and bf16: rounded to nearest even);
- * a Uint16Array given for f16 or bf16 is taken as their bits.
+ * A tensor of given numbers, row-major in the order of `shape`. Without a `dtype`, a typed array is stored as what it holds (an Int32Array and
+ * other integers of 16 or 32 bits as i32, a Uint8Array as u8, an Int8Array as i8, a Float16Array as f16; a Float64Array as f32), and any other
+ * list as f32. Floats are rounded to the nearest number of the dtype, ties to even. A Uint16Array given for f16 or bf16 is taken as their bits.
  *
  * @throws ShapeError if there are more or fewer numbers than the shape has
+ * @throws DtypeError for what is no number, and for a number that the dtype does not hold: a fraction, NaN or 3e9 for i32, 300 for u8, 1e5 for f16
  * @throws MemoryError if the heap has no room
  */
 export function tensor<A extends string = never>(
@@ -53,15 +55,16 @@ export function tensor<A extends string = never>(
   shape: Shape<A>,
   options: TensorOptions = {},
 ): Tensor<A> {
-  const made = empty(shape, options)
   const numbers = typeof data === 'number' ? [data] : data
+  checkNumbers('tensor', numbers)
+  const made = empty(shape, { ...options, dtype: options.dtype ?? dtypeOf(numbers) })
   if (numbers.length !== made.elements) {
     made.dispose()
     throw new ShapeError({
       operation: 'tensor',
       expected: `${made.elements} numbers for ${made.describe()}`,
       found: `${numbers.length}`,
-      hint: 'check the sizes',
+      hint: Array.isArray(numbers[0]) ? 'give one flat list: data.flat(Infinity)' : 'check the sizes',
     })
   }
   writeInto(made, numbers)
@@ -79,8 +82,16 @@ export function full<A extends string = never>(
   value: number,
   options: TensorOptions = {},
 ): Tensor<A> {
-  const made = empty(shape, options)
-  heapView(made).fill(storedValue(made.dtype, value))
+  const { dtype = 'f32', device = currentDevice() } = options
+  const made = empty(shape, { dtype, device })
+  try {
+    const one = zerosOf(storedAs(dtype, device), 1)
+    writeNumbers('full', one, storedAs(dtype, device), [value], () => '')
+    heapView(made).fill(one[0]!)
+  } catch (error) {
+    made.dispose()
+    throw error
+  }
   return made
 }
 /** A tensor of zeros. */
@@ -98,6 +109,7 @@ export function range<A extends string>(
   size: number,
   options: Omit<TensorOptions, 'dtype'> = {},
 ): Tensor<A> {
+  validateShape('tensor', { [axis]: size })
   return tensor(
     Int32Array.from({ length: size }, (_, i) => i),
     { [axis]: size } as Shape<A>,
@@ -218,20 +230,38 @@ export function heapView(tensor: AnyTensor): Values {
   }
 }
 
-/** Writes numbers over a contiguous tensor that nobody else has seen yet. */
-export function writeInto(tensor: AnyTensor, numbers: ArrayLike<number>): void {
-  const { dtype } = tensor
-  const half = (dtype === 'f16' || dtype === 'bf16') && !(numbers instanceof Uint16Array)
-  if (half) {
-    const floats = numbers instanceof Float32Array ? numbers : Float32Array.from(numbers)
-    heapView(tensor).set(dtype === 'f16' ? f32ArrayToF16(floats) : f32ArrayToBf16(floats))
-  } else heapView(tensor).set(numbers)
+/**
+ * Writes numbers, row-major in the order of `order`, over a contiguous tensor that nobody else has seen yet.
+ *
+ * @throws DtypeError for a number that its dtype does not hold; it is disposed then
+ */
+export function writeInto(
+  made: AnyTensor,
+  numbers: ArrayLike<number>,
+  operation = 'tensor',
+  order: readonly string[] = made.layout.map(({ name }) => name),
+): void {
+  const sizes = order.map((name) => made.layout.find((axis) => axis.name === name)!.size)
+  const place = (i: number): string => {
+    let rest = i
+    const positions = sizes.map(() => 0)
+    for (let axis = sizes.length - 1; axis >= 0; axis--) {
+      positions[axis] = rest % sizes[axis]!
+      rest = Math.floor(rest / sizes[axis]!)
+    }
+    return order.map((name, axis) => `${name} ${positions[axis]}`).join(', ')
+  }
+  try {
+    writeNumbers(operation, heapView(made), storedAs(made.dtype, made.device), numbers, place)
+  } catch (error) {
+    made.dispose()
+    throw error
+  }
 }
 
-function storedValue(dtype: Dtype, value: number): number {
-  if (dtype === 'f16') return f32ArrayToF16(Float32Array.of(value))[0]!
-  if (dtype === 'bf16') return f32ArrayToBf16(Float32Array.of(value))[0]!
-  return value
+/** f32 takes 64 bits where the device computes in f64. */
+function storedAs(dtype: Dtype, device: Device): Dtype {
+  return dtype === 'f32' && device.floatBytes === 8 ? 'f64' : dtype
 }
 
 /** See `Tensor.values`. f16 and bf16 come back as f32. */

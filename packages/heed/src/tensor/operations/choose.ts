@@ -4,20 +4,18 @@ import { withTape } from '../tape.js'
 import { execute } from '../execute.js'
 import { emptyArranged } from '../layout.js'
 import { axisOf, type Tensor } from '../tensor.js'
-import { arrange, copy } from './copy.js'
+import { arrange, copy, isFloat } from './copy.js'
 
 /**
  * The same numbers stored as another dtype; `x` itself where it has it already. To f16 and bf16 numbers are rounded to nearest even, to integers
  * they are cut off towards 0. Between floats the gradient passes unchanged; an integer has none.
+ *
+ * @throws DtypeError for a number that the dtype does not hold: NaN, an infinity or 3e9 as i32, 300 as u8, 1e5 as f16
  */
 export function cast<A extends string>(x: Tensor<A>, dtype: Dtype): Tensor<A> {
   if (x.dtype === dtype) return x
   const differentiable = isFloat(x.dtype) && isFloat(dtype)
   return (differentiable ? copy(x, dtype) : withTape(undefined, () => copy(x, dtype))) as never
-}
-
-function isFloat(dtype: Dtype): boolean {
-  return dtype === 'f32' || dtype === 'f16' || dtype === 'bf16'
 }
 
 /**

@@ -8,6 +8,10 @@ import { record } from '../tape.js'
 import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
 import { sliceView, viewOver } from '../view.js'
 
+export function isFloat(dtype: Dtype): boolean {
+  return dtype === 'f32' || dtype === 'f16' || dtype === 'bf16'
+}
+
 /** The same elements laid out row-major in `order`; the tensor itself (as a view) where they lie so already. */
 export function arrange(tensor: AnyTensor, order: readonly string[]): Tensor {
   if (isRowMajor(tensor, order)) return record('arrange', [tensor], viewOver(tensor, tensor.layout))
@@ -23,7 +27,7 @@ export function copy(
   const { device } = tensor
   const shape = shapeOf(tensor)
   const result = emptyArranged(device, dtype, shape, order)
-  if (dtype === 'f32' || dtype === 'i32') {
+  if (dtype === 'f32' || (dtype === 'i32' && !isFloat(tensor.dtype))) {
     const sizes = order.map((name) => shape[name]!)
     execute(device, () =>
       planCopy({
@@ -38,9 +42,11 @@ export function copy(
   return copyOnHost(tensor, result, order)
 }
 
-/** Narrow dtypes are written here, element by element: they are stored, not computed with. */
+/** Narrow dtypes, which are stored and not computed with, are written here, and integers that were floats, which may not fit. */
 function copyOnHost(tensor: AnyTensor, result: Tensor, order: readonly string[]): Tensor {
-  writeInto(result, values(tensor, order))
+  const numbers = values(tensor, order)
+  const cut = isFloat(tensor.dtype) && !isFloat(result.dtype)
+  writeInto(result, cut ? numbers.map(Math.trunc) : numbers, 'cast', order)
   return record('copy', [tensor], result)
 }
 
