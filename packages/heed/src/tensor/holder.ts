@@ -1,5 +1,5 @@
 import { disposedByUsing } from '../base/index.js'
-import { register } from './scope.js'
+import { register, whenOutliving } from './scope.js'
 import type { Storage } from './storage.js'
 
 /**
@@ -23,13 +23,16 @@ export abstract class Holder {
   }
 
   /**
-   * Called when no scope will free it: from now on it is freed when it is garbage. Until then a scope holds it; to watch what lives so shortly
+   * What no scope will free: from now on it is freed when it is garbage. Until then a scope holds it; to watch what lives so shortly
    * would cost more than to make it.
    */
-  outlive(): void {
-    if (this.#watched) return
-    this.#watched = true
-    collected.register(this, this.storage, this)
+  static {
+    whenOutliving((freed) => {
+      const holder = freed as Holder
+      if (holder.#watched) return
+      holder.#watched = true
+      collected.register(holder, holder.storage, holder)
+    })
   }
 
   /** In words. */

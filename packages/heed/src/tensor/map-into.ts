@@ -1,7 +1,7 @@
 import { type Expression, planMap } from '../kernels/index.js'
-import { operandOf, physicalOrder, sameDevice } from './layout.js'
+import { elementOf, operandOf, physicalOrder, sameDevice, stridesFor } from './layout.js'
 import { expressionNumber, layoutNumber, prepare, preparedFor, runWithOthers } from './prepared.js'
-import type { AnyTensor } from './tensor.js'
+import { type AnyTensor, placeOf } from './tensor.js'
 
 /**
  * Writes each expression of the inputs into the output of its place: for tensors, or parts of some, that nobody else has
@@ -23,7 +23,7 @@ export function mapInto(
   }
   for (const tensor of outputs) {
     key += ` ${layoutNumber(tensor)}`
-    values.push(tensor.address)
+    values.push(placeOf(tensor))
   }
   const plan = (): ReturnType<typeof prepare> => {
     const [first] = outputs
@@ -36,11 +36,15 @@ export function mapInto(
         },
         inputs: inputs.map((tensor, i) => ({ ...operandOf(tensor, order), address: places[i]! })),
         outputs: outputs.map((tensor, i) => ({
-          operand: { ...operandOf(tensor, order), address: places[inputs.length + i]! },
+          operand: {
+            address: places[inputs.length + i]!,
+            element: elementOf(tensor.dtype),
+            strides: stridesFor(tensor, order),
+          },
           expression: expressions[i]!,
         })),
       }),
     )
   }
-  runWithOthers(device, preparedFor(device, key) ?? plan(), values)
+  runWithOthers(device, preparedFor(device, key) ?? plan(), values, inputs, outputs)
 }

@@ -140,13 +140,18 @@ function fillIn({ parameters, places }: PreparedLaunch, values: readonly number[
 interface Waiting {
   readonly prepared: Prepared
   readonly values: number[]
+  /** What it reads and writes: kept until it has run. */
+  readonly held: readonly Storage[]
+  readonly outputs: readonly Storage[]
 }
 /** What waits for the end of `together`. */
 let waiting: { device: Device | undefined; readonly operations: Waiting[] } | undefined
 
 /**
  * Runs what `work` gives to `runWithOthers` when it ends, all first launches as one, then all second ones: few launches, and threads that wait
- * once. What such an operation gives must not be read within `work`.
+ * once.
+ *
+ * @throws StateError where `work` reads what such an operation gives: nothing of it is written yet
  */
 export function together<T>(work: () => T): T {
   const outer = waiting
@@ -155,20 +160,33 @@ export function together<T>(work: () => T): T {
   let result: T
   try {
     result = refusePromise('together', work(), 'run each synchronous part together')
+    waiting = outer
+    if (here.device !== undefined) runAll(here.device, here.operations)
+    // Where something failed its outputs stay unwritten, and can't be read.
+    for (const { outputs } of here.operations) for (const storage of outputs) storage.waiting = false
   } finally {
     waiting = outer
+    for (const { held } of here.operations) for (const storage of held) storage.release()
   }
-  if (here.device !== undefined) runAll(here.device, here.operations)
   return result
 }
 
-/** `runPrepared`, or, within `together`, at its end: for what reads nothing that waits as well. */
-export function runWithOthers(device: Device, prepared: Prepared, values: number[]): void {
-  if (waiting === undefined || (waiting.device ?? device) !== device) runPrepared(device, prepared, values)
-  else {
-    waiting.device = device
-    waiting.operations.push({ prepared, values })
-  }
+/** `runPrepared`, or, within `together`, at its end. */
+export function runWithOthers(
+  device: Device,
+  prepared: Prepared,
+  values: number[],
+  inputs: readonly { readonly storage: Storage }[],
+  outputs: readonly AnyTensor[],
+): void {
+  if (waiting === undefined || (waiting.device ?? device) !== device)
+    return runPrepared(device, prepared, values)
+  waiting.device = device
+  const written = outputs.map(({ storage }) => storage)
+  const held = [...written, ...inputs.map(({ storage }) => storage)]
+  for (const storage of held) storage.retain()
+  for (const storage of written) storage.waiting = true
+  waiting.operations.push({ prepared, values, held, outputs: written })
 }
 
 /** Within `together`, all of `work` at once, for what reads its own results. */

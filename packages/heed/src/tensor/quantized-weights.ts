@@ -6,6 +6,7 @@ import type { Storage } from './storage.js'
 
 /** What is true of quantized weights whatever their axes are called. */
 export interface AnyQuantizedWeights {
+  readonly storage: Storage
   readonly device: Device
   readonly format: WeightFormat
   /** Axis names with their sizes. */

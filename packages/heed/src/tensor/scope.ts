@@ -1,11 +1,17 @@
 import { isAbandonedPromise, StateError } from '../base/index.js'
 
+/** What is done with something that no scope is left to free. */
+let outlive: (freed: Freed) => void = () => {}
+
+/** Says what is to be done with that: it is watched for garbage. */
+export function whenOutliving(work: (freed: Freed) => void): void {
+  outlive = work
+}
+
 /** Anything that a scope frees. */
-interface Freed {
+export interface Freed {
   readonly freed: boolean
   dispose(): void
-  /** Told when no scope is left that would free it. */
-  outlive(): void
 }
 
 interface Scope {
@@ -24,7 +30,7 @@ export function deferFreeing(deferred: boolean): boolean {
 
 /** Called by each new tensor: it belongs to the innermost scope, or to none. */
 export function register(tensor: Freed): void {
-  if (current === undefined) tensor.outlive()
+  if (current === undefined) outlive(tensor)
   else current.made.add(tensor)
 }
 
@@ -58,7 +64,7 @@ export function scope<T>(work: () => T): T {
       const stays = tensor === result || kept?.has(tensor) || (deferring && outer !== undefined)
       if (!stays) tensor.dispose()
       else if (tensor.freed) continue
-      else if (outer === undefined) tensor.outlive()
+      else if (outer === undefined) outlive(tensor)
       else outer.made.add(tensor)
     }
   }
@@ -68,7 +74,7 @@ export function scope<T>(work: () => T): T {
 export function keep<T>(tree: T): T {
   const found = new Set<unknown>()
   collect(tree, found)
-  for (const tensor of found as Set<Freed>) if (current?.made.delete(tensor)) tensor.outlive()
+  for (const tensor of found as Set<Freed>) if (current?.made.delete(tensor)) outlive(tensor)
   return tree
 }
 

@@ -20,6 +20,8 @@ export class Storage {
   readonly address: number
   /** Set where the elements change after they were written: nothing is kept of them then. */
   changing = false
+  /** Set as long as what writes it waits for the end of `together`. */
+  waiting = false
   #references = 1
   #packed: Map<string, Packed> | undefined
 

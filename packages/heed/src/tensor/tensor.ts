@@ -101,7 +101,15 @@ export class Tensor<A extends string = string> extends Holder implements AnyTens
         hint: 'return it from scope(), or do not dispose it while it is needed; a Trainer frees the weights that it replaces (trainer.model has the new ones)',
       })
     }
-    return this.storage.address + this.offset * storedBytes(this.device, this.dtype)
+    if (this.storage.waiting) {
+      throw new StateError({
+        operation: 'together',
+        expected: 'results to be read after together() has run',
+        found: `one read within it, of which nothing is written yet (${this.describe()})`,
+        hint: 'return it from together(), and compute with it behind it',
+      })
+    }
+    return placeOf(this)
   }
 
   /** `f32 batch 2, position 5, width 8` */
@@ -189,6 +197,11 @@ export type Renamed<A extends string, R> = {
 }[A]
 
 /** Whether a value is a tensor. */
+/** Byte address of the first element, whether there is anything to be read yet or not. */
+export function placeOf({ storage, offset }: Pick<AnyTensor, 'storage' | 'offset'>): number {
+  return storage.address + offset * storedBytes(storage.device, storage.dtype)
+}
+
 export function isTensor(value: unknown): value is Tensor {
   return value instanceof Tensor
 }

@@ -1,7 +1,18 @@
 import { expect, test } from 'vitest'
-import { randomKey } from '../base/index.js'
+import { randomKey, StateError } from '../base/index.js'
 import type { Device } from '../device/index.js'
-import { dot, dotQuantized, normal, quantize, scope, type Tensor, together, withDevice } from './index.js'
+import {
+  dispose,
+  dot,
+  dotQuantized,
+  leaks,
+  normal,
+  quantize,
+  scope,
+  type Tensor,
+  together,
+  withDevice,
+} from './index.js'
 import { devices } from './testing/devices.js'
 
 /** What the products give when they run together, and when they don't; and the launches of each. */
@@ -82,4 +93,55 @@ test.each(devices)('%s: nothing of it is left where the work throws', (_, device
       expect(dot(x, w, 'b').values()).toEqual(expected)
     }),
   ),
+)
+
+test.each(devices)('%s: what waits is not read before it has run', (_, device) =>
+  withDevice(device, () => {
+    const before = [leaks().tensors, device.heap.use().blocks]
+    scope(() => {
+      const x = normal(randomKey(1), { position: 3, width: 8 })
+      const u = normal(randomKey(2), { width: 8, out: 8 })
+      const v = normal(randomKey(3), { out: 8, last: 4 })
+      const expected = dot(x, u, 'width').values()
+      const reads: readonly ((y: Tensor<'position' | 'out'>) => unknown)[] = [
+        (y) => dot(y, v, 'out'),
+        (y) => dot(x, y.rename({ position: 'other', out: 'width' }), 'width'),
+        (y) => dot(x, u, 'width', { residual: y }),
+        (y) => y.add(1),
+        (y) => y.values(),
+        (y) => y.slice('out', 0, 2).values(),
+        (y) => together(() => dot(y, v, 'out')),
+      ]
+      let kept: Tensor<'position' | 'out'>
+      for (const read of reads) {
+        const call = (): unknown => together(() => read((kept = dot(x, u, 'width'))))
+        expect(call).toThrow(StateError)
+        expect(call).toThrow(
+          /together: expected results to be read after together\(\) has run, found one .*\(f32 /,
+        )
+        expect(() => kept.values()).toThrow(StateError)
+      }
+      // Names, parts and shape are known before.
+      const [half, shape] = together(() => {
+        const y = dot(x, u, 'width')
+        return [y.split('out', { head: 2, part: 4 }).at('head', 1), y.shape] as const
+      })
+      expect([...half.values()]).toEqual([...expected].filter((_value, i) => i % 8 >= 4))
+      expect(shape).toEqual({ position: 3, out: 8 })
+      // What is freed before it has run is not written over something else.
+      const other = together(() => {
+        dispose(dot(x, u, 'width'))
+        const copy = x.mul(1)
+        const product = dot(copy, u, 'width')
+        dispose(copy)
+        const zeros = x.mul(0)
+        return { product, zeros }
+      })
+      expect([...other.product.values()]).toEqual([...expected])
+      expect(other.zeros.values().every((value) => value === 0)).toBe(true)
+    })
+    const packed = 2
+    expect(leaks().tensors).toBe(before[0])
+    expect(device.heap.use().blocks - before[1]!).toBeLessThanOrEqual(packed)
+  }),
 )

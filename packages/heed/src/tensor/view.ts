@@ -5,7 +5,7 @@ import { type AnyTensor, type Axis, axisOf, type Tensor, Tensor as TensorClass }
 
 /** A tensor over the same storage. */
 export function viewOver(source: AnyTensor, layout: readonly Axis[], offset: number = source.offset): Tensor {
-  void source.address // a freed tensor has no views
+  if (source.freed) void source.address // a freed tensor has no views
   return new TensorClass(source.storage.retain(), layout, offset)
 }
 

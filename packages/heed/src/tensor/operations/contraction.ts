@@ -115,7 +115,7 @@ export function contract(
   }
   const output = outputOf(device, prepared, 0)
   values[2] = output.address
-  runWithOthers(device, prepared, values)
+  runWithOthers(device, prepared, values, inputs, [output])
   return record('dot', inputs, output, { over, scale } satisfies DotAttributes)
 }
 

@@ -58,14 +58,13 @@ function contractQuantized(x: AnyTensor, weights: AnyQuantizedWeights, options: 
   }
   const { words, scales } = weights.packed
   const output = outputOf(device, prepared, 0)
-  runWithOthers(device, prepared, [
-    x.address,
-    words,
-    scales,
-    output.address,
-    bias?.address ?? 0,
-    residual?.address ?? 0,
-  ])
+  runWithOthers(
+    device,
+    prepared,
+    [x.address, words, scales, output.address, bias?.address ?? 0, residual?.address ?? 0],
+    [x, weights, ...addends],
+    [output],
+  )
   return output
 }
 
