@@ -186,6 +186,7 @@ function nextFloat(x: number, direction: 1 | -1): number {
 }
 
 function roomFor(operation: string, shape: Shape): Float32Array<ArrayBuffer> {
+  validateShape(operation, shape)
   const elements = sizeOf(shape)
   try {
     // No heap has room for more.
