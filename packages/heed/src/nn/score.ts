@@ -59,17 +59,7 @@ export function t5Bias(
   options: { readonly bidirectional: boolean; readonly maximumDistance?: number },
 ): Score {
   const read = floats('t5Bias', 'table', table, ['bucket', 'head'])
-  if (typeof options !== 'object' || options === null || typeof options.bidirectional !== 'boolean') {
-    throw new UsageError({
-      operation: 't5Bias',
-      expected: 'options that say whether the table is bidirectional',
-      found: kindOf((options as { bidirectional?: unknown } | undefined)?.bidirectional),
-      hint: 'write { bidirectional: true } for an encoder, false for a decoder',
-    })
-  }
-  if (options.maximumDistance !== undefined)
-    checkWhole('t5Bias', 'maximumDistance', options.maximumDistance, 1)
-  checkWhole('t5Bias', 'buckets', table.size('bucket'), options.bidirectional ? 4 : 2)
+  checkBuckets('t5Bias', table.size('bucket'), options)
   return (score, { head, query, key }) =>
     score.add(
       read.at({
@@ -79,15 +69,17 @@ export function t5Bias(
     )
 }
 
-/** The bucket of T5's table for key position − query position. */
+/**
+ * The bucket of T5's table for key position − query position.
+ *
+ * @throws UsageError for fewer than 4 buckets (2 where it is not bidirectional), or more than 1,024
+ */
 export function t5Bucket(
   relative: Integer,
-  {
-    bidirectional,
-    buckets,
-    maximumDistance = 128,
-  }: { readonly bidirectional: boolean; readonly buckets: number; readonly maximumDistance?: number },
+  options: { readonly bidirectional: boolean; readonly buckets: number; readonly maximumDistance?: number },
 ): Integer {
+  checkBuckets('t5Bucket', options?.buckets, options)
+  const { bidirectional, buckets, maximumDistance = 128 } = options
   const side = bidirectional ? buckets >> 1 : buckets
   const distance = bidirectional ? relative.abs() : relative.neg().max(0)
   const exact = side >> 1
@@ -98,6 +90,36 @@ export function t5Bucket(
     bucket = bucket.add(distance.ge(bound).select(integer(1), 0))
   }
   return bidirectional ? bucket.add(relative.gt(0).select(integer(side), 0)) : bucket
+}
+
+/** So many buckets are told apart by as many comparisons. */
+const mostBuckets = 1024
+
+function checkBuckets(
+  operation: string,
+  buckets: number,
+  options: { readonly bidirectional: boolean; readonly maximumDistance?: number },
+): void {
+  const bidirectional: unknown = options?.bidirectional
+  if (typeof bidirectional !== 'boolean') {
+    throw new UsageError({
+      operation,
+      expected: 'options that say whether the table is bidirectional',
+      found: kindOf(bidirectional),
+      hint: 'write { bidirectional: true } for an encoder, false for a decoder',
+    })
+  }
+  checkWhole(operation, 'buckets', buckets, bidirectional ? 4 : 2)
+  if (buckets > mostBuckets) {
+    throw new UsageError({
+      operation,
+      expected: `at most ${mostBuckets} buckets`,
+      found: String(buckets),
+      hint: 'far distances share a bucket: T5 has 32',
+    })
+  }
+  if (options.maximumDistance !== undefined)
+    checkWhole(operation, 'maximumDistance', options.maximumDistance, 1)
 }
 
 /**

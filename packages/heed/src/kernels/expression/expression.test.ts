@@ -377,6 +377,12 @@ test('constants become parameters, but for those that say what is computed', () 
   // No more than a kernel takes.
   const many = Array.from({ length: 100 }, (_, i) => i + 3).reduce<Float>((sum, c) => sum.add(x.mul(c)), x)
   expect(liftConstants(many).parameters.length).toBe(64)
+  // Whole numbers too, where they are few: a table of bounds is part of what is computed.
+  const below = (...bounds: number[]): Expression<'boolean'> =>
+    bounds.map((bound) => index('key').lt(bound)).reduce((all, one) => all.or(one))
+  expect(liftConstants(below(5, 7)).parameters).toEqual([5, 7])
+  expect(keyOf([liftConstants(below(5, 7)).expression])).toBe(keyOf([liftConstants(below(6, 9)).expression]))
+  expect(liftConstants(below(3, 4, 5, 6, 7)).parameters).toEqual([])
 })
 
 describe('what is known of expressions', () => {

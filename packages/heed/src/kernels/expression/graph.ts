@@ -167,7 +167,7 @@ export function substitute<E extends Expression>(
 /** Constants that stay: those that say what is computed, rather than with which number. */
 const structural: ReadonlySet<number> = new Set([0, 0.5, 1, 2, Infinity])
 /** A kernel takes no more constants as parameters than this, floats and whole numbers; further ones stay. */
-const mostLifted = { float: 64, integer: 8 } as const
+const mostLifted = { float: 64, integer: 4 } as const
 
 /**
  * An expression with its constants made parameters, from the slot `first` on, so that another number, such as a rate that changes from step to
