@@ -12,7 +12,7 @@ A configuration (paths are relative to its folder; what is left out of "training
     "output": "out"
   }
 "tokenizer" may be the path of a tokenizer.json, too. Documents are separated by blank lines or <|endoftext|>, or stand
-one a line in a .jsonl file, as {"text": "…"}. docs/commands.md has every field.
+one a line in a .jsonl or .ndjson file, as {"text": "…"}. docs/commands.md has every field.
 
 Examples:
   $ heed train config.json

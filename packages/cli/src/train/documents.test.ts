@@ -44,6 +44,24 @@ test('several files in order, with their size and checksum', async () => {
   expect(documents.sha256).not.toBe((await readDocuments(files.toReversed())).sha256)
 })
 
+test('the checksum is of the documents: what a file is called and where documents begin changes it', async () => {
+  const sum = async (...files: readonly (readonly [string, string])[]) =>
+    (await readDocuments(files.map(([name, content]) => file(name, content)))).sha256
+  const lines = '{"text": "One"}\n{"text": "Two"}\n'
+  const sums = [
+    await sum(['f.txt', lines]),
+    await sum(['f.jsonl', lines]),
+    await sum(['f.txt', 'OneTwo']),
+    await sum(['f.txt', 'On'], ['g.txt', 'eTwo']),
+    await sum(['f.txt', 'Two'], ['g.txt', 'One']),
+  ]
+  expect(new Set(sums).size).toBe(sums.length)
+  // The same documents, in other files.
+  for (const name of ['f.JSONL', 'f.ndjson', 'f.NdJson']) expect(await sum([name, lines])).toBe(sums[1])
+  expect(await sum(['f.txt', 'One\n\nTwo'])).toBe(sums[1])
+  expect(await sum(['f.txt', 'One'], ['g.txt', 'Two'])).toBe(sums[1])
+})
+
 test.each<[string, string | Uint8Array, RegExp]>([
   [
     'bad.jsonl',

@@ -66,7 +66,8 @@ export interface RunResult {
  *
  * @throws {ConfigError} where the configuration doesn't fit the tokenizer
  * @throws {FormatError} where the data can't be read
- * @throws {UsageError} where the output folder holds a run and this one is not to go on with it, or began otherwise
+ * @throws {UsageError} where the output folder holds a run, and this one is not to go on with it or began
+ *   otherwise
  * @throws {StateError} where another training is at work in the output folder
  * @throws {DivergenceError} where the loss is no longer a number; the last good state is saved
  */
