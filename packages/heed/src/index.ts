@@ -104,6 +104,8 @@ export {
 export { dequantize, dotQuantized, gatherQuantized, quantize, QuantizedWeights } from './tensor/index.js'
 export {
   gruCell,
+  gruReset,
+  gruUpdate,
   layerNorm,
   type LayerNormOptions,
   logSoftmax,
@@ -118,6 +120,7 @@ export {
 } from './tensor/index.js'
 export {
   binaryCrossEntropy,
+  type BinaryCrossEntropyOptions,
   contrastiveLoss,
   countOf,
   crossEntropy,
