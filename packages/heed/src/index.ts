@@ -205,6 +205,7 @@ export {
   feedForward,
   type FeedForward,
   type FeedForwardOptions,
+  type CacheOptions,
   KeyValueCache,
   LayerCache,
   linear,

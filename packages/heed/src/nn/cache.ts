@@ -1,13 +1,18 @@
-import { checkWhole, disposedByUsing, ShapeError, StateError } from '../base/index.js'
-import { input } from '../kernels/index.js'
+import { checkWhole, disposedByUsing, ShapeError, StateError, UsageError } from '../base/index.js'
+import { input, planNarrow, type StoredFloat } from '../kernels/index.js'
 import {
   alone,
   type AnyTensor,
+  arrange,
   axisOf,
+  copy,
   emptyArranged,
+  execute,
   keep,
   mapInto,
+  physicalOrder,
   slice,
+  storedBytes,
   type Tensor,
   together,
   tracked,
@@ -18,6 +23,15 @@ export type Key = Tensor<'batch' | 'head' | 'key' | 'width'>
 
 /** Positions for which there is room at first. */
 const firstRoom = 64
+
+/** How a cache stores. */
+export interface CacheOptions {
+  /**
+   * Of keys and values of the model's own positions. `bf16` and `f16` take half the memory, and round each number to 8 or 11
+   * bits; what attention computes stays f32. Default `f32`.
+   */
+  readonly dtype?: StoredFloat | undefined
+}
 
 /**
  * What a decoder remembers from one step to the next: the keys and values of every position so far, layer by layer, so that a step computes
@@ -30,6 +44,19 @@ export class KeyValueCache {
   /** `using cache = …` frees it at the end of the block. */
   declare readonly [Symbol.dispose]: () => void
   readonly #layers: LayerCache[] = []
+  readonly #dtype: StoredFloat
+
+  /** @throws UsageError for another dtype */
+  constructor({ dtype = 'f32' }: CacheOptions = {}) {
+    if (dtype !== 'f32' && dtype !== 'f16' && dtype !== 'bf16')
+      throw new UsageError({
+        operation: 'KeyValueCache',
+        expected: "a dtype of 'f32', 'f16' or 'bf16'",
+        found: String(dtype),
+        hint: 'leave it out for f32',
+      })
+    this.#dtype = dtype
+  }
 
   /** Positions in it. */
   get length(): number {
@@ -39,7 +66,7 @@ export class KeyValueCache {
   /** The part of one layer; made when first asked for. */
   layer(index: number): LayerCache {
     checkWhole('cache', 'layer', index)
-    while (this.#layers.length <= index) this.#layers.push(new LayerCache())
+    while (this.#layers.length <= index) this.#layers.push(new LayerCache({ dtype: this.#dtype }))
     return this.#layers[index]!
   }
 
@@ -62,9 +89,14 @@ disposedByUsing(KeyValueCache)
 
 /** Keys and values of one layer. */
 export class LayerCache {
-  readonly #keys = new Growing('keys')
-  readonly #values = new Growing('values')
+  readonly #keys: Growing
+  readonly #values: Growing
   #context: { readonly key: Key; readonly value: Key } | undefined
+
+  constructor({ dtype = 'f32' }: CacheOptions = {}) {
+    this.#keys = new Growing('keys', dtype)
+    this.#values = new Growing('values', dtype)
+  }
 
   /** Positions in it. */
   get length(): number {
@@ -126,11 +158,13 @@ function refuseGradient(key: Key, value: Key): void {
 /** A tensor that grows along its axis 'key', with room for more than it holds. What is given out are views of what it holds now. */
 class Growing {
   readonly #name: string
+  readonly #dtype: StoredFloat
   #room: Key | undefined
   length = 0
 
-  constructor(name: string) {
+  constructor(name: string, dtype: StoredFloat) {
     this.#name = name
+    this.#dtype = dtype
   }
 
   append(added: Key): Key {
@@ -195,7 +229,7 @@ class Growing {
     const shape = Object.fromEntries(
       order.map((name) => [name, name === 'key' ? positions : axisOf('cache', like, name).size]),
     )
-    const room = keep(emptyArranged(like.device, 'f32', shape)) as AnyTensor as Key
+    const room = keep(emptyArranged(like.device, this.#dtype, shape)) as AnyTensor as Key
     room.storage.changing = true
     return room
   }
@@ -208,6 +242,8 @@ function write(from: Key, room: Key, start: number): void {
   const count = from.size('key')
   if (count === 0) return
   const axis = axisOf('cache', room, 'key')
+  const { dtype } = room
+  if (dtype === 'f16' || dtype === 'bf16') return writeNarrow(from, room, start, dtype)
   const target = viewOver(
     room,
     room.layout.map((other) => (other === axis ? { ...axis, size: count } : other)),
@@ -215,4 +251,25 @@ function write(from: Key, room: Key, start: number): void {
   )
   mapInto('cache', [same], [from], [target])
   target.dispose()
+}
+
+/** The same, rounded: the positions of a head lie one after the other in the room. */
+function writeNarrow(from: Key, room: Key, start: number, element: 'f16' | 'bf16'): void {
+  const order = physicalOrder(room)
+  const lying = from.dtype === 'f32' ? arrange(from, order) : copy(from, 'f32', order)
+  const width = axisOf('cache', room, 'width').size
+  const length = from.size('key') * width
+  const bytes = storedBytes(room.device, element)
+  execute(room.device, () =>
+    planNarrow({
+      element,
+      stretches: length === 0 ? 0 : from.elements / length,
+      length,
+      source: lying.address,
+      sourceStep: length,
+      target: room.address + start * width * bytes,
+      targetStep: axisOf('cache', room, 'key').size * width,
+    }),
+  )
+  lying.dispose()
 }

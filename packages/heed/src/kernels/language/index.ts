@@ -1,4 +1,5 @@
 export * from './builder.js'
+export * from './halves.js'
 export * from './ir.js'
 export * from './kernel.js'
 export { decay } from './math-decay.js'
