@@ -60,6 +60,12 @@ export interface JsonPlace {
 const longestNumber = 1000
 const numberPattern = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 const quote = 0x22
+const comma = 0x2c
+const colon = 0x3a
+const openBracket = 0x5b
+const closeBracket = 0x5d
+const openBrace = 0x7b
+const closeBrace = 0x7d
 const backslash = 0x5c
 
 /**
@@ -89,7 +95,13 @@ export class JsonReader {
     if (this.#text.charCodeAt(0) === 0xfeff) this.#at = 1
   }
 
-  /** Where the next value begins. */
+  /** Where the next value begins, for `refuse`. */
+  get at(): number {
+    this.#space()
+    return this.#at
+  }
+
+  /** Where the next value begins, to come back to. */
   place(): JsonPlace {
     this.#space()
     return { at: this.#at, keys: [...this.#keys], keyed: [...this.#keyed] }
@@ -112,56 +124,58 @@ export class JsonReader {
   }
 
   #members(member: (name: string) => void, keyed: boolean, seen: Set<string> | undefined): void {
-    this.#open('{', 'an object', keyed)
-    if (!this.#take('}'))
+    this.#open(openBrace, 'an object', keyed)
+    if (!this.#take(closeBrace))
       do {
         this.#space()
         const at = this.#at
-        if (!this.sees('"')) this.#refuseToken('a name in quotes')
+        if (this.#text.charCodeAt(at) !== quote) this.#refuseToken('a name in quotes')
         const name = this.string()
         this.#keys[this.#keys.length - 1] = name
         if (seen?.has(name)) this.refuse('there once', { found: 'it again', at })
         seen?.add(name)
-        if (!this.#take(':')) this.#refuseToken("':'")
+        if (!this.#take(colon)) this.#refuseToken("':'")
         this.#space()
         member(name)
-      } while (this.#goesOn('}'))
+      } while (this.#goesOn(closeBrace))
     this.#close()
   }
 
   /** Reads `[ … ]`, calling `item` at each value. */
   list(item: (index: number) => void): void {
-    this.#open('[', 'a list', false)
+    this.#open(openBracket, 'a list', false)
     let index = 0
-    if (!this.#take(']'))
+    if (!this.#take(closeBracket))
       do {
         this.#keys[this.#keys.length - 1] = index
         this.#space()
         item(index++)
-      } while (this.#goesOn(']'))
+      } while (this.#goesOn(closeBracket))
     this.#close()
   }
 
   /** A string of whole characters. */
   string(): string {
-    if (!this.sees('"')) this.refuse('a string')
+    this.#space()
     const text = this.#text
+    if (text.charCodeAt(this.#at) !== quote) this.refuse('a string')
     const start = ++this.#at
+    let end = start
     let escaped = false
     let halves = false
     for (;;) {
-      const unit = text.charCodeAt(this.#at)
+      const unit = text.charCodeAt(end)
       if (unit === quote) break
       if (unit === backslash) {
         escaped = true
-        this.#at++
+        end++
       } else if (!(unit >= 0x20)) {
         const found = Number.isNaN(unit) ? 'the end' : `the control character ${unit}`
-        this.refuse('a string that ends', { found })
+        this.refuse('a string that ends', { found, at: Math.min(end, text.length) })
       } else if ((unit & 0xf800) === 0xd800) halves = true
-      this.#at++
+      end++
     }
-    const end = this.#at++
+    this.#at = end + 1
     let value = text.slice(start, end)
     if (escaped) {
       try {
@@ -364,21 +378,27 @@ export class JsonReader {
 
   #space(): void {
     const text = this.#text
+    let at = this.#at
     for (;;) {
-      const unit = text.charCodeAt(this.#at)
-      if (unit !== 0x20 && unit !== 0x0a && unit !== 0x0d && unit !== 0x09) return
-      this.#at++
+      const unit = text.charCodeAt(at)
+      // Also at the end, where it is NaN.
+      if (!(unit <= 0x20) || (unit !== 0x20 && unit !== 0x0a && unit !== 0x0d && unit !== 0x09)) break
+      at++
     }
+    this.#at = at
   }
 
-  #take(token: string): boolean {
-    if (!this.sees(token)) return false
+  /** Takes a character if it comes next. */
+  #take(unit: number): boolean {
+    this.#space()
+    if (this.#text.charCodeAt(this.#at) !== unit) return false
     this.#at++
     return true
   }
 
-  #open(bracket: '{' | '[', kind: string, keyed: boolean): void {
-    if (!this.sees(bracket)) this.refuse(kind)
+  #open(bracket: number, kind: string, keyed: boolean): void {
+    this.#space()
+    if (this.#text.charCodeAt(this.#at) !== bracket) this.refuse(kind)
     if (this.#keys.length === this.#depth)
       this.refuse(`at most ${this.#depth} levels deep`, { found: 'more' })
     this.#at++
@@ -386,10 +406,10 @@ export class JsonReader {
     this.#keyed.push(keyed)
   }
 
-  #goesOn(bracket: '}' | ']'): boolean {
+  #goesOn(bracket: number): boolean {
     this.#keys[this.#keys.length - 1] = noKey
     if (this.#take(bracket)) return false
-    if (!this.#take(',')) this.#refuseToken(`',' or '${bracket}'`)
+    if (!this.#take(comma)) this.#refuseToken(`',' or '${String.fromCharCode(bracket)}'`)
     return true
   }
 

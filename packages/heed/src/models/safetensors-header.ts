@@ -82,7 +82,7 @@ export function readHeader(bytes: Uint8Array, start: number, file: string | unde
 }
 
 function readEntry(reader: JsonReader): HeaderEntry {
-  const { at } = reader.place()
+  const { at } = reader
   let dtype: string | undefined
   let shape: number[] | undefined
   let offsets: number[] | undefined

@@ -1,4 +1,8 @@
+import type { JsonReader } from '../base/index.js'
 import { PairTable } from './pair-table.js'
+
+/** Of a file: the largest that were published have two thirds. */
+export const mostMerges: number = 3 * 2 ** 18
 
 /** The merges of a model as token ids, by rank: `lefts[rank]` and `rights[rank]` become `merged[rank]`. */
 export interface MergeTable {
@@ -60,4 +64,62 @@ export function spelledMerges(
     if (last.get(left, right) === rank) merges.push([tokens[left]!, tokens[right]!])
   })
   return merges
+}
+
+/**
+ * Merges are pairs, or in older files strings with a space between. Where a pair comes twice, the last counts.
+ *
+ * @param strict refuses a merge of tokens that the vocabulary lacks; else there is no table then
+ */
+export function readMerges(
+  reader: JsonReader,
+  vocabulary: ReadonlyMap<string, number>,
+  strict: true,
+): MergeTable
+export function readMerges(
+  reader: JsonReader,
+  vocabulary: ReadonlyMap<string, number>,
+  strict: boolean,
+): MergeTable | undefined
+export function readMerges(
+  reader: JsonReader,
+  vocabulary: ReadonlyMap<string, number>,
+  strict: boolean,
+): MergeTable | undefined {
+  const merges = new MergeTableBuilder()
+  let lacks = false
+  const idOf = (token: string): number => {
+    const id = vocabulary.get(token)
+    if (id !== undefined) return id
+    if (strict)
+      reader.refuse('a merge of tokens that the vocabulary has', { found: `no '${token.slice(0, 100)}'` })
+    lacks = true
+    return -1
+  }
+  reader.list((index) => {
+    if (index === mostMerges) reader.refuse(`one of at most ${mostMerges} merges`, { found: 'more' })
+    let left = ''
+    let right = ''
+    if (reader.sees('"')) {
+      const { at } = reader
+      const merge = reader.string()
+      if (merge.startsWith('#version')) return
+      const space = merge.indexOf(' ')
+      left = merge.slice(0, Math.max(0, space))
+      right = merge.slice(space + 1)
+      if (left === '' || right === '' || right.includes(' ')) reader.refuse('two tokens', { at })
+    } else {
+      const { at } = reader
+      let parts = 0
+      reader.list((part) => {
+        if (part === 0) left = reader.string()
+        else if (part === 1) right = reader.string()
+        else reader.refuse('two tokens')
+        parts++
+      })
+      if (parts !== 2 || left === '' || right === '') reader.refuse('two tokens', { at })
+    }
+    merges.push(idOf(left), idOf(right), idOf(left + right))
+  })
+  return lacks ? undefined : merges.build()
 }

@@ -106,6 +106,7 @@ describe('loadTokenizer', () => {
     ],
     ['without large gaps', { added_tokens: [{ ...added, id: 2 ** 31 - 3 }] }],
     ['model.type', {}, { type: 'WordPiece' }],
+    ['model.type', {}, { type: 'Unigram', vocab: [['a', -1.5]], merges: undefined }],
     ['model.dropout', {}, { dropout: 0.1 }],
     ['model.byte_fallback', {}, { byte_fallback: true }],
     ['model.continuing_subword_prefix', {}, { continuing_subword_prefix: '##' }],

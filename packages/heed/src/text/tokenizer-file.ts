@@ -3,7 +3,7 @@ import type { AddedToken } from './added-tokens.js'
 import { detached } from './byte-alphabet.js'
 import { ByteLevelTokenizer } from './byte-level-tokenizer.js'
 import type { BytePairDefinition } from './byte-pair-model.js'
-import { type MergeTable, MergeTableBuilder, spelledMerges } from './merge-table.js'
+import { type MergeTable, mostMerges, readMerges, spelledMerges } from './merge-table.js'
 import { stepsOf } from './pre-tokenizer.js'
 import type { ByteLevelDefinition, PreTokenizerDefinition, SplitDefinition } from './pre-tokenizer.js'
 import type { Tokenizer } from './tokenizer.js'
@@ -19,7 +19,6 @@ const unsupported = 'heed reads byte-level BPE; convert the tokenizer, or use on
 /** Limits on what a file may ask for. The largest tokenizers that were published have a third of each, or less. */
 const largestFile = 2 ** 27
 const mostTokens = 3 * 2 ** 18
-const mostMerges = 3 * 2 ** 18
 const mostValues = 2 ** 19
 const mostSteps = 64
 const mostTemplateTokens = 1024
@@ -74,6 +73,8 @@ function readDefinition(reader: JsonReader): { definition: TokenizerDefinition; 
   let mergesPlace: JsonPlace | undefined
   let addedPlace: JsonPlace | undefined
   let vocabulary = new Map<string, number>()
+  let isVocabulary = false
+  let merges: MergeTable | undefined
   const file = reader.value({
     added_tokens: () => {
       if (!reader.sees('null')) addedPlace = reader.place()
@@ -83,10 +84,17 @@ function readDefinition(reader: JsonReader): { definition: TokenizerDefinition; 
       model = reader.value({
         vocab: () => {
           vocabularyPlace = reader.place()
-          vocabulary = readVocabulary(reader)
+          // That of another type of model is another type of value: the type is refused, below.
+          isVocabulary = reader.sees('{')
+          if (isVocabulary) vocabulary = readVocabulary(reader)
+          else reader.skip()
         },
         merges: () => {
           mergesPlace = reader.place()
+          if (isVocabulary) {
+            merges = readMerges(reader, vocabulary, false)
+            return
+          }
           reader.list((index) => {
             if (index === mostMerges) reader.refuse(`one of at most ${mostMerges} merges`, { found: 'more' })
             reader.skip()
@@ -100,6 +108,10 @@ function readDefinition(reader: JsonReader): { definition: TokenizerDefinition; 
   checkVersion(file)
   checkModel(model)
   if (vocabularyPlace === undefined) return model.member('vocab').refuse('an object of tokens and ids')
+  if (!isVocabulary) {
+    reader.goTo(vocabularyPlace)
+    vocabulary = readVocabulary(reader)
+  }
   if (mergesPlace === undefined) return model.member('merges').refuse('a list of merges')
   const addedTokens = addedPlace === undefined ? [] : readAddedTokens(reader, addedPlace, vocabulary)
   const tokens = tokensById(reader, vocabularyPlace, vocabulary, addedTokens)
@@ -108,8 +120,12 @@ function readDefinition(reader: JsonReader): { definition: TokenizerDefinition; 
     if (owner !== undefined && owner !== token.content)
       value.member('id').refuse(`another id than that of '${owner.slice(0, 60)}'`)
   }
-  reader.goTo(mergesPlace)
-  const merges = readMerges(reader, vocabulary)
+  let table = merges
+  if (table === undefined) {
+    reader.goTo(mergesPlace)
+    table = readMerges(reader, vocabulary, true)
+  }
+  const known = table
   const unknown = model.member('unk_token')
   const unknownToken = unknown.isNull ? null : unknown.string()
   if (unknownToken !== null && !vocabulary.has(unknownToken))
@@ -128,11 +144,11 @@ function readDefinition(reader: JsonReader): { definition: TokenizerDefinition; 
       ignoreMerges: model.member('ignore_merges').boolean(false),
       /** Made when somebody asks: a model needs the ids alone. */
       get merges(): BytePairDefinition['merges'] {
-        return (spelled ??= spelledMerges(merges, vocabulary))
+        return (spelled ??= spelledMerges(known, vocabulary))
       },
     },
   }
-  return { definition, merges }
+  return { definition, merges: known }
 }
 
 function checkVersion(file: JsonValue): void {
@@ -202,39 +218,6 @@ function tokensById(
     tokens[id] = token
   }
   return tokens
-}
-
-/** Merges are pairs, or in older files strings with a space between. Where a pair comes twice, the last counts. */
-function readMerges(reader: JsonReader, vocabulary: ReadonlyMap<string, number>): MergeTable {
-  const merges = new MergeTableBuilder()
-  const idOf = (token: string): number =>
-    vocabulary.get(token) ??
-    reader.refuse('a merge of tokens that the vocabulary has', { found: `no '${token.slice(0, 100)}'` })
-  reader.list(() => {
-    let left = ''
-    let right = ''
-    if (reader.sees('"')) {
-      const { at } = reader.place()
-      const merge = reader.string()
-      if (merge.startsWith('#version')) return
-      const space = merge.indexOf(' ')
-      left = merge.slice(0, Math.max(0, space))
-      right = merge.slice(space + 1)
-      if (left === '' || right === '' || right.includes(' ')) reader.refuse('two tokens', { at })
-    } else {
-      const { at } = reader.place()
-      let parts = 0
-      reader.list((index) => {
-        if (index === 0) left = reader.string()
-        else if (index === 1) right = reader.string()
-        else reader.refuse('two tokens')
-        parts++
-      })
-      if (parts !== 2 || left === '' || right === '') reader.refuse('two tokens', { at })
-    }
-    merges.push(idOf(left), idOf(right), idOf(left + right))
-  })
-  return merges.build()
 }
 
 function readAddedTokens(
