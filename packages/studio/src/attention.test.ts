@@ -197,6 +197,12 @@ test.each<[string, () => unknown, new () => Error, RegExp]>([
     /weights between 0 and 1/,
   ],
   [
+    'a layer that there is not',
+    () => attentionText(translated(), labels, { output, layer: 3 }),
+    UsageError as never,
+    /a layer from 0 to 2 and a head from 0 to 1.* found layer 3, head any/,
+  ],
+  [
     'no tokens',
     () => attentionText(tensor([], { query: 0, key: 0 }), [], { output }),
     UsageError as never,

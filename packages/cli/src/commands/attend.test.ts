@@ -119,7 +119,7 @@ test('a folder that is no model, or a damaged one, fails in a line', async () =>
     writeFileSync(join(damaged.path, 'config.json'), '{"architecture": ')
     const found = await heed(['attend', 'The', '--model', damaged.path])
     expect(found.status).toBe(1)
-    expect(found.err).toMatch(/^heed: loadModel: expected JSON, .*\n$/)
+    expect(found.err).toMatch(/^heed: loadModel: expected .* JSON, .*config\.json.*\n$/)
   } finally {
     damaged.remove()
   }

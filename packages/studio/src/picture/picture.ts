@@ -1,4 +1,6 @@
+import { UsageError } from 'heed'
 import { hasRepetition } from 'heed/internals'
+import type { PlacedLayer } from '../layers.js'
 import { escaped } from '../terminal/escape.js'
 import { styled, widthOf, type Environment, type Output } from '../terminal/output.js'
 import { wrapped } from '../terminal/text-width.js'
@@ -31,6 +33,8 @@ const narrowest = 20
  * What a model attended to, for the terminal: a heat map for every head, the heads' scores, where the end of
  * the text looks, and what comes next. In colour where the output shows it; nothing in it acts on the
  * terminal but these colours.
+ *
+ * @throws UsageError for a layer or a head that there is not
  */
 export function attendPicture(result: AttendResult, options: PictureOptions = {}): string {
   const { paint, room, bold } = setting(options)
@@ -41,9 +45,10 @@ export function attendPicture(result: AttendResult, options: PictureOptions = {}
       (options.layer === undefined || layer === layers[options.layer]) &&
       (options.head === undefined || number === options.head),
   )
-  const lines: string[] = []
   const [only] = chosen
-  if (options.layer !== undefined && options.head !== undefined && only !== undefined) {
+  if (only === undefined) refuseChoice(options, layers)
+  const lines: string[] = []
+  if (options.layer !== undefined && options.head !== undefined) {
     lines.push(...bold(`${only.layer.name}, head ${only.number}`), '')
     lines.push(...oneFilter(only, { paint, room }), '')
   } else {
@@ -59,6 +64,16 @@ export function attendPicture(result: AttendResult, options: PictureOptions = {}
   )
   lines.push(...endOfText(result, shown, options))
   return lines.map((line) => `${line.trimEnd()}\n`).join('')
+}
+
+function refuseChoice({ layer, head }: PictureOptions, layers: readonly PlacedLayer[]): never {
+  const most = Math.max(...layers.map(({ view }) => view.heads.length))
+  throw new UsageError({
+    operation: 'attention',
+    expected: `a layer from 0 to ${layers.length - 1} and a head from 0 to ${most - 1}, counted in the picture`,
+    found: [...(layer === undefined ? [] : [`layer ${layer}`]), `head ${head ?? 'any'}`].join(', '),
+    hint: 'leave them out to see what there is',
+  })
 }
 
 /** The same in short: the heads that tell most, where the end of the text looks, and what comes next. */
