@@ -41,7 +41,16 @@ export {
 
 export { currentDevice, defaultDevice, withDevice } from './tensor/index.js'
 export { dispose, keep, type LeakReport, leaks, scope } from './tensor/index.js'
-export { type AnyTensor, type Axis, isTensor, type Renamed, Tensor, type Values } from './tensor/index.js'
+export {
+  type AnyTensor,
+  type Axis,
+  equalTensors,
+  isTensor,
+  type Renamed,
+  Tensor,
+  type TensorJson,
+  type Values,
+} from './tensor/index.js'
 export {
   full,
   normal,

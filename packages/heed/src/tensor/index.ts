@@ -3,6 +3,7 @@ import './bind.js'
 export * from './context.js'
 export * from './create.js'
 export * from './default-device.js'
+export { equalTensors } from './equality.js'
 export * from './execute.js'
 export * from './layout.js'
 export * from './map-into.js'
@@ -19,6 +20,7 @@ export {
   hasAxis,
   isTensor,
   Tensor,
+  type TensorJson,
   type Renamed,
   type Values,
 } from './tensor.js'

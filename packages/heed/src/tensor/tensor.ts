@@ -28,6 +28,15 @@ export interface AnyTensor {
   dispose(): void
 }
 
+/** What JSON says of a tensor. */
+export interface TensorJson {
+  readonly dtype: Dtype
+  readonly shape: Readonly<Record<string, number>>
+  readonly values?: readonly (number | string)[]
+  readonly freed?: true
+}
+const mostWritten = 1_000_000
+
 /** In words a tensor of up to so many elements shows the first few. */
 const [most, shown] = [10_000, 12] as const
 
@@ -120,9 +129,31 @@ export class Tensor<A extends string = string> extends Holder implements AnyTens
   /** In words, with the first few numbers where there are not too many: `Tensor(f32 row 2, column 2: 1, 2, 3, 0.3333)`. */
   override toString(): string {
     if (this.freed) return `Tensor(${this.describe()}, freed)`
+    if (this.storage.waiting) return `Tensor(${this.describe()}, not computed yet)`
     if (this.elements > most) return `Tensor(${this.describe()})`
     const numbers = Array.from(this.values().subarray(0, shown), (value) => Number(value.toPrecision(4)))
     return `Tensor(${this.describe()}: ${numbers.join(', ')}${this.elements > shown ? ', …' : ''})`
+  }
+
+  /**
+   * What JSON.stringify writes: dtype, shape, and the numbers in row-major order, those that JSON lacks as 'NaN', 'Infinity' and '-Infinity'. A freed
+   * tensor says that it is one.
+   *
+   * @throws ShapeError for more than a million elements: weights go into files with saveWeights
+   */
+  toJSON(): TensorJson {
+    const { dtype, shape } = this
+    if (this.freed) return { dtype, shape, freed: true }
+    if (this.elements > mostWritten) {
+      throw new ShapeError({
+        operation: 'toJSON',
+        expected: `a tensor of at most ${mostWritten} elements`,
+        found: this.describe(),
+        hint: 'write weights with saveWeights(), or stringify a part of it',
+      })
+    }
+    const values = Array.from(this.values(), (value) => (Number.isFinite(value) ? value : String(value)))
+    return { dtype, shape, values }
   }
 
   /**
