@@ -1,4 +1,4 @@
-import { UsageError } from '../base/index.js'
+import { checkNames, UsageError } from '../base/index.js'
 import { bytesOfToken, characterOfByte, detached, readsAsBytes, WordBytes } from './byte-alphabet.js'
 import { ByteLevelTokenizer } from './byte-level-tokenizer.js'
 import { learnMerges } from './merge-learner.js'
@@ -31,6 +31,16 @@ export interface TrainOptions {
  * Source: Sennrich et al. 2016, "Neural Machine Translation of Rare Words with Subword Units", algorithm 1.
  */
 export function trainByteLevel(texts: Iterable<string>, options: TrainOptions): Tokenizer {
+  const known: Record<keyof TrainOptions, true> = {
+    vocabularySize: true,
+    minimumFrequency: true,
+    special: true,
+    useRegex: true,
+    addPrefixSpace: true,
+    trimSpans: true,
+    onProgress: true,
+  }
+  checkNames('trainByteLevel', options, Object.keys(known))
   const { vocabularySize, minimumFrequency = 2, special = [], onProgress } = options
   const { useRegex = true, addPrefixSpace = false, trimSpans = false } = options
   const contents = [...new Set(special)]

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { UsageError } from '../base/index.js'
 import { generate } from '../models/index.js'
+import { trainByteLevel } from '../text/index.js'
 import {
   adafactor,
   adam,
@@ -67,6 +68,8 @@ const calls: readonly (readonly [wrong: string, meant: string, call: () => unkno
     // @ts-expect-error
     () => new Trainer({ ...smallRun(1), evaluation: { ...smallRun(1).evaluation!, at: true } }),
   ],
+  // @ts-expect-error
+  ['vocabulary', 'vocabularySize', () => trainByteLevel([], { vocabularySize: 300, vocabulary: 300 })],
   // @ts-expect-error
   ['topk', 'topK', () => generate({} as never, {} as never, [1], { tokens: 1, topk: 3 })],
 ].map(([wrong, meant, call]) => [wrong, meant, call] as never)
