@@ -29,3 +29,21 @@ test.each(devices)(
     )
   },
 )
+
+test.each(devices)('%s: a copy that could not be written is not kept', (_, device) =>
+  withDevice(device, () =>
+    scope(() => {
+      const { storage } = normal(randomKey(3), { input: 4 })
+      const { blocks } = device.heap.use()
+      const fail = (): never => {
+        throw new Error('not written')
+      }
+      expect(storage.packed('key', 64, fail)).toBeUndefined()
+      expect(() => storage.packed('key', 64, fail)).toThrow('not written')
+      expect(device.heap.use().blocks).toBe(blocks)
+      let written = 0
+      expect(storage.packed('key', 64, (address) => (written = address))).toBe(written)
+      expect(device.heap.use().blocks).toBe(blocks + 1)
+    }),
+  ),
+)

@@ -118,8 +118,8 @@ export function outputOf(device: Device, { outputs }: Prepared, index: number): 
 /** Runs a prepared operation; `values` in the order in which it was planned. */
 export function runPrepared(device: Device, { workspace, launches }: Prepared, values: number[]): void {
   const given = values.length
-  for (const bytes of workspace) values.push(device.heap.allocate(bytes))
   try {
+    for (const bytes of workspace) values.push(device.heap.allocate(bytes))
     for (const launch of launches) {
       const { kernel, parameters, tasks, scratchBytes } = launch
       fillIn(launch, values)

@@ -54,8 +54,14 @@ export class Storage {
       return undefined
     }
     if (known.address === undefined) {
-      known.address = this.device.heap.allocate(bytes)
-      write(known.address)
+      const address = this.device.heap.allocate(bytes)
+      try {
+        write(address)
+      } catch (error) {
+        this.device.heap.free(address)
+        throw error
+      }
+      known.address = address
     }
     return known.address
   }
