@@ -36,9 +36,10 @@ export function launchOf<P extends Parameters, V extends LaunchValues<P>>(
     if (value === undefined) throw refuse(kernel.name, `a value for '${name}'`, 'none')
     parameters.push(value)
   }
-  for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(kernel.parameters, name))
-      throw refuse(kernel.name, 'values for its parameters alone', `one for '${name}'`)
+  const names = Object.keys(given)
+  if (names.length !== parameters.length) {
+    const other = names.find((name) => !Object.hasOwn(kernel.parameters, name))
+    throw refuse(kernel.name, 'values for its parameters alone', `one for '${other}'`)
   }
   return { kernel, parameters, tasks, ...(scratchBytes === undefined ? {} : { scratchBytes }) }
 }

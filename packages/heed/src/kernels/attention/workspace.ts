@@ -75,15 +75,21 @@ export function placeParameters<const N extends string>(name: N): PlaceParameter
   } as PlaceParameters<N>
 }
 
+const placeNames = new Map<string, { readonly batch: string; readonly head: string; readonly row: string }>()
+
 export function placeValues<const N extends string>(
   name: N,
   { address, batch, head, row }: Place,
 ): LaunchValues<PlaceParameters<N>> {
+  let names = placeNames.get(name)
+  // Names that are put together anew are slow keys.
+  if (names === undefined)
+    placeNames.set(name, (names = { batch: `${name}Batch`, head: `${name}Head`, row: `${name}Row` }))
   return {
     [name]: address,
-    [`${name}Batch`]: batch,
-    [`${name}Head`]: head,
-    [`${name}Row`]: row,
+    [names.batch]: batch,
+    [names.head]: head,
+    [names.row]: row,
   } as LaunchValues<PlaceParameters<N>>
 }
 
