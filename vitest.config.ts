@@ -12,7 +12,8 @@ const internal = Object.entries(imports).map(([find, { default: file }]) => ({
   replacement: fileURLToPath(new URL(file.replace('/dist/', '/src/').replace(/js$/, 'ts'), library)),
 }))
 
-// Three suites: the default one (fast), `--mode long` (*.long.test.ts) and `--mode browser` (*.browser.test.ts).
+// Three suites: the default one (fast), `--mode long` (*.long.test.ts) and `--mode browser`
+// (*.browser.test.ts).
 const suites: Readonly<Record<string, string>> = {
   long: '*.long.test.ts',
   browser: '*.browser.test.ts',

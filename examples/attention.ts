@@ -1,4 +1,7 @@
-/** Self-attention by hand, step by step, and the same in one fused operation with a score and a mask of one's own. */
+/**
+ * Self-attention by hand, step by step, and the same in one fused operation with a score and a mask of one's
+ * own.
+ */
 import {
   attention,
   attentionFilter,
@@ -30,7 +33,8 @@ scope(() => {
   const apart = Math.max(...Array.from(a, (number, i) => Math.abs(number - b[i]!)))
   console.log(`step by step and fused differ by at most ${apart.toExponential(0)}`)
 
-  // Your own score: what is far away counts less, by a slope for each head. It is compiled into the kernel, and differentiated.
+  // Your own score: what is far away counts less, by a slope for each head. It is compiled into the kernel,
+  // and differentiated.
   const slopes = tensor([0.1, 1], { head: 2 })
   const fading: Score = (score, { head, query, key }) =>
     score.sub(capture(slopes).at({ head }).mul(query.sub(key).abs()))

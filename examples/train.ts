@@ -1,4 +1,7 @@
-/** A decoder learns to repeat what it has read. Its filters start out even, and end up pointing back at what is to be repeated. */
+/**
+ * A decoder learns to repeat what it has read. Its filters start out even, and end up pointing back at what
+ * is to be repeated.
+ */
 import {
   adamw,
   collect,

@@ -1,5 +1,5 @@
-// Prints "PASSED FAILED" out of a report of vitest's json reporter. A file that did not load, a report that is
-// missing and a run that failed in any other way each count as one failure, so that none goes unseen.
+// Prints "PASSED FAILED" out of a report of vitest's json reporter. A file that did not load, a report that
+// is missing and a run that failed in any other way each count as one failure, so that none goes unseen.
 //
 //   node scripts/count-tests.mjs REPORT EXIT_STATUS
 

@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
- * The ts blocks of a Markdown document: `{ document, file, code, runs, start }`. Empty lines before the code keep its line
- * numbers those of the document. A block opened with ```ts no-run is only compiled.
+ * The ts blocks of a Markdown document: `{ document, file, code, runs, start }`. Empty lines before the code
+ * keep its line numbers those of the document. A block opened with ```ts no-run is only compiled.
  */
 export function blocksOf(root, document) {
   const blocks = []

@@ -19,8 +19,8 @@ import { blocksOf } from './document-blocks.mjs'
 // @ts-expect-error a script without types
 import * as pack from './pack.mjs'
 
-// What a user gets: the packages as they would be published, installed into an empty folder that knows nothing of this
-// repository. HEED_OTHER_NODE names a second Node to run them with.
+// What a user gets: the packages as they would be published, installed into an empty folder that knows
+// nothing of this repository. HEED_OTHER_NODE names a second Node to run them with.
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const nodes = [process.execPath, process.env['HEED_OTHER_NODE']].filter((node) => node !== undefined)

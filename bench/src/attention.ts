@@ -1,6 +1,6 @@
 /**
- * Attention, 12 heads of 64: time forward, time forward and backward, memory. At length 131,072 heed alone: 12 heads with a window, and
- * one causal head.
+ * Attention, 12 heads of 64: time forward, time forward and backward, memory. At length 131,072 heed alone:
+ * 12 heads with a window, and one causal head.
  */
 import { milliseconds, timeWorks, weighWorks, type Result } from './measure.js'
 import type { Options } from './options.js'

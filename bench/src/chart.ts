@@ -1,4 +1,7 @@
-/** Results as a picture: how many times better than the best peer heed is, a bar for each work, on a logarithmic scale. */
+/**
+ * Results as a picture: how many times better than the best peer heed is, a bar for each work, on a
+ * logarithmic scale.
+ */
 import { type Claim, short } from './claim.js'
 
 const [rowHeight, left, right, top] = [24, 450, 340, 64]

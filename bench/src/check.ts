@@ -40,7 +40,10 @@ export function check(
   expected.forEach((values, i) => compare(`result ${i}`, found[i]!, values, tolerance))
 }
 
-/** Compare some rows of a work of any size: the first, the last, and some between. Of layers and models, everything. */
+/**
+ * Compare some rows of a work of any size: the first, the last, and some between. Of layers and models,
+ * everything.
+ */
 export function checkSample(
   work: Work,
   inputs: Inputs[Kind],

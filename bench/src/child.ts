@@ -23,7 +23,9 @@ export type Memory = { refused?: string; peak: number; kept: number }
 const [modulePath, variant] = process.argv.slice(2) as [string, string]
 let peer: Peer | undefined
 let current: { prepared: Prepared; runs: number; seconds: number } | undefined
-/** A processor that rested takes so long to come back to its clock: seconds of runs before those that count. */
+/**
+ * A processor that rested takes so long to come back to its clock: seconds of runs before those that count.
+ */
 const warming = 0.2
 /** Seconds that a sample takes at least. */
 const least = 0.06

@@ -8,7 +8,10 @@ export type Claim = {
   higherIsBetter: boolean
   heed: ({ target: string } & Summary) | null
   peers: Record<string, Summary>
-  /** The best that this machine was measured to do in the same rounds with the instructions of heed's target, in the same unit. */
+  /**
+   * The best that this machine was measured to do in the same rounds with the instructions of heed's target,
+   * in the same unit.
+   */
   limit: number | null
   /** The same for each kind of instructions that was measured. */
   limits: Record<string, number>

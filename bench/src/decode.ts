@@ -1,4 +1,7 @@
-/** Writing on with a decoder of GPT-2 small's size and a key/value cache of about 256 positions: tokens a second. */
+/**
+ * Writing on with a decoder of GPT-2 small's size and a key/value cache of about 256 positions: tokens a
+ * second.
+ */
 import { timeWorks, type Result } from './measure.js'
 import type { Options } from './options.js'
 import type { DecodeWork, WeightFormat, Work } from './peer.js'

@@ -1,4 +1,6 @@
-/** Just enough of WebAssembly's binary format to measure the machine with (core specification 2.0, section 5). */
+/**
+ * Just enough of WebAssembly's binary format to measure the machine with (core specification 2.0, section 5).
+ */
 
 export function unsigned(value: number): number[] {
   const bytes: number[] = []

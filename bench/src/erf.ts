@@ -1,4 +1,6 @@
-/** erf(x) = 2/√π · exp(-x²) · Σ 2ⁿ x²ⁿ⁺¹ / (2n+1)!! (Abramowitz and Stegun, 7.1.6): every term has one sign. */
+/**
+ * erf(x) = 2/√π · exp(-x²) · Σ 2ⁿ x²ⁿ⁺¹ / (2n+1)!! (Abramowitz and Stegun, 7.1.6): every term has one sign.
+ */
 export function erf(x: number): number {
   if (Math.abs(x) > 6) return Math.sign(x)
   let term = x

@@ -1,4 +1,6 @@
-/** Models as a user of heed composes them from its layers: a sentence encoder, and a decoder that writes on. */
+/**
+ * Models as a user of heed composes them from its layers: a sentence encoder, and a decoder that writes on.
+ */
 import {
   addPositions,
   type Block,

@@ -1,6 +1,6 @@
 /**
- * heed as the harness sees it. Each function formulates one kind of work (see peer.ts) the way a user of the library would
- * write it.
+ * heed as the harness sees it. Each function formulates one kind of work (see peer.ts) the way a user of the
+ * library would write it.
  */
 import { readFileSync } from 'node:fs'
 import {

@@ -1,6 +1,6 @@
 /**
- * Installs the peers, each group for itself: what cannot be installed is absent from the benches, with the reason. Groups that are there, or
- * that were refused before, are left alone; `--again` tries those anew.
+ * Installs the peers, each group for itself: what cannot be installed is absent from the benches, with the
+ * reason. Groups that are there, or that were refused before, are left alone; `--again` tries those anew.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -28,7 +28,9 @@ function run(command: string, args: string[], folder: string, environment: NodeJ
   })
 }
 
-/** The package with llama.cpp's library for this system; the others of them have some hundred megabytes each. */
+/**
+ * The package with llama.cpp's library for this system; the others of them have some hundred megabytes each.
+ */
 function llamaPackage(): string {
   const system = { linux: 'linux', darwin: 'mac', win32: 'win' }[process.platform as 'linux']
   const name = `${system}-${process.arch}${process.platform === 'darwin' && process.arch === 'arm64' ? '-metal' : ''}`
@@ -64,7 +66,8 @@ const groups: Group[] = [
       run('python3', ['-m', 'venv', '.venv'], peers)
       const python = join(peers, '.venv', process.platform === 'win32' ? 'Scripts/python' : 'bin/python')
       const pip = ['-m', 'pip', 'install', '--quiet', '-r', 'torch/requirements.txt']
-      // PyTorch's own index has builds without CUDA, a tenth the size; where it can't be reached, the usual one.
+      // PyTorch's own index has builds without CUDA, a tenth the size; where it can't be reached, the usual
+      // one.
       const small = [
         '--index-url',
         'https://download.pytorch.org/whl/cpu',

@@ -5,8 +5,8 @@ import type { Prepared } from './peer.js'
 export type LimitWork = 'fma' | 'multiply, add' | 'copy' | 'triad' | 'read'
 
 /**
- * What a worker's script begins with: `loop(words, run)` waits for word 0 to change (awake for a moment, then asleep), runs, adds one to
- * word 1.
+ * What a worker's script begins with: `loop(words, run)` waits for word 0 to change (awake for a moment, then
+ * asleep), runs, adds one to word 1.
  */
 const prelude = `
 const { workerData } = require('node:worker_threads')

@@ -1,6 +1,7 @@
 /**
- * The limits that x86-64 machine code has, with 512-bit vectors where the processor has them, else 256-bit ones: a few instructions
- * written by hand (Intel's manual, volume 2, chapter 2), in memory that koffi maps. On Linux and macOS.
+ * The limits that x86-64 machine code has, with 512-bit vectors where the processor has them, else 256-bit
+ * ones: a few instructions written by hand (Intel's manual, volume 2, chapter 2), in memory that koffi maps.
+ * On Linux and macOS.
  */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'

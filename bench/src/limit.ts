@@ -1,6 +1,6 @@
 /**
- * What this machine can do at most: multiply-adds in registers, bytes moved, bytes read. From 128-bit WebAssembly, and from
- * machine code with the widest vectors that the processor has.
+ * What this machine can do at most: multiply-adds in registers, bytes moved, bytes read. From 128-bit
+ * WebAssembly, and from machine code with the widest vectors that the processor has.
  */
 import { limitOfMachineCode } from './limit-x64.js'
 import { limitOfWasm } from './limit-wasm.js'
@@ -10,7 +10,10 @@ import { bytesOf } from './work.js'
 
 const mebibyte = 2 ** 20
 
-/** As much is read as the work reads before it comes back to the same place: what fits in a cache is read from there. */
+/**
+ * As much is read as the work reads before it comes back to the same place: what fits in a cache is read from
+ * there.
+ */
 function bytesAtOnce(name: LimitWork, work: Work): number {
   if (name !== 'read') return 64 * mebibyte
   const once = work.kind === 'decode' ? bytesOf(work) / work.tokens : bytesOf(work)

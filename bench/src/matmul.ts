@@ -1,6 +1,6 @@
 /**
- * Matrix product in f32: squares, the shapes of a BERT-base layer, sizes that no tile divides, one row; and a decoder's output
- * projection, which is bound by reading its weights.
+ * Matrix product in f32: squares, the shapes of a BERT-base layer, sizes that no tile divides, one row; and a
+ * decoder's output projection, which is bound by reading its weights.
  */
 import { timeWorks, type Result } from './measure.js'
 import type { Options } from './options.js'

@@ -63,7 +63,8 @@ export async function timeWorks(works: Work[], timing: Timing, options: Options)
     const start = Date.now()
     for (let round = 0; round < rounds; round++) {
       if (round > 1 && Date.now() - start > budget * 1000) break
-      // In another order each round: what ran just before leaves caches and the processor's clock as it likes.
+      // In another order each round: what ran just before leaves caches and the processor's clock as it
+      // likes.
       for (const { seat, figures, values } of shuffled(entrants, round)) {
         if (figures.without !== undefined) continue
         const sample = await seat.ask<Sample>({ ask: 'sample' })

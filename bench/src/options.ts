@@ -33,7 +33,10 @@ const help = `
 README.md has the benches, and what a sample is.
 `.trim()
 
-/** `chart`: where it is written unless --chart says otherwise. Ends the process where the options ask for help, or make no sense. */
+/**
+ * `chart`: where it is written unless --chart says otherwise. Ends the process where the options ask for
+ * help, or make no sense.
+ */
 export function optionsOf(chart = '', args: string[] = process.argv.slice(2)): Options {
   try {
     return parsed(chart, args)

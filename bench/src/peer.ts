@@ -1,4 +1,6 @@
-/** The one interface between the harness and whatever it measures: heed, a peer, or a limit of the machine. */
+/**
+ * The one interface between the harness and whatever it measures: heed, a peer, or a limit of the machine.
+ */
 
 /** a (m × k) · b (k × n). `b` is a weight: it may be brought into any form before the clock starts. */
 export type MatmulWork = { kind: 'matmul'; m: number; k: number; n: number }
@@ -20,9 +22,9 @@ export type AttentionWork = {
 /** One BERT encoder layer (post-norm, exact GELU, norm epsilon 1e-12), batch 1. */
 export type LayerWork = { kind: 'layer'; length: number; width: number; heads: number; hidden: number }
 /**
- * One step of a character model: pre-norm decoder, learned positions, no biases, exact GELU, hidden 4 × width,
- * output tied to the embedding, mean cross-entropy; AdamW (rate 1e-3, betas 0.9 and 0.99, epsilon 1e-8, decay 0.1
- * on every matrix). The result is the loss of each step so far, before that step's update.
+ * One step of a character model: pre-norm decoder, learned positions, no biases, exact GELU, hidden 4 ×
+ * width, output tied to the embedding, mean cross-entropy; AdamW (rate 1e-3, betas 0.9 and 0.99, epsilon
+ * 1e-8, decay 0.1 on every matrix). The result is the loss of each step so far, before that step's update.
  */
 export type TrainWork = {
   kind: 'train'
@@ -33,7 +35,9 @@ export type TrainWork = {
   vocabulary: number
   batch: number
 }
-/** One operation over rows × columns floats. `norm` is layer normalization with scale and shift, epsilon 1e-5. */
+/**
+ * One operation over rows × columns floats. `norm` is layer normalization with scale and shift, epsilon 1e-5.
+ */
 export type RowsWork = {
   kind: 'rows'
   operation: 'add' | 'gelu' | 'softmax' | 'norm'
@@ -44,9 +48,9 @@ export type RowsWork = {
 export type AddWork = { kind: 'add'; size: number }
 
 /**
- * A sentence encoder of MiniLM-L6's build (Wang et al. 2020; sentence-transformers): embeddings of words, positions and
- * the first type, a norm, post-norm layers as in `LayerWork`, the mean over the positions, scaled to length 1. No padding.
- * The result is [batch, width].
+ * A sentence encoder of MiniLM-L6's build (Wang et al. 2020; sentence-transformers): embeddings of words,
+ * positions and the first type, a norm, post-norm layers as in `LayerWork`, the mean over the positions,
+ * scaled to length 1. No padding. The result is [batch, width].
  */
 export type EncoderWork = {
   kind: 'encoder'
@@ -59,10 +63,10 @@ export type EncoderWork = {
   batch: number
 }
 /**
- * Writing `tokens` tokens on by a decoder of GPT-2's build (Radford et al. 2019), the likeliest each time, one after the
- * other, with a key/value cache that holds `prompt` positions before the first. Pre-norm with biases, epsilon 1e-5, learned
- * positions, GELU by tanh, hidden 4 × width, output tied to the embedding. Every run starts at the prompt's end again.
- * The result is the logits of the run's first step.
+ * Writing `tokens` tokens on by a decoder of GPT-2's build (Radford et al. 2019), the likeliest each time,
+ * one after the other, with a key/value cache that holds `prompt` positions before the first. Pre-norm with
+ * biases, epsilon 1e-5, learned positions, GELU by tanh, hidden 4 × width, output tied to the embedding.
+ * Every run starts at the prompt's end again. The result is the logits of the run's first step.
  */
 export type DecodeWork = {
   kind: 'decode'
@@ -106,7 +110,10 @@ export type Inputs = {
   train: { parameters: Record<string, Values>; batches: Int32Array[] }
   rows: { a: Float32Array; b: Float32Array; scale: Float32Array; shift: Float32Array }
   add: { a: Float32Array; b: Float32Array }
-  /** `ids` are [batch, length]; parameters `word`, `position`, `type`, `embeddingNorm…`, and `layerN.` with a layer's weights. */
+  /**
+   * `ids` are [batch, length]; parameters `word`, `position`, `type`, `embeddingNorm…`, and `layerN.` with a
+   * layer's weights.
+   */
   encoder: { parameters: Record<string, Values>; ids: Int32Array }
   /** `ids` are the prompt's, and the one that the first step is given. Weights are [in, out]. */
   decode: { parameters: Record<string, Values>; ids: Int32Array }
@@ -150,7 +157,9 @@ export interface Prepared {
 export interface Formulation {
   name: string
   prepare(): Promise<Prepared>
-  /** The share of the largest value that this engine's number formats may cost, where that is more than f32's. */
+  /**
+   * The share of the largest value that this engine's number formats may cost, where that is more than f32's.
+   */
   tolerance?: number
 }
 

@@ -1,6 +1,6 @@
 /**
- * A child process that holds one engine, with the processes that it starts. Between their turns they are stopped, so that they cannot take
- * a processor.
+ * A child process that holds one engine, with the processes that it starts. Between their turns they are
+ * stopped, so that they cannot take a processor.
  */
 import { execFileSync, fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'

@@ -1,6 +1,7 @@
 /**
- * Where heed's time goes: each work again and again, its launches told apart by kernel, beside what its multiply-adds would take at the limit and what lies between
- * launches. Fastest and median of the runs, since other guests of a machine take their part.
+ * Where heed's time goes: each work again and again, its launches told apart by kernel, beside what its
+ * multiply-adds would take at the limit and what lies between launches. Fastest and median of the runs, since
+ * other guests of a machine take their part.
  */
 import { writeSync } from 'node:fs'
 import { currentDevice } from 'heed'
@@ -34,7 +35,9 @@ const works: readonly Work[] = [
 const say = (line: string): void => void writeSync(1, `${line}\n`)
 const ms = (value: number): string => value.toFixed(value < 10 ? 3 : 1).padStart(9)
 
-/** Of each run: milliseconds of the whole, of each launch, and their kernels, which are the same in every run. */
+/**
+ * Of each run: milliseconds of the whole, of each launch, and their kernels, which are the same in every run.
+ */
 async function runsOf(work: Work): Promise<{ whole: number[]; launches: number[][]; kernels: string[] }> {
   const peer = await load('')
   const formulate = peer[work.kind] as unknown as (work: Work, inputs: Inputs[Kind]) => Formulation[]

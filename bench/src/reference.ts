@@ -1,4 +1,7 @@
-/** The plain results of works too large to compute them in every process: computed once, kept in the repository's `.cache`. */
+/**
+ * The plain results of works too large to compute them in every process: computed once, kept in the
+ * repository's `.cache`.
+ */
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

@@ -8,7 +8,9 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
 
 const count = (threads: number): string => `${threads} thread${threads === 1 ? '' : 's'}`
 
-/** Each engine, once for every set-up that may be its best. One that is not installed takes part, and says so. */
+/**
+ * Each engine, once for every set-up that may be its best. One that is not installed takes part, and says so.
+ */
 export function engines({ target, threads, peers }: Options): Participant[] {
   const heed: Participant = { name: 'heed', role: 'heed', module: at('./heed.js'), variant: target }
   const peer = (name: string, file: string, variant: string): Participant => ({

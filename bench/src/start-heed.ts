@@ -1,4 +1,7 @@
-/** From nothing to a sentence's vector: `node start-heed.js model.safetensors work.json`. Prints the vector as JSON. */
+/**
+ * From nothing to a sentence's vector: `node start-heed.js model.safetensors work.json`. Prints the vector as
+ * JSON.
+ */
 import { readFileSync } from 'node:fs'
 import { tensor, withSafetensors } from 'heed'
 import { encode, encoderOf } from './heed-models.js'

@@ -1,7 +1,8 @@
 /**
- * From starting a process to the first sentence's vector: a model of MiniLM's size, its weights read from a file of the engine's own kind
- * (which the system has in memory). Each engine runs in a fresh process each time; the clock stops when the vector is on its output. Of heed twice: with the
- * machine code that an earlier process kept, and with nothing kept, as at the very first start.
+ * From starting a process to the first sentence's vector: a model of MiniLM's size, its weights read from a
+ * file of the engine's own kind (which the system has in memory). Each engine runs in a fresh process each
+ * time; the clock stops when the vector is on its output. Of heed twice: with the machine code that an
+ * earlier process kept, and with nothing kept, as at the very first start.
  */
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'

@@ -10,7 +10,10 @@ export function summaryOf(values: readonly number[]): Summary {
   }
 }
 
-/** The items in an order that `seed` gives: the same for the same seed (Fisher and Yates; steps of a linear congruential generator). */
+/**
+ * The items in an order that `seed` gives: the same for the same seed (Fisher and Yates; steps of a linear
+ * congruential generator).
+ */
 export function shuffled<T>(items: readonly T[], seed: number): T[] {
   const order = [...items]
   let state = (seed + 1) * 0x9e3779b1

@@ -1,4 +1,7 @@
-/** A training loop of 10,000 steps: what it adds to the process's memory and to heed's heap once it has warmed up. */
+/**
+ * A training loop of 10,000 steps: what it adds to the process's memory and to heed's heap once it has warmed
+ * up.
+ */
 import { currentDevice, leaks } from 'heed'
 import { load } from './heed.js'
 import { inputsOf } from './inputs.js'

@@ -1,6 +1,6 @@
 /**
- * How long the compiler takes to check operations on named axes: a program of 1,000 typed operations beside an empty one that
- * imports the same library, in turns; the difference is what the operations cost.
+ * How long the compiler takes to check operations on named axes: a program of 1,000 typed operations beside
+ * an empty one that imports the same library, in turns; the difference is what the operations cost.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'

@@ -72,7 +72,8 @@ const decoderMatrices = ({ layers, width }: DecodeWork): number => layers * 12 *
 
 /**
  * The least amount that a work takes: floating-point operations (a multiply-add counts two; exp and its like,
- * norms and biases not counted), bytes for `rows` (each input read once, each output written once), calls for `add`.
+ * norms and biases not counted), bytes for `rows` (each input read once, each output written once), calls for
+ * `add`.
  */
 export function amountOf(work: Work): number {
   switch (work.kind) {
@@ -103,7 +104,10 @@ export function amountOf(work: Work): number {
 
 const bytesOfNumber: Readonly<Record<WeightFormat, number>> = { f32: 4, f16: 2, q8_0: 34 / 32, q4_0: 18 / 32 }
 
-/** The bytes that must move at least: each input read once, each output written once. 0 where that is no measure. */
+/**
+ * The bytes that must move at least: each input read once, each output written once. 0 where that is no
+ * measure.
+ */
 export function bytesOf(work: Work): number {
   switch (work.kind) {
     case 'matmul':

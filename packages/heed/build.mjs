@@ -1,6 +1,6 @@
-// Bundles the library's two entries, and what they share, into dist/bundle: Node loads three files instead of some 250, which
-// takes a third of the time. Runs after `tsc -b`, whose output it reads, and which stays what bundlers for browsers read:
-// they leave out what isn't used.
+// Bundles the library's two entries, and what they share, into dist/bundle: Node loads three files instead of
+// some 250, which takes a third of the time. Runs after `tsc -b`, whose output it reads, and which stays what
+// bundlers for browsers read: they leave out what isn't used.
 import { createHash } from 'node:crypto'
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,7 +10,8 @@ import { build } from 'esbuild'
 const here = fileURLToPath(new URL('.', import.meta.url))
 const folder = join(here, 'dist', 'bundle')
 
-// What code that is kept on disk belongs to: the name of this build, as long as what stands for it while it isn't known.
+// What code that is kept on disk belongs to: the name of this build, as long as what stands for it while it
+// isn't known.
 const unnamed = '__this_build_of_heed__'
 
 const { outputFiles } = await build({

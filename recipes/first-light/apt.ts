@@ -1,4 +1,6 @@
-/** Debian's package indices through apt alone, in a folder of their own: no file of the system's is written. */
+/**
+ * Debian's package indices through apt alone, in a folder of their own: no file of the system's is written.
+ */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -27,8 +29,8 @@ function text(file: string): string {
 }
 
 /**
- * The main component's English descriptions and packages of the system's release, updates and security left out.
- * Indices that the folder already holds are used again, so that a second run reads the same bytes.
+ * The main component's English descriptions and packages of the system's release, updates and security left
+ * out. Indices that the folder already holds are used again, so that a second run reads the same bytes.
  *
  * @param folder where the indices are kept.
  * @returns the indices, or a sentence that says why there are none.

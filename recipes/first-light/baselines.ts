@@ -1,5 +1,6 @@
 /**
- * Held-out bits per byte of what a language model must beat: compressors, and an n-gram model of the same training text.
+ * Held-out bits per byte of what a language model must beat: compressors, and an n-gram model of the same
+ * training text.
  *
  *     node dist/first-light/baselines.js [--data FOLDER] [--order N] [--json FILE] [--context]
  *

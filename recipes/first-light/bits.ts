@@ -22,8 +22,8 @@ export interface Window {
 }
 
 /**
- * The windows that cover a document, which stands between two separators: each token is predicted once, from as much as fits, and at least half
- * of the context where so much precedes it.
+ * The windows that cover a document, which stands between two separators: each token is predicted once, from
+ * as much as fits, and at least half of the context where so much precedes it.
  */
 export function windowsOf(ids: ArrayLike<number>, separator: number, context: number): Window[] {
   const all = Int32Array.of(separator, ...Array.from(ids), separator)
@@ -39,7 +39,8 @@ export function windowsOf(ids: ArrayLike<number>, separator: number, context: nu
 }
 
 /**
- * Bits for texts, each by itself, the end-of-text token after each included: Σ −log₂ p(token | what precedes it in its text).
+ * Bits for texts, each by itself, the end-of-text token after each included: Σ −log₂ p(token | what precedes
+ * it in its text).
  *
  * @throws UsageError where the tokenizer has no end-of-text token
  */

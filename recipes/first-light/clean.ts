@@ -1,6 +1,9 @@
 /** Cleaning that every source shares: one way to write a space, a quotation mark, a dash. */
 
-/** Zero-width characters, soft hyphens, byte-order marks, object and replacement characters, control characters. */
+/**
+ * Zero-width characters, soft hyphens, byte-order marks, object and replacement characters, control
+ * characters.
+ */
 const invisible =
   /[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\ufffc\ufffd\u0000-\u0008\u000b-\u001f\u007f-\u009f]/gu
 

@@ -1,4 +1,7 @@
-/** From the drafts of every source to the three splits: duplicates dropped, held-out text checked against training text. */
+/**
+ * From the drafts of every source to the three splits: duplicates dropped, held-out text checked against
+ * training text.
+ */
 import { Containment, DuplicateFilter } from './duplicates.js'
 import { draftText, filterDraft, inHashOrder, sources, splitOf, splits } from './document.js'
 import type { Document, Draft, Source, Split } from './document.js'
@@ -18,7 +21,9 @@ export type Corpus = {
   readonly sizes: Readonly<Record<Split, Readonly<Record<Source, Size>>>>
   /** Paragraphs that were dropped, by source. */
   readonly removed: Readonly<Record<Source, Removed>>
-  /** Share of the held-out runs of `overlapWords` words that the training text contains, after all removals. */
+  /**
+   * Share of the held-out runs of `overlapWords` words that the training text contains, after all removals.
+   */
   readonly overlap: Readonly<Record<Source, number>>
 }
 

@@ -40,7 +40,8 @@ export function sourcePackages(packages: string): Map<string, string> {
 }
 
 /**
- * What versions and cross-builds of one program share: gcc-11, gcc-12-cross and gcc-12 are `gcc`, boost1.74 is `boost`.
+ * What versions and cross-builds of one program share: gcc-11, gcc-12-cross and gcc-12 are `gcc`, boost1.74
+ * is `boost`.
  */
 export function packageFamily(source: string): string {
   const family = source
@@ -84,7 +85,9 @@ function isProse(line: string): boolean {
  */
 export function cleanPackageParagraph(lines: readonly string[]): string {
   const out: string[] = []
-  /** What a following line may continue: running text, a list's item set in by so many columns, or nothing. */
+  /**
+   * What a following line may continue: running text, a list's item set in by so many columns, or nothing.
+   */
   let open: 'text' | { readonly indent: number } | undefined
   for (const [index, raw] of lines.entries()) {
     const width = lines[index - 1]?.length ?? 0

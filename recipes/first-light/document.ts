@@ -52,7 +52,10 @@ export function draftText(draft: Draft): string {
     .join(draft.separator)
 }
 
-/** A draft without the paragraphs that `keep` refuses, nor the sections left empty; undefined if nothing is left. */
+/**
+ * A draft without the paragraphs that `keep` refuses, nor the sections left empty; undefined if nothing is
+ * left.
+ */
 export function filterDraft(draft: Draft, keep: (paragraph: Paragraph) => boolean): Draft | undefined {
   const sections = draft.sections
     .map((section) => ({ ...section, paragraphs: section.paragraphs.filter(keep) }))
@@ -135,7 +138,10 @@ export async function* readDocuments(file: string): AsyncGenerator<Document> {
   }
 }
 
-/** What stands between line feeds. node:readline also ends lines at U+2028 in newer versions of Node, which JSON has within texts. */
+/**
+ * What stands between line feeds. node:readline also ends lines at U+2028 in newer versions of Node, which
+ * JSON has within texts.
+ */
 async function* linesOf(file: string): AsyncGenerator<string> {
   let rest = ''
   for await (const chunk of createReadStream(file, 'utf8')) {

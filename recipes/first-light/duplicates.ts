@@ -1,9 +1,9 @@
 /**
  * Exact and near duplicates.
  *
- * Near duplicates are found by MinHash signatures in bands (Broder 1997, "On the resemblance and containment of
- * documents"; Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets", chapter 3), then decided by the exact
- * Jaccard similarity of their sets of shingles.
+ * Near duplicates are found by MinHash signatures in bands (Broder 1997, "On the resemblance and containment
+ * of documents"; Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets", chapter 3), then decided by the
+ * exact Jaccard similarity of their sets of shingles.
  */
 import { words } from './clean.js'
 
@@ -83,7 +83,10 @@ export class DuplicateFilter {
     this.threshold = threshold
   }
 
-  /** Whether an earlier text was the same up to case, punctuation and numbers, or nearly so; if not, remembers this one. */
+  /**
+   * Whether an earlier text was the same up to case, punctuation and numbers, or nearly so; if not, remembers
+   * this one.
+   */
   add(text: string): Verdict {
     const list = words(text)
     const key = list.join(' ')

@@ -3,7 +3,8 @@
  *
  *     node dist/first-light/evaluate.js [--model FOLDER] [--data FOLDER] [--json FILE]
  *
- * Every figure is bits for the held-out documents, the end of each included, over the bytes of their text, as in baselines.js.
+ * Every figure is bits for the held-out documents, the end of each included, over the bytes of their text, as
+ * in baselines.js.
  */
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'

@@ -1,13 +1,13 @@
 /**
- * A byte-level n-gram model with interpolated modified Kneser-Ney smoothing
- * (Chen and Goodman 1998, "An empirical study of smoothing techniques for language modeling", section 4.1.6).
+ * A byte-level n-gram model with interpolated modified Kneser-Ney smoothing (Chen and Goodman 1998, "An
+ * empirical study of smoothing techniques for language modeling", section 4.1.6).
  *
- * The symbols are the 256 bytes. Text is UTF-8, which never contains 0xff, so 0xff stands between documents: a model
- * predicts it at the end of a document and sees it at the start of one. No n-gram crosses it.
+ * The symbols are the 256 bytes. Text is UTF-8, which never contains 0xff, so 0xff stands between documents:
+ * a model predicts it at the end of a document and sees it at the start of one. No n-gram crosses it.
  *
- * The n-grams of every order up to the highest are the nodes of one trie, kept level by level in typed arrays in
- * lexicographic order. Since each level keeps both its occurrences and its continuation counts, one trie holds the
- * models of all orders, and one pass over a text evaluates them all.
+ * The n-grams of every order up to the highest are the nodes of one trie, kept level by level in typed arrays
+ * in lexicographic order. Since each level keeps both its occurrences and its continuation counts, one trie
+ * holds the models of all orders, and one pass over a text evaluates them all.
  */
 import { UsageError } from 'heed'
 import { sortPrefixes } from './sort-prefixes.js'
@@ -15,20 +15,32 @@ import { sortPrefixes } from './sort-prefixes.js'
 export const endOfDocument = 0xff
 const symbols = 256
 
-/** What is taken off an n-gram's count, by that count: index 1, 2, and 3 for three and more. Index 0 is unused. */
+/**
+ * What is taken off an n-gram's count, by that count: index 1, 2, and 3 for three and more. Index 0 is
+ * unused.
+ */
 export type Discounts = readonly [0, number, number, number]
 
 /** Counts of one kind for the n-grams of one level. */
 export type Counts = { readonly of: Uint32Array; readonly discounts: Discounts }
 
-/** The distinct n-grams of one length. Those that extend the same shorter n-gram are neighbours, by last symbol. */
+/**
+ * The distinct n-grams of one length. Those that extend the same shorter n-gram are neighbours, by last
+ * symbol.
+ */
 export type Level = {
   readonly symbol: Uint8Array
-  /** At i, where the n-grams one symbol longer that extend n-gram i start in the next level; one entry more at the end. */
+  /**
+   * At i, where the n-grams one symbol longer that extend n-gram i start in the next level; one entry more at
+   * the end.
+   */
   readonly firstChild: Uint32Array
   /** How often each occurs. */
   readonly occurrences: Counts
-  /** How many different symbols come before each; its occurrences where it starts a document. Empty at the last level. */
+  /**
+   * How many different symbols come before each; its occurrences where it starts a document. Empty at the
+   * last level.
+   */
   readonly continuations: Counts
 }
 
@@ -61,7 +73,10 @@ export function packDocuments(documents: readonly Uint8Array[]): Uint8Array {
   return packed
 }
 
-/** Chen and Goodman's estimate of the discounts, equation (26); ½, 1 and 1½ where the counts are too few for it. */
+/**
+ * Chen and Goodman's estimate of the discounts, equation (26); ½, 1 and 1½ where the counts are too few for
+ * it.
+ */
 export function estimateDiscounts(counts: Uint32Array): Discounts {
   const n = [0, 0, 0, 0, 0]
   for (const count of counts) {
@@ -127,8 +142,8 @@ function buildTrie(text: Uint8Array, order: number): Building[] {
 }
 
 /**
- * Continuation counts, one level at a time: each n-gram of length m + 1 adds one to the n-gram of length m that it
- * becomes without its first symbol.
+ * Continuation counts, one level at a time: each n-gram of length m + 1 adds one to the n-gram of length m
+ * that it becomes without its first symbol.
  */
 function countContinuations(levels: readonly Building[]): Uint32Array[] {
   const out = levels.map(
@@ -211,7 +226,8 @@ export function trainNgrams(documents: readonly Uint8Array[], order: number): Ng
 }
 
 /**
- * What a model knows of the text so far: at k, the node of the last k symbols, or -1 if training text has them nowhere.
+ * What a model knows of the text so far: at k, the node of the last k symbols, or -1 if training text has
+ * them nowhere.
  */
 export type Context = Int32Array
 

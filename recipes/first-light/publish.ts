@@ -3,8 +3,9 @@
  *
  *     node dist/first-light/publish.js [--run FOLDER] [--to FOLDER]
  *
- * From RUN (default first-light/.cache/run): model/config.json, model/model.safetensors, model/tokenizer.json. The model is loaded before it is
- * written, so that nothing broken takes the place of a good one.
+ * From RUN (default first-light/.cache/run): model/config.json, model/model.safetensors,
+ * model/tokenizer.json. The model is loaded before it is written, so that nothing broken takes the place of a
+ * good one.
  */
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'

@@ -4,7 +4,10 @@ import { FormatError } from 'heed'
 import { cleanLine } from './clean.js'
 import type { Draft } from './document.js'
 
-/** Wikipedia's editorial notes: [citation needed], [when?], [note 3], [a], [12]. An author's own [...] or [the] stays. */
+/**
+ * Wikipedia's editorial notes: [citation needed], [when?], [note 3], [a], [12]. An author's own [...] or
+ * [the] stays.
+ */
 const editorial =
   /\s?\[(?:[^[\]]*(?:needed|update|\?|dubious|discuss|vague|clarif|verif|disput|source|specify|according to|original research|sic\b|contradict|weasel|incomplete|quantify|in citation given|dated info)[^[\]]*|(?:note|notes|nb|n|fn) ?\d+|[a-zA-Z]|\d+|›|[A-Z]{1,3}[ -]?\d+)\]/giu
 
@@ -13,7 +16,8 @@ export function cleanArticleParagraph(text: string): string {
   return cleanLine(
     text
       .replace(editorial, '')
-      // The page of a reference, as in "a fear of hell.:115-116 Others", and what stood for a recording of the word.
+      // The page of a reference, as in "a fear of hell.:115-116 Others", and what stood for a recording of
+      // the word.
       .replace(
         /(?<=[\p{L}.,"')\]]):\d{1,3}(?:[–-]\d{1,3})?(?:, \d{1,3}(?:[–-]\d{1,3})?)*(?= \p{Lu}| *$)/gu,
         '',

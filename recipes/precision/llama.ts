@@ -1,4 +1,7 @@
-/** A Llama as the hub lays it out (`config.json`, `model.safetensors`, names as in transformers) as heed's decoder. */
+/**
+ * A Llama as the hub lays it out (`config.json`, `model.safetensors`, names as in transformers) as heed's
+ * decoder.
+ */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { decoderConfig, readSafetensors, tensor, type Decoder, type DecoderConfig, type Tensor } from 'heed'

@@ -1,11 +1,13 @@
 /**
- * What weights in fewer bits cost, on real models: held-out bits per byte and perplexity, and how far logits are off.
+ * What weights in fewer bits cost, on real models: held-out bits per byte and perplexity, and how far logits
+ * are off.
  *
  *     node dist/precision/precision.js [--data FOLDER] [--json] [--write FOLDER]
  *
- * The shipped model reads the test documents of its corpus (recipes/first-light makes them), each by itself. Where the environment variable
- * HEED_SHARED names the folder of reference numbers, stories260K, a Llama of another maker, reads its own 200 words, too.
- * `--write` writes `results.json` and `results.md`, the table, into a folder.
+ * The shipped model reads the test documents of its corpus (recipes/first-light makes them), each by itself.
+ * Where the environment variable HEED_SHARED names the folder of reference numbers, stories260K, a Llama of
+ * another maker, reads its own 200 words, too. `--write` writes `results.json` and `results.md`, the table,
+ * into a folder.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'

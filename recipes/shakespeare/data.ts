@@ -1,5 +1,6 @@
 /**
- * The text of the character-level Shakespeare benchmark, cut as its authors cut it: the first nine tenths to train on, the last tenth held out.
+ * The text of the character-level Shakespeare benchmark, cut as its authors cut it: the first nine tenths to
+ * train on, the last tenth held out.
  *
  *     node dist/shakespeare/data.js [--text FILE] [--out FOLDER]
  */

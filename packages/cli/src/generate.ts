@@ -21,7 +21,8 @@ export interface Continuation {
  * Writes on from a prompt. Other work of the process runs between tokens.
  *
  * @param onText called with each piece of text, whole characters only
- * @throws {UsageError} for options that make no sense, or an empty prompt where the tokenizer has no token to start with
+ * @throws {UsageError} for options that make no sense, or an empty prompt where the tokenizer has no token to
+ * start with
  */
 export async function writeOn(
   language: RunnableModel,

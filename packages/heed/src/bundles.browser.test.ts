@@ -10,8 +10,8 @@ import { type Browser, chromium } from 'playwright-core'
 import { build as vite } from 'vite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
-// The built package, as bundlers write it for browsers when nobody sets anything: it runs, computes what Node computes,
-// and takes no more bytes than its documents say.
+// The built package, as bundlers write it for browsers when nobody sets anything: it runs, computes what Node
+// computes, and takes no more bytes than its documents say.
 
 const executablePath = process.env['HEED_CHROMIUM'] ?? '/usr/bin/chromium'
 const missing = !existsSync(executablePath)

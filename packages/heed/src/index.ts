@@ -1,4 +1,5 @@
-// What programs are written with. Each name is listed, so that none becomes public by chance; `heed/internals` has the rest.
+// What programs are written with. Each name is listed, so that none becomes public by chance;
+// `heed/internals` has the rest.
 
 export {
   DtypeError,

@@ -1,5 +1,6 @@
-// heed/internals: everything that the folders offer each other, the kernel language included. For tools around heed, and for
-// those who extend it. No promise of stability: any release may change or remove what only stands here.
+// heed/internals: everything that the folders offer each other, the kernel language included. For tools
+// around heed, and for those who extend it. No promise of stability: any release may change or remove what
+// only stands here.
 
 export * from './base/index.js'
 export * from './kernels/index.js'
@@ -14,7 +15,7 @@ export * from './text/index.js'
 export * from './models/index.js'
 export * from './train/index.js'
 
-// Of two things of one name the one that users meet: who may attend to whom, and a transformer's block. The kernels' are
-// `Term<'mask'>` and `Program['body']`.
+// Of two things of one name the one that users meet: who may attend to whom, and a transformer's block. The
+// kernels' are `Term<'mask'>` and `Program['body']`.
 export type { Mask } from './tensor/index.js'
 export type { Block } from './nn/index.js'

@@ -54,8 +54,8 @@ export function barLine(moment: Moment, width: number): string {
 }
 
 /**
- * Tells how a run goes: a bar that is drawn again and again on a terminal, else a line now and then. Times come from
- * `clock`, in milliseconds.
+ * Tells how a run goes: a bar that is drawn again and again on a terminal, else a line now and then. Times
+ * come from `clock`, in milliseconds.
  */
 export class Progress {
   readonly #output: Output

@@ -25,7 +25,10 @@ interface Range {
   readonly below?: number
 }
 
-/** An object of a JSON configuration, read field by field; what is not known is refused with the nearest known name. */
+/**
+ * An object of a JSON configuration, read field by field; what is not known is refused with the nearest known
+ * name.
+ */
 export class Section {
   readonly #fields: Readonly<Record<string, unknown>>
   readonly #file: string

@@ -32,8 +32,8 @@ import {
 import { valueAndGrad } from './index.js'
 import { cases, type Inputs, inputs, weigh } from './testing/cases.js'
 
-// What lies beyond 2 GiB, and near 4, has addresses that are negative as signed numbers. Nothing of this fills memory: what lies
-// below the blocks is never touched.
+// What lies beyond 2 GiB, and near 4, has addresses that are negative as signed numbers. Nothing of this
+// fills memory: what lies below the blocks is never touched.
 
 const [around2, below4] = [2 ** 31 - 4096, 2 ** 32 - 96 * 2 ** 20]
 

@@ -10,7 +10,10 @@ import {
 import type { GradientRule } from './rule.js'
 
 export const attentionGradients: Record<string, GradientRule> = {
-  /** Query, key, value, the sink and the captured f32 tensors, from scores computed anew (Dao et al. 2022, algorithm 4). */
+  /**
+   * Query, key, value, the sink and the captured f32 tensors, from scores computed anew (Dao et al. 2022,
+   * algorithm 4).
+   */
   attention({ attributes }, gradient, wanted) {
     const kept = attributes as AttentionAttributes
     const parts = attentionGradient(kept, gradient, wanted)

@@ -2,7 +2,10 @@ import { isTensor, type AnyTensor, scope, tensor, type Tensor } from '../tensor/
 import { leavesOf, mapTree } from '../base/index.js'
 import { grad } from './grad.js'
 
-/** The largest difference between a gradient and central differences, over the largest gradient (or 1 if that is less). */
+/**
+ * The largest difference between a gradient and central differences, over the largest gradient (or 1 if that
+ * is less).
+ */
 export interface GradientCheck {
   readonly error: number
   readonly at: string
@@ -11,8 +14,8 @@ export interface GradientCheck {
 }
 
 /**
- * Compares the gradient of `loss` with central differences, element by element: (loss(x + h) − loss(x − h)) / 2h.
- * Meant for a device that computes in f64 (the interpreter); give `step` where that is not so.
+ * Compares the gradient of `loss` with central differences, element by element: (loss(x + h) − loss(x − h)) /
+ * 2h. Meant for a device that computes in f64 (the interpreter); give `step` where that is not so.
  */
 export function checkGradient<M>(loss: (model: M) => Tensor<never>, model: M, step = 1e-5): GradientCheck {
   const isParameter = (value: unknown): value is Tensor => isTensor(value) && value.dtype === 'f32'

@@ -16,8 +16,8 @@ import { GradientTape, secondOrder } from './gradient-tape.js'
 import { parametersOf } from './parameters.js'
 
 /**
- * The type of a model's gradient: the model's own, with tensors where it has tensors (of integers too, whose gradient is 0), and undefined
- * where it has what no gradient is taken of: numbers, strings, functions, null.
+ * The type of a model's gradient: the model's own, with tensors where it has tensors (of integers too, whose
+ * gradient is 0), and undefined where it has what no gradient is taken of: numbers, strings, functions, null.
  */
 export type Gradient<M> = M extends AnyTensor | undefined
   ? M
@@ -34,15 +34,16 @@ export interface ValueAndGradient<M> {
 }
 
 /**
- * `valueAndGrad(loss)(model, …rest)` runs the loss and gives it with its gradient with respect to every f32 tensor in `model`: zeros
- * where the loss does not depend on one, as for tensors of other dtypes (f32 zeros that take no memory). What is no tensor has the
- * gradient undefined. Everything else made on the way is freed.
+ * `valueAndGrad(loss)(model, …rest)` runs the loss and gives it with its gradient with respect to every f32
+ * tensor in `model`: zeros where the loss does not depend on one, as for tensors of other dtypes (f32 zeros
+ * that take no memory). What is no tensor has the gradient undefined. Everything else made on the way is
+ * freed.
  *
  * @throws ShapeError if the loss is not a scalar
- * @throws UsageError if it is no tensor, such as the promise of an asynchronous function; if nothing of the model went into it; if
- *   the model has no f32 tensor
- * @throws StateError if the loss was freed; inside of another gradient, where anything that that one is taken of has a part: there
- *   are no gradients of gradients
+ * @throws UsageError if it is no tensor, such as the promise of an asynchronous function; if nothing of the
+ * model went into it; if the model has no f32 tensor
+ * @throws StateError if the loss was freed; inside of another gradient, where anything that that one is taken
+ * of has a part: there are no gradients of gradients
  */
 export function valueAndGrad<M, R extends readonly unknown[]>(
   loss: (model: M, ...rest: R) => Tensor<never>,

@@ -16,14 +16,20 @@ import type { Checkpointed } from './checkpoint.js'
 import type { GradientRule, Placed } from './rule.js'
 import { gradients } from './table.js'
 
-/** Remembers the operations between some inputs and what is computed from them, and runs them backwards (reverse mode). */
+/**
+ * Remembers the operations between some inputs and what is computed from them, and runs them backwards
+ * (reverse mode).
+ */
 export class GradientTape implements Tape {
   readonly #tracked: Set<AnyTensor>
   readonly #outer: Tape | undefined
   #entries: Recorded[] = []
   #stopped = false
 
-  /** @param outer the tape of the gradient that this one is taken inside of: it must not miss what happens here */
+  /**
+   * @param outer the tape of the gradient that this one is taken inside of: it must not miss what happens
+   * here
+   */
   constructor(inputs: Iterable<AnyTensor>, outer?: Tape) {
     this.#tracked = new Set(inputs)
     this.#outer = outer
@@ -52,8 +58,9 @@ export class GradientTape implements Tape {
   }
 
   /**
-   * The gradients of sum(output × outputGradient) with respect to `inputs` (undefined where nothing depends on one).
-   * Frees each intermediate value as soon as nothing before it needs it; the tape is empty afterwards.
+   * The gradients of sum(output × outputGradient) with respect to `inputs` (undefined where nothing depends
+   * on one). Frees each intermediate value as soon as nothing before it needs it; the tape is empty
+   * afterwards.
    */
   backward(outputs: ReadonlyMap<AnyTensor, Tensor>, inputs: readonly AnyTensor[]): (Tensor | undefined)[] {
     const entries = this.#entries
@@ -131,7 +138,10 @@ function accumulate(held: Map<AnyTensor, Tensor>, input: AnyTensor, part: Tensor
   }
 }
 
-/** Adds the gradient of some positions. Sums in `filling` were made here and nobody has seen them: they are added to in place. */
+/**
+ * Adds the gradient of some positions. Sums in `filling` were made here and nobody has seen them: they are
+ * added to in place.
+ */
 function place(
   held: Map<AnyTensor, Tensor>,
   filling: Set<Tensor>,

@@ -54,7 +54,8 @@ import {
 import { devices } from '../tensor/testing/devices.js'
 import { grad } from './index.js'
 
-// What NaN goes into comes out as NaN, as IEEE 754, NumPy and PyTorch have it, on every target: a training that diverges must show it.
+// What NaN goes into comes out as NaN, as IEEE 754, NumPy and PyTorch have it, on every target: a training
+// that diverges must show it.
 
 const length = 37
 /** In a whole vector, the last lane of one, and the tail of every machine. */
@@ -114,7 +115,10 @@ const elementwise: Readonly<Record<string, (x: Tensor<'i'>) => Tensor<'i'>>> = {
   'pow 0.7': traced((v) => v.pow(0.7)),
   'pow −2': traced((v) => v.pow(-2)),
 }
-/** What comes in is passed on where x is NaN, as PyTorch has it, or is 0 whatever x is; elsewhere the gradient is NaN too. */
+/**
+ * What comes in is passed on where x is NaN, as PyTorch has it, or is 0 whatever x is; elsewhere the gradient
+ * is NaN too.
+ */
 const passedOn: Readonly<Record<string, number>> = {
   relu: 1,
   'activate relu': 1,

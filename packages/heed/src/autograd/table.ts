@@ -34,7 +34,10 @@ export const gradients: Record<string, GradientRule> = {
   ...rotaryGradients,
   ...rowGradients,
 
-  /** Any elementwise function: its derivative with respect to each input, times the gradient, summed over the axes the input lacks. */
+  /**
+   * Any elementwise function: its derivative with respect to each input, times the gradient, summed over the
+   * axes the input lacks.
+   */
   map({ inputs, attributes }, gradient, wanted) {
     const { expression, parameters } = attributes as MapAttributes
     const derivatives = derivativesOf(expression, inputs.length)
@@ -114,7 +117,9 @@ export const gradients: Record<string, GradientRule> = {
 
 const knownDerivatives = new WeakMap<Scalar, readonly (Scalar | undefined)[]>()
 
-/** The derivative by each input, times the gradient, which is input `count`. Found once for each expression. */
+/**
+ * The derivative by each input, times the gradient, which is input `count`. Found once for each expression.
+ */
 function derivativesOf(expression: Scalar, count: number): readonly (Scalar | undefined)[] {
   let derivatives = knownDerivatives.get(expression)
   if (derivatives === undefined) {

@@ -2,8 +2,9 @@ import { StateError } from '../base/index.js'
 import type { Kernel, ParameterType } from './language/index.js'
 
 /**
- * One run of a kernel, as plain data: the functions that plan an operation give a list of these, and a device runs them in
- * order. `parameters` stand in the order of the kernel's declaration (byte addresses for pointers). Made by `launchOf`.
+ * One run of a kernel, as plain data: the functions that plan an operation give a list of these, and a device
+ * runs them in order. `parameters` stand in the order of the kernel's declaration (byte addresses for
+ * pointers). Made by `launchOf`.
  */
 export interface Launch {
   readonly kernel: Kernel
@@ -18,8 +19,9 @@ type Parameters = Readonly<Record<string, ParameterType>>
 export type LaunchValues<P extends Parameters> = { readonly [K in keyof P]: number }
 
 /**
- * A launch from values by name: the order is that of the kernel's declaration, whatever the order of `values`. A name that is
- * missing, or that the kernel doesn't declare, does not compile where the names of its parameters are known by type.
+ * A launch from values by name: the order is that of the kernel's declaration, whatever the order of
+ * `values`. A name that is missing, or that the kernel doesn't declare, does not compile where the names of
+ * its parameters are known by type.
  *
  * @throws StateError for such a name where they are not
  */

@@ -17,7 +17,10 @@ const leastBytes = 32 * 2 ** 20
 const alignedBytes = 64
 const alignedFloats = 16
 
-/** Elements of four bytes that a launch writes: runs of adjacent ones, whose starts lie multiples of each of `strides` from the address. */
+/**
+ * Elements of four bytes that a launch writes: runs of adjacent ones, whose starts lie multiples of each of
+ * `strides` from the address.
+ */
 export interface WrittenRuns {
   readonly address: number
   readonly elements: number
@@ -25,8 +28,8 @@ export interface WrittenRuns {
 }
 
 /**
- * Whether a result should go past the caches (`storePast`): it is so large that nobody finds it there later, and whole vectors of it are aligned.
- * An input must not share its memory: its lines are in the caches.
+ * Whether a result should go past the caches (`storePast`): it is so large that nobody finds it there later,
+ * and whole vectors of it are aligned. An input must not share its memory: its lines are in the caches.
  */
 export function goesPastCaches({ address, elements, strides }: WrittenRuns): boolean {
   return (
@@ -46,7 +49,9 @@ export function storeOf(k: Builder, past: boolean): Store {
 /** What is added to the name of a kernel that writes past the caches. */
 export const pastCachesName = ', past the caches'
 
-/** A kernel in two forms, with results in the caches and past them; `past` is whether the machine does that. */
+/**
+ * A kernel in two forms, with results in the caches and past them; `past` is whether the machine does that.
+ */
 export function inAndPastCaches<const P extends Readonly<Record<string, ParameterType>>>(
   name: string,
   parameters: P,

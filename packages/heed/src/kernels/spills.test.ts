@@ -107,7 +107,10 @@ class NotingArena extends Arena {
 /** Scores that need more beside the products than 16 registers have. */
 const wide = ['alibi', 'temperature', 'two readings']
 
-/** Heads over key/value heads, queries and keys: one row, a few, many, of one head and of groups, and keys in parts. */
+/**
+ * Heads over key/value heads, queries and keys: one row, a few, many, of one head and of groups, and keys in
+ * parts.
+ */
 const attentionSizes = [
   [2, 2, 1, 70],
   [2, 2, 4, 70],

@@ -1,6 +1,6 @@
 /**
- * Attention as it began: a decoder's state asks the memory, one vector for each position of the source. Score, filter and mix are the
- * steps that self-attention has, too; only the score differs.
+ * Attention as it began: a decoder's state asks the memory, one vector for each position of the source.
+ * Score, filter and mix are the steps that self-attention has, too; only the score differs.
  */
 import { tap } from '../observe/index.js'
 import { dot, map, softmax, type Tensor } from '../tensor/index.js'
@@ -14,7 +14,10 @@ export interface AdditiveAlignment {
   readonly score: Tensor<'alignment'>
 }
 
-/** Parameters of Luong's concatenated scores: `weight` takes the state and the memory's vector as one, along `joined`. */
+/**
+ * Parameters of Luong's concatenated scores: `weight` takes the state and the memory's vector as one, along
+ * `joined`.
+ */
 export interface ConcatAlignment {
   readonly weight: Tensor<'alignment' | 'joined'>
   readonly score: Tensor<'alignment'>
@@ -41,7 +44,9 @@ export function additiveScores<Q extends string>(
   return dot(matched, score, 'alignment') as Tensor<string> as never
 }
 
-/** What `additiveScores` makes of the memory: the same for every state, so that a decoder computes it once. */
+/**
+ * What `additiveScores` makes of the memory: the same for every state, so that a decoder computes it once.
+ */
 export function additiveKeys(
   { key }: AdditiveAlignment,
   memory: Sequence,
@@ -68,7 +73,10 @@ export function generalScores<Q extends string>(
   return dot(query, memory, 'width') as Tensor<string> as never
 }
 
-/** score · tanh(weight [state; memory]) (Luong et al. 2015, section 3.1, concat): the additive score without bias. */
+/**
+ * score · tanh(weight [state; memory]) (Luong et al. 2015, section 3.1, concat): the additive score without
+ * bias.
+ */
 export function concatScores<Q extends string>(
   { weight, score }: ConcatAlignment,
   state: Tensor<Q | 'state'>,
@@ -94,8 +102,9 @@ export interface Aligned<Q extends string> {
 }
 
 /**
- * From scores to the filter, and from the memory to the mix: softmax over positions, then the sum of the memory's vectors that it weighs. A
- * state for which no position is real gets filter and output 0. Taps: scores, filter, output.
+ * From scores to the filter, and from the memory to the mix: softmax over positions, then the sum of the
+ * memory's vectors that it weighs. A state for which no position is real gets filter and output 0. Taps:
+ * scores, filter, output.
  *
  * @param real i32 or f32, 0 where a position is padding and not seen; default all are real
  */

@@ -24,7 +24,8 @@ import {
   type ReferenceLayer,
 } from './testing/reference.js'
 
-// Whole attention layers against the numbers of another implementation: output, filter, and the gradient of every weight.
+// Whole attention layers against the numbers of another implementation: output, filter, and the gradient of
+// every weight.
 
 const cases = referenceCases('attention').filter(
   (reference) => 'kind' in reference && reference.kind === 'layer',

@@ -1,6 +1,7 @@
 /**
- * Multi-head attention (Vaswani et al. 2017, "Attention Is All You Need", section 3.2), step by step. Embedding and position come before;
- * here each position asks with a query, answers with a key, and gives a value:
+ * Multi-head attention (Vaswani et al. 2017, "Attention Is All You Need", section 3.2), step by step.
+ * Embedding and position come before; here each position asks with a query, answers with a key, and gives a
+ * value:
  *
  *     query, key, value   three projections of the sequence (self-attention), or of two (cross-attention)
  *     score               how well each query fits each key: q·k / √width, or as the user writes it
@@ -31,7 +32,10 @@ import type { PositionNumbers } from './position.js'
 import { applyRotary, type RotaryTable } from './rotary.js'
 import { addTo, projectOut, type Residual, type Sequence } from './sequence.js'
 
-/** Sizes may differ: fewer heads in key and value (grouped-query, multi-query), a width of values of their own, another width of the context. */
+/**
+ * Sizes may differ: fewer heads in key and value (grouped-query, multi-query), a width of values of their
+ * own, another width of the context.
+ */
 export interface AttentionParameters {
   readonly query: Linear<'width', 'head' | 'headWidth'>
   readonly key: Linear<'width', 'head' | 'headWidth'>
@@ -71,8 +75,9 @@ export interface SelfAttentionOptions<A extends string = never> extends CrossAtt
 type Query = Tensor<'batch' | 'head' | 'query' | 'width'>
 
 /**
- * Self-attention: every position of `x` attends to the positions of `x` (and to those in the cache). Batch axes may have any names.
- * Names: query, key, value, rotatedQuery, rotatedKey, scores, filter, mixed, outputPerHead, output; queryNorm.*, keyNorm.*.
+ * Self-attention: every position of `x` attends to the positions of `x` (and to those in the cache). Batch
+ * axes may have any names. Names: query, key, value, rotatedQuery, rotatedKey, scores, filter, mixed,
+ * outputPerHead, output; queryNorm.*, keyNorm.*.
  *
  * @throws ShapeError where sizes do not fit
  */
@@ -113,9 +118,9 @@ function attendToSelf(
 }
 
 /**
- * Cross-attention: every position of `x` attends to the positions of `context`. Batch axes may have any names, and
- * those that only one of the two has are gone through for the other. With a cache, keys and values of the context are
- * computed in the first step. Names as in `selfAttention`.
+ * Cross-attention: every position of `x` attends to the positions of `context`. Batch axes may have any
+ * names, and those that only one of the two has are gone through for the other. With a cache, keys and values
+ * of the context are computed in the first step. Names as in `selfAttention`.
  *
  * @throws ShapeError where sizes do not fit
  */

@@ -23,7 +23,8 @@ import {
 } from './index.js'
 import { referenceDevices } from './testing/reference.js'
 
-// Properties that hold for every block, on random sizes and options, in f64 on the interpreter and in f32 on WebAssembly.
+// Properties that hold for every block, on random sizes and options, in f64 on the interpreter and in f32 on
+// WebAssembly.
 
 interface Drawn {
   /** Which of the reference devices. */

@@ -15,7 +15,9 @@ import type { Quantized } from './linear.js'
 import { norm, type Norm, type NormOptions } from './norm.js'
 import type { Dropout, Sequence } from './sequence.js'
 
-/** Attention among the positions, then a feed-forward layer at each: a block of an encoder or of a decoder. */
+/**
+ * Attention among the positions, then a feed-forward layer at each: a block of an encoder or of a decoder.
+ */
 export interface Block {
   readonly attentionNorm: Norm
   readonly attention: AttentionParameters
@@ -32,8 +34,8 @@ export interface CrossBlock extends Block {
 /** Options of a transformer's block. */
 export interface BlockOptions {
   /**
-   * Where the norms stand: 'pre', x + layer(norm(x)), as nearly every model since GPT-2 (Xiong et al. 2020); or 'post', norm(x + layer(x)),
-   * as in Vaswani et al. 2017 and BERT. Default 'pre'.
+   * Where the norms stand: 'pre', x + layer(norm(x)), as nearly every model since GPT-2 (Xiong et al. 2020);
+   * or 'post', norm(x + layer(x)), as in Vaswani et al. 2017 and BERT. Default 'pre'.
    */
   readonly arrangement?: 'pre' | 'post' | undefined
   readonly norm?: NormOptions | undefined
@@ -57,8 +59,9 @@ export interface CrossBlockOptions extends DecoderBlockOptions {
 }
 
 /**
- * A block in which every position may see every other, but for the mask given. Names: residualBefore, attentionNorm.*, attention.*,
- * residualMiddle, feedForwardNorm.*, feedForward.*, residualAfter. Frees what it makes but for its result.
+ * A block in which every position may see every other, but for the mask given. Names: residualBefore,
+ * attentionNorm.*, attention.*, residualMiddle, feedForwardNorm.*, feedForward.*, residualAfter. Frees what
+ * it makes but for its result.
  *
  * @throws ShapeError where sizes do not fit
  */
@@ -75,7 +78,8 @@ export function encoderBlock(
 }
 
 /**
- * A block in which every position sees itself and those before it, and of these the ones that the mask allows. Names as in `encoderBlock`.
+ * A block in which every position sees itself and those before it, and of these the ones that the mask
+ * allows. Names as in `encoderBlock`.
  *
  * @throws ShapeError where sizes do not fit
  */
@@ -92,8 +96,8 @@ export function decoderBlock(
 }
 
 /**
- * A decoder block with attention to `context`, an encoder's output, between the other two layers. Names as in `encoderBlock`,
- * and residualMiddleCross, crossAttentionNorm.*, crossAttention.*.
+ * A decoder block with attention to `context`, an encoder's output, between the other two layers. Names as in
+ * `encoderBlock`, and residualMiddleCross, crossAttentionNorm.*, crossAttention.*.
  *
  * @throws ShapeError where sizes do not fit
  */

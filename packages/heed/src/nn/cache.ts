@@ -27,16 +27,16 @@ const firstRoom = 64
 /** How a cache stores. */
 export interface CacheOptions {
   /**
-   * Of keys and values of the model's own positions. `bf16` and `f16` take half the memory, and round each number to 8 or 11
-   * bits; what attention computes stays f32. Default `f32`.
+   * Of keys and values of the model's own positions. `bf16` and `f16` take half the memory, and round each
+   * number to 8 or 11 bits; what attention computes stays f32. Default `f32`.
    */
   readonly dtype?: StoredFloat | undefined
 }
 
 /**
- * What a decoder remembers from one step to the next: the keys and values of every position so far, layer by layer, so that a step computes
- * only the new ones. Give the same cache to each call of the model, each with the tokens that follow. Room doubles as it fills: adding a position
- * copies that position.
+ * What a decoder remembers from one step to the next: the keys and values of every position so far, layer by
+ * layer, so that a step computes only the new ones. Give the same cache to each call of the model, each with
+ * the tokens that follow. Room doubles as it fills: adding a position copies that position.
  *
  * Lives until `dispose()`, whatever scope it was made in.
  */
@@ -155,7 +155,10 @@ function refuseGradient(key: Key, value: Key): void {
   })
 }
 
-/** A tensor that grows along its axis 'key', with room for more than it holds. What is given out are views of what it holds now. */
+/**
+ * A tensor that grows along its axis 'key', with room for more than it holds. What is given out are views of
+ * what it holds now.
+ */
 class Growing {
   readonly #name: string
   readonly #dtype: StoredFloat

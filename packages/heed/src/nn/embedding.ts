@@ -7,7 +7,8 @@ export interface Embedding<W extends Weight<'vocabulary' | 'width'> = Tensor<'vo
 }
 
 /**
- * Look-up: the vector of each id. `ids` are i32, with any axes. Of a quantized table it is what the numbers there stand for.
+ * Look-up: the vector of each id. `ids` are i32, with any axes. Of a quantized table it is what the numbers
+ * there stand for.
  *
  * @throws DtypeError if the ids are not i32
  * @throws ShapeError for an id outside the vocabulary
@@ -19,7 +20,10 @@ export function embed<I extends string>(
   return isQuantized(weight) ? gatherQuantized(weight, ids, 'vocabulary') : gather(weight, ids, 'vocabulary')
 }
 
-/** A logit for each entry: the product with its vector. With the table of `embed`, the tied output of Press and Wolf 2017. */
+/**
+ * A logit for each entry: the product with its vector. With the table of `embed`, the tied output of Press
+ * and Wolf 2017.
+ */
 export function unembed<A extends string>(
   { weight }: Embedding<Weight<'vocabulary' | 'width'>>,
   x: Tensor<A | 'width'>,

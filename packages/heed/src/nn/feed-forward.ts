@@ -4,8 +4,8 @@ import { linear, linears, type Linear, type Quantized } from './linear.js'
 import { projectOut, type Residual, type Sequence } from './sequence.js'
 
 /**
- * Two layers at each position, the wide one between them. With a `gate` it is a gated one: SwiGLU with the activation 'silu',
- * GeGLU with 'gelu' (Shazeer 2020, "GLU Variants Improve Transformer").
+ * Two layers at each position, the wide one between them. With a `gate` it is a gated one: SwiGLU with the
+ * activation 'silu', GeGLU with 'gelu' (Shazeer 2020, "GLU Variants Improve Transformer").
  */
 export interface FeedForward {
   readonly up: Linear<'width', 'hidden'>

@@ -47,7 +47,10 @@ const reference = JSON.parse(
   readFileSync(new URL('./testing/onnx/reference.json', import.meta.url), 'utf8'),
 ) as OnnxReference
 
-/** A GRU from its equations, in f64: one sequence, forward; parameters as records of functions of gate, unit and the other axis. */
+/**
+ * A GRU from its equations, in f64: one sequence, forward; parameters as records of functions of gate, unit
+ * and the other axis.
+ */
 function plain(
   parameters: Recurrent,
   x: readonly (readonly number[])[],

@@ -30,7 +30,10 @@ const dtypes: readonly Dtypes[] = [
   ['f16', 'f32', 'bf16'],
 ]
 
-/** Query rows, keys, heads, key/value heads, width, width of values: both kernels, parts of the keys, odd shapes. */
+/**
+ * Query rows, keys, heads, key/value heads, width, width of values: both kernels, parts of the keys, odd
+ * shapes.
+ */
 const shapes = [
   [1, 3, 2, 2, 5, 7],
   [1, 2100, 4, 2, 16, 20],

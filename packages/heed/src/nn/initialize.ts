@@ -1,6 +1,6 @@
 /**
- * Parameters before training. Every tensor has a stream of random numbers of its own, named by its place, so that a change to one layer
- * leaves the others' numbers as they were.
+ * Parameters before training. Every tensor has a stream of random numbers of its own, named by its place, so
+ * that a change to one layer leaves the others' numbers as they were.
  */
 import { checkWhole, foldIn, type RandomKey, type Shape, UsageError } from '../base/index.js'
 import { normal, ones, type Tensor, uniform, zeros } from '../tensor/index.js'
@@ -95,9 +95,11 @@ export interface AttentionShape {
 }
 
 /**
- * The four projections of multi-head attention: query, key and value from `width` to head × headWidth, output back to `width`.
+ * The four projections of multi-head attention: query, key and value from `width` to head × headWidth, output
+ * back to `width`.
  *
- * @throws UsageError where the width is no multiple of the heads and no headWidth is given, or heads no multiple of keyValueHeads
+ * @throws UsageError where the width is no multiple of the heads and no headWidth is given, or heads no
+ * multiple of keyValueHeads
  */
 export function createAttention(key: RandomKey, shape: AttentionShape): AttentionParameters {
   checkHeads(shape)
@@ -182,7 +184,10 @@ export interface BlockShape extends AttentionShape {
   readonly onePlus?: boolean | undefined
 }
 
-/** A block of an encoder or of a decoder: attention and feed-forward layer, each with its norm. Throws what `createAttention` throws. */
+/**
+ * A block of an encoder or of a decoder: attention and feed-forward layer, each with its norm. Throws what
+ * `createAttention` throws.
+ */
 export function createBlock(key: RandomKey, shape: BlockShape): Block {
   const { width, bias = true, normBias = bias, onePlus = false } = shape
   return {

@@ -20,7 +20,8 @@ export interface Linear<I extends string, O extends string, W extends Weight<I |
 }
 
 /**
- * `T` with any matrix quantized: each `weight` of a linear map or an embedding may be `QuantizedWeights`. A `T` as it is trained is one, too.
+ * `T` with any matrix quantized: each `weight` of a linear map or an embedding may be `QuantizedWeights`. A
+ * `T` as it is trained is one, too.
  */
 export type Quantized<T> = T extends AnyTensor
   ? T
@@ -48,7 +49,8 @@ export interface LinearOptions<A extends string> {
 /**
  * x · weight + bias, summed over the axes in `over`; then the activation, then the residual, in one pass.
  *
- * @throws ShapeError if `x` or the weight lacks an axis of `over`, or sizes differ; or a quantized weight sums over other axes
+ * @throws ShapeError if `x` or the weight lacks an axis of `over`, or sizes differ; or a quantized weight
+ * sums over other axes
  */
 export function linear<A extends string, I extends A, O extends string>(
   { weight, bias }: Linear<I, O, Weight<I | O>>,

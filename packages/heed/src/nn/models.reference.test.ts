@@ -34,7 +34,8 @@ import {
   referenceDevices,
 } from './testing/reference.js'
 
-// Whole models put together from blocks: what they say before training, against the numbers of another implementation.
+// Whole models put together from blocks: what they say before training, against the numbers of another
+// implementation.
 
 const cases = new Map(referenceCases('training').map((reference) => [reference.name, reference]))
 

@@ -1,7 +1,10 @@
 import { map, layerNorm, mean, rmsNorm, type Tensor } from '../tensor/index.js'
 import { tap, watched } from '../observe/index.js'
 
-/** What a norm multiplies by and adds, along the axis (or all of the axes) that it normalizes. RMS norms have no bias. */
+/**
+ * What a norm multiplies by and adds, along the axis (or all of the axes) that it normalizes. RMS norms have
+ * no bias.
+ */
 export interface Norm<K extends string = 'width'> {
   readonly weight?: Tensor<K>
   readonly bias?: Tensor<K>
@@ -18,7 +21,8 @@ export interface NormOptions {
 }
 
 /**
- * Normalizes along an axis, or over several together: layer norm or RMS norm. Names: `scale`, what it divides by, and `output`.
+ * Normalizes along an axis, or over several together: layer norm or RMS norm. Names: `scale`, what it divides
+ * by, and `output`.
  *
  * @throws ShapeError if `x` or a parameter lacks an axis
  */

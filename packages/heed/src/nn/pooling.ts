@@ -19,7 +19,8 @@ export function poolFirst(x: Sequence): Pooled {
 }
 
 /**
- * The last real position: where a causal model has seen the whole sequence. A sequence of padding alone gives zeros.
+ * The last real position: where a causal model has seen the whole sequence. A sequence of padding alone gives
+ * zeros.
  *
  * @throws ShapeError if there is no position
  */
@@ -44,8 +45,8 @@ export function poolLast(x: Sequence, real?: RealPositions): Pooled {
 }
 
 /**
- * The largest value of each feature over the real positions; its gradient goes to the position that has it, shared evenly by equals. A
- * sequence of padding alone gives zeros.
+ * The largest value of each feature over the real positions; its gradient goes to the position that has it,
+ * shared evenly by equals. A sequence of padding alone gives zeros.
  *
  * @throws ShapeError if there is no position
  */
@@ -64,7 +65,8 @@ export function poolMax(x: Sequence, real?: RealPositions): Pooled {
 }
 
 /**
- * The mean over the real positions (Reimers and Gurevych 2019, section 3). A sequence of padding alone gives zeros.
+ * The mean over the real positions (Reimers and Gurevych 2019, section 3). A sequence of padding alone gives
+ * zeros.
  *
  * @throws ShapeError if there is no position
  */

@@ -1,6 +1,7 @@
 /**
- * The order of a sequence: tables that are added to the embeddings (sinusoidal, learned), and the numbers behind biases of the score
- * (ALiBi's slopes, T5's and DeBERTa's buckets; nn/score.ts uses them). Rotary positions stand in rotary.ts.
+ * The order of a sequence: tables that are added to the embeddings (sinusoidal, learned), and the numbers
+ * behind biases of the score (ALiBi's slopes, T5's and DeBERTa's buckets; nn/score.ts uses them). Rotary
+ * positions stand in rotary.ts.
  */
 import { checkWhole, ShapeError, UsageError } from '../base/index.js'
 import { tap } from '../observe/index.js'
@@ -16,7 +17,8 @@ export type PositionNumbers = number | Tensor<'position'> | Tensor<'batch' | 'po
 /**
  * Adds to each embedding the vector of its position. Name: `position`, what is added.
  *
- * @param positions a number for each position of `x`, i32, where they are no run: what is padded at its left, or packed
+ * @param positions a number for each position of `x`, i32, where they are no run: what is padded at its left,
+ * or packed
  * @throws UsageError for positions that are not in the table
  */
 export function addPositions(x: Sequence, table: PositionTable, positions: PositionNumbers = 0): Sequence {
@@ -66,13 +68,13 @@ export function positionsFrom<A extends string>(
 /** Options of `sinusoidalTable`. */
 export interface SinusoidalOptions {
   /**
-   * 'interleaved': sines at even places, cosines at odd ones (Vaswani et al. 2017, section 3.5); 'halves': all sines, then all cosines
-   * (Marian). Default 'interleaved'.
+   * 'interleaved': sines at even places, cosines at odd ones (Vaswani et al. 2017, section 3.5); 'halves':
+   * all sines, then all cosines (Marian). Default 'interleaved'.
    */
   readonly arrangement?: 'interleaved' | 'halves'
   /**
-   * The angle of pair i at position p: 'paper', p / 10000^(2i / width); 'endpoint', p / 10000^(i / (width / 2 − 1)), which ends at 1 / 10000
-   * (tensor2tensor, fairseq, M2M100). Default 'paper'.
+   * The angle of pair i at position p: 'paper', p / 10000^(2i / width); 'endpoint', p / 10000^(i / (width / 2
+   * − 1)), which ends at 1 / 10000 (tensor2tensor, fairseq, M2M100). Default 'paper'.
    */
   readonly frequencies?: 'paper' | 'endpoint'
 }
@@ -114,8 +116,9 @@ export function sinusoidalTable(
 }
 
 /**
- * The slope of each head (Press et al. 2022, "Train Short, Test Long", section 3): 2^(−8 i / heads) for i = 1 … heads where heads is a
- * power of two; else those of the next smaller power, then every other one of the next larger.
+ * The slope of each head (Press et al. 2022, "Train Short, Test Long", section 3): 2^(−8 i / heads) for i = 1
+ * … heads where heads is a power of two; else those of the next smaller power, then every other one of the
+ * next larger.
  *
  * @throws UsageError unless there is at least one head
  */
@@ -142,8 +145,9 @@ export interface T5BucketOptions {
 }
 
 /**
- * T5's bucket of a distance, key position − query position (Raffel et al. 2020, section 2.1): half of the buckets for one distance each, the
- * others ever wider. `t5Bucket` in nn/score.ts is the same inside a kernel.
+ * T5's bucket of a distance, key position − query position (Raffel et al. 2020, section 2.1): half of the
+ * buckets for one distance each, the others ever wider. `t5Bucket` in nn/score.ts is the same inside a
+ * kernel.
  *
  * @throws UsageError for too few buckets
  */
@@ -162,8 +166,8 @@ export function t5BucketOf(
 }
 
 /**
- * DeBERTa's bucket of a distance, query position − key position (He et al. 2021, DeBERTa v2): up to half of the buckets
- * the distance itself, beyond it the logarithm, with the distance's sign.
+ * DeBERTa's bucket of a distance, query position − key position (He et al. 2021, DeBERTa v2): up to half of
+ * the buckets the distance itself, beyond it the logarithm, with the distance's sign.
  *
  * @throws UsageError unless buckets is at least 4 and the maximum distance above half of it
  */

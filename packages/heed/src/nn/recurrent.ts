@@ -1,6 +1,6 @@
 /**
- * Recurrent layers over sequences: what sequence models were before attention, and what it was first added to. A step sees the input at
- * its position and the state that the step before left.
+ * Recurrent layers over sequences: what sequence models were before attention, and what it was first added
+ * to. A step sees the input at its position and the state that the step before left.
  */
 import { foldIn, type RandomKey, UsageError } from '../base/index.js'
 import { tap } from '../observe/index.js'
@@ -24,9 +24,10 @@ import { linear, type Linear } from './linear.js'
 import type { Sequence } from './sequence.js'
 
 /**
- * A recurrent layer: what the gates take from the input and what from the previous state (axis `state`, as many as units). LSTM: four gates,
- * input, forget, cell, output; GRU: three, reset, update, new. PyTorch's weight_ih and weight_hh are these with `gate` and `unit` as one axis,
- * which `weight.split('gates', { gate: 4, unit })` takes apart; both biases are kept.
+ * A recurrent layer: what the gates take from the input and what from the previous state (axis `state`, as
+ * many as units). LSTM: four gates, input, forget, cell, output; GRU: three, reset, update, new. PyTorch's
+ * weight_ih and weight_hh are these with `gate` and `unit` as one axis, which
+ * `weight.split('gates', { gate: 4, unit })` takes apart; both biases are kept.
  */
 export interface Recurrent {
   readonly input: Linear<'width', 'gate' | 'unit'>
@@ -47,9 +48,10 @@ export interface RecurrentOptions<S> {
 }
 
 /**
- * Where a GRU's reset gate acts on the share that the new gate takes of the previous state: 'after' its projection, on the result (PyTorch,
- * cuDNN; ONNX's linear_before_reset = 1), or 'before' it, on the state (Cho et al. 2014; ONNX's default; Keras' reset_after = false). Weights
- * are of the same shapes and made for one of the two. Default 'after'.
+ * Where a GRU's reset gate acts on the share that the new gate takes of the previous state: 'after' its
+ * projection, on the result (PyTorch, cuDNN; ONNX's linear_before_reset = 1), or 'before' it, on the state
+ * (Cho et al. 2014; ONNX's default; Keras' reset_after = false). Weights are of the same shapes and made for
+ * one of the two. Default 'after'.
  */
 export type GruReset = 'before' | 'after'
 
@@ -67,8 +69,9 @@ export interface RecurrentResult<S> {
 export type LongShortState = LstmState<'batch' | 'unit'>
 
 /**
- * LSTM (Hochreiter and Schmidhuber 1997; with forget gate, Gers et al. 2000) over a sequence: with i, f, g, o = σ, σ, tanh, σ of the gates,
- * cell = f cell + i g and hidden = o tanh(cell). Beyond its length a sequence keeps its state. Tap: output.
+ * LSTM (Hochreiter and Schmidhuber 1997; with forget gate, Gers et al. 2000) over a sequence: with i, f, g, o
+ * = σ, σ, tanh, σ of the gates, cell = f cell + i g and hidden = o tanh(cell). Beyond its length a sequence
+ * keeps its state. Tap: output.
  *
  * @throws UsageError if a length is below 0 or above the number of positions
  * @throws ShapeError if axes or sizes do not fit
@@ -95,8 +98,9 @@ export function lstmStep(
 }
 
 /**
- * GRU (Cho et al. 2014) over a sequence: new = tanh(x + u), hidden = (1 − update) new + update hidden, with u the share of the previous state, which
- * the reset gate multiplies after its projection, or before it (`reset`). Beyond its length a sequence keeps its state. Tap: output.
+ * GRU (Cho et al. 2014) over a sequence: new = tanh(x + u), hidden = (1 − update) new + update hidden, with u
+ * the share of the previous state, which the reset gate multiplies after its projection, or before it
+ * (`reset`). Beyond its length a sequence keeps its state. Tap: output.
  *
  * @throws UsageError if a length is below 0 or above the number of positions, or for another `reset`
  * @throws ShapeError if axes or sizes do not fit
@@ -112,7 +116,10 @@ export function gru(
   })
 }
 
-/** One step of a GRU, as a decoder takes it: x batch width. Throws UsageError for another `reset` than 'before' and 'after'. */
+/**
+ * One step of a GRU, as a decoder takes it: x batch width. Throws UsageError for another `reset` than
+ * 'before' and 'after'.
+ */
 export function gruStep(
   parameters: Recurrent,
   x: Tensor<'batch' | 'width'>,
@@ -134,7 +141,9 @@ export interface BothOptions<S> {
   readonly lengths?: Tensor<'batch'> | undefined
 }
 
-/** The outputs of both directions side by side along `unit`, forward first, and the state that each ends with. */
+/**
+ * The outputs of both directions side by side along `unit`, forward first, and the state that each ends with.
+ */
 export interface BothResult<S> {
   readonly output: Tensor<'batch' | 'position' | 'unit'>
   readonly last: BothDirections<S>
@@ -158,7 +167,10 @@ export function bidirectionalGru(
   return bothWays((own, sequence, given) => gru(own, sequence, { ...given, reset }), parameters, x, options)
 }
 
-/** Parameters before training: uniform within ±1 / √units, as PyTorch has them. `gates` is 4 for an LSTM, 3 for a GRU. */
+/**
+ * Parameters before training: uniform within ±1 / √units, as PyTorch has them. `gates` is 4 for an LSTM, 3
+ * for a GRU.
+ */
 export function createRecurrent(
   key: RandomKey,
   { width, units, gates }: { readonly width: number; readonly units: number; readonly gates: 3 | 4 },
@@ -195,7 +207,9 @@ function lstmFromShares(
   return lstmCell<'batch' | 'unit', 'batch'>(share, shareOfState(parameters, state.hidden), state, active)
 }
 
-/** The step of a GRU from the gates' shares of the input. What it takes apart of the parameters it does once. */
+/**
+ * The step of a GRU from the gates' shares of the input. What it takes apart of the parameters it does once.
+ */
 function gruOf(
   parameters: Recurrent,
   reset: GruReset = 'after',

@@ -12,18 +12,30 @@ import { type PositionNumbers, positionsFrom } from './position.js'
 
 /** How a model that was trained on short texts is told of positions beyond them. */
 export type RotaryScaling =
-  /** Positions divided by `factor` (Chen et al. 2023, "Extending Context Window … via Positional Interpolation"). */
+  /**
+   * Positions divided by `factor` (Chen et al. 2023, "Extending Context Window … via Positional
+   * Interpolation").
+   */
   | { readonly type: 'linear'; readonly factor: number }
-  /** A base larger by factor^(width / (width − 2)): the slowest pair turns `factor` times slower, the fastest as before ("NTK-aware"; Peng et al. 2023, section 3.1). */
+  /**
+   * A base larger by factor^(width / (width − 2)): the slowest pair turns `factor` times slower, the fastest
+   * as before ("NTK-aware"; Peng et al. 2023, section 3.1).
+   */
   | { readonly type: 'ntk'; readonly factor: number }
-  /** The same only for texts longer than `trained`, and more the longer they are (dynamic NTK). `length`: of the longest text, in positions. */
+  /**
+   * The same only for texts longer than `trained`, and more the longer they are (dynamic NTK). `length`: of
+   * the longest text, in positions.
+   */
   | {
       readonly type: 'dynamic'
       readonly factor: number
       readonly trained: number
       readonly length: number
     }
-  /** Slow turns divided, fast ones kept, a ramp between; cosines and sines larger (Peng et al. 2023, "YaRN", sections 3.2 to 3.4). */
+  /**
+   * Slow turns divided, fast ones kept, a ramp between; cosines and sines larger (Peng et al. 2023, "YaRN",
+   * sections 3.2 to 3.4).
+   */
   | {
       readonly type: 'yarn'
       readonly factor: number
@@ -55,14 +67,18 @@ export interface RotaryOptions {
   readonly scaling?: RotaryScaling | undefined
 }
 
-/** Radians by which each pair turns from one position to the next, and what cosines and sines are multiplied by. Computed in f64. */
+/**
+ * Radians by which each pair turns from one position to the next, and what cosines and sines are multiplied
+ * by. Computed in f64.
+ */
 export interface RotaryFrequencies {
   readonly radiansPerPosition: Float64Array
   readonly magnitude: number
 }
 
 /**
- * The frequencies of rotary positions: base^(−2i / width) for pair i (Su et al. 2021, "RoFormer", equation 15), scaled.
+ * The frequencies of rotary positions: base^(−2i / width) for pair i (Su et al. 2021, "RoFormer", equation
+ * 15), scaled.
  *
  * @throws UsageError for an odd width, or numbers that are not positive
  */
@@ -122,7 +138,8 @@ export interface RotaryTable {
 }
 
 /**
- * The table for positions 0 … length − 1: angles in f64, rounded once. Made once for a model and shared by its layers.
+ * The table for positions 0 … length − 1: angles in f64, rounded once. Made once for a model and shared by
+ * its layers.
  *
  * @throws UsageError as `rotaryFrequencies` does
  */
@@ -145,8 +162,8 @@ export function rotaryTable(
 }
 
 /**
- * Turns each pair of entries of queries or keys by the angle of its position. `axis` is the axis of positions in `x`; the axis that is
- * turned is 'width'.
+ * Turns each pair of entries of queries or keys by the angle of its position. `axis` is the axis of positions
+ * in `x`; the axis that is turned is 'width'.
  *
  * @throws UsageError for positions beyond the table
  */

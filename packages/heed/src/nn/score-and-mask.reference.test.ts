@@ -23,9 +23,10 @@ import {
   type ReferenceNumbers,
 } from './testing/reference.js'
 
-// Attention with the ready-made scores and masks against the numbers of another implementation: output, statistics, filter and every
-// gradient, by the fused path and by the plain one. In f64 to 2e-7 of the largest number, which is what rounding the reference to f32 took;
-// in f32 within the tolerance that each case states.
+// Attention with the ready-made scores and masks against the numbers of another implementation: output,
+// statistics, filter and every gradient, by the fused path and by the plain one. In f64 to 2e-7 of the
+// largest number, which is what rounding the reference to f32 took; in f32 within the tolerance that each
+// case states.
 
 const cases = (referenceCases('attention') as AttentionCase[]).filter(({ kind }) => kind !== 'layer')
 

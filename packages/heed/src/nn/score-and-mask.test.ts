@@ -158,7 +158,8 @@ describe('ready-made scores', () => {
         const table = tensor(numbers, { bucket: buckets, head: 2 })
         const options = { bidirectional, maximumDistance }
         for (const future of [false, true]) {
-          // Backwards from the last position, or forwards from the first: with the queries' axis as long as the keys'.
+          // Backwards from the last position, or forwards from the first: with the queries' axis as long as
+          // the keys'.
           const rows = scored(t5Bias(table, options), future ? keys : queries, keys)
           const at = (key: number): number => (future ? key : key - keys + 1)
           rows[0]!.forEach((score, key) =>

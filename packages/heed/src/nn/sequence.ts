@@ -17,13 +17,16 @@ export interface Dropout {
 export interface Residual<A extends string = never> {
   /** What the result is added to. */
   readonly residual?: Sequence<[A] extends [never] ? 'batch' : A> | undefined
-  /** Drops elements of the result before it is added (Srivastava et al. 2014; Vaswani et al. 2017, section 5.4). */
+  /**
+   * Drops elements of the result before it is added (Srivastava et al. 2014; Vaswani et al. 2017, section
+   * 5.4).
+   */
   readonly dropout?: Dropout | undefined
 }
 
 /**
- * The last projection of a layer, under the name `output`; then dropout; then the residual. One fused operation where nothing has to
- * be seen or dropped between.
+ * The last projection of a layer, under the name `output`; then dropout; then the residual. One fused
+ * operation where nothing has to be seen or dropped between.
  */
 export function projectOut<I extends string>(
   parameters: Linear<I, 'width', Weight<I | 'width'>>,

@@ -1,6 +1,7 @@
 /**
  * TransformerLens' hook names (github.com/TransformerLensOrg/TransformerLens), as heed calls the same values:
- * `blocks.0.attn.hook_q` is `blocks.0.attention.query`. A name without `hook_` is heed's own and stays as it is.
+ * `blocks.0.attn.hook_q` is `blocks.0.attention.query`. A name without `hook_` is heed's own and stays as it
+ * is.
  */
 import { nearestPaths, UsageError } from '../base/index.js'
 
@@ -87,7 +88,10 @@ export function heedName(written: string): string {
   return [...path, name].join('.')
 }
 
-/** Every hook name of TransformerLens that heed understands, without its path, with heed's name for it: for the guide and its test. */
+/**
+ * Every hook name of TransformerLens that heed understands, without its path, with heed's name for it: for
+ * the guide and its test.
+ */
 export const hookNames: readonly { readonly module: string; readonly hook: string; readonly name: string }[] =
   Object.entries(hooks).flatMap(([module, known]) =>
     Object.entries(known).map(([hook, name]) => ({ module, hook, name })),

@@ -4,21 +4,21 @@ import { isTensor, type Tensor } from '../tensor/index.js'
 /** What one head does with one sequence, in four numbers. */
 export interface HeadScores {
   /**
-   * Mean over the queries of the row's entropy −Σ f ln f, in nats: 0 where each query attends to one key, ln n where
-   * it attends to n keys alike. Rows that attend to nothing are left out.
+   * Mean over the queries of the row's entropy −Σ f ln f, in nats: 0 where each query attends to one key, ln
+   * n where it attends to n keys alike. Rows that attend to nothing are left out.
    */
   readonly entropy: number
   /** Mean weight on the token just before the query, over all queries but the first: 0 to 1. */
   readonly previous: number
   /**
-   * Mean weight on the first token, over all queries but the first: 0 to 1. Heads with nothing to do rest there
-   * (attention sink; Xiao et al. 2023, "Efficient Streaming Language Models with Attention Sinks").
+   * Mean weight on the first token, over all queries but the first: 0 to 1. Heads with nothing to do rest
+   * there (attention sink; Xiao et al. 2023, "Efficient Streaming Language Models with Attention Sinks").
    */
   readonly first: number
   /**
-   * Mean weight on the tokens that followed earlier occurrences of the query's token, over the queries whose token
-   * has occurred before, the immediate repetition not counted: 0 to 1 (prefix matching; Olsson et al. 2022, "In-context
-   * Learning and Induction Heads"). 0 where no token comes back.
+   * Mean weight on the tokens that followed earlier occurrences of the query's token, over the queries whose
+   * token has occurred before, the immediate repetition not counted: 0 to 1 (prefix matching; Olsson et al.
+   * 2022, "In-context Learning and Induction Heads"). 0 where no token comes back.
    */
   readonly induction: number
 }
@@ -31,8 +31,8 @@ export function hasRepetition(ids: ArrayLike<number>): boolean {
 /**
  * The scores of one head on one sequence.
  *
- * @param filter query × key weights: a tensor of these two axes, or its numbers row by row; n × n for n tokens, each row
- *   between 0 and 1 and summing to 1 (or to 0 where nothing may be attended)
+ * @param filter query × key weights: a tensor of these two axes, or its numbers row by row; n × n for n
+ * tokens, each row between 0 and 1 and summing to 1 (or to 0 where nothing may be attended)
  * @param ids the sequence's token ids
  * @throws ShapeError if the filter has other axes, or is not n × n
  */

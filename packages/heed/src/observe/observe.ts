@@ -5,14 +5,16 @@ import { patternOf } from './pattern.js'
 import { type Observation, runUnder, surroundings, type Watcher } from './tap.js'
 
 /**
- * Runs `work` and shows each value with one of these names to its watcher, which may read it, or replace it by returning another
- * tensor of the same axes, sizes and dtype: the model goes on with that one, and gradients flow through it.
+ * Runs `work` and shows each value with one of these names to its watcher, which may read it, or replace it
+ * by returning another tensor of the same axes, sizes and dtype: the model goes on with that one, and
+ * gradients flow through it.
  *
  *     observe({ 'blocks.*.attention.filter': (filter, name) => { … } }, () => decoderLogits(model, config, ids))
  *
- * Names are heed's (docs/observe.md lists them) or TransformerLens'; `*` stands for any one part. A value goes through its watchers in
- * their order here, then through those of the `observe` around this one. A watcher that keeps a value beyond the run asks `collect`
- * for it, or copies it (`values()`): layers free what they no longer need.
+ * Names are heed's (docs/observe.md lists them) or TransformerLens'; `*` stands for any one part. A value
+ * goes through its watchers in their order here, then through those of the `observe` around this one. A
+ * watcher that keeps a value beyond the run asks `collect` for it, or copies it (`values()`): layers free
+ * what they no longer need.
  *
  * @throws UsageError for a name that nothing in `work` had: it lists the nearest names that were there
  * @throws ShapeError if a replacement does not fit
@@ -50,8 +52,9 @@ export interface Collected<T> {
 }
 
 /**
- * Runs `work` and keeps the values with these names (as in `observe`). They belong to the scope around the call, like any other tensor
- * made there, and gradients flow through them. A name that comes by several times is kept as it was last.
+ * Runs `work` and keeps the values with these names (as in `observe`). They belong to the scope around the
+ * call, like any other tensor made there, and gradients flow through them. A name that comes by several times
+ * is kept as it was last.
  *
  * @throws UsageError for a name that nothing in `work` had
  */

@@ -1,12 +1,15 @@
 /**
- * Taps: the places where a running model can be looked into. A layer passes each value that has a name through `tap`, and names nest by
- * `within`: `blocks.3.attention.query`. While nobody looks, a tap is one check of one variable; `observe` (in observe.ts) looks.
+ * Taps: the places where a running model can be looked into. A layer passes each value that has a name
+ * through `tap`, and names nest by `within`: `blocks.3.attention.query`. While nobody looks, a tap is one
+ * check of one variable; `observe` (in observe.ts) looks.
  */
 import { kindOf, refusePromise, ShapeError, StateError } from '../base/index.js'
 import { type AnyTensor, isTensor, type Tensor } from '../tensor/index.js'
 import type { Pattern } from './pattern.js'
 
-/** Looks at a value, or gives what the model shall go on with in its place: the same axes, sizes and dtype. */
+/**
+ * Looks at a value, or gives what the model shall go on with in its place: the same axes, sizes and dtype.
+ */
 export type Watcher = (value: Tensor<string>, name: string) => AnyTensor | void
 
 /** One running `observe`. */
@@ -24,7 +27,8 @@ let current: Observation | undefined
 let path: readonly string[] = []
 
 /**
- * Gives a value its name, below the names of the `within`s around it. Returns `value` itself, or what an observer put in its place.
+ * Gives a value its name, below the names of the `within`s around it. Returns `value` itself, or what an
+ * observer put in its place.
  *
  * @throws ShapeError or StateError where an observer's replacement does not fit
  */
@@ -32,15 +36,18 @@ export function tap<A extends string>(name: string, value: Tensor<A>): Tensor<A>
   return current === undefined ? value : show(current, name, value)
 }
 
-/** Runs `work` with `name` (several parts joined by dots, if need be) before every name in it: `within('blocks.3', () => …)`. */
+/**
+ * Runs `work` with `name` (several parts joined by dots, if need be) before every name in it:
+ * `within('blocks.3', () => …)`.
+ */
 export function within<T>(name: string, work: () => T): T {
   const result = current === undefined ? work() : runAt(current, [...path, ...name.split('.')], work)
   return refusePromise('within', result, 'name each synchronous part')
 }
 
 /**
- * Whether anybody looks at one of these names, below the `within`s around it. A layer asks before it computes a value that is only made to be
- * looked at, as attention does with its filter.
+ * Whether anybody looks at one of these names, below the `within`s around it. A layer asks before it computes
+ * a value that is only made to be looked at, as attention does with its filter.
  */
 export function watched(...names: readonly string[]): boolean {
   let found = false
@@ -55,8 +62,9 @@ export function watched(...names: readonly string[]): boolean {
 }
 
 /**
- * `work` bound to the observers and the names of this moment, to run later: what a checkpointed block needs, since its second run
- * comes when the gradient is taken. Observers see such a value twice, and replace it both times.
+ * `work` bound to the observers and the names of this moment, to run later: what a checkpointed block needs,
+ * since its second run comes when the gradient is taken. Observers see such a value twice, and replace it
+ * both times.
  */
 export function observedAsNow<R extends readonly unknown[], T>(
   work: (...inputs: R) => T,

@@ -17,7 +17,7 @@ export interface MemorySize {
  *
  * @throws MemoryError where there is none of any size
  */
-export function openWasmMemory({ initial, maximum, shared = false }: MemorySize): WebAssembly.Memory {
+export function openWasmMemory({ initial, maximum, shared = false }: MemorySize): LinearMemory {
   for (let most = maximum; ; most = Math.max(initial, Math.floor(most! / 2))) {
     try {
       const memory = new WebAssembly.Memory({

@@ -24,7 +24,9 @@ export interface Trained {
   readonly filter: number[][]
 }
 
-/** Trains a tiny decoder to count round and round, and looks at its filter: all of the library in a second. */
+/**
+ * Trains a tiny decoder to count round and round, and looks at its filter: all of the library in a second.
+ */
 export function trainTiny(): Trained {
   const config = decoderConfig({ vocabulary: 12, context: 16, width: 32, layers: 1, heads: 2 })
   let model = createDecoder(config, randomKey(1))

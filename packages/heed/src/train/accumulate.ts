@@ -25,8 +25,9 @@ export interface StepBatches<B> {
 }
 
 /**
- * The gradient of the mean loss over several batches, each weighing what it counts, so that it does not matter how they are cut. Weights
- * are taken relative to the first batch's: sums stay in the range of f32, and batches that weigh the same are just added.
+ * The gradient of the mean loss over several batches, each weighing what it counts, so that it does not
+ * matter how they are cut. Weights are taken relative to the first batch's: sums stay in the range of f32,
+ * and batches that weigh the same are just added.
  */
 export function accumulateGradients<M, B>(
   loss: Loss<M, B>,

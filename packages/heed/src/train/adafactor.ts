@@ -23,16 +23,20 @@ import {
 export interface AdafactorOptions extends DecayOptions {
   /** The weight of step t's squares in the running mean is t to this power. Default −0.8. */
   readonly betaDecay?: number
-  /** The least second moment, and the least size of a weight that the step is relative to. Default 1e-15 and 1e-3. */
+  /**
+   * The least second moment, and the least size of a weight that the step is relative to. Default 1e-15 and
+   * 1e-3.
+   */
   readonly epsilon?: readonly [number, number]
   /** The largest root mean square of a step before it is scaled down. Default 1. */
   readonly threshold?: number
 }
 
 /**
- * Adafactor (Shazeer and Stern 2018, Algorithm 5, without the first moment; the numbers of torch.optim.Adafactor): the second moment of a matrix is
- * kept as the product of a row and a column, over the last two axes of its shape. The step is relative to the weight's size:
- * the rate is at most 1/√t, times the root mean square of the weight. Decay is decoupled.
+ * Adafactor (Shazeer and Stern 2018, Algorithm 5, without the first moment; the numbers of
+ * torch.optim.Adafactor): the second moment of a matrix is kept as the product of a row and a column, over
+ * the last two axes of its shape. The step is relative to the weight's size: the rate is at most 1/√t, times
+ * the root mean square of the weight. Decay is decoupled.
  *
  * Its state is `row` (the full second moment for tensors of fewer than two axes) and `column` (null there).
  *

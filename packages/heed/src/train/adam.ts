@@ -12,7 +12,8 @@ export interface AdamOptions extends DecayOptions {
 }
 
 /**
- * Adam with decoupled weight decay (Loshchilov and Hutter 2019, Algorithm 2): decay acts on the weight itself, times the rate.
+ * Adam with decoupled weight decay (Loshchilov and Hutter 2019, Algorithm 2): decay acts on the weight
+ * itself, times the rate.
  *
  *     first  ← β₁ first + (1 − β₁) g          second ← β₂ second + (1 − β₂) g²
  *     weight ← weight − rate × (decay × weight + (first / (1 − β₁ᵗ)) / (√(second / (1 − β₂ᵗ)) + ε))
@@ -24,7 +25,8 @@ export function adamw(options: AdamOptions = {}): Optimizer {
 }
 
 /**
- * Adam (Kingma and Ba 2015, Algorithm 1); decay, where there is one, is L2: decay × weight is added to the gradient.
+ * Adam (Kingma and Ba 2015, Algorithm 1); decay, where there is one, is L2: decay × weight is added to the
+ * gradient.
  *
  * @throws UsageError for options out of range
  */

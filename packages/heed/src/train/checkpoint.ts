@@ -94,7 +94,8 @@ const folderName = /^step-(\d+)$/
  * they belong to a run that was given up.
  *
  * @returns the checkpoint's path
- * @throws HeedError where the disk refuses, with the system's error as its cause; what was there before is there still
+ * @throws HeedError where the disk refuses, with the system's error as its cause; what was there before is
+ * there still
  */
 export async function saveCheckpoint<M>(
   folder: string,

@@ -4,8 +4,9 @@ import { normOf } from './norm.js'
 import { DivergenceError } from './training-error.js'
 
 /**
- * The L2 norm over all f32 tensors of a tree together, on the host: one pass over each tensor, further ones where its squares leave the range of
- * f32. Not finite if any element is not. A tensor at several paths counts once.
+ * The L2 norm over all f32 tensors of a tree together, on the host: one pass over each tensor, further ones
+ * where its squares leave the range of f32. Not finite if any element is not. A tensor at several paths
+ * counts once.
  */
 export function globalNorm(tree: unknown): number {
   return scope(() => {
@@ -19,9 +20,11 @@ export function globalNorm(tree: unknown): number {
 }
 
 /**
- * What the gradients are multiplied by so that their norm is at most `maximum`: min(1, maximum / (norm + 1e-6)) (Pascanu et al. 2013).
+ * What the gradients are multiplied by so that their norm is at most `maximum`: min(1, maximum / (norm +
+ * 1e-6)) (Pascanu et al. 2013).
  *
- * @throws DivergenceError for a norm that is not finite: no factor would make such a gradient one to step along
+ * @throws DivergenceError for a norm that is not finite: no factor would make such a gradient one to step
+ * along
  */
 export function clipFactor(norm: number, maximum: number): number {
   if (!Number.isFinite(norm))
@@ -38,7 +41,8 @@ export function clipFactor(norm: number, maximum: number): number {
 }
 
 /**
- * The gradient scaled so that its global norm is at most `maximum`, with the norm before. (Trainer fuses the factor into the optimizer's pass.)
+ * The gradient scaled so that its global norm is at most `maximum`, with the norm before. (Trainer fuses the
+ * factor into the optimizer's pass.)
  *
  * @throws DivergenceError for a norm that is not finite: nothing is zeroed or spoilt in silence
  */

@@ -1,7 +1,8 @@
 import { checkNames, checkWhole, permutation, randomKey, UsageError } from '../base/index.js'
 
 /**
- * Where a training loop gets its batches. A batch is a pure function of its number, so that a position is all that a resumed run needs.
+ * Where a training loop gets its batches. A batch is a pure function of its number, so that a position is all
+ * that a resumed run needs.
  */
 export interface Data<B> {
   /** How many batches show each example once. */
@@ -10,11 +11,19 @@ export interface Data<B> {
   readonly tokensPerBatch: number
   /** What decides the batches, in one line: a checkpoint keeps it, and refuses to go on with other data. */
   readonly fingerprint: string
-  /** Batch number `index` since the beginning of training: epoch ⌊index / batchesPerEpoch⌋. Its tensors are made on the current device. */
+  /**
+   * Batch number `index` since the beginning of training: epoch ⌊index / batchesPerEpoch⌋. Its tensors are
+   * made on the current device.
+   */
   batch(index: number): B
-  /** How much a batch counts in means over several: what its loss is the mean over, such as targets. Default: what the loss counts, see `Loss`. */
+  /**
+   * How much a batch counts in means over several: what its loss is the mean over, such as targets. Default:
+   * what the loss counts, see `Loss`.
+   */
   weight?(batch: B): number
-  /** How many examples batch number `index` holds: its weight, where neither the loss nor `weight` says one. */
+  /**
+   * How many examples batch number `index` holds: its weight, where neither the loss nor `weight` says one.
+   */
   examples?(index: number): number
 }
 
@@ -77,7 +86,10 @@ export function exampleBatches<R, B>(examples: readonly R[], options: ExampleOpt
   }
 }
 
-/** The order of each epoch (undefined: as they are), by random numbers that depend on seed and epoch alone; the last one is kept. */
+/**
+ * The order of each epoch (undefined: as they are), by random numbers that depend on seed and epoch alone;
+ * the last one is kept.
+ */
 export function epochOrder(
   seed: number,
   length: number,

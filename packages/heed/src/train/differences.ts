@@ -6,7 +6,10 @@ export interface Difference {
   readonly now: string
 }
 
-/** All places where two values of plain JSON differ. The order of fields and fields that are undefined don't count. */
+/**
+ * All places where two values of plain JSON differ. The order of fields and fields that are undefined don't
+ * count.
+ */
 export function differencesOf(before: unknown, now: unknown, path = ''): Difference[] {
   if (isRecord(before) && isRecord(now))
     return [...new Set([...Object.keys(before), ...Object.keys(now)])].flatMap((name) =>

@@ -2,7 +2,8 @@ import { nodeModule } from '../base/index.js'
 import { type FolderLock, lockFolder } from './folder-lock.js'
 
 /**
- * What checkpoints need of a file system. The one of Node is `nodeFiles`; tests wrap it to die at any of its operations.
+ * What checkpoints need of a file system. The one of Node is `nodeFiles`; tests wrap it to die at any of its
+ * operations.
  */
 export interface FileLayer {
   /** The bytes of a file; undefined where there is none. */

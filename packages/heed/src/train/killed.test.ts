@@ -24,7 +24,9 @@ const steps = 6
 
 class Died extends Error {}
 
-/** A run in this process whose disk goes dead at an operation, as it does for a process that is killed there. */
+/**
+ * A run in this process whose disk goes dead at an operation, as it does for a process that is killed there.
+ */
 async function runHere(
   own: string,
   at: number,

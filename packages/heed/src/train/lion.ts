@@ -5,12 +5,15 @@ import { checkOption, type DecayOptions, fusedUpdate, type Optimizer, optimizerO
 
 /** Options of `lion`. */
 export interface LionOptions extends DecayOptions {
-  /** How much of the mean counts in the step (β₁), and how slowly the mean forgets (β₂). Default 0.9 and 0.99. */
+  /**
+   * How much of the mean counts in the step (β₁), and how slowly the mean forgets (β₂). Default 0.9 and 0.99.
+   */
   readonly betas?: readonly [number, number]
 }
 
 /**
- * Lion (Chen et al. 2023, "Symbolic Discovery of Optimization Algorithms", Algorithm 2): the sign of a mean of gradients, decoupled decay.
+ * Lion (Chen et al. 2023, "Symbolic Discovery of Optimization Algorithms", Algorithm 2): the sign of a mean
+ * of gradients, decoupled decay.
  *
  *     weight ← weight − rate × (decay × weight + sign(β₁ mean + (1 − β₁) g))      mean ← β₂ mean + (1 − β₂) g
  *

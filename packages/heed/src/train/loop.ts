@@ -128,9 +128,10 @@ export class Trainer<M, B> {
    * Trains until the last step, or until `signal` is aborted. Evaluates, takes snapshots and writes
    * checkpoints on the way, and lets other work of the program run between steps.
    *
-   * @throws DivergenceError where loss or gradient are no longer finite; the last good state is in `model`, and in
-   *   a checkpoint where there is a folder
-   * @throws UsageError where the checkpoint folder holds another run's checkpoints: resume, or take another folder
+   * @throws DivergenceError where loss or gradient are no longer finite; the last good state is in `model`,
+   * and in a checkpoint where there is a folder
+   * @throws UsageError where the checkpoint folder holds another run's checkpoints: resume, or take another
+   * folder
    * @throws StateError where another training is at work in the folder
    * @throws HeedError where a checkpoint can't be written
    */
@@ -246,7 +247,8 @@ export class Trainer<M, B> {
   }
 
   /**
-   * The mean loss over what counts in the evaluation's data. (The event of an evaluation has the metrics, too.)
+   * The mean loss over what counts in the evaluation's data. (The event of an evaluation has the metrics,
+   * too.)
    *
    * @throws UsageError without an evaluation in the options, or where nothing counts in its data
    */

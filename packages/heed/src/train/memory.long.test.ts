@@ -54,8 +54,8 @@ test(
       const { heapUsed, rss } = process.memoryUsage()
       return { used, reserved, blocks, tensors: leaks().tensors, objects: heapUsed, resident: rss }
     }
-    // Once caches are full, a tenth of the way, nothing grows any more. V8 compiles code, and drops it, for longer: objects and the whole
-    // process are held against three tenths of the way.
+    // Once caches are full, a tenth of the way, nothing grows any more. V8 compiles code, and drops it, for
+    // longer: objects and the whole process are held against three tenths of the way.
     const after: Memory[] = []
     for (let step = 1; step <= steps; step++) {
       trainer.takeStep()

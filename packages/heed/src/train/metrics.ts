@@ -22,11 +22,13 @@ export interface LossReport {
 }
 
 /**
- * The share of rows whose largest logit along `axis` is the target's, and how many rows count; 0 where none does.
+ * The share of rows whose largest logit along `axis` is the target's, and how many rows count; 0 where none
+ * does.
  *
  * @param targets i32 class numbers, along the other axes of the logits
  * @param options `ignore`: rows with this target don't count; default −100
- * @throws ShapeError if the axis is missing or empty; UsageError unless targets have the other axes of the logits
+ * @throws ShapeError if the axis is missing or empty; UsageError unless targets have the other axes of the
+ * logits
  */
 export function accuracy<A extends string, K extends A>(
   logits: Tensor<A>,
@@ -70,8 +72,8 @@ export interface Measured {
 }
 
 /**
- * A loss as the loop adds it up. The weight is that of the report, else that of the data, else over how much the loss is the mean
- * (`countOf`), else the batch's examples, else 1.
+ * A loss as the loop adds it up. The weight is that of the report, else that of the data, else over how much
+ * the loss is the mean (`countOf`), else the batch's examples, else 1.
  */
 export function measure<B>(
   result: Tensor<never> | LossReport,

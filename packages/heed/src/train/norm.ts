@@ -5,9 +5,10 @@ import { reduceExpression, type Scalar, type Tensor } from '../tensor/index.js'
 const [least, most] = [2 ** -60, 2 ** 126]
 
 /**
- * The L2 norm of an elementwise function of tensors, all elements together, on the host. Right from the least float to the largest: where the
- * sum of squares may have overflowed or underflowed it is taken again of elements that a power of two brings near 1. NaN where an element is, else
- * infinite where one is; 0 of nothing.
+ * The L2 norm of an elementwise function of tensors, all elements together, on the host. Right from the least
+ * float to the largest: where the sum of squares may have overflowed or underflowed it is taken again of
+ * elements that a power of two brings near 1. NaN where an element is, else infinite where one is; 0 of
+ * nothing.
  *
  * @param value of the elements of `tensors`, `input(0)`, `input(1)` …
  * @param parameters the numbers that its `parameter(i)` stand for
@@ -31,7 +32,9 @@ export function normOf(
   }
 }
 
-/** Computed at once; read, and freed, when it is asked for: several reductions need not wait for each other. */
+/**
+ * Computed at once; read, and freed, when it is asked for: several reductions need not wait for each other.
+ */
 function total(
   kind: 'sum' | 'max',
   tensors: readonly Tensor[],

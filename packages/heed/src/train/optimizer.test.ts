@@ -63,7 +63,8 @@ describe.each(devices)('optimizers on %s', (_, device) => {
         for (let step = 0; step < steps; step++) {
           const row = (name: string): Float64Array =>
             tensors.get(name)!.values.subarray(step * size, (step + 1) * size)
-          // Half of the gradient at twice the scale, and memory freed on every other step: neither changes anything.
+          // Half of the gradient at twice the scale, and memory freed on every other step: neither changes
+          // anything.
           const halved = step % 2 === 1
           const gradient = treeOf(
             halved ? row('gradients').map((g) => g / 2) : row('gradients'),

@@ -4,8 +4,8 @@ import type { Gradient } from '../autograd/index.js'
 import { type AnyTensor, isTensor, mapMany, type Scalar, type Tensor } from '../tensor/index.js'
 
 /**
- * A tree of the model's form with what an optimizer remembers of each weight; null where it remembers nothing (integer
- * tensors, or a slot that is of no use to that weight).
+ * A tree of the model's form with what an optimizer remembers of each weight; null where it remembers nothing
+ * (integer tensors, or a slot that is of no use to that weight).
  */
 export type Moments<M> = M extends AnyTensor
   ? Tensor | null
@@ -26,13 +26,14 @@ export interface UpdateOptions {
   /** The learning rate of this step, from a `Schedule`. */
   readonly rate: number
   /**
-   * The gradient is multiplied by it inside the same pass: the factor that clips (`clipFactor`), one over the number of
-   * micro-batches, or both. Default 1.
+   * The gradient is multiplied by it inside the same pass: the factor that clips (`clipFactor`), one over the
+   * number of micro-batches, or both. Default 1.
    */
   readonly gradientScale?: number
   /**
-   * Frees each tensor of the model, the gradient and the state as soon as its successor stands, so that a step takes
-   * the memory of one tensor more and not of a second model. The old trees are of no use afterwards. Default false.
+   * Frees each tensor of the model, the gradient and the state as soon as its successor stands, so that a
+   * step takes the memory of one tensor more and not of a second model. The old trees are of no use
+   * afterwards. Default false.
    */
   readonly free?: boolean
 }
@@ -44,8 +45,9 @@ export interface Updated<M> {
 }
 
 /**
- * A pure function from weights, gradient and state to new weights and state, tensor by tensor. Weights are the f32 tensors of the
- * model; tensors of other dtypes stay as they are. A tensor that stands at several paths (tied weights) is updated once and stays tied.
+ * A pure function from weights, gradient and state to new weights and state, tensor by tensor. Weights are
+ * the f32 tensors of the model; tensors of other dtypes stay as they are. A tensor that stands at several
+ * paths (tied weights) is updated once and stays tied.
  */
 export interface Optimizer {
   readonly name: string
@@ -79,8 +81,9 @@ export interface DecayOptions {
 }
 
 /**
- * Decays matrices and leaves biases, gains of norms and single numbers alone: tensors with two axes or more whose path does not end in
- * `bias` (a bias of query, key or value has the axes head and headWidth, so axes alone don't tell).
+ * Decays matrices and leaves biases, gains of norms and single numbers alone: tensors with two axes or more
+ * whose path does not end in `bias` (a bias of query, key or value has the axes head and headWidth, so axes
+ * alone don't tell).
  */
 export const matricesDecay: Decayed = (path, weight) =>
   weight.layout.length >= 2 && !/(^|\.)\w*bias$/i.test(path)
@@ -119,7 +122,9 @@ export function zerosLike(model: Tensor): Tensor {
   return mapMany('zeros', [zero], [model])[0]!
 }
 
-/** An update that is one elementwise pass: expressions of weight (input 0), gradient (1) and moments (2 …). */
+/**
+ * An update that is one elementwise pass: expressions of weight (input 0), gradient (1) and moments (2 …).
+ */
 export function fusedUpdate(
   operation: string,
   expressions: readonly Scalar[],

@@ -3,8 +3,8 @@ import { checkCase, makerOf } from './testing/check-case.js'
 import { devices } from './testing/devices.js'
 import { referenceFolder, trainingCases } from './testing/reference.js'
 
-// Models trained by heed's layers, optimizer and loop, step by step against PyTorch in f64. On the interpreter, which is slow, the first two
-// steps; the long suite (reference.long.test.ts) makes them all.
+// Models trained by heed's layers, optimizer and loop, step by step against PyTorch in f64. On the
+// interpreter, which is slow, the first two steps; the long suite (reference.long.test.ts) makes them all.
 
 afterAll(() => devices.forEach(([, device]) => device.close()))
 

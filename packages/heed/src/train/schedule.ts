@@ -1,6 +1,9 @@
 import { checkNames, UsageError } from '../base/index.js'
 
-/** The learning rate of a step. Steps count from 0: with a warm-up the first update has rate 0 (Vaswani's apart). */
+/**
+ * The learning rate of a step. Steps count from 0: with a warm-up the first update has rate 0 (Vaswani's
+ * apart).
+ */
 export type Schedule = (step: number) => number
 
 /** Options of `constant`. */
@@ -34,7 +37,10 @@ export function linearSchedule(options: FallingSchedule): Schedule {
     step < warmUp ? peak * rise(step, warmUp) : minimum + (peak - minimum) * (1 - fallen(step, warmUp, total))
 }
 
-/** Rises to the peak at step warmUp, then falls along half a cosine to the minimum at step total (Loshchilov and Hutter 2017, without restarts). */
+/**
+ * Rises to the peak at step warmUp, then falls along half a cosine to the minimum at step total (Loshchilov
+ * and Hutter 2017, without restarts).
+ */
 export function cosineSchedule(options: FallingSchedule): Schedule {
   const { peak, warmUp = 0, total, minimum = 0 } = options
   check('cosineSchedule', { peak, warmUp, total, minimum }, options)
@@ -68,7 +74,10 @@ export interface InverseSquareRootSchedule {
   readonly scale?: number
 }
 
-/** Vaswani et al. 2017, equation 3, whose steps count from 1: scale × width^−½ × min(n^−½, n × warmUp^−1.5) with n = step + 1. */
+/**
+ * Vaswani et al. 2017, equation 3, whose steps count from 1: scale × width^−½ × min(n^−½, n × warmUp^−1.5)
+ * with n = step + 1.
+ */
 export function inverseSquareRootSchedule(options: InverseSquareRootSchedule): Schedule {
   const { width, warmUp, scale = 1 } = options
   check('inverseSquareRootSchedule', { width, warmUp, scale }, options)

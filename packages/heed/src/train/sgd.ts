@@ -7,7 +7,10 @@ import { checkOption, type DecayOptions, fusedUpdate, type Optimizer, optimizerO
 export interface SgdOptions extends DecayOptions {
   /** How slowly the running sum of gradients forgets. Default 0: none is kept. */
   readonly momentum?: number
-  /** Steps along the gradient plus momentum × the new sum (Nesterov's look-ahead, Sutskever et al. 2013). Default false. */
+  /**
+   * Steps along the gradient plus momentum × the new sum (Nesterov's look-ahead, Sutskever et al. 2013).
+   * Default false.
+   */
   readonly nesterov?: boolean
 }
 

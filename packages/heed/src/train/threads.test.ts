@@ -26,7 +26,10 @@ function leaves(tree: unknown): AnyTensor[] {
   return typeof tree === 'object' && tree !== null ? Object.values(tree).flatMap(leaves) : []
 }
 
-/** Logits, loss, gradients and weights of two training steps, as bits. Lengths and widths that divide into nothing. */
+/**
+ * Logits, loss, gradients and weights of two training steps, as bits. Lengths and widths that divide into
+ * nothing.
+ */
 function train(target: Target, threads: number): Uint8Array[] {
   const device = new Device(target, { shared: true, threads })
   try {

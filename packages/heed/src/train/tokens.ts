@@ -11,7 +11,10 @@ export interface TokenBatch {
   readonly inputs: Tensor<'batch' | 'position'>
   /** i32: the token after each input; −100 where it doesn't count. */
   readonly targets: Tensor<'batch' | 'position'>
-  /** i32, where a separator was given: the number of the document that each input belongs to, for a document mask. */
+  /**
+   * i32, where a separator was given: the number of the document that each input belongs to, for a document
+   * mask.
+   */
   readonly documents?: Tensor<'batch' | 'position'>
   /** How many targets count. */
   readonly count: number
@@ -41,8 +44,8 @@ const windowNames = ['batch', 'context', 'separator'] as const
 const ignored = -100
 
 /**
- * Windows of `context` tokens side by side, each once an epoch, in random order; every epoch cuts the stream at other places.
- * Targets are the inputs shifted by one.
+ * Windows of `context` tokens side by side, each once an epoch, in random order; every epoch cuts the stream
+ * at other places. Targets are the inputs shifted by one.
  *
  * @throws UsageError where there are too few tokens for one batch, or for options that are no counts
  */
@@ -90,15 +93,18 @@ export function tokenBatches(tokens: TokenIds, options: TokenBatchOptions): Data
 
 /** Options of batches for evaluation. */
 export interface EvaluationOptions extends TokenWindowOptions {
-  /** How far each window lies from the one before; less than `context` lets every token see more before it. Default `context`. */
+  /**
+   * How far each window lies from the one before; less than `context` lets every token see more before it.
+   * Default `context`.
+   */
   readonly stride?: number
   /** At most so many batches, from the beginning. Default all. */
   readonly batches?: number
 }
 
 /**
- * The whole stream in order, every token but the first predicted exactly once; what is filled up is not counted. Batches count by their targets,
- * so that the mean of an evaluation is that over all tokens.
+ * The whole stream in order, every token but the first predicted exactly once; what is filled up is not
+ * counted. Batches count by their targets, so that the mean of an evaluation is that over all tokens.
  *
  * @throws UsageError where there is nothing to predict, or for options that are no counts
  */
@@ -138,7 +144,10 @@ export function evaluationBatches(tokens: TokenIds, options: EvaluationOptions):
   }
 }
 
-/** One row of a batch: inputs from `start` on, `length` of them; the first `counted` targets were predicted before. */
+/**
+ * One row of a batch: inputs from `start` on, `length` of them; the first `counted` targets were predicted
+ * before.
+ */
 interface Row {
   readonly start: number
   readonly length: number

@@ -1,6 +1,9 @@
 import { type ErrorDetail, HeedError } from '../base/index.js'
 
-/** Training that left the numbers: the loss or the gradient is NaN or infinite. The weights are those before the step. */
+/**
+ * Training that left the numbers: the loss or the gradient is NaN or infinite. The weights are those before
+ * the step.
+ */
 export class DivergenceError extends HeedError {
   override name = 'DivergenceError'
   /** The step that was not made, from 0; NaN where no trainer counts. */

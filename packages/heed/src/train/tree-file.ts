@@ -3,8 +3,9 @@ import type { SafetensorsTensor } from '../models/index.js'
 import { emptyArranged, isTensor, physicalOrder, type Tensor, tensor, writeInto } from '../tensor/index.js'
 
 /**
- * A tree like `template` with the numbers of a file: the same paths, axes and places in memory, so that what is computed with it is the same to
- * the last bit. Tied tensors stay tied. The template's own tensors are left alone.
+ * A tree like `template` with the numbers of a file: the same paths, axes and places in memory, so that what
+ * is computed with it is the same to the last bit. Tied tensors stay tied. The template's own tensors are
+ * left alone.
  *
  * @throws FormatError where a path is missing in either, or a size or dtype differs
  */

@@ -47,7 +47,8 @@ export function mapsText(
 ): string[] {
   const { paint, room, withLayer = false } = options
   const keys = Math.max(0, ...heads.map(({ layer }) => layer.keys.length))
-  // As many beside each other as keep every token of a short text, and at least so many columns of a long one.
+  // As many beside each other as keep every token of a short text, and at least so many columns of a long
+  // one.
   const cellWidth = paint.depth === 1 && 2 * keys <= room ? 2 : 1
   const wanted = Math.max(withLayer ? labelWidth + 3 : labelWidth, Math.min(cellWidth * keys, 32))
   const rows = Math.ceil(heads.length / fitting(room, Math.min(wanted, room)))

@@ -148,7 +148,8 @@ export async function fragileCase(folder: string): Promise<FragileCase> {
     async stop(turns) {
       const output = join(folder, 'stopped')
       rmSync(output, { recursive: true, force: true })
-      // Where the last evaluation was given up, the last checkpoint's state says so: a later run would make it again.
+      // Where the last evaluation was given up, the last checkpoint's state says so: a later run would make
+      // it again.
       const last = Object.entries(expected).filter(([name]) => !/^step-00000002|state\.json$/.test(name))
       for (let i = 0; i < 100; i++) {
         const end = interruptAfter(turns + 8 * i)

@@ -15,7 +15,10 @@ export interface CopyPlan {
 /** Axes shorter than this are not worth a tile. */
 const leastSide = 4
 
-/** Copies elements from one layout to another; where the innermost axes differ, by tiles that pass through the scratch memory. */
+/**
+ * Copies elements from one layout to another; where the innermost axes differ, by tiles that pass through the
+ * scratch memory.
+ */
 export function planCopy({ space, input: from, output: to, floatBytes }: CopyPlan): Launch[] {
   if (space.sizes.includes(0)) return []
   // Where both take four bytes integers are moved as they are: a float would not hold all of them.

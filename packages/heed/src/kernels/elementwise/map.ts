@@ -23,15 +23,23 @@ const taskElements = 16384
 export interface MapPlan {
   readonly space: Space
   readonly inputs: readonly StridedOperand[]
-  /** Each output with the expression that fills it; booleans are written as 0 and 1. Outputs are f32 or i32. */
+  /**
+   * Each output with the expression that fills it; booleans are written as 0 and 1. Outputs are f32 or i32.
+   */
   readonly outputs: readonly { readonly operand: StridedOperand; readonly expression: Expression }[]
   /** The numbers that `parameter(i)` stands for. */
   readonly parameters?: readonly number[]
-  /** Each output begins where a block of the heap does, and no input shares the block: large ones go past the caches. */
+  /**
+   * Each output begins where a block of the heap does, and no input shares the block: large ones go past the
+   * caches.
+   */
   readonly fresh?: boolean
 }
 
-/** Elementwise: each output at each position of the space is its expression of the inputs there. One kernel whatever the expression. */
+/**
+ * Elementwise: each output at each position of the space is its expression of the inputs there. One kernel
+ * whatever the expression.
+ */
 export function planMap({ space, inputs, outputs, parameters = [], fresh = false }: MapPlan): Launch[] {
   if (space.sizes.includes(0)) return []
   const form = canonical(outputs.map(({ expression }) => expression))

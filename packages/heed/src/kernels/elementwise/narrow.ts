@@ -21,7 +21,10 @@ const parameters = {
   targetStep: 'i32',
 } as const
 
-/** Rounds to nearest, ties to even; what is too large becomes infinite, and NaN stays NaN. Tasks: one for each stretch. */
+/**
+ * Rounds to nearest, ties to even; what is too large becomes infinite, and NaN stays NaN. Tasks: one for each
+ * stretch.
+ */
 export function planNarrow({ element, stretches, target, ...values }: NarrowPlan): Launch[] {
   if (stretches === 0 || values.length === 0) return []
   const { length, source, sourceStep, targetStep } = values

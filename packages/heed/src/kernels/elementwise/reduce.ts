@@ -38,10 +38,16 @@ const identities: Readonly<Record<ReduceKind, number>> = { sum: 0, max: -Infinit
 
 /** Elements that make one task. */
 const taskElements = 16384
-/** A reduction of more elements than this to few results is cut into parts, by sizes alone: the order of the additions does not depend on threads. */
+/**
+ * A reduction of more elements than this to few results is cut into parts, by sizes alone: the order of the
+ * additions does not depend on threads.
+ */
 const partElements = 65536
 
-/** Reduces an expression over some axes of a space. Sums are taken in a fixed order, in several running sums; a sum of nothing is 0. */
+/**
+ * Reduces an expression over some axes of a space. Sums are taken in a fixed order, in several running sums;
+ * a sum of nothing is 0.
+ */
 export function planReduce(plan: ReducePlan): Launch[] {
   const { kind, space, reduced, inputs, output, parameters = [], floatBytes, allocate } = plan
   const [expression] = share([plan.expression])
@@ -69,7 +75,8 @@ export function planReduce(plan: ReducePlan): Launch[] {
     adjacent(kept[kept.length - 1]) >= adjacent(over[over.length - 1])
   const alone = (): SpaceAxis => ({ size: 1, name: '', strides: operands.map(() => 1) })
   const inner = along ? kept.pop()! : (over.pop() ?? alone())
-  // Along: vectors over a kept axis, loops over the reduced ones. Across: vectors over a reduced axis, one result a row.
+  // Along: vectors over a kept axis, loops over the reduced ones. Across: vectors over a reduced axis, one
+  // result a row.
   const loops = over.length > 0 || along ? over : []
   if (along && loops.length === 0) loops.push(alone())
   const rows = kept.reduce((count, { size }) => count * size, 1)
@@ -318,7 +325,9 @@ interface Steps {
   readonly value: (pointers: readonly Pointer[], i: Int, mask?: Mask) => Term<'vector'>
 }
 
-/** One result from a row: four running results side by side, so that one addition need not wait for the last. */
+/**
+ * One result from a row: four running results side by side, so that one addition need not wait for the last.
+ */
 function acrossRow(
   k: Builder,
   pointers: readonly Pointer[],

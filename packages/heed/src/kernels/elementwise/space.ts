@@ -1,6 +1,9 @@
 import type { ElementType } from '../language/index.js'
 
-/** A tensor as an elementwise kernel meets it: where it starts and how far apart neighbours lie along each axis of the space. */
+/**
+ * A tensor as an elementwise kernel meets it: where it starts and how far apart neighbours lie along each
+ * axis of the space.
+ */
 export interface StridedOperand {
   /** Byte address of the first element. */
   readonly address: number
@@ -9,7 +12,10 @@ export interface StridedOperand {
   readonly strides: readonly number[]
 }
 
-/** The axes that an elementwise operation runs over, outermost first. `named` axes are asked for by `index(name)`. */
+/**
+ * The axes that an elementwise operation runs over, outermost first. `named` axes are asked for by
+ * `index(name)`.
+ */
 export interface Space {
   readonly sizes: readonly number[]
   readonly names: readonly string[]
@@ -23,8 +29,8 @@ export interface SpaceAxis {
 }
 
 /**
- * The same space with as few axes as possible: axes of size 1 are dropped, and neighbours are joined where every operand's stride allows it.
- * Axes in `apart` stay as they are, since their position is asked for.
+ * The same space with as few axes as possible: axes of size 1 are dropped, and neighbours are joined where
+ * every operand's stride allows it. Axes in `apart` stay as they are, since their position is asked for.
  */
 export function simplifySpace(
   space: Space,
@@ -50,7 +56,10 @@ export function simplifySpace(
   return axes
 }
 
-/** How an operand moves along the axis that vectors run over: with it, not at all, or in steps of more than one element. */
+/**
+ * How an operand moves along the axis that vectors run over: with it, not at all, or in steps of more than
+ * one element.
+ */
 export type Step = 'with' | 'fixed' | 'apart'
 export function stepOf(stride: number): Step {
   return stride === 1 ? 'with' : stride === 0 ? 'fixed' : 'apart'

@@ -2,14 +2,17 @@ import { type Int, kernel, type Kernel, type ParameterType, type Pointer } from 
 import type { ParameterTable } from './emit.js'
 import { decode } from './map.js'
 
-/** Rows and columns of a tile: a run of elements that is worth a page, and a tile that fits the nearest cache. */
+/**
+ * Rows and columns of a tile: a run of elements that is worth a page, and a tile that fits the nearest cache.
+ */
 export const tileSide = 64
 
 const kernels = new Map<string, Kernel>()
 
 /**
- * A copy whose innermost axis is another one than the source's. A task moves one tile: rows come in as they lie and go to the scratch
- * memory, columns are picked up there, so that every line of either tensor is touched once. Scratch: tileSide × (tileSide + 16) elements.
+ * A copy whose innermost axis is another one than the source's. A task moves one tile: rows come in as they
+ * lie and go to the scratch memory, columns are picked up there, so that every line of either tensor is
+ * touched once. Scratch: tileSide × (tileSide + 16) elements.
  */
 export function transposeKernel(element: 'f32' | 'i32', outer: number): Kernel {
   const name = `transpose ${element}, ${outer} axes around`
@@ -51,7 +54,8 @@ function write(name: string, element: 'f32' | 'i32', outer: number): Kernel {
     target = target.at(w).at(r.mul(int('targetStride')))
     const rows = int('writtenSize').sub(w).min(tileSide)
     const columns = int('readSize').sub(r).min(tileSide)
-    // A row of the tile is a vector longer than it needs to be, lest a column fall into few sets of the cache.
+    // A row of the tile is a vector longer than it needs to be, lest a column fall into few sets of the
+    // cache.
     const pitch = tileSide + k.lanes
     const tile = k.scratch(element) as Pointer<'f32'>
     k.loop(0, rows, 1, (row) => {

@@ -2,7 +2,10 @@ import type { Bool, Builder, Int } from '../language/index.js'
 import type { Expression } from './expression.js'
 import { nodesOf } from './graph.js'
 
-/** Least and greatest value over a tile; `undefined`: not known. One term in both places: the same all over the tile. */
+/**
+ * Least and greatest value over a tile; `undefined`: not known. One term in both places: the same all over
+ * the tile.
+ */
 export interface Interval {
   readonly low: Int | undefined
   readonly high: Int | undefined
@@ -25,8 +28,9 @@ export interface Intervals {
 const unknown: Interval = { low: undefined, high: undefined }
 
 /**
- * Interval arithmetic over a mask, written as scalar terms: what a tile of positions needs to be skipped or to be
- * taken without masking. It errs on the safe side: `possible` may be true and `certain` false where it is not so.
+ * Interval arithmetic over a mask, written as scalar terms: what a tile of positions needs to be skipped or
+ * to be taken without masking. It errs on the safe side: `possible` may be true and `certain` false where it
+ * is not so.
  */
 export function bounds(k: Builder, root: Expression<'boolean'>, intervals: Intervals): Truth {
   const ranges = new Map<Expression, Interval>()

@@ -23,8 +23,8 @@ export type BooleanTerm = Term<'bool'> | Term<'mask'>
 export type TermOf<K> = K extends 'float' ? FloatTerm : K extends 'integer' ? IntegerTerm : BooleanTerm
 
 /**
- * Where the leaves of an expression come from. Each gives a scalar or a vector, or `undefined` where it is not known at
- * this place of the kernel. Each is called once for a leaf.
+ * Where the leaves of an expression come from. Each gives a scalar or a vector, or `undefined` where it is
+ * not known at this place of the kernel. Each is called once for a leaf.
  */
 export interface Environment {
   readonly input?: (slot: number) => FloatTerm | undefined
@@ -38,8 +38,9 @@ export interface Environment {
 }
 
 /**
- * Writes expressions into a kernel, each node once (give it expressions that went through `share`). An emitter made
- * `within` another one knows what that one has written: `hoist` outside a loop what does not change in it.
+ * Writes expressions into a kernel, each node once (give it expressions that went through `share`). An
+ * emitter made `within` another one knows what that one has written: `hoist` outside a loop what does not
+ * change in it.
  */
 export class Emitter {
   readonly k: Builder
@@ -74,7 +75,10 @@ export class Emitter {
     return this.#known.get(node) as TermOf<K['kind']> | undefined
   }
 
-  /** Writes what can be known here of the expressions below `roots`; constants are left to where they are used. */
+  /**
+   * Writes what can be known here of the expressions below `roots`; constants are left to where they are
+   * used.
+   */
   hoist(roots: readonly Expression[]): void {
     for (const node of nodesOf(roots)) {
       if (this.#known.has(node) || node.operation === 'constant') continue
@@ -85,7 +89,10 @@ export class Emitter {
     }
   }
 
-  /** Spreads, here and once, the float scalars that what is not written yet of `roots` takes in; for loops over vectors. */
+  /**
+   * Spreads, here and once, the float scalars that what is not written yet of `roots` takes in; for loops
+   * over vectors.
+   */
   widen(roots: readonly Expression[]): void {
     for (const node of nodesOf(roots)) {
       if (this.#known.has(node)) continue

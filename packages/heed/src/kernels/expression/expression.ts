@@ -3,7 +3,9 @@ import type { BinaryName, ComparisonName, Kind, Operation } from './operation.js
 import { simplify } from './simplify.js'
 import { noteMade, refusePrimitive } from './tracing.js'
 
-/** What may stand on the right: numbers are lifted, integers become floats where a float stands on the left. */
+/**
+ * What may stand on the right: numbers are lifted, integers become floats where a float stands on the left.
+ */
 export type Lifted<K extends Kind> = K extends 'float'
   ? Expression<'float'> | Expression<'integer'> | number
   : K extends 'integer'
@@ -13,15 +15,18 @@ export type Lifted<K extends Kind> = K extends 'float'
 type Number_ = 'float' | 'integer'
 
 /**
- * A scalar function of positions and of elements of tensors, as a graph: what tracing a user's TypeScript function
- * gives. Immutable. Methods build larger expressions; identities that hold for every float (x − 0, x × 1, arithmetic on constants)
- * are simplified at once.
+ * A scalar function of positions and of elements of tensors, as a graph: what tracing a user's TypeScript
+ * function gives. Immutable. Methods build larger expressions; identities that hold for every float (x − 0, x
+ * × 1, arithmetic on constants) are simplified at once.
  */
 export class Expression<K extends Kind = Kind> {
   readonly kind: K
   readonly operation: Operation
   readonly operands: readonly Expression[]
-  /** The constant (booleans: 0, 1), the slot, the axis, or the number on the right of pow, divideBy, remainderBy. */
+  /**
+   * The constant (booleans: 0, 1), the slot, the axis, or the number on the right of pow, divideBy,
+   * remainderBy.
+   */
   readonly value: number | string
 
   constructor(
@@ -45,7 +50,10 @@ export class Expression<K extends Kind = Kind> {
   mul<N extends Number_>(this: Expression<N>, other: Lifted<N>): Expression<N> {
     return this.#binary('mul', other)
   }
-  /** The lesser. Its gradient goes to the lesser operand; of equals half to each, all of it to the one that is no constant. */
+  /**
+   * The lesser. Its gradient goes to the lesser operand; of equals half to each, all of it to the one that is
+   * no constant.
+   */
   min<N extends Number_>(this: Expression<N>, other: Lifted<N>): Expression<N> {
     return this.#binary('min', other)
   }
@@ -179,7 +187,10 @@ export class Expression<K extends Kind = Kind> {
   not(this: Expression<'boolean'>): Expression<'boolean'> {
     return make('boolean', 'not', [this])
   }
-  /** this ? a : b. Both are computed; the gradient goes to the one that is chosen. Numbers are floats; write `integer(1)` for integers. */
+  /**
+   * this ? a : b. Both are computed; the gradient goes to the one that is chosen. Numbers are floats; write
+   * `integer(1)` for integers.
+   */
   select<V extends Kind>(this: Expression<'boolean'>, a: Expression<V>, b: Lifted<V>): Expression<V>
   select(this: Expression<'boolean'>, a: number, b: Lifted<'float'>): Expression<'float'>
   select(this: Expression<'boolean'>, a: Expression | number, b: Expression | number | boolean): Expression {
@@ -322,7 +333,10 @@ export class Capture<N extends 'float' | 'integer' = 'float' | 'integer'> {
     this.rank = rank
   }
 
-  /** The element at these indices, one for each axis. Computed indices are clamped to the axis; a bare `index(…)` must be within it. */
+  /**
+   * The element at these indices, one for each axis. Computed indices are clamped to the axis; a bare
+   * `index(…)` must be within it.
+   */
   at(...indices: readonly (Expression<'integer'> | number)[]): Expression<N> {
     if (indices.length !== this.rank)
       throw refuse(

@@ -25,7 +25,10 @@ export function nodesOf(roots: readonly Expression[]): Expression[] {
   return order
 }
 
-/** Whether two expressions are the same graph: the same operations on the same leaves, shared at the same places. */
+/**
+ * Whether two expressions are the same graph: the same operations on the same leaves, shared at the same
+ * places.
+ */
 export function alike(a: Expression, b: Expression): boolean {
   const pairs = new Map<Expression, Expression>()
   const stack = [a, b]
@@ -42,7 +45,10 @@ export function alike(a: Expression, b: Expression): boolean {
   return true
 }
 
-/** What is known of some expressions once equal nodes are one node: found once and remembered with the first of them. */
+/**
+ * What is known of some expressions once equal nodes are one node: found once and remembered with the first
+ * of them.
+ */
 export interface Canonical<R extends readonly Expression[] = readonly Expression[]> {
   /** The same expressions, with equal nodes made one node, so that each is computed once. */
   readonly roots: R
@@ -54,14 +60,18 @@ export interface Canonical<R extends readonly Expression[] = readonly Expression
   readonly parameters: readonly ('f32' | 'i32')[]
 }
 
-/** What is known of lists of roots that begin alike: of this list itself, and by its next root of longer ones. */
+/**
+ * What is known of lists of roots that begin alike: of this list itself, and by its next root of longer ones.
+ */
 interface Known {
   canonical?: Canonical
   longer?: WeakMap<Expression, Known>
 }
 const known: Known = {}
 
-/** Found again as long as every root is in use: a root that many lists begin with does not keep the others. */
+/**
+ * Found again as long as every root is in use: a root that many lists begin with does not keep the others.
+ */
 export function canonical<R extends readonly Expression[]>(roots: R): Canonical<R> {
   const place = placeOf(roots)
   if (place.canonical === undefined) {
@@ -170,8 +180,9 @@ const structural: ReadonlySet<number> = new Set([0, 0.5, 1, 2, Infinity])
 const mostLifted = { float: 64, integer: 4 } as const
 
 /**
- * An expression with its constants made parameters, from the slot `first` on, so that another number, such as a rate that changes from step to
- * step or the size of a window, makes no other kernel; and these numbers. Where there are many whole numbers, as in a table of bounds, they all stay.
+ * An expression with its constants made parameters, from the slot `first` on, so that another number, such as
+ * a rate that changes from step to step or the size of a window, makes no other kernel; and these numbers.
+ * Where there are many whole numbers, as in a table of bounds, they all stay.
  */
 export function liftConstants<E extends Expression>(
   root: E,

@@ -18,8 +18,8 @@ export type UnaryName =
   | 'not'
   | GateName
 /**
- * Functions that become 0 far out, and what their derivatives are made of, each an operation of its own so that small results keep their
- * digits: see `gates.ts`. `…Slope` is the derivative of what stands before it.
+ * Functions that become 0 far out, and what their derivatives are made of, each an operation of its own so
+ * that small results keep their digits: see `gates.ts`. `…Slope` is the derivative of what stands before it.
  */
 export type GateName =
   | 'sigmoid'
@@ -58,7 +58,9 @@ export function isGate(operation: Operation): operation is GateName {
   return operation in gates
 }
 
-/** `pow`, `divideBy` and `remainderBy` carry their right side as `value`, leaves carry the slot or the axis. */
+/**
+ * `pow`, `divideBy` and `remainderBy` carry their right side as `value`, leaves carry the slot or the axis.
+ */
 export type Operation =
   | 'constant'
   | 'input'

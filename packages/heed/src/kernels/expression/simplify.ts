@@ -1,8 +1,8 @@
 import type { Kind, Node, Operation } from './operation.js'
 
 /**
- * What a node is equal to: a number (a constant of that kind), an existing expression, or `undefined` where there is
- * nothing simpler. Constants are computed in f64 (floats) or 32-bit integers.
+ * What a node is equal to: a number (a constant of that kind), an existing expression, or `undefined` where
+ * there is nothing simpler. Constants are computed in f64 (floats) or 32-bit integers.
  */
 export function simplify<N extends Node>(
   kind: Kind,

@@ -16,7 +16,10 @@ const chains: ReadonlySet<Operation> = new Set([
   'pow',
 ])
 
-/** How many vectors of such expressions are computed together, instruction by instruction, to keep the machine busy; see `Builder.vectors`. */
+/**
+ * How many vectors of such expressions are computed together, instruction by instruction, to keep the machine
+ * busy; see `Builder.vectors`.
+ */
 export function vectorsTogether({ name, registers }: Machine, expressions: readonly Expression[]): 1 | 2 | 4 {
   if (
     name !== 'x64' ||

@@ -1,9 +1,10 @@
 import { isAbandonedPromise, UsageError } from '../../base/index.js'
 import type { Node } from './operation.js'
 
-// A function that is traced is TypeScript, and some of what may be written in it says nothing to who traces it: an expression is an object,
-// so that && and ?: take it for true, and operators want a number. What turns it into a primitive throws; what takes it for
-// true leaves something that was made and is not part of the result, which is looked for when the function is done.
+// A function that is traced is TypeScript, and some of what may be written in it says nothing to who traces
+// it: an expression is an object, so that && and ?: take it for true, and operators want a number. What turns
+// it into a primitive throws; what takes it for true leaves something that was made and is not part of the
+// result, which is looked for when the function is done.
 
 /** What a function that is being traced has made. */
 interface Trace {
@@ -39,8 +40,8 @@ const read = new WeakSet<object>()
 const mostRead = 20_000
 
 /**
- * Of `a || b` only `a` is ever made, so that nothing tells that `b` was there but what is written: refuses `||` behind a call of a
- * method that gives a condition.
+ * Of `a || b` only `a` is ever made, so that nothing tells that `b` was there but what is written: refuses
+ * `||` behind a call of a method that gives a condition.
  *
  * @throws UsageError
  */
@@ -80,9 +81,11 @@ function opening(text: string, end: number): number {
 }
 
 /**
- * Runs a function that makes expressions as `work` calls it; `roots` are those that its result says. `written` is the function itself.
+ * Runs a function that makes expressions as `work` calls it; `roots` are those that its result says.
+ * `written` is the function itself.
  *
- * @throws UsageError where a condition, or an element of a captured tensor, was made and is not part of them, or for a promise
+ * @throws UsageError where a condition, or an element of a captured tensor, was made and is not part of them,
+ * or for a promise
  */
 export function traced<T>(
   operation: string,

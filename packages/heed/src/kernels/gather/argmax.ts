@@ -13,7 +13,10 @@ export interface ArgmaxPlan {
   readonly output: number
 }
 
-/** The position of the largest element of each row, of equals the first; that of the first NaN where there is one (as NumPy and PyTorch have it). */
+/**
+ * The position of the largest element of each row, of equals the first; that of the first NaN where there is
+ * one (as NumPy and PyTorch have it).
+ */
 export function planArgmax({ input, rows, width, output }: ArgmaxPlan): Launch[] {
   const rowsPerTask = Math.max(1, Math.floor(taskElements / width))
   return [

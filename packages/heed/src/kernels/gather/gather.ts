@@ -9,13 +9,18 @@ export interface GatherPlan {
   /** Byte address that `offsets` count from. */
   readonly table: number
   readonly element: ElementType
-  /** Byte address of one i32 for each row of the output: how many elements after `table` that row starts. They are trusted. */
+  /**
+   * Byte address of one i32 for each row of the output: how many elements after `table` that row starts. They
+   * are trusted.
+   */
   readonly offsets: number
   readonly rows: number
   readonly width: number
   /** Elements between neighbours within a row of the table. */
   readonly step: number
-  /** Byte address of rows × width elements, row-major: f32 where the table holds floats of any kind, else i32. */
+  /**
+   * Byte address of rows × width elements, row-major: f32 where the table holds floats of any kind, else i32.
+   */
   readonly output: number
 }
 

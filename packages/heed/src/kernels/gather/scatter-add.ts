@@ -21,8 +21,9 @@ export interface ScatterAddPlan {
 }
 
 /**
- * Adds up entries by row, the gradient of a look-up: `output[row] = Σ entries[i] over i with rowOf[i] = row`, zeros where there is none.
- * Entries of a row are added in their order by one task, so the sums don't depend on threads.
+ * Adds up entries by row, the gradient of a look-up: `output[row] = Σ entries[i] over i with rowOf[i] = row`,
+ * zeros where there is none. Entries of a row are added in their order by one task, so the sums don't depend
+ * on threads.
  */
 export function planScatterAdd(plan: ScatterAddPlan): Launch[] {
   const { rowOf, entries, rows, width, output, place } = plan
@@ -80,7 +81,8 @@ const scatterAdd: Kernel = kernel(
     const columns = p.width.sub(column).min(p.chunk)
     const first = block.mul(p.rowsPerTask)
     const last = first.add(p.rowsPerTask).min(p.rows)
-    // Rows without an entry are most of a vocabulary: all get zeros first, while they are in the nearest cache.
+    // Rows without an entry are most of a vocabulary: all get zeros first, while they are in the nearest
+    // cache.
     const clear = (at: Int, count: Int): void =>
       strips(k, count, (i, vectors, mask) =>
         k.unroll(vectors, (u) => k.store(p.output.at(at.add(i)).at(u * k.lanes), k.vector(0), mask)),

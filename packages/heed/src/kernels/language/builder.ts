@@ -129,8 +129,9 @@ export class Builder implements TermWriter {
   }
 
   /**
-   * Like `unroll`, but the copies' instructions take turns: a processor looks some tens of instructions ahead, and there finds
-   * those of other copies while one waits for its last result. What a copy does must not depend on another.
+   * Like `unroll`, but the copies' instructions take turns: a processor looks some tens of instructions
+   * ahead, and there finds those of other copies while one waits for its last result. What a copy does must
+   * not depend on another.
    */
   interleave(count: number, body: (i: number) => void): void {
     if (this.machine.name !== 'x64') return this.unroll(count, body) // V8 would run out of registers
@@ -157,9 +158,10 @@ export class Builder implements TermWriter {
   }
 
   /**
-   * Covers 0 … count − 1 with whole vectors and one masked tail: body(i) for each whole vector that starts at i,
-   * then body(i, mask) once if elements are left. Inside the tail, lane l is active where i + l < count.
-   * `together` (a power of two) vectors are interleaved as long as there are so many; then the one that starts at i + ahead is meant.
+   * Covers 0 … count − 1 with whole vectors and one masked tail: body(i) for each whole vector that starts at
+   * i, then body(i, mask) once if elements are left. Inside the tail, lane l is active where i + l < count.
+   * `together` (a power of two) vectors are interleaved as long as there are so many; then the one that
+   * starts at i + ahead is meant.
    */
   vectors(
     count: Int | number,
@@ -199,7 +201,10 @@ export class Builder implements TermWriter {
   elementBytes(element: ElementType): number {
     return element === 'f32' ? this.machine.floatBytes : elementSizes[element]
   }
-  /** This thread's scratch memory: as many bytes as the launch asked for, 64-byte aligned, contents unspecified at the start of each task. */
+  /**
+   * This thread's scratch memory: as many bytes as the launch asked for, 64-byte aligned, contents
+   * unspecified at the start of each task.
+   */
   scratch<E extends ElementType>(element: E): Pointer<E> {
     return new Pointer(
       this,
@@ -235,7 +240,10 @@ export class Builder implements TermWriter {
       ...(mask && { mask: mask.id }),
     })) as never
   }
-  /** Writes a scalar (one element) or a vector (`lanes` elements); lanes outside the mask keep what they had. f16 and bf16 are not written by kernels. */
+  /**
+   * Writes a scalar (one element) or a vector (`lanes` elements); lanes outside the mask keep what they had.
+   * f16 and bf16 are not written by kernels.
+   */
   store<E extends 'f32' | 'i32' | 'u16' | 'u8' | 'i8'>(
     pointer: Pointer<E>,
     value: Term<LoadedVector<E>> | Term<LoadedScalar<E>>,
@@ -255,15 +263,19 @@ export class Builder implements TermWriter {
     return this.machine.name === 'x64'
   }
   /**
-   * `store`, but past the caches where the machine can: for what nobody reads soon. A line that is written as a whole then need not be read
-   * before. Without a mask the place must be aligned to the vector's bytes; with one it is `store`.
+   * `store`, but past the caches where the machine can: for what nobody reads soon. A line that is written as
+   * a whole then need not be read before. Without a mask the place must be aligned to the vector's bytes;
+   * with one it is `store`.
    */
   storePast<E extends 'f32' | 'i32'>(pointer: Pointer<E>, value: Term<LoadedVector<E>>, mask?: Mask): void {
     if (!this.storesPast || mask !== undefined) return this.store(pointer, value, mask)
     const { element, address, offset } = pointer
     this.#emit({ op: 'store', element, value: value.id, address: address.id, offset, past: true })
   }
-  /** Asks for what lies at `pointer`, which will be read soon, where the machine can be asked. Any address is allowed. */
+  /**
+   * Asks for what lies at `pointer`, which will be read soon, where the machine can be asked. Any address is
+   * allowed.
+   */
   prefetch(pointer: Pointer<ElementType>): void {
     if (this.machine.name !== 'x64') return
     this.#emit({ op: 'prefetch', address: pointer.address.id, offset: pointer.offset })
@@ -278,7 +290,10 @@ export class Builder implements TermWriter {
   dotShorts(sum: IntVector, a: IntVector, b: IntVector): IntVector {
     return this.#dot('shorts', sum, a, b)
   }
-  /** sum + the products of two bf16 numbers in each lane, the upper ones first; see `NarrowDot` for how it rounds. */
+  /**
+   * sum + the products of two bf16 numbers in each lane, the upper ones first; see `NarrowDot` for how it
+   * rounds.
+   */
   dotHalves(sum: Vector, a: IntVector, b: IntVector): Vector {
     return this.machine.dots.has('halves') ? this.#dot('halves', sum, a, b) : dotHalvesByFloats(sum, a, b)
   }
@@ -425,11 +440,15 @@ function conversionResult(name: Conversion, type: Type): Type {
   return name === 'toFloat' || name === 'fromBits' ? (vector ? 'vector' : 'f32') : vector ? 'ivector' : 'i32'
 }
 
-/** IEEE 754 binary16 in the low 16 bits of an integer -> float, exactly, subnormals, infinities and NaN included. */
+/**
+ * IEEE 754 binary16 in the low 16 bits of an integer -> float, exactly, subnormals, infinities and NaN
+ * included.
+ */
 function halfToFloat(bits: IntVector): Vector {
   const sign = bits.and(0x8000).shl(16)
   const magnitude = bits.and(0x7fff)
-  // Shifted into place the exponent is too small by 112; a product with 2^112 repairs it and makes subnormals normal.
+  // Shifted into place the exponent is too small by 112; a product with 2^112 repairs it and makes subnormals
+  // normal.
   const scaled = magnitude
     .shl(13)
     .fromBits()

@@ -2,8 +2,9 @@ import type { BinaryOperation, Type } from './ir.js'
 import type { Term, TermWriter } from './term.js'
 
 /**
- * Integer arithmetic on what is known while building, done at once; x + 0, x × 1, x × 0 and x × 2^n made simpler.
- * Floats are left alone: a kernel computes what it says. Gives `undefined` where there is nothing to fold.
+ * Integer arithmetic on what is known while building, done at once; x + 0, x × 1, x × 0 and x × 2^n made
+ * simpler. Floats are left alone: a kernel computes what it says. Gives `undefined` where there is nothing to
+ * fold.
  */
 export function foldBinary<T extends Type>(
   builder: TermWriter,

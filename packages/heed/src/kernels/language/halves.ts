@@ -8,7 +8,10 @@ export function nearestBf16(value: Vector): IntVector {
   return value.ne(value).select(upper.or(0x40), rounded)
 }
 
-/** The f16 nearest to each float, ties to even, in the lower half of each lane; what is too large is infinite, NaN stays NaN. */
+/**
+ * The f16 nearest to each float, ties to even, in the lower half of each lane; what is too large is infinite,
+ * NaN stays NaN.
+ */
 export function nearestF16(value: Vector): IntVector {
   const bits = value.toBits()
   const sign = bits.ushr(16).and(0x8000)

@@ -7,8 +7,8 @@
  */
 
 /**
- * Scalars: `i32`, `f32`, `bool`. Vectors of `machine.lanes` elements: `ivector` (i32), `vector` (f32), `mask` (bool).
- * On a machine with 8-byte floats (the interpreter), `f32` and `vector` compute in f64.
+ * Scalars: `i32`, `f32`, `bool`. Vectors of `machine.lanes` elements: `ivector` (i32), `vector` (f32), `mask`
+ * (bool). On a machine with 8-byte floats (the interpreter), `f32` and `vector` compute in f64.
  */
 export type Type = 'i32' | 'f32' | 'bool' | 'ivector' | 'vector' | 'mask'
 
@@ -32,7 +32,10 @@ export interface Machine {
   readonly math: boolean
   /** True where `fma` rounds once. */
   readonly fused: boolean
-  /** The sums of products of narrow elements that are one instruction of the machine, beside `shorts`; the builder writes the others out. */
+  /**
+   * The sums of products of narrow elements that are one instruction of the machine, beside `shorts`; the
+   * builder writes the others out.
+   */
   readonly dots: ReadonlySet<'bytes' | 'halves'>
 }
 
@@ -40,16 +43,19 @@ export interface Machine {
  * (a: ivector, b: ivector, c) -> c + the sum of the products of narrow elements, within each lane of 32 bits:
  * - `bytes`: four bytes, those of `a` unsigned and those of `b` signed. Exact; sums wrap as `add` does.
  * - `shorts`: two signed 16-bit integers. Exact; sums wrap.
- * - `halves`: two bf16 numbers; c and the result are vectors of floats. The product of the upper two is added first, then that of the
- *   lower two, each as `fma` does. Where it is an instruction each step rounds once, and subnormal numbers count as 0.
+ * - `halves`: two bf16 numbers; c and the result are vectors of floats. The product of the upper two is added
+ *   first, then that of the lower two, each as `fma` does. Where it is an instruction each step rounds once,
+ *   and subnormal numbers count as 0.
  */
 export type NarrowDot = 'bytes' | 'shorts' | 'halves'
 
 /**
- * (a: T, b: T) -> T, T a vector: its lanes, in groups of four, in another order. Numbers count the elements of a group.
+ * (a: T, b: T) -> T, T a vector: its lanes, in groups of four, in another order. Numbers count the elements
+ * of a group.
  * - `low`, `high`: a0 b0 a1 b1 and a2 b2 a3 b3, in each group.
  * - `lowPairs`, `highPairs`: a0 a1 b0 b1 and a2 a3 b2 b3, in each group.
- * - `evenGroups`, `oddGroups`: every other group of a, from the first or from the second on, then of b; where there are several.
+ * - `evenGroups`, `oddGroups`: every other group of a, from the first or from the second on, then of b; where
+ *   there are several.
  */
 export type Shuffle = 'low' | 'high' | 'lowPairs' | 'highPairs' | 'evenGroups' | 'oddGroups'
 
@@ -61,7 +67,10 @@ export type BinaryOperation =
   | 'div'
   /** Integers only: remainder with the sign of the dividend. */
   | 'rem'
-  /** b < a ? b : a and a < b ? b : a; a NaN in a is kept, one in b is lost. Integers: signed. `Term.min` and `max` write what keeps both. */
+  /**
+   * b < a ? b : a and a < b ? b : a; a NaN in a is kept, one in b is lost. Integers: signed. `Term.min` and
+   * `max` write what keeps both.
+   */
   | 'min'
   | 'max'
   /** Integers, booleans, masks. */
@@ -92,7 +101,9 @@ export type MathOperation =
 /** (a: T, b: T) -> bool or mask. Integers compare signed. Comparisons with NaN are false, but for `ne`. */
 export type Comparison = 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge'
 
-/** (a) -> b, element by element. `toInt` truncates towards 0 (out of range: unspecified). `bits` reinterprets. */
+/**
+ * (a) -> b, element by element. `toInt` truncates towards 0 (out of range: unspecified). `bits` reinterprets.
+ */
 export type Conversion =
   | /** i32 -> f32, ivector -> vector */ 'toFloat'
   /** f32 -> i32, vector -> ivector */
@@ -104,7 +115,10 @@ export type Conversion =
   /** i32 -> ivector, f32 -> vector, bool -> mask: all lanes alike */
   | 'broadcast'
 
-/** vector -> f32, ivector -> i32: sum (in a fixed order), least, largest (of numbers: where a lane is NaN the result is unspecified). mask -> bool: any, all. */
+/**
+ * vector -> f32, ivector -> i32: sum (in a fixed order), least, largest (of numbers: where a lane is NaN the
+ * result is unspecified). mask -> bool: any, all.
+ */
 export type Reduction = 'sum' | 'least' | 'largest' | 'any' | 'all'
 
 export type Block = Instruction[]
@@ -170,9 +184,10 @@ export type Instruction =
       readonly b: number
     }
   /**
-   * Reads at byte address `address + offset` (offset ≥ 0). A scalar result reads one element, a vector result `lanes`
-   * consecutive ones. `mask` (vectors only): lanes outside it are 0. Addresses are unsigned 32-bit and aligned to the element.
-   * Element `f32` gives f32/vector; `i32`, `u16`, `u8`, `i8` give i32/ivector (f16 and bf16 are read as u16 and converted by the builder).
+   * Reads at byte address `address + offset` (offset ≥ 0). A scalar result reads one element, a vector result
+   * `lanes` consecutive ones. `mask` (vectors only): lanes outside it are 0. Addresses are unsigned 32-bit
+   * and aligned to the element. Element `f32` gives f32/vector; `i32`, `u16`, `u8`, `i8` give i32/ivector
+   * (f16 and bf16 are read as u16 and converted by the builder).
    */
   | {
       readonly op: 'load'
@@ -182,7 +197,10 @@ export type Instruction =
       readonly offset: number
       readonly mask?: number
     }
-  /** Reads one element for each lane at byte address `address + offset + indices[lane] × element size`. Masked lanes are 0 and not read. */
+  /**
+   * Reads one element for each lane at byte address `address + offset + indices[lane] × element size`. Masked
+   * lanes are 0 and not read.
+   */
   | {
       readonly op: 'gather'
       readonly element: 'f32' | 'i32'
@@ -193,8 +211,9 @@ export type Instruction =
       readonly mask?: number
     }
   /**
-   * Writes a scalar or a vector; lanes outside `mask` are left alone. Integers are cut to the element's size. `past` (whole vectors of f32 and
-   * i32 only, at addresses that are multiples of the vector's bytes) is a hint: what is written need not be kept in the caches.
+   * Writes a scalar or a vector; lanes outside `mask` are left alone. Integers are cut to the element's size.
+   * `past` (whole vectors of f32 and i32 only, at addresses that are multiples of the vector's bytes) is a
+   * hint: what is written need not be kept in the caches.
    */
   | {
       readonly op: 'store'
@@ -205,12 +224,17 @@ export type Instruction =
       readonly mask?: number
       readonly past?: true
     }
-  /** Bytes at `address + offset` will be read soon. A hint: it changes nothing, and any address is allowed. */
+  /**
+   * Bytes at `address + offset` will be read soon. A hint: it changes nothing, and any address is allowed.
+   */
   | { readonly op: 'prefetch'; readonly address: number; readonly offset: number }
   | { readonly op: 'declare'; readonly variable: number; readonly value: number }
   | { readonly op: 'assign'; readonly variable: number; readonly value: number }
   | { readonly op: 'read'; readonly result: number; readonly variable: number }
-  /** for (counter = start; counter < end; counter += step) body; signed; `end` and `step` are evaluated once; step > 0. */
+  /**
+   * for (counter = start; counter < end; counter += step) body; signed; `end` and `step` are evaluated once;
+   * step > 0.
+   */
   | {
       readonly op: 'loop'
       readonly counter: number

@@ -14,15 +14,22 @@ export type ParameterTerms<P extends Readonly<Record<string, ParameterType>>> = 
 }
 
 /**
- * A kernel as it is written: once, for every machine. `write` is called when the kernel is assembled for a machine
- * and writes the work of one task; tasks may run in any order and on any thread, so no two may write the same place.
+ * A kernel as it is written: once, for every machine. `write` is called when the kernel is assembled for a
+ * machine and writes the work of one task; tasks may run in any order and on any thread, so no two may write
+ * the same place.
  */
 export interface Kernel<
   P extends Readonly<Record<string, ParameterType>> = Readonly<Record<string, ParameterType>>,
 > {
-  /** Unique: two kernels of the same name are the same kernel. A specialized kernel carries its choices in its name. */
+  /**
+   * Unique: two kernels of the same name are the same kernel. A specialized kernel carries its choices in its
+   * name.
+   */
   readonly name: string
-  /** True where one build of heed always writes the same under this name, so that its code may be kept from one process to the next. */
+  /**
+   * True where one build of heed always writes the same under this name, so that its code may be kept from
+   * one process to the next.
+   */
   readonly lasting?: boolean
   /** In the order in which a launch passes them. */
   readonly parameters: P

@@ -12,14 +12,17 @@ const tail = [
 ]
 
 /**
- * exp(x) for x ≤ 0, as softmax asks for it of distances from the largest: within 1 ulp (1.5 where multiply-adds round twice) down to −87.3, whose result is the least normal float; below
- * that subnormal or 0, and from −88 on 0, −Infinity included. NaN stays. 13 instructions where multiply-adds are fused, against 16 of `exp`, which
- * holds everywhere: exp(x) = 2ⁿ exp(r) with r = x − n ln 2, |r| ≤ ½ ln 2, and 2ⁿ by one shift.
+ * exp(x) for x ≤ 0, as softmax asks for it of distances from the largest: within 1 ulp (1.5 where
+ * multiply-adds round twice) down to −87.3, whose result is the least normal float; below that subnormal or
+ * 0, and from −88 on 0, −Infinity included. NaN stays. 13 instructions where multiply-adds are fused, against
+ * 16 of `exp`, which holds everywhere: exp(x) = 2ⁿ exp(r) with r = x − n ln 2, |r| ≤ ½ ln 2, and 2ⁿ by one
+ * shift.
  */
 export function decay(k: Builder, x: Vector): Vector {
   if (k.machine.math) return x.exp()
   const clamped = x.max(-88)
-  // Adding 1.5 × 2²³ rounds to an integer; the further 127 is the bias of the exponent. At n = −127 the exponent's bits are those of 0.
+  // Adding 1.5 × 2²³ rounds to an integer; the further 127 is the bias of the exponent. At n = −127 the
+  // exponent's bits are those of 0.
   const shift = 1.5 * 2 ** 23 + 127
   const shifted = clamped.fma(Math.LOG2E, shift)
   const n = shifted.sub(shift)

@@ -8,8 +8,9 @@ export interface Doubled<T extends FloatType> {
 }
 
 /**
- * a × b as a sum of two floats, exact where nothing overflows or underflows. Where multiply-adds round twice the factors are cut into
- * halves of 12 bits, whose products are exact (Dekker 1971, "A floating-point technique for extending the available precision").
+ * a × b as a sum of two floats, exact where nothing overflows or underflows. Where multiply-adds round twice
+ * the factors are cut into halves of 12 bits, whose products are exact (Dekker 1971, "A floating-point
+ * technique for extending the available precision").
  */
 export function product<T extends FloatType>(a: Term<T>, b: Term<T> | number): Doubled<T> {
   const factor = typeof b === 'number' ? a.builder.operand(a.type, b) : b

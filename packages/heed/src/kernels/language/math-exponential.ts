@@ -13,9 +13,9 @@ export const expTail: readonly number[] = [
 ]
 
 /**
- * exp(x) = 2ⁿ 2ⁿ exp(r) with r = x − 2 n ln 2, |r| ≤ ln 2. The step is 2 ln 2 and not ln 2 because 2ⁿ is then a
- * normal float wherever the result is one at all, subnormal ones included: both factors come from one shift.
- * 16 instructions where multiply-adds are fused.
+ * exp(x) = 2ⁿ 2ⁿ exp(r) with r = x − 2 n ln 2, |r| ≤ ln 2. The step is 2 ln 2 and not ln 2 because 2ⁿ is then
+ * a normal float wherever the result is one at all, subnormal ones included: both factors come from one
+ * shift. 16 instructions where multiply-adds are fused.
  */
 export function exponential<T extends FloatType>(x: Term<T>): Term<T> {
   // Past these bounds the result is 0 or +∞ anyway. NaN stays.
@@ -31,7 +31,9 @@ export function exponential<T extends FloatType>(x: Term<T>): Term<T> {
     .mul(power)
 }
 
-/** (exp(r) − 1 − r) / r² on |r| ≤ ½ ln 2: the relative error of exp(r) − 1 stays under 2⁻²⁶. A minimax fit. */
+/**
+ * (exp(r) − 1 − r) / r² on |r| ≤ ½ ln 2: the relative error of exp(r) − 1 stays under 2⁻²⁶. A minimax fit.
+ */
 const expm1Tail = [
   0.4999999701976776, 0.16666539013385773, 0.04166775569319725, 0.008367126807570457, 0.0013835582649335265,
 ]
@@ -51,7 +53,10 @@ export function exponentialMinusOne<T extends FloatType>(x: Term<T>): Term<T> {
   return writeExpm1(x, 0)
 }
 
-/** 2^exponent (exp(x) − 1) = 2ⁿ (exp(r) − 1) + 2ⁿ − 2^exponent with r = x − n ln 2 and 2^exponent in 2ⁿ: no digits lost around 0. */
+/**
+ * 2^exponent (exp(x) − 1) = 2ⁿ (exp(r) − 1) + 2ⁿ − 2^exponent with r = x − n ln 2 and 2^exponent in 2ⁿ: no
+ * digits lost around 0.
+ */
 function writeExpm1<T extends FloatType>(x: Term<T>, exponent: number): Term<T> {
   const shift = 1.5 * 2 ** 23 + 127
   const shifted = x.fma(Math.LOG2E, shift)

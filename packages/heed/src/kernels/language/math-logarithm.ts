@@ -3,7 +3,10 @@ import { ln2High, ln2Low } from './math-exponential.js'
 import { polynomial } from './math-polynomial.js'
 import type { FloatType, Term } from './term.js'
 
-/** (log(1 + f) − f) / f² on √½ − 1 ≤ f ≤ √2 − 1: the relative error of log(1 + f) stays under 2⁻²⁷. A minimax fit. */
+/**
+ * (log(1 + f) − f) / f² on √½ − 1 ≤ f ≤ √2 − 1: the relative error of log(1 + f) stays under 2⁻²⁷. A minimax
+ * fit.
+ */
 const tail = [
   -0.5, 0.3333333134651184, -0.250008225440979, 0.20001259446144104, -0.16623340547084808,
   0.14201046526432037, -0.13159601390361786, 0.12766189873218536, -0.07641784846782684,
@@ -12,7 +15,10 @@ const tail = [
 /** The bits of √½. */
 const rootOfHalf = 0x3f3504f3
 
-/** log(1 + x) = e ln 2 + log(1 + f) with 1 + x = 2ᵉ (1 + f): what rounding left of 1 + x is put into f, so that no digits are lost around 0. */
+/**
+ * log(1 + x) = e ln 2 + log(1 + f) with 1 + x = 2ᵉ (1 + f): what rounding left of 1 + x is put into f, so
+ * that no digits are lost around 0.
+ */
 export function log1p<T extends FloatType>(x: Term<T>): Term<T> {
   const sum = x.add(1)
   const bits = bitsOf(sum)

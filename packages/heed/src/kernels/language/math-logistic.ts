@@ -4,8 +4,9 @@ import { expTail, ln2High, ln2Low } from './math-exponential.js'
 import { polynomial } from './math-polynomial.js'
 import type { FloatType, Term, TermWriter } from './term.js'
 
-// What the logistic function, its relatives and the normal distribution are made of. Everything is written so that small results keep their
-// digits: nothing near 1 is subtracted from 1, and what may be subnormal is multiplied in last, so that it is rounded once.
+// What the logistic function, its relatives and the normal distribution are made of. Everything is written so
+// that small results keep their digits: nothing near 1 is subtracted from 1, and what may be subnormal is
+// multiplied in last, so that it is rounded once.
 
 /** What these expansions must know of the machine. */
 export interface LogisticWriter extends TermWriter {
@@ -34,7 +35,8 @@ export function negativeExponential<T extends FloatType>(
   const n = shifted.sub(shift)
   const [high, rest] = [n.fma(2 * unit * ln2High, x), 2 * unit * ln2Low]
   const r = low === undefined ? n.fma(rest, high) : high.add(n.fma(rest, low))
-  // 1 comes in last where multiply-adds round twice, or every half ulp counts: it would make the others' rounding large.
+  // 1 comes in last where multiply-adds round twice, or every half ulp counts: it would make the others'
+  // rounding large.
   const fraction = x.builder.fused
     ? polynomial(r, [1, -1 / unit, ...tail])
     : r
@@ -189,7 +191,10 @@ export interface NormalTail<T extends FloatType> {
   readonly power: Term<T>
 }
 
-/** (1 − Φ(a)) exp(a² / 2) as a quotient of polynomials on 0 ≤ a ≤ 14.8: the relative error stays under 2⁻²⁵. A minimax fit. */
+/**
+ * (1 − Φ(a)) exp(a² / 2) as a quotient of polynomials on 0 ≤ a ≤ 14.8: the relative error stays under 2⁻²⁵. A
+ * minimax fit.
+ */
 const tailNumerator = [
   0.5, 0.4388948976993561, 0.18368041515350342, 0.040783558040857315, 0.004138683434575796,
 ]
@@ -225,7 +230,8 @@ function scaledTail<T extends FloatType>(size: Term<T>): Term<T> {
   const one = size.builder.operand(size.type, 1)
   const s = one.div(one.sub(quarter))
   const value = polynomial(s, tailSeries).mul(s)
-  // The function is steep in s, so what rounding left of s counts: d log value / d log s is 0.72 + 2.47 s within a tenth.
+  // The function is steep in s, so what rounding left of s counts: d log value / d log s is 0.72 + 2.47 s
+  // within a tenth.
   return value.fma(quarter.fma(s, one.sub(s)).mul(s.fma(2.47, 0.72)), value)
 }
 

@@ -5,7 +5,10 @@ import { type LogisticWriter, negativeExponential } from './math-logistic.js'
 import { polynomial } from './math-polynomial.js'
 import type { FloatType, Term } from './term.js'
 
-/** 2 atanh(s) = 2 s + s³ × this in s², |s| ≤ 0.172: the relative error of the rest stays under 2⁻²⁶. Its Taylor series. */
+/**
+ * 2 atanh(s) = 2 s + s³ × this in s², |s| ≤ 0.172: the relative error of the rest stays under 2⁻²⁶. Its
+ * Taylor series.
+ */
 const logarithmTail = [2 / 3, 2 / 5, 2 / 7, 2 / 9, 2 / 11]
 /** The bits of √½. */
 const rootOfHalf = 0x3f3504f3
@@ -15,8 +18,8 @@ const mostFactors = 5
 const largestExponent = 2 ** 31
 
 /**
- * x^exponent for an exponent that is known while building, within 4 ulp over all floats (subnormal results too). As IEEE 754 `pow`: 1 for the
- * exponent 0; below 0 NaN but for whole exponents.
+ * x^exponent for an exponent that is known while building, within 4 ulp over all floats (subnormal results
+ * too). As IEEE 754 `pow`: 1 for the exponent 0; below 0 NaN but for whole exponents.
  */
 export function power<T extends FloatType>(k: LogisticWriter, x: Term<T>, exponent: number): Term<T> {
   const one = k.operand(x.type, 1)
@@ -64,7 +67,9 @@ function positivePower<T extends FloatType>(k: LogisticWriter, x: Term<T>, given
   return k.select(x.eq(Infinity) as never, constant(atInfinity), within)
 }
 
-/** log(x) = e ln 2 + 2 atanh(s) with x = 2ᵉ (1 + f), s = f / (2 + f), for x above 0: within 2⁻³¹ of its size. */
+/**
+ * log(x) = e ln 2 + 2 atanh(s) with x = 2ᵉ (1 + f), s = f / (2 + f), for x above 0: within 2⁻³¹ of its size.
+ */
 function doubledLogarithm<T extends FloatType>(x: Term<T>): Doubled<T> {
   const constant = (value: number): Term<T> => x.builder.operand(x.type, value)
   const select = (condition: Term<'bool' | 'mask'>, a: Term<T>, b: Term<T>): Term<T> =>

@@ -10,7 +10,10 @@ export function tanh<T extends FloatType>(x: Term<T>): Term<T> {
   return withSign(t.div(t.add(2)), x)
 }
 
-/** 2 / √π, and −log(1 − erf(x)) / x − 2 / √π on 0 ≤ x ≤ 3.93: the relative error of erf stays under 2⁻²⁷. A minimax fit. */
+/**
+ * 2 / √π, and −log(1 − erf(x)) / x − 2 / √π on 0 ≤ x ≤ 3.93: the relative error of erf stays under 2⁻²⁷. A
+ * minimax fit.
+ */
 const slope = 1.128379225730896
 const erfTail = [
   -5.411623149598199e-8, 0.6366193890571594, 0.10277777165174484, -0.019152900204062462,
@@ -19,8 +22,8 @@ const erfTail = [
 ]
 
 /**
- * erf(x) = 2 / √π × the integral of exp(−t²) from 0 to x. −log(1 − erf(x)) is smooth enough for one polynomial to cover
- * everything up to 3.93, past which the nearest float is 1.
+ * erf(x) = 2 / √π × the integral of exp(−t²) from 0 to x. −log(1 − erf(x)) is smooth enough for one
+ * polynomial to cover everything up to 3.93, past which the nearest float is 1.
  */
 export function errorFunction<T extends FloatType>(x: Term<T>): Term<T> {
   const size = x.abs().min(3.93)

@@ -9,7 +9,10 @@ export interface MathWriter extends TermWriter {
   variable<T extends Type>(value: Term<T>): Variable<T>
 }
 
-/** (sin(r) − r) / r³ and (cos(r) − 1 + r² / 2) / r⁴ in r² on |r| ≤ 1.003 π / 4: relative errors under 2⁻²⁷. Minimax fits. */
+/**
+ * (sin(r) − r) / r³ and (cos(r) − 1 + r² / 2) / r⁴ in r² on |r| ≤ 1.003 π / 4: relative errors under 2⁻²⁷.
+ * Minimax fits.
+ */
 const sineTail = [-0.16666653752326965, 0.008332106284797192, -0.00019507887191139162]
 const cosineTail = [0.04166664555668831, -0.001388730714097619, 0.000024431876227026805]
 
@@ -57,9 +60,9 @@ function any(condition: Term<'bool' | 'mask'>): Bool {
   return condition.type === 'mask' ? (condition as Mask).any() : (condition as Bool)
 }
 
-// π / 2 as a sum of floats, the first ones so short that their products with the multiple are exact (or, where
-// multiply-adds are fused, what they leave of x is), and the largest x for which that is so.
-// W. J. Cody and W. Waite, Software Manual for the Elementary Functions, 1980.
+// π / 2 as a sum of floats, the first ones so short that their products with the multiple are exact (or,
+// where multiply-adds are fused, what they leave of x is), and the largest x for which that is so. W. J. Cody
+// and W. Waite, Software Manual for the Elementary Functions, 1980.
 const plainReduction = {
   parts: [
     3.1416015625 / 2,
@@ -84,8 +87,8 @@ function reduceNear<T extends FloatType>(x: Term<T>, quarters: number, parts: re
 }
 
 /**
- * 2³² / 2π × 2⁸ʲ modulo 2³² for j = −2 … 21: windows into the bits of 1 / 2π, eight bits apart. The next 32 bits after
- * a window are the window of j + 4.
+ * 2³² / 2π × 2⁸ʲ modulo 2³² for j = −2 … 21: windows into the bits of 1 / 2π, eight bits apart. The next 32
+ * bits after a window are the window of j + 4.
  */
 const windows = [
   0x000028be, 0x0028be60, 0x28be60db, 0xbe60db93, 0x60db9391, 0xdb939105, 0x9391054a, 0x91054a7f, 0x054a7f09,
@@ -94,9 +97,10 @@ const windows = [
 ]
 
 /**
- * For x ≥ 2⁷ of any size, in whole numbers: x = m 2⁸ʲ with 2²³ ≤ m < 2³¹, and m times 96 bits of the windows from j on is the fraction
- * of a turn in units of 2⁻⁶⁴, within 2. No float comes nearer to a multiple of π / 2 than some 2³² of these units.
- * M. H. Payne and R. N. Hanek, Radian reduction for trigonometric functions, 1983.
+ * For x ≥ 2⁷ of any size, in whole numbers: x = m 2⁸ʲ with 2²³ ≤ m < 2³¹, and m times 96 bits of the windows
+ * from j on is the fraction of a turn in units of 2⁻⁶⁴, within 2. No float comes nearer to a multiple of π /
+ * 2 than some 2³² of these units. M. H. Payne and R. N. Hanek, Radian reduction for trigonometric functions,
+ * 1983.
  */
 function reduceFar<T extends FloatType>(x: Term<T>, quarters: number): Reduced<T> {
   const bits = bitsOf(x)

@@ -101,7 +101,9 @@ describe('length', () => {
     fused: true,
     dots: new Set(),
   }
-  /** Instructions that become some of a machine's: constants stay in registers, and bits are only looked at. */
+  /**
+   * Instructions that become some of a machine's: constants stay in registers, and bits are only looked at.
+   */
   function count(name: MathOperation): number {
     const source = kernel('length', { x: 'f32*' }, (k, { x }) => k.store(x, k.math(name, k.load(x))))
     const counts = (instruction: Instruction): boolean =>

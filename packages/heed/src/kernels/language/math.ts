@@ -8,10 +8,11 @@ import type { MathWriter } from './math-trigonometric.js'
 import type { FloatType, Term } from './term.js'
 
 /**
- * Writes `name(x)` out in arithmetic, for machines without `math` (4-byte floats), the same for scalars and vectors.
+ * Writes `name(x)` out in arithmetic, for machines without `math` (4-byte floats), the same for scalars and
+ * vectors.
  *
- * Largest distance from the exact result over all floats, with multiply-adds fused or not. An ulp is the distance
- * between the floats around the exact result.
+ * Largest distance from the exact result over all floats, with multiply-adds fused or not. An ulp is the
+ * distance between the floats around the exact result.
  *
  * | function | bound | |
  * |---|---|---|

@@ -36,8 +36,8 @@ const infix: Readonly<Record<string, string>> = {
 }
 
 /**
- * A program as a person reads it: loops and branches indented, each result that is used once inside the expression
- * that uses it, the others as `r12`, variables as `v3`. Types stand where a name is given:
+ * A program as a person reads it: loops and branches indented, each result that is used once inside the
+ * expression that uses it, the others as `r12`, variables as `v3`. Types stand where a name is given:
  *
  *     kernel scale (x: f32*, factor: f32) on wasm, 4 lanes
  *     for each task:

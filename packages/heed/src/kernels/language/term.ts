@@ -9,7 +9,10 @@ import type {
   UnaryOperation,
 } from './ir.js'
 
-/** What scalars and vectors share: `f32` and `vector` are floats, `i32` and `ivector` integers, `bool` and `mask` conditions. */
+/**
+ * What scalars and vectors share: `f32` and `vector` are floats, `i32` and `ivector` integers, `bool` and
+ * `mask` conditions.
+ */
 export type FloatType = 'f32' | 'vector'
 export type IntegerType = 'i32' | 'ivector'
 export type ConditionType = 'bool' | 'mask'
@@ -49,8 +52,8 @@ export interface TermWriter {
 }
 
 /**
- * A value inside a kernel. Each method appends an instruction to the kernel that is being built and gives its result.
- * Scalars on the right of a vector are broadcast. Constants are folded where that is exact.
+ * A value inside a kernel. Each method appends an instruction to the kernel that is being built and gives its
+ * result. Scalars on the right of a vector are broadcast. Constants are folded where that is exact.
  */
 export class Term<T extends Type> {
   readonly builder: TermWriter
@@ -83,7 +86,10 @@ export class Term<T extends Type> {
   rem(this: Term<T & IntegerType>, other: Operand<T & IntegerType>): Term<T & IntegerType> {
     return this.#binary('rem', other)
   }
-  /** The lesser; of floats NaN where either is (IEEE 754-2019 minimum, with −0 and 0 taken for equal): one instruction beside a constant, else three. */
+  /**
+   * The lesser; of floats NaN where either is (IEEE 754-2019 minimum, with −0 and 0 taken for equal): one
+   * instruction beside a constant, else three.
+   */
   min(other: Operand<T>): Term<T> {
     return this.#extreme('min', other)
   }
@@ -197,7 +203,10 @@ export class Term<T extends Type> {
   fma(factor: Operand<T>, addend: Operand<T>): Term<T> {
     return this.builder.fma(this, this.#operand(factor), this.#operand(addend))
   }
-  /** On conditions: this ? a : b. A bool chooses between scalars, a mask between vectors (scalars are broadcast). */
+  /**
+   * On conditions: this ? a : b. A bool chooses between scalars, a mask between vectors (scalars are
+   * broadcast).
+   */
   select<V extends Type>(a: Term<V>, b: Operand<V>): Term<V> {
     return this.builder.select(this as Term<ConditionType>, a, this.builder.operand(a.type, b))
   }
@@ -235,7 +244,10 @@ export class Term<T extends Type> {
   largest(this: Term<T & ('vector' | 'ivector')>): Term<ScalarOf<T>> {
     return this.#extremeLane('largest') as never
   }
-  /** The largest over the lanes, of which none may be NaN, or whose NaNs show elsewhere: with one it is unspecified. */
+  /**
+   * The largest over the lanes, of which none may be NaN, or whose NaNs show elsewhere: with one it is
+   * unspecified.
+   */
   largestIgnoringNaN(this: Term<T & 'vector'>): Term<'f32'> {
     return this.builder.reduce('largest', this) as never
   }

@@ -2,8 +2,8 @@ import type { Builder } from './builder.js'
 import type { Int, Pointer, Vector } from './term.js'
 
 /**
- * to[column][row] = from[row][column] for `lanes` rows and, where it is given, `columns` < lanes columns. Steps lead from one row to the
- * next, in elements.
+ * to[column][row] = from[row][column] for `lanes` rows and, where it is given, `columns` < lanes columns.
+ * Steps lead from one row to the next, in elements.
  */
 export function copyTransposed(
   k: Builder,
@@ -25,8 +25,8 @@ export function copyTransposed(
 }
 
 /**
- * Vector i of the result holds lane i of every given one, in their order: a square of lanes × lanes, transposed in
- * log2(lanes) × lanes instructions.
+ * Vector i of the result holds lane i of every given one, in their order: a square of lanes × lanes,
+ * transposed in log2(lanes) × lanes instructions.
  */
 export function transposeLanes(k: Builder, rows: readonly Vector[]): Vector[] {
   const { lanes } = k

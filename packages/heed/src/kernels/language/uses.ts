@@ -1,6 +1,9 @@
 import type { Block, Instruction, Program } from './ir.js'
 
-/** How often each result is used by instructions that count: those with an effect, and those whose result is used. */
+/**
+ * How often each result is used by instructions that count: those with an effect, and those whose result is
+ * used.
+ */
 export function countUses(program: Program): Uint32Array {
   const uses = new Uint32Array(program.types.length)
   countBlock(program.body, uses)

@@ -13,8 +13,8 @@ export interface Axis {
 export const unitAxis: Axis = { size: 1, a: 0, b: 0, c: 0, bias: 0, residual: 0 }
 
 /**
- * The same index space with as few axes as the strides allow: axes of size 1 left out, neighbours that are one run in
- * every operand made one. Outermost first, by their distance in C, then in B, then in A.
+ * The same index space with as few axes as the strides allow: axes of size 1 left out, neighbours that are
+ * one run in every operand made one. Outermost first, by their distance in C, then in B, then in A.
  */
 export function collapse(axes: readonly MatmulAxis[]): readonly Axis[] {
   if (axes.length === 0) return none

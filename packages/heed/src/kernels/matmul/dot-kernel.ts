@@ -21,9 +21,9 @@ export interface DotForm {
 const kernels = new Map<string, Kernel>()
 
 /**
- * C = A·B for few rows, where the rows of A and the columns of B are runs of memory: each element of C is one dot product over
- * vectors, and B is read once, as it lies. A task is `blockColumns` columns of C with all rows, at one place of the
- * outer axes.
+ * C = A·B for few rows, where the rows of A and the columns of B are runs of memory: each element of C is one
+ * dot product over vectors, and B is read once, as it lies. A task is `blockColumns` columns of C with all
+ * rows, at one place of the outer axes.
  */
 export function dotKernel(form: DotForm): Kernel {
   const name = `matmul-dot-${form.rows}x${form.columns}x${form.unroll}${form.contiguous ? '' : '-scattered'}-${form.rank}${epilogueName(form.epilogue)}`

@@ -10,7 +10,9 @@ import {
 import type { Builder, Float, Int, Mask, Pointer, Term, Vector } from '../language/index.js'
 import type { MatmulActivation } from './request.js'
 
-/** How an added operand lies along n: absent, element after element, one for all columns, or with any stride. */
+/**
+ * How an added operand lies along n: absent, element after element, one for all columns, or with any stride.
+ */
 export type Addend = 'none' | 'along' | 'across' | 'strided'
 
 /** What is done to the sums once they are complete. */
@@ -47,8 +49,8 @@ export interface FinishOperands {
 }
 
 /**
- * Finishes `rows` × `columns` elements of C in place, while they are near: activation(scale · c + bias) + residual.
- * Runs over vectors where every operand's rows allow it, else element by element.
+ * Finishes `rows` × `columns` elements of C in place, while they are near: activation(scale · c + bias) +
+ * residual. Runs over vectors where every operand's rows allow it, else element by element.
  */
 export function writeFinish(
   k: Builder,

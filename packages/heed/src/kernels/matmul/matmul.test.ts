@@ -85,7 +85,10 @@ function generator(seed: number): () => number {
 const guard = 8
 const sentinel = 12345.5
 
-/** Runs a case, holds every element against the definition and everything around C against what it was. Gives C's elements. */
+/**
+ * Runs a case, holds every element against the definition and everything around C against what it was. Gives
+ * C's elements.
+ */
 function check(device: Device, given: Case): number[] {
   const { heap, floatBytes } = device
   const { machine } = device.target

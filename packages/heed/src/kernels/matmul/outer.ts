@@ -1,6 +1,9 @@
 import type { Int, Pointer } from '../language/index.js'
 
-/** Parameters `outer0.size`, `outer0.a`, …: the axes that a kernel steps over by its task number, innermost last. */
+/**
+ * Parameters `outer0.size`, `outer0.a`, …: the axes that a kernel steps over by its task number, innermost
+ * last.
+ */
 export function outerParameters(rank: number, operands: readonly string[]): Record<string, 'i32'> {
   const parameters: Record<string, 'i32'> = {}
   for (let axis = 0; axis < rank; axis++) {

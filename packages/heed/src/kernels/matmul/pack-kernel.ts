@@ -9,7 +9,9 @@ export interface PackForm {
   readonly width: number
   /** Elements between one k and the next in a packed panel; ≥ width. */
   readonly pitch: number
-  /** Neighbouring lines are neighbours in memory: whole vectors are copied. Else each line is walked along k. */
+  /**
+   * Neighbouring lines are neighbours in memory: whole vectors are copied. Else each line is walked along k.
+   */
   readonly vectors: boolean
   /** Outer axes. */
   readonly rank: number
@@ -18,8 +20,8 @@ export interface PackForm {
 const kernels = new Map<string, Kernel>()
 
 /**
- * Copies a matrix of `count` lines × k into panels: target[panel][k][pitch], line l of panel p being line p · width + l.
- * Lines beyond the last are 0. A task is one panel at one place of the outer axes.
+ * Copies a matrix of `count` lines × k into panels: target[panel][k][pitch], line l of panel p being line p ·
+ * width + l. Lines beyond the last are 0. A task is one panel at one place of the outer axes.
  */
 export function packKernel(form: PackForm): Kernel {
   const name = `matmul-pack-${form.width}/${form.pitch}-${form.vectors ? 'vectors' : 'lines'}-${form.rank}`

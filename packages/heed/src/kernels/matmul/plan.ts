@@ -28,17 +28,26 @@ interface Problem {
 
 /** Rows of a block: its part of A, over the steps of k above, stays in the second cache. */
 const blockHeight = 96
-/** Panels of a block, where there are so many: the cost of fetching, and maybe copying, its part of A is spread over them. */
+/**
+ * Panels of a block, where there are so many: the cost of fetching, and maybe copying, its part of A is
+ * spread over them.
+ */
 const leastPanels = 16
 /** The same where A is read where it lies, in one go over k: fetching it costs less. */
 const fewPanels = 8
-/** Elements between two columns of A up to which they are read where they lie: farther apart, a block of them falls on few sets of the second cache. */
+/**
+ * Elements between two columns of A up to which they are read where they lie: farther apart, a block of them
+ * falls on few sets of the second cache.
+ */
 const nearColumns = 768
 /** Products of a task: a tenth of a millisecond or two. */
 const taskProducts = 2 ** 21
 /** So that threads end at about the same time, even where that costs a little. */
 const fewestTasks = 12
-/** Panels that are read side by side where nothing of B is met twice: as fast as three, and more even shares for threads. */
+/**
+ * Panels that are read side by side where nothing of B is met twice: as fast as three, and more even shares
+ * for threads.
+ */
 const streamedPanels = 2
 /** Bytes of B that a task has at least where it is read once. */
 const streamedBytes = 2 ** 17
@@ -46,8 +55,8 @@ const streamedBytes = 2 ** 17
 const copiedRows = 384
 
 /**
- * The launches that compute a matrix product; see `MatmulRequest`. `allocate` gives workspace, which the caller frees
- * after the launches ran.
+ * The launches that compute a matrix product; see `MatmulRequest`. `allocate` gives workspace, which the
+ * caller frees after the launches ran.
  */
 export function planMatmul(
   request: MatmulRequest & { readonly allocate: (bytes: number) => number },
@@ -157,8 +166,8 @@ export interface PackedB {
 }
 
 /**
- * The form in which this product reads a packed B, or `undefined` where packing ahead is of no use to it. Requests with
- * the same key and the same B share one packed copy; A, C and m may differ.
+ * The form in which this product reads a packed B, or `undefined` where packing ahead is of no use to it.
+ * Requests with the same key and the same B share one packed copy; A, C and m may differ.
  */
 export function matmulPackedB(request: MatmulRequest): PackedB | undefined {
   const problem = orient(request)
@@ -172,7 +181,10 @@ export function matmulPackedB(request: MatmulRequest): PackedB | undefined {
   }
 }
 
-/** Writes B in the form that `matmulPackedB(request)` names to `target`; pass that address as `packedB` from then on. */
+/**
+ * Writes B in the form that `matmulPackedB(request)` names to `target`; pass that address as `packedB` from
+ * then on.
+ */
 export function planPackB(request: MatmulRequest, target: number): readonly Launch[] {
   const problem = orient(request)
   const { columns } = tileFor(request.machine, problem.n.size)
@@ -187,7 +199,10 @@ export function planPackB(request: MatmulRequest, target: number): readonly Laun
   ).launches
 }
 
-/** Collapses the axes; transposes the problem where that makes C's rows runs of memory, or puts the only row first. */
+/**
+ * Collapses the axes; transposes the problem where that makes C's rows runs of memory, or puts the only row
+ * first.
+ */
 function orient(request: MatmulRequest): Problem {
   const [ms, ns, k] = [collapse(request.m), collapse(request.n), collapse(request.k)]
   const [m, n] = [ms[ms.length - 1] ?? unitAxis, ns[ns.length - 1] ?? unitAxis]
@@ -239,13 +254,15 @@ function chooseLeft({ m, n, k, depth }: Problem, tile: Tile): Left {
   if ((k[0] ?? unitAxis).a === 1) return 'runs'
   if (n.size <= 4 * tile.columns || depth <= 1) return 'rows'
   if (m.a !== 1) return 'panels'
-  // A high tile uses half a line of A at each step: no worse than a copy, which a task with few panels would hardly repay.
+  // A high tile uses half a line of A at each step: no worse than a copy, which a task with few panels would
+  // hardly repay.
   return tile.rows >= 8 && k[0]!.a <= nearColumns ? 'columns' : 'copied'
 }
 
 /**
- * Blocks of C by sizes alone: over `depth` steps a panel of B stays in the nearest cache and the block's part of A in the
- * second; panels enough that fetching A is paid for; and work enough for a task, but for several tasks.
+ * Blocks of C by sizes alone: over `depth` steps a panel of B stays in the nearest cache and the block's part
+ * of A in the second; panels enough that fetching A is paid for; and work enough for a task, but for several
+ * tasks.
  */
 function chooseBlocks(
   tile: Tile,
@@ -272,14 +289,18 @@ function chooseBlocks(
   let blocks = Math.ceil(panelCount / wanted)
   const perTask = (): number => Math.ceil(panelCount / blocks / panels) * panels
   const others = places * Math.ceil(m / blockRows)
-  // Down to two panels where a task copies its part of A, else to what a tile spans, as long as they are work enough.
+  // Down to two panels where a task copies its part of A, else to what a tile spans, as long as they are work
+  // enough.
   const few = Math.max(panels, left === 'copied' ? 2 : 1)
   const divisible = (): boolean => perTask() > few && (perTask() > 4 || perTask() * perPanel > taskProducts)
   while (blocks * others < fewestTasks && divisible()) blocks *= 2
   return { rows: blockRows, panels: perTask(), depth: blockDepth }
 }
 
-/** The same where nothing of B is met twice: all rows and steps, and few panels, so that threads end at about the same time. */
+/**
+ * The same where nothing of B is met twice: all rows and steps, and few panels, so that threads end at about
+ * the same time.
+ */
 function streamedBlock(
   { columns }: Tile,
   rows: number,
@@ -292,7 +313,10 @@ function streamedBlock(
   return { rows: Math.ceil(m / rows) * rows, panels: several * panels, depth: Math.max(1, depth) }
 }
 
-/** Lines that each turn of the innermost loop must ask for, lest one of the next panel be missing after `tiles` tiles: 1, 2 or 4. */
+/**
+ * Lines that each turn of the innermost loop must ask for, lest one of the next panel be missing after
+ * `tiles` tiles: 1, 2 or 4.
+ */
 function linesAhead({ unroll, columns }: Tile, panels: number, tiles: number): number {
   if (unroll === 1) return 0
   const lines = (unroll * panels * columns) / lineElements / tiles
@@ -342,7 +366,10 @@ interface Packing {
   readonly launches: readonly Launch[]
 }
 
-/** Packs one operand into panels of `width` lines over all of k, once for each place where the operand differs. */
+/**
+ * Packs one operand into panels of `width` lines over all of k, once for each place where the operand
+ * differs.
+ */
 function planPack(
   request: { readonly machine: Machine; readonly allocate: (bytes: number) => number },
   problem: Problem,
@@ -401,7 +428,10 @@ function planPack(
   }
 }
 
-/** Where the packed operand of each outer place lies: strides by outer axis, 0 where the operand is the same all along it. */
+/**
+ * Where the packed operand of each outer place lies: strides by outer axis, 0 where the operand is the same
+ * all along it.
+ */
 function packedShape(
   { outer, m, n, depth }: Problem,
   operand: 'a' | 'b',

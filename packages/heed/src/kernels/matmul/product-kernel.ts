@@ -5,12 +5,16 @@ import { divide, outerParameters, outerPointers } from './outer.js'
 import { tileOf } from './tile.js'
 
 /**
- * How a tile meets A: `rows` are read where they are, `runs` are rows whose elements are neighbours, `columns` columns whose elements
- * are; `copied`: a block of columns is copied first, tile by tile; `panels`: A was packed so by another kernel.
+ * How a tile meets A: `rows` are read where they are, `runs` are rows whose elements are neighbours,
+ * `columns` columns whose elements are; `copied`: a block of columns is copied first, tile by tile; `panels`:
+ * A was packed so by another kernel.
  */
 export type Left = 'rows' | 'runs' | 'columns' | 'copied' | 'panels'
 
-/** How a tile meets B: its `rows` are read where they are; `copied`: a block's panels are copied together first; `panels`: B was packed so by another kernel. */
+/**
+ * How a tile meets B: its `rows` are read where they are; `copied`: a block's panels are copied together
+ * first; `panels`: B was packed so by another kernel.
+ */
 export type Right = 'rows' | 'copied' | 'panels'
 
 /** What is fixed while a product kernel is written. */
@@ -25,7 +29,10 @@ export interface ProductForm {
   readonly right: Right
   /** Few rows meet each panel of B: its speed is that of memory. */
   readonly streamed: boolean
-  /** Lines of the next panel of B that a turn of the innermost loop asks for, so that it has come from memory when its turn is. */
+  /**
+   * Lines of the next panel of B that a turn of the innermost loop asks for, so that it has come from memory
+   * when its turn is.
+   */
   readonly next: number
   /** Neighbours along n are neighbours in C. */
   readonly contiguous: boolean
@@ -37,12 +44,13 @@ export interface ProductForm {
 const kernels = new Map<string, Kernel>()
 
 /**
- * C = A·B over tiles. A task is a block of `blockRows` × `blockPanels` panels of C, at one place of the outer axes: for each
- * block of k, for each panel of B (which stays in the nearest cache), for each tile of rows, the sums run over k
- * in registers and are added to C. The epilogue follows when k is complete.
+ * C = A·B over tiles. A task is a block of `blockRows` × `blockPanels` panels of C, at one place of the outer
+ * axes: for each block of k, for each panel of B (which stays in the nearest cache), for each tile of rows,
+ * the sums run over k in registers and are added to C. The epilogue follows when k is complete.
  *
- * Strides are in elements. Row i of A starts at `a + i · aRow` (panels: tile i at `a + i · aRow`), its next k is `aDepth`
- * further; panel p of B starts at `b + p · bPanel`, its next k is `bDepth` further, its columns are adjacent.
+ * Strides are in elements. Row i of A starts at `a + i · aRow` (panels: tile i at `a + i · aRow`), its next k
+ * is `aDepth` further; panel p of B starts at `b + p · bPanel`, its next k is `bDepth` further, its columns
+ * are adjacent.
  */
 export function productKernel(form: ProductForm): Kernel {
   const { rows, panels, vectors, left, right, streamed, next, contiguous, rank, epilogue } = form
@@ -210,7 +218,10 @@ export function scratchElements(
   return tile
 }
 
-/** Copies the block's panels of B behind its part of A, where the form asks for it, and gives what finds a panel there. */
+/**
+ * Copies the block's panels of B behind its part of A, where the form asks for it, and gives what finds a
+ * panel there.
+ */
 function copyPanels(
   k: Builder,
   form: ProductForm,
@@ -249,7 +260,10 @@ interface CopyParameters {
   readonly blockDepth: Int
 }
 
-/** Copies a block of A to scratch memory, where the form asks for it, and gives what finds a tile's rows there. */
+/**
+ * Copies a block of A to scratch memory, where the form asks for it, and gives what finds a tile's rows
+ * there.
+ */
 function copyBlock(
   k: Builder,
   { rows, panels, vectors: width, left, right }: ProductForm,
@@ -304,9 +318,11 @@ class TileWriter {
   }
 
   /**
-   * Adds `count` products to each sum, and asks for what lies at `ahead`, where there is something. Steps along A and B that are known beforehand cost no addition while the loop is unrolled: on
-   * some processors those take a multiply-add's place. WebAssembly's loop is not unrolled, and `#settle` is called between
-   * rows: V8 places each multiply-add as late as it can, after all loads of its block, and would run out of registers.
+   * Adds `count` products to each sum, and asks for what lies at `ahead`, where there is something. Steps
+   * along A and B that are known beforehand cost no addition while the loop is unrolled: on some processors
+   * those take a multiply-add's place. WebAssembly's loop is not unrolled, and `#settle` is called between
+   * rows: V8 places each multiply-add as late as it can, after all loads of its block, and would run out of
+   * registers.
    */
   sum(
     a: readonly Pointer<'f32'>[],
@@ -345,7 +361,8 @@ class TileWriter {
       const ahead = b.map((row) => row.at(stepsAhead * this.#columns))
       for (const row of ahead) repeat(this.#vectors, (v) => k.prefetch(row.at(v * k.lanes)))
     }
-    // The line that a later tile of rows meets at this step: one that comes from far would hold it up, since steps are lines apart.
+    // The line that a later tile of rows meets at this step: one that comes from far would hold it up, since
+    // steps are lines apart.
     if (left === 'columns') k.prefetch(a[0]!.at(lineElements))
     this.#sums.forEach((sums, r) => {
       if (r === settleAfter && rows === fullRows) this.#settle(r, step)
@@ -354,7 +371,10 @@ class TileWriter {
     })
   }
 
-  /** Uses the sums of the first rows in a branch that is never taken (a step is not negative): they must be ready by then. */
+  /**
+   * Uses the sums of the first rows in a branch that is never taken (a step is not negative): they must be
+   * ready by then.
+   */
   #settle(rows: number, step: Int): void {
     if (rows === 0) return
     const k = this.#k
@@ -367,7 +387,9 @@ class TileWriter {
     })
   }
 
-  /** Writes the sums to C if `first`, else adds them to it; only the first `rows` rows and `columns` columns. */
+  /**
+   * Writes the sums to C if `first`, else adds them to it; only the first `rows` rows and `columns` columns.
+   */
   store(c: Pointer<'f32'>, cRow: Int, cColumn: Int, rows: Int, columns: Int, first: Bool): void {
     const k = this.#k
     const { lanes } = k

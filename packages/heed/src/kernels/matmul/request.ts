@@ -2,8 +2,8 @@ import type { Activation } from '../expression/index.js'
 import type { Machine } from '../language/index.js'
 
 /**
- * One axis of a matrix product: its size, and the distance in elements between neighbours along it in each operand;
- * 0 where the operand lacks the axis or is broadcast along it.
+ * One axis of a matrix product: its size, and the distance in elements between neighbours along it in each
+ * operand; 0 where the operand lacks the axis or is broadcast along it.
  */
 export interface MatmulAxis {
   readonly size: number
@@ -20,9 +20,9 @@ export type MatmulActivation = 'none' | Activation
 /**
  * C[batch…, m…, n…] = activation(scale · Σ_k A[batch…, m…, k…] · B[batch…, k…, n…] + bias) + residual.
  *
- * Operands are addresses in the heap, of f32 elements. An axis of `batch` is in A, B and C; `m` is not in B, `n` is not in
- * A, `k` is not in C; each list may be empty. C must not overlap any other operand, nor itself (no two index
- * tuples may mean the same element).
+ * Operands are addresses in the heap, of f32 elements. An axis of `batch` is in A, B and C; `m` is not in B,
+ * `n` is not in A, `k` is not in C; each list may be empty. C must not overlap any other operand, nor itself
+ * (no two index tuples may mean the same element).
  */
 export interface MatmulRequest {
   readonly machine: Machine
@@ -39,6 +39,9 @@ export interface MatmulRequest {
   readonly activation?: MatmulActivation
   /** Address; strides are the axes' `residual`. */
   readonly residual?: number
-  /** The address of B in the form that `matmulPackedB` names, made once by `planPackB`; B itself is then not read. */
+  /**
+   * The address of B in the form that `matmulPackedB` names, made once by `planPackB`; B itself is then not
+   * read.
+   */
   readonly packedB?: number
 }

@@ -22,7 +22,10 @@ export interface Tile {
   readonly unroll: number
   /** Fewest rows first. */
   readonly variants: readonly TileVariant[]
-  /** After so many rows of a full tile, the compiler is kept from putting off their sums; 0: no need. See `TileWriter`. */
+  /**
+   * After so many rows of a full tile, the compiler is kept from putting off their sums; 0: no need. See
+   * `TileWriter`.
+   */
   readonly settleAfter: number
 }
 
@@ -55,8 +58,9 @@ export function tileOf(machine: Machine, vectors: number): Tile {
 }
 
 /**
- * Sums, a row of B and the elements of A must fit in the registers. V8 keeps one register for itself, and loads all that a
- * step needs before it multiplies; other targets are taken at their word: one element of A at a time.
+ * Sums, a row of B and the elements of A must fit in the registers. V8 keeps one register for itself, and
+ * loads all that a step needs before it multiplies; other targets are taken at their word: one element of A
+ * at a time.
  */
 function makeTile({ name, lanes, registers }: Machine, vectors: number): Tile {
   const wasm = name === 'wasm'

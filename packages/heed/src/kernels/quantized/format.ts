@@ -4,7 +4,8 @@ import type { Machine } from '../language/index.js'
  * How a matrix of weights is held in fewer bits than f32 has:
  * - `bf16`: the upper half of each f32, rounded to nearest.
  * - `int8`: whole numbers from −127 to 127 times a scale, one for each column.
- * - `int4`: whole numbers from −8 to 7 times a scale, one for each column and `groupDepth` rows, itself a bf16.
+ * - `int4`: whole numbers from −8 to 7 times a scale, one for each column and `groupDepth` rows, itself a
+ *   bf16.
  */
 export type WeightFormat = 'bf16' | 'int8' | 'int4'
 
@@ -13,7 +14,9 @@ export const weightFormats: readonly WeightFormat[] = ['bf16', 'int8', 'int4']
 /** Elements along the summed axis that share a scale in `int4`. */
 export const groupDepth = 32
 
-/** What is multiplied in one instruction; see `NarrowDot`. `floats` stands for bf16 weights widened to f32. */
+/**
+ * What is multiplied in one instruction; see `NarrowDot`. `floats` stands for bf16 weights widened to f32.
+ */
 export type Multiplication = 'bytes' | 'shorts' | 'halves' | 'floats'
 
 /** What a format is multiplied with on a machine: by its own instruction, else by what every machine has. */
@@ -28,7 +31,10 @@ export const perWord: Readonly<Record<WeightFormat, number>> = { bf16: 2, int8: 
 /** What 0 is stored as: integers are stored without sign. */
 export const zeroOf: Readonly<Record<WeightFormat, number>> = { bf16: 0, int8: 128, int4: 8 }
 
-/** At which bit of its word the element at place j of 0 … perWord − 1 lies: so that masks and shifts alone give what is multiplied. */
+/**
+ * At which bit of its word the element at place j of 0 … perWord − 1 lies: so that masks and shifts alone
+ * give what is multiplied.
+ */
 export function bitOf(format: WeightFormat, multiplication: Multiplication, j: number): number {
   const bits = 32 / perWord[format]
   if (multiplication === 'bytes') return 8 * (j & 3) + bits * (j >> 2)
@@ -48,8 +54,8 @@ export interface PackedShape {
 }
 
 /**
- * Words stand in panels of as many columns as a vector has lanes: `[panel][word][lane]`; then scales, `[panel][group][lane]`, f32 for `int8`
- * and bf16 for `int4`. Columns and depth are filled up with 0.
+ * Words stand in panels of as many columns as a vector has lanes: `[panel][word][lane]`; then scales,
+ * `[panel][group][lane]`, f32 for `int8` and bf16 for `int4`. Columns and depth are filled up with 0.
  */
 export function packedShape(
   format: WeightFormat,

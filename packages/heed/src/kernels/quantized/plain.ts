@@ -64,7 +64,9 @@ function nearest(value: number, scale: number, least: number, most: number): num
   return Math.min(most, Math.max(least, whole))
 }
 
-/** Of the scales that `steps` lead to the one whose whole numbers are off the least, in the sum of squares. */
+/**
+ * Of the scales that `steps` lead to the one whose whole numbers are off the least, in the sum of squares.
+ */
 function groupScale(group: readonly number[]): number {
   const extreme = group.reduce((most, value) => (Math.abs(value) > Math.abs(most) ? value : most), 0)
   let [best, error] = [0, Infinity]

@@ -27,7 +27,10 @@ export interface PackedWeights {
   readonly depth: number
 }
 
-/** Packs an f32 matrix, whose element at (place, column) lies `place × depthStep + column × columnStep` elements after `source`. */
+/**
+ * Packs an f32 matrix, whose element at (place, column) lies `place × depthStep + column × columnStep`
+ * elements after `source`.
+ */
 export function planPackWeights(
   weights: PackedWeights,
   source: number,

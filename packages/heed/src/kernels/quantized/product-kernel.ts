@@ -18,8 +18,9 @@ export interface QuantizedProductForm {
 const kernels = new Map<string, Kernel>()
 
 /**
- * C = A·W for packed weights W and rows A in the form that `rowsKernel` gives them. A task is `blockPanels` panels with `blockRows` rows:
- * panel by panel, so that weights are read once where there are few rows, and stay near where there are many.
+ * C = A·W for packed weights W and rows A in the form that `rowsKernel` gives them. A task is `blockPanels`
+ * panels with `blockRows` rows: panel by panel, so that weights are read once where there are few rows, and
+ * stay near where there are many.
  */
 export function quantizedProductKernel(form: QuantizedProductForm): Kernel {
   const { format, multiplication, rows, panels, unroll, epilogue } = form
@@ -255,7 +256,8 @@ class Sums<T extends 'vector' | 'ivector'> {
     const { format, multiplication, rows, panels } = this.#form
     const count = partsOf(format, multiplication)
     const load = (v: number): IntVector => k.load(places.panel(v).at(word * k.lanes))
-    // Floats read each word for each of its parts: it then is an operand of the instruction that takes the part, and needs no register.
+    // Floats read each word for each of its parts: it then is an operand of the instruction that takes the
+    // part, and needs no register.
     const words = repeat(panels, (v) => (multiplication === 'floats' ? undefined : load(v)))
     k.unroll(count, (i) => {
       const parts = words.map((each, v) => partOf(this.#form, each ?? load(v), i))

@@ -124,7 +124,9 @@ function checkPacking(given: Case, weights: readonly number[], unpacked: readonl
 
 const [guard, sentinel] = [16, 12345.5]
 
-/** Runs a case, and holds each element of C to the definition, in f64, and what lies around C to what it was. */
+/**
+ * Runs a case, and holds each element of C to the definition, in f64, and what lies around C to what it was.
+ */
 function check(arena: Arena, given: Case): number[] {
   arena.reset()
   const { format, m, n, k, seed, scale, activation } = given

@@ -6,9 +6,9 @@ import { leastScale, toHalf } from './round.js'
 const kernels = new Map<string, Kernel>()
 
 /**
- * Rows of activations in the form that weights are multiplied with, filled up with 0 to `pitch` elements: signed bytes or shorts of a magnitude up to 127,
- * with a scale for each group of `group` elements and what a sum over the group starts with, −`zero` times the sum of its integers; bf16; or
- * f32. A task is one row.
+ * Rows of activations in the form that weights are multiplied with, filled up with 0 to `pitch` elements:
+ * signed bytes or shorts of a magnitude up to 127, with a scale for each group of `group` elements and what a
+ * sum over the group starts with, −`zero` times the sum of its integers; bf16; or f32. A task is one row.
  */
 export function rowsKernel(multiplication: Multiplication): Kernel {
   let known = kernels.get(multiplication)
@@ -62,7 +62,10 @@ function write(name: string, multiplication: Multiplication): Kernel {
   }) as unknown as Kernel
 }
 
-/** Whole numbers times a scale: the largest magnitude becomes 127. A group with a number that is not finite has the scale NaN. */
+/**
+ * Whole numbers times a scale: the largest magnitude becomes 127. A group with a number that is not finite
+ * has the scale NaN.
+ */
 function quantizeGroup(
   k: Builder,
   source: Pointer<'f32'>,

@@ -9,8 +9,8 @@ export interface QuantizedTile {
 }
 
 /**
- * For few rows one panel, read in one run with several sums for each row; else so many sums that the units are busy, beside the
- * vectors of weights. Groups have a second sum for each.
+ * For few rows one panel, read in one run with several sums for each row; else so many sums that the units
+ * are busy, beside the vectors of weights. Groups have a second sum for each.
  */
 export function quantizedTile(
   { lanes, registers }: Machine,

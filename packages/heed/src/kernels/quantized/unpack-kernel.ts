@@ -4,7 +4,10 @@ import { bitOf, groupDepth, multiplicationFor, perWord, type WeightFormat, zeroO
 
 const kernels = new Map<string, Kernel>()
 
-/** Columns of packed weights as rows of f32, each the one that its number in `columns` says. They are trusted. A task is one row. */
+/**
+ * Columns of packed weights as rows of f32, each the one that its number in `columns` says. They are trusted.
+ * A task is one row.
+ */
 export function unpackKernel(format: WeightFormat): Kernel {
   let known = kernels.get(format)
   if (known === undefined) kernels.set(format, (known = write(`unpack-${format}`, format)))

@@ -21,8 +21,8 @@ export function weightsKernel(form: WeightsForm): Kernel {
 }
 
 /**
- * The steps that `int4` tries for each group: the weight of the largest magnitude becomes −8 at the first, and more or less
- * than that at the others. The one of the least squared error is taken.
+ * The steps that `int4` tries for each group: the weight of the largest magnitude becomes −8 at the first,
+ * and more or less than that at the others. The one of the least squared error is taken.
  */
 export const steps: readonly number[] = [8, 7.6, 7.2, 6.8, 8.4]
 
@@ -108,7 +108,10 @@ function nearest(value: Vector, inverse: Vector): Vector {
   return value.mul(inverse).round().max(-8).min(7)
 }
 
-/** The scale of a group: for each of `steps` the whole numbers that it gives, and the scale that fits these best; of them the best. */
+/**
+ * The scale of a group: for each of `steps` the whole numbers that it gives, and the scale that fits these
+ * best; of them the best.
+ */
 function groupScale(k: Builder, at: (step: Int) => Vector): Vector {
   const [least, most, faulty] = [k.variable(k.vector(0)), k.variable(k.vector(0)), k.variable(k.vector(0))]
   k.loop(0, groupDepth, 1, (step) => {

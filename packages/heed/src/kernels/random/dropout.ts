@@ -20,8 +20,8 @@ export interface DropoutPlan {
 }
 
 /**
- * Dropout (Srivastava et al. 2014), scaled while training: element i becomes x / (1 − rate) where base's `uniformAt(key, i)` is at
- * least `rate`, else 0. The same elements are kept on every target.
+ * Dropout (Srivastava et al. 2014), scaled while training: element i becomes x / (1 − rate) where base's
+ * `uniformAt(key, i)` is at least `rate`, else 0. The same elements are kept on every target.
  */
 export function planDropout({ input, output, count, rate, key }: DropoutPlan): Launch[] {
   // uniformAt gives k / 2²⁴: a comparison of whole numbers, so that no target rounds the rate.
@@ -52,7 +52,8 @@ const dropout: Kernel = kernel(
     const lane = k.laneIndex()
     const start = task.mul(taskElements)
     k.loop(start, start.add(taskElements).min(p.count), 4 * k.lanes, (i) => {
-      // Lane l makes the four words of elements i + 4 l …; through the scratch they come into the elements' order.
+      // Lane l makes the four words of elements i + 4 l …; through the scratch they come into the elements'
+      // order.
       philoxVectors(lane.add(i.ushr(2)), p.keyLow, p.keyHigh).forEach((word, w) =>
         k.store(words.at(w * k.lanes), word),
       )

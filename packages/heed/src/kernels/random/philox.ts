@@ -7,8 +7,9 @@ const weyl1 = 0xbb67ae85
 const rounds = 10
 
 /**
- * Philox4x32-10 in a kernel, a block in each lane: the four output words of the counters (`counter`, 0, 0, 0) under the key
- * (`low`, `high`), bit for bit those of base's `philox` (Salmon et al. 2011). `counter` is taken as unsigned.
+ * Philox4x32-10 in a kernel, a block in each lane: the four output words of the counters (`counter`, 0, 0, 0)
+ * under the key (`low`, `high`), bit for bit those of base's `philox` (Salmon et al. 2011). `counter` is
+ * taken as unsigned.
  */
 export function philoxVectors(counter: IntVector, low: Int, high: Int): readonly IntVector[] {
   const zero = counter.xor(counter)
@@ -24,7 +25,10 @@ export function philoxVectors(counter: IntVector, low: Int, high: Int): readonly
   return [c0!, c1!, c2!, c3!]
 }
 
-/** The upper and the lower half of x × multiplier, both unsigned: four products of 16-bit halves, none of which overflows. */
+/**
+ * The upper and the lower half of x × multiplier, both unsigned: four products of 16-bit halves, none of
+ * which overflows.
+ */
 function product(x: Term<'ivector'>, multiplier: number): [high: IntVector, low: IntVector] {
   const [mLow, mHigh] = [multiplier & 0xffff, multiplier >>> 16]
   const [xLow, xHigh] = [x.and(0xffff), x.ushr(16)]

@@ -4,7 +4,10 @@ import type { Launch } from '../launch.js'
 
 type Float = Expression<'float'>
 
-/** One step of a recurrent cell, element by element: what comes out, as expressions of what goes in, each in its slot. */
+/**
+ * One step of a recurrent cell, element by element: what comes out, as expressions of what goes in, each in
+ * its slot.
+ */
 export interface Cell {
   readonly inputs: number
   readonly outputs: readonly Float[]
@@ -31,8 +34,8 @@ export function planCell(
 }
 
 /**
- * One step backward, in one pass: from the gradient of each output (undefined where there is none) the gradients of those inputs
- * that have a target. What the forward step computed inside is computed again.
+ * One step backward, in one pass: from the gradient of each output (undefined where there is none) the
+ * gradients of those inputs that have a target. What the forward step computed inside is computed again.
  */
 export function planCellBackward(
   cell: Cell,
@@ -53,7 +56,9 @@ export function planCellBackward(
 
 const known = new WeakMap<Cell, Map<string, readonly Float[]>>()
 
-/** The gradient of each input, where the gradients of the `given` outputs stand in the slots after the inputs. */
+/**
+ * The gradient of each input, where the gradients of the `given` outputs stand in the slots after the inputs.
+ */
 function gradientsOf(cell: Cell, given: readonly number[]): readonly Float[] {
   const found = known.get(cell) ?? new Map<string, readonly Float[]>()
   known.set(cell, found)

@@ -7,9 +7,10 @@ type Float = Expression<'float'>
 const gates = 3
 
 /**
- * The GRU cell (Cho et al. 2014) with the reset gate after the hidden projection, as PyTorch and cuDNN have it:
- * new = tanh(x + reset · u), hidden = (1 − update) new + update · previous. Slots: the three gates' shares of the input, those of the
- * previous state, the previous state; where some sequences may have ended, whether the sequence goes on (≠ 0). Output: the hidden state.
+ * The GRU cell (Cho et al. 2014) with the reset gate after the hidden projection, as PyTorch and cuDNN have
+ * it: new = tanh(x + reset · u), hidden = (1 − update) new + update · previous. Slots: the three gates'
+ * shares of the input, those of the previous state, the previous state; where some sequences may have ended,
+ * whether the sequence goes on (≠ 0). Output: the hidden state.
  */
 export function gruCellOf({ ending }: { readonly ending: boolean }): Cell {
   return ending ? (endingCell ??= step(true)) : (endlessCell ??= step(false))

@@ -17,7 +17,10 @@ import {
 } from './row.js'
 import { reciprocalOrZero } from './softmax.js'
 
-/** Floats that the forward pass keeps of each row: the largest logit, and one over the sum of the exponentials relative to it. */
+/**
+ * Floats that the forward pass keeps of each row: the largest logit, and one over the sum of the exponentials
+ * relative to it.
+ */
 export const crossEntropyStatistics = 2
 
 /** How much each class weighs. */
@@ -47,8 +50,9 @@ export interface CrossEntropyPlan extends CrossEntropyOperands {
 }
 
 /**
- * For each row, (1 − s) w[target] (L − x[target]) + s (mean w × L − mean w x) with L = ln Σ exp x, where classes weigh w (1 each without weights): two
- * passes over the logits, nothing of their size is written. Targets must have been checked.
+ * For each row, (1 − s) w[target] (L − x[target]) + s (mean w × L − mean w x) with L = ln Σ exp x, where
+ * classes weigh w (1 each without weights): two passes over the logits, nothing of their size is written.
+ * Targets must have been checked.
  */
 export function planCrossEntropy(plan: CrossEntropyPlan): Launch[] {
   const { rows, width, logits, targets, ignore, smoothing, weights, statistics, losses } = plan
@@ -157,11 +161,15 @@ export interface CrossEntropyBackwardPlan extends CrossEntropyOperands {
   readonly logitsGradient: RowsOperand
 }
 
-/** Of each row one element is read again, from memory where the row went past the caches: that only pays where rows are as long as this. */
+/**
+ * Of each row one element is read again, from memory where the row went past the caches: that only pays where
+ * rows are as long as this.
+ */
 const leastPast = 2 ** 14
 
 /**
- * (softmax × ((1 − s) w[target] + s mean w) − s w / classes − (1 − s) w[target] onehot) × gradient × factor, in one pass; zeros in ignored rows.
+ * (softmax × ((1 − s) w[target] + s mean w) − s w / classes − (1 − s) w[target] onehot) × gradient × factor,
+ * in one pass; zeros in ignored rows.
  */
 export function planCrossEntropyBackward(plan: CrossEntropyBackwardPlan): Launch[] {
   const { rows, width, logits, targets, ignore, smoothing, weights, statistics, logitsGradient } = plan

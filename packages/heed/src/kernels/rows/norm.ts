@@ -28,7 +28,10 @@ export interface NormForm {
   readonly onePlus: boolean
 }
 
-/** Floats that the forward pass keeps of each row: 1 / deviation; of a centered norm, also its mean as a sum of two. */
+/**
+ * Floats that the forward pass keeps of each row: 1 / deviation; of a centered norm, also its mean as a sum
+ * of two.
+ */
 export function normStatistics({ centered }: NormForm): number {
   return centered ? 3 : 1
 }
@@ -45,8 +48,8 @@ export interface NormPlan extends RowsShape, NormForm {
 }
 
 /**
- * Each row minus its mean (if centered), over sqrt(mean square + epsilon), times weight, plus bias. The squares are those of the distances from
- * the mean: three passes over a row that is in cache after the first.
+ * Each row minus its mean (if centered), over sqrt(mean square + epsilon), times weight, plus bias. The
+ * squares are those of the distances from the mean: three passes over a row that is in cache after the first.
  */
 export function planNorm(plan: NormPlan): Launch[] {
   const { rows, width, x, output, weight, bias, epsilon, statistics } = plan
@@ -150,7 +153,10 @@ function writeNormKernel(name: string, form: NormKernelForm): Kernel {
   }) as unknown as Kernel
 }
 
-/** The mean, as a sum of two floats: the first rounded to the size of the elements, the second to that of their distances. */
+/**
+ * The mean, as a sum of two floats: the first rounded to the size of the elements, the second to that of
+ * their distances.
+ */
 interface Center {
   readonly mean: Float
   readonly rest: Float
@@ -166,8 +172,9 @@ function measure(k: Builder, x: Pointer<'f32'>, width: Int): { meanSquare: Float
 }
 
 /**
- * The corrected two-pass algorithm (Chan, Golub and LeVeque 1983, "Algorithms for Computing the Sample Variance", eq. 1.7): a mean, then distances from
- * it. Their own mean, which is what rounding left of the first one, corrects both the mean and the squares.
+ * The corrected two-pass algorithm (Chan, Golub and LeVeque 1983, "Algorithms for Computing the Sample
+ * Variance", eq. 1.7): a mean, then distances from it. Their own mean, which is what rounding left of the
+ * first one, corrects both the mean and the squares.
  */
 function measureCentered(k: Builder, x: Pointer<'f32'>, width: Int): { meanSquare: Float; center: Center } {
   const count = width.toFloat()

@@ -38,8 +38,8 @@ export function eachRow(k: Builder, task: Int, perTask: Int, rows: Int, body: (r
 export type Place = <E extends ElementType>(row: Pointer<E>) => Pointer<E>
 
 /**
- * Goes along a row: `body` at each vector, `unroll` vectors to a round, told apart by `u` so that each may keep a running result of its own;
- * then what is left, with u = 0, the last vector masked.
+ * Goes along a row: `body` at each vector, `unroll` vectors to a round, told apart by `u` so that each may
+ * keep a running result of its own; then what is left, with u = 0, the last vector masked.
  */
 export function sweep(
   k: Builder,
@@ -80,7 +80,10 @@ export function total(k: Builder, variables: readonly Variable<'vector'>[]): Flo
   ).sum()
 }
 
-/** The same vector, written and read back: V8 makes 256-bit instructions of pairs of 128-bit ones only where what they lead to is stored. */
+/**
+ * The same vector, written and read back: V8 makes 256-bit instructions of pairs of 128-bit ones only where
+ * what they lead to is stored.
+ */
 function throughMemory(k: Builder, vector: Vector): Vector {
   const scratch = k.scratch('f32')
   k.store(scratch, vector)
@@ -92,7 +95,10 @@ export function within(vector: Vector, mask: Mask | undefined, outside: number):
   return mask === undefined ? vector : mask.select(vector, outside)
 }
 
-/** The largest element of a row; −Infinity for an empty one. A NaN is ignored: whoever subtracts the result from it meets it again. */
+/**
+ * The largest element of a row; −Infinity for an empty one. A NaN is ignored: whoever subtracts the result
+ * from it meets it again.
+ */
 export function rowLargest(k: Builder, row: Pointer<'f32'>, width: Int): Float {
   const largest = running(k, 4, -Infinity)
   sweep(k, width, 4, (place, u, mask) => {
@@ -105,7 +111,10 @@ export function rowLargest(k: Builder, row: Pointer<'f32'>, width: Int): Float {
   ).largestIgnoringNaN()
 }
 
-/** What exponents are taken relative to: the largest element, or 0 where all are −Infinity (their difference would be NaN). */
+/**
+ * What exponents are taken relative to: the largest element, or 0 where all are −Infinity (their difference
+ * would be NaN).
+ */
 export function shiftFor(k: Builder, largest: Float): Float {
   return largest.eq(-Infinity).select(k.float(0), largest)
 }

@@ -26,7 +26,10 @@ export interface SoftmaxPlan extends RowsShape {
 /** Rows of so many floats at most wait in the scratch memory: there they must stay in the second cache. */
 const widestWaiting = 2 ** 16
 
-/** Softmax of each row: three passes over a row that is in cache after the first. A row of −Infinity alone gives zeros (log: −Infinity). */
+/**
+ * Softmax of each row: three passes over a row that is in cache after the first. A row of −Infinity alone
+ * gives zeros (log: −Infinity).
+ */
 export function planSoftmax(plan: SoftmaxPlan): Launch[] {
   const { rows, width, logarithm, x, output } = plan
   if (rows === 0 || width === 0) return []
@@ -57,7 +60,8 @@ const softmaxKernel = inAndPastCaches('softmax of rows', parameters, (k, p, task
     const x = p.x.at(row.mul(p.xStride))
     const output = p.output.at(row.mul(p.outputStride))
     const shift = shiftFor(k, rowLargest(k, x, p.width)).broadcast()
-    // Until their sum is known the exponentials stay in the output's cache lines, or where those are not to be touched, in the scratch memory.
+    // Until their sum is known the exponentials stay in the output's cache lines, or where those are not to
+    // be touched, in the scratch memory.
     const waiting = past ? k.scratch('f32').at(rowScratchBytes / k.elementBytes('f32')) : output
     const sums = running(k, 2, 0)
     sweep(k, p.width, 2, (place, u, mask) => {
@@ -156,7 +160,8 @@ const softmaxBackwardKernel = inAndPastCaches(
         sum.set(k.load(place(output), mask).fma(k.load(place(gradient), mask), sum.get()))
       })
       const mean = total(k, sums).broadcast()
-      // What rounding left of the mean: whoever multiplies the row by a large number, such as 1 / a small temperature, would see it.
+      // What rounding left of the mean: whoever multiplies the row by a large number, such as 1 / a small
+      // temperature, would see it.
       const rests = running(k, 4, 0)
       sweep(k, p.width, 4, (place, u, mask) => {
         const rest = rests[u]!

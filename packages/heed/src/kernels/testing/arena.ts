@@ -21,8 +21,8 @@ const guard = 64
 const guardedBytes = 2 ** 30
 
 /**
- * A bare heap, and launches run on it one after the other: what kernels need to be tested. Where the system allows it each block lies
- * between pages that end the process when they are touched.
+ * A bare heap, and launches run on it one after the other: what kernels need to be tested. Where the system
+ * allows it each block lies between pages that end the process when they are touched.
  */
 export class Arena {
   readonly target: KernelTarget

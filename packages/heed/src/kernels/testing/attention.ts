@@ -29,7 +29,10 @@ export interface ForwardResult {
   readonly largestKey: number[]
 }
 
-/** Distances between batch and head in memory, to see that strides are minded: [batch row head width] where `rowsFirst`. */
+/**
+ * Distances between batch and head in memory, to see that strides are minded: [batch row head width] where
+ * `rowsFirst`.
+ */
 export function place(
   address: number,
   heads: number,
@@ -79,7 +82,10 @@ export function capturePlaces(
   }))
 }
 
-/** Runs the forward plan with statistics. `rowsFirst`: query, key, value and output lie as [batch row head width]. */
+/**
+ * Runs the forward plan with statistics. `rowsFirst`: query, key, value and output lie as [batch row head
+ * width].
+ */
 export function runForward(
   arena: Arena,
   definition: AttentionDefinition,

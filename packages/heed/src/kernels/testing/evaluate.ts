@@ -9,7 +9,10 @@ export interface Numbers {
   readonly capture?: (slot: number, indices: readonly number[]) => number
 }
 
-/** The value of an expression, node by node (booleans as 0 and 1): the plain definition of what expressions mean. */
+/**
+ * The value of an expression, node by node (booleans as 0 and 1): the plain definition of what expressions
+ * mean.
+ */
 export function evaluate(root: Expression, leaves: Numbers): number {
   const values = new Map<Expression, number>()
   for (const node of nodesOf([root])) {

@@ -5,7 +5,10 @@ import type { GateName } from '../expression/index.js'
 const sigmoid = (x: number): number => (x < 0 ? Math.exp(x) / (1 + Math.exp(x)) : 1 / (1 + Math.exp(-x)))
 const sigmoidSlope = (x: number): number => sigmoid(x) * sigmoid(-x)
 
-/** erfc(x) exp(x²) for x ≥ 0 by its continued fraction; near 0, where that is slow, from the error function's series. */
+/**
+ * erfc(x) exp(x²) for x ≥ 0 by its continued fraction; near 0, where that is slow, from the error function's
+ * series.
+ */
 export function erfcx(x: number): number {
   if (x < 1.5) {
     let [term, sum] = [x, x]

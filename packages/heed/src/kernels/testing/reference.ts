@@ -61,14 +61,18 @@ export function referenceCases(): ReferenceCase[] {
   return cases.filter(({ kind }) => kind !== 'layer')
 }
 
-/** Position of key minus position of query -> bucket of the T5 table; bounds as in the paper's code, as whole numbers. */
+/**
+ * Position of key minus position of query -> bucket of the T5 table; bounds as in the paper's code, as whole
+ * numbers.
+ */
 export function t5Bucket(relative: Expression<'integer'>, bidirectional: boolean): Expression<'integer'> {
   const buckets = bidirectional ? 16 : 32
   const distance = bidirectional ? relative.abs() : relative.neg().max(0)
   const exact = buckets / 2
   let bucket = distance.min(exact)
   for (let b = exact + 1; b < buckets; b++) {
-    // The least distance whose bucket is b: exact (128 / exact)^((b − exact) / (buckets − exact)), rounded up.
+    // The least distance whose bucket is b: exact (128 / exact)^((b − exact) / (buckets − exact)), rounded
+    // up.
     const bound = Math.ceil(exact * (128 / exact) ** ((b - exact) / (buckets - exact)) - 1e-9)
     bucket = bucket.add(distance.ge(bound).select(integer(1), 0))
   }

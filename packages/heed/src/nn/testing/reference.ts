@@ -7,15 +7,22 @@ import { readSafetensors, type SafetensorsTensor } from '../../models/index.js'
 import { interpreter, wasmFeatures, wasmTarget, x64Target, x64Widths } from '../../targets/index.js'
 import { type AnyTensor, scope, sum, type Tensor, tensor, withDevice } from '../../tensor/index.js'
 
-// Cases of layers that another implementation computed: a folder of safetensors files and a cases.json that tells what each holds
-// (its README says more). Everything here goes by that file, so that cases made with other seeds and sizes run as well.
+// Cases of layers that another implementation computed: a folder of safetensors files and a cases.json that
+// tells what each holds (its README says more). Everything here goes by that file, so that cases made with
+// other seeds and sizes run as well.
 
-/** A case as cases.json tells it. Constants stand beside these under their own names: `constant(case, 'epsilon')`. */
+/**
+ * A case as cases.json tells it. Constants stand beside these under their own names:
+ * `constant(case, 'epsilon')`.
+ */
 export interface ReferenceCase {
   readonly name: string
   readonly file: string
   readonly definition?: string
-  /** Sizes of what goes in: inputs, integer tables, and `d_output`, the gradient that comes back (absent for losses). */
+  /**
+   * Sizes of what goes in: inputs, integer tables, and `d_output`, the gradient that comes back (absent for
+   * losses).
+   */
   readonly inputs: Readonly<Record<string, readonly number[]>>
   /** Sizes of what comes out: `output`, others, and `d_<input>`. */
   readonly outputs: Readonly<Record<string, readonly number[]>>
@@ -84,15 +91,19 @@ export type NamedTensors = Readonly<Record<string, Tensor>>
 
 /** How heed computes a case. */
 export interface ReferenceLayer {
-  /** The axes of each tensor of the file that goes in or comes out, in the file's order. Gradients have those of their input. */
+  /**
+   * The axes of each tensor of the file that goes in or comes out, in the file's order. Gradients have those
+   * of their input.
+   */
   readonly axes: Readonly<Record<string, readonly string[]>>
   /** From the inputs to the results by name: `output`, and any others that the case holds. */
   readonly run: (inputs: NamedTensors, reference: ReferenceCase) => Readonly<Record<string, AnyTensor>>
 }
 
 /**
- * Runs a case forward and backward on a device and compares every result and every gradient that the case holds: a device that computes in f64
- * within 2e-7 of the largest expected value, one in f32 within the case's tolerance.
+ * Runs a case forward and backward on a device and compares every result and every gradient that the case
+ * holds: a device that computes in f64 within 2e-7 of the largest expected value, one in f32 within the
+ * case's tolerance.
  */
 export function checkReference(
   folder: string,
@@ -179,7 +190,10 @@ export function expectClose(
   ).toBe(-1)
 }
 
-/** Every kind of target: the interpreter in f64; WebAssembly of 4 lanes with threads, of 8 without, and fused where the engine has it. */
+/**
+ * Every kind of target: the interpreter in f64; WebAssembly of 4 lanes with threads, of 8 without, and fused
+ * where the engine has it.
+ */
 export const referenceDevices: readonly Device[] = [
   new Device(interpreter),
   new Device(wasmTarget({ lanes: 4, relaxed: false, shared: true }), { shared: true, threads: 2 }),

@@ -77,7 +77,7 @@ function validates(source: Probe, lanes: 4 | 8, relaxed: boolean): boolean {
 
 /** Runs the kernel on `values` in a memory of its own and gives what it left there. */
 function runs(source: Probe, lanes: 4 | 8, relaxed: boolean, values: readonly number[]): Float32Array {
-  const memory = openWasmMemory({ initial: 1 })
+  const memory = openWasmMemory({ initial: 1 }) as WebAssembly.Memory
   const floats = new Float32Array(memory.buffer, 64)
   floats.set(values)
   new Int32Array(memory.buffer)[0] = 64

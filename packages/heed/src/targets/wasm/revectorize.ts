@@ -180,7 +180,7 @@ function prepare(
   }
   const options: WasmOptions = { lanes, relaxed: true, shared: false }
   const code = encodeModule(lower(assemble(source, machine), options), false) as Uint8Array<ArrayBuffer>
-  const memory = openWasmMemory({ initial: 1 })
+  const memory = openWasmMemory({ initial: 1 }) as WebAssembly.Memory
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory } })
   const integers = new Int32Array(memory.buffer)
   const floats = new Float32Array(memory.buffer)

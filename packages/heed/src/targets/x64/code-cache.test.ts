@@ -118,7 +118,7 @@ describe('code from one process to the next', () => {
     writeFileSync(file, '')
     const cache = open('x64', 'build', join(file, 'heed'))
     cache.add('a', bytes(1))
-    expect(listed(cache, 'a')).toEqual([[1]])
+    expect(listed(cache, 'a')).toEqual([undefined])
     expect(cache.refusal).toMatch(/file/)
   })
 
@@ -137,13 +137,13 @@ describe('code from one process to the next', () => {
     expect(files).not.toContain('heed-x64-4.code')
   })
 
-  test('takes no more than 32 MB', () => {
+  test('takes no more than 16 MiB', () => {
     const cache = open()
-    const large = new Uint8Array(12 * 2 ** 20)
+    const large = new Uint8Array(6 * 2 ** 20)
     for (const name of ['a', 'b', 'c']) cache.add(name, large)
     expect(open().get('c')).toHaveLength(large.length)
     expect(open().get('a')).toBeUndefined()
-    appendFileSync(cache.path, new Uint8Array(40 * 2 ** 20))
+    appendFileSync(cache.path, new Uint8Array(20 * 2 ** 20))
     const later = open()
     expect(later.get('c')).toBeUndefined()
     later.add('d', bytes(1))
@@ -166,7 +166,7 @@ describe.runIf(owners)('what somebody else could have written is not run, nor wr
   const expectRefused = (cache: CodeCache, reason: RegExp): void => {
     expect(cache.get('a')).toBeUndefined()
     cache.add('b', bytes(2))
-    expect([...cache.get('b')!]).toEqual([2]) // by this process
+    expect(cache.get('b')).toBeUndefined()
     expect(cache.refusal).toMatch(reason)
   }
 

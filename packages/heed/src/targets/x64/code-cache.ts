@@ -28,7 +28,7 @@ export interface CacheEnvironment extends KeyEnvironment {
 
 const signatureBytes = 16
 /** A file takes no more than this; a new one is begun where it would. */
-const maximumBytes = 32 * 1024 * 1024
+const maximumBytes = 16 * 2 ** 20
 /** Builds and kinds of machines whose code is kept. */
 const filesKept = 8
 /** Names of heed's own files: of others in the same folder none is touched. */
@@ -116,9 +116,7 @@ class CodeFile implements CodeCache {
 
   add(name: string, code: Uint8Array): void {
     const known = (this.#known ??= this.#read())
-    if (known.has(name)) return
-    known.set(name, { code, record: undefined })
-    if (this.refusal !== undefined) return
+    if (this.refusal !== undefined || known.has(name)) return
     this.#trying(() => {
       const record = this.#recordOf(name, code)
       if (this.#bytes === 0 || this.#damaged || this.#bytes + record.length > maximumBytes) this.#begin()
@@ -132,6 +130,7 @@ class CodeFile implements CodeCache {
         closeSync(file)
       }
       this.#bytes += record.length
+      known.set(name, { code, record: undefined })
     })
   }
 
@@ -140,6 +139,7 @@ class CodeFile implements CodeCache {
     const { lstatSync, readdirSync, rmSync } = globalThis.process.getBuiltinModule('node:fs')
     const paths = globalThis.process.getBuiltinModule('node:path')
     if (this.#damaged || this.#bytes > 0) rmSync(this.path, { force: true })
+    this.#known!.clear()
     this.#damaged = false
     this.#bytes = 0
     const others = readdirSync(this.#real!)

@@ -34,12 +34,14 @@ export function makerOf({ name }: ModelCase): Maker | undefined {
 type Numbers = Map<string, ArrayLike<number>>
 
 /**
- * Trains the model of a case for some steps (all of them: its weights at the end are compared, too) and holds every number to the case's. When
- * a run differs, the first of these that differs says where to look: first_logits, loss[0], gradient1.*, loss[1], final.*.
+ * Trains the model of a case for some steps (all of them: its weights at the end are compared, too) and holds
+ * every number to the case's. When a run differs, the first of these that differs says where to look:
+ * first_logits, loss[0], gradient1.*, loss[1], final.*.
  *
- * Adam divides a gradient by its own size, so where a gradient is next to 0, rounding decides where the weight goes, and no run in f32 is within a
- * tolerance but by luck. Weights at the end that are outside of it are therefore tried again from initial weights that differ in
- * their last bit: they must move by more than their error, and are listed in the test's output.
+ * Adam divides a gradient by its own size, so where a gradient is next to 0, rounding decides where the
+ * weight goes, and no run in f32 is within a tolerance but by luck. Weights at the end that are outside of it
+ * are therefore tried again from initial weights that differ in their last bit: they must move by more than
+ * their error, and are listed in the test's output.
  */
 export function checkCase(device: Device, reference: ModelCase, steps: number): void {
   const make = makerOf(reference)

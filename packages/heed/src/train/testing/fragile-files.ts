@@ -1,8 +1,8 @@
 import { type FileLayer, nodeFiles } from '../file-layer.js'
 
 /**
- * When in an operation the process dies: half-way (a file half written, a folder half removed; what can't be halved isn't done), or right after it,
- * which is the same as before the next.
+ * When in an operation the process dies: half-way (a file half written, a folder half removed; what can't be
+ * halved isn't done), or right after it, which is the same as before the next.
  */
 export type Moment = 'half' | 'after'
 
@@ -12,7 +12,8 @@ export interface FragileFiles extends FileLayer {
 }
 
 /**
- * Node's file system, for a process that dies at its `at`-th operation that changes the disk, counted from 0. `die` does not come back.
+ * Node's file system, for a process that dies at its `at`-th operation that changes the disk, counted from 0.
+ * `die` does not come back.
  */
 export function fragileFiles(at: number, moment: Moment, die: () => never): FragileFiles {
   const operations: string[] = []

@@ -4,8 +4,9 @@ import { fragileFiles, type Moment } from './fragile-files.js'
 import { bitsOfTree, smallRun } from './small-run.js'
 
 /**
- * A training run as a process of its own, which may be killed: `node killed-run.mjs FOLDER STEPS AT MOMENT`. It resumes where it can, kills itself
- * at disk operation AT (−1: never), and at the end prints { hash, operations } as JSON.
+ * A training run as a process of its own, which may be killed: `node killed-run.mjs FOLDER STEPS AT MOMENT`.
+ * It resumes where it can, kills itself at disk operation AT (−1: never), and at the end prints { hash,
+ * operations } as JSON.
  */
 const [folder, steps, at, moment] = process.argv.slice(2) as [string, string, string, Moment]
 

@@ -72,7 +72,9 @@ export class CaseTensors {
   nameOf(weight: AnyTensor): string {
     return this.#names.get(weight)!
   }
-  /** An initial weight; its axes by name, in the file's order, where one axis of the file may be several here. */
+  /**
+   * An initial weight; its axes by name, in the file's order, where one axis of the file may be several here.
+   */
   weight<A extends string>(name: string, shape: Readonly<Record<A, number>>): Tensor<A> {
     const { values } = this.get(`initial.${name}`)
     const key = randomKey(this.#jitter, name)

@@ -84,7 +84,10 @@ export function tensorsOf(reference: TrainingCase): ReadonlyMap<string, Referenc
 interface Allowed {
   /** The case's, for f32. */
   readonly tolerance: number
-  /** In f64: of the largest expected value (what rounding to f32 on the reference's side takes, and what the steps make of it). */
+  /**
+   * In f64: of the largest expected value (what rounding to f32 on the reference's side takes, and what the
+   * steps make of it).
+   */
   readonly relative?: number | undefined
 }
 
