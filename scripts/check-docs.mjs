@@ -1,6 +1,6 @@
-// Compiles and runs every ```ts block of README.md, docs/*.md and the packages' READMEs, each as a module of its own,
-// against the built packages. A block opened with ```ts no-run is only compiled. Blocks run in a scratch folder in which
-// models/ is the repository's.
+// Compiles and runs every block of TypeScript in README.md, docs/*.md and the packages' READMEs, each as a
+// module of its own, against the built packages. A block opened with `ts no-run` is only compiled. Blocks run
+// in a scratch folder in which models/ is the repository's.
 //
 //   node scripts/check-docs.mjs [root] [file.md …]
 

@@ -24,7 +24,8 @@ export function checkPositive(operation: string, name: string, value: number): v
 }
 
 /**
- * Refuses options that nobody reads, with the name that was probably meant: TypeScript does, JavaScript does not.
+ * Refuses options that nobody reads, with the name that was probably meant: TypeScript does, JavaScript does
+ * not.
  *
  * @param record what it is called, where it isn't the options themselves: `evaluation`
  * @throws UsageError for options that are no record, or a name that is not known

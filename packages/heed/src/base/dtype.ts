@@ -9,7 +9,10 @@
  */
 import { UsageError } from './errors.js'
 
-/** What an element is stored as. Operations compute in f32; f16 and bf16 are storage, i32 and u8 numbers, ids and masks. */
+/**
+ * What an element is stored as. Operations compute in f32; f16 and bf16 are storage, i32 and u8 numbers, ids
+ * and masks.
+ */
 export type Dtype = 'f32' | 'f16' | 'bf16' | 'i32' | 'u8' | 'i8' | 'f64'
 
 /** The typed array that holds each dtype. */

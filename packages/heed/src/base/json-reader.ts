@@ -1,7 +1,7 @@
 /**
- * JSON (RFC 8259) from outside, read in one pass: what nobody asks for is never built, so that time and memory are bounded by
- * what the reader keeps, whatever the text holds. Each error says the file, the line and column, the path (`layers[3].width`),
- * what was expected there and what was found.
+ * JSON (RFC 8259) from outside, read in one pass: what nobody asks for is never built, so that time and
+ * memory are bounded by what the reader keeps, whatever the text holds. Each error says the file, the line
+ * and column, the path (`layers[3].width`), what was expected there and what was found.
  */
 import { type ErrorDetail, FormatError } from './errors.js'
 import { joinedPath, JsonValue } from './json-value.js'
@@ -69,8 +69,8 @@ const closeBrace = 0x7d
 const backslash = 0x5c
 
 /**
- * Reads values one after the other, each by the method for what is expected. `record` and `list` call back at each of their values,
- * which has to be read (or skipped) there.
+ * Reads values one after the other, each by the method for what is expected. `record` and `list` call back at
+ * each of their values, which has to be read (or skipped) there.
  */
 export class JsonReader {
   readonly #text: string
@@ -117,7 +117,8 @@ export class JsonReader {
   /**
    * Reads `{ … }`, calling `member` at each value.
    *
-   * @param keyed true: the names are data. They are not kept here, and `member` sees to it that none comes twice
+   * @param keyed true: the names are data. They are not kept here, and `member` sees to it that none comes
+   * twice
    */
   record(member: (name: string) => void, keyed = false): void {
     this.#members(member, keyed, keyed ? undefined : new Set())

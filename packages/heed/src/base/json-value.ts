@@ -1,4 +1,7 @@
-/** A value of a JSON text as part of a tree, which knows where it stands: hands over what was asked for, or refuses. */
+/**
+ * A value of a JSON text as part of a tree, which knows where it stands: hands over what was asked for, or
+ * refuses.
+ */
 import { nearest } from './nearest.js'
 
 /** What a value was read from. */

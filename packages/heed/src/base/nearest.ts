@@ -1,8 +1,8 @@
 /** The names that somebody may have meant. */
 
 /**
- * The name that `word` was probably meant to be, if one is close: at most a third of its letters off, whatever their case, or one the
- * beginning of the other. Of equals the first.
+ * The name that `word` was probably meant to be, if one is close: at most a third of its letters off,
+ * whatever their case, or one the beginning of the other. Of equals the first.
  */
 export function nearest(word: string, names: Iterable<string>): string | undefined {
   if (word.length > longest) return undefined
@@ -16,12 +16,18 @@ export function nearest(word: string, names: Iterable<string>): string | undefin
   return best?.name
 }
 
-/** Whether one of two words is shortened to the other, which has three letters at least: `vocab` for `vocabulary`. */
+/**
+ * Whether one of two words is shortened to the other, which has three letters at least: `vocab` for
+ * `vocabulary`.
+ */
 function begins(a: string, b: string): boolean {
   return Math.min(a.length, b.length) >= 3 && (a.startsWith(b) || b.startsWith(a))
 }
 
-/** The `count` names of dotted paths most like a written one, the most alike first; a part `*` is like any other. */
+/**
+ * The `count` names of dotted paths most like a written one, the most alike first; a part `*` is like any
+ * other.
+ */
 export function nearestPaths(written: string, paths: Iterable<string>, count = 5): string[] {
   const short = written.slice(0, longest)
   const parts = short.split('.')
@@ -40,7 +46,10 @@ export function nearestPaths(written: string, paths: Iterable<string>, count = 5
 /** What is longer was not mistyped: comparing takes time by the product of lengths. */
 const longest = 100
 
-/** Letters to insert, delete, replace or swap with their neighbour to get from `a` to `b` (Damerau 1964, restricted). */
+/**
+ * Letters to insert, delete, replace or swap with their neighbour to get from `a` to `b` (Damerau 1964,
+ * restricted).
+ */
 function edits(a: string, b: string): number {
   let twoAgo: number[] = []
   let before = Array.from({ length: b.length + 1 }, (_, j) => j)

@@ -1,8 +1,8 @@
 import { UsageError } from './errors.js'
 
 /**
- * A `WebAssembly.Memory`, as far as the public types speak of it: programs compile without the compiler's library for
- * browsers.
+ * A `WebAssembly.Memory`, as far as the public types speak of it: programs compile without the compiler's
+ * library for browsers.
  */
 export interface LinearMemory {
   readonly buffer: ArrayBufferLike

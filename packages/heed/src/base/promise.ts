@@ -1,8 +1,8 @@
 import { StateError } from './errors.js'
 
 /**
- * Whether a callback that has to be done when it returns gave a promise. Nobody waits for it: whoever asks refuses it, and what it rejects with
- * later must not end the process.
+ * Whether a callback that has to be done when it returns gave a promise. Nobody waits for it: whoever asks
+ * refuses it, and what it rejects with later must not end the process.
  */
 export function isAbandonedPromise(value: unknown): value is PromiseLike<unknown> {
   if (typeof value !== 'object' || value === null || !('then' in value)) return false

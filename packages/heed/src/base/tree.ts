@@ -19,7 +19,8 @@ const maximumDepth = 64
 /**
  * A tree of the same form, with `change(leaf, path)` in place of each leaf.
  *
- * @throws UsageError where the tree holds an object that is neither leaf, record nor array, or contains itself
+ * @throws UsageError where the tree holds an object that is neither leaf, record nor array, or contains
+ * itself
  */
 export function mapTree<M, T>(tree: M, isLeaf: IsLeaf<T>, change: (leaf: T, path: string) => T): M {
   return walk([tree], isLeaf, ([leaf], path) => change(leaf!, path), '', 0) as M

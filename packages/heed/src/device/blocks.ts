@@ -1,6 +1,9 @@
 /** Every block is a multiple of this many bytes, and begins at one. */
 const unit = 64
-/** Lists of free blocks: so many to each power of two, so that the blocks of one differ by a sixteenth at most. */
+/**
+ * Lists of free blocks: so many to each power of two, so that the blocks of one differ by a sixteenth at
+ * most.
+ */
 const listBits = 4
 const lists = (28 - listBits) << listBits
 /** So many blocks of the wanted size's own list are looked at before a larger one is taken. */
@@ -23,11 +26,12 @@ interface Block {
 }
 
 /**
- * Who has which part of a range of addresses. A freed block is first put aside for the next wish of the same size, which
- * finds it without a search and still in the caches, as a repeated step wants it. Other wishes are cut from free blocks,
- * which are joined with their free neighbours; lists by size with a map of bits find one that is hardly larger (two-level
- * segregated fit: Masmano, Ripoll, Crespo and Real, 2004). Before the range in use grows, what was put aside is joined too, if it is much. So
- * what is lost is bounded, whatever the order of sizes; and the same calls give the same addresses.
+ * Who has which part of a range of addresses. A freed block is first put aside for the next wish of the same
+ * size, which finds it without a search and still in the caches, as a repeated step wants it. Other wishes
+ * are cut from free blocks, which are joined with their free neighbours; lists by size with a map of bits
+ * find one that is hardly larger (two-level segregated fit: Masmano, Ripoll, Crespo and Real, 2004). Before
+ * the range in use grows, what was put aside is joined too, if it is much. So what is lost is bounded,
+ * whatever the order of sizes; and the same calls give the same addresses.
  */
 export class Blocks {
   /** Every block, by its address. */
@@ -115,7 +119,10 @@ export class Blocks {
     return most
   }
 
-  /** A block of `size` out of the free ones: of the same list one that suffices, else the first of the next list. */
+  /**
+   * A block of `size` out of the free ones: of the same list one that suffices, else the first of the next
+   * list.
+   */
   #cut(size: number): Block | undefined {
     const own = listOf(size)
     let found = this.#heads[own]

@@ -19,14 +19,20 @@ export interface Compiled {
   dropped: boolean
 }
 
-/** So many kernels of a device are kept. A program of usual size has some hundred; each number that is written into a mask makes another one. */
+/**
+ * So many kernels of a device are kept. A program of usual size has some hundred; each number that is written
+ * into a mask makes another one.
+ */
 export const mostKernels = 512
 /** Where there are more, these go, the least recently used ones. */
 const leaving = mostKernels / 4
 /** No kernel has more parameters: beyond, compiling one takes seconds. */
 const mostParameters = 8192
 
-/** The kernels of a device as they were compiled, the last `mostKernels` of them. What a dropped one took is given back. */
+/**
+ * The kernels of a device as they were compiled, the last `mostKernels` of them. What a dropped one took is
+ * given back.
+ */
 export class CompiledKernels {
   readonly #target: Target
   readonly #heap: Heap

@@ -6,7 +6,10 @@ import { GuardedHeap } from './guarded-heap.js'
 import { Heap, type HeapOptions } from './heap.js'
 import { mostParts, Part, ThreadPool } from './pool.js'
 
-/** Where the parameters of the running launches lie, 8 bytes each; a launch of more than fit there has a block of its own. */
+/**
+ * Where the parameters of the running launches lie, 8 bytes each; a launch of more than fit there has a block
+ * of its own.
+ */
 const parameterAddress = 1024
 const parameterEnd = parameterAddress + 8 * 300
 
@@ -86,8 +89,8 @@ export class Device {
   }
 
   /**
-   * Runs tasks 0 … tasks − 1 of a kernel. `parameters` in the order of the kernel's declaration: numbers, and byte
-   * addresses for pointers. Each thread gets `scratchBytes` of scratch memory.
+   * Runs tasks 0 … tasks − 1 of a kernel. `parameters` in the order of the kernel's declaration: numbers, and
+   * byte addresses for pointers. Each thread gets `scratchBytes` of scratch memory.
    *
    * @throws UsageError for too many or too few parameters
    * @throws TargetError where the target refuses the kernel, or it failed on another thread
@@ -100,8 +103,8 @@ export class Device {
   }
 
   /**
-   * Runs launches of which none needs what another writes, as one: no thread waits between them. `launchAt` is asked for each in turn, and
-   * what it gave is read before it is asked again. Throws as `launch` does.
+   * Runs launches of which none needs what another writes, as one: no thread waits between them. `launchAt`
+   * is asked for each in turn, and what it gave is read before it is asked again. Throws as `launch` does.
    */
   launchTogether(count: number, launchAt: (index: number) => Launch): void {
     const start = this.#begin()

@@ -3,7 +3,9 @@ import { openWasmMemory } from '../targets/index.js'
 import { Blocks } from './blocks.js'
 
 const pageBytes = 65536
-/** Addresses below this are never handed out: 0 is no address, and the device keeps its control words here. */
+/**
+ * Addresses below this are never handed out: 0 is no address, and the device keeps its control words here.
+ */
 export const reservedBytes = 4096
 /** Kernels may read (never write) this far past the end of a tensor; the heap's end keeps as much free. */
 export const guardBytes = 256
@@ -14,7 +16,9 @@ const mostBytes = 2 ** 32
 
 /** How a heap is made. */
 export interface HeapOptions {
-  /** Largest size in bytes, from 64 KiB to 4 GiB, which is the default. Rounded down to whole pages of 64 KiB. */
+  /**
+   * Largest size in bytes, from 64 KiB to 4 GiB, which is the default. Rounded down to whole pages of 64 KiB.
+   */
   readonly maximumBytes?: number
   /** True where threads are to see it. */
   readonly shared?: boolean
@@ -31,8 +35,9 @@ export interface HeapUse {
 }
 
 /**
- * Memory for tensors: one linear memory that every target and thread sees. Blocks are aligned to 64 bytes, and freed ones are
- * reused, in one piece, in parts, or joined (see `Blocks`). It grows as it is needed, up to `maximumBytes`, and never shrinks.
+ * Memory for tensors: one linear memory that every target and thread sees. Blocks are aligned to 64 bytes,
+ * and freed ones are reused, in one piece, in parts, or joined (see `Blocks`). It grows as it is needed, up
+ * to `maximumBytes`, and never shrinks.
  */
 export class Heap {
   readonly memory: LinearMemory
@@ -49,7 +54,8 @@ export class Heap {
   #u8: Uint8Array | undefined
 
   /**
-   * `openInstead` gives what serves where the system has no WebAssembly memory: addresses are limited, and the target needs none.
+   * `openInstead` gives what serves where the system has no WebAssembly memory: addresses are limited, and
+   * the target needs none.
    *
    * @throws UsageError for a `maximumBytes` that is no whole number from 64 KiB to 4 GiB
    * @throws MemoryError where the system gives no memory at all

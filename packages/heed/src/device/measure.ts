@@ -3,13 +3,19 @@ import type { Device } from './device.js'
 
 /** What a device can do at most, measured: no kernel on it is faster. */
 export interface DeviceLimits {
-  /** Floating-point operations a second, all threads: independent chains of multiply-adds (two operations each) in registers. */
+  /**
+   * Floating-point operations a second, all threads: independent chains of multiply-adds (two operations
+   * each) in registers.
+   */
   readonly operationsPerSecond: number
   /** Bytes read and written a second, all threads: a copy much larger than the caches. */
   readonly bytesPerSecond: number
 }
 
-/** Independent chains: enough to keep two units of a latency of four to six cycles busy, few enough for 16 registers. */
+/**
+ * Independent chains: enough to keep two units of a latency of four to six cycles busy, few enough for 16
+ * registers.
+ */
 const chains = 12
 /** Links of each chain in one turn of the loop. */
 const links = 4
@@ -51,8 +57,8 @@ export interface MeasureOptions {
 }
 
 /**
- * Measures what `device` can do at most. The arrays are taken from its heap and freed; a heap does not shrink, so
- * measure on a device made for it.
+ * Measures what `device` can do at most. The arrays are taken from its heap and freed; a heap does not
+ * shrink, so measure on a device made for it.
  *
  * @throws {MemoryError} when the heap has no room for the two arrays
  */

@@ -14,7 +14,10 @@ const job = 176
 const partWords = 6
 /** Launches that run as one. */
 export const mostParts = 8
-/** Threads that are loading a native library; less `closed`, which is more than there are, nobody may begin to. */
+/**
+ * Threads that are loading a native library; less `closed`, which is more than there are, nobody may begin
+ * to.
+ */
 const loading = 160
 const closed = 1 << 20
 /** Where the first thread that failed says why: bytes, text in ASCII, zeros behind it. */
@@ -22,8 +25,8 @@ const [reason, reasonBytes] = [3584, 512]
 /** The bit of `state` that says that threads may join; the bits below count those inside. */
 const open = 1 << 30
 /**
- * Looks at a word before a thread goes to sleep: some half a millisecond. To wake one takes as long as many a launch, and a
- * launch whose other threads sleep is computed by one.
+ * Looks at a word before a thread goes to sleep: some half a millisecond. To wake one takes as long as many a
+ * launch, and a launch whose other threads sleep is computed by one.
  */
 const spins = 200_000
 
@@ -40,10 +43,10 @@ interface Thread {
 }
 
 /**
- * Threads that share the heap and take tasks from a common counter. A launch opens a gate, the calling thread works
- * along, closes the gate and waits for those inside: a thread that was asleep is not waited for. Tasks are independent, so
- * which thread runs which one changes nothing in the results. Threads are started at the first launch that wants them
- * and keep no process alive.
+ * Threads that share the heap and take tasks from a common counter. A launch opens a gate, the calling thread
+ * works along, closes the gate and waits for those inside: a thread that was asleep is not waited for. Tasks
+ * are independent, so which thread runs which one changes nothing in the results. Threads are started at the
+ * first launch that wants them and keep no process alive.
  */
 export class ThreadPool {
   readonly #heap: Heap
@@ -115,7 +118,10 @@ export class ThreadPool {
     }
   }
 
-  /** Until the others finished what they hold: awake for a while, then asleep where this thread may, so that it takes no processor from them. */
+  /**
+   * Until the others finished what they hold: awake for a while, then asleep where this thread may, so that
+   * it takes no processor from them.
+   */
   #wait(words: Int32Array): void {
     for (let spin = 0; ; spin++) {
       const inside = Atomics.load(words, state)

@@ -1,7 +1,7 @@
 /**
- * What a thread runs, as source text, so that no bundler and no file layout stands between it and the library.
- * It waits for a job, joins it if the gate is still open, loads the kernel's code when it first meets it, and takes tasks
- * until none are left.
+ * What a thread runs, as source text, so that no bundler and no file layout stands between it and the
+ * library. It waits for a job, joins it if the gate is still open, loads the kernel's code when it first
+ * meets it, and takes tasks until none are left.
  */
 export const workerSource: string = `
 'use strict'

@@ -5,7 +5,10 @@ import { type Tensor, tensor } from '../tensor/index.js'
 /** A text as token ids: what a tokenizer's `encode` gives. */
 export interface EncodedText {
   readonly ids: ArrayLike<number>
-  /** Start and end of each token in the text; [0, 0) for one that the tokenizer's template put there, which truncation keeps. */
+  /**
+   * Start and end of each token in the text; [0, 0) for one that the tokenizer's template put there, which
+   * truncation keeps.
+   */
   readonly spans?: ArrayLike<number>
 }
 
@@ -14,7 +17,10 @@ export interface BatchOptions {
   readonly pad: number
   /** Where rows are filled up; decoders that write on are filled up at their left. Default 'right'. */
   readonly side?: 'left' | 'right'
-  /** The longest row: of longer ones tokens of the text are left out, the last ones first; of a pair, of the longer text. */
+  /**
+   * The longest row: of longer ones tokens of the text are left out, the last ones first; of a pair, of the
+   * longer text.
+   */
   readonly maximum?: number
   /** Rows are filled up to a multiple of this, so that fewer lengths are met. Default 1. */
   readonly multiple?: number
@@ -25,7 +31,9 @@ export interface BatchOptions {
 export interface TextBatch {
   /** i32 */
   readonly ids: Tensor<'batch' | 'position'>
-  /** i32, 1 where a token stands and 0 where the row is filled up: for `padding(real)` and the pooling layers. */
+  /**
+   * i32, 1 where a token stands and 0 where the row is filled up: for `padding(real)` and the pooling layers.
+   */
   readonly real: Tensor<'batch' | 'position'>
   /** i32, from 0 on at each row's first token; 0 where it is filled up. */
   readonly positions: Tensor<'batch' | 'position'>
@@ -38,10 +46,11 @@ export interface TextBatch {
 }
 
 /**
- * Texts side by side, a row each, filled up to the longest (at least one position). A pair of texts is one row, the second text behind the first.
+ * Texts side by side, a row each, filled up to the longest (at least one position). A pair of texts is one
+ * row, the second text behind the first.
  *
- * @throws UsageError without a text, for texts of which some are pairs and some are not, for options that make no sense, or
- *   where a row can't be cut to `maximum` without tokens of the template
+ * @throws UsageError without a text, for texts of which some are pairs and some are not, for options that
+ * make no sense, or where a row can't be cut to `maximum` without tokens of the template
  */
 export function batchOf(
   texts: readonly (EncodedText | readonly [EncodedText, EncodedText])[],
@@ -122,7 +131,10 @@ function kept({ ids, spans }: EncodedText): Kept {
   return { ids: numbers, own, left: own.filter(Boolean).length }
 }
 
-/** Leaves out the last tokens of the text, of two texts those of the longer one (the second of equals), until they fit. */
+/**
+ * Leaves out the last tokens of the text, of two texts those of the longer one (the second of equals), until
+ * they fit.
+ */
 function cut(parts: readonly Kept[], maximum: number, number: number): void {
   let over = parts.reduce((sum, { ids }) => sum + ids.length, 0) - maximum
   const removed = parts.map(() => 0)

@@ -2,7 +2,10 @@
 import { FormatError, JsonValue, nearest } from '../base/index.js'
 import { type Activation, activations } from '../tensor/index.js'
 
-/** A decoder-only transformer (Radford et al. 2018; with RMS norm, rotary positions and gates as Touvron et al. 2023). */
+/**
+ * A decoder-only transformer (Radford et al. 2018; with RMS norm, rotary positions and gates as Touvron et
+ * al. 2023).
+ */
 export interface DecoderConfig {
   readonly architecture: 'decoder'
   /** Rows of the embedding: token ids run from 0 to this, without it. */
@@ -71,10 +74,12 @@ const choices: Readonly<Record<string, readonly (string | boolean)[]>> = {
 }
 
 /**
- * A complete configuration from one that may lack the fields that have defaults: `keyValueHeads` as `heads`, `hidden` four times the width (8/3
- * with a gate, to a multiple of 32), and those of `defaults`: a gated SiLU, RMS norm, rotary positions, no biases, tied output.
+ * A complete configuration from one that may lack the fields that have defaults: `keyValueHeads` as `heads`,
+ * `hidden` four times the width (8/3 with a gate, to a multiple of 32), and those of `defaults`: a gated
+ * SiLU, RMS norm, rotary positions, no biases, tied output.
  *
- * @throws FormatError naming the field that is missing, unknown (with the name that was probably meant) or makes no sense
+ * @throws FormatError naming the field that is missing, unknown (with the name that was probably meant) or
+ * makes no sense
  */
 export function decoderConfig(given: DecoderConfigOptions): DecoderConfig {
   return parseDecoderConfig(given)

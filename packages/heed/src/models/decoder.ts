@@ -60,7 +60,8 @@ export interface Decoder {
 }
 
 /**
- * A decoder before training: normal with deviation 0.02, the projections back into the residual stream divided by √(2 × layers) (GPT-2).
+ * A decoder before training: normal with deviation 0.02, the projections back into the residual stream
+ * divided by √(2 × layers) (GPT-2).
  *
  * @param initializer another one for all weights
  */
@@ -115,8 +116,8 @@ export interface DecoderOptions {
   /** Beside the causal one: padding, documents, a window. */
   readonly mask?: Mask | undefined
   /**
-   * Where the ids stand, i32: from 0 on in each text, where rows are padded at their left (`batchOf` has them) or hold several texts. Default: one after
-   * the other, behind what the cache holds.
+   * Where the ids stand, i32: from 0 on in each text, where rows are padded at their left (`batchOf` has
+   * them) or hold several texts. Default: one after the other, behind what the cache holds.
    */
   readonly positions?: Exclude<PositionNumbers, number> | undefined
   /** Forget what happens inside each block, and compute it again for the gradient: less memory, more time. */
@@ -161,7 +162,8 @@ export function decoderStates(
 }
 
 /**
- * The logits of the token that follows each position. Names, for `observe`: embedding, position, blocks.N.*, finalNorm.*, logits.
+ * The logits of the token that follows each position. Names, for `observe`: embedding, position, blocks.N.*,
+ * finalNorm.*, logits.
  *
  * @param ids i32
  * @throws as `decoderStates` does
@@ -207,7 +209,8 @@ function tablesOf(config: DecoderConfig, needed: number): Tables {
   if (byConfig === undefined) tables.set(device, (byConfig = new WeakMap()))
   const known = byConfig.get(config)
   if (known !== undefined && needed <= known.length) return known
-  // As far as is needed, to a power of two: what a configuration claims may be far more than there is memory for.
+  // As far as is needed, to a power of two: what a configuration claims may be far more than there is memory
+  // for.
   const length = Math.max(64, 2 ** Math.ceil(Math.log2(needed)))
   const { position, width, heads, rotaryBase } = config
   const made: Tables = keep({

@@ -1,4 +1,7 @@
-/** The bytes of a file: in memory, or still on the disk, whose file system is looked for when it is first needed. */
+/**
+ * The bytes of a file: in memory, or still on the disk, whose file system is looked for when it is first
+ * needed.
+ */
 import { FormatError, MemoryError } from '../base/index.js'
 
 export interface FileBytes {
@@ -26,7 +29,8 @@ export function bytesInMemory(bytes: Uint8Array, path?: string): FileBytes {
 /**
  * Runs `use` with the bytes of a file on the disk, which are read when they are asked for.
  *
- * @throws FormatError where there is no file (but a folder, or a pipe), it can't be read, or loses bytes meanwhile
+ * @throws FormatError where there is no file (but a folder, or a pipe), it can't be read, or loses bytes
+ * meanwhile
  */
 export function withFileBytes<T>(path: string, use: (bytes: FileBytes) => T): T {
   const fs = globalThis.process.getBuiltinModule('node:fs')

@@ -25,12 +25,12 @@ export interface GenerateOptions extends SamplingOptions {
 }
 
 /**
- * The ids that follow `prompt`, one by one. Keys and values of what came before are kept; once the model's context is full, its older half is
- * forgotten and the rest computed anew.
+ * The ids that follow `prompt`, one by one. Keys and values of what came before are kept; once the model's
+ * context is full, its older half is forgotten and the rest computed anew.
  *
  * @param prompt at least one id: start a text with the tokenizer's end-of-text token, as training did
- * @throws UsageError, at the call, for an empty prompt, ids that are no whole numbers, or options that make no sense; while it
- *   writes, where the model's logits are NaN
+ * @throws UsageError, at the call, for an empty prompt, ids that are no whole numbers, or options that make
+ * no sense; while it writes, where the model's logits are NaN
  * @throws ShapeError, at the call, for ids outside the vocabulary
  */
 export function generate(

@@ -19,7 +19,9 @@ const change = fc.record({
   ),
 })
 
-/** Errors without a type that reading a real file gives, or part of one, which was changed in a few places. */
+/**
+ * Errors without a type that reading a real file gives, or part of one, which was changed in a few places.
+ */
 function bareErrors(bytes: Uint8Array, read: (changed: Uint8Array) => unknown): unknown[] {
   const bare: unknown[] = []
   for (const changes of fc.sample(fc.array(change, { minLength: 1, maxLength: 4 }), {

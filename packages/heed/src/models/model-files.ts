@@ -1,5 +1,6 @@
 /**
- * A model as a folder: `config.json` says how it is built, `model.safetensors` has its weights, `tokenizer.json` its vocabulary.
+ * A model as a folder: `config.json` says how it is built, `model.safetensors` has its weights,
+ * `tokenizer.json` its vocabulary.
  */
 import { FormatError, nodeModule, randomKey, readJson, type Shape } from '../base/index.js'
 import { isTensor, scope, type Tensor } from '../tensor/index.js'
@@ -96,7 +97,10 @@ function configIn(bytes: Uint8Array, file: string | undefined): DecoderConfig {
   )
 }
 
-/** A configuration of a few bytes must not claim memory that the weights don't have: each takes two bytes at least. */
+/**
+ * A configuration of a few bytes must not claim memory that the weights don't have: each takes two bytes at
+ * least.
+ */
 function checkLength(config: DecoderConfig, weights: Uint8Array | string, file: string | undefined): void {
   const { vocabulary, context, width, layers, hidden, position, tied } = config
   const parameters =

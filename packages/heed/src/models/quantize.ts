@@ -5,13 +5,17 @@ import type { Decoder } from './decoder.js'
 
 /** Options of `quantizeDecoder`. */
 export interface QuantizeDecoderOptions extends QuantizeOptions {
-  /** Of the embedding and of the output: what `int4` does to them shows most in the logits. Default: `int8` for `int4`, else the same. */
+  /**
+   * Of the embedding and of the output: what `int4` does to them shows most in the logits. Default: `int8`
+   * for `int4`, else the same.
+   */
   readonly table?: WeightFormat
 }
 
 /**
- * A decoder for inference with its matrices in fewer bits; see `quantize` for what each format does. Norms, biases and learned positions stay as
- * they are, and are shared with the model. The embedding's rows are looked up in the quantized table.
+ * A decoder for inference with its matrices in fewer bits; see `quantize` for what each format does. Norms,
+ * biases and learned positions stay as they are, and are shared with the model. The embedding's rows are
+ * looked up in the quantized table.
  */
 export function quantizeDecoder(
   model: Decoder,

@@ -1,6 +1,7 @@
 /**
- * The recurrent encoder-decoder, the baseline that attention is measured against: an LSTM reads the source, another writes the target, from the
- * encoder's last state alone (Sutskever et al. 2014) or, with attention, from all of its states (Bahdanau et al. 2015).
+ * The recurrent encoder-decoder, the baseline that attention is measured against: an LSTM reads the source,
+ * another writes the target, from the encoder's last state alone (Sutskever et al. 2014) or, with attention,
+ * from all of its states (Bahdanau et al. 2015).
  */
 import { foldIn, type RandomKey } from '../base/index.js'
 import {
@@ -106,13 +107,16 @@ function createAlignment(
 export interface Translation {
   /** Of the word that follows each position of the target. */
   readonly logits: Tensor<'batch' | 'position' | 'vocabulary'>
-  /** With attention: how much the word at each position of the target attends to each of the source, `key`. */
+  /**
+   * With attention: how much the word at each position of the target attends to each of the source, `key`.
+   */
   readonly filter?: Tensor<'batch' | 'position' | 'key'>
 }
 
 /**
- * Reads the source and, being told the target up to each position, gives the logits of what follows. Ids are i32; source and target are padded
- * at their end. Taps: encoder.output; with attention decoder.steps.N.scores, .filter and .output; logits.
+ * Reads the source and, being told the target up to each position, gives the logits of what follows. Ids are
+ * i32; source and target are padded at their end. Taps: encoder.output; with attention
+ * decoder.steps.N.scores, .filter and .output; logits.
  *
  * @throws ShapeError for an id outside the vocabulary
  */
@@ -147,8 +151,8 @@ export function translationLogits(
 }
 
 /**
- * The mean cross-entropy, in nats, of each word of the target given those before it, padding left out. `inputs` is the target without its last
- * position, `targets` without its first.
+ * The mean cross-entropy, in nats, of each word of the target given those before it, padding left out.
+ * `inputs` is the target without its last position, `targets` without its first.
  */
 export function translationLoss(
   model: RecurrentTranslator,
@@ -170,7 +174,9 @@ export interface TranslateOptions {
   readonly pad?: number | undefined
 }
 
-/** The likeliest word at each step (greedy search), until each sequence has ended; without `start` and `end`. */
+/**
+ * The likeliest word at each step (greedy search), until each sequence has ended; without `start` and `end`.
+ */
 export function translate(
   model: RecurrentTranslator,
   source: Ids,
@@ -202,7 +208,9 @@ export function translate(
 /** What the decoder gets from the encoder. */
 interface Read {
   readonly state: LongShortState
-  /** With attention: the encoder's states, as they are and as they are matched, and which of them are real. */
+  /**
+   * With attention: the encoder's states, as they are and as they are matched, and which of them are real.
+   */
   readonly look?: {
     readonly memory: Sequence
     readonly keys: Tensor<'batch' | 'position' | 'alignment'>

@@ -30,7 +30,9 @@ export interface StoredArrays extends DtypeArrays {
 }
 /** The dtypes of a safetensors file that can be read. */
 export type StoredDtype = keyof StoredArrays
-/** The format's name of a dtype that heed doesn't read: `I16`, `U64`, `F8_E4M3`, `C64`, or one of the future. */
+/**
+ * The format's name of a dtype that heed doesn't read: `I16`, `U64`, `F8_E4M3`, `C64`, or one of the future.
+ */
 export type ForeignDtype = Uppercase<string>
 /** The numbers of a tensor in a file. */
 export type StoredArray = StoredArrays[StoredDtype]
@@ -89,7 +91,9 @@ export interface StoredTensor {
 
 /** A tensor in a file that was read. */
 export class SafetensorsTensor implements StoredTensor {
-  /** Of a dtype that heed doesn't read the format's name, in capital letters: reading the numbers is refused. */
+  /**
+   * Of a dtype that heed doesn't read the format's name, in capital letters: reading the numbers is refused.
+   */
   readonly dtype: StoredDtype | ForeignDtype
   readonly shape: readonly number[]
   readonly #name: string
@@ -115,7 +119,8 @@ export class SafetensorsTensor implements StoredTensor {
   }
 
   /**
-   * The raw numbers: a view of the file's bytes where they are in memory and aligned, a new copy each time where not.
+   * The raw numbers: a view of the file's bytes where they are in memory and aligned, a new copy each time
+   * where not.
    *
    * @throws FormatError for a dtype that heed doesn't read
    * @throws MemoryError where a file on the disk has more than fits in memory
@@ -156,8 +161,8 @@ export class SafetensorsTensor implements StoredTensor {
   }
 
   /**
-   * The numbers as a tensor of named axes, which may split or join the file's: only their number has to be the same. What the file stores as
-   * the tensor does is copied once, from the file to where it stays.
+   * The numbers as a tensor of named axes, which may split or join the file's: only their number has to be
+   * the same. What the file stores as the tensor does is copied once, from the file to where it stays.
    *
    * @param dtype f32 (default), f16 and bf16 take any numbers, others only their own
    * @throws ShapeError where the shape has more or fewer numbers
@@ -202,7 +207,8 @@ export function readSafetensors(bytes: Uint8Array, file?: string): Safetensors {
 }
 
 /**
- * Runs `use` with a safetensors file on the disk. Its header is read, and each tensor when it is asked for, as long as `use` runs.
+ * Runs `use` with a safetensors file on the disk. Its header is read, and each tensor when it is asked for,
+ * as long as `use` runs.
  *
  * @throws FormatError for anything that isn't exactly such a file, or can't be read
  */

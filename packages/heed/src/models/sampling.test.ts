@@ -114,7 +114,8 @@ test('infinite logits share everything, at any temperature', () => {
 })
 
 test('topP counts what topK leaves', () => {
-  // 0.4 and 0.3 are 4/7 and 3/7 of the two that stay: the first alone is enough for 0.5, of all four it wouldn't be.
+  // 0.4 and 0.3 are 4/7 and 3/7 of the two that stay: the first alone is enough for 0.5, of all four it
+  // wouldn't be.
   const counts = [0, 0, 0, 0]
   for (let i = 0; i < 700; i++) counts[sample(logits, (i + 0.5) / 700, { topK: 2, topP: 0.5 })]!++
   expect(counts).toEqual([0, 700, 0, 0])

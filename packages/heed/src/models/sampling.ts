@@ -1,18 +1,25 @@
 /** How the next token is chosen from a model's logits. */
 import { checkWhole, UsageError } from '../base/index.js'
 
-/** Applied in this order, which is that of Hugging Face's `generate`: temperature, topK, topP among what topK leaves. */
+/**
+ * Applied in this order, which is that of Hugging Face's `generate`: temperature, topK, topP among what topK
+ * leaves.
+ */
 export interface SamplingOptions {
   /**
-   * Logits are divided by it: below 1 likelier tokens gain, above 1 they lose. 0, the limit, takes the likeliest, of
-   * equals the lowest id. Default 1.
+   * Logits are divided by it: below 1 likelier tokens gain, above 1 they lose. 0, the limit, takes the
+   * likeliest, of equals the lowest id. Default 1.
    */
   readonly temperature?: number
-  /** Only the so many likeliest tokens stay, of equals those of the lower ids; a whole number from 1 on. Default: all. */
+  /**
+   * Only the so many likeliest tokens stay, of equals those of the lower ids; a whole number from 1 on.
+   * Default: all.
+   */
   readonly topK?: number
   /**
-   * Only the least number of likeliest tokens whose probabilities sum to this stay (nucleus sampling, Holtzman et al.
-   * 2020, "The Curious Case of Neural Text Degeneration"). Above 0, at most 1. Default 1: all.
+   * Only the least number of likeliest tokens whose probabilities sum to this stay (nucleus sampling,
+   * Holtzman et al. 2020, "The Curious Case of Neural Text Degeneration"). Above 0, at most 1. Default 1:
+   * all.
    */
   readonly topP?: number
 }
@@ -33,8 +40,8 @@ export function checkSampling({ temperature = 1, topK = 1, topP = 1 }: SamplingO
 }
 
 /**
- * Softmax of logits, in f64. Where some are infinite those share all of it equally, which is its limit; rows of −infinity
- * alone give zeros.
+ * Softmax of logits, in f64. Where some are infinite those share all of it equally, which is its limit; rows
+ * of −infinity alone give zeros.
  *
  * @throws UsageError for NaN
  */
@@ -69,8 +76,9 @@ export function likeliest(logits: ArrayLike<number>, count: number): Candidate[]
 }
 
 /**
- * The token that `uniform`, a number from 0 up to but without 1, picks: the candidates that stay stand in a row, the likeliest
- * first, each as wide as it is likely. Infinite logits are equally likely, and nothing else is likely beside them.
+ * The token that `uniform`, a number from 0 up to but without 1, picks: the candidates that stay stand in a
+ * row, the likeliest first, each as wide as it is likely. Infinite logits are equally likely, and nothing
+ * else is likely beside them.
  *
  * @throws UsageError for options that make no sense, logits that are NaN, or none above −infinity
  */
@@ -89,7 +97,8 @@ export function sample(logits: ArrayLike<number>, uniform: number, options: Samp
   if (topK < ids.length) ids = largestFirst(logits, ids, topK)
   const total = ids.reduce((sum, id) => sum + weights[id]!, 0)
   if (topP < 1) {
-    // Those below it have less than 1 − topP together, so none of them stays: of a large vocabulary few are left to be sorted.
+    // Those below it have less than 1 − topP together, so none of them stays: of a large vocabulary few are
+    // left to be sorted.
     const least = ((1 - topP) * total) / ids.length
     ids = ids.filter((id) => weights[id]! >= least)
   }
@@ -106,7 +115,9 @@ export function sample(logits: ArrayLike<number>, uniform: number, options: Samp
   return ids[kept - 1]!
 }
 
-/** exp((logit − largest) / temperature): 1 for the largest, also where it is infinite, and 0 for −infinity. */
+/**
+ * exp((logit − largest) / temperature): 1 for the largest, also where it is infinite, and 0 for −infinity.
+ */
 function weightsOf(logits: ArrayLike<number>, largest: number, temperature: number): Float64Array {
   const weights = new Float64Array(logits.length)
   if (largest === -Infinity) return weights

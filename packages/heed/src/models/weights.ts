@@ -1,6 +1,7 @@
 /**
- * A model's tensors as a safetensors file and back: a tensor's name is its path in the tree (`blocks.3.attention.query.weight`),
- * and the names of its axes stand in the file's metadata, so that a file says what its numbers are.
+ * A model's tensors as a safetensors file and back: a tensor's name is its path in the tree
+ * (`blocks.3.attention.query.weight`), and the names of its axes stand in the file's metadata, so that a file
+ * says what its numbers are.
  */
 import {
   f32ArrayToBf16,
@@ -36,8 +37,8 @@ export interface SaveOptions {
 }
 
 /**
- * A tree's tensors as the bytes of a safetensors file, each row-major in the order of its axes. A tensor that stands at several paths (tied
- * weights) is stored at the first.
+ * A tree's tensors as the bytes of a safetensors file, each row-major in the order of its axes. A tensor that
+ * stands at several paths (tied weights) is stored at the first.
  *
  * @throws UsageError for a path or metadata that the format can't hold
  */
@@ -45,7 +46,10 @@ export function saveWeights(model: unknown, { dtype = 'f32', metadata = {} }: Sa
   return treeBytes(model, dtype, metadata)
 }
 
-/** A tree's tensors as `saveWeights` writes them; 'exact' keeps what a device that computes in f64 has of f32 tensors, as f64. */
+/**
+ * A tree's tensors as `saveWeights` writes them; 'exact' keeps what a device that computes in f64 has of f32
+ * tensors, as f64.
+ */
 export function treeBytes(
   model: unknown,
   dtype: WeightDtype | 'exact',
@@ -92,9 +96,9 @@ interface Described {
 }
 
 /**
- * A tree of the form of `like`, with the tensors of a safetensors file in the places of its leaves. Floats become f32 whatever the
- * file has. The axes may lie in another order in the file, if the file names them. Where a tensor of `like` stands at several paths, so does the
- * loaded one: that of the first path.
+ * A tree of the form of `like`, with the tensors of a safetensors file in the places of its leaves. Floats
+ * become f32 whatever the file has. The axes may lie in another order in the file, if the file names them.
+ * Where a tensor of `like` stands at several paths, so does the loaded one: that of the first path.
  *
  * @param from the bytes of the file, or its path: then each tensor is read straight to where it stays
  * @param like a tree of tensors, or of anything that `isLeaf` knows and that has a shape

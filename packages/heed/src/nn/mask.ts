@@ -1,4 +1,6 @@
-/** Who may see whom, ready-made: each is a `Mask` for `attention(query, key, value, { mask })`, or gives one. */
+/**
+ * Who may see whom, ready-made: each is a `Mask` for `attention(query, key, value, { mask })`, or gives one.
+ */
 import { checkWhole, DtypeError, kindOf, ShapeError, UsageError } from '../base/index.js'
 import { Expression, refuseOr } from '../kernels/index.js'
 import {
@@ -16,38 +18,49 @@ import {
 } from '../tensor/index.js'
 
 /**
- * Each position sees itself and what comes before it (Vaswani et al. 2017, section 3.2.3). The last query stands at the last key, as in decoding
- * from a cache and for every prompt that goes on: with 2 queries and 4 keys the first query sees 3 keys.
+ * Each position sees itself and what comes before it (Vaswani et al. 2017, section 3.2.3). The last query
+ * stands at the last key, as in decoding from a cache and for every prompt that goes on: with 2 queries and 4
+ * keys the first query sees 3 keys.
  */
 export const causal: Mask = ({ query, key }) => key.le(query)
 
 /**
- * The causal mask aligned at the first key: query row i sees the keys 0 … i, however many keys there are, as in
- * `scaled_dot_product_attention(…, is_causal=True)` of PyTorch. Where there are as many queries as keys it is `causal`.
+ * The causal mask aligned at the first key: query row i sees the keys 0 … i, however many keys there are, as
+ * in `scaled_dot_product_attention(…, is_causal=True)` of PyTorch. Where there are as many queries as keys it
+ * is `causal`.
  */
 export const causalUpperLeft: Mask = ({ queryRow, key }) => key.le(queryRow)
 
-/** Each position sees itself and the `size` − 1 positions before it (Beltagy et al. 2020, Longformer; Jiang et al. 2023, Mistral 7B). Throws UsageError unless size is 1 or more. */
+/**
+ * Each position sees itself and the `size` − 1 positions before it (Beltagy et al. 2020, Longformer; Jiang et
+ * al. 2023, Mistral 7B). Throws UsageError unless size is 1 or more.
+ */
 export function slidingWindow(size: number): Mask {
   checkCount('slidingWindow', 'size', size, 1)
   return ({ query, key }) => key.le(query).and(query.sub(key).lt(adjustable(size, 'integer')))
 }
 
-/** Each position sees those up to `distance` away on both sides (Luong et al. 2015, local attention; Longformer). Throws UsageError for a distance below 0. */
+/**
+ * Each position sees those up to `distance` away on both sides (Luong et al. 2015, local attention;
+ * Longformer). Throws UsageError for a distance below 0.
+ */
 export function local(distance: number): Mask {
   checkCount('local', 'distance', distance)
   return ({ query, key }) => query.sub(key).abs().le(adjustable(distance, 'integer'))
 }
 
-/** Blocks of `size` positions that see only themselves; with `causal` added, the chunked attention of Llama 4. Throws UsageError unless size is 1 or more. */
+/**
+ * Blocks of `size` positions that see only themselves; with `causal` added, the chunked attention of Llama 4.
+ * Throws UsageError unless size is 1 or more.
+ */
 export function chunked(size: number): Mask {
   checkCount('chunked', 'size', size, 1)
   return ({ query, key }) => query.divideBy(size).eq(key.divideBy(size))
 }
 
 /**
- * Everybody sees the first `length` keys, the rest is causal (Raffel et al. 2020, T5, prefix LM). `length`: a number, or an i32 tensor with any
- * of the attention's batch axes.
+ * Everybody sees the first `length` keys, the rest is causal (Raffel et al. 2020, T5, prefix LM). `length`: a
+ * number, or an i32 tensor with any of the attention's batch axes.
  *
  * @throws UsageError for a length below 0
  * @throws DtypeError for a tensor that is not i32
@@ -80,16 +93,19 @@ type HasOneOf<A extends string, N extends string> = Extract<A, N> extends never 
 type NotBy<A extends string, N extends string> =
   Extract<A, N> extends never ? unknown : `not by '${Extract<A, N>}'`
 
-/** The first `count` keys: with a sliding window by `anyOf`, the attention sinks of Xiao et al. 2023 (StreamingLLM). Throws UsageError for a count below 0. */
+/**
+ * The first `count` keys: with a sliding window by `anyOf`, the attention sinks of Xiao et al. 2023
+ * (StreamingLLM). Throws UsageError for a count below 0.
+ */
 export function firstKeys(count: number): Mask {
   checkCount('firstKeys', 'count', count)
   return ({ key }) => key.lt(adjustable(count, 'integer'))
 }
 
 /**
- * Only positions of the same document see each other, for sequences packed into one. i32 document numbers of the keys, and of the
- * queries where they differ (their axis is `query`), with any of the attention's batch axes; where the queries are the last of the keys,
- * those of the keys do for both.
+ * Only positions of the same document see each other, for sequences packed into one. i32 document numbers of
+ * the keys, and of the queries where they differ (their axis is `query`), with any of the attention's batch
+ * axes; where the queries are the last of the keys, those of the keys do for both.
  *
  * @throws DtypeError for tensors that are not i32
  */
@@ -107,8 +123,8 @@ export function sameDocument<K extends string, Q extends string = never>(
 }
 
 /**
- * Keys whose number is 0 are padding, seen by nobody. i32, by key (or `position`, as in a batch of ids), and by batch axes where
- * it differs. Throws DtypeError for another tensor.
+ * Keys whose number is 0 are padding, seen by nobody. i32, by key (or `position`, as in a batch of ids), and
+ * by batch axes where it differs. Throws DtypeError for another tensor.
  */
 export function padding<A extends string>(
   real: Tensor<A> & HasOneOf<A, 'key' | 'position'>,
@@ -129,8 +145,8 @@ export function padding<A extends string>(
 }
 
 /**
- * A mask given as numbers: i32, 0 where a key may not be seen, with any of the axes head, query and key and of the attention's batch axes. Axes
- * of size 1 are the same for all.
+ * A mask given as numbers: i32, 0 where a key may not be seen, with any of the axes head, query and key and
+ * of the attention's batch axes. Axes of size 1 are the same for all.
  *
  * @throws DtypeError for a tensor that is not i32
  */
@@ -199,7 +215,10 @@ function combine<A extends string>(
     )
 }
 
-/** What the mask says here, which must be a condition: true and false come from operators that say nothing of positions. */
+/**
+ * What the mask says here, which must be a condition: true and false come from operators that say nothing of
+ * positions.
+ */
 function conditionOf<A extends string>(operation: string, mask: Mask<A>, at: Positions<A>): Condition {
   refuseOr(operation, mask)
   const found: unknown = mask(at)

@@ -17,8 +17,9 @@ import {
 export const scaledDot: Score = (score) => score
 
 /**
- * The cosine of the angle between query and key, in −1 … 1, divided by a temperature (Henry et al. 2020, query-key normalization;
- * Liu et al. 2022, Swin Transformer V2). Temperature: a number, or one for each head, which may be learned.
+ * The cosine of the angle between query and key, in −1 … 1, divided by a temperature (Henry et al. 2020,
+ * query-key normalization; Liu et al. 2022, Swin Transformer V2). Temperature: a number, or one for each
+ * head, which may be learned.
  *
  * @throws UsageError for a temperature that is no number above 0
  */
@@ -33,7 +34,10 @@ export function cosine(temperature: number | Tensor<'head'> = 1): Score {
   return Object.assign(divided, { similarity: 'cosine' as const })
 }
 
-/** cap × tanh(score / cap): keeps scores within ±cap (Gemma 2, 2024, section 2). Throws UsageError for a cap that is no number above 0. */
+/**
+ * cap × tanh(score / cap): keeps scores within ±cap (Gemma 2, 2024, section 2). Throws UsageError for a cap
+ * that is no number above 0.
+ */
 export function softCap(cap: number): Score {
   checkPositive('softCap', 'cap', cap)
   return (score) => {
@@ -42,15 +46,19 @@ export function softCap(cap: number): Score {
   }
 }
 
-/** score − slope[head] × |query − key| (Press et al. 2022, "Train Short, Test Long"). Throws DtypeError or ShapeError unless slopes are f32 by head. */
+/**
+ * score − slope[head] × |query − key| (Press et al. 2022, "Train Short, Test Long"). Throws DtypeError or
+ * ShapeError unless slopes are f32 by head.
+ */
 export function alibi(slopes: Tensor<'head'>): Score {
   const slope = byHead('alibi', 'slopes', slopes)
   return (score, { head, query, key }) => score.sub(slope.at({ head }).mul(query.sub(key).abs()))
 }
 
 /**
- * score + table[bucket(key − query), head] (Raffel et al. 2020, T5, section 2.1): near distances have buckets of their own, far ones
- * share buckets of logarithmic width up to `maximumDistance`. T5 itself uses it with scale 1.
+ * score + table[bucket(key − query), head] (Raffel et al. 2020, T5, section 2.1): near distances have buckets
+ * of their own, far ones share buckets of logarithmic width up to `maximumDistance`. T5 itself uses it with
+ * scale 1.
  *
  * @throws UsageError for a table of fewer than 4 buckets (2 where it is not bidirectional)
  */
@@ -85,7 +93,8 @@ export function t5Bucket(
   const exact = side >> 1
   let bucket = distance.min(exact)
   for (let b = exact + 1; b < side; b++) {
-    // The least distance whose bucket is b: exact (maximum / exact)^((b − exact) / (side − exact)), rounded up.
+    // The least distance whose bucket is b: exact (maximum / exact)^((b − exact) / (side − exact)), rounded
+    // up.
     const bound = Math.ceil(exact * (maximumDistance / exact) ** ((b - exact) / (side - exact)) - 1e-9)
     bucket = bucket.add(distance.ge(bound).select(integer(1), 0))
   }
@@ -123,8 +132,8 @@ function checkBuckets(
 }
 
 /**
- * score + bias, an f32 tensor with any of the axes head, query and key and of the attention's batch axes; it may be learned. Axes of size 1 are
- * the same for all.
+ * score + bias, an f32 tensor with any of the axes head, query and key and of the attention's batch axes; it
+ * may be learned. Axes of size 1 are the same for all.
  *
  * @throws DtypeError for another tensor
  */

@@ -9,7 +9,8 @@ import { type Observation, runUnder, surroundings, type Watcher } from './tap.js
  * by returning another tensor of the same axes, sizes and dtype: the model goes on with that one, and
  * gradients flow through it.
  *
- *     observe({ 'blocks.*.attention.filter': (filter, name) => { … } }, () => decoderLogits(model, config, ids))
+ *     const filters = { 'blocks.*.attention.filter': (filter, name) => { … } }
+ *     observe(filters, () => decoderLogits(model, config, ids))
  *
  * Names are heed's (docs/observe.md lists them) or TransformerLens'; `*` stands for any one part. A value
  * goes through its watchers in their order here, then through those of the `observe` around this one. A

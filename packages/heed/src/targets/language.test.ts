@@ -162,7 +162,8 @@ describe.each(variants)('$name', (variant) => {
         [-(1 + 2 ** -11), 1, f(-0.03), 0.5],
       ]
       const fused = variant.target(true).machine.fused
-      const exact = a.map((x, i) => f(x * b[i]! + c[i]!)) // these products are exact in f64, and so are the first sums
+      // these products are exact in f64, and so are the first sums
+      const exact = a.map((x, i) => f(x * b[i]! + c[i]!))
       const twice = a.map((x, i) => f(f(x * b[i]!) + c[i]!))
       expect(apply(variant, 'float', scalar, [a, b, c], (k, x, y, z) => k.fma(x, y, z))).toEqual(
         fused ? exact : twice,

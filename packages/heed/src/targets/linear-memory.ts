@@ -12,8 +12,8 @@ export interface MemorySize {
 }
 
 /**
- * A WebAssembly memory. Where the system limits a process's addresses, engines reserve less than `maximum`, and a shared memory
- * may be one that can't grow at all: then smaller ones are tried.
+ * A WebAssembly memory. Where the system limits a process's addresses, engines reserve less than `maximum`,
+ * and a shared memory may be one that can't grow at all: then smaller ones are tried.
  *
  * @throws MemoryError where there is none of any size
  */
@@ -34,8 +34,8 @@ export function openWasmMemory({ initial, maximum, shared = false }: MemorySize)
 }
 
 /**
- * Memory of up to `pages` for machine code and the interpreter, which need no WebAssembly: half of the addresses that are left, so that as
- * much stays for everything else. It can't grow.
+ * Memory of up to `pages` for machine code and the interpreter, which need no WebAssembly: half of the
+ * addresses that are left, so that as much stays for everything else. It can't grow.
  *
  * @throws MemoryError where that is less than 16 MiB
  */
@@ -55,7 +55,10 @@ export function openPlainMemory(pages: number): LinearMemory {
   }
 }
 
-/** Bytes of addresses that this process may still take, by Linux's account; without a limit, or elsewhere, infinitely many. */
+/**
+ * Bytes of addresses that this process may still take, by Linux's account; without a limit, or elsewhere,
+ * infinitely many.
+ */
 export function addressesLeft(): number {
   try {
     const { readFileSync } = nodeModule<typeof import('node:fs')>('node:fs', 'heap')

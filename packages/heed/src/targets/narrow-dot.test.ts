@@ -30,7 +30,10 @@ const all: readonly Variant[] = [
 const [a, b, c, out] = [1024, 4096, 8192, 16384] as const
 type Name = 'dotBytes' | 'dotShorts' | 'dotHalves'
 
-/** Applies one of them to bits a and b and sums c, vector by vector; b as a vector, or one element of it for all lanes. */
+/**
+ * Applies one of them to bits a and b and sums c, vector by vector; b as a vector, or one element of it for
+ * all lanes.
+ */
 function apply(
   variant: Variant,
   name: Name,
@@ -140,7 +143,10 @@ describe.each(all)('$name', (variant) => {
   /** The number that 16 bits stand for. */
   const half = (bits: number): number => new Float32Array(words([bits << 16]))[0]!
   const rounded = floatBytes === 8 ? (x: number): number => x : Math.fround
-  /** The upper product first; a product of two bf16 numbers is exact in f64, and in f32 where it is no subnormal. */
+  /**
+   * The upper product first; a product of two bf16 numbers is exact in f64, and in f32 where it is no
+   * subnormal.
+   */
   const step = (x: number, y: number, sum: number): number => rounded((fused ? x * y : rounded(x * y)) + sum)
 
   test('dotHalves adds the upper product, then the lower one', () => {

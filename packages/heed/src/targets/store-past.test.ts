@@ -9,7 +9,10 @@ const targets: readonly Variant[] = [
   { name: 'interpreter', lanes: 1, target: () => interpreter },
 ]
 
-/** y[i] = 3 x[i], `width` integers to each task, the last vector masked; and their number behind them, as a scalar. */
+/**
+ * y[i] = 3 x[i], `width` integers to each task, the last vector masked; and their number behind them, as a
+ * scalar.
+ */
 const tripling = kernel('triple', { x: 'i32*', y: 'i32*', width: 'i32' }, (k, { x, y, width }, task) => {
   const start = task.mul(64)
   k.vectors(width, (i, mask) => {

@@ -2,8 +2,8 @@ import { availableThreads, Device } from '../device/index.js'
 import { wasmFeatures, wasmTarget } from '../targets/index.js'
 
 /**
- * What stands in `chooseDevice`'s place where a bundler writes for browsers: WebAssembly on all threads that may share
- * memory. There is no environment to ask for others.
+ * What stands in `chooseDevice`'s place where a bundler writes for browsers: WebAssembly on all threads that
+ * may share memory. There is no environment to ask for others.
  */
 export function chooseDevice(): Device {
   const threads = availableThreads()

@@ -21,8 +21,8 @@ export interface DeviceEnvironment extends CacheEnvironment {
 }
 
 /**
- * A device of the fastest target that runs here, on all threads: machine code, else WebAssembly. The environment may
- * ask for others.
+ * A device of the fastest target that runs here, on all threads: machine code, else WebAssembly. The
+ * environment may ask for others.
  *
  * @throws {UsageError} where it asks for what there isn't here
  */

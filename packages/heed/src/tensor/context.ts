@@ -4,7 +4,9 @@ import { defaultDevice } from './default-device.js'
 
 let current: Device | undefined
 
-/** The device that new tensors are made on: the one of the innermost `withDevice`, else this machine's best. */
+/**
+ * The device that new tensors are made on: the one of the innermost `withDevice`, else this machine's best.
+ */
 export function currentDevice(): Device {
   return current ?? defaultDevice()
 }

@@ -42,12 +42,14 @@ export function empty<A extends string = never>(
 }
 
 /**
- * A tensor of given numbers, row-major in the order of `shape`. Without a `dtype`, a typed array is stored as what it holds (an Int32Array and
- * other integers of 16 or 32 bits as i32, a Uint8Array as u8, an Int8Array as i8, a Float16Array as f16; a Float64Array as f32), and any other
- * list as f32. Floats are rounded to the nearest number of the dtype, ties to even. A Uint16Array given for f16 or bf16 is taken as their bits.
+ * A tensor of given numbers, row-major in the order of `shape`. Without a `dtype`, a typed array is stored as
+ * what it holds (an Int32Array and other integers of 16 or 32 bits as i32, a Uint8Array as u8, an Int8Array
+ * as i8, a Float16Array as f16; a Float64Array as f32), and any other list as f32. Floats are rounded to the
+ * nearest number of the dtype, ties to even. A Uint16Array given for f16 or bf16 is taken as their bits.
  *
  * @throws ShapeError if there are more or fewer numbers than the shape has
- * @throws DtypeError for what is no number, and for a number that the dtype does not hold: a fraction, NaN or 3e9 for i32, 300 for u8, 1e5 for f16
+ * @throws DtypeError for what is no number, and for a number that the dtype does not hold: a fraction, NaN or
+ * 3e9 for i32, 300 for u8, 1e5 for f16
  * @throws MemoryError if the heap has no room
  */
 export function tensor<A extends string = never>(
@@ -117,7 +119,10 @@ export function range<A extends string>(
   )
 }
 
-/** Normally distributed with mean 0: the same numbers for the same key on every device. Throws UsageError for a deviation that is no number of at least 0. */
+/**
+ * Normally distributed with mean 0: the same numbers for the same key on every device. Throws UsageError for
+ * a deviation that is no number of at least 0.
+ */
 export function normal<A extends string = never>(
   key: RandomKey,
   shape: Shape<A>,
@@ -137,7 +142,8 @@ export function normal<A extends string = never>(
 }
 
 /**
- * Uniformly distributed in [low, high): no number is below `low` or reaches `high`, whatever is rounded. All are `low` where `high` is the same.
+ * Uniformly distributed in [low, high): no number is below `low` or reaches `high`, whatever is rounded. All
+ * are `low` where `high` is the same.
  *
  * @throws UsageError unless low ≤ high, both are finite as f32, and some float lies between them
  */
@@ -157,7 +163,10 @@ export function uniform<A extends string = never>(
   return tensor(numbers, shape, options)
 }
 
-/** The least float that is not below `low`, and the greatest below `high`; both are `low` where `high` is the same. */
+/**
+ * The least float that is not below `low`, and the greatest below `high`; both are `low` where `high` is the
+ * same.
+ */
 function floatsWithin(low: number, high: number): [number, number] {
   const refuse = (expected: string): never => {
     throw new UsageError({
@@ -203,7 +212,10 @@ function roomFor(operation: string, shape: Shape): Float32Array<ArrayBuffer> {
   }
 }
 
-/** The elements of a contiguous tensor in the heap, as they are stored: to be read, or written before anybody has read them. The view is invalid once the heap grows. */
+/**
+ * The elements of a contiguous tensor in the heap, as they are stored: to be read, or written before anybody
+ * has read them. The view is invalid once the heap grows.
+ */
 export function heapView(tensor: AnyTensor): Values {
   const {
     device: { heap },

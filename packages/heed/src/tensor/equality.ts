@@ -1,9 +1,11 @@
 import { isTensor } from './tensor.js'
 
 /**
- * Whether two tensors say the same: dtype, axes, sizes and every number, NaN being NaN and −0 not 0. Undefined where either is no tensor.
- * In the form in which Vitest and Jest take it: after `expect.addEqualityTesters([equalTensors])`, `toEqual` and `toStrictEqual` compare tensors by
- * what they hold, anywhere in a value. Other frameworks compare `toJSON()`: `assert.deepStrictEqual(a.toJSON(), b.toJSON())`.
+ * Whether two tensors say the same: dtype, axes, sizes and every number, NaN being NaN and −0 not 0.
+ * Undefined where either is no tensor. In the form in which Vitest and Jest take it: after
+ * `expect.addEqualityTesters([equalTensors])`, `toEqual` and `toStrictEqual` compare tensors by what they
+ * hold, anywhere in a value. Other frameworks compare `toJSON()`:
+ * `assert.deepStrictEqual(a.toJSON(), b.toJSON())`.
  *
  * @throws StateError for a tensor that was freed
  */

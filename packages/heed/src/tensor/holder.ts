@@ -3,7 +3,8 @@ import { register, whenOutliving } from './scope.js'
 import type { Storage } from './storage.js'
 
 /**
- * What holds one reference to a storage: freed by `dispose()`, by the `scope()` it was made in, or at the latest when it is garbage.
+ * What holds one reference to a storage: freed by `dispose()`, by the `scope()` it was made in, or at the
+ * latest when it is garbage.
  */
 export abstract class Holder {
   /** `using it = …` frees it at the end of the block. */
@@ -23,8 +24,8 @@ export abstract class Holder {
   }
 
   /**
-   * What no scope will free: from now on it is freed when it is garbage. Until then a scope holds it; to watch what lives so shortly
-   * would cost more than to make it.
+   * What no scope will free: from now on it is freed when it is garbage. Until then a scope holds it; to
+   * watch what lives so shortly would cost more than to make it.
    */
   static {
     whenOutliving((freed) => {

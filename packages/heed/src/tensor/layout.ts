@@ -4,7 +4,9 @@ import type { ElementType, StridedOperand } from '../kernels/index.js'
 import { Storage } from './storage.js'
 import { type AnyTensor, type Axis, Tensor } from './tensor.js'
 
-/** A new tensor whose axes are in the order of `shape`, and whose elements lie row-major in `physical` order. */
+/**
+ * A new tensor whose axes are in the order of `shape`, and whose elements lie row-major in `physical` order.
+ */
 export function emptyArranged(
   device: Device,
   dtype: Dtype,
@@ -33,7 +35,10 @@ export function arranged(
   return { dtype, elements: stride, layout }
 }
 
-/** Axis names from the outermost in memory to the innermost; axes of size 1 and broadcast ones keep their place in front. */
+/**
+ * Axis names from the outermost in memory to the innermost; axes of size 1 and broadcast ones keep their
+ * place in front.
+ */
 export function physicalOrder(tensor: AnyTensor): string[] {
   const { layout } = tensor
   const names = layout.map(({ name }) => name)
@@ -58,7 +63,10 @@ export function isRowMajor(tensor: AnyTensor, order: readonly string[]): boolean
   return true
 }
 
-/** The rows along one axis, where they can be addressed by one stride: elements of a row adjacent, rows evenly apart. */
+/**
+ * The rows along one axis, where they can be addressed by one stride: elements of a row adjacent, rows evenly
+ * apart.
+ */
 export interface Rows {
   readonly rows: number
   readonly width: number
@@ -119,7 +127,9 @@ export function elementOf(dtype: Dtype): ElementType {
   return dtype as ElementType
 }
 
-/** A tensor as elementwise kernels take it, its axes in this order: 0 is the stride along those that it lacks. */
+/**
+ * A tensor as elementwise kernels take it, its axes in this order: 0 is the stride along those that it lacks.
+ */
 export function operandOf(tensor: AnyTensor, order: readonly string[]): StridedOperand {
   return {
     address: tensor.address,

@@ -4,8 +4,9 @@ import { expressionNumber, layoutNumber, prepare, preparedFor, runWithOthers } f
 import { type AnyTensor, placeOf } from './tensor.js'
 
 /**
- * Writes each expression of the inputs into the output of its place: for tensors, or parts of some, that nobody else has
- * seen yet. All outputs have the same axes and sizes; inputs lack some where they repeat. Within `together` it may run at the end.
+ * Writes each expression of the inputs into the output of its place: for tensors, or parts of some, that
+ * nobody else has seen yet. All outputs have the same axes and sizes; inputs lack some where they repeat.
+ * Within `together` it may run at the end.
  */
 export function mapInto(
   operation: string,

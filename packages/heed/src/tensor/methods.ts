@@ -1,6 +1,6 @@
 /**
- * The operations that are also methods of Tensor. They are written as functions of tensors, so they come after the class;
- * `bindMethods` hands them over.
+ * The operations that are also methods of Tensor. They are written as functions of tensors, so they come
+ * after the class; `bindMethods` hands them over.
  */
 export interface Methods {
   values(tensor: unknown, order: readonly string[]): unknown

@@ -1,9 +1,12 @@
 import { DtypeError, type Dtype, f32ArrayToBf16, f32ArrayToF16 } from '../base/index.js'
 import type { Values } from './values.js'
 
-// How numbers come into a tensor: as they are, rounded where the dtype is a float of fewer bits, and never as another number.
+// How numbers come into a tensor: as they are, rounded where the dtype is a float of fewer bits, and never as
+// another number.
 
-/** What typed arrays are called, and what a tensor made of one stores where nobody asks for something else. */
+/**
+ * What typed arrays are called, and what a tensor made of one stores where nobody asks for something else.
+ */
 const own: Readonly<Record<string, Dtype>> = {
   Float32Array: 'f32',
   Float64Array: 'f32',
@@ -58,7 +61,8 @@ export function dtypeOf(numbers: unknown): Dtype {
 }
 
 /**
- * Writes numbers into the elements of a tensor of this dtype (`f64` where f32 is stored in 64 bits); `describe` says where number i belongs.
+ * Writes numbers into the elements of a tensor of this dtype (`f64` where f32 is stored in 64 bits);
+ * `describe` says where number i belongs.
  *
  * @throws DtypeError for what is no number, and for a number that the dtype does not hold
  */

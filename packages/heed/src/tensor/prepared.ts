@@ -4,8 +4,9 @@ import { canonical, type Expression, type Kernel, type Launch } from '../kernels
 import { Storage } from './storage.js'
 import { type AnyTensor, type Axis, Tensor } from './tensor.js'
 
-// Planning an operation takes longer than launching a small one. What a plan depends on is a short key: layouts,
-// dtypes, attributes. Addresses (and what lies some bytes behind them) and numbers are only passed through, and are filled in at each call.
+// Planning an operation takes longer than launching a small one. What a plan depends on is a short key:
+// layouts, dtypes, attributes. Addresses (and what lies some bytes behind them) and numbers are only passed
+// through, and are filled in at each call.
 
 /** A launch with places for addresses and numbers. */
 interface PreparedLaunch {
@@ -43,8 +44,8 @@ export function preparedFor(device: Device, key: string): Prepared | undefined {
 }
 
 /**
- * Plans an operation for every call with the same key. `plan` must pass the values on as they are, as it does addresses:
- * it is called twice with stand-ins, to find where they go.
+ * Plans an operation for every call with the same key. `plan` must pass the values on as they are, as it does
+ * addresses: it is called twice with stand-ins, to find where they go.
  */
 export function prepare(
   device: Device,
@@ -148,8 +149,8 @@ interface Waiting {
 let waiting: { device: Device | undefined; readonly operations: Waiting[] } | undefined
 
 /**
- * Runs what `work` gives to `runWithOthers` when it ends, all first launches as one, then all second ones: few launches, and threads that wait
- * once.
+ * Runs what `work` gives to `runWithOthers` when it ends, all first launches as one, then all second ones:
+ * few launches, and threads that wait once.
  *
  * @throws StateError where `work` reads what such an operation gives: nothing of it is written yet
  */

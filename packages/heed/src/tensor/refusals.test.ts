@@ -23,7 +23,8 @@ import {
   zeros,
 } from './index.js'
 
-// What tensors and their operations refuse: a typed error that names the operation, the axis, what was expected and what was found.
+// What tensors and their operations refuse: a typed error that names the operation, the axis, what was
+// expected and what was found.
 
 const device = new Device(interpreter)
 const on = <T>(work: () => T): T => withDevice(device, () => scope(work))

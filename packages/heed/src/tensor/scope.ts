@@ -21,7 +21,10 @@ interface Scope {
 let current: Scope | undefined
 let deferring = false
 
-/** While `deferred`, inner scopes hand what they made to the scope around them: a gradient may still need it. Gives the setting before. */
+/**
+ * While `deferred`, inner scopes hand what they made to the scope around them: a gradient may still need it.
+ * Gives the setting before.
+ */
 export function deferFreeing(deferred: boolean): boolean {
   const before = deferring
   deferring = deferred
@@ -35,8 +38,8 @@ export function register(tensor: Freed): void {
 }
 
 /**
- * Runs `work` and frees every tensor made in it, but for those in its result (anywhere in a tree of arrays and records)
- * and those given to `keep`. Scopes nest: what a scope returns belongs to the scope around it.
+ * Runs `work` and frees every tensor made in it, but for those in its result (anywhere in a tree of arrays
+ * and records) and those given to `keep`. Scopes nest: what a scope returns belongs to the scope around it.
  *
  * @throws StateError if `work` is asynchronous: the scope ends when it returns
  */
@@ -70,7 +73,10 @@ export function scope<T>(work: () => T): T {
   }
 }
 
-/** Takes a tensor (or each tensor of a tree) out of the scope it was made in: it lives until it is disposed or is garbage. */
+/**
+ * Takes a tensor (or each tensor of a tree) out of the scope it was made in: it lives until it is disposed or
+ * is garbage.
+ */
 export function keep<T>(tree: T): T {
   const found = new Set<unknown>()
   collect(tree, found)

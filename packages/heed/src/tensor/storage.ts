@@ -42,8 +42,9 @@ export class Storage {
   }
 
   /**
-   * The address of a copy in the order that `key` names, `bytes` long, which `write` makes. It is made at the second
-   * asking, since weights are asked for again and other operands are not, and lives as long as the block.
+   * The address of a copy in the order that `key` names, `bytes` long, which `write` makes. It is made at the
+   * second asking, since weights are asked for again and other operands are not, and lives as long as the
+   * block.
    */
   packed(key: string, bytes: number, write: (address: number) => void): number | undefined {
     if (this.changing) return undefined
@@ -122,8 +123,8 @@ export interface LeakReport {
 }
 
 /**
- * The blocks that tensors hold now. Called before and after a piece of work, it shows what the work left behind:
- * tensors made outside any `scope` and neither disposed nor collected yet.
+ * The blocks that tensors hold now. Called before and after a piece of work, it shows what the work left
+ * behind: tensors made outside any `scope` and neither disposed nor collected yet.
  */
 export function leaks(): LeakReport {
   const groups = new Map<string, { dtype: Dtype; elements: number; count: number; bytes: number }>()

@@ -41,8 +41,9 @@ const mostWritten = 1_000_000
 const [most, shown] = [10_000, 12] as const
 
 /**
- * Numbers along named axes: `Tensor<'batch' | 'position' | 'width'>`. Names are checked by the compiler, sizes when an
- * operation runs. A tensor is a value: no operation changes it. The order of the axes matters only where data enter or leave.
+ * Numbers along named axes: `Tensor<'batch' | 'position' | 'width'>`. Names are checked by the compiler,
+ * sizes when an operation runs. A tensor is a value: no operation changes it. The order of the axes matters
+ * only where data enter or leave.
  *
  * Freed by `dispose()`, by the `scope()` it was made in, or at the latest when it is garbage.
  */
@@ -79,7 +80,8 @@ export class Tensor<A extends string = string> extends Holder implements AnyTens
   }
 
   /**
-   * This tensor with its axes in its type, in any order: for one whose axes only the run knows, such as a value that `collect` found by its name.
+   * This tensor with its axes in its type, in any order: for one whose axes only the run knows, such as a
+   * value that `collect` found by its name.
    *
    * @throws ShapeError if it has other axes
    */
@@ -126,7 +128,10 @@ export class Tensor<A extends string = string> extends Holder implements AnyTens
     return `${this.dtype} ${this.layout.map(({ name, size }) => `${name} ${size}`).join(', ') || 'scalar'}`
   }
 
-  /** In words, with the first few numbers where there are not too many: `Tensor(f32 row 2, column 2: 1, 2, 3, 0.3333)`. */
+  /**
+   * In words, with the first few numbers where there are not too many:
+   * `Tensor(f32 row 2, column 2: 1, 2, 3, 0.3333)`.
+   */
   override toString(): string {
     if (this.freed) return `Tensor(${this.describe()}, freed)`
     if (this.storage.waiting) return `Tensor(${this.describe()}, not computed yet)`
@@ -136,8 +141,8 @@ export class Tensor<A extends string = string> extends Holder implements AnyTens
   }
 
   /**
-   * What JSON.stringify writes: dtype, shape, and the numbers in row-major order, those that JSON lacks as 'NaN', 'Infinity' and '-Infinity'. A freed
-   * tensor says that it is one.
+   * What JSON.stringify writes: dtype, shape, and the numbers in row-major order, those that JSON lacks as
+   * 'NaN', 'Infinity' and '-Infinity'. A freed tensor says that it is one.
    *
    * @throws ShapeError for more than a million elements: weights go into files with saveWeights
    */
@@ -157,8 +162,9 @@ export class Tensor<A extends string = string> extends Holder implements AnyTens
   }
 
   /**
-   * The elements, a copy in row-major order of `order` (default: the order of `shape`). f32, f16 and bf16 tensors give a Float32Array, f32 ones a
-   * Float64Array on a device that computes in f64; others the array of their dtype.
+   * The elements, a copy in row-major order of `order` (default: the order of `shape`). f32, f16 and bf16
+   * tensors give a Float32Array, f32 ones a Float64Array on a device that computes in f64; others the array
+   * of their dtype.
    *
    * @throws ShapeError unless `order` names each axis once; StateError after the tensor was freed
    */
@@ -206,7 +212,10 @@ export class Tensor<A extends string = string> extends Holder implements AnyTens
   ): Tensor<Exclude<A, F> | (keyof S & string)> {
     return methods.split(this, axis, into)
   }
-  /** Several axes as one, the first outermost: `merge(['head', 'width'], 'width')`. A copy only where they do not lie so already. */
+  /**
+   * Several axes as one, the first outermost: `merge(['head', 'width'], 'width')`. A copy only where they do
+   * not lie so already.
+   */
   merge<const F extends A, N extends string>(axes: readonly F[], into: N): Tensor<Exclude<A, F> | N> {
     return methods.merge(this, axes, into)
   }

@@ -3,8 +3,8 @@ import { expect, expectTypeOf, test } from 'vitest'
 import { dot, map, mean, sum, tensor, type Tensor, type Values } from './index.js'
 import { complaints } from './testing/compiler.js'
 
-// What the compiler knows of axes. Positive cases are checked by `npm run types`; for the negative ones the compiler runs
-// here, since what it says is part of the interface.
+// What the compiler knows of axes. Positive cases are checked by `npm run types`; for the negative ones the
+// compiler runs here, since what it says is part of the interface.
 
 test('operations carry axis names in their types', () => {
   const query = tensor([1, 2, 3, 4], { query: 2, width: 2 })

@@ -1,6 +1,7 @@
 /**
- * Numbers in a typed array: what Float32Array, Float64Array, Int32Array, … have in common. (Of a union of them the compiler can call some methods, and
- * not others, such as `reduce`.) `values instanceof Float32Array` tells which it is.
+ * Numbers in a typed array: what Float32Array, Float64Array, Int32Array, … have in common. (Of a union of
+ * them the compiler can call some methods, and not others, such as `reduce`.)
+ * `values instanceof Float32Array` tells which it is.
  */
 export interface Values extends Iterable<number> {
   readonly length: number

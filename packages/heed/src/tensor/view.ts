@@ -1,7 +1,8 @@
 import { BoundedMap, ShapeError, validateAxis, validateShape } from '../base/index.js'
 import { type AnyTensor, type Axis, axisOf, type Tensor, Tensor as TensorClass } from './tensor.js'
 
-// Other names, sizes or parts for the same elements: no element moves. The gradients stand in autograd's table.
+// Other names, sizes or parts for the same elements: no element moves. The gradients stand in autograd's
+// table.
 
 /** A tensor over the same storage. */
 export function viewOver(source: AnyTensor, layout: readonly Axis[], offset: number = source.offset): Tensor {
@@ -9,7 +10,10 @@ export function viewOver(source: AnyTensor, layout: readonly Axis[], offset: num
   return new TensorClass(source.storage.retain(), layout, offset)
 }
 
-/** Of a layout, those that other names gave: the same each time, so that a number once found for one holds (see prepared.ts). */
+/**
+ * Of a layout, those that other names gave: the same each time, so that a number once found for one holds
+ * (see prepared.ts).
+ */
 const renamed = new WeakMap<readonly Axis[], Map<string, readonly Axis[]>>()
 /** A model gives a layout a handful of other names. */
 const mostRenamings = 32

@@ -20,8 +20,8 @@ export interface AddedToken {
 }
 
 /**
- * Characters of a text, each time it is looked at for an added token, for every character that there is: tokens that begin alike may be
- * long, but not so long and so alike that a text takes its length squared.
+ * Characters of a text, each time it is looked at for an added token, for every character that there is:
+ * tokens that begin alike may be long, but not so long and so alike that a text takes its length squared.
  */
 const stepsPerCharacter = 32
 
@@ -67,9 +67,9 @@ export class AddedTokenMatcher {
   }
 
   /**
-   * Cuts a text into added tokens and what lies between, in order, and hands over each as [start, end). White space
-   * that a token took along isn't searched again.
-   * `matchSpecial` false takes special tokens as ordinary text.
+   * Cuts a text into added tokens and what lies between, in order, and hands over each as [start, end). White
+   * space that a token took along isn't searched again. `matchSpecial` false takes special tokens as ordinary
+   * text.
    */
   split(
     text: string,

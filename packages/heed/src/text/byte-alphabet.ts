@@ -18,7 +18,10 @@ function buildAlphabet(): string[] {
   return Array.from({ length: 256 }, (_, byte) => String.fromCharCode(isPrintable(byte) ? byte : next++))
 }
 
-/** The bytes that a token of the vocabulary stands for: spelled in the byte alphabet, or, where it isn't, its own UTF-8. */
+/**
+ * The bytes that a token of the vocabulary stands for: spelled in the byte alphabet, or, where it isn't, its
+ * own UTF-8.
+ */
 export function bytesOfToken(token: string): Uint8Array {
   return spelledBytes(token) ?? new TextEncoder().encode(token)
 }
@@ -35,8 +38,9 @@ function spelledBytes(token: string): Uint8Array | undefined {
 }
 
 /**
- * Whether a token that reads as plain text could be taken for other bytes of a text: it has characters beyond ASCII, all of the byte
- * alphabet, and stands for bytes that occur side by side in UTF-8. `Ġthe` could, for " the"; `<|début|>` could not.
+ * Whether a token that reads as plain text could be taken for other bytes of a text: it has characters beyond
+ * ASCII, all of the byte alphabet, and stands for bytes that occur side by side in UTF-8. `Ġthe` could, for "
+ * the"; `<|début|>` could not.
  */
 export function readsAsBytes(token: string): boolean {
   const bytes = spelledBytes(token)
@@ -65,8 +69,8 @@ export function tokenOfBytes(bytes: Uint8Array, start: number = 0, end: number =
 }
 
 /**
- * The character at a place in a text, as a code point. A lone surrogate, which no UTF-8 can hold, reads as U+FFFD
- * (the replacement character), as TextEncoder has it.
+ * The character at a place in a text, as a code point. A lone surrogate, which no UTF-8 can hold, reads as
+ * U+FFFD (the replacement character), as TextEncoder has it.
  */
 export function codePointAt(text: string, at: number, end: number = text.length): number {
   const unit = text.charCodeAt(at)

@@ -13,10 +13,11 @@ import type { DecodeOptions, EncodeOptions, Encoding, StreamDecoder, Tokenizer }
 import type { NormalizerDefinition, TokenizerDefinition } from './tokenizer-definition.js'
 
 /**
- * Byte-level BPE as GPT-2, Llama 3 and Qwen have it: added tokens are cut out of the text, the rest is normalized,
- * split into words, and each word's UTF-8 bytes are merged into tokens.
+ * Byte-level BPE as GPT-2, Llama 3 and Qwen have it: added tokens are cut out of the text, the rest is
+ * normalized, split into words, and each word's UTF-8 bytes are merged into tokens.
  *
- * A lone surrogate, which UTF-8 can't hold, is encoded as U+FFFD; its span is still its own place in the text.
+ * A lone surrogate, which UTF-8 can't hold, is encoded as U+FFFD; its span is still its own place in the
+ * text.
  */
 export class ByteLevelTokenizer implements Tokenizer {
   readonly definition: TokenizerDefinition
@@ -50,7 +51,8 @@ export class ByteLevelTokenizer implements Tokenizer {
     for (const [token, id] of model.vocabulary) this.#tokens[id] = token
     for (const token of addedTokens) this.#tokens[token.id] = spelled(token)
     this.size = this.#tokens.length
-    // An added token is plain text. Where the vocabulary has it too, and words become it, it is what they are spelled with.
+    // An added token is plain text. Where the vocabulary has it too, and words become it, it is what they are
+    // spelled with.
     const words = this.#model.made(
       addedTokens
         .filter(({ content }) => model.vocabulary.has(content) && readsAsBytes(content))
@@ -84,7 +86,9 @@ export class ByteLevelTokenizer implements Tokenizer {
     return joined(postProcess(this.definition.postProcessor, [list], text, addSpecial))
   }
 
-  /** Encodes what stands at `offset` of the text and has no token that is to be found before normalization. */
+  /**
+   * Encodes what stands at `offset` of the text and has no token that is to be found before normalization.
+   */
   #encodeSection(section: string, offset: number, matchSpecial: boolean, list: TokenList): void {
     const { text, starts, ends } = this.#normalize(section)
     const startOf = (unit: number): number => offset + (starts === undefined ? unit : starts[unit]!)

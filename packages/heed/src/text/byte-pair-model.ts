@@ -23,9 +23,9 @@ const longestWord = 2 ** 20
 const cachedWords = 1 << 16
 
 /**
- * Byte pair encoding: a word starts as its bytes, and of all neighbours that may merge those of the lowest rank do,
- * the leftmost first, until none may. O(n log n) for a word of n bytes.
- * Source: Sennrich et al. 2016, "Neural Machine Translation of Rare Words with Subword Units".
+ * Byte pair encoding: a word starts as its bytes, and of all neighbours that may merge those of the lowest
+ * rank do, the leftmost first, until none may. O(n log n) for a word of n bytes. Source: Sennrich et al.
+ * 2016, "Neural Machine Translation of Rare Words with Subword Units".
  */
 export class BytePairModel {
   readonly #vocabulary: ReadonlyMap<string, number>
@@ -80,8 +80,8 @@ export class BytePairModel {
   }
 
   /**
-   * A word's tokens as triples: id, and the place [start, end) in the word of the characters that it has bytes of, in
-   * UTF-16 code units. The array is shared: don't change it.
+   * A word's tokens as triples: id, and the place [start, end) in the word of the characters that it has
+   * bytes of, in UTF-16 code units. The array is shared: don't change it.
    */
   encodeWord(word: string): Int32Array {
     const known = this.#cache.get(word)
@@ -154,7 +154,8 @@ export class BytePairModel {
     while (heap.pop()) {
       const { rank, position } = heap
       const right = next[position]!
-      // What has changed since it was pushed is stale: a symbol that was merged away has id -1, which has no merges.
+      // What has changed since it was pushed is stale: a symbol that was merged away has id -1, which has no
+      // merges.
       if (right < 0 || ranks.get(ids[position]!, ids[right]!) !== rank) continue
       ids[position] = this.#merged[rank]!
       ids[right] = -1

@@ -7,13 +7,16 @@ import { codePointAt } from './byte-alphabet.js'
 export const whiteSpaceRange = '\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000'
 
 /**
- * A set of characters, tested by code point in constant time: a page of 256 answers is worked out when the first
- * character in it is asked for.
+ * A set of characters, tested by code point in constant time: a page of 256 answers is worked out when the
+ * first character in it is asked for.
  */
 export class CharacterClass {
   readonly #source: string
   readonly #ignoreCase: boolean
-  /** Made when first needed: to look Unicode properties up takes a millisecond, which not every program has to spend. */
+  /**
+   * Made when first needed: to look Unicode properties up takes a millisecond, which not every program has to
+   * spend.
+   */
   #expression: RegExp | undefined
   readonly #pages: (Uint8Array | undefined)[] = []
 

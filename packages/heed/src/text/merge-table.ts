@@ -49,7 +49,10 @@ function doubled(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
   return longer
 }
 
-/** The merges as the vocabulary spells them. Of a pair that comes several times the last counts, and it alone is here. */
+/**
+ * The merges as the vocabulary spells them. Of a pair that comes several times the last counts, and it alone
+ * is here.
+ */
 export function spelledMerges(
   { lefts, rights }: MergeTable,
   vocabulary: ReadonlyMap<string, number>,
@@ -67,7 +70,8 @@ export function spelledMerges(
 }
 
 /**
- * Merges are pairs, or in older files strings with a space between. Where a pair comes twice, the last counts.
+ * Merges are pairs, or in older files strings with a space between. Where a pair comes twice, the last
+ * counts.
  *
  * @param strict refuses a merge of tokens that the vocabulary lacks; else there is no table then
  */

@@ -1,8 +1,8 @@
 import { codePointAt } from './byte-alphabet.js'
 
 /**
- * A text after normalization. Code unit i of `text` comes from [starts[i], ends[i]) of the original; where both are
- * undefined, nothing changed and it comes from [i, i + 1).
+ * A text after normalization. Code unit i of `text` comes from [starts[i], ends[i]) of the original; where
+ * both are undefined, nothing changed and it comes from [i, i + 1).
  */
 export interface NormalizedText {
   readonly text: string
@@ -19,8 +19,9 @@ interface Change {
 }
 
 /**
- * Normalization form C (UAX #15), with where each character comes from. A composed character has the place of its
- * base alone, as in the tokenizers that models were trained with: "e" and U+0301 become "é" with the span of "e".
+ * Normalization form C (UAX #15), with where each character comes from. A composed character has the place of
+ * its base alone, as in the tokenizers that models were trained with: "e" and U+0301 become "é" with the span
+ * of "e".
  */
 export function normalizeNfc(original: string): NormalizedText {
   // JavaScript's own takes quadratic time for long runs of marks; those are left to what follows.
@@ -128,8 +129,8 @@ function isStarter(character: string): boolean {
 }
 
 /**
- * Whether the class of one mark is below the class of another, both not 0. JavaScript doesn't tell the classes, but
- * its normalization puts the lower one first.
+ * Whether the class of one mark is below the class of another, both not 0. JavaScript doesn't tell the
+ * classes, but its normalization puts the lower one first.
  */
 function precedes(first: string, second: string): boolean {
   return (second + first).normalize('NFD') !== second + first

@@ -3,7 +3,9 @@ import { codePointAt, unitsBefore } from './byte-alphabet.js'
 import { parsePattern, PatternError } from './pattern-syntax.js'
 import type { PatternNode } from './pattern-syntax.js'
 
-/** GPT-2's words: contractions, letters, digits and other marks, each with a space before, and white space. */
+/**
+ * GPT-2's words: contractions, letters, digits and other marks, each with a space before, and white space.
+ */
 export const gpt2Pattern: string =
   "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
 
@@ -11,8 +13,8 @@ export const gpt2Pattern: string =
 type Step = (at: number) => number
 
 /**
- * Steps per character of text before a pattern counts as too slow for it: characters that are compared, alternatives and repeats that
- * are given up. Tokenizers' own patterns take some ten.
+ * Steps per character of text before a pattern counts as too slow for it: characters that are compared,
+ * alternatives and repeats that are given up. Tokenizers' own patterns take some ten.
  */
 const stepsPerCharacter = 128
 /** Of very long texts fewer: so many, and so many per character. */
@@ -23,8 +25,8 @@ const mostParts = 2000
 
 /**
  * A compiled regular expression, with first-match alternatives and greedy repeats as in Oniguruma. Unlike
- * JavaScript's own it counts its steps, holds no stack per character, and knows Unicode's white space and `(?i:…)` on
- * every engine. Lone surrogates read as U+FFFD.
+ * JavaScript's own it counts its steps, holds no stack per character, and knows Unicode's white space and
+ * `(?i:…)` on every engine. Lone surrogates read as U+FFFD.
  */
 export class Pattern {
   readonly source: string

@@ -17,7 +17,9 @@ export class TokenList {
   }
 }
 
-/** Trims spans and adds a template's tokens. Lists in, lists out: each is what one part of a template gave. */
+/**
+ * Trims spans and adds a template's tokens. Lists in, lists out: each is what one part of a template gave.
+ */
 export function postProcess(
   definition: PostProcessorDefinition | null,
   lists: readonly TokenList[],
@@ -43,8 +45,8 @@ export function postProcess(
 }
 
 /**
- * Leaves white space at a token's ends out of its span, a character of the token for a character of the text. One
- * space before the first token stays where it counts as put there (`addPrefixSpace`).
+ * Leaves white space at a token's ends out of its span, a character of the token for a character of the text.
+ * One space before the first token stays where it counts as put there (`addPrefixSpace`).
  */
 function trimSpans(list: TokenList, text: string, addPrefixSpace: boolean): void {
   for (let i = 0; i < list.tokens.length; i++) {

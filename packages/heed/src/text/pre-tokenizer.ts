@@ -10,7 +10,9 @@ export interface ByteLevelDefinition {
   readonly type: 'ByteLevel'
   /** Puts a space before a text that has none. */
   readonly add_prefix_space: boolean
-  /** As post-processor: spans leave out the white space at a token's ends. As pre-tokenizer: without effect. */
+  /**
+   * As post-processor: spans leave out the white space at a token's ends. As pre-tokenizer: without effect.
+   */
   readonly trim_offsets: boolean
   /** As pre-tokenizer: splits the text into GPT-2's words. */
   readonly use_regex: boolean
@@ -44,8 +46,8 @@ export type PreTokenizerDefinition =
   | PreTokenizerSequence
 
 /**
- * Takes a word. It stands at `start` of the text that was split, in UTF-16 code units; where `prefixed`, its first
- * character is a space that was put before.
+ * Takes a word. It stands at `start` of the text that was split, in UTF-16 code units; where `prefixed`, its
+ * first character is a space that was put before.
  */
 export type WordSink = (word: string, start: number, prefixed: boolean) => void
 

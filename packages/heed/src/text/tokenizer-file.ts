@@ -16,7 +16,10 @@ import type {
 } from './tokenizer-definition.js'
 
 const unsupported = 'heed reads byte-level BPE; convert the tokenizer, or use one of that kind'
-/** Limits on what a file may ask for. The largest tokenizers that were published have a third of each, or less. */
+/**
+ * Limits on what a file may ask for. The largest tokenizers that were published have a third of each, or
+ * less.
+ */
 const largestFile = 2 ** 27
 const mostTokens = 3 * 2 ** 18
 const mostValues = 2 ** 19
@@ -28,7 +31,8 @@ const longestAddedTokens = 2 ** 19
 const largestId = 2 ** 31 - 2
 
 /**
- * Builds a tokenizer from a tokenizer.json in Hugging Face's format: its text, its bytes, or what JSON.parse made of it.
+ * Builds a tokenizer from a tokenizer.json in Hugging Face's format: its text, its bytes, or what JSON.parse
+ * made of it.
  *
  * @param file its path, for errors
  * @throws FormatError that names the part that is wrong or that heed doesn't have
@@ -64,8 +68,8 @@ function textOf(json: unknown): string {
 }
 
 /**
- * Vocabulary, merges and added tokens, which may be long, are read as they come, without a tree: the vocabulary first, wherever in
- * the file it stands.
+ * Vocabulary, merges and added tokens, which may be long, are read as they come, without a tree: the
+ * vocabulary first, wherever in the file it stands.
  */
 function readDefinition(reader: JsonReader): { definition: TokenizerDefinition; merges: MergeTable } {
   let model: JsonValue | undefined
@@ -436,7 +440,10 @@ export function saveTokenizer(tokenizer: Tokenizer): string {
   })
 }
 
-/** JSON, indented by two. A Map becomes an object in the Map's order, which an object with keys like '1' hasn't. */
+/**
+ * JSON, indented by two. A Map becomes an object in the Map's order, which an object with keys like '1'
+ * hasn't.
+ */
 function writeJson(value: unknown, indent: string = ''): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
   const inner = `${indent}  `

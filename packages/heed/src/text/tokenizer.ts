@@ -7,16 +7,18 @@ export interface Encoding {
   /** The tokens as the vocabulary spells them. */
   readonly tokens: readonly string[]
   /**
-   * Two numbers a token, start and end: the place [start, end) in the original text, in UTF-16 code units, of the
-   * characters that the token has bytes of. Tokens that share a character share its span. A token that isn't in the
-   * text (one of the template's) has [0, 0).
+   * Two numbers a token, start and end: the place [start, end) in the original text, in UTF-16 code units, of
+   * the characters that the token has bytes of. Tokens that share a character share its span. A token that
+   * isn't in the text (one of the template's) has [0, 0).
    */
   readonly spans: Int32Array
 }
 
 /** Options of `encode`. */
 export interface EncodeOptions {
-  /** Add what the tokenizer's template puts around a text, such as a beginning-of-text token. Default true. */
+  /**
+   * Add what the tokenizer's template puts around a text, such as a beginning-of-text token. Default true.
+   */
   readonly addSpecial?: boolean
   /** Find special tokens written out in the text; false takes them as ordinary text. Default true. */
   readonly matchSpecial?: boolean

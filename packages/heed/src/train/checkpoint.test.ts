@@ -67,9 +67,10 @@ describe.each(devices)('checkpoints of tensors on %s', (_, device) => {
     // Tensors that other tests dropped must not be collected while this one waits for the disk.
     collectGarbage()
     await new Promise(setImmediate)
-    await withDevice(device, async () => {
-      const held = leaks().tensors
-      const own = scope(() => {
+    const here = <T>(work: () => T): T => withDevice(device, work)
+    const held = here(() => leaks().tensors)
+    const own = here(() =>
+      scope(() => {
         const turned = { t: tensor([1, 2, 3, 4, 5, 6], { b: 3, a: 2 }).slice('b', 0, 2) }
         return {
           plain: tensor([1 / 3, -0, 1e-45, NaN], { a: 4 }),
@@ -84,26 +85,26 @@ describe.each(devices)('checkpoints of tensors on %s', (_, device) => {
           note: 'left as it is',
           list: [tensor([9], { a: 1 })],
         }
-      })
-      const tied = { ...own, again: own.plain }
-      for (const made of [adamw(), lion(), adafactor()]) {
-        const state = made.init(tied)
-        await saveCheckpoint(folder, { model: tied, optimizer: state, state: stateAt(3) })
-        const found = (await readCheckpoint(folder))!
-        expect(found.state).toEqual(stateAt(3))
-        const restored = restoreCheckpoint(found, tied, state)
-        expect(bitsOfTree(restored.model)).toBe(bitsOfTree(tied))
-        expect(bitsOfTree(restored.optimizer)).toBe(bitsOfTree(state))
-        expect(restored.model.again).toBe(restored.model.plain)
-        expect(restored.model.note).toBe('left as it is')
-        expect(restored.model.plain.device).toBe(device)
-        for (const name of ['turned', 'columns', 'single'] as const)
-          expect(restored.model[name].layout).toEqual(own[name].layout)
-        dispose([restored, state])
-      }
-      dispose(tied)
-      expect(leaks().tensors).toBeLessThanOrEqual(held)
-    })
+      }),
+    )
+    const tied = { ...own, again: own.plain }
+    for (const made of [adamw(), lion(), adafactor()]) {
+      const state = here(() => made.init(tied))
+      await saveCheckpoint(folder, { model: tied, optimizer: state, state: stateAt(3) })
+      const found = (await readCheckpoint(folder))!
+      expect(found.state).toEqual(stateAt(3))
+      const restored = here(() => restoreCheckpoint(found, tied, state))
+      expect(bitsOfTree(restored.model)).toBe(bitsOfTree(tied))
+      expect(bitsOfTree(restored.optimizer)).toBe(bitsOfTree(state))
+      expect(restored.model.again).toBe(restored.model.plain)
+      expect(restored.model.note).toBe('left as it is')
+      expect(restored.model.plain.device).toBe(device)
+      for (const name of ['turned', 'columns', 'single'] as const)
+        expect(restored.model[name].layout).toEqual(own[name].layout)
+      dispose([restored, state])
+    }
+    dispose(tied)
+    expect(here(() => leaks().tensors)).toBeLessThanOrEqual(held)
   })
 })
 

@@ -21,9 +21,10 @@ const [layers, heads, width, vocabulary] = [4, 12, 768, 50257]
 const f32 = 4
 
 /**
- * What a language model asks for in steps of 1 to 1,024 tokens: generating from a cache that doubles, evaluating, and training, in which
- * what the forward pass keeps is freed by the backward pass, gradients live until the optimizer has made new weights, and new weights
- * take the place of the old ones. Now and then something small stays: a cell for a captured number, the code of a kernel.
+ * What a language model asks for in steps of 1 to 1,024 tokens: generating from a cache that doubles,
+ * evaluating, and training, in which what the forward pass keeps is freed by the backward pass, gradients
+ * live until the optimizer has made new weights, and new weights take the place of the old ones. Now and then
+ * something small stays: a cell for a captured number, the code of a kernel.
  */
 export function modelWorkload(steps: number, seed: number, { allocate, free, step }: WorkloadHeap): void {
   const random = numbers(seed)

@@ -51,7 +51,8 @@ describe.each(variantNames)('attention in f64, %s', (name) => {
             (sum, value, i) => sum + value * upstream[i]!,
             0,
           )
-        // Along a random direction of all elements of one tensor at once: one difference checks the whole gradient.
+        // Along a random direction of all elements of one tensor at once: one difference checks the whole
+        // gradient.
         const check = (
           part: string,
           gradient: readonly number[],

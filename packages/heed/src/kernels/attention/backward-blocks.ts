@@ -20,6 +20,7 @@ import {
   weightedRows,
   writePanel,
 } from './columns.js'
+import { backwardBlocksLayout, type BackwardPart } from './backward-layout.js'
 import type { AttentionDefinition } from './definition.js'
 import { type AttentionDerivative, attentionDerivative } from './derivative.js'
 import { headEmitter, leafEnvironment, leafParameters, type LeafParameters, type Terms } from './leaves.js'
@@ -29,8 +30,6 @@ import { allFinite, hidesByTensor, hidesKeys, withCare } from './unseen.js'
 import {
   type PlaceParameters,
   placeParameters,
-  type ScratchLayout,
-  scratchLayout,
   scratchParts,
   sourceParameters,
   type SourceParameters,
@@ -39,14 +38,17 @@ import {
 type Parameters = SourceParameters &
   PlaceParameters<'upstream' | 'keyGradient' | 'valueGradient'> & {
     /**
-     * [batch head query], as the forward pass left them: weights are exp(score − largest) × inverseSum, and sum to 1 as
-     * they did there.
+     * [batch head query], as the forward pass left them: weights are exp(score − largest) × inverseSum, and
+     * sum to 1 as they did there.
      */
     readonly largest: 'f32*'
     readonly inverseSum: 'f32*'
     /** [batch head query]: Σ over the width of upstream × output. */
     readonly dots: 'f32*'
-    /** [split head-of-the-launch ⌈query / panel⌉ width panel]: the gradient of the queries from the keys of each split. */
+    /**
+     * [split head-of-the-launch ⌈query / panel⌉ width panel]: the gradient of the queries from the keys of
+     * each split.
+     */
     readonly partial: 'f32*'
     /** The first of batch × kvHeads that the launch is for, and how many there are. */
     readonly firstMatrix: 'i32'
@@ -55,51 +57,11 @@ type Parameters = SourceParameters &
   }
 type BackwardParameters = Parameters & LeafParameters
 
-type Part =
-  | 'query'
-  | 'upstream'
-  | 'queryColumns'
-  | 'upstreamColumns'
-  | 'weights'
-  | 'gradients'
-  | 'key'
-  | 'value'
-  | 'keyGradient'
-  | 'valueGradient'
-
-function layoutOf(
-  { width, valueWidth }: AttentionDefinition,
-  { queries, keys, panel }: Tile,
-): ScratchLayout<Part> {
-  const [padded, valuePadded] = [roundUp(width, panel), roundUp(valueWidth, panel)]
-  return scratchLayout({
-    query: queries * padded,
-    upstream: queries * valuePadded,
-    queryColumns: panel * width,
-    upstreamColumns: panel * valueWidth,
-    weights: keys * queries,
-    gradients: keys * queries,
-    key: keys * width,
-    value: keys * valueWidth,
-    keyGradient: keys * padded,
-    valueGradient: keys * valuePadded,
-  })
-}
-
-/** Bytes of scratch memory that the kernel needs. */
-export function backwardBlocksScratchBytes(
-  definition: AttentionDefinition,
-  tile: Tile,
-  floatBytes: number,
-): number {
-  return layoutOf(definition, tile).total * floatBytes
-}
-
 /**
- * Gradients of query, key and value from those of the output (Dao et al., FlashAttention, 2022, algorithm 4): scores are
- * computed anew, tile by tile, with the queries along the lanes as in `forwardBlocksKernel`. A task has every `splits`-th tile of keys of one key/value head, and alone
- * writes the gradients of these keys and values; those of the queries it leaves in `partial`, for `sumPartials`.
- * Tasks: matrices × splits.
+ * Gradients of query, key and value from those of the output (Dao et al., FlashAttention, 2022, algorithm 4):
+ * scores are computed anew, tile by tile, with the queries along the lanes as in `forwardBlocksKernel`. A
+ * task has every `splits`-th tile of keys of one key/value head, and alone writes the gradients of these keys
+ * and values; those of the queries it leaves in `partial`, for `sumPartials`. Tasks: matrices × splits.
  */
 export function backwardBlocksKernel(
   definition: AttentionDefinition,
@@ -159,7 +121,7 @@ class BackwardBlocks {
   /** Width and value width in whole panels: row lengths of what the lanes of columns run over. */
   readonly padded: number
   readonly valuePadded: number
-  readonly part: Readonly<Record<Part, Pointer<'f32'>>>
+  readonly part: Readonly<Record<BackwardPart, Pointer<'f32'>>>
 
   constructor(k: Builder, terms: Terms, definition: AttentionDefinition, tile: Tile) {
     this.k = k
@@ -170,7 +132,7 @@ class BackwardBlocks {
     this.tile = tile
     this.padded = roundUp(definition.width, tile.panel)
     this.valuePadded = roundUp(definition.valueWidth, tile.panel)
-    this.part = scratchParts(k, layoutOf(definition, tile))
+    this.part = scratchParts(k, backwardBlocksLayout(definition, tile))
   }
 
   write(task: Int): void {
@@ -307,7 +269,10 @@ class BackwardBlocks {
     )
   }
 
-  /** The panel of queries at `row` (in the block): its columns of `weights` and `gradients`, all of them, and the gradient of its queries. */
+  /**
+   * The panel of queries at `row` (in the block): its columns of `weights` and `gradients`, all of them, and
+   * the gradient of its queries.
+   */
   #panel(tileOfKeys: KeyTile, rows: Rows, row: Int): void {
     const { k, tile, part, padded, valuePadded, terms, definition } = this
     const { width, valueWidth, mask } = definition
@@ -462,8 +427,9 @@ class BackwardBlocks {
   }
 
   /**
-   * target[key column] += Σ over the rows of the run of left[key row] × right[row column], for the tile of keys at `key`.
-   * `weighted`: `left` are weights of which one of 0 takes nothing of `right`, whatever that holds.
+   * target[key column] += Σ over the rows of the run of left[key row] × right[row column], for the tile of
+   * keys at `key`. `weighted`: `left` are weights of which one of 0 takes nothing of `right`, whatever that
+   * holds.
    */
   #addOverRows(
     left: Pointer<'f32'>,

@@ -25,8 +25,9 @@ export function dotScratchBytes(valueWidth: number, { panel }: Tile, { floatByte
 }
 
 /**
- * dots[batch head query] = Σ over the width of output × upstream, in the order in which the block sums value × upstream: where
- * a row sees one key, both are equal to the bit and leave no gradient. Tasks: batch × heads × ⌈queries / rowsPerTask⌉.
+ * dots[batch head query] = Σ over the width of output × upstream, in the order in which the block sums value
+ * × upstream: where a row sees one key, both are equal to the bit and leave no gradient. Tasks: batch × heads
+ * × ⌈queries / rowsPerTask⌉.
  */
 export function rowDots(valueWidth: number, { panel }: Tile): Kernel<DotParameters> {
   return kernel(`attention row dots ${valueWidth} ${panel}`, dotParameters, (k, p, task) => {
@@ -83,8 +84,8 @@ export function sumScratchBytes({ lanes, floatBytes }: Machine): number {
 }
 
 /**
- * target[batch head query width] = Σ over the splits, in their order, of partial[split matrix ⌈query / panel⌉ width panel].
- * Tasks: matrices × ⌈queries / rowsPerTask⌉; a panel divides `rowsPerTask`.
+ * target[batch head query width] = Σ over the splits, in their order, of partial[split matrix ⌈query / panel⌉
+ * width panel]. Tasks: matrices × ⌈queries / rowsPerTask⌉; a panel divides `rowsPerTask`.
  */
 export function sumPartials(width: number, { panel }: Tile): Kernel<SumParameters> {
   return kernel(`attention sum partials ${width} ${panel}`, sumParameters, (k, p, task) => {
@@ -130,7 +131,10 @@ const sinkParameters = {
   queries: 'i32',
 } as const
 
-/** gradient[head] = −Σ over batch and query of exp(sink − largest) × inverseSum × dots: the sink's weight times what it takes away. Tasks: heads. */
+/**
+ * gradient[head] = −Σ over batch and query of exp(sink − largest) × inverseSum × dots: the sink's weight
+ * times what it takes away. Tasks: heads.
+ */
 export function sinkGradient(): Kernel<typeof sinkParameters> {
   return kernel('attention sink gradient', sinkParameters, (k, p, head) => {
     const total = k.variable(k.float(0))

@@ -33,8 +33,8 @@ export type BlockParameters = StoredParameters<'query'> &
     /** [batch kvHead ⌈key / panel⌉ valueWidth panel] */
     readonly packedValue: 'f32*'
     /**
-     * [batch head query], as the forward pass left them: weights are exp(score − largest) × inverseSum, and sum to 1 as they
-     * did there.
+     * [batch head query], as the forward pass left them: weights are exp(score − largest) × inverseSum, and
+     * sum to 1 as they did there.
      */
     readonly largest: 'f32*'
     readonly inverseSum: 'f32*'
@@ -143,8 +143,9 @@ export class CaptureBlock {
   }
 
   /**
-   * Where some of the rows may attend to some of the keys: fills part `weights` with the filter and
-   * part `gradients` with the gradients of q·k, both [row key] with rows of `tile.keys`, and adds what `scatter` has to.
+   * Where some of the rows may attend to some of the keys: fills part `weights` with the filter and part
+   * `gradients` with the gradients of q·k, both [row key] with rows of `tile.keys`, and adds what `scatter`
+   * has to.
    */
   pass(block: Block, key: Int, keys: Int, scatter: CaptureScatter, centers?: RowCenters): void {
     const { k, p, tile } = this

@@ -16,7 +16,9 @@ import type { Tile } from './tile.js'
 
 type CaptureParameters = BlockParameters & GradientParameters & LeafParameters & { readonly batches: 'i32' }
 
-/** Bytes of scratch memory that the kernel needs, which keeps a number for each row and each of `accesses`. */
+/**
+ * Bytes of scratch memory that the kernel needs, which keeps a number for each row and each of `accesses`.
+ */
 export function captureScratchBytes(
   definition: AttentionDefinition,
   tile: Tile,
@@ -27,8 +29,9 @@ export function captureScratchBytes(
 }
 
 /**
- * Gradients of captured tensors. A task has some batch, head and block of query rows, or all of them along the axes that are
- * not in `axes`, so that no two tasks write to the same element. Tasks: the product of the axes' tasks.
+ * Gradients of captured tensors. A task has some batch, head and block of query rows, or all of them along
+ * the axes that are not in `axes`, so that no two tasks write to the same element. Tasks: the product of the
+ * axes' tasks.
  */
 export function captureGradientKernel(
   definition: AttentionDefinition,

@@ -11,7 +11,10 @@ export interface LeafPlaces {
   readonly captureGradients?: readonly (CapturePlace | undefined)[]
 }
 
-/** Sees to it that kernels stay within their tensors: every captured tensor is as long as the axes that it is addressed with. */
+/**
+ * Sees to it that kernels stay within their tensors: every captured tensor is as long as the axes that it is
+ * addressed with.
+ */
 export function checkPlaces(
   operation: string,
   definition: AttentionDefinition,

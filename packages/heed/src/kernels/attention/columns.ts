@@ -10,7 +10,8 @@ import {
 import type { StoredFloat } from './definition.js'
 import { roundUp, type Tile, writeTileProduct } from './tile.js'
 
-// What kernels share whose rows lie along the lanes: columns of a panel of rows, one after the other, in scratch memory.
+// What kernels share whose rows lie along the lanes: columns of a panel of rows, one after the other, in
+// scratch memory.
 
 /** target[row length] = rows of a width, zeros beyond it; `length` is a multiple of the lanes. */
 export function copyPadded(
@@ -60,8 +61,8 @@ export function writePanel(
 }
 
 /**
- * The first `count` rows of a vector of them to `to`, whose rows are `rowStride` apart. `columns` gives so many columns from one on, as vectors of
- * rows; `spare` has room for lanes × lanes elements.
+ * The first `count` rows of a vector of them to `to`, whose rows are `rowStride` apart. `columns` gives so
+ * many columns from one on, as vectors of rows; `spare` has room for lanes × lanes elements.
  */
 export function writeRowsOf(
   k: Builder,
@@ -102,8 +103,9 @@ export function writeRowsOf(
 }
 
 /**
- * Rows of keys or values end to end: where they lie, or copied to `to`, as those in half precision are. `rows`: tiles of so many are read whole, so that a last one that isn't
- * is copied, with whatever `to` has behind it.
+ * Rows of keys or values end to end: where they lie, or copied to `to`, as those in half precision are.
+ * `rows`: tiles of so many are read whole, so that a last one that isn't is copied, with whatever `to` has
+ * behind it.
  */
 export function endToEnd(
   k: Builder,
@@ -139,7 +141,10 @@ export interface Element {
   readonly places: readonly Pointer<'f32'>[]
 }
 
-/** `body` for elements 0 … count − 1 of columns, `step` apart; several at a time where the machine has time for them while one result waits for another. */
+/**
+ * `body` for elements 0 … count − 1 of columns, `step` apart; several at a time where the machine has time
+ * for them while one result waits for another.
+ */
 export function eachElement(
   k: Builder,
   count: Int,
@@ -227,7 +232,10 @@ export function addOverKeys(
 /** Rows of a register tile whose zeros are chosen, which takes more registers. */
 export const weightedRows = 2
 
-/** Rows of a register tile over a width: such as divide it, where they are enough sums to keep the multipliers busy. */
+/**
+ * Rows of a register tile over a width: such as divide it, where they are enough sums to keep the multipliers
+ * busy.
+ */
 function rowsFor({ rows, panel }: Tile, lanes: number, width: number): number {
   for (let some = rows; some * (panel / lanes) >= 12; some--) if (width % some === 0) return some
   return Math.min(rows, width)

@@ -22,9 +22,9 @@ export interface CapturedTensor {
  * What is compiled into an attention kernel. `score` and `mask` are expressions over
  *
  * - `input(0)`: the product q·k, unscaled (score only);
- * - `index('batch')`, `index('head')`, `index('key')`, `index('query')`: positions, aligned at the end: query row i stands at
- *   position i + keys − queries, which is negative for the first rows where there are more queries than keys;
- *   `index('queryRow')`: i itself, for tensors with an axis of query rows;
+ * - `index('batch')`, `index('head')`, `index('key')`, `index('query')`: positions, aligned at the end: query
+ *   row i stands at position i + keys − queries, which is negative for the first rows where there are more
+ *   queries than keys; `index('queryRow')`: i itself, for tensors with an axis of query rows;
  * - `parameter(i)` of the kind `parameters[i]`;
  * - elements of captured tensors: `new Capture(i, kind, rank).at(…)` with i counting in `captures`.
  *
@@ -85,7 +85,10 @@ export function attentionDefinition(definition: {
   }
 }
 
-/** Lengths of the axes. `heads` is a multiple of `kvHeads`; query head h uses key/value head ⌊h / (heads / kvHeads)⌋. */
+/**
+ * Lengths of the axes. `heads` is a multiple of `kvHeads`; query head h uses key/value head ⌊h / (heads /
+ * kvHeads)⌋.
+ */
 export interface AttentionSizes {
   readonly batch: number
   readonly heads: number

@@ -3,13 +3,19 @@ import type { AttentionDefinition } from './definition.js'
 
 type Float = Expression<'float'>
 
-/** A definition with the gradients of its score; `input(1)` is the gradient of the score. All expressions share their nodes. */
+/**
+ * A definition with the gradients of its score; `input(1)` is the gradient of the score. All expressions
+ * share their nodes.
+ */
 export interface AttentionDerivative {
   readonly score: Float
   readonly mask: Expression<'boolean'> | undefined
   /** Gradient of q·k; `undefined` where the score does not depend on it. */
   readonly product: Float | undefined
-  /** For each element of a captured float tensor that the score reads: what is to be added to that element's gradient. */
+  /**
+   * For each element of a captured float tensor that the score reads: what is to be added to that element's
+   * gradient.
+   */
   readonly captures: readonly { readonly node: Float; readonly gradient: Float }[]
   readonly roots: readonly Expression[]
 }
@@ -61,7 +67,10 @@ export function captureGradientSlots(definition: AttentionDefinition): readonly 
   return captureGradients(definition).map(({ slot }) => slot)
 }
 
-/** Whether all these accesses have the axis as a bare index, and at the same place, so that they never meet across its positions. */
+/**
+ * Whether all these accesses have the axis as a bare index, and at the same place, so that they never meet
+ * across its positions.
+ */
 function samePlace(nodes: readonly Float[], axis: Separable): boolean {
   const places = (node: Float): number[] =>
     node.operands.flatMap((operand, place) =>

@@ -73,7 +73,10 @@ function layoutOf(
   })
 }
 
-/** Panels of queries that a task has at most: so often are keys and values of a round used once they are in a near cache. */
+/**
+ * Panels of queries that a task has at most: so often are keys and values of a round used once they are in a
+ * near cache.
+ */
 export const mostPanels = 4
 
 /** Bytes of scratch memory that the kernel needs. */
@@ -86,10 +89,11 @@ export function forwardBlocksScratchBytes(
 }
 
 /**
- * Attention for blocks of query rows with the online softmax (Milakov and Gimelshein, 2018; Dao et al., FlashAttention, 2022):
- * the keys go by in rounds, each row keeps its largest score, the sum of exp(score − largest), and its output so far,
- * which are rescaled when a larger score comes. Queries lie along the lanes: scores are K·Qᵀ and the output Vᵀ·Pᵀ, so that keys and values are read where
- * they lie, element by element, and what belongs to a row belongs to a lane. Tasks: batch × heads × blocks of `panels` panels of queries.
+ * Attention for blocks of query rows with the online softmax (Milakov and Gimelshein, 2018; Dao et al.,
+ * FlashAttention, 2022): the keys go by in rounds, each row keeps its largest score, the sum of exp(score −
+ * largest), and its output so far, which are rescaled when a larger score comes. Queries lie along the lanes:
+ * scores are K·Qᵀ and the output Vᵀ·Pᵀ, so that keys and values are read where they lie, element by element,
+ * and what belongs to a row belongs to a lane. Tasks: batch × heads × blocks of `panels` panels of queries.
  */
 export function forwardBlocksKernel(
   definition: AttentionDefinition,
@@ -122,7 +126,10 @@ class ForwardBlock {
   readonly rows: Int
   readonly part: Readonly<Record<Part, Pointer<'f32'>>>
   readonly emitter: Emitter
-  /** 1 where weights of 0 are told from others, because the output was not finite without; absent where nothing can be hidden. */
+  /**
+   * 1 where weights of 0 are told from others, because the output was not finite without; absent where
+   * nothing can be hidden.
+   */
   readonly careful: Variable<'i32'> | undefined
 
   constructor(
@@ -146,7 +153,8 @@ class ForwardBlock {
     this.batch = matrix.div(heads)
     this.head = matrix.rem(heads)
     this.kvHead = this.head.div(heads.div(kvHeads))
-    // The last block first: where a mask hides the future it has most to do, and whoever takes the last task has little.
+    // The last block first: where a mask hides the future it has most to do, and whoever takes the last task
+    // has little.
     this.firstRow = blocks.sub(1).sub(task.rem(blocks)).mul(most)
     this.rows = queries.sub(this.firstRow).min(most)
     this.part = scratchParts(k, layoutOf(definition, tile, mostPanels))

@@ -16,7 +16,8 @@ import { plainAttention } from '../testing/plain.js'
 import { randomAttention, variantNames } from '../testing/variants.js'
 import { attentionForward, type AttentionSizes } from './index.js'
 
-// Few rows a key/value head: keys and values are read where they lie, once for all heads that share them, and long ones in parts.
+// Few rows a key/value head: keys and values are read where they lie, once for all heads that share them, and
+// long ones in parts.
 
 /** Keys that the interpreter cuts into several parts, and the others into two. */
 const [longInterpreted, long] = [515, 2100]
@@ -71,7 +72,10 @@ describe.each(variantNames)('few rows in f64, %s', (name) => {
   })
 })
 
-/** The same attention twice: once with its keys in parts, and as one of so many that there is nothing to share out. */
+/**
+ * The same attention twice: once with its keys in parts, and as one of so many that there is nothing to share
+ * out.
+ */
 describe.each(['causal', 'window', 'sink', 'nothing at all'])('parts of the keys, %s', (name) => {
   const sizes: AttentionSizes = { batch: 1, heads: 3, kvHeads: 1, queries: 2, keys: longInterpreted }
   const many = { ...sizes, batch: 64 }

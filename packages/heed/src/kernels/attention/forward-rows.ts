@@ -70,9 +70,10 @@ export interface RowsForm {
 }
 
 /**
- * Attention for few query rows, as `forwardBlocksKernel` has it for many, with the keys and the columns of the values along the lanes. A task has
- * the rows of all query heads that share a key/value head, at most `tile.queries`, so that keys and values come from memory once for all of them.
- * Tasks: batch × kvHeads, times the parts of the keys where split (Flash-Decoding, Dao et al., 2023).
+ * Attention for few query rows, as `forwardBlocksKernel` has it for many, with the keys and the columns of
+ * the values along the lanes. A task has the rows of all query heads that share a key/value head, at most
+ * `tile.queries`, so that keys and values come from memory once for all of them. Tasks: batch × kvHeads,
+ * times the parts of the keys where split (Flash-Decoding, Dao et al., 2023).
  */
 export function forwardRowsKernel(definition: AttentionDefinition, form: RowsForm): Kernel<RowsParameters> {
   const { tile, statistics, grouped, split } = form
@@ -106,7 +107,10 @@ class ForwardRows {
   readonly part: Readonly<Record<Part, Pointer<'f32'>>>
   /** For the one head; each row makes its own where grouped. */
   readonly emitter: Emitter | undefined
-  /** 1 where weights of 0 are told from others, because the output was not finite without; absent where nothing can be hidden. */
+  /**
+   * 1 where weights of 0 are told from others, because the output was not finite without; absent where
+   * nothing can be hidden.
+   */
   readonly careful: Variable<'i32'> | undefined
 
   constructor(k: Builder, terms: Terms, task: Int, definition: AttentionDefinition, form: RowsForm) {
@@ -288,7 +292,10 @@ class ForwardRows {
     })
   }
 
-  /** The largest scores so far, and what the rows' output so far is multiplied with; all rows of a tile together. */
+  /**
+   * The largest scores so far, and what the rows' output so far is multiplied with; all rows of a tile
+   * together.
+   */
   #renew(row: Int): void {
     const { k, part, form } = this
     k.vectors(form.tile.rows, (i, mask) => {

@@ -107,7 +107,10 @@ export function headEmitter(
   return emitter
 }
 
-/** Elements from the start of a captured tensor (or of its gradient, which has strides of its own) to the one at `indices`. */
+/**
+ * Elements from the start of a captured tensor (or of its gradient, which has strides of its own) to the one
+ * at `indices`.
+ */
 export function elementOffset(
   terms: Terms,
   strides: string,

@@ -10,8 +10,8 @@ type PackParameters = StoredParameters<'source'> & {
   readonly length: 'i32'
 }
 /**
- * source [batch head row width] -> packed [batch head ⌈row / panel⌉ width panel]: the rows of each panel become columns, zeros
- * where there are no rows. Tasks: batch × heads × ⌈length / panel⌉.
+ * source [batch head row width] -> packed [batch head ⌈row / panel⌉ width panel]: the rows of each panel
+ * become columns, zeros where there are no rows. Tasks: batch × heads × ⌈length / panel⌉.
  */
 export function packTransposed(width: number, panel: number, element: StoredFloat): Kernel<PackParameters> {
   const name = `attention pack transposed ${width} ${panel}${element === 'f32' ? '' : ` ${element}`}`

@@ -15,7 +15,10 @@ import { roundUp } from './tile.js'
 export type PartParameters = { readonly states: 'f32*'; readonly parts: 'i32' }
 
 export const partParameters: PartParameters = {
-  /** [batch head query part], each `partElements`: the output so far, largest score, sum, weighted sum, largest key. */
+  /**
+   * [batch head query part], each `partElements`: the output so far, largest score, sum, weighted sum,
+   * largest key.
+   */
   states: 'f32*',
   parts: 'i32',
 }
@@ -61,7 +64,10 @@ export function storePart(
   k.vectors(definition.valueWidth, (i, mask) => k.store(to.output.at(i), row.output(i, mask), mask))
 }
 
-/** Puts the parts of each row together, in their order. Tasks: batch × heads × queries. Scratch memory: a float for each part. */
+/**
+ * Puts the parts of each row together, in their order. Tasks: batch × heads × queries. Scratch memory: a
+ * float for each part.
+ */
 export function combineParts(
   definition: AttentionDefinition,
   statistics: boolean,

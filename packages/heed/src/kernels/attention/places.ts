@@ -1,6 +1,9 @@
 import type { Launch } from '../launch.js'
 
-/** A tensor of axes batch, head, row, width in the heap: byte address, strides of the outer axes in elements; the width's stride is 1. */
+/**
+ * A tensor of axes batch, head, row, width in the heap: byte address, strides of the outer axes in elements;
+ * the width's stride is 1.
+ */
 export interface Place {
   readonly address: number
   readonly batch: number
@@ -26,11 +29,13 @@ export interface ForwardPlaces {
   /** [batch head query valueWidth] */
   readonly output: Place
   /**
-   * Byte address; [batch head query], contiguous: the largest score, the sink among them; −infinity where there is none.
-   * The backward pass needs it and `inverseSum`.
+   * Byte address; [batch head query], contiguous: the largest score, the sink among them; −infinity where
+   * there is none. The backward pass needs it and `inverseSum`.
    */
   readonly largest: number
-  /** Byte address; [batch head query], contiguous: 1 over the sum of exp(score − largest), 0 where it is 0. */
+  /**
+   * Byte address; [batch head query], contiguous: 1 over the sum of exp(score − largest), 0 where it is 0.
+   */
   readonly inverseSum: number
   /** Byte address; [head], contiguous; where the definition has a sink. */
   readonly sink?: number

@@ -1,6 +1,7 @@
 import type { Machine } from '../language/index.js'
 import { type Launch, launchOf } from '../launch.js'
-import { backwardBlocksKernel, backwardBlocksScratchBytes } from './backward-blocks.js'
+import { backwardBlocksKernel } from './backward-blocks.js'
+import { backwardBlocksScratchBytes } from './backward-layout.js'
 import {
   dotScratchBytes,
   rowDots,
@@ -27,8 +28,8 @@ const backwardBytes = 1 << 25
 const backwardTasks = 16
 
 /**
- * Gradients of query, key, value, sink, and of the captured tensors in `slots` (float tensors that the score reads), whose
- * gradients are added to what is there. All kernels of a plan must run on `machine`.
+ * Gradients of query, key, value, sink, and of the captured tensors in `slots` (float tensors that the score
+ * reads), whose gradients are added to what is there. All kernels of a plan must run on `machine`.
  */
 export function attentionBackward(
   machine: Machine,

@@ -11,12 +11,16 @@ import { resultValues } from './result.js'
 import { blockTileFor, rowsTileFor, roundUp } from './tile.js'
 import { sourceValues } from './workspace.js'
 
-/** Query rows a key/value head up to which they are taken together, with the lanes along keys and widths, as long as they would leave half the lanes of a panel of queries empty. */
+/**
+ * Query rows a key/value head up to which they are taken together, with the lanes along keys and widths, as
+ * long as they would leave half the lanes of a panel of queries empty.
+ */
 const fewRows = 16
 
 /**
- * output = softmax over the keys of score(q·k), masked, times value, never holding query × key numbers; and the
- * largest score and the inverse sum of each row, which the backward pass needs. All kernels of a plan must run on `machine`.
+ * output = softmax over the keys of score(q·k), masked, times value, never holding query × key numbers; and
+ * the largest score and the inverse sum of each row, which the backward pass needs. All kernels of a plan
+ * must run on `machine`.
  */
 export function attentionForward(
   machine: Machine,
@@ -35,7 +39,9 @@ function groupOf({ heads, kvHeads }: AttentionSizes): number {
   return kvHeads === 0 ? 1 : heads / kvHeads
 }
 
-/** Tasks that queries are cut for where there are few heads: enough that threads end at about the same time. */
+/**
+ * Tasks that queries are cut for where there are few heads: enough that threads end at about the same time.
+ */
 const fewestTasks = 24
 
 function blocksForward(
@@ -66,9 +72,15 @@ function blocksForward(
   }
 }
 
-/** Tasks that keys are cut for where there are fewer key/value heads: several for each thread of a large machine. */
+/**
+ * Tasks that keys are cut for where there are fewer key/value heads: several for each thread of a large
+ * machine.
+ */
 const rowsTasks = 64
-/** Rounds of keys that a part has at least: 1,024 keys where vectors have lanes. Shorter parts take some percent longer on one thread. */
+/**
+ * Rounds of keys that a part has at least: 1,024 keys where vectors have lanes. Shorter parts take some
+ * percent longer on one thread.
+ */
 const roundsPerPart = 16
 
 /** Of few rows; the parts of the keys depend on the sizes alone, so that threads change nothing. */

@@ -4,7 +4,10 @@ import type { Separable } from './derivative.js'
 /** Walks along an axis: the part of it that is this task's, one position (or `step` of them), or all. */
 export type Range = (axis: Separable, length: Int, step: number, body: (i: Int) => void) => void
 
-/** The parts of a task among the product of the tasks along `axes`, innermost first. Ask once for each axis, always in the same order. */
+/**
+ * The parts of a task among the product of the tasks along `axes`, innermost first. Ask once for each axis,
+ * always in the same order.
+ */
 export function taskRanges(k: Builder, task: Int, axes: readonly Separable[]): Range {
   let rest = task
   return (axis, length, step, body) => {

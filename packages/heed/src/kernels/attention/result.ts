@@ -103,7 +103,10 @@ export function outputLine(terms: Terms, { batch, head, queryRow }: RowPlace): P
   return p.output.at(batch.mul(p.outputBatch)).at(head.mul(p.outputHead)).at(queryRow.mul(p.outputRow))
 }
 
-/** Writes what is asked for of a row or a vector of rows (those in `mask`), but for the output; gives what the output so far is to be multiplied with. */
+/**
+ * Writes what is asked for of a row or a vector of rows (those in `mask`), but for the output; gives what the
+ * output so far is to be multiplied with.
+ */
 export function writeRow<T extends FloatType>(
   k: Builder,
   terms: Terms,
@@ -163,7 +166,8 @@ function plainEnd<T extends FloatType>(largest: Term<T>, sum: Term<T>, some: Ter
 /** The sink is one more score in the denominator. */
 function sinkEnd<T extends FloatType>(largest: Term<T>, sum: Term<T>, sink: Term<T>): End<T> {
   const top = sink.maxIgnoringNaN(largest)
-  // A sink of −infinity takes nothing: with no key either, 0 and 1 keep differences and quotients from being NaN.
+  // A sink of −infinity takes nothing: with no key either, 0 and 1 keep differences and quotients from being
+  // NaN.
   const some = top.gt(-Infinity)
   const base = some.select(top, 0)
   const factor = largest.sub(base).exp() as Term<T>

@@ -29,7 +29,10 @@ export interface Round {
 
 /** Keys or values that come from memory are asked for so many rows ahead. */
 const rowsAhead = 16
-/** Vectors of a row that one turn of the loop over a long row takes. V8 puts off multiply-adds until all of a turn is loaded, and runs out of registers. */
+/**
+ * Vectors of a row that one turn of the loop over a long row takes. V8 puts off multiply-adds until all of a
+ * turn is loaded, and runs out of registers.
+ */
 const vectorsAtOnce = ({ machine }: Builder): number => (machine.name === 'x64' ? 8 : 1)
 /** Values that one turn of the loop over values takes. */
 const valuesAtOnce = ({ machine }: Builder): number => (machine.name === 'x64' ? 4 : 1)
@@ -80,8 +83,8 @@ export function writeRowScores({
 }
 
 /**
- * output[row, …] = factors[row] × output[row, …] + Σ over the keys of scores[row, key] × value[key, …]. `weighted`: scores are
- * weights of which one of 0 takes nothing of a value, whatever that holds.
+ * output[row, …] = factors[row] × output[row, …] + Σ over the keys of scores[row, key] × value[key, …].
+ * `weighted`: scores are weights of which one of 0 takes nothing of a value, whatever that holds.
  */
 export function writeRowOutput(
   { k, terms, definition: { valueWidth }, tile, batch, kvHead, key, keys, scores, output, factors }: Round,
@@ -124,7 +127,10 @@ export function writeRowOutput(
   if (whole < valueWidth) write(whole, valueWidth - whole)
 }
 
-/** `step` for each vector of rows that are `width` long, with where it starts in each: one after the other, in a loop where there are many. */
+/**
+ * `step` for each vector of rows that are `width` long, with where it starts in each: one after the other, in
+ * a loop where there are many.
+ */
 function alongRow(
   k: Builder,
   width: number,

@@ -115,7 +115,10 @@ function scoresKernel(definition: AttentionDefinition): Kernel<ForwardParameters
   })
 }
 
-/** Gradients of the products, where they are wanted, and of the captured tensors in `slots`, which are added to what is there. */
+/**
+ * Gradients of the products, where they are wanted, and of the captured tensors in `slots`, which are added
+ * to what is there.
+ */
 export function planScoresBackward(
   definition: AttentionDefinition,
   sizes: AttentionSizes,
@@ -151,7 +154,10 @@ export function planScoresBackward(
 
 type GradientKernelParameters = BackwardParameters & GradientParameters & LeafParameters
 
-/** Without slots the gradient of the products; else those of the slots. A task has one position along each of `axes`, and all of the others. */
+/**
+ * Without slots the gradient of the products; else those of the slots. A task has one position along each of
+ * `axes`, and all of the others.
+ */
 function scoresGradientKernel(
   definition: AttentionDefinition,
   slots: readonly number[],

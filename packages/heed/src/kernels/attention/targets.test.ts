@@ -13,7 +13,8 @@ import { plainAttention } from '../testing/plain.js'
 import { randomAttention, variantNames } from '../testing/variants.js'
 
 const { relaxed } = wasmFeatures()
-// Two of the forms of wasm run the reference cases as tensors, in nn/score-and-mask.reference.test.ts; the others here.
+// Two of the forms of wasm run the reference cases as tensors, in nn/score-and-mask.reference.test.ts; the
+// others here.
 const targets: readonly (readonly [name: string, target: Target, here: boolean])[] = [
   ...([4, 8] as const).flatMap((lanes) =>
     [...new Set([relaxed, false])].map(

@@ -1,6 +1,9 @@
 import type { Builder, Int, Machine, Pointer, Vector } from '../language/index.js'
 
-/** How attention is cut up: register tiles of `rows` × `panel` elements, tasks of `queries` rows, rounds of `keys` keys. */
+/**
+ * How attention is cut up: register tiles of `rows` × `panel` elements, tasks of `queries` rows, rounds of
+ * `keys` keys.
+ */
 export interface Tile {
   readonly rows: number
   readonly panel: number
@@ -25,7 +28,10 @@ export function blockTileFor(machine: Machine): Tile {
   return machine.registers >= 32 ? { ...tile, keys: tile.keys / 2 } : tile
 }
 
-/** The tile for few rows, whose operands are read where they lie: tiles of like size, whose rows share what was loaded. */
+/**
+ * The tile for few rows, whose operands are read where they lie: tiles of like size, whose rows share what
+ * was loaded.
+ */
 export function rowsTileFor(machine: Machine, rows: number): Tile {
   const { lanes, registers } = machine
   const tiles = Math.max(1, Math.ceil(rows / (registers >= 32 ? 8 : 4)))
@@ -41,7 +47,10 @@ export function sumsOfRow({ registers }: Machine, rows: number): number {
   return rows <= (registers >= 32 ? 5 : 2) ? 4 : 2
 }
 
-/** One register tile of a matrix product. Steps are in elements and known while building: they become part of the addresses. */
+/**
+ * One register tile of a matrix product. Steps are in elements and known while building: they become part of
+ * the addresses.
+ */
 export interface TileProduct {
   readonly rows: number
   /** Columns of the tile: a multiple of the machine's lanes. */
@@ -59,8 +68,8 @@ export interface TileProduct {
   readonly start: (row: number, column: number) => Vector
   readonly finish: (row: number, column: number, sum: Vector) => void
   /**
-   * Which side are weights, where one of 0 is to take nothing of the other side, whatever that holds. For numbers that are
-   * finite this changes nothing; it takes a multiple of the time.
+   * Which side are weights, where one of 0 is to take nothing of the other side, whatever that holds. For
+   * numbers that are finite this changes nothing; it takes a multiple of the time.
    */
   readonly weights?: 'left' | 'right' | undefined
 }

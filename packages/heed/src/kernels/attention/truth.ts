@@ -16,7 +16,10 @@ export interface Region {
   readonly keys: Int
 }
 
-/** Whether any of the rows may attend to any of the keys, and whether each may attend to each and, where `tileKeys` says how many make one, the tile is full. */
+/**
+ * Whether any of the rows may attend to any of the keys, and whether each may attend to each and, where
+ * `tileKeys` says how many make one, the tile is full.
+ */
 export function regionTruth(
   k: Builder,
   terms: Terms,
@@ -54,8 +57,8 @@ export interface Run {
 }
 
 /**
- * The keys that are left when those at both ends that none of the rows may see are taken off, `step` at a time; what is left starts
- * a multiple of `step` after the first.
+ * The keys that are left when those at both ends that none of the rows may see are taken off, `step` at a
+ * time; what is left starts a multiple of `step` after the first.
  */
 export function possibleKeys(
   k: Builder,
@@ -74,7 +77,10 @@ export function possibleKeys(
   )
 }
 
-/** The rows that are left when those at both ends that may see none of the keys are taken off, in the manner of `possibleKeys`. */
+/**
+ * The rows that are left when those at both ends that may see none of the keys are taken off, in the manner
+ * of `possibleKeys`.
+ */
 export function possibleRows(
   k: Builder,
   terms: Terms,

@@ -2,11 +2,15 @@ import { nodesOf } from '../expression/index.js'
 import type { Bool, Builder, Int, Pointer, Variable } from '../language/index.js'
 import type { AttentionDefinition } from './definition.js'
 
-// What is masked can't be seen, whatever it holds. Scores are chosen, so that one of NaN is masked like any other; but a weight
-// of 0 times a value of NaN or infinity is NaN. So a weight of 0 takes nothing: products run as they are, and where
-// something turns out not to be finite, once more with zeros chosen (`writeTileProduct`), which takes a multiple of the time.
+// What is masked can't be seen, whatever it holds. Scores are chosen, so that one of NaN is masked like any
+// other; but a weight of 0 times a value of NaN or infinity is NaN. So a weight of 0 takes nothing: products
+// run as they are, and where something turns out not to be finite, once more with zeros chosen
+// (`writeTileProduct`), which takes a multiple of the time.
 
-/** Whether keys may have a weight of 0 that is more than rounding: by a mask, or by −infinity in a captured tensor. */
+/**
+ * Whether keys may have a weight of 0 that is more than rounding: by a mask, or by −infinity in a captured
+ * tensor.
+ */
 export function hidesKeys(definition: AttentionDefinition): boolean {
   return definition.mask !== undefined || hidesByTensor(definition)
 }
@@ -43,8 +47,8 @@ export function allFinite(k: Builder, from: Pointer<'f32'>, count: Int | number)
 }
 
 /**
- * Runs `work`, and once more with `careful` at 1 where `count` elements of its output are not all finite: work that begins anew
- * each time. Without `careful` just once.
+ * Runs `work`, and once more with `careful` at 1 where `count` elements of its output are not all finite:
+ * work that begins anew each time. Without `careful` just once.
  */
 export function untilFinite(
   k: Builder,

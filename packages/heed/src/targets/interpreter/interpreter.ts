@@ -16,8 +16,8 @@ export const interpreterMachine: Machine = {
 }
 
 /**
- * The oracle: a kernel read as plain JavaScript. Floats are computed and stored in f64 (an f32 element takes 8 bytes of
- * its heap), so its results are the ones that every other target is held to.
+ * The oracle: a kernel read as plain JavaScript. Floats are computed and stored in f64 (an f32 element takes
+ * 8 bytes of its heap), so its results are the ones that every other target is held to.
  */
 export const interpreter: Target = {
   machine: interpreterMachine,

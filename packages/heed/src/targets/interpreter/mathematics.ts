@@ -1,8 +1,8 @@
 /** What `Math` lacks, in f64. */
 
 /**
- * The error function, to some 1e-15: erf(x) = 2/√π · e^(−x²) · Σ 2ⁿ x^(2n+1) / (1·3·5·…·(2n+1)), all terms of one sign
- * (Abramowitz and Stegun 7.1.6).
+ * The error function, to some 1e-15: erf(x) = 2/√π · e^(−x²) · Σ 2ⁿ x^(2n+1) / (1·3·5·…·(2n+1)), all terms of
+ * one sign (Abramowitz and Stegun 7.1.6).
  */
 export function erf(x: number): number {
   if (Number.isNaN(x)) return x
@@ -18,7 +18,8 @@ export function erf(x: number): number {
 }
 
 /**
- * exp(x²) erfc(x) of |x|, to some 1e-15: from the error function near 0, else by its continued fraction (Abramowitz and Stegun 7.1.14).
+ * exp(x²) erfc(x) of |x|, to some 1e-15: from the error function near 0, else by its continued fraction
+ * (Abramowitz and Stegun 7.1.14).
  */
 export function erfcx(x: number): number {
   const magnitude = Math.abs(x)

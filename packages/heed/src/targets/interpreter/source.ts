@@ -1,6 +1,9 @@
 import type { BinaryOperation, Block, Instruction, MachineElement, Program } from '../../kernels/index.js'
 
-/** A program as the body of a JavaScript function of (parameters, begin, end, scratch): one lane, floats in f64. */
+/**
+ * A program as the body of a JavaScript function of (parameters, begin, end, scratch): one lane, floats in
+ * f64.
+ */
 export function javaScriptSource(program: Program): string {
   const writer = new Writer(program)
   writer.block(program.prologue, 1)

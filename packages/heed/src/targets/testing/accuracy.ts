@@ -73,7 +73,10 @@ export function expanded(name: MathOperation, form: Form): FloatFunction {
   return assembled(`math-${name}`, form, (k, x) => k.math(name, x))
 }
 
-/** A function of one number, written by `write` and assembled for a machine, over as many values as it is given. */
+/**
+ * A function of one number, written by `write` and assembled for a machine, over as many values as it is
+ * given.
+ */
 export function assembled(
   name: string,
   { target: of, lanes, relaxed, scalar }: Form,

@@ -15,8 +15,9 @@ import { fromBits, roundTiesToEven, toBits } from '../interpreter/mathematics.js
 const f = Math.fround
 
 /**
- * What a program means on its own machine, read instruction by instruction: any number of lanes, each float rounded to
- * f32, `fma` rounded once where the machine says so. Conditions are 0 or 1. Slow, plain, and the same for every target.
+ * What a program means on its own machine, read instruction by instruction: any number of lanes, each float
+ * rounded to f32, `fma` rounded once where the machine says so. Conditions are 0 or 1. Slow, plain, and the
+ * same for every target.
  */
 export function evaluate(
   program: Program,
@@ -312,8 +313,8 @@ const double = new Float64Array(1)
 const doubleBits = new BigInt64Array(double.buffer)
 
 /**
- * a × b + c, rounded once to f32. The product is exact in f64; the sum is rounded there to odd, after which rounding it
- * again does no harm (Boldo and Melquiond 2008).
+ * a × b + c, rounded once to f32. The product is exact in f64; the sum is rounded there to odd, after which
+ * rounding it again does no harm (Boldo and Melquiond 2008).
  */
 export function fusedMultiplyAdd(a: number, b: number, c: number): number {
   const product = a * b

@@ -12,7 +12,10 @@ export interface Variant {
   readonly target: (shared: boolean) => Target
 }
 
-/** Every form of every target that this machine runs; the interpreter, which has one lane, has tests of its own. */
+/**
+ * Every form of every target that this machine runs; the interpreter, which has one lane, has tests of its
+ * own.
+ */
 export const variants: readonly Variant[] = [
   ...([4, 8] as const).flatMap((lanes) =>
     [false, ...(wasmFeatures().relaxed ? [true] : [])].map((relaxed) => ({
@@ -30,7 +33,9 @@ export const variants: readonly Variant[] = [
 export const base = 1024
 export const f = Math.fround
 
-/** Runs one task of a kernel on a page of memory whose data starts at byte 1024; parameters are i32 (or f32). */
+/**
+ * Runs one task of a kernel on a page of memory whose data starts at byte 1024; parameters are i32 (or f32).
+ */
 export function launch<const P extends Readonly<Record<string, ParameterType>>>(
   source: Kernel<P>,
   variant: Variant,

@@ -11,9 +11,10 @@ const types: readonly Type[] = ['i32', 'f32', 'bool', 'ivector', 'vector', 'mask
 const deepest = 4
 
 /**
- * A kernel whose every choice is one of the given numbers, read in order and 0 once they are used up: shorter lists and smaller
- * numbers are simpler programs. It computes nothing that the language leaves open: conversions to integers are in range, no
- * divisor is 0, bits of NaN are never looked at, and what it reads and writes lies in its memory.
+ * A kernel whose every choice is one of the given numbers, read in order and 0 once they are used up: shorter
+ * lists and smaller numbers are simpler programs. It computes nothing that the language leaves open:
+ * conversions to integers are in range, no divisor is 0, bits of NaN are never looked at, and what it reads
+ * and writes lies in its memory.
  */
 export function randomProgram(choices: readonly number[]): Kernel<typeof randomParameters> {
   return kernel('random', randomParameters, (k, p, task) => new Writer(k, choices, p, task).write())
@@ -182,7 +183,10 @@ class Writer {
     )
   }
 
-  /** Puts all values and variables from these on into what is stored at the end, or only the latest few of them. */
+  /**
+   * Puts all values and variables from these on into what is stored at the end, or only the latest few of
+   * them.
+   */
   #observe(from: Lengths = types.map(() => [0, 0]), most = Infinity): void {
     const k = this.#k
     const all = this.#variables.ivector[0] as Variable<'ivector'>

@@ -11,7 +11,10 @@ const reach = 16
 const bytes = 16384
 const tasks = 2
 
-/** What a program finds: floats of all sizes in `x` and its scratch memory, small and large integers elsewhere. */
+/**
+ * What a program finds: floats of all sizes in `x` and its scratch memory, small and large integers
+ * elsewhere.
+ */
 function fillHeap(buffer: ArrayBufferLike): void {
   const [f32, i32, u8] = [new Float32Array(buffer), new Int32Array(buffer), new Uint8Array(buffer)]
   for (let i = 0; i < bytes; i++) u8[i] = (i * 7919) >> 3

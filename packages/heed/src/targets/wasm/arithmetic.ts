@@ -55,8 +55,9 @@ export function lowerBinary(instruction: Of<'binary'>, lowering: Lowering): void
 }
 
 /**
- * The quotient is exact in f64 (53 bits, two 32-bit integers), and a zero divisor does not trap: lanes outside a mask
- * may hold one. −2³¹ / −1 wraps as integers do. A scalar divisor that is known takes the plain instruction.
+ * The quotient is exact in f64 (53 bits, two 32-bit integers), and a zero divisor does not trap: lanes
+ * outside a mask may hold one. −2³¹ / −1 wraps as integers do. A scalar divisor that is known takes the plain
+ * instruction.
  */
 function lowerDivision({ name, result, a, b }: Of<'binary'>, lowering: Lowering): void {
   const vector = lowering.isVector(result)
@@ -291,7 +292,10 @@ const combining: Readonly<
   largest: { f32x4: 'f32x4.pmax', i32x4: 'i32x4.max_s' },
 }
 
-/** Halves combined until one lane is left: with four lanes (l0 + l2) + (l1 + l3); with eight, lane i + 4 is added to lane i before. */
+/**
+ * Halves combined until one lane is left: with four lanes (l0 + l2) + (l1 + l3); with eight, lane i + 4 is
+ * added to lane i before.
+ */
 export function lowerReduce({ name, result, a }: Of<'reduce'>, lowering: Lowering): void {
   const value = lowering.use(a)
   if (name === 'any' || name === 'all') {

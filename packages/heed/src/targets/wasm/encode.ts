@@ -4,14 +4,17 @@ import { runParameters } from './node.js'
 import type { Immediates } from './opcodes.js'
 import { opcodes, unsigned } from './opcodes.js'
 
-/** What V8 and SpiderMonkey accept in one function (WebAssembly JavaScript interface, implementation limits). */
+/**
+ * What V8 and SpiderMonkey accept in one function (WebAssembly JavaScript interface, implementation limits).
+ */
 export const limits = { functionBytes: 7_654_321, locals: 50_000 } as const
 
 const valueTypes: Readonly<Record<LocalType, number>> = { i32: 0x7f, f32: 0x7d, v128: 0x7b }
 
 /**
- * The bytes of a module that imports `env.memory` and exports `run`. An import that is not shared and has no maximum
- * takes every memory that is not shared; a shared one with the largest maximum takes every shared memory.
+ * The bytes of a module that imports `env.memory` and exports `run`. An import that is not shared and has no
+ * maximum takes every memory that is not shared; a shared one with the largest maximum takes every shared
+ * memory.
  */
 export function encodeModule(tree: FunctionTree, shared: boolean): Uint8Array {
   const locals = tree.locals.slice(runParameters.length)

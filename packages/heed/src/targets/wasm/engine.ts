@@ -4,8 +4,8 @@ interface V8Module {
 }
 
 /**
- * Sets V8 flags where this process is Node; does nothing elsewhere. An unknown flag is ignored by V8 with a line on
- * stderr at most, never an exception.
+ * Sets V8 flags where this process is Node; does nothing elsewhere. An unknown flag is ignored by V8 with a
+ * line on stderr at most, never an exception.
  */
 export function setEngineFlags(...flags: readonly string[]): void {
   for (const flag of flags) v8Module()?.setFlagsFromString(flag)

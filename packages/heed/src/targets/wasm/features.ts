@@ -14,15 +14,18 @@ export interface WasmFeatures {
   readonly relaxed: boolean
   /** `relaxed_madd` rounds once. */
   readonly fused: boolean
-  /** The engine merges pairs of 128-bit instructions into 256-bit ones (V8 on AVX2), with the same results. */
+  /**
+   * The engine merges pairs of 128-bit instructions into 256-bit ones (V8 on AVX2), with the same results.
+   */
   readonly revectorize: boolean
 }
 
 let known: WasmFeatures | undefined
 
 /**
- * Probes the engine, once a process or thread. On Node it first turns on what V8 has behind flags (they are the
- * process's, so worker threads agree); elsewhere, and where a flag does not work, the probe finds less and that is all.
+ * Probes the engine, once a process or thread. On Node it first turns on what V8 has behind flags (they are
+ * the process's, so worker threads agree); elsewhere, and where a flag does not work, the probe finds less
+ * and that is all.
  */
 export function wasmFeatures(): WasmFeatures {
   return (known ??= probe())

@@ -8,7 +8,9 @@ import { get, runParameters, set, vectorConstant } from './node.js'
 export interface WasmOptions {
   /** Elements in a vector: 4, or 8 as pairs of 128-bit vectors in adjacent instructions. */
   readonly lanes: 4 | 8
-  /** Use relaxed SIMD: fused multiply-add where the machine has it, and the short form of float to integer. */
+  /**
+   * Use relaxed SIMD: fused multiply-add where the machine has it, and the short form of float to integer.
+   */
   readonly relaxed: boolean
   /** Whether the memory is shared between threads. */
   readonly shared: boolean
@@ -42,8 +44,8 @@ const localTypes: Readonly<Record<Type, LocalType>> = {
 }
 
 /**
- * The state of a function while it is lowered: which results are in which local, and which are pending: used once,
- * free of effects, and so left to stand inside the expression of their user.
+ * The state of a function while it is lowered: which results are in which local, and which are pending: used
+ * once, free of effects, and so left to stand inside the expression of their user.
  */
 export class Lowering {
   readonly program: Program
@@ -98,7 +100,10 @@ export class Lowering {
     return this.use(id)
   }
 
-  /** Gives result `id` its instructions, made of the values `from`. They are placed now unless they can wait for their only use. */
+  /**
+   * Gives result `id` its instructions, made of the values `from`. They are placed now unless they can wait
+   * for their only use.
+   */
   define(id: number, parts: readonly Node[], from: readonly Value[] = [], memory = false): void {
     if (this.#uses[id] === 0) return
     const depth = parts.every(isLeaf) ? 0 : 1 + Math.max(0, ...from.map((value) => value.depth))
@@ -115,13 +120,19 @@ export class Lowering {
     if (depth > 0 && (this.#uses[id]! > 1 || depth > deepest)) this.#place(id)
   }
 
-  /** `define` for parts that read other parts than their own: placed before a variable that they read is assigned, part by part. */
+  /**
+   * `define` for parts that read other parts than their own: placed before a variable that they read is
+   * assigned, part by part.
+   */
   defineAcross(id: number, parts: readonly Node[], from: readonly Value[]): void {
     this.define(id, parts, from)
     if (this.#pending.has(id)) this.#place(id)
   }
 
-  /** A vector constant: zero in place, others in a local that is set once at the start. Engines make others slowly, again and again. */
+  /**
+   * A vector constant: zero in place, others in a local that is set once at the start. Engines make others
+   * slowly, again and again.
+   */
   constant(lanes: readonly number[]): Node {
     if (lanes.every((value) => value === 0)) return vectorConstant(lanes)
     const key = lanes.join()

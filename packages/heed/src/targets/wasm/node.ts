@@ -1,6 +1,6 @@
 /**
- * One WebAssembly instruction with the instructions that make its operands: what the encoder writes out in post-order
- * and the printer as a folded expression. `loop` and `if` hold blocks.
+ * One WebAssembly instruction with the instructions that make its operands: what the encoder writes out in
+ * post-order and the printer as a folded expression. `loop` and `if` hold blocks.
  */
 export interface Node {
   readonly name: string

@@ -1,4 +1,7 @@
-/** What follows an opcode in the byte stream. `memory`: alignment (log2) and offset; `memory lane`: these and a lane. */
+/**
+ * What follows an opcode in the byte stream. `memory`: alignment (log2) and offset; `memory lane`: these and
+ * a lane.
+ */
 export type Immediates =
   | 'none'
   | 'index'

@@ -12,15 +12,17 @@ const count = 64
 const chains = 10
 const turns = 4000
 
-/** V8's major versions that know the flag: Node 24 has 13, Node 26 has 14. Another would complain on stderr. */
+/**
+ * V8's major versions that know the flag: Node 24 has 13, Node 26 has 14. Another would complain on stderr.
+ */
 const versions: readonly number[] = [13, 14]
 
 /**
- * Whether V8 merges the two halves of an 8-lane vector into one 256-bit instruction, and does it right. The flag is set
- * first, the optimizing compiler is asked for, and three kernels are tried: every kind of vector instruction, on
- * numbers that are hard on each, must give the same bits with 8 lanes as with 4; a product tile must be exact; and ten
- * independent sums of 8 lanes must take about as long as ten of 4, where pairs would take twice as long. Where
- * anything differs, the flag is taken back and nothing is said.
+ * Whether V8 merges the two halves of an 8-lane vector into one 256-bit instruction, and does it right. The
+ * flag is set first, the optimizing compiler is asked for, and three kernels are tried: every kind of vector
+ * instruction, on numbers that are hard on each, must give the same bits with 8 lanes as with 4; a product
+ * tile must be exact; and ten independent sums of 8 lanes must take about as long as ten of 4, where pairs
+ * would take twice as long. Where anything differs, the flag is taken back and nothing is said.
  */
 export function probeRevectorization(relaxed: boolean): boolean {
   if (!relaxed || !versions.includes(engineVersion())) return false

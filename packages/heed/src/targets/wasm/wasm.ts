@@ -12,8 +12,8 @@ import { printModule } from './text.js'
  *
  * The heap must
  * - be shared exactly if `shared` is set;
- * - end with a guard of 64 bytes that nobody owns: a masked load reads its 16 or 32 bytes whole and clears the lanes
- *   outside the mask afterwards;
+ * - end with a guard of 64 bytes that nobody owns: a masked load reads its 16 or 32 bytes whole and clears
+ *   the lanes outside the mask afterwards;
  * - place nothing at address 0 that a kernel could miss: lanes outside a gather's mask read there.
  *
  * Sums over lanes add halves: (l0 + l2) + (l1 + l3), with eight lanes after lane i + 4 was added to lane i.

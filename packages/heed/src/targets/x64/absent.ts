@@ -1,4 +1,7 @@
-/** What stands in machine code's place where a bundler writes for browsers: the same names, and why there is none. */
+/**
+ * What stands in machine code's place where a bundler writes for browsers: the same names, and why there is
+ * none.
+ */
 import { TargetError } from '../../base/index.js'
 import type * as x64 from './index.js'
 

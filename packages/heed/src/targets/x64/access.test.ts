@@ -99,7 +99,9 @@ function program(list: readonly Trial[]): Uint8Array {
   return assembler.finish()
 }
 
-/** What the processor does with the first operands of instructions: whether any form reads it, or writes it. */
+/**
+ * What the processor does with the first operands of instructions: whether any form reads it, or writes it.
+ */
 function observe(list: readonly Trial[]): Map<string, { reads: boolean; writes: boolean }> {
   if (typeof native === 'string') return new Map()
   const memory = new WebAssembly.Memory({ initial: Math.ceil((results + 128 * list.length) / 65536) })

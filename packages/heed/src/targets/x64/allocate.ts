@@ -17,7 +17,10 @@ export interface Allocation {
   readonly spilledInside: number
 }
 
-/** Where a virtual register is needed: from its first to its last place, loops that it is carried through included. */
+/**
+ * Where a virtual register is needed: from its first to its last place, loops that it is carried through
+ * included.
+ */
 interface Interval {
   readonly register: number
   readonly file: RegisterFile
@@ -52,8 +55,8 @@ const mostRounds = 12
 const passingFrom = (files: readonly RegisterFile[]): number => files.length + firstVirtual
 
 /**
- * Gives each virtual register one of the processor's: a linear scan over intervals. Where there are too few, whatever is
- * used least for its length moves to the stack.
+ * Gives each virtual register one of the processor's: a linear scan over intervals. Where there are too few,
+ * whatever is used least for its length moves to the stack.
  *
  * Linear Scan Register Allocation, Poletto and Sarkar 1999.
  */

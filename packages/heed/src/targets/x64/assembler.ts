@@ -1,7 +1,10 @@
 import { Encoder, failure, formOf } from './encode.js'
 import type { Label, MachineInstruction, Memory } from './operand.js'
 
-/** What was assembled, in order: an instruction, the place of a label, or instructions that do nothing up to a multiple. */
+/**
+ * What was assembled, in order: an instruction, the place of a label, or instructions that do nothing up to a
+ * multiple.
+ */
 export type Listed =
   | { readonly offset: number; readonly bytes: number; readonly instruction: MachineInstruction }
   | { readonly offset: number; readonly label: number }
@@ -186,8 +189,8 @@ export class Assembler {
   }
 
   /**
-   * Sizes of all gaps, and their sums: how far the gaps before each gap, and before the end, have moved what follows.
-   * Jumps start with 8 bits and grow where those don't reach, until all do.
+   * Sizes of all gaps, and their sums: how far the gaps before each gap, and before the end, have moved what
+   * follows. Jumps start with 8 bits and grow where those don't reach, until all do.
    */
   #settle(): Int32Array {
     const gaps = this.#gaps

@@ -1,8 +1,8 @@
 /**
- * Machine code from one process to the next: what a kernel's name gave once, for one build of heed and one kind of
- * machine, it gives again. One file in the user's own folder for caches, records end to end. What is read is run, so
- * each record is signed with the user's key (HMAC-SHA-256), and neither file nor folder may be anybody else's.
- * Whatever is wrong with it, code is emitted anew.
+ * Machine code from one process to the next: what a kernel's name gave once, for one build of heed and one
+ * kind of machine, it gives again. One file in the user's own folder for caches, records end to end. What is
+ * read is run, so each record is signed with the user's key (HMAC-SHA-256), and neither file nor folder may
+ * be anybody else's. Whatever is wrong with it, code is emitted anew.
  */
 import { installationKey, type KeyEnvironment } from './installation-key.js'
 import { NotPrivate, openPrivate, privateFolder } from './private-files.js'
@@ -20,7 +20,9 @@ export interface CodeCache {
   add(name: string, code: Uint8Array): void
 }
 
-/** The environment variables that say where the file is; HEED_CACHE names the folder, and empty keeps nothing. */
+/**
+ * The environment variables that say where the file is; HEED_CACHE names the folder, and empty keeps nothing.
+ */
 export interface CacheEnvironment extends KeyEnvironment {
   readonly HEED_CACHE?: string | undefined
   readonly XDG_CACHE_HOME?: string | undefined
@@ -47,7 +49,8 @@ export function cacheFolder(environment: CacheEnvironment): string | undefined {
   if (process.platform === 'win32') return local ? paths.join(local, 'heed', 'cache') : undefined
   try {
     if (process.platform === 'darwin') return paths.join(homedir(), 'Library', 'Caches', 'heed')
-    // What isn't absolute is to be ignored (XDG Base Directory Specification): it could lie in anybody's folder.
+    // What isn't absolute is to be ignored (XDG Base Directory Specification): it could lie in anybody's
+    // folder.
     const caches = xdg && paths.isAbsolute(xdg) ? xdg : paths.join(homedir(), '.cache')
     return paths.join(caches, 'heed')
   } catch {

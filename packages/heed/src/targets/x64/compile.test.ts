@@ -10,7 +10,10 @@ import { x64Target } from './x64.js'
 
 const native = nativeCode()
 
-/** Keeps so many vectors and integers alive through a loop; the arguments are used before, inside and after it. */
+/**
+ * Keeps so many vectors and integers alive through a loop; the arguments are used before, inside and after
+ * it.
+ */
 function crowd(vectors: number, integers: number): ReturnType<typeof kernel> {
   return kernel(`test-crowd-${vectors}-${integers}`, { x: 'i32*', n: 'i32' }, (k, { x, n }, task) => {
     const scratch = k.scratch('i32')
@@ -28,7 +31,10 @@ function crowd(vectors: number, integers: number): ReturnType<typeof kernel> {
   }) as never
 }
 
-/** A function that puts the upper half of each argument of 32 bits to use and goes to `place`: callers may leave anything there. */
+/**
+ * A function that puts the upper half of each argument of 32 bits to use and goes to `place`: callers may
+ * leave anything there.
+ */
 function strewing(place: number): Uint8Array {
   const assembler = new Assembler()
   const [rax, rcx, rdx, rsi, r8] = [0, 1, 2, 6, 8]

@@ -33,8 +33,9 @@ function registersFor(width: 256 | 512): Available {
 }
 
 /**
- * The machine code of a kernel: a function `void run(int64 heap, uint32 parameters, int32 begin, int32 end, uint32 scratch)`
- * in the system's calling convention. Position-independent, with its constants behind it.
+ * The machine code of a kernel: a function
+ * `void run(int64 heap, uint32 parameters, int32 begin, int32 end, uint32 scratch)` in the system's calling
+ * convention. Position-independent, with its constants behind it.
  */
 export function compile(program: Program, width: 256 | 512, convention: Convention): Compiled {
   const { code, constants } = lower(program, width)

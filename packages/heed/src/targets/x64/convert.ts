@@ -1,5 +1,6 @@
 import { general, immediate, maskRegister, vector } from './code.js'
-import { floatBits, type Lowering } from './lowering.js'
+import { floatBits } from './float-bits.js'
+import type { Lowering } from './lowering.js'
 import type { Of } from './value.js'
 
 export function lowerConvert({ name, result, a }: Of<'convert'>, lowering: Lowering): void {

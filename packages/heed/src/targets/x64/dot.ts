@@ -2,7 +2,10 @@ import type { Register } from './operand.js'
 import type { Lowering } from './lowering.js'
 import type { Of } from './value.js'
 
-/** Sums of products of narrow elements: one instruction that adds to its first operand, or a product and an addition. */
+/**
+ * Sums of products of narrow elements: one instruction that adds to its first operand, or a product and an
+ * addition.
+ */
 export function lowerDot({ name, result, a, b, c }: Of<'dot'>, lowering: Lowering): void {
   const { code } = lowering
   const type = lowering.type(result)

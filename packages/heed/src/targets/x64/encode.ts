@@ -54,8 +54,8 @@ function fits(form: Form, operands: readonly Operand[], mask: number | undefined
 /**
  * Writes instructions as bytes, one behind the other.
  *
- * Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2: prefixes, ModRM and SIB in section 2.1, REX in
- * 2.2, VEX in 2.3, EVEX in 2.7.
+ * Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2: prefixes, ModRM and SIB in section
+ * 2.1, REX in 2.2, VEX in 2.3, EVEX in 2.7.
  */
 export class Encoder {
   bytes: Uint8Array = new Uint8Array(4096)
@@ -132,7 +132,8 @@ export class Encoder {
     rm: Register | Memory | undefined,
   ): void {
     let [x, v4] = [indexBit(rm), v >> 4]
-    // A register's fifth bit stands where memory has its index's fourth; a vector index keeps its fifth in v's place.
+    // A register's fifth bit stands where memory has its index's fourth; a vector index keeps its fifth in
+    // v's place.
     if (rm?.kind === 'register') x = rm.number >> 4
     else if (rm?.vectorIndex !== undefined) v4 = rm.index! >> 4
     const [r, b] = [(reg >> 3) & 1, baseBit(rm)]
@@ -154,7 +155,8 @@ export class Encoder {
     }
     const { base, index, displacement = 0 } = rm
     const scale = rm.scale === 8 ? 3 : rm.scale === 4 ? 2 : rm.scale === 2 ? 1 : 0
-    // 4 in ModRM's r/m calls for SIB, and in SIB's index stands for none; 5 in SIB's base without mode stands for none.
+    // 4 in ModRM's r/m calls for SIB, and in SIB's index stands for none; 5 in SIB's base without mode stands
+    // for none.
     const sib = (scale << 6) | (((index ?? 4) & 7) << 3)
     if (base === undefined) {
       this.#byte((reg << 3) | 4)

@@ -9,8 +9,8 @@ export interface KeyEnvironment {
 const keyBytes = 32
 
 /**
- * The secret of this user on this machine, by which heed tells code that it wrote here from code that came from
- * elsewhere: a folder of caches that was copied, restored or shared. Made when it is first asked for.
+ * The secret of this user on this machine, by which heed tells code that it wrote here from code that came
+ * from elsewhere: a folder of caches that was copied, restored or shared. Made when it is first asked for.
  *
  * @throws NotPrivate where others may read or write it
  * @throws the system's error where it can't be read or made

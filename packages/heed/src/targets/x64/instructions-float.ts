@@ -77,7 +77,8 @@ export function floatInstructions(): Table {
     vgetmantps: 'e 66.0F3A.W0 26: V V/m/b4 u8',
     vrcp14ps: 'e 66.0F38.W0 4C: V V/m/b4',
     vrsqrt14ps: 'e 66.0F38.W0 4E: V V/m/b4',
-    // Conversions. Those to half as many bits read memory only where the result is a ymm: an xmm doesn't say how much.
+    // Conversions. Those to half as many bits read memory only where the result is a ymm: an xmm doesn't say
+    // how much.
     vcvtdq2ps: 've 0F.W0 5B: V V/m/b4',
     vcvtps2dq: 've 66.0F.W0 5B: V V/m/b4',
     vcvttps2dq: 've F3.0F.W0 5B: V V/m/b4',

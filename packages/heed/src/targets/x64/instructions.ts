@@ -63,7 +63,10 @@ const special: Readonly<Record<string, Omit<Accesses, 'first'>>> = {
   xgetbv: { implicit: [0, 2] },
 }
 
-/** What an instruction does to its operands: all but what is named here are only read, and so are registers in addresses. */
+/**
+ * What an instruction does to its operands: all but what is named here are only read, and so are registers in
+ * addresses.
+ */
 export function accessOf(name: string): Accesses {
   const known = accesses.get(name)
   if (known !== undefined) return known

@@ -48,8 +48,8 @@ export function findKoffi(): { readonly koffi: Koffi; readonly path: string } | 
 }
 
 /**
- * From where koffi is looked for: the library's own place, then the program's. The working directory counts where there
- * is no program (--eval), as it does for the imports written there.
+ * From where koffi is looked for: the library's own place, then the program's. The working directory counts
+ * where there is no program (--eval), as it does for the imports written there.
  */
 function places(): readonly (() => string)[] {
   const { process } = globalThis

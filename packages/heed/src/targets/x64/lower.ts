@@ -14,7 +14,10 @@ import { lowerFma } from './vector.js'
 /** Where the calling form of `x64.ts` puts what a kernel is called with: esi, edx, ecx, r8d. */
 const entry = { parameters: 6, begin: 2, end: 1, scratch: 8 } as const
 
-/** Turns a program into instructions over virtual registers. The arguments lie where `entry` says, the heap's address in rdi. */
+/**
+ * Turns a program into instructions over virtual registers. The arguments lie where `entry` says, the heap's
+ * address in rdi.
+ */
 export function lower(program: Program, width: 256 | 512): Lowering {
   const lowering = new Lowering(program, width)
   const { code } = lowering
@@ -36,7 +39,8 @@ export function lower(program: Program, width: 256 | 512): Lowering {
     code.emit('cmp', general(task!), general(end!))
     code.emit('jl', head)
   })
-  // Stores past the caches are seen by other threads in any order: what follows, such as the word that the tasks are done, comes after them.
+  // Stores past the caches are seen by other threads in any order: what follows, such as the word that the
+  // tasks are done, comes after them.
   if (lowering.storesPast) code.emit('sfence')
   code.place(done)
   return lowering

@@ -1,10 +1,11 @@
+import { floatBits } from './float-bits.js'
 import { TargetError } from '../../base/index.js'
 import type { Block, Instruction, Program, Type } from '../../kernels/index.js'
 import { countUses } from '../../kernels/index.js'
 import { blocksOf } from './blocks.js'
 import { Code, type Condition, general, immediate, maskRegister, vector } from './code.js'
 import type { MachineInstruction, Memory, Register, RegisterFile } from './operand.js'
-import type { Taken, Value } from './value.js'
+import { isConstantOperand, type Taken, type Value } from './value.js'
 
 /** The register that holds the heap's native address in the whole of a kernel: rdi. */
 export const heapBase = 7
@@ -113,7 +114,10 @@ export class Lowering {
     return this.operand(this.type(id), this.take(id).register)
   }
 
-  /** Takes result `id` for one use, as memory where it is a load that waits or a constant; `elements`: what one operand covers. */
+  /**
+   * Takes result `id` for one use, as memory where it is a load that waits or a constant; `elements`: what
+   * one operand covers.
+   */
   source(id: number): Register | Memory {
     const value = this.#value(id)
     const type = this.type(id)
@@ -213,8 +217,9 @@ export class Lowering {
 
   // ---- constants ----
   /**
-   * A constant as an operand: inside an innermost loop a register that is loaded before it (and given up first where
-   * registers are few), else memory: one element in each lane where instructions can say so, else the whole vector.
+   * A constant as an operand: inside an innermost loop a register that is loaded before it (and given up
+   * first where registers are few), else memory: one element in each lane where instructions can say so, else
+   * the whole vector.
    */
   constantOperand(type: 'f32' | 'vector' | 'ivector', value: number): Memory | Register {
     const bits = type === 'ivector' ? value | 0 : floatBits(value)
@@ -290,7 +295,10 @@ export class Lowering {
     for (const reading of this.#readings.get(variable) ?? []) if (this.#uses[reading]! > 0) return undefined
     return this.variableRegister(variable)
   }
-  /** A register that holds `taken` and may be changed into result `id`: its own where this is its last use, else a copy. */
+  /**
+   * A register that holds `taken` and may be changed into result `id`: its own where this is its last use,
+   * else a copy.
+   */
   changeable(id: number, taken: Taken, others: readonly number[] = []): number {
     const hinted = this.#hinted(id)
     if (hinted === taken.register || (taken.dying && hinted === undefined)) return taken.register
@@ -439,7 +447,10 @@ export class Lowering {
   settleLoads(): void {
     for (const id of this.#pending) if (this.#value(id).kind === 'load') this.materialize(id)
   }
-  /** Before a branch or a loop: nothing waits, but for `except`, and readings of variables that `blocks` assign are kept. */
+  /**
+   * Before a branch or a loop: nothing waits, but for `except`, and readings of variables that `blocks`
+   * assign are kept.
+   */
   settle(blocks: readonly Block[], except?: number): void {
     for (const id of this.#pending) if (id !== except) this.materialize(id)
     for (const block of blocks) for (const variable of this.#assignments(block)) this.#keepReadings(variable)
@@ -482,14 +493,4 @@ export class Lowering {
       hint: 'carry the value out in a variable',
     })
   }
-}
-
-/** Zero is made in a register at no cost; other constants are read where they are used. */
-function isConstantOperand(type: Type, value: number): type is 'f32' | 'vector' | 'ivector' {
-  return (type === 'f32' || type === 'vector' || type === 'ivector') && !Object.is(value, 0)
-}
-
-/** The 32 bits of a float. */
-export function floatBits(value: number): number {
-  return new Int32Array(new Float32Array([value]).buffer)[0]!
 }

@@ -57,7 +57,10 @@ function narrow(memory: Memory, element: MachineElement): Memory {
   return { ...memory, width: element === 'u16' ? 16 : 8 }
 }
 
-/** Lane by lane, since the processor has no masked load of narrow elements: what is not asked for is not touched. */
+/**
+ * Lane by lane, since the processor has no masked load of narrow elements: what is not asked for is not
+ * touched.
+ */
 function narrowMaskedLoad(element: MachineElement, mask: Register, from: Memory, lowering: Lowering): number {
   const halves = [0, 1].map(() => {
     const half = vector(lowering.fresh('ivector'), 128)
@@ -90,7 +93,10 @@ function eachActive(mask: Register, lowering: Lowering, body: (lane: number) => 
   }
 }
 
-/** The gather instructions want a native address, clear their mask as they go, and three registers that differ. */
+/**
+ * The gather instructions want a native address, clear their mask as they go, and three registers that
+ * differ.
+ */
 export function lowerGather(instruction: Of<'gather'>, lowering: Lowering): void {
   const { result, address, offset, indices, mask } = instruction
   const { code, width } = lowering

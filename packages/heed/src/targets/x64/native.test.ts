@@ -6,7 +6,10 @@ const found = findKoffi()
 const native = nativeCode()
 const runs = typeof native !== 'string'
 
-/** By hand, for System V: heap[parameters], heap[parameters + 4] and heap[parameters + 8] = begin, end and scratch. */
+/**
+ * By hand, for System V: heap[parameters], heap[parameters + 4] and heap[parameters + 8] = begin, end and
+ * scratch.
+ */
 const storeArguments = Buffer.from(
   '89f6' + // mov esi, esi
     '891437' + // mov [rdi + rsi], edx

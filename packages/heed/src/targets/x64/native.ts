@@ -9,19 +9,27 @@ export interface Native {
   /** The file that koffi was loaded from, for other threads. */
   readonly koffi: string
   /**
-   * Copies code into memory of its own, which then is executable and no longer writable; gives its address. It stays
-   * there until `unmap`, or the process's end.
+   * Copies code into memory of its own, which then is executable and no longer writable; gives its address.
+   * It stays there until `unmap`, or the process's end.
    *
    * @throws {TargetError} where the system has no more such memory
    */
   map(code: Uint8Array): number
   /** Gives back what `map` took. The code there must not run any more. */
   unmap(address: number): void
-  /** The function at an address, bound to a heap. A memory that grows stays where it is only if it is shared. */
+  /**
+   * The function at an address, bound to a heap. A memory that grows stays where it is only if it is shared.
+   */
   bind(address: number, memory: Pick<LinearMemory, 'buffer'>): Run
-  /** Asks for large pages for what a memory has and will grow to, up to `bytes`, where the system gives them on demand. */
+  /**
+   * Asks for large pages for what a memory has and will grow to, up to `bytes`, where the system gives them
+   * on demand.
+   */
   enlargePages(memory: LinearMemory, bytes: number): void
-  /** Lets whole pages of a memory be touched, or ends the process when they are. For tests that look for stray accesses. */
+  /**
+   * Lets whole pages of a memory be touched, or ends the process when they are. For tests that look for stray
+   * accesses.
+   */
   permit(memory: LinearMemory, begin: number, bytes: number, permitted: boolean): void
 }
 
@@ -142,7 +150,10 @@ function unixMemory(koffi: Koffi, flags: number): CodeMemory {
   }
 }
 
-/** Pages of 2 MB: 512 times fewer to be filled with zeros one by one when they are first touched, and to be looked up later. */
+/**
+ * Pages of 2 MB: 512 times fewer to be filled with zeros one by one when they are first touched, and to be
+ * looked up later.
+ */
 function linuxPages(koffi: Koffi): Required<Pick<CodeMemory, 'enlargePages'>> {
   const madvise = koffi.load(null).func('int madvise(void *addr, size_t len, int advice)')
   const hugePage = 14

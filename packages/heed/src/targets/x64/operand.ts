@@ -1,10 +1,19 @@
-/** The register files that kernels use: general purpose (rax … r15), vector (xmm, ymm, zmm 0 … 31), mask (k0 … k7). */
+/**
+ * The register files that kernels use: general purpose (rax … r15), vector (xmm, ymm, zmm 0 … 31), mask (k0 …
+ * k7).
+ */
 export type RegisterFile = 'general' | 'vector' | 'mask'
 
-/** Bits of a register that an instruction reads or writes. Masks have 64, and their instructions say how many count. */
+/**
+ * Bits of a register that an instruction reads or writes. Masks have 64, and their instructions say how many
+ * count.
+ */
 export type Width = 8 | 16 | 32 | 64 | 128 | 256 | 512
 
-/** A register, by the number that the processor gives it: rax 0, rcx 1, rdx 2, rbx 3, rsp 4, rbp 5, rsi 6, rdi 7, r8 … r15; vectors 0 … 31; masks 0 … 7. */
+/**
+ * A register, by the number that the processor gives it: rax 0, rcx 1, rdx 2, rbx 3, rsp 4, rbp 5, rsi 6, rdi
+ * 7, r8 … r15; vectors 0 … 31; masks 0 … 7.
+ */
 export interface Register {
   readonly kind: 'register'
   readonly file: RegisterFile
@@ -12,7 +21,10 @@ export interface Register {
   readonly number: number
 }
 
-/** [base + index × scale + displacement], or a constant of the constant pool, addressed from the instruction pointer. */
+/**
+ * [base + index × scale + displacement], or a constant of the constant pool, addressed from the instruction
+ * pointer.
+ */
 export interface Memory {
   readonly kind: 'memory'
   /** A general register's number; absent where `constant` is given. */

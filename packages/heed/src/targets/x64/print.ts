@@ -16,7 +16,8 @@ const plainNaming: Naming = {
 }
 
 /**
- * An instruction in Intel's syntax, as `objdump -d -M intel` writes it; labels are `L3` and constants `[constant 64]`.
+ * An instruction in Intel's syntax, as `objdump -d -M intel` writes it; labels are `L3` and constants
+ * `[constant 64]`.
  *
  * @throws TargetError for operands that the instruction doesn't take
  */

@@ -1,6 +1,6 @@
 /**
- * Files that are run, or that vouch for what is run: they must be this user's, and nobody else may write them or the
- * folder that they lie in. Where the system has no owners (Windows), the folder's own rights decide.
+ * Files that are run, or that vouch for what is run: they must be this user's, and nobody else may write them
+ * or the folder that they lie in. Where the system has no owners (Windows), the folder's own rights decide.
  */
 import type { Stats } from 'node:fs'
 
@@ -26,7 +26,8 @@ export function privateFolder(folder: string): string {
 }
 
 /**
- * Opens a file of this user's own: never through a link, never waiting for a pipe. The file must have one name only.
+ * Opens a file of this user's own: never through a link, never waiting for a pipe. The file must have one
+ * name only.
  *
  * @param others the rights of group and others that are too many, as in a mode
  * @throws NotPrivate where it is not a file, or not this user's alone

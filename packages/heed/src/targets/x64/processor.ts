@@ -152,8 +152,8 @@ export function questions(native: Native): Questions {
 }
 
 /**
- * Functions in the kernels' calling form that ask for `parameters` and `begin`, and leave eax, ebx, ecx, edx at the heap's start. As bytes: most
- * processes that run code which is kept on disk assemble nothing else.
+ * Functions in the kernels' calling form that ask for `parameters` and `begin`, and leave eax, ebx, ecx, edx
+ * at the heap's start. As bytes: most processes that run code which is kept on disk assemble nothing else.
  */
 export const questionCode: Readonly<Record<'cpuid' | 'xgetbv', Readonly<Record<Convention, string>>>> = {
   cpuid: {

@@ -4,7 +4,8 @@ import type { Lowering } from './lowering.js'
 import type { Of } from './value.js'
 import { lowerMaskBinary, lowerVectorBinary, lowerVectorCompare, lowerVectorUnary } from './vector.js'
 
-// Integers and booleans in general registers (a boolean is 0 or 1). Floats of either shape are in `vector.ts`.
+// Integers and booleans in general registers (a boolean is 0 or 1). Floats of either shape are in
+// `vector.ts`.
 
 const commutative: ReadonlySet<BinaryOperation> = new Set(['add', 'mul', 'and', 'or', 'xor'])
 const plain: Readonly<Partial<Record<BinaryOperation, string>>> = {

@@ -8,7 +8,9 @@ const withinGroups = {
   lowPairs: 'vunpcklpd',
   highPairs: 'vunpckhpd',
 } as const
-/** Which groups of the first and of the second: two bits each among four of them, four bits each among two. */
+/**
+ * Which groups of the first and of the second: two bits each among four of them, four bits each among two.
+ */
 const groups = {
   evenGroups: { vshuff32x4: 0b10_00_10_00, vperm2f128: 0x20 },
   oddGroups: { vshuff32x4: 0b11_01_11_01, vperm2f128: 0x31 },

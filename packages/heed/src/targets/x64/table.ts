@@ -1,26 +1,30 @@
 import { type Access, anyMemory, anyRegister, type Form, kinds, type Pattern } from './forms.js'
 
 /**
- * Instructions as text, one string each: their forms, separated by `;`, each a way to encode them and the operands that
- * it takes. After the Software Developer's Manual's notation, folded over sizes.
+ * Instructions as text, one string each: their forms, separated by `;`, each a way to encode them and the
+ * operands that it takes. After the Software Developer's Manual's notation, folded over sizes.
  *
  *     'rw; ve 66.0F38.W0 98: V V V/m/b4'
  *
- * - First, what is done with the first operand where it is a register: `rw` read and written, `ro` read, else written.
+ * - First, what is done with the first operand where it is a register: `rw` read and written, `ro` read, else
+ *   written.
  * - `v` VEX, `e` EVEX, `ve` both, nothing for neither; `v.y` only 256 bits, of x, y and z (128, 256 and 512).
  * - Mandatory prefix, opcode map and W. `W01` is 0 in VEX and 1 in EVEX.
  * - The opcode, with `/6` in ModRM's reg field or `+r` with a register in the opcode.
  * - `mr`, `rmv`: which operands are ModRM's reg, ModRM's r/m and VEX's v, where it is not the usual one.
  * - `-k` takes no mask, `+k` demands one. `N4`: an EVEX displacement counts 4 bytes, where memory is longer.
- * - Operands: `r8` … `r64`, `r` of 32 and 64 bits; `V` a whole vector, `H` `Q` `E` a half, quarter, eighth of one (at least
- *   xmm), `X` `Y` `Z` xmm, ymm, zmm; `k`; `/m` or memory as long, `/m32` or memory of 32 bits; `/b4` or one element of 4
- *   bytes for all lanes; `M8` memory whose width has to be said; `any` memory of no width; `gV4` elements of 4 bytes at
- *   the addresses of a vector; `i8` `i32` `i64` immediates, `s32` one whose sign is extended, `u8` one
- *   whose is not; `one` 1; `cl`; `rel` a label.
+ * - Operands: `r8` … `r64`, `r` of 32 and 64 bits; `V` a whole vector, `H` `Q` `E` a half, quarter, eighth of
+ *   one (at least xmm), `X` `Y` `Z` xmm, ymm, zmm; `k`; `/m` or memory as long, `/m32` or memory of 32 bits;
+ *   `/b4` or one element of 4 bytes for all lanes; `M8` memory whose width has to be said; `any` memory of no
+ *   width; `gV4` elements of 4 bytes at the addresses of a vector; `i8` `i32` `i64` immediates, `s32` one
+ *   whose sign is extended, `u8` one whose is not; `one` 1; `cl`; `rel` a label.
  */
 export type Table = Readonly<Record<string, string>>
 
-/** An instruction: the ways to encode it, the first that fits is taken; and what is done with its first operand. */
+/**
+ * An instruction: the ways to encode it, the first that fits is taken; and what is done with its first
+ * operand.
+ */
 export interface Entry {
   readonly first: Access
   readonly forms: readonly Form[]

@@ -1,9 +1,10 @@
-import type { Instruction } from '../../kernels/index.js'
+import type { Instruction, Type } from '../../kernels/index.js'
 import type { Condition } from './code.js'
 
 /**
- * What the lowering knows of a result. Loads, comparisons and shifts that are used once wait for their user, which may
- * take them into its own instruction; they keep their operands by number, so those stay alive until then.
+ * What the lowering knows of a result. Loads, comparisons and shifts that are used once wait for their user,
+ * which may take them into its own instruction; they keep their operands by number, so those stay alive until
+ * then.
  */
 export type Value =
   /** In a register of its own; `loop` says inside which loop it was made. */
@@ -23,4 +24,9 @@ export type Of<Op extends Instruction['op']> = Instruction & { readonly op: Op }
 export interface Taken {
   readonly register: number
   readonly dying: boolean
+}
+
+/** Zero is made in a register at no cost; other constants are read where they are used. */
+export function isConstantOperand(type: Type, value: number): type is 'f32' | 'vector' | 'ivector' {
+  return (type === 'f32' || type === 'vector' || type === 'ivector') && !Object.is(value, 0)
 }

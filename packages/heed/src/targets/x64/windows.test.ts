@@ -10,7 +10,10 @@ import { x64Target } from './x64.js'
 
 const native = nativeCode()
 const [rcx, rdx, rbx, rsp, rbp, rsi, rdi] = [1, 2, 3, 4, 5, 6, 7]
-/** What a function leaves as it found it by Microsoft's convention: general registers, and 128 bits of vectors. */
+/**
+ * What a function leaves as it found it by Microsoft's convention: general registers, and 128 bits of
+ * vectors.
+ */
 const generals = [rbx, rbp, rsi, rdi, 12, 13, 14, 15]
 const vectors = [6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
 /** Where the caller keeps what is to be in them, and what was. */
@@ -24,7 +27,10 @@ function bytesOf(write: (emit: (name: string, ...operands: Operand[]) => void) =
   return code.subarray(0, code.findLastIndex((byte) => byte !== padding) + 1)
 }
 
-/** A function of System V's convention that calls the one of Microsoft's at `target`, and notes what it did to the registers. */
+/**
+ * A function of System V's convention that calls the one of Microsoft's at `target`, and notes what it did to
+ * the registers.
+ */
 function caller(): Uint8Array {
   const own = [rbx, rbp, 12, 13, 14, 15]
   const at = (base: number, displacement: number): Operand => ({ kind: 'memory', base, displacement })

@@ -78,7 +78,10 @@ export function x64Target({ width, dots, cache }: X64Options): Target {
   }
 }
 
-/** Intel's vdpbf16ps takes two cycles where multiply-adds of floats take half a one: there bf16 is better widened. */
+/**
+ * Intel's vdpbf16ps takes two cycles where multiply-adds of floats take half a one: there bf16 is better
+ * widened.
+ */
 function dotsOf({ vendor, bf16, vnni, avxVnni }: Processor, width: 256 | 512): Machine['dots'] {
   const dots = new Set<'bytes' | 'halves'>()
   if (width === 512 ? vnni : avxVnni) dots.add('bytes')

@@ -118,9 +118,14 @@ export function isStoredFloat(dtype: Dtype): dtype is StoredFloat {
   return dtype === 'f32' || dtype === 'f16' || dtype === 'bf16'
 }
 
-/** The way through the batch axes: some of them as the kernels' batch, and the rest one position after the other. */
+/**
+ * The way through the batch axes: some of them as the kernels' batch, and the rest one position after the
+ * other.
+ */
 export interface Walk {
-  /** The axes that are the kernels' batch, outermost first; they lie one inside the other in every operand. */
+  /**
+   * The axes that are the kernels' batch, outermost first; they lie one inside the other in every operand.
+   */
   readonly inner: readonly NamedSize[]
   readonly batch: number
   readonly loops: readonly NamedSize[]
@@ -131,8 +136,8 @@ export interface Walk {
 }
 
 /**
- * The kernels' batch is as many neighbouring axes as lie one inside the other in every operand, or, where it has more positions, one of
- * those that score or mask ask for.
+ * The kernels' batch is as many neighbouring axes as lie one inside the other in every operand, or, where it
+ * has more positions, one of those that score or mask ask for.
  */
 export function walk(
   batch: readonly NamedSize[],

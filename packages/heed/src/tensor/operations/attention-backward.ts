@@ -110,7 +110,10 @@ export function runBackward(
   }
 }
 
-/** The gradient of the output so that the kernels can follow it: adjacent along the width, batch axes as in the output. */
+/**
+ * The gradient of the output so that the kernels can follow it: adjacent along the width, batch axes as in
+ * the output.
+ */
 function followable(gradient: Tensor, way: Walk, output: AnyTensor): Tensor {
   const steps = way.inner.every(
     (axis, i) =>
@@ -119,7 +122,10 @@ function followable(gradient: Tensor, way: Walk, output: AnyTensor): Tensor {
   return steps && isAdjacent(gradient) ? gradient : arrange(gradient, physicalOrder(output))
 }
 
-/** Room for a gradient, with the batch axes and heads that its tensor lacks, where the kernels write one for each. */
+/**
+ * Room for a gradient, with the batch axes and heads that its tensor lacks, where the kernels write one for
+ * each.
+ */
 function emptyGradient(tensor: AnyTensor, axes: AttentionAxes, heads: number, way: Walk): Tensor {
   const shape: Record<string, number> = {}
   for (const { name, size } of axes.batch) shape[name] = size

@@ -7,8 +7,9 @@ import { type BatchAxes, type Integer, positionOf, type Positions } from './atte
 import type { Scalar } from './elementwise.js'
 
 /**
- * Makes a tensor readable inside a score or a mask: `capture(slope).at({ head })`. f32 tensors give floats, and gradients flow to them
- * where a score reads them; i32 tensors, captured as `capture(documents, 'integer')`, give whole numbers.
+ * Makes a tensor readable inside a score or a mask: `capture(slope).at({ head })`. f32 tensors give floats,
+ * and gradients flow to them where a score reads them; i32 tensors, captured as
+ * `capture(documents, 'integer')`, give whole numbers.
  *
  * @throws DtypeError if the tensor holds neither, or the other of the two
  * @throws UsageError if it is no tensor
@@ -70,9 +71,10 @@ export class Captured<A extends string, K extends 'float' | 'integer' = 'float'>
   }
 
   /**
-   * The element at these positions, one for each axis of the tensor. An axis that is read at the position of its own name
-   * (`{ head }`; `query` at `queryRow`) has the attention's size. Of an axis of another name, read at a bare position
-   * (`{ place: key }`), every position exists: it may be longer. What is computed (`key.sub(query).add(8)`) is clamped to the axis.
+   * The element at these positions, one for each axis of the tensor. An axis that is read at the position of
+   * its own name (`{ head }`; `query` at `queryRow`) has the attention's size. Of an axis of another name,
+   * read at a bare position (`{ place: key }`), every position exists: it may be longer. What is computed
+   * (`key.sub(query).add(8)`) is clamped to the axis.
    *
    * @throws StateError outside of a score or mask
    * @throws UsageError if an axis has no index, an index no axis, or it is no whole number
@@ -95,8 +97,9 @@ export class Captured<A extends string, K extends 'float' | 'integer' = 'float'>
   }
 
   /**
-   * The element of this query and key: every axis read by its own name, `query` by rows, batch axes of any name; axes of size 1 are
-   * broadcast. Any other axis has the size that the attention's axis of this name has.
+   * The element of this query and key: every axis read by its own name, `query` by rows, batch axes of any
+   * name; axes of size 1 are broadcast. Any other axis has the size that the attention's axis of this name
+   * has.
    */
   along(at: Positions<BatchAxes<A>>): Expression<K> {
     const given = at as Readonly<Record<string, Integer | undefined>>
@@ -128,8 +131,9 @@ function checkConstant(axis: string, size: number, index: Integer | number): voi
 }
 
 /**
- * A number inside a score or a mask that is given at launch, so that another one is no other kernel: the size of a window, a cap. Numbers that
- * are written plainly are given so as well, as long as there are few; this says it of one that would be a constant, such as 0 or 1.
+ * A number inside a score or a mask that is given at launch, so that another one is no other kernel: the size
+ * of a window, a cap. Numbers that are written plainly are given so as well, as long as there are few; this
+ * says it of one that would be a constant, such as 0 or 1.
  *
  * @throws StateError outside of a score or mask
  * @throws UsageError for a number that is none, or, as 'integer', no whole number of 32 bits
@@ -192,7 +196,8 @@ function recordCapture(tensor: AnyTensor): number {
 }
 
 /**
- * Sees to it that captured tensors have the sizes of the axes that they are read along, and that the attention has these axes.
+ * Sees to it that captured tensors have the sizes of the axes that they are read along, and that the
+ * attention has these axes.
  *
  * @throws ShapeError
  */

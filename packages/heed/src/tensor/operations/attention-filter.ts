@@ -21,8 +21,9 @@ import { softmax } from './softmax.js'
 import { maskedProducts, weightedSum } from './weighted-sum.js'
 
 /**
- * The scores by themselves, batch head query key: score(q·k × scale), −infinity where masked. The plain path of `attention`, which holds
- * all of them; both agree to rounding. Axes as there. Differentiable, captured tensors included.
+ * The scores by themselves, batch head query key: score(q·k × scale), −infinity where masked. The plain path
+ * of `attention`, which holds all of them; both agree to rounding. Axes as there. Differentiable, captured
+ * tensors included.
  *
  * @throws ShapeError, DtypeError and UsageError as `attention` does
  */
@@ -35,8 +36,9 @@ export function attentionScores<Q extends string = never, K extends string = nev
 }
 
 /**
- * The filter, batch head query key: the scores normalized over the keys, each row between 0 and 1 and summing to 1 (to less with a sink; to
- * 0 where nothing may be attended). The plain path of `attention`; differentiable.
+ * The filter, batch head query key: the scores normalized over the keys, each row between 0 and 1 and summing
+ * to 1 (to less with a sink; to 0 where nothing may be attended). The plain path of `attention`;
+ * differentiable.
  *
  * @throws ShapeError, DtypeError and UsageError as `attention` does
  */
@@ -89,8 +91,8 @@ export function filterScores<A extends string>(
 }
 
 /**
- * Filter × value, summed over the keys: batch head query width. Value may have fewer heads, each shared by neighbouring heads of the filter.
- * Where the filter is 0 nothing is taken of a value, whatever it holds.
+ * Filter × value, summed over the keys: batch head query width. Value may have fewer heads, each shared by
+ * neighbouring heads of the filter. Where the filter is 0 nothing is taken of a value, whatever it holds.
  *
  * @throws ShapeError where sizes disagree
  */

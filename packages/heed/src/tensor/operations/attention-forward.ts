@@ -73,7 +73,10 @@ function byName(
   }
 }
 
-/** Plans an attention for all with the same key: with operands of the same layouts, and the same score and mask. */
+/**
+ * Plans an attention for all with the same key: with operands of the same layouts, and the same score and
+ * mask.
+ */
 export function planForward(
   device: Device,
   planKey: string,

@@ -6,20 +6,24 @@ import { type Condition, positions, type Positions } from './attention-positions
 import type { Scalar } from './elementwise.js'
 
 /**
- * A score function: gets q·k × scale of one query and one key and gives the score that the softmax sees. It is traced, not called for each
- * number: write it with the methods of what it is given (`score.mul(2).tanh()`), and read tensors through `capture`.
+ * A score function: gets q·k × scale of one query and one key and gives the score that the softmax sees. It
+ * is traced, not called for each number: write it with the methods of what it is given
+ * (`score.mul(2).tanh()`), and read tensors through `capture`.
  */
 export interface Score<A extends string = never> {
   (score: Scalar, at: Positions<A>): Scalar
-  /** With `'cosine'` queries and keys are brought to length 1 first, and the scale is 1 unless one is given. Default: the dot product. */
+  /**
+   * With `'cosine'` queries and keys are brought to length 1 first, and the scale is 1 unless one is given.
+   * Default: the dot product.
+   */
   readonly similarity?: 'dot' | 'cosine'
   /** For the compiler alone: the batch axes, beside `batch`, that it asks for. */
   readonly asks?: A
 }
 
 /**
- * A mask function: may this query attend to this key? Traced, as scores are. `Mask<'example'>` asks for the position along a batch axis of
- * that name, which the attention must have.
+ * A mask function: may this query attend to this key? Traced, as scores are. `Mask<'example'>` asks for the
+ * position along a batch axis of that name, which the attention must have.
  */
 export interface Mask<A extends string = never> {
   (at: Positions<A>): Condition
@@ -27,7 +31,10 @@ export interface Mask<A extends string = never> {
   readonly asks?: A
 }
 
-/** What a score and a mask became. Slots of tensors and parameters count in order of appearance; parameter 0 is the scale. */
+/**
+ * What a score and a mask became. Slots of tensors and parameters count in order of appearance; parameter 0
+ * is the scale.
+ */
 export interface Traced {
   readonly score: Scalar
   readonly mask: Condition | undefined
@@ -92,7 +99,10 @@ function run<K extends 'float' | 'boolean'>(
 /** What each function gave when it was traced last. */
 const traces = new WeakMap<Score | Mask, Expression>()
 
-/** What the function gave before, where that says the same: what is the same object is not looked through again. */
+/**
+ * What the function gave before, where that says the same: what is the same object is not looked through
+ * again.
+ */
 function remembered<E extends Expression>(traced: Score | Mask, found: E): E {
   const before = traces.get(traced)
   if (before !== undefined && alike(before, found)) return before as E

@@ -10,9 +10,10 @@ export type Condition = Expression<'boolean'>
 type PositionName = 'batch' | 'head' | 'query' | 'key' | 'queryRow'
 
 /**
- * Where a score stands. `query` and `key` are aligned at the end: query row i stands at position i + keys − queries (which is negative for
- * the first rows where there are more queries than keys), key j at j. `queryRow` is i itself, for tensors with an axis of query rows.
- * `batch` and `head` are 0 where there is no such axis. `A`: further batch axes of the attention, each the position along it.
+ * Where a score stands. `query` and `key` are aligned at the end: query row i stands at position i + keys −
+ * queries (which is negative for the first rows where there are more queries than keys), key j at j.
+ * `queryRow` is i itself, for tensors with an axis of query rows. `batch` and `head` are 0 where there is no
+ * such axis. `A`: further batch axes of the attention, each the position along it.
  */
 export type Positions<A extends string = never> = { readonly [K in A | PositionName]: Integer }
 
@@ -33,7 +34,10 @@ export function positionOf(name: string): Integer {
   return position
 }
 
-/** What scores and masks are given: whether the attention has the axes that they ask for is seen once they have asked. */
+/**
+ * What scores and masks are given: whether the attention has the axes that they ask for is seen once they
+ * have asked.
+ */
 export const positions: Positions = new Proxy(
   {
     batch: positionOf('batch'),
@@ -60,8 +64,9 @@ export function batchAsked(roots: readonly Expression[]): ReadonlySet<string> {
 }
 
 /**
- * The expressions with positions along batch axes as the kernels have them: `index('batch')` for the axis that is the kernels'
- * batch, and, for those that are gone through one position after the other, parameters from slot `first` on; see `roundParameters`.
+ * The expressions with positions along batch axes as the kernels have them: `index('batch')` for the axis
+ * that is the kernels' batch, and, for those that are gone through one position after the other, parameters
+ * from slot `first` on; see `roundParameters`.
  */
 export function bindPositions<R extends readonly Expression[]>(
   roots: R,
@@ -88,7 +93,10 @@ export function bindPositions<R extends readonly Expression[]>(
   return replaced.size === 0 ? roots : (roots.map((root) => substitute(root, replaced)) as unknown as R)
 }
 
-/** The numbers of one round of the loops: those given, and its positions along the axes that score and mask ask for. */
+/**
+ * The numbers of one round of the loops: those given, and its positions along the axes that score and mask
+ * ask for.
+ */
 export function roundParameters(
   parameters: readonly number[],
   { given }: Walk,

@@ -43,7 +43,10 @@ function sizesKey({ batch, heads, kvHeads, queries, keys }: AttentionSizes): str
   return `${batch} ${heads} ${kvHeads} ${queries} ${keys}`
 }
 
-/** The definition that was traced, with the way through the batch axes, made ready once for all that are equal. */
+/**
+ * The definition that was traced, with the way through the batch axes, made ready once for all that are
+ * equal.
+ */
 export function preparedAttention(
   { roots, tensors, kinds }: Traced,
   axes: AttentionAxes & { readonly width: number; readonly valueWidth: number },

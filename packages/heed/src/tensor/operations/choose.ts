@@ -7,10 +7,12 @@ import { axisOf, type Tensor } from '../tensor.js'
 import { arrange, copy, isFloat } from './copy.js'
 
 /**
- * The same numbers stored as another dtype; `x` itself where it has it already. To f16 and bf16 numbers are rounded to nearest even, to integers
- * they are cut off towards 0. Between floats the gradient passes unchanged; an integer has none.
+ * The same numbers stored as another dtype; `x` itself where it has it already. To f16 and bf16 numbers are
+ * rounded to nearest even, to integers they are cut off towards 0. Between floats the gradient passes
+ * unchanged; an integer has none.
  *
- * @throws DtypeError for a number that the dtype does not hold: NaN, an infinity or 3e9 as i32, 300 as u8, 1e5 as f16
+ * @throws DtypeError for a number that the dtype does not hold: NaN, an infinity or 3e9 as i32, 300 as u8,
+ * 1e5 as f16
  */
 export function cast<A extends string>(x: Tensor<A>, dtype: Dtype): Tensor<A> {
   if (x.dtype === dtype) return x
@@ -19,7 +21,8 @@ export function cast<A extends string>(x: Tensor<A>, dtype: Dtype): Tensor<A> {
 }
 
 /**
- * The position of the largest element along an axis, as i32; of equals the first; that of the first NaN where there is one. It has no gradient.
+ * The position of the largest element along an axis, as i32; of equals the first; that of the first NaN where
+ * there is one. It has no gradient.
  *
  * @throws ShapeError if the axis is missing or empty
  * @throws DtypeError if `x` is not f32

@@ -12,7 +12,8 @@ export interface ConcatAttributes {
 }
 
 /**
- * Several tensors one after the other along an axis that they all have; their other axes agree in size, in any order. A copy.
+ * Several tensors one after the other along an axis that they all have; their other axes agree in size, in
+ * any order. A copy.
  *
  * @throws UsageError if there are none
  * @throws ShapeError if their axes differ
@@ -66,7 +67,10 @@ export function concat<A extends string>(tensors: readonly Tensor<A>[], axis: No
   return record('concat', tensors, output, { axis } satisfies ConcatAttributes) as never
 }
 
-/** Several tensors of the same axes and sizes as positions 0, 1, … of a new axis. A copy. Throws what `concat` throws. */
+/**
+ * Several tensors of the same axes and sizes as positions 0, 1, … of a new axis. A copy. Throws what `concat`
+ * throws.
+ */
 export function stack<A extends string, N extends string>(
   tensors: readonly Tensor<A>[],
   axis: N,

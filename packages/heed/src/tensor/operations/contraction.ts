@@ -30,9 +30,10 @@ export interface DotAttributes {
 }
 
 /**
- * The product of two tensors, summed over the axes in `over`: axes that only one has stand in the result, axes that both have and that are not
- * summed over are matched position by position. `dot(query, key, 'width')`: batch head query width, batch head key width → batch head query key.
- * `over` may be a list.
+ * The product of two tensors, summed over the axes in `over`: axes that only one has stand in the result,
+ * axes that both have and that are not summed over are matched position by position.
+ * `dot(query, key, 'width')`: batch head query width, batch head key width → batch head query key. `over` may
+ * be a list.
  *
  * @throws ShapeError if an axis of `over` is missing in either, or an axis of both has two sizes
  * @throws DtypeError unless all are f32
@@ -80,7 +81,10 @@ export interface DotOptions<S extends string = string, R extends string = string
   readonly residual?: Tensor<R> | undefined
 }
 
-/** `dot` where the axes are known only at run time. An activation is not differentiated here. Within `together` it may run at the end. */
+/**
+ * `dot` where the axes are known only at run time. An activation is not differentiated here. Within
+ * `together` it may run at the end.
+ */
 export function contract(
   a: AnyTensor,
   b: AnyTensor,
@@ -167,7 +171,10 @@ interface Packing {
   keyAt(offset: number): string
 }
 
-/** Plans a product; the values: addresses of a, b, the result, bias, residual, and of the packed b if `packed`. */
+/**
+ * Plans a product; the values: addresses of a, b, the result, bias, residual, and of the packed b if
+ * `packed`.
+ */
 function prepareProduct(
   device: Device,
   key: string,
@@ -254,7 +261,10 @@ export function finishProduct(product: Tensor, { scale, bias, activation, residu
   return residual === undefined ? result : add(result, residual)
 }
 
-/** The gradient of one side of a product: `gradient` × scale, summed with the other side over the axes that this side lacks. */
+/**
+ * The gradient of one side of a product: `gradient` × scale, summed with the other side over the axes that
+ * this side lacks.
+ */
 export function contractGradient(gradient: Tensor, other: AnyTensor, own: AnyTensor, scale?: number): Tensor {
   const mine = new Set(own.layout.map(({ name }) => name))
   const shared = gradient.layout
@@ -263,7 +273,8 @@ export function contractGradient(gradient: Tensor, other: AnyTensor, own: AnyTen
   const unmatched = gradient.layout
     .filter(({ name }) => !mine.has(name) && !hasAxis(other, name))
     .map(({ name }) => name)
-  // In the order that the side has in memory, as long as one product can give it: whoever adds gradients up need not rearrange them.
+  // In the order that the side has in memory, as long as one product can give it: whoever adds gradients up
+  // need not rearrange them.
   const [outermost] = physicalOrder(own)
   const product =
     outermost === undefined || hasAxis(gradient, outermost)

@@ -12,13 +12,18 @@ export function isFloat(dtype: Dtype): boolean {
   return dtype === 'f32' || dtype === 'f16' || dtype === 'bf16'
 }
 
-/** The same elements laid out row-major in `order`; the tensor itself (as a view) where they lie so already. */
+/**
+ * The same elements laid out row-major in `order`; the tensor itself (as a view) where they lie so already.
+ */
 export function arrange(tensor: AnyTensor, order: readonly string[]): Tensor {
   if (isRowMajor(tensor, order)) return record('arrange', [tensor], viewOver(tensor, tensor.layout))
   return copy(tensor, tensor.dtype, order)
 }
 
-/** A copy of its own, row-major in `order`, converted to `dtype` (f32 or i32; integers are truncated towards 0). */
+/**
+ * A copy of its own, row-major in `order`, converted to `dtype` (f32 or i32; integers are truncated towards
+ * 0).
+ */
 export function copy(
   tensor: AnyTensor,
   dtype: Dtype = tensor.dtype,
@@ -42,7 +47,10 @@ export function copy(
   return copyOnHost(tensor, result, order)
 }
 
-/** Narrow dtypes, which are stored and not computed with, are written here, and integers that were floats, which may not fit. */
+/**
+ * Narrow dtypes, which are stored and not computed with, are written here, and integers that were floats,
+ * which may not fit.
+ */
 function copyOnHost(tensor: AnyTensor, result: Tensor, order: readonly string[]): Tensor {
   const numbers = values(tensor, order)
   const cut = isFloat(tensor.dtype) && !isFloat(result.dtype)
@@ -59,14 +67,20 @@ export function placeInto(part: AnyTensor, whole: AnyTensor, axis: string, start
 
 const total = input(0).add(input(1))
 
-/** Adds `part` to positions start … of one axis of `sum`, in place: for a tensor that nobody else has seen yet. */
+/**
+ * Adds `part` to positions start … of one axis of `sum`, in place: for a tensor that nobody else has seen
+ * yet.
+ */
 export function addInto(part: AnyTensor, sum: Tensor, axis: string, start: number): void {
   const window = sliceView(sum, axis, start, start + axisOf('slice', part, axis).size)
   mapInto('slice', [total], [part, window], [window])
   window.dispose()
 }
 
-/** The same elements with axes in the order, and lying in memory in the order, of another tensor with the same axes. */
+/**
+ * The same elements with axes in the order, and lying in memory in the order, of another tensor with the same
+ * axes.
+ */
 export function arrangeLike(tensor: AnyTensor, model: AnyTensor): Tensor {
   const arranged = arrange(tensor, physicalOrder(model))
   const result = viewOver(

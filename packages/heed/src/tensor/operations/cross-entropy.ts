@@ -20,11 +20,15 @@ import { alongAxis, emptyRows, rowTensor } from './rows.js'
 export interface CrossEntropyOptions<K extends string = string> {
   /** Rows with this target count neither in the sum nor in the mean, and get gradient 0; default −100. */
   readonly ignore?: number | undefined
-  /** The share s of the target that is spread evenly over all classes, 0 … 1; default 0 (Szegedy et al. 2016, section 7). */
+  /**
+   * The share s of the target that is spread evenly over all classes, 0 … 1; default 0 (Szegedy et al. 2016,
+   * section 7).
+   */
   readonly labelSmoothing?: number | undefined
   /**
-   * How much each class weighs, along the axis of classes, at least 0: the rare ones more, say. The mean is then the sum of the weighted losses over the
-   * sum of the targets' weights. A constant: it gets no gradient. Default 1 each.
+   * How much each class weighs, along the axis of classes, at least 0: the rare ones more, say. The mean is
+   * then the sum of the weighted losses over the sum of the targets' weights. A constant: it gets no
+   * gradient. Default 1 each.
    */
   readonly classWeights?: Tensor<K> | undefined
 }
@@ -45,14 +49,18 @@ export interface CrossEntropyAttributes {
 }
 
 /**
- * −ln softmax(logits)[target] along `axis`, with labels smoothed: (1 − s) × that + s × the mean of −ln softmax over the classes. Where classes have
- * weights, what is said of a class is multiplied by its own (as PyTorch's cross_entropy has it). Its mean over the rows that are not ignored, by the
- * weight of their targets (0 where all are ignored), their sum, or each row's own (0 where ignored). Targets are class numbers, i32, along the other axes of the logits.
- * Log-probabilities are never written: forward keeps two numbers a row, backward writes the gradient in one pass. Gradient: the row `crossEntropy`.
+ * −ln softmax(logits)[target] along `axis`, with labels smoothed: (1 − s) × that + s × the mean of −ln
+ * softmax over the classes. Where classes have weights, what is said of a class is multiplied by its own (as
+ * PyTorch's cross_entropy has it). Its mean over the rows that are not ignored, by the weight of their
+ * targets (0 where all are ignored), their sum, or each row's own (0 where ignored). Targets are class
+ * numbers, i32, along the other axes of the logits. Log-probabilities are never written: forward keeps two
+ * numbers a row, backward writes the gradient in one pass. Gradient: the row `crossEntropy`.
  *
- * @throws ShapeError if an axis is missing, targets do not have the other axes of the logits, or weights do not lie along the classes alone
+ * @throws ShapeError if an axis is missing, targets do not have the other axes of the logits, or weights do
+ * not lie along the classes alone
  * @throws DtypeError unless logits and weights are f32 and targets i32
- * @throws UsageError if a target is neither a class nor `ignore`, an option makes no sense, or a gradient of the weights is wanted
+ * @throws UsageError if a target is neither a class nor `ignore`, an option makes no sense, or a gradient of
+ * the weights is wanted
  */
 export function crossEntropy<A extends string, K extends A>(
   logits: Tensor<A>,

@@ -25,7 +25,9 @@ import { record } from '../tape.js'
 import type { AnyTensor, Tensor } from '../tensor.js'
 import { passCountOn } from './count.js'
 
-/** A number inside an elementwise function: the element of one of its tensors, or what is computed from it. */
+/**
+ * A number inside an elementwise function: the element of one of its tensors, or what is computed from it.
+ */
 export type Scalar = Expression<'float'>
 type Boolean_ = Expression<'boolean'>
 
@@ -43,9 +45,11 @@ export type AxesOf<T extends readonly Tensor<never>[] | readonly AnyTensor[]> = 
   : never
 
 /**
- * Elementwise: `map((x, y) => x.mul(y.exp()), a, b)` computes the function at each position, in one pass whatever it is.
- * Axes that a tensor lacks are broadcast by name; the result has the axes of all. The function is traced, not called for each number; its
- * gradient is derived from it. Other numbers in it make no other kernel. Tensors of other dtypes are read as f32; the result is f32, 1 and 0 where the function gives a condition.
+ * Elementwise: `map((x, y) => x.mul(y.exp()), a, b)` computes the function at each position, in one pass
+ * whatever it is. Axes that a tensor lacks are broadcast by name; the result has the axes of all. The
+ * function is traced, not called for each number; its gradient is derived from it. Other numbers in it make
+ * no other kernel. Tensors of other dtypes are read as f32; the result is f32, 1 and 0 where the function
+ * gives a condition.
  *
  * @throws ShapeError if an axis has two sizes
  * @throws UsageError if there is no tensor, or the function gives something else than an expression
@@ -88,7 +92,10 @@ function asNumber(result: unknown): Scalar {
   })
 }
 
-/** `map` for an expression that is already traced; `parameters` are the numbers that its `parameter(i)` stand for. */
+/**
+ * `map` for an expression that is already traced; `parameters` are the numbers that its `parameter(i)` stand
+ * for.
+ */
 export function mapExpression(
   operation: string,
   expression: Scalar,
@@ -193,7 +200,10 @@ function binary<A extends string, B extends string>(
   return result as never
 }
 
-/** a + b, element by element; axes that one side lacks are broadcast by name. The result is f32. Throws ShapeError if an axis has two sizes. */
+/**
+ * a + b, element by element; axes that one side lacks are broadcast by name. The result is f32. Throws
+ * ShapeError if an axis has two sizes.
+ */
 export function add<A extends string, B extends string = never>(a: Tensor<A>, b: Other<B>): Tensor<A | B> {
   return binary('add', a, b, (x, y) => x.add(y))
 }
@@ -225,7 +235,10 @@ function unary<A extends string>(operation: string, x: Tensor<A>, f: (x: Scalar)
   ) as never
 }
 
-/** e^x, element by element. This and the functions below take f32 tensors of any axes, and throw DtypeError for others. */
+/**
+ * e^x, element by element. This and the functions below take f32 tensors of any axes, and throw DtypeError
+ * for others.
+ */
 export function exp<A extends string>(x: Tensor<A>): Tensor<A> {
   return unary('exp', x, (v) => v.exp())
 }
@@ -281,7 +294,10 @@ export function logSigmoid<A extends string>(x: Tensor<A>): Tensor<A> {
 export function relu<A extends string>(x: Tensor<A>): Tensor<A> {
   return unary('relu', x, activations.relu)
 }
-/** x Φ(x), Φ the normal distribution function (Hendrycks and Gimpel 2016); 0 at −∞, and small results keep their digits. */
+/**
+ * x Φ(x), Φ the normal distribution function (Hendrycks and Gimpel 2016); 0 at −∞, and small results keep
+ * their digits.
+ */
 export function gelu<A extends string>(x: Tensor<A>): Tensor<A> {
   return unary('gelu', x, activations.gelu)
 }

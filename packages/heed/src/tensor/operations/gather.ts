@@ -17,14 +17,17 @@ export interface GatherAttributes {
 }
 
 /**
- * Picks positions of one axis by number: `gather(table, ids, 'vocabulary')` with table vocabulary width and ids batch position gives
- * batch position width, the embedding look-up. An axis that ids and table share is matched: `gather(logits, targets, 'vocabulary')`
- * with logits batch position vocabulary and targets batch position gives the target's logit at each position.
+ * Picks positions of one axis by number: `gather(table, ids, 'vocabulary')` with table vocabulary width and
+ * ids batch position gives batch position width, the embedding look-up. An axis that ids and table share is
+ * matched: `gather(logits, targets, 'vocabulary')` with logits batch position vocabulary and targets batch
+ * position gives the target's logit at each position.
  *
- * The result is f32, or i32 where the table holds integers. Its gradient adds up over equal ids, in a fixed order.
+ * The result is f32, or i32 where the table holds integers. Its gradient adds up over equal ids, in a fixed
+ * order.
  *
  * @param ids integers from 0 to the size of `axis` − 1, stored as i32 (or u8, i8)
- * @throws ShapeError if the table lacks `axis`, an id is out of range (nothing has run then), or a shared axis has two sizes
+ * @throws ShapeError if the table lacks `axis`, an id is out of range (nothing has run then), or a shared
+ * axis has two sizes
  * @throws DtypeError if the ids are no integers
  */
 export function gather<A extends string, V extends A, I extends string>(
@@ -167,7 +170,10 @@ function offsetsAlong(axes: readonly { readonly size: number; readonly stride: n
   return offsets
 }
 
-/** The longest run of evenly spaced elements, and the axes around it from the outermost in memory to the innermost. */
+/**
+ * The longest run of evenly spaced elements, and the axes around it from the outermost in memory to the
+ * innermost.
+ */
 function innerRow(axes: readonly Axis[]): { outer: readonly Axis[]; width: number; step: number } {
   const outer = axes.filter(({ size }) => size !== 1).sort((a, b) => b.stride - a.stride)
   const { size, stride: step } = outer.pop() ?? { size: 1, stride: 1 }

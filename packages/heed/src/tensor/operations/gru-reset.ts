@@ -4,8 +4,8 @@ import { mapExpression, type Scalar } from './elementwise.js'
 import { at } from './movement.js'
 
 /**
- * What a GRU's new gate sees of the previous state where the reset gate comes before the projection (Cho et al. 2014, equation 8): reset × hidden,
- * elementwise and in one pass.
+ * What a GRU's new gate sees of the previous state where the reset gate comes before the projection (Cho et
+ * al. 2014, equation 8): reset × hidden, elementwise and in one pass.
  *
  * @param input the gates' shares of the input, `gate` of size 3 (reset, update, new)
  * @param recurrent the shares of the previous state, `gate` of size 2 (reset, update)
@@ -24,11 +24,13 @@ export function gruReset<A extends string>(
 }
 
 /**
- * The rest of that step, given the new gate's share of `gruReset`: (1 − update) tanh(input + fresh) + update × hidden (Cho et al. 2014, equation 7,
- * with the roles of update and 1 − update as PyTorch, cuDNN and ONNX have them).
+ * The rest of that step, given the new gate's share of `gruReset`: (1 − update) tanh(input + fresh) + update
+ * × hidden (Cho et al. 2014, equation 7, with the roles of update and 1 − update as PyTorch, cuDNN and ONNX
+ * have them).
  *
  * @param fresh the projection of what `gruReset` gave
- * @param active i32 or f32, any of the axes of the state: where it is 0, the sequence has ended and keeps its state
+ * @param active i32 or f32, any of the axes of the state: where it is 0, the sequence has ended and keeps its
+ * state
  * @throws ShapeError if axes or sizes do not fit
  */
 export function gruUpdate<A extends string, S extends A = never>(

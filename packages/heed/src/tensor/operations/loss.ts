@@ -14,15 +14,17 @@ export function meanSquaredError<A extends string>(x: Tensor<A>, target: Tensor<
 
 export interface BinaryCrossEntropyOptions<A extends string> {
   /**
-   * How much the positive part of each target weighs: one number, or a tensor with some of the axes of the logits, such as one for each label. At least
-   * 0; above 1 where positives are rare. A constant: it gets no gradient. The mean is over all elements, as PyTorch's pos_weight has it. Default 1.
+   * How much the positive part of each target weighs: one number, or a tensor with some of the axes of the
+   * logits, such as one for each label. At least 0; above 1 where positives are rare. A constant: it gets no
+   * gradient. The mean is over all elements, as PyTorch's pos_weight has it. Default 1.
    */
   readonly positiveWeight?: number | Tensor<A> | undefined
 }
 
 /**
- * The mean of −w y ln σ(x) − (1 − y) ln σ(−x), from logits x, targets y between 0 and 1 and positive weights w. No overflow on either side, and
- * the small losses of confident logits keep their digits, as do their gradients.
+ * The mean of −w y ln σ(x) − (1 − y) ln σ(−x), from logits x, targets y between 0 and 1 and positive weights
+ * w. No overflow on either side, and the small losses of confident logits keep their digits, as do their
+ * gradients.
  *
  * @throws ShapeError if axes or sizes do not fit
  * @throws UsageError for a weight below 0 or without end, or where a gradient of the weights is wanted
@@ -84,11 +86,16 @@ function checkPositiveWeight(logits: AnyTensor, weight: number | AnyTensor): voi
 }
 
 /**
- * Contrast of rows with columns (InfoNCE; van den Oord et al. 2018, eq. 4): the mean cross-entropy of `scores` along `axis` where the right column of each
- * row is the one of the same number; columns past the number of rows are further negatives. `symmetric`: its mean with the same over rows (CLIP;
- * Radford et al. 2021, figure 3). `contrastiveLoss(dot(unitLength(anchor, 'width'), unitLength(candidate, 'width'), 'width').mul(20), 'candidate')`
+ * Contrast of rows with columns (InfoNCE; van den Oord et al. 2018, eq. 4): the mean cross-entropy of
+ * `scores` along `axis` where the right column of each row is the one of the same number; columns past the
+ * number of rows are further negatives. `symmetric`: its mean with the same over rows (CLIP; Radford et al.
+ * 2021, figure 3).
  *
- * @throws ShapeError unless scores have two axes, and as many columns as rows (at least as many where not symmetric)
+ *     const scores = dot(unitLength(anchor, 'width'), unitLength(candidate, 'width'), 'width').mul(20)
+ *     contrastiveLoss(scores, 'candidate')
+ *
+ * @throws ShapeError unless scores have two axes, and as many columns as rows (at least as many where not
+ * symmetric)
  */
 export function contrastiveLoss<A extends string, K extends A>(
   scores: Tensor<A>,

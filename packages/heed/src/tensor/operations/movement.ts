@@ -30,7 +30,8 @@ export function split<A extends string, F extends A, const S extends Readonly<Re
 }
 
 /**
- * Several axes as one, the first outermost: `merge(x, ['head', 'headWidth'], 'width')`. A copy only where they do not lie one inside the other.
+ * Several axes as one, the first outermost: `merge(x, ['head', 'headWidth'], 'width')`. A copy only where
+ * they do not lie one inside the other.
  *
  * @throws ShapeError if an axis is missing or named twice, or two would have one name
  */

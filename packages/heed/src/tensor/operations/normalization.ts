@@ -30,7 +30,10 @@ export interface RmsNormOptions<K extends string> {
   readonly onePlus?: boolean | undefined
 }
 
-/** What the gradients of `layerNorm` and `rmsNorm` need beside the inputs (x, then weight and bias where there are). */
+/**
+ * What the gradients of `layerNorm` and `rmsNorm` need beside the inputs (x, then weight and bias where there
+ * are).
+ */
 export interface NormAttributes {
   readonly operation: 'layerNorm' | 'rmsNorm'
   readonly axis: string
@@ -42,8 +45,9 @@ export interface NormAttributes {
 }
 
 /**
- * (x − mean) / sqrt(variance + epsilon) × weight + bias along an axis, or over several together (weight and bias have all of them then), the variance taken of the distances from the mean (Ba et al. 2016,
- * "Layer Normalization", eq. 4). Gradient: the row `layerNorm` of the table.
+ * (x − mean) / sqrt(variance + epsilon) × weight + bias along an axis, or over several together (weight and
+ * bias have all of them then), the variance taken of the distances from the mean (Ba et al. 2016, "Layer
+ * Normalization", eq. 4). Gradient: the row `layerNorm` of the table.
  *
  * @throws ShapeError if x lacks an axis, or weight or bias does not lie along these alone
  * @throws DtypeError if one of them is not f32
@@ -58,8 +62,8 @@ export function layerNorm<A extends string, K extends A>(
 }
 
 /**
- * x / sqrt(mean(x²) + epsilon) × weight along an axis, or over several together (Zhang and Sennrich 2019, "Root Mean Square Layer Normalization", eq. 4). Gradient: the row
- * `rmsNorm` of the table.
+ * x / sqrt(mean(x²) + epsilon) × weight along an axis, or over several together (Zhang and Sennrich 2019,
+ * "Root Mean Square Layer Normalization", eq. 4). Gradient: the row `rmsNorm` of the table.
  *
  * @throws ShapeError if x lacks an axis, or weight does not lie along these alone
  * @throws DtypeError if one of them is not f32
@@ -73,7 +77,10 @@ export function rmsNorm<A extends string, K extends A>(
   return normalizeOver('rmsNorm', x, axis, { weight, bias: undefined, epsilon, onePlus }) as never
 }
 
-/** x / max(|x|, 1e-12) along an axis: rows of length 1, for cosines. A row of zeros stays so, with gradient gradient × 1e12. */
+/**
+ * x / max(|x|, 1e-12) along an axis: rows of length 1, for cosines. A row of zeros stays so, with gradient
+ * gradient × 1e12.
+ */
 export function unitLength<A extends string>(x: Tensor<A>, axis: NoInfer<A>): Tensor<A> {
   const result = withTape(undefined, () => {
     const squares = sum(square(x), axis)
@@ -89,8 +96,8 @@ export interface UnitLengthAttributes {
 }
 
 /**
- * The gradient of x: (g − u (u · g)) / |x| with u = x / |x|. A row whose gradient is 0 gets 0, whatever it holds: it is one that
- * nobody looked at. Not recorded: for gradients.
+ * The gradient of x: (g − u (u · g)) / |x| with u = x / |x|. A row whose gradient is 0 gets 0, whatever it
+ * holds: it is one that nobody looked at. Not recorded: for gradients.
  */
 export function unitLengthGradient(
   x: AnyTensor,
@@ -121,7 +128,9 @@ interface NormInputs {
   readonly onePlus: boolean
 }
 
-/** Several axes as one, in the order in which they lie in memory: a view where they lie one inside the other. */
+/**
+ * Several axes as one, in the order in which they lie in memory: a view where they lie one inside the other.
+ */
 function normalizeOver(
   operation: NormAttributes['operation'],
   x: AnyTensor,

@@ -9,7 +9,8 @@ import { checkAddend, type DotOptions, finishProduct } from './contraction.js'
 import { arrange } from './copy.js'
 
 /**
- * `dot` with quantized weights: the product summed over their `over` axes, then scale, bias, activation and residual.
+ * `dot` with quantized weights: the product summed over their `over` axes, then scale, bias, activation and
+ * residual.
  *
  * @throws ShapeError if `x` lacks one of these axes, or has one of the weights' others; or sizes differ
  * @throws DtypeError unless x, bias and residual are f32
@@ -101,7 +102,9 @@ interface Strides {
   readonly column: number
 }
 
-/** The product as the kernels see it, without addresses; or what has to be copied, or added by itself, first. */
+/**
+ * The product as the kernels see it, without addresses; or what has to be copied, or added by itself, first.
+ */
 function planFor(
   x: AnyTensor,
   weights: AnyQuantizedWeights,
@@ -151,8 +154,8 @@ function planFor(
 }
 
 /**
- * The one distance between neighbours along these axes taken as one, the outermost first; 0 where the tensor has none of them or lies still along them;
- * undefined where there is no such distance.
+ * The one distance between neighbours along these axes taken as one, the outermost first; 0 where the tensor
+ * has none of them or lies still along them; undefined where there is no such distance.
  */
 function strideOver(
   tensor: AnyTensor,

@@ -20,7 +20,10 @@ export interface LstmState<A extends string> {
   readonly cell: Tensor<A>
 }
 
-/** What the gradient of a cell needs beside its inputs: the gates' shares of the input, of the state, the state, then `active` where there is one. */
+/**
+ * What the gradient of a cell needs beside its inputs: the gates' shares of the input, of the state, the
+ * state, then `active` where there is one.
+ */
 export interface CellAttributes {
   /** The axes of the state, in the order in which results lie in memory. */
   readonly order: readonly string[]
@@ -28,11 +31,13 @@ export interface CellAttributes {
 }
 
 /**
- * One step of an LSTM (Hochreiter and Schmidhuber 1997; gates as in PyTorch), elementwise and in one pass: from the gates' shares of the
- * input, `x W + b`, and of the previous state, `h U + b`, both with an axis `gate` of size 4 (input, forget, cell, output) beside the
- * axes of the state. Gradient: the row `lstmCell` of the table.
+ * One step of an LSTM (Hochreiter and Schmidhuber 1997; gates as in PyTorch), elementwise and in one pass:
+ * from the gates' shares of the input, `x W + b`, and of the previous state, `h U + b`, both with an axis
+ * `gate` of size 4 (input, forget, cell, output) beside the axes of the state. Gradient: the row `lstmCell`
+ * of the table.
  *
- * @param active i32 or f32, any of the axes of the state, often `batch`: where it is 0, the sequence has ended and keeps its state
+ * @param active i32 or f32, any of the axes of the state, often `batch`: where it is 0, the sequence has
+ * ended and keeps its state
  * @throws ShapeError if axes or sizes do not fit
  */
 export function lstmCell<A extends string, S extends A = never>(
@@ -46,11 +51,13 @@ export function lstmCell<A extends string, S extends A = never>(
 }
 
 /**
- * One step of a GRU (Cho et al. 2014; the reset gate after the hidden projection, as in PyTorch and cuDNN), elementwise and in one pass: from the
- * gates' shares of the input and of the previous state, both with an axis `gate` of size 3 (reset, update, new) beside the axes of
- * the state. Gradient: the row `gruCell` of the table.
+ * One step of a GRU (Cho et al. 2014; the reset gate after the hidden projection, as in PyTorch and cuDNN),
+ * elementwise and in one pass: from the gates' shares of the input and of the previous state, both with an
+ * axis `gate` of size 3 (reset, update, new) beside the axes of the state. Gradient: the row `gruCell` of the
+ * table.
  *
- * @param active i32 or f32, any of the axes of the state: where it is 0, the sequence has ended and keeps its state
+ * @param active i32 or f32, any of the axes of the state: where it is 0, the sequence has ended and keeps its
+ * state
  * @throws ShapeError if axes or sizes do not fit
  */
 export function gruCell<A extends string, S extends A = never>(

@@ -12,7 +12,10 @@ export interface ReduceAttributes {
   readonly axes: readonly string[]
 }
 
-/** The sum over some axes, or over all. Sums are of f32 numbers, in a fixed order; 0 over an empty axis. Throws ShapeError if an axis is missing. */
+/**
+ * The sum over some axes, or over all. Sums are of f32 numbers, in a fixed order; 0 over an empty axis.
+ * Throws ShapeError if an axis is missing.
+ */
 export function sum<A extends string>(x: Tensor<A>): Tensor<never>
 export function sum<A extends string, const O extends A>(
   x: Tensor<A>,
@@ -34,7 +37,10 @@ export function mean(x: AnyTensor, over?: string | readonly string[]): never {
   return (result.layout.length === 0 ? countedOver(result, x.elements) : result) as never
 }
 
-/** The largest over some axes, or over all; its gradient is shared evenly by equals. Throws ShapeError if an axis is missing or empty. */
+/**
+ * The largest over some axes, or over all; its gradient is shared evenly by equals. Throws ShapeError if an
+ * axis is missing or empty.
+ */
 export function max<A extends string>(x: Tensor<A>): Tensor<never>
 export function max<A extends string, const O extends A>(
   x: Tensor<A>,
@@ -44,7 +50,10 @@ export function max(x: AnyTensor, over?: string | readonly string[]): never {
   return reduce('max', x, over) as never
 }
 
-/** The least over some axes, or over all; its gradient is shared evenly by equals. Throws ShapeError if an axis is missing or empty. */
+/**
+ * The least over some axes, or over all; its gradient is shared evenly by equals. Throws ShapeError if an
+ * axis is missing or empty.
+ */
 export function min<A extends string>(x: Tensor<A>): Tensor<never>
 export function min<A extends string, const O extends A>(
   x: Tensor<A>,
@@ -78,7 +87,10 @@ function reduce(kind: ReduceKind, x: AnyTensor, over: string | readonly string[]
   } satisfies ReduceAttributes)
 }
 
-/** Reduces an expression of several tensors, fused: nothing of their full size is written. Not recorded: for gradients. */
+/**
+ * Reduces an expression of several tensors, fused: nothing of their full size is written. Not recorded: for
+ * gradients.
+ */
 export function reduceExpression(
   kind: ReduceKind,
   expression: Scalar,

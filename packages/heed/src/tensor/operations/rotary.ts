@@ -6,7 +6,10 @@ import { record } from '../tape.js'
 import { type AnyTensor, type Axis, axisOf, hasAxis, type Tensor } from '../tensor.js'
 import { sliceView, viewOver } from '../view.js'
 
-/** Which entries of a vector are turned together: i and i + half the width (Llama, NeoX), or 2i and 2i + 1 (the paper, GPT-J). */
+/**
+ * Which entries of a vector are turned together: i and i + half the width (Llama, NeoX), or 2i and 2i + 1
+ * (the paper, GPT-J).
+ */
 export type RotaryPairs = 'half' | 'interleaved'
 
 export interface RotateAttributes {
@@ -15,9 +18,9 @@ export interface RotateAttributes {
 }
 
 /**
- * Turns pairs (a, b) of entries along `axis` by angles: (a cos − b sin, b cos + a sin) (Su et al. 2021, "RoFormer", equation 34).
- * `cosine` and `sine` have an axis 'pair' and any of the axes of `x`; they are broadcast over the others. Entries beyond twice the
- * number of pairs are left as they are. One pass.
+ * Turns pairs (a, b) of entries along `axis` by angles: (a cos − b sin, b cos + a sin) (Su et al. 2021,
+ * "RoFormer", equation 34). `cosine` and `sine` have an axis 'pair' and any of the axes of `x`; they are
+ * broadcast over the others. Entries beyond twice the number of pairs are left as they are. One pass.
  *
  * @throws ShapeError if there are more pairs than the axis has, or sizes differ
  */

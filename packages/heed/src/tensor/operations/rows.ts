@@ -5,7 +5,10 @@ import { tracked } from '../tape.js'
 import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
 import { arrange } from './copy.js'
 
-/** A tensor as row kernels take it: rows of adjacent elements, evenly apart, in a known order of the other axes. */
+/**
+ * A tensor as row kernels take it: rows of adjacent elements, evenly apart, in a known order of the other
+ * axes.
+ */
 export interface RowTensor {
   readonly tensor: Tensor
   /** The axes from the outermost to the one that rows run along. */
@@ -18,8 +21,8 @@ export interface RowTensor {
 }
 
 /**
- * The tensor with rows along `axis`; a copy (which the tape sees) where they do not lie so. The other axes come in the order in which they lie in
- * memory, or as in `order`.
+ * The tensor with rows along `axis`; a copy (which the tape sees) where they do not lie so. The other axes
+ * come in the order in which they lie in memory, or as in `order`.
  */
 export function rowTensor(
   operation: string,
@@ -50,7 +53,10 @@ export function rowTensor(
   }
 }
 
-/** How rows along the last axis of `order` can be addressed, the others counted in that order; undefined where one stride does not do. */
+/**
+ * How rows along the last axis of `order` can be addressed, the others counted in that order; undefined where
+ * one stride does not do.
+ */
 function rowsInOrder(x: AnyTensor, order: readonly string[]): RowsOperand | undefined {
   const axes = order.map((name) => x.layout.find((axis) => axis.name === name)!)
   const row = axes.pop()!

@@ -10,8 +10,9 @@ export interface SoftmaxAttributes {
 }
 
 /**
- * exp(x) over its sum along an axis: each row between 0 and 1, summing to 1. −Infinity gives 0 and gets gradient 0; a row of −Infinity alone gives
- * zeros. Rows that lie adjacent in memory are read in place; those of another axis are copied first. Gradient: the row `softmax` of the table.
+ * exp(x) over its sum along an axis: each row between 0 and 1, summing to 1. −Infinity gives 0 and gets
+ * gradient 0; a row of −Infinity alone gives zeros. Rows that lie adjacent in memory are read in place; those
+ * of another axis are copied first. Gradient: the row `softmax` of the table.
  *
  * @throws ShapeError if the tensor lacks the axis
  * @throws DtypeError if it is not f32
@@ -21,8 +22,8 @@ export function softmax<A extends string>(x: Tensor<A>, axis: NoInfer<A>): Tenso
 }
 
 /**
- * The logarithm of `softmax`, x − ln Σ exp x along an axis, without its underflow. A row of −Infinity alone stays so. Gradient: the row
- * `logSoftmax` of the table.
+ * The logarithm of `softmax`, x − ln Σ exp x along an axis, without its underflow. A row of −Infinity alone
+ * stays so. Gradient: the row `logSoftmax` of the table.
  *
  * @throws ShapeError if the tensor lacks the axis
  * @throws DtypeError if it is not f32

@@ -22,7 +22,8 @@ import {
   withDevice,
 } from '../index.js'
 
-// What may be written in TypeScript and says nothing to who traces it: it must not compile into something else.
+// What may be written in TypeScript and says nothing to who traces it: it must not compile into something
+// else.
 
 const device = new Device(interpreter)
 const on = <T>(work: () => T): T => withDevice(device, () => scope(work))

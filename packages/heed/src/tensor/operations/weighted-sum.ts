@@ -5,8 +5,9 @@ import { contract, contractGradient } from './contraction.js'
 import { mapMany } from './elementwise.js'
 import { reduceExpression } from './reduction.js'
 
-// The products of attention's plain path. What is masked has weight 0, and can't be seen, whatever it holds: a weight of 0
-// takes nothing of a value that is NaN or infinite. Finite numbers go through the products that everybody uses.
+// The products of attention's plain path. What is masked has weight 0, and can't be seen, whatever it holds:
+// a weight of 0 takes nothing of a value that is NaN or infinite. Finite numbers go through the products that
+// everybody uses.
 
 /**
  * Σ over an axis of weights × values, where a weight of 0 takes nothing, whatever the value holds.
@@ -21,8 +22,8 @@ export function weightedSum(weights: Tensor, values: Tensor, over: string): Tens
 }
 
 /**
- * q·k, the sum over an axis: a product like any other, but for its gradient, where a gradient of 0 takes nothing of query or
- * key, as that of a masked score does.
+ * q·k, the sum over an axis: a product like any other, but for its gradient, where a gradient of 0 takes
+ * nothing of query or key, as that of a masked score does.
  *
  * @throws ShapeError where sizes disagree
  */
@@ -68,7 +69,9 @@ function weightsGradient(weights: AnyTensor, values: AnyTensor, gradient: Tensor
   return result!
 }
 
-/** The gradient of `own`: gradient × other, summed over the axes that it lacks; one of both are the weights. */
+/**
+ * The gradient of `own`: gradient × other, summed over the axes that it lacks; one of both are the weights.
+ */
 function productGradient(gradient: Tensor, other: AnyTensor, own: AnyTensor, weights: AnyTensor): Tensor {
   const values = weights === gradient ? other : gradient
   if (allFinite(values)) return contractGradient(gradient, other, own)

@@ -2,8 +2,8 @@ import { Device } from '../../device/index.js'
 import { interpreter, wasmFeatures, wasmTarget, x64Target, x64Widths } from '../../targets/index.js'
 
 /**
- * Every kind of target: the interpreter in f64; WebAssembly of 4 lanes with one and with two threads, of 8 lanes without;
- * machine code, whose stray accesses end the process.
+ * Every kind of target: the interpreter in f64; WebAssembly of 4 lanes with one and with two threads, of 8
+ * lanes without; machine code, whose stray accesses end the process.
  */
 export const devices: readonly (readonly [title: string, device: Device])[] = [
   ['interpreter', new Device(interpreter)],

@@ -33,7 +33,9 @@ function filesSize(file: Register['file'], form: Form): number {
   return file === 'mask' ? 8 : file === 'vector' && form.prefix === 'evex' ? 32 : 16
 }
 
-/** Every shape of an address: bases, indices, scales, and displacements around where their encoding changes. */
+/**
+ * Every shape of an address: bases, indices, scales, and displacements around where their encoding changes.
+ */
 function addresses(unit: number): Memory[] {
   const kind = 'memory'
   const list: Memory[] = [
