@@ -1,8 +1,8 @@
 // Holds prose to 110 columns: comments in the sources, and what is neither table, code nor heading in the
 // documents.
 //
-//   node scripts/prose.mjs says which lines are longer node scripts/prose.mjs --fix breaks them anew,
-//   paragraph by paragraph
+//     node scripts/prose.mjs          says which lines are longer
+//     node scripts/prose.mjs --fix    breaks them anew, paragraph by paragraph
 
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'

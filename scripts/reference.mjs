@@ -1,8 +1,8 @@
 // Writes docs/reference: every name that the packages offer, with its declaration and its doc comment, a page
 // a folder. It reads what the compiler wrote (*.d.ts). A name without a doc comment is an error.
 //
-//   node scripts/reference.mjs writes node scripts/reference.mjs --check says what differs from what stands
-//   there
+//     node scripts/reference.mjs            writes
+//     node scripts/reference.mjs --check    says what differs from what stands there
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'

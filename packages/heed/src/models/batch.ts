@@ -12,6 +12,7 @@ export interface EncodedText {
   readonly spans?: ArrayLike<number>
 }
 
+/** How `batchOf` fills rows up, cuts and orders them. */
 export interface BatchOptions {
   /** The id that fills rows up. Whatever it is: `real` says where it stands. */
   readonly pad: number
@@ -28,6 +29,11 @@ export interface BatchOptions {
   readonly sort?: boolean
 }
 
+/**
+ * Texts of several lengths as one batch, a row each. `ids`, `real`, `positions` and `types` have one shape; a
+ * model reads `ids`, `padding(real)` is the mask of attention, and `positions` are for position tables and
+ * rotary positions.
+ */
 export interface TextBatch {
   /** i32 */
   readonly ids: Tensor<'batch' | 'position'>

@@ -37,7 +37,7 @@ export interface Recurrent {
 /** The state of each sequence after its last step. */
 export type HiddenState = Tensor<'batch' | 'unit'>
 
-/** Options of the recurrent layers. */
+/** What a recurrent layer may be told: the state to begin with, real lengths, and the direction. */
 export interface RecurrentOptions<S> {
   /** The state before the first step; default zeros. */
   readonly initial?: S | undefined
@@ -55,7 +55,9 @@ export interface RecurrentOptions<S> {
  */
 export type GruReset = 'before' | 'after'
 
+/** What `gru` may be told: the first state, the lengths, and where the reset gate acts. */
 export interface GruOptions extends RecurrentOptions<HiddenState> {
+  /** Before or after the projection of the hidden state; see `GruReset`. Default 'after'. */
   readonly reset?: GruReset | undefined
 }
 

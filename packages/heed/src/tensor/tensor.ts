@@ -236,12 +236,12 @@ export type Renamed<A extends string, R> = {
   [K in A]: K extends keyof R ? (R[K] extends string ? R[K] : K) : K
 }[A]
 
-/** Whether a value is a tensor. */
-/** Byte address of the first element, whether there is anything to be read yet or not. */
+/** Byte address of the first element, even where its numbers have not been computed yet. */
 export function placeOf({ storage, offset }: Pick<AnyTensor, 'storage' | 'offset'>): number {
   return storage.address + offset * storedBytes(storage.device, storage.dtype)
 }
 
+/** Whether a value is a tensor. */
 export function isTensor(value: unknown): value is Tensor {
   return value instanceof Tensor
 }

@@ -12,6 +12,7 @@ export function meanSquaredError<A extends string>(x: Tensor<A>, target: Tensor<
   return mean(map((a: Scalar, b: Scalar) => a.sub(b).square(), x, target))
 }
 
+/** What `binaryCrossEntropy` may be told beside logits and targets. */
 export interface BinaryCrossEntropyOptions<A extends string> {
   /**
    * How much the positive part of each target weighs: one number, or a tensor with some of the axes of the
