@@ -2,7 +2,7 @@
  * A training loop of 10,000 steps: what it adds to the process's memory and to heed's heap once it has warmed
  * up.
  */
-import { currentDevice, leaks } from 'heed'
+import { currentDevice, memoryUse } from 'heed'
 import { load } from './heed.js'
 import { inputsOf } from './inputs.js'
 import type { Figures, Result } from './measure.js'
@@ -29,7 +29,7 @@ export async function steps({ quick, target }: Options): Promise<Result[]> {
   const now = (): { resident: number; heap: number; tensors: number } => ({
     resident: process.memoryUsage.rss(),
     heap: heap.memory.buffer.byteLength,
-    tensors: leaks().bytes,
+    tensors: memoryUse().bytes,
   })
   for (let step = 0; step < warm; step++) await training.run()
   const before = now()

@@ -41,7 +41,7 @@ export {
 } from './device/index.js'
 
 export { currentDevice, defaultDevice, withDevice } from './tensor/index.js'
-export { dispose, keep, type LeakReport, leaks, scope } from './tensor/index.js'
+export { dispose, keep, type MemoryUse, memoryUse, scope } from './tensor/index.js'
 export {
   type AnyTensor,
   type Axis,

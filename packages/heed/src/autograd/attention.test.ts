@@ -29,7 +29,7 @@ import {
   capture,
   exp,
   expand,
-  leaks,
+  memoryUse,
   map,
   mixValues,
   normal,
@@ -229,7 +229,7 @@ describe('the gradient of attention on other layouts', () => {
 test('integer tensors that a mask captures get no gradient, and log-sum-exps are freed', () =>
   withDevice(device, () => {
     const kept = { ...model(), prefixes: tensor([1, 4], { batch: 2 }, { dtype: 'i32' }) }
-    const before = leaks()
+    const before = memoryUse()
     for (let step = 0; step < 3; step++) {
       scope(() => {
         const gradient = grad((m: typeof kept) =>
@@ -238,5 +238,5 @@ test('integer tensors that a mask captures get no gradient, and log-sum-exps are
         expect([...gradient.prefixes.values()]).toEqual([0, 0])
       })
     }
-    expect(leaks().tensors).toBe(before.tensors)
+    expect(memoryUse().tensors).toBe(before.tensors)
   }))

@@ -14,7 +14,7 @@ import {
   gather,
   gruCell,
   keep,
-  leaks,
+  memoryUse,
   log,
   lstmCell,
   map,
@@ -240,12 +240,12 @@ test('products that run together, activated ones included, have the gradients of
 test('nothing is left behind, inner scopes included', () =>
   withDevice(device, () => {
     const x = keep(normal(key, { a: 8, b: 8 }))
-    const before = leaks()
+    const before = memoryUse()
     for (let step = 0; step < 5; step++) {
       scope(() => {
         grad((u: Tensor<'a' | 'b'>) => sum(scope(() => exp(u.mul(0.1))).mul(u)))(x)
       })
     }
-    expect(leaks().tensors).toBe(before.tensors)
+    expect(memoryUse().tensors).toBe(before.tensors)
     x.dispose()
   }))

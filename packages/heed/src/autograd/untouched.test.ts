@@ -11,7 +11,7 @@ import {
   dot,
   exp,
   keep,
-  leaks,
+  memoryUse,
   mean,
   normal,
   ones,
@@ -94,9 +94,9 @@ describe('a loss that nothing of the model went into is refused', () => {
   test('nothing is left behind by one', () =>
     withDevice(device, () => {
       const own = x()
-      const before = leaks()
+      const before = memoryUse()
       expect(() => grad((given: Tensor<'a'>) => (exp(given), zeros({})))(own)).toThrow(UsageError)
-      expect(leaks()).toEqual(before)
+      expect(memoryUse()).toEqual(before)
       own.dispose()
     }))
 
@@ -160,9 +160,9 @@ describe('what can have no gradient', () => {
   test('freeing the gradient leaves the model', () =>
     withDevice(device, () => {
       const own = model()
-      const before = leaks()
+      const before = memoryUse()
       dispose(grad(loss)(own))
-      expect(leaks()).toEqual(before)
+      expect(memoryUse()).toEqual(before)
       expect([...own.ids.values()]).toEqual([3, 1, 2])
       dispose(own)
     }))

@@ -175,7 +175,7 @@ export class Heap {
       operation: 'allocate',
       expected: `${wanted} bytes of the heap's ${this.maximumBytes}`,
       found: `${used} in use in ${count} blocks, at most ${largest} free in one piece${this.#refused ? '; the system gives no more' : ''}`,
-      hint: 'free tensors (scope, dispose; leaks() lists what is held), or use smaller batches or checkpoint()',
+      hint: 'free tensors (scope, dispose; memoryUse() lists what is held), or use smaller batches or checkpoint()',
     })
   }
 }

@@ -6,7 +6,7 @@ import { Device } from '../device/index.js'
 import { KeyValueCache, normalInitializer } from '../nn/index.js'
 import { collect } from '../observe/index.js'
 import { interpreter } from '../targets/index.js'
-import { crossEntropy, isTensor, leaks, scope, tensor, type Tensor, withDevice } from '../tensor/index.js'
+import { crossEntropy, isTensor, memoryUse, scope, tensor, type Tensor, withDevice } from '../tensor/index.js'
 import { createDecoder, type Decoder, decoderLogits } from './decoder.js'
 import { type DecoderConfig, decoderConfig } from './decoder-config.js'
 import { generate, lastLogits } from './generate.js'
@@ -197,10 +197,10 @@ describe('generation', () => {
       const model = make(config)
       const text = generate(model, config, [1], { tokens: 30 })
       text.next()
-      const before = leaks().tensors
+      const before = memoryUse().tensors
       for (let i = 0; i < 20; i++) text.next()
       text.return()
-      expect(leaks().tensors).toBeLessThanOrEqual(before)
+      expect(memoryUse().tensors).toBeLessThanOrEqual(before)
     }))
 
   test('refuses what makes no sense', () =>

@@ -4,7 +4,7 @@ import { randomKey } from '../base/index.js'
 import { weightFormats } from '../kernels/index.js'
 import { plainWeight } from '../nn/index.js'
 import { collect } from '../observe/index.js'
-import { leaks, scope, sum, tensor, type Tensor, withDevice } from '../tensor/index.js'
+import { memoryUse, scope, sum, tensor, type Tensor, withDevice } from '../tensor/index.js'
 import { devices } from '../tensor/testing/devices.js'
 import { createDecoder, decoderConfig, decoderLogits, generate, quantizeDecoder } from './index.js'
 
@@ -67,18 +67,18 @@ test.each(devices)('%s: a decoder in fewer bits gives nearly the same logits', (
 })
 
 test('matrices are freed where that is wanted; norms and biases are shared', () => {
-  const before = leaks().bytes
+  const before = memoryUse().bytes
   scope(() => {
     const model = createDecoder(tied!, randomKey(1))
-    const held = leaks().bytes - before
+    const held = memoryUse().bytes - before
     const quantized = quantizeDecoder(model, 'int8', { freeing: true })
-    expect(leaks().bytes - before).toBeLessThan(held / 2)
+    expect(memoryUse().bytes - before).toBeLessThan(held / 2)
     expect(model.blocks[0]!.attention.query.weight.freed).toBe(true)
     expect(quantized.norm).toBe(model.norm)
     expect(quantized.blocks[0]!.attention.query.bias).toBe(model.blocks[0]!.attention.query.bias)
     expect(plainWeight(quantized.embedding.weight).shape).toEqual({ vocabulary: 40, width: 36 })
   })
-  expect(leaks().bytes).toBe(before)
+  expect(memoryUse().bytes).toBe(before)
 })
 
 test('of int4 the table has eight bits, unless it is asked for', () => {

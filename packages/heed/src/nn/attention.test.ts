@@ -7,7 +7,7 @@ import {
   concat,
   dot,
   full,
-  leaks,
+  memoryUse,
   map,
   normal,
   scope,
@@ -239,7 +239,7 @@ describe('the key/value cache', () => {
     }))
 
   test('forgets without a copy where nobody reads what is forgotten, and outside of scopes leaves nothing behind', () => {
-    const before = leaks().tensors
+    const before = memoryUse().tensors
     withDevice(device, () => {
       const cache = new KeyValueCache()
       const place = scope(() => {
@@ -256,14 +256,14 @@ describe('the key/value cache', () => {
         expect(placeOf(cache.layer(0))).not.toBe(place)
       })
       expect(cache.length).toBe(10)
-      expect(leaks().tensors).toBe(before + 2)
+      expect(memoryUse().tensors).toBe(before + 2)
       cache.dispose()
     })
-    expect(leaks().tensors).toBe(before)
+    expect(memoryUse().tensors).toBe(before)
   })
 
   test('lives beyond scopes, and frees everything when it is disposed', () => {
-    const before = leaks().tensors
+    const before = memoryUse().tensors
     withDevice(device, () => {
       const cache = new KeyValueCache()
       scope(() => void step(parameters(), sequence(3), cache))
@@ -272,11 +272,11 @@ describe('the key/value cache', () => {
         crossAttention(parameters(), sequence(3), sequence(4), { cache: cache.layer(1) })
       })
       expect(cache.length).toBe(6)
-      expect(leaks().tensors).toBe(before + 4)
+      expect(memoryUse().tensors).toBe(before + 4)
       cache.dispose()
       expect(cache.length).toBe(0)
     })
-    expect(leaks().tensors).toBe(before)
+    expect(memoryUse().tensors).toBe(before)
   })
 
   test('refuses gradients, other batches, other layers', () =>

@@ -6,7 +6,7 @@ import { Device } from '../device/index.js'
 import { interpreter } from '../targets/index.js'
 import {
   crossEntropy,
-  leaks,
+  memoryUse,
   map,
   mean,
   normal,
@@ -165,7 +165,7 @@ describe.each(['before', 'after'] as const)('a GRU that resets %s the projection
 
   test('works without biases, and leaves nothing behind', () =>
     withDevice(interpreted, () => {
-      const before = leaks()
+      const before = memoryUse()
       scope(() => {
         const { input, hidden } = createRecurrent(randomKey(1), { width: 3, units: 2, gates: 3 })
         const x = normal(randomKey(2), { batch: 2, position: 4, width: 3 })
@@ -176,7 +176,7 @@ describe.each(['before', 'after'] as const)('a GRU that resets %s the projection
         const zeros = gru({ input: { ...input, ...zero }, hidden: { ...hidden, ...zero } }, x, { reset })
         expect([...without.output.values()]).toEqual([...zeros.output.values()])
       })
-      expect(leaks()).toEqual(before)
+      expect(memoryUse()).toEqual(before)
     }))
 })
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { grad } from '../autograd/index.js'
 import { Device } from '../device/index.js'
 import { interpreter } from '../targets/index.js'
-import { type AnyTensor, leaks, scope, sum, tensor, type Tensor, withDevice } from '../tensor/index.js'
+import { type AnyTensor, memoryUse, scope, sum, tensor, type Tensor, withDevice } from '../tensor/index.js'
 import { ShapeError, StateError, UsageError } from '../base/index.js'
 import { collect, observe, observedAsNow, tap, watched, type Watcher, within } from './index.js'
 
@@ -234,7 +234,7 @@ describe('what does not fit is refused', () => {
 
 describe('collect', () => {
   test('keeps values that their scope freed, as part of the scope around the call', () => {
-    const before = leaks().tensors
+    const before = memoryUse().tensors
     withDevice(device, () => {
       scope(() => {
         const { result, values } = collect(['blocks.*.inner.plus', 'embedding'], () => model(input()))
@@ -243,7 +243,7 @@ describe('collect', () => {
         expect(numbers(result)).toEqual([7, 11, 15])
       })
     })
-    expect(leaks().tensors).toBe(before)
+    expect(memoryUse().tensors).toBe(before)
   })
 
   test('what was collected outlives the scope that returns it', () =>
@@ -272,7 +272,7 @@ describe('collect', () => {
     }))
 
   test('leaves nothing behind where the work throws', () => {
-    const before = leaks().tensors
+    const before = memoryUse().tensors
     expect(() =>
       withDevice(device, () =>
         scope(() =>
@@ -283,6 +283,6 @@ describe('collect', () => {
         ),
       ),
     ).toThrow(RangeError)
-    expect(leaks().tensors).toBe(before)
+    expect(memoryUse().tensors).toBe(before)
   })
 })

@@ -11,7 +11,7 @@ export * from './operations/index.js'
 export { alone, together } from './prepared.js'
 export { type AnyQuantizedWeights, QuantizedWeights } from './quantized-weights.js'
 export { disposeOwned, dispose, keep, scope } from './scope.js'
-export { leaks, type LeakReport, storedBytes } from './storage.js'
+export { memoryUse, type MemoryUse, storedBytes } from './storage.js'
 export * from './tape.js'
 export {
   type AnyTensor,

@@ -4,13 +4,13 @@ import { describe, expect, test } from 'vitest'
 import { StateError } from '../base/index.js'
 import { Device } from '../device/index.js'
 import { interpreter } from '../targets/index.js'
-import { dispose, exp, keep, leaks, scope, sum, tensor, type Tensor, withDevice } from './index.js'
+import { dispose, exp, keep, memoryUse, scope, sum, tensor, type Tensor, withDevice } from './index.js'
 import { complaints } from './testing/compiler.js'
 import { collectGarbage } from '../testing/collect-garbage.js'
 
 const device = new Device(interpreter)
 const made = (): Tensor<'a'> => tensor([1, 2, 3], { a: 3 }, { device })
-const held = (): number => leaks().tensors
+const held = (): number => memoryUse().tensors
 
 describe('a scope', () => {
   test('frees what it made, but for its result and what is kept', () => {
@@ -124,14 +124,14 @@ describe('a tensor', () => {
   })
 })
 
-test('leaks() lists what is held, the largest blocks first', () => {
-  const before = leaks()
+test('memoryUse() lists what is held, the largest blocks first', () => {
+  const before = memoryUse()
   const tensors = [
     tensor(new Float32Array(1000), { a: 10, b: 100 }, { device }),
     tensor(new Float32Array(1000), { a: 1000 }, { device }),
     tensor(new Int32Array(7), { a: 7 }, { device, dtype: 'i32' }),
   ]
-  const { tensors: count, bytes, blocks } = leaks()
+  const { tensors: count, bytes, blocks } = memoryUse()
   expect(count - before.tensors).toBe(3)
   expect(bytes - before.bytes).toBe(2 * 8000 + 28)
   expect(blocks.find(({ elements }) => elements === 1000)).toEqual({
@@ -142,9 +142,9 @@ test('leaks() lists what is held, the largest blocks first', () => {
   })
   expect(blocks.map((block) => block.bytes)).toEqual(blocks.map((block) => block.bytes).sort((a, b) => b - a))
   // A view holds no block of its own.
-  expect(leaks().tensors).toBe(count)
+  expect(memoryUse().tensors).toBe(count)
   dispose(tensors)
-  expect(leaks()).toEqual(before)
+  expect(memoryUse()).toEqual(before)
 })
 
 const disposeSymbol = (Symbol as { dispose?: symbol }).dispose ?? Symbol.for('nodejs.dispose')

@@ -5,7 +5,7 @@ import { interpreter, wasmTarget } from '../targets/index.js'
 import {
   cast,
   full,
-  leaks,
+  memoryUse,
   normal,
   range,
   scalar,
@@ -53,7 +53,7 @@ describe.each(devices)('numbers that come in on %s', (_, device) => {
   const on = <T>(work: () => T): T => withDevice(device, () => scope(work))
   const expectRefusal = (work: () => unknown, message: string): void =>
     withDevice(device, () => {
-      const before = [leaks().tensors, device.heap.use().used]
+      const before = [memoryUse().tensors, device.heap.use().used]
       let found: unknown
       try {
         work()
@@ -62,7 +62,7 @@ describe.each(devices)('numbers that come in on %s', (_, device) => {
       }
       expect(found).toBeInstanceOf(DtypeError)
       expect((found as DtypeError).message).toContain(message)
-      expect([leaks().tensors, device.heap.use().used]).toEqual(before)
+      expect([memoryUse().tensors, device.heap.use().used]).toEqual(before)
     })
 
   test.each(cases)('%s is no %s', (value, dtype, found) => {

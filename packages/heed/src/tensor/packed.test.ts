@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { dot, leaks, normal, scope, withDevice } from './index.js'
+import { dot, memoryUse, normal, scope, withDevice } from './index.js'
 import { randomKey } from '../base/index.js'
 import { devices } from './testing/devices.js'
 
@@ -8,23 +8,23 @@ test.each(devices)(
   (_, device) => {
     withDevice(device, () =>
       scope(() => {
-        const before = leaks().bytes
+        const before = memoryUse().bytes
         const weights = normal(randomKey(1), { input: 70, output: 90 })
         const x = normal(randomKey(2), { position: 40, input: 70 })
-        const alone = leaks().bytes
+        const alone = memoryUse().bytes
         const first = dot(x, weights, 'input').values()
-        const used = leaks().bytes
+        const used = memoryUse().bytes
         const [second, third] = [dot(x, weights, 'input').values(), dot(x, weights, 'input').values()]
         expect(second).toEqual(first)
         expect(third).toEqual(first)
         // The results, and once the weights in whole panels.
         const result = used - alone
-        const kept = leaks().bytes - used - 2 * result
+        const kept = memoryUse().bytes - used - 2 * result
         expect(kept).toBeGreaterThanOrEqual(70 * 90 * device.floatBytes)
         expect(kept).toBeLessThan(70 * 144 * device.floatBytes)
         x.dispose()
         weights.dispose()
-        expect(leaks().bytes - before).toBe(3 * result)
+        expect(memoryUse().bytes - before).toBe(3 * result)
       }),
     )
   },

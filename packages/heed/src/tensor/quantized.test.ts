@@ -9,7 +9,7 @@ import {
   dotQuantized,
   gather,
   gatherQuantized,
-  leaks,
+  memoryUse,
   normal,
   quantize,
   scope,
@@ -130,16 +130,16 @@ test.each(devices)('%s: rows are looked up', (_, device) => {
 
 test.each(devices)('%s: memory is counted, and freed', (_, device) => {
   withDevice(device, () => {
-    const before = leaks()
+    const before = memoryUse()
     scope(() => {
       const weights = normal(key, { width: 256, hidden: 96 })
       const sizes = weightFormats.map((format) => {
-        const start = leaks().bytes
+        const start = memoryUse().bytes
         const quantized = quantize(weights, 'width', format)
-        expect(leaks().bytes - start).toBe(quantized.bytes)
+        expect(memoryUse().bytes - start).toBe(quantized.bytes)
         quantized.dispose()
         quantized.dispose()
-        expect(leaks().bytes).toBe(start)
+        expect(memoryUse().bytes).toBe(start)
         expect(() => dequantize(quantized)).toThrow(/freed ones/)
         return quantized.bytes / weights.elements
       })
@@ -149,6 +149,6 @@ test.each(devices)('%s: memory is counted, and freed', (_, device) => {
       expect(int4).toBe(0.5 + 2 / 32)
       quantize(weights, 'width', 'int8')
     })
-    expect(leaks()).toEqual(before)
+    expect(memoryUse()).toEqual(before)
   })
 })

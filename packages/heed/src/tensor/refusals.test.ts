@@ -9,7 +9,7 @@ import {
   exp,
   expand,
   full,
-  leaks,
+  memoryUse,
   map,
   max,
   mean,
@@ -267,7 +267,7 @@ const other = new Device(wasmTarget({ lanes: 4, relaxed: false, shared: false })
 
 describe('refused:', () => {
   test.each(cases)('%s', (_, work, type, operation, axis, expected, found) => {
-    const before = leaks().tensors
+    const before = memoryUse().tensors
     const error = on(() => {
       try {
         work()
@@ -281,7 +281,7 @@ describe('refused:', () => {
     expect(error!.expected).toMatch(expected)
     expect(error!.found).toMatch(found)
     expect(error!.hint).not.toBe('')
-    expect(leaks().tensors).toBe(before)
+    expect(memoryUse().tensors).toBe(before)
   })
 
   test('more than the heap has: what is held is told, and work goes on', () => {

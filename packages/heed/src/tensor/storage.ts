@@ -110,7 +110,7 @@ export class Storage {
 const live = new Set<Storage>()
 
 /** What tensors hold at the moment. */
-export interface LeakReport {
+export interface MemoryUse {
   readonly tensors: number
   readonly bytes: number
   /** The largest blocks first: dtype and elements, and how many such blocks. */
@@ -126,7 +126,7 @@ export interface LeakReport {
  * The blocks that tensors hold now. Called before and after a piece of work, it shows what the work left
  * behind: tensors made outside any `scope` and neither disposed nor collected yet.
  */
-export function leaks(): LeakReport {
+export function memoryUse(): MemoryUse {
   const groups = new Map<string, { dtype: Dtype; elements: number; count: number; bytes: number }>()
   let bytes = 0
   for (const { bytes: size, dtype, elements } of live) {

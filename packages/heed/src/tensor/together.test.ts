@@ -5,7 +5,7 @@ import {
   dispose,
   dot,
   dotQuantized,
-  leaks,
+  memoryUse,
   normal,
   quantize,
   scope,
@@ -97,7 +97,7 @@ test.each(devices)('%s: nothing of it is left where the work throws', (_, device
 
 test.each(devices)('%s: what waits is not read before it has run', (_, device) =>
   withDevice(device, () => {
-    const before = [leaks().tensors, device.heap.use().blocks]
+    const before = [memoryUse().tensors, device.heap.use().blocks]
     scope(() => {
       const x = normal(randomKey(1), { position: 3, width: 8 })
       const u = normal(randomKey(2), { width: 8, out: 8 })
@@ -141,7 +141,7 @@ test.each(devices)('%s: what waits is not read before it has run', (_, device) =
       expect(other.zeros.values().every((value) => value === 0)).toBe(true)
     })
     const packed = 2
-    expect(leaks().tensors).toBe(before[0])
+    expect(memoryUse().tensors).toBe(before[0])
     expect(device.heap.use().blocks - before[1]!).toBeLessThanOrEqual(packed)
   }),
 )

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FormatError, HeedError } from '../base/index.js'
 import { loadWeights } from '../models/index.js'
-import { dispose, leaks, scope, tensor, type Tensor, viewOver, withDevice } from '../tensor/index.js'
+import { dispose, memoryUse, scope, tensor, type Tensor, viewOver, withDevice } from '../tensor/index.js'
 import {
   adafactor,
   adamw,
@@ -68,7 +68,7 @@ describe.each(devices)('checkpoints of tensors on %s', (_, device) => {
     collectGarbage()
     await new Promise(setImmediate)
     const here = <T>(work: () => T): T => withDevice(device, work)
-    const held = here(() => leaks().tensors)
+    const held = here(() => memoryUse().tensors)
     const own = here(() =>
       scope(() => {
         const turned = { t: tensor([1, 2, 3, 4, 5, 6], { b: 3, a: 2 }).slice('b', 0, 2) }
@@ -104,7 +104,7 @@ describe.each(devices)('checkpoints of tensors on %s', (_, device) => {
       dispose([restored, state])
     }
     dispose(tied)
-    expect(here(() => leaks().tensors)).toBeLessThanOrEqual(held)
+    expect(here(() => memoryUse().tensors)).toBeLessThanOrEqual(held)
   })
 })
 
@@ -304,11 +304,11 @@ test('a checkpoint of another model or optimizer is refused, and nothing leaks',
     [/a tensor 'mean.w', found none/, model, other],
   ]
   for (const [message, own, state = optimizer] of tries) {
-    const before = leaks()
+    const before = memoryUse()
     const restore = (): unknown => restoreCheckpoint(found, own, state as OptimizerState<object>)
     expect(restore).toThrow(message)
     expect(restore).toThrow(FormatError)
-    expect(leaks()).toEqual(before)
+    expect(memoryUse()).toEqual(before)
   }
 })
 

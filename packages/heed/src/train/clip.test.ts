@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { leaks, scope, tensor, type Tensor, withDevice } from '../tensor/index.js'
+import { memoryUse, scope, tensor, type Tensor, withDevice } from '../tensor/index.js'
 import { clipByGlobalNorm, clipFactor, DivergenceError, globalNorm } from './index.js'
 import { devices } from './testing/devices.js'
 import { expectClose, referenceFolder, tensorsOf, trainingCases } from './testing/reference.js'
@@ -40,16 +40,16 @@ describe.each(devices)('clipping on %s', (_, device) => {
         b: [shared, tensor([4], { b: 1 })],
         ids: tensor([9], { c: 1 }, { dtype: 'i32' }),
       }
-      const before = leaks().tensors
+      const before = memoryUse().tensors
       expect(globalNorm(tree)).toBe(5)
-      expect(leaks().tensors).toBe(before)
+      expect(memoryUse().tensors).toBe(before)
       scope(() => {
         const { gradient } = clipByGlobalNorm(tree, 2.5)
         expect(gradient.a).toBe(gradient.b[0])
         expect(gradient.a.values()[0]).toBeCloseTo(1.5, 5)
         expect(gradient.ids).toBe(tree.ids)
       })
-      expect(leaks().tensors).toBe(before)
+      expect(memoryUse().tensors).toBe(before)
     }))
 
   test('from the least float to the largest', () =>

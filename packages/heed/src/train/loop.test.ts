@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { leaks, map, mean, sum, tensor, type Tensor, withDevice } from '../tensor/index.js'
+import { memoryUse, map, mean, sum, tensor, type Tensor, withDevice } from '../tensor/index.js'
 import {
   adamw,
   constantSchedule,
@@ -71,7 +71,7 @@ describe.each(devices)('training on %s', (_, device) => {
   })
 
   test('memory is flat, and all of it is given back', async () => {
-    const before = leaks()
+    const before = memoryUse()
     const steps = device.floatBytes === 8 ? 120 : 300
     const trainer = trainerOf({}, steps)
     const used: number[] = []
@@ -79,14 +79,14 @@ describe.each(devices)('training on %s', (_, device) => {
     for (let step = 0; step < steps; step++) {
       trainer.takeStep()
       used.push(device.heap.use().used)
-      held.push(leaks().bytes)
+      held.push(memoryUse().bytes)
       // Packs the weights that it uses again and again; the next step frees them with those.
       if (step % 50 === 49) trainer.evaluate()
     }
     expect(new Set(held.slice(1)).size).toBe(1)
     expect(new Set(used.slice(60)).size).toBe(1)
     trainer.dispose()
-    expect(leaks()).toEqual(before)
+    expect(memoryUse()).toEqual(before)
   })
 
   test('micro-batches give the gradient of the whole batch', () => {

@@ -3,7 +3,7 @@ import { randomKey } from '../base/index.js'
 import { Device } from '../device/index.js'
 import { createDecoder, type Decoder, decoderConfig, decoderLogits } from '../models/index.js'
 import { wasmFeatures, wasmTarget } from '../targets/index.js'
-import { crossEntropy, leaks, withDevice } from '../tensor/index.js'
+import { crossEntropy, memoryUse, withDevice } from '../tensor/index.js'
 import { adamw, constantSchedule, tokenBatches, type TokenBatch, Trainer } from './index.js'
 import { collectGarbage } from '../testing/collect-garbage.js'
 
@@ -16,7 +16,7 @@ test(
   () => {
     const { relaxed } = wasmFeatures()
     const device = new Device(wasmTarget({ lanes: 4, relaxed, shared: false }))
-    const before = leaks()
+    const before = memoryUse()
     const config = decoderConfig({ vocabulary: 16, context: 8, width: 16, layers: 1, heads: 2, hidden: 32 })
     const trainer = withDevice(
       device,
@@ -52,7 +52,7 @@ test(
       collectGarbage()
       const { used, reserved, blocks } = device.heap.use()
       const { heapUsed, rss } = process.memoryUsage()
-      return { used, reserved, blocks, tensors: leaks().tensors, objects: heapUsed, resident: rss }
+      return { used, reserved, blocks, tensors: memoryUse().tensors, objects: heapUsed, resident: rss }
     }
     // Once caches are full, a tenth of the way, nothing grows any more. V8 compiles code, and drops it, for
     // longer: objects and the whole process are held against three tenths of the way.
@@ -77,7 +77,7 @@ test(
     }
     trainer.dispose()
     // The tables of rotary positions stay with the configuration.
-    expect(leaks().tensors - before.tensors).toBe(2)
+    expect(memoryUse().tensors - before.tensors).toBe(2)
     device.close()
   },
 )

@@ -5,7 +5,7 @@ import {
   countOf,
   crossEntropy,
   dot,
-  leaks,
+  memoryUse,
   map,
   mean,
   meanSquaredError,
@@ -126,7 +126,7 @@ describe.each(devices)('one mean, however the batches are cut, on %s', (_, devic
     )
 
   test.each(Object.keys(losses))('%s', async (name) => {
-    const before = leaks()
+    const before = memoryUse()
     const found: number[][] = []
     for (const sizes of cuts) {
       const events: EvaluationEvent[] = []
@@ -149,7 +149,7 @@ describe.each(devices)('one mean, however the batches are cut, on %s', (_, devic
       expect(other).toHaveLength(whole!.length)
       other.forEach((value, i) => expect(value).toBeCloseTo(whole![i]!, 5))
     }
-    expect(leaks()).toEqual(before)
+    expect(memoryUse()).toEqual(before)
   })
 
   test('the mean is that over the targets, computed by hand', () =>

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { grad } from '../autograd/index.js'
 import { randomKey, ShapeError, UsageError } from '../base/index.js'
-import { dispose, leaks, normal, scope, sum, tensor, type Tensor, withDevice } from '../tensor/index.js'
+import { dispose, memoryUse, normal, scope, sum, tensor, type Tensor, withDevice } from '../tensor/index.js'
 import { adafactor, adam, adamw, lion, matricesDecay, type Optimizer, sgd } from './index.js'
 import { devices } from './testing/devices.js'
 import {
@@ -57,7 +57,7 @@ describe.each(devices)('optimizers on %s', (_, device) => {
         const tensors = tensorsOf(reference)
         const optimizer = optimizerFor(reference)
         const [steps, size] = tensors.get('gradients')!.shape as [number, number]
-        const before = leaks().tensors
+        const before = memoryUse().tensors
         let model = treeOf(tensors.get('initial')!.values, reference.shapes)
         let state = optimizer.init(model)
         for (let step = 0; step < steps; step++) {
@@ -90,7 +90,7 @@ describe.each(devices)('optimizers on %s', (_, device) => {
           )
         }
         dispose([model, state])
-        expect(leaks().tensors).toBe(before)
+        expect(memoryUse().tensors).toBe(before)
       }),
   )
 
@@ -106,7 +106,7 @@ describe.each(devices)('optimizers on %s', (_, device) => {
         [lion(), 0.02],
         [adafactor(), 0.1],
       ] as const) {
-        const before = leaks().tensors
+        const before = memoryUse().tensors
         let model = {
           w: normal(randomKey(1), { a: 3, b: 5 }),
           b: normal(randomKey(2), { b: 5 }),
@@ -124,7 +124,7 @@ describe.each(devices)('optimizers on %s', (_, device) => {
         ).toBeLessThan(start / 3)
         expect([...model.ids.values()]).toEqual([1, 2, 3])
         dispose([model, state])
-        expect(leaks().tensors, optimizer.name).toBe(before)
+        expect(memoryUse().tensors, optimizer.name).toBe(before)
       }
     }))
 

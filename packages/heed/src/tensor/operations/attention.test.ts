@@ -12,7 +12,7 @@ import {
   capture,
   concat,
   filterScores,
-  leaks,
+  memoryUse,
   mixValues,
   normal,
   scope,
@@ -322,13 +322,13 @@ describe('attention', () => {
     withDevice(device, () => {
       scope(() => {
         const given = operands(small)
-        const before = leaks().tensors
+        const before = memoryUse().tensors
         for (const name of Object.keys(variants)) {
           const options = variants[name]!(given)
           scope(() => attention(given.query, given.key, given.value, options).values())
           scope(() => attentionFilter(given.query, given.key, options).values())
         }
-        expect(leaks().tensors).toBe(before)
+        expect(memoryUse().tensors).toBe(before)
       })
     }))
 

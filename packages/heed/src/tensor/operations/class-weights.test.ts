@@ -5,7 +5,7 @@ import {
   binaryCrossEntropy,
   countOf,
   crossEntropy,
-  leaks,
+  memoryUse,
   scope,
   stopGradient,
   sum,
@@ -47,7 +47,7 @@ describe.each(devices)('class weights on %s', (_, device) => {
 
   test.each([0, 0.3, 1])('weigh the mean, with smoothing %s', (labelSmoothing) =>
     withDevice(device, () => {
-      const before = leaks()
+      const before = memoryUse()
       scope(() => {
         const { logits, classes, classWeights } = given()
         const expected = plain(labelSmoothing)
@@ -73,7 +73,7 @@ describe.each(devices)('class weights on %s', (_, device) => {
           ...grad(loss(classWeights))(logits).values(),
         ])
       })
-      expect(leaks()).toEqual(before)
+      expect(memoryUse()).toEqual(before)
     }),
   )
 

@@ -5,7 +5,7 @@ import { Device } from '../../device/index.js'
 import { norm } from '../../nn/index.js'
 import { collect } from '../../observe/index.js'
 import { interpreter } from '../../targets/index.js'
-import { layerNorm, leaks, map, normal, rmsNorm, scope, sum, type Tensor, withDevice } from '../index.js'
+import { layerNorm, memoryUse, map, normal, rmsNorm, scope, sum, type Tensor, withDevice } from '../index.js'
 import { devices } from '../testing/devices.js'
 
 afterAll(() => devices.forEach(([, device]) => device.close()))
@@ -75,7 +75,7 @@ function run(kind: Norm, x: Tensor<Axis>, over: readonly Axis[], weight?: Tensor
 describe.each(devices)('a norm over several axes on %s', (_, device) => {
   test.each(Object.keys(layouts))('is its definition: %s', (layout) =>
     withDevice(device, () => {
-      const before = leaks()
+      const before = memoryUse()
       scope(() => {
         const x = layouts[layout]!()
         for (const kind of ['layerNorm', 'rmsNorm'] as const)
@@ -91,7 +91,7 @@ describe.each(devices)('a norm over several axes on %s', (_, device) => {
               found.values(order).forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, 4))
             }
       })
-      expect(leaks()).toEqual(before)
+      expect(memoryUse()).toEqual(before)
     }),
   )
 })

@@ -7,7 +7,7 @@ import {
   contrastiveLoss,
   crossEntropy,
   layerNorm,
-  leaks,
+  memoryUse,
   logSoftmax,
   normal,
   ones,
@@ -156,7 +156,7 @@ describe.each(devices.map((device) => [device.name, device] as const))('along ro
     withDevice(device, () => {
       const x = normal(randomKey(5), { b: 8, a: 4 })
       const targets = tensor([0, 1, 2, 3], { a: 4 }, { dtype: 'i32' })
-      const before = leaks().tensors
+      const before = memoryUse().tensors
       for (const y of [
         softmax(x, 'b'),
         logSoftmax(x, 'b'),
@@ -165,7 +165,7 @@ describe.each(devices.map((device) => [device.name, device] as const))('along ro
         crossEntropy(x, targets, 'b'),
       ])
         y.dispose()
-      expect(leaks().tensors).toBe(before)
+      expect(memoryUse().tensors).toBe(before)
       x.dispose()
       targets.dispose()
     }))
