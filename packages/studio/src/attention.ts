@@ -21,7 +21,7 @@ export type Labels =
 /** Labels for all filters, or for those that a pattern names, `*` standing for any one part of a name. */
 export type LabelsByName = Labels | Readonly<Record<string, Labels>>
 
-/** Options of `attention`: score, mask, scale, sink. */
+/** Which sequence of a batch is shown, and what the model expects after it. */
 export interface AttentionOptions {
   /** Positions of axes other than `head`, `query` and `key`: `{ batch: 2 }`. Axes of size 1 need none. */
   readonly at?: Readonly<Record<string, number>>
@@ -29,7 +29,7 @@ export interface AttentionOptions {
   readonly next?: readonly Prediction[]
 }
 
-/** Options of `attentionPage`. */
+/** The heading of the page, and the model that it names. */
 export interface AttentionPageOptions extends AttentionOptions {
   /** The page's heading; default the first tokens. */
   readonly title?: string

@@ -107,7 +107,11 @@ export function createDecoder(
   }
 }
 
-/** Options of a decoder's run: a cache, dropout, a mask, and so on. */
+/**
+ * What happens in one run of a decoder. Training gives `dropout`, and `rematerialize` where memory is short.
+ * Decoding gives the same `cache` to each call. A batch that is filled up gives `mask: padding(real)`, and
+ * `positions` where it is filled up at the left. The causal mask always applies.
+ */
 export interface DecoderOptions {
   /** What came before: the ids are taken to follow it, and are added to it. */
   readonly cache?: KeyValueCache | undefined

@@ -14,7 +14,10 @@ import { type Decoder, decoderStates, logitsOf } from './decoder.js'
 import type { DecoderConfig } from './decoder-config.js'
 import { checkSampling, sample, type SamplingOptions } from './sampling.js'
 
-/** Options of `generate`. */
+/**
+ * How many tokens `generate` gives at most, where it ends, and how each is chosen. Without options for
+ * choosing it draws from the model's own probabilities; `temperature: 0` takes the likeliest token each time.
+ */
 export interface GenerateOptions extends SamplingOptions {
   /** How many tokens at most. */
   readonly tokens: number

@@ -3,7 +3,7 @@ import { type Quantized, quantizeBlock, quantizeLinear, type QuantizeOptions } f
 import { quantize } from '../tensor/index.js'
 import type { Decoder } from './decoder.js'
 
-/** Options of `quantizeDecoder`. */
+/** The format of a quantized decoder's tables, and whether its f32 matrices are freed. */
 export interface QuantizeDecoderOptions extends QuantizeOptions {
   /**
    * Of the embedding and of the output: what `int4` does to them shows most in the logits. Default: `int8`

@@ -164,7 +164,7 @@ export function translationLoss(
   return crossEntropy(logits, targets, 'vocabulary', { ignore: pad })
 }
 
-/** Options of `translate`. */
+/** The special ids of a translation, and how long it may become. */
 export interface TranslateOptions {
   /** The ids that stand before the first word and after the last. */
   readonly start: number

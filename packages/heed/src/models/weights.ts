@@ -28,7 +28,7 @@ export type WeightDtype = 'f32' | 'f16' | 'bf16'
 /** Where a file's metadata has the axes' names: a JSON record of tensor name → list of axes. */
 const axesKey = 'heed.axes'
 
-/** Options of `saveWeights`. */
+/** How `saveWeights` stores numbers, and what the file says beside them. */
 export interface SaveOptions {
   /** f32 (default) keeps every bit; f16 and bf16 round to nearest, ties to even. */
   readonly dtype?: WeightDtype

@@ -48,7 +48,11 @@ export interface AttentionParameters {
   readonly sink?: Tensor<'head'>
 }
 
-/** Options of `crossAttention`. `A`: the batch axes, beside `batch`, that score and mask may ask for. */
+/**
+ * How an attention layer makes scores and whom a query may see, and what happens at its end (`residual`,
+ * `dropout`). Nothing is masked unless `mask` says so: `causal` for a decoder, `padding(real)` for a
+ * filled-up batch, `allOf` for both. `A`: the batch axes that score and mask may ask for.
+ */
 export interface CrossAttentionOptions<A extends string = never> extends Residual<A> {
   /** From q·k × scale to the score; nn/score.ts has the known ones. */
   readonly score?: Score<A> | undefined
@@ -64,7 +68,10 @@ export interface CrossAttentionOptions<A extends string = never> extends Residua
   readonly headNorm?: NormOptions | undefined
 }
 
-/** Options of `selfAttention`. */
+/**
+ * What self-attention may be told beside what `crossAttention` takes: rotary positions, and where the
+ * positions of `x` stand.
+ */
 export interface SelfAttentionOptions<A extends string = never> extends CrossAttentionOptions<A> {
   /** Rotary positions: queries and keys are turned by their position. */
   readonly rotary?: RotaryTable | undefined

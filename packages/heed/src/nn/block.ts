@@ -31,7 +31,11 @@ export interface CrossBlock extends Block {
   readonly crossAttention: AttentionParameters
 }
 
-/** Options of a transformer's block. */
+/**
+ * What kind of block it is, and what happens in this call. The defaults are those of GPT-2: norms before each
+ * layer, layer norm, GELU. All of a model's blocks usually have the same options, and a trained model needs
+ * those that it was trained with.
+ */
 export interface BlockOptions {
   /**
    * Where the norms stand: 'pre', x + layer(norm(x)), as nearly every model since GPT-2 (Xiong et al. 2020);
@@ -47,12 +51,19 @@ export interface BlockOptions {
   readonly dropout?: Dropout | undefined
 }
 
-/** Options of `decoderBlock`. */
+/**
+ * What `decoderBlock` may be told: the options of a block, and a cache for decoding. `attention.mask` narrows
+ * the causal mask, and does not replace it.
+ */
 export interface DecoderBlockOptions extends BlockOptions {
+  /** Keys and values of the positions so far: `cache.layer(i)` of a `KeyValueCache`. `x` follows them. */
   readonly cache?: LayerCache | undefined
 }
 
-/** Options of `crossDecoderBlock`. */
+/**
+ * What `crossDecoderBlock` may be told: the options of a decoder's block, and those of the attention to an
+ * encoder's output.
+ */
 export interface CrossBlockOptions extends DecoderBlockOptions {
   /** Score, mask, scale of the attention to the context. */
   readonly crossAttention?: Omit<CrossAttentionOptions, 'residual' | 'dropout' | 'cache'> | undefined

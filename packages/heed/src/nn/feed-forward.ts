@@ -13,7 +13,7 @@ export interface FeedForward {
   readonly down: Linear<'hidden', 'width'>
 }
 
-/** Options of `feedForward`. */
+/** The activation of `feedForward`, and what happens at its end (`residual`, `dropout`). */
 export interface FeedForwardOptions extends Residual {
   /** Default 'gelu'. */
   readonly activation?: Activation | undefined

@@ -38,7 +38,7 @@ type QuantizedLayer<T, A extends string> = 'bias' extends keyof T
     : never
   : { readonly weight: Weight<A> }
 
-/** Options of `linear`. */
+/** What follows the product of `linear` in the same pass over memory. */
 export interface LinearOptions<A extends string> {
   /** Applied to the result. */
   readonly activation?: Activation | undefined

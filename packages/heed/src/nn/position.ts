@@ -65,7 +65,10 @@ export function positionsFrom<A extends string>(
   return start === 0 && count === length ? table : slice(table, 'position', start, start + count)
 }
 
-/** Options of `sinusoidalTable`. */
+/**
+ * How the columns of `sinusoidalTable` are arranged, and which angles they have. The defaults are those of
+ * Vaswani et al. 2017.
+ */
 export interface SinusoidalOptions {
   /**
    * 'interleaved': sines at even places, cosines at odd ones (Vaswani et al. 2017, section 3.5); 'halves':
@@ -134,7 +137,10 @@ function slopesOf(heads: number): number[] {
   return [...slopes, ...slopesOf(2 * power).filter((_, i) => i % 2 === 0)].slice(0, heads)
 }
 
-/** Options of T5's buckets of relative positions. */
+/**
+ * How T5 sorts the distance of a query and a key into buckets (Raffel et al. 2020, section 2.1). The table of
+ * `t5Bias` needs one row for each bucket.
+ */
 export interface T5BucketOptions {
   /** Whether keys after the query have buckets of their own (encoders), or share the first (decoders). */
   readonly bidirectional: boolean

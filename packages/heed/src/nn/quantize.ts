@@ -5,7 +5,7 @@ import type { Block } from './block.js'
 import type { FeedForward } from './feed-forward.js'
 import type { Linear, Quantized, Weight } from './linear.js'
 
-/** Options of the functions that quantize a layer's weights. */
+/** Whether quantizing a layer frees the f32 weights. A quantized layer has no gradients. */
 export interface QuantizeOptions {
   /** Frees each matrix once it is quantized, so that a model need not be held twice; default false. */
   readonly freeing?: boolean

@@ -137,7 +137,10 @@ export interface BothDirections<T> {
   readonly backward: T
 }
 
-/** Options of the bidirectional recurrent layers. */
+/**
+ * What a bidirectional recurrent layer may be told: a state to begin with for each direction, and how many
+ * positions of each sequence are real. The backward direction begins at the last real one.
+ */
 export interface BothOptions<S> {
   readonly initial?: BothDirections<S> | undefined
   readonly lengths?: Tensor<'batch'> | undefined

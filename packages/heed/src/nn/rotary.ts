@@ -58,7 +58,10 @@ export type RotaryScaling =
       readonly high: number
     }
 
-/** Options of `rotaryTable`. */
+/**
+ * Which entries rotary positions turn, and how fast (Su et al. 2021). They must be those that the weights
+ * were trained with.
+ */
 export interface RotaryOptions {
   /** How many entries of each head are turned; an even number. The others stay as they are. */
   readonly width: number

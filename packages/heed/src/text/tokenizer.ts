@@ -14,7 +14,10 @@ export interface Encoding {
   readonly spans: Int32Array
 }
 
-/** Options of `encode`. */
+/**
+ * Whether special tokens are added around a text, and whether they are found in it. Give `matchSpecial:
+ * false` for text of users, so that nobody can write a token such as `<|endoftext|>` out.
+ */
 export interface EncodeOptions {
   /**
    * Add what the tokenizer's template puts around a text, such as a beginning-of-text token. Default true.
@@ -24,7 +27,7 @@ export interface EncodeOptions {
   readonly matchSpecial?: boolean
 }
 
-/** Options of `decode`. */
+/** Whether special tokens are part of the decoded text. */
 export interface DecodeOptions {
   /** Leave special tokens out. Default false. */
   readonly skipSpecial?: boolean

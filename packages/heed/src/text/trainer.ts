@@ -6,7 +6,7 @@ import type { CountedWords } from './merge-learner.js'
 import { createPreTokenizer } from './pre-tokenizer.js'
 import type { Tokenizer } from './tokenizer.js'
 
-/** Options of `trainByteLevel`. */
+/** How large a byte-level vocabulary becomes, and how texts are split before pairs are merged. */
 export interface TrainOptions {
   /** How many tokens to have in all: special ones, the 256 bytes, and one for each merge. */
   readonly vocabularySize: number

@@ -19,7 +19,7 @@ import {
   zerosLike,
 } from './optimizer.js'
 
-/** Options of `adafactor`. */
+/** Adafactor's numbers, with the defaults of torch.optim.Adafactor. */
 export interface AdafactorOptions extends DecayOptions {
   /** The weight of step t's squares in the running mean is t to this power. Default −0.8. */
   readonly betaDecay?: number

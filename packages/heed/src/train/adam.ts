@@ -3,7 +3,10 @@ import { input, parameter } from '../kernels/index.js'
 import type { Scalar } from '../tensor/index.js'
 import { checkOption, type DecayOptions, fusedUpdate, type Optimizer, optimizerOf } from './optimizer.js'
 
-/** Options of `adam` and `adamw`. */
+/**
+ * The numbers of `adam` and `adamw`. Language models are often trained with betas of 0.9 and 0.95 and a decay
+ * of 0.1.
+ */
 export interface AdamOptions extends DecayOptions {
   /** How slowly the mean of the gradient (β₁) and of its square (β₂) forget. Default 0.9 and 0.999. */
   readonly betas?: readonly [number, number]

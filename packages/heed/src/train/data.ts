@@ -27,7 +27,10 @@ export interface Data<B> {
   examples?(index: number): number
 }
 
-/** Options of `exampleBatches`. */
+/**
+ * How `exampleBatches` puts examples together. `collate` makes the tensors of a batch from some of the
+ * records.
+ */
 export interface ExampleOptions<R, B> {
   /** Examples in a batch; the last one of an epoch may be smaller. */
   readonly batch: number

@@ -4,7 +4,7 @@ import type { Tokenizer } from '../text/index.js'
 import { sha256 } from './sha256.js'
 import type { TokenIds } from './tokens.js'
 
-/** Options of `encodeDocuments`. */
+/** What stands between the documents of a stream. */
 export interface EncodeDocumentsOptions {
   /** A token put before each document, such as the one for the end of a text. */
   readonly separator?: number

@@ -3,7 +3,7 @@ import { float, input, parameter } from '../kernels/index.js'
 import type { Scalar } from '../tensor/index.js'
 import { checkOption, type DecayOptions, fusedUpdate, type Optimizer, optimizerOf } from './optimizer.js'
 
-/** Options of `lion`. */
+/** Lion's numbers, with the defaults of the paper. */
 export interface LionOptions extends DecayOptions {
   /**
    * How much of the mean counts in the step (β₁), and how slowly the mean forgets (β₂). Default 0.9 and 0.99.

@@ -21,7 +21,9 @@ export interface OptimizerState<M> {
   readonly moments: Readonly<Record<string, Moments<M>>>
 }
 
-/** Options of one update of an optimizer. */
+/**
+ * What one update of an optimizer is told. `Trainer` fills it in; a loop of your own gives at least the rate.
+ */
 export interface UpdateOptions {
   /** The learning rate of this step, from a `Schedule`. */
   readonly rate: number

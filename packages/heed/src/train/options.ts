@@ -87,7 +87,7 @@ export interface CheckpointEvent {
 export interface TrainerHooks<M> {
   readonly onStep?: (event: StepEvent) => void | Promise<void>
   readonly onEvaluation?: (event: EvaluationEvent<M>) => void | Promise<void>
-  /** Before the first step, and after every `snapshotEvery`th. */
+  /** Before the first step, after every `snapshotEvery`th and after the last. */
   readonly onSnapshot?: (event: SnapshotEvent<M>) => void | Promise<void>
   /** Before a checkpoint is written: what belongs to its step must be on the disk first. */
   readonly onSave?: (event: SaveEvent) => void | Promise<void>
@@ -135,13 +135,21 @@ export interface CheckpointPlan<M> {
   readonly lock?: FolderLock
 }
 
-/** Everything that a training is made of. */
+/**
+ * Everything that a training is made of. `model`, `loss`, `optimizer`, `schedule`, `data` and `steps` must be
+ * given. A step takes `accumulation` batches, computes the gradient of the mean over all that counts in them,
+ * clips it, and updates every weight. `M`: the model, a tree of tensors; `B`: a batch, whatever `data` gives.
+ */
 export interface TrainerOptions<M, B> {
   /** The weights to begin with. They belong to the trainer from then on: it frees them. */
   readonly model: M
+  /** The mean loss of a batch, to be made small; see `Loss`. */
   readonly loss: Loss<M, B>
+  /** How a gradient changes the weights: `adamw()`, for instance. */
   readonly optimizer: Optimizer
+  /** The learning rate of each step. */
   readonly schedule: Schedule
+  /** Where batches come from: `tokenBatches`, `exampleBatches`, or an object of your own. */
   readonly data: Data<B>
   /** Updates in all. */
   readonly steps: number
@@ -151,9 +159,13 @@ export interface TrainerOptions<M, B> {
   readonly accumulation?: number
   /** The largest norm of the gradient; larger ones are scaled down. Default: none. */
   readonly clip?: number
+  /** Losses and metrics on held-out data. Default: none. */
   readonly evaluation?: EvaluationPlan<M, B>
+  /** Without it nothing is written to the disk. */
   readonly checkpoint?: CheckpointPlan<M>
+  /** What is called as the training goes; each may be asynchronous, and is awaited. */
   readonly hooks?: TrainerHooks<M>
+  /** Steps between calls of `hooks.onSnapshot`. Default: only before the first step and after the last. */
   readonly snapshotEvery?: number
   /** Aborted (by Ctrl-C, say), the step at hand is finished, a checkpoint written, and `run` returns. */
   readonly signal?: StopSignal

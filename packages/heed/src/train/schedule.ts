@@ -6,7 +6,10 @@ import { checkNames, UsageError } from '../base/index.js'
  */
 export type Schedule = (step: number) => number
 
-/** Options of `constant`. */
+/**
+ * A learning rate that rises to `peak` and stays there. Rates are factors on the step; steps count updates of
+ * the weights.
+ */
 export interface ConstantSchedule {
   /** The highest rate. */
   readonly peak: number
@@ -14,7 +17,10 @@ export interface ConstantSchedule {
   readonly warmUp?: number
 }
 
-/** Options of `cosine` and `linearDecay`. */
+/**
+ * A learning rate that rises to `peak` and has fallen to `minimum` at step `total`: for `cosineSchedule` and
+ * `linearSchedule`.
+ */
 export interface FallingSchedule extends ConstantSchedule {
   /** The step at which the rate has fallen to the minimum; it stays there. */
   readonly total: number
@@ -50,7 +56,10 @@ export function cosineSchedule(options: FallingSchedule): Schedule {
       : minimum + (peak - minimum) * 0.5 * (1 + Math.cos(Math.PI * fallen(step, warmUp, total)))
 }
 
-/** Options of `trapezoid`. */
+/**
+ * A learning rate that rises, stays at `peak`, and falls in the last `coolDown` steps: for
+ * `trapezoidSchedule`.
+ */
 export interface TrapezoidSchedule extends FallingSchedule {
   /** Steps at the end in which the rate falls in a line to the minimum. */
   readonly coolDown: number
@@ -65,7 +74,10 @@ export function trapezoidSchedule(options: TrapezoidSchedule): Schedule {
     step < warmUp ? peak * rise(step, warmUp) : minimum + (peak - minimum) * (1 - fallen(step, fall, total))
 }
 
-/** Options of `inverseSquareRoot`. */
+/**
+ * A learning rate that rises for `warmUp` steps, then falls with the root of the step: for
+ * `inverseSquareRootSchedule`.
+ */
 export interface InverseSquareRootSchedule {
   /** The model's width. */
   readonly width: number

@@ -3,7 +3,7 @@ import { input, parameter } from '../kernels/index.js'
 import type { Scalar } from '../tensor/index.js'
 import { checkOption, type DecayOptions, fusedUpdate, type Optimizer, optimizerOf } from './optimizer.js'
 
-/** Options of `sgd`. */
+/** Momentum and weight decay of `sgd`. Without them a step is −rate × gradient. */
 export interface SgdOptions extends DecayOptions {
   /** How slowly the running sum of gradients forgets. Default 0: none is kept. */
   readonly momentum?: number

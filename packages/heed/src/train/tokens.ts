@@ -20,7 +20,10 @@ export interface TokenBatch {
   readonly count: number
 }
 
-/** Options of windows over a stream of tokens. */
+/**
+ * The shape of a batch that is cut from a stream of tokens: `batch` × `context` inputs, and targets one
+ * further.
+ */
 export interface TokenWindowOptions {
   /** Windows in a batch. */
   readonly batch: number
@@ -30,7 +33,10 @@ export interface TokenWindowOptions {
   readonly separator?: number
 }
 
-/** Options of `tokenBatches`. */
+/**
+ * How `tokenBatches` cuts and orders a stream. A checkpoint keeps these numbers, and a training goes on only
+ * with the same.
+ */
 export interface TokenBatchOptions extends TokenWindowOptions {
   /** Decides where windows begin and in which order they come; each epoch has its own. Default 0. */
   readonly seed?: number
@@ -91,7 +97,10 @@ export function tokenBatches(tokens: TokenIds, options: TokenBatchOptions): Data
   }
 }
 
-/** Options of batches for evaluation. */
+/**
+ * How `evaluationBatches` goes through a stream: how far windows overlap, and how many batches there are at
+ * most.
+ */
 export interface EvaluationOptions extends TokenWindowOptions {
   /**
    * How far each window lies from the one before; less than `context` lets every token see more before it.

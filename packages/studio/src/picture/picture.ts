@@ -12,7 +12,7 @@ import { depthOf, Paint, themeOf } from './paint.js'
 import { lastQuery, sentenceText } from './sentence.js'
 import { headTable, nextTable } from './tables.js'
 
-/** Options of the terminal's pictures. */
+/** Where the terminal's picture is shown, and which layers and heads it has. */
 export interface PictureOptions {
   /**
    * Where the picture is to be shown: its width, and whether it shows colour; default the standard output.

@@ -26,7 +26,11 @@ export interface ScoreOptions<A extends string = never> {
   readonly scale?: number | undefined
 }
 
-/** Options of `attention`: score, mask, scale, sink. */
+/**
+ * What makes one kind of attention another. By default every query sees every key, and the score is q·k /
+ * √width. `score` and `mask` are functions of your own or ready-made ones (`alibi`, `softCap`; `causal`,
+ * `padding`), joined by `inOrder` and `allOf`. `A`: the batch axes of query, key and value.
+ */
 export interface AttentionOptions<A extends string = never> extends ScoreOptions<A> {
   /**
    * For each head one more logit in the denominator, without a value: rows may sum to less than 1 (Miller

@@ -16,7 +16,7 @@ import { countedOver } from './count.js'
 import { reduceExpression } from './reduction.js'
 import { alongAxis, emptyRows, rowTensor } from './rows.js'
 
-/** Options of `crossEntropy`. */
+/** Which targets of `crossEntropy` count, how much each class weighs, and how labels are smoothed. */
 export interface CrossEntropyOptions<K extends string = string> {
   /** Rows with this target count neither in the sum nor in the mean, and get gradient 0; default −100. */
   readonly ignore?: number | undefined

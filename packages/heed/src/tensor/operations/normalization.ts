@@ -21,7 +21,10 @@ export interface LayerNormOptions<K extends string> {
   readonly epsilon?: number | undefined
 }
 
-/** Options of `rmsNorm`. */
+/**
+ * Weight and epsilon of `rmsNorm`. The weight has the axes that are normalized; without one, rows have a root
+ * mean square of 1.
+ */
 export interface RmsNormOptions<K extends string> {
   readonly weight?: Tensor<K> | undefined
   /** Added to the mean square; default 1e-6. */
