@@ -17,7 +17,7 @@ import type { Device } from '../device/index.js'
 import { currentDevice } from './context.js'
 import { checkNumbers, dtypeOf, writeNumbers } from './numbers.js'
 import { Storage } from './storage.js'
-import { type AnyTensor, rowMajor, Tensor, type Values } from './tensor.js'
+import { type AnyTensor, axisOf, checkOrder, rowMajor, Tensor, type Values } from './tensor.js'
 
 /** Of every function that makes a tensor. */
 export interface TensorOptions {
@@ -279,20 +279,9 @@ function storedAs(dtype: Dtype, device: Device): Dtype {
 
 /** See `Tensor.values`. f16 and bf16 come back as f32. */
 export function values(source: AnyTensor, order: readonly string[]): Values {
-  const axes = order.map((name) => source.layout.find((axis) => axis.name === name))
-  if (
-    order.length !== source.layout.length ||
-    axes.includes(undefined) ||
-    new Set(order).size !== order.length
-  ) {
-    throw new ShapeError({
-      operation: 'values',
-      expected: `each of the axes ${source.layout.map(({ name }) => name).join(', ')} once`,
-      found: order.join(', '),
-      hint: 'name every axis of the tensor in the order wanted',
-    })
-  }
-  const stored = gatherElements(source, axes as { size: number; stride: number }[])
+  checkOrder('values', source, order)
+  const axes = order.map((name) => axisOf('values', source, name))
+  const stored = gatherElements(source, axes)
   if (source.dtype === 'f16') return f16ArrayToF32(stored as Uint16Array)
   if (source.dtype === 'bf16') return bf16ArrayToF32(stored as Uint16Array)
   return stored

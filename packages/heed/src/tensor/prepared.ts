@@ -1,6 +1,7 @@
 import { BoundedMap, type Dtype, refusePromise, StateError } from '../base/index.js'
 import type { Device } from '../device/index.js'
 import { canonical, type Expression, type Kernel, type Launch } from '../kernels/index.js'
+import { allOrNothing } from './scope.js'
 import { Storage } from './storage.js'
 import { type AnyTensor, type Axis, Tensor } from './tensor.js'
 
@@ -158,18 +159,19 @@ export function together<T>(work: () => T): T {
   const outer = waiting
   const here: typeof waiting = { device: undefined, operations: [] }
   waiting = here
-  let result: T
-  try {
-    result = refusePromise('together', work(), 'run each synchronous part together')
-    waiting = outer
-    if (here.device !== undefined) runAll(here.device, here.operations)
-    // Where something failed its outputs stay unwritten, and can't be read.
-    for (const { outputs } of here.operations) for (const storage of outputs) storage.waiting = false
-  } finally {
-    waiting = outer
-    for (const { held } of here.operations) for (const storage of held) storage.release()
-  }
-  return result
+  return allOrNothing(() => {
+    try {
+      const result = refusePromise('together', work(), 'run each synchronous part together')
+      waiting = outer
+      if (here.device !== undefined) runAll(here.device, here.operations)
+      // Where something failed its outputs stay unwritten, and can't be read.
+      for (const { outputs } of here.operations) for (const storage of outputs) storage.waiting = false
+      return result
+    } finally {
+      waiting = outer
+      for (const { held } of here.operations) for (const storage of held) storage.release()
+    }
+  })
 }
 
 /** `runPrepared`, or, within `together`, at its end. */

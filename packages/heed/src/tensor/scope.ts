@@ -31,8 +31,43 @@ export function deferFreeing(deferred: boolean): boolean {
   return before
 }
 
+/** What operations that are under way have made, in this order. */
+const making: Freed[] = []
+let underWay = 0
+
+/**
+ * Runs the body of an operation: where it throws, everything that was made in it is freed, in a scope and
+ * outside of any. So a refused call leaves nothing behind.
+ */
+export function allOrNothing<T>(body: () => T): T {
+  const start = making.length
+  underWay++
+  try {
+    const result = body()
+    // What is made in an inner operation is part of the outer one.
+    if (--underWay === 0) making.length = start
+    return result
+  } catch (error) {
+    for (const tensor of making.splice(start)) tensor.dispose()
+    underWay--
+    throw error
+  }
+}
+
+/** Within an operation: runs a function that was given to it, whose tensors are its own affair. */
+export function asCaller<T>(work: () => T): T {
+  const outer = underWay
+  underWay = 0
+  try {
+    return work()
+  } finally {
+    underWay = outer
+  }
+}
+
 /** Called by each new tensor: it belongs to the innermost scope, or to none. */
 export function register(tensor: Freed): void {
+  if (underWay > 0) making.push(tensor)
   if (current === undefined) outlive(tensor)
   else current.made.add(tensor)
 }

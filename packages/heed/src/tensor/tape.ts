@@ -22,16 +22,21 @@ export interface Tape {
 
 let current: Tape | undefined
 
-/** Called by each operation with what it made. */
+/** Called by each operation with what it made, which is freed where the tape refuses it. */
 export function record<T extends AnyTensor>(
   operation: string,
   inputs: readonly AnyTensor[],
   output: T,
   attributes?: unknown,
 ): T {
-  if (current !== undefined && current.tracks(inputs))
-    current.record({ operation, inputs, output, attributes })
-  return output
+  if (current === undefined) return output
+  try {
+    if (current.tracks(inputs)) current.record({ operation, inputs, output, attributes })
+    return output
+  } catch (error) {
+    output.dispose()
+    throw error
+  }
 }
 
 /** Whether an operation on these inputs will be differentiated: then it keeps what its gradient needs. */

@@ -261,6 +261,18 @@ export function axisOf(operation: string, tensor: AnyTensor, name: string): Axis
   return axis
 }
 
+/** @throws ShapeError unless `order` names each axis of the tensor once */
+export function checkOrder(operation: string, { layout }: AnyTensor, order: readonly string[]): void {
+  const known = layout.every(({ name }) => order.includes(name))
+  if (known && order.length === layout.length) return
+  throw new ShapeError({
+    operation,
+    expected: `each of the axes ${layout.map(({ name }) => name).join(', ')} once`,
+    found: order.join(', '),
+    hint: 'name every axis of the tensor in the order wanted',
+  })
+}
+
 export function hasAxis(tensor: AnyTensor, name: string): boolean {
   return tensor.layout.some((axis) => axis.name === name)
 }

@@ -2,6 +2,7 @@ import { ShapeError } from '../../base/index.js'
 import { type Place, planScores, planScoresBackward } from '../../kernels/index.js'
 import { execute } from '../execute.js'
 import { emptyArranged, physicalOrder, sameDevice, shapeOf } from '../layout.js'
+import { allOrNothing } from '../scope.js'
 import { record, withTape } from '../tape.js'
 import { type AnyTensor, axisOf, hasAxis, type Tensor } from '../tensor.js'
 import { type AttentionOptions, readySink, scaleOf, type ScoreOptions, widened } from './attention.js'
@@ -47,8 +48,10 @@ export function attentionFilter<Q extends string = never, K extends string = nev
   key: Tensor<K | 'key' | 'width'>,
   options: AttentionOptions<NoInfer<Exclude<Q | K, 'width'>>> = {},
 ): Tensor<'query' | 'key' | Exclude<Q | K, 'width'>> {
-  const scores = scoresOf('attentionFilter', query, key, options as ScoreOptions) as Tensor<'head' | 'key'>
-  return filterScores<'head'>(scores, options.sink) as never
+  return allOrNothing(() => {
+    const scores = scoresOf('attentionFilter', query, key, options as ScoreOptions) as Tensor<'head' | 'key'>
+    return filterScores<'head'>(scores, options.sink) as never
+  })
 }
 
 /** From scores to the filter: softmax over the keys, with the sink in the denominator where there is one. */
@@ -56,38 +59,40 @@ export function filterScores<A extends string>(
   scores: Tensor<A | 'key'>,
   sink?: Tensor<'head'>,
 ): Tensor<A | 'key'> {
-  if (sink === undefined) return softmax(scores as Tensor, 'key') as never
-  const all = scores as Tensor
-  const logit = readySink(
-    'filterScores',
-    sink,
-    hasAxis(all, 'head') ? axisOf('filterScores', all, 'head').size : 1,
-  ) as Tensor<'head'>
-  const own = (hasAxis(all, 'head') ? logit : logit.at('head', 0)) as Tensor
-  // The filter does not depend on what is taken off every score of a row, so no gradient goes through it.
-  // Where there is neither a key nor a sink, 0 and a divisor of 1 keep the row 0.
-  const top = withTape(undefined, () =>
-    map(
-      (largest, s) => {
-        const highest = largest.max(s)
-        return highest.gt(-Infinity).select(highest, 0)
+  return allOrNothing(() => {
+    if (sink === undefined) return softmax(scores as Tensor, 'key') as never
+    const all = scores as Tensor
+    const logit = readySink(
+      'filterScores',
+      sink,
+      hasAxis(all, 'head') ? axisOf('filterScores', all, 'head').size : 1,
+    ) as Tensor<'head'>
+    const own = (hasAxis(all, 'head') ? logit : logit.at('head', 0)) as Tensor
+    // The filter does not depend on what is taken off every score of a row, so no gradient goes through it.
+    // Where there is neither a key nor a sink, 0 and a divisor of 1 keep the row 0.
+    const top = withTape(undefined, () =>
+      map(
+        (largest, s) => {
+          const highest = largest.max(s)
+          return highest.gt(-Infinity).select(highest, 0)
+        },
+        max(all, 'key') as Tensor,
+        own,
+      ),
+    )
+    const weights = map((score, t) => score.sub(t).exp(), all, top) as Tensor
+    const total = sum(weights, 'key') as Tensor
+    return map(
+      (weight, rest, s, t) => {
+        const divisor = rest.add(s.sub(t).exp())
+        return weight.div(divisor.eq(0).select(1, divisor))
       },
-      max(all, 'key') as Tensor,
+      weights,
+      total,
       own,
-    ),
-  )
-  const weights = map((score, t) => score.sub(t).exp(), all, top) as Tensor
-  const total = sum(weights, 'key') as Tensor
-  return map(
-    (weight, rest, s, t) => {
-      const divisor = rest.add(s.sub(t).exp())
-      return weight.div(divisor.eq(0).select(1, divisor))
-    },
-    weights,
-    total,
-    own,
-    top,
-  ) as never
+      top,
+    ) as never
+  })
 }
 
 /**
@@ -100,8 +105,10 @@ export function mixValues<F extends string = never, V extends string = never>(
   filter: Tensor<F | 'query' | 'key'>,
   value: Tensor<V | 'key' | 'width'>,
 ): Tensor<'query' | 'width' | Exclude<F | V, 'key'>> {
-  const [weights, values] = [filter as unknown as Tensor, widened(value as unknown as AnyTensor)]
-  return overHeads('mixValues', weights, values, 'key', weightedSum) as never
+  return allOrNothing(() => {
+    const [weights, values] = [filter as unknown as Tensor, widened(value as unknown as AnyTensor)]
+    return overHeads('mixValues', weights, values, 'key', weightedSum) as never
+  })
 }
 
 /** What the gradient of the scores needs. */
@@ -114,42 +121,44 @@ export interface ScoresAttributes {
 }
 
 function scoresOf(operation: string, query: AnyTensor, key: AnyTensor, options: ScoreOptions): Tensor {
-  const { score, mask } = options
-  const axes = attentionAxes(operation, query, key)
-  const scale = scaleOf(operation, options, axes.width)
-  let traced = trace(operation, score, mask, scale)
-  checkCaptures(operation, traced, axes)
-  // Where nothing is computed, a captured tensor may have nothing to read either.
-  if (axes.heads * axes.queries * axes.keys === 0) traced = trace(operation, undefined, undefined, scale)
-  const device = sameDevice(operation, [query, key, ...traced.tensors])
-  const unit = (x: AnyTensor): Tensor =>
-    score?.similarity === 'cosine' ? (unitLength(widened(x), 'width') as Tensor) : widened(x)
-  const multiplied = overHeads(operation, unit(query), unit(key), 'width', maskedProducts)
-  const products = alongKeys(multiplied)
-  const shape: Record<string, number> = {}
-  for (const { name, size } of axes.batch) shape[name] = size
-  if (axes.headed) shape.head = axes.heads
-  const output = emptyArranged(device, 'f32', { ...shape, query: axes.queries, key: axes.keys })
-  const way = walk(axes.batch, [products, output], batchAsked(traced.roots))
-  const prepared = preparedAttention(traced, { ...axes, width: 0, valueWidth: 0 }, way, false)
-  const { tensors: captured, parameters } = traced
-  execute(device, () =>
-    way.rounds.flatMap((round) =>
-      planScores(prepared.definition, sizesFor(axes, way), {
-        products: placeOf(products, 'query', way, round),
-        scores: placeOf(output, 'query', way, round),
-        captures: captured.map((tensor) => capturePlace(tensor, physicalOrder(tensor))),
-        parameters: roundParameters(parameters, way, round),
-      }),
-    ),
-  )
-  return record('attentionScores', [products, ...captured.filter(({ dtype }) => dtype === 'f32')], output, {
-    prepared,
-    axes,
-    way,
-    captured,
-    parameters,
-  } satisfies ScoresAttributes)
+  return allOrNothing(() => {
+    const { score, mask } = options
+    const axes = attentionAxes(operation, query, key)
+    const scale = scaleOf(operation, options, axes.width)
+    let traced = trace(operation, score, mask, scale)
+    checkCaptures(operation, traced, axes)
+    // Where nothing is computed, a captured tensor may have nothing to read either.
+    if (axes.heads * axes.queries * axes.keys === 0) traced = trace(operation, undefined, undefined, scale)
+    const device = sameDevice(operation, [query, key, ...traced.tensors])
+    const unit = (x: AnyTensor): Tensor =>
+      score?.similarity === 'cosine' ? (unitLength(widened(x), 'width') as Tensor) : widened(x)
+    const multiplied = overHeads(operation, unit(query), unit(key), 'width', maskedProducts)
+    const products = alongKeys(multiplied)
+    const shape: Record<string, number> = {}
+    for (const { name, size } of axes.batch) shape[name] = size
+    if (axes.headed) shape.head = axes.heads
+    const output = emptyArranged(device, 'f32', { ...shape, query: axes.queries, key: axes.keys })
+    const way = walk(axes.batch, [products, output], batchAsked(traced.roots))
+    const prepared = preparedAttention(traced, { ...axes, width: 0, valueWidth: 0 }, way, false)
+    const { tensors: captured, parameters } = traced
+    execute(device, () =>
+      way.rounds.flatMap((round) =>
+        planScores(prepared.definition, sizesFor(axes, way), {
+          products: placeOf(products, 'query', way, round),
+          scores: placeOf(output, 'query', way, round),
+          captures: captured.map((tensor) => capturePlace(tensor, physicalOrder(tensor))),
+          parameters: roundParameters(parameters, way, round),
+        }),
+      ),
+    )
+    return record('attentionScores', [products, ...captured.filter(({ dtype }) => dtype === 'f32')], output, {
+      prepared,
+      axes,
+      way,
+      captured,
+      parameters,
+    } satisfies ScoresAttributes)
+  })
 }
 
 /** The gradients of the products and of the captured f32 tensors. */

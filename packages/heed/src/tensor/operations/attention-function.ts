@@ -1,5 +1,6 @@
 import { kindOf, UsageError } from '../../base/index.js'
 import { alike, Expression, input, liftConstants, parameter, traced } from '../../kernels/index.js'
+import { asCaller } from '../scope.js'
 import type { AnyTensor } from '../tensor.js'
 import { type Captures, capturing } from './attention-capture.js'
 import { type Condition, positions, type Positions } from './attention-positions.js'
@@ -85,7 +86,7 @@ function run<K extends 'float' | 'boolean'>(
   const found: unknown = traced(
     operation,
     written,
-    () => capturing(captures, work),
+    () => asCaller(() => capturing(captures, work)),
     (result) => (result instanceof Expression ? [result] : []),
   )
   if (!(found instanceof Expression)) throw other(operation, what, kindOf(found))

@@ -2,6 +2,7 @@ import { ShapeError, UsageError } from '../../base/index.js'
 import type { StoredFloat, StoredOperands } from '../../kernels/index.js'
 import { sameDevice } from '../layout.js'
 import { expressionNumber, layoutNumber, preparedFor } from '../prepared.js'
+import { allOrNothing } from '../scope.js'
 import { record, tracked } from '../tape.js'
 import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
 import { attentionAxes, isStoredFloat, walk } from './attention-axes.js'
@@ -112,68 +113,70 @@ function attend(
   options: AttentionOptions,
   statistics: boolean,
 ): AttentionResult {
-  const { score, mask, sink: givenSink } = options
-  const cosine = score?.similarity === 'cosine'
-  const { size: width } = axisOf(operation, givenQuery, 'width')
-  const scale = scaleOf(operation, options, width)
-  let traced = trace(operation, score, mask, scale)
-  if ([givenQuery, givenKey].some(({ elements }) => elements === 0) && width > 0) {
-    // Nothing is computed, and a captured tensor may have nothing to read either.
-    checkCaptures(operation, traced, attentionAxes(operation, givenQuery, givenKey, givenValue))
-    traced = trace(operation, undefined, undefined, scale)
-  }
-  const given = [
-    givenQuery,
-    givenKey,
-    givenValue,
-    ...(givenSink === undefined ? [] : [givenSink]),
-    ...traced.tensors,
-  ]
-  const device = sameDevice(operation, given)
-  const forGradient = tracked(given)
-  // Validated and planned once for all operands of these layouts.
-  let planKey = `attention ${expressionNumber(traced.roots)} ${traced.kinds.join()} ${cosine} ${statistics} ${forGradient} ${givenSink !== undefined}`
-  for (const tensor of given) planKey += ` ${layoutNumber(tensor)}${tensor.dtype}`
-  const known = preparedFor(device, planKey)
-  const planned = known?.note as PlannedAttention | undefined
-  const axes = planned?.axes ?? attentionAxes(operation, givenQuery, givenKey, givenValue)
-  if (known === undefined) checkCaptures(operation, traced, axes)
-  const sink = givenSink && readySink(operation, givenSink, axes.heads)
-  const [query, key] = cosine
-    ? [unitLength(widened(givenQuery), 'width'), unitLength(widened(givenKey), 'width')]
-    : [givenQuery, givenKey]
-  const sources = [adjacent(query), adjacent(key), adjacent(givenValue)] as const
-  const way = planned?.way ?? walk(axes.batch, sources, batchAsked(traced.roots))
-  const operands: AttentionOperands = {
-    prepared:
-      planned?.prepared ?? preparedAttention(traced, axes, way, sink !== undefined, storedOf(sources)),
-    axes,
-    way,
-    query: sources[0],
-    key: sources[1],
-    value: sources[2],
-    sink,
-    captured: traced.tensors,
-    parameters: traced.parameters,
-  }
-  const result = runForward(
-    device,
-    known ?? planForward(device, planKey, operands, { statistics, forGradient }),
-    operands,
-  )
-  const { output, largest, inverseSum } = result
-  if (forGradient) {
-    const kept = { output, largest: largest!, inverseSum: inverseSum! }
-    const inputs = [
-      operands.query,
-      operands.key,
-      operands.value,
-      ...(sink === undefined ? [] : [sink]),
-      ...traced.tensors.filter(({ dtype }) => dtype === 'f32'),
+  return allOrNothing(() => {
+    const { score, mask, sink: givenSink } = options
+    const cosine = score?.similarity === 'cosine'
+    const { size: width } = axisOf(operation, givenQuery, 'width')
+    const scale = scaleOf(operation, options, width)
+    let traced = trace(operation, score, mask, scale)
+    if ([givenQuery, givenKey].some(({ elements }) => elements === 0) && width > 0) {
+      // Nothing is computed, and a captured tensor may have nothing to read either.
+      checkCaptures(operation, traced, attentionAxes(operation, givenQuery, givenKey, givenValue))
+      traced = trace(operation, undefined, undefined, scale)
+    }
+    const given = [
+      givenQuery,
+      givenKey,
+      givenValue,
+      ...(givenSink === undefined ? [] : [givenSink]),
+      ...traced.tensors,
     ]
-    record('attention', inputs, output, { ...kept, operands } satisfies AttentionAttributes)
-  }
-  return result
+    const device = sameDevice(operation, given)
+    const forGradient = tracked(given)
+    // Validated and planned once for all operands of these layouts.
+    let planKey = `attention ${expressionNumber(traced.roots)} ${traced.kinds.join()} ${cosine} ${statistics} ${forGradient} ${givenSink !== undefined}`
+    for (const tensor of given) planKey += ` ${layoutNumber(tensor)}${tensor.dtype}`
+    const known = preparedFor(device, planKey)
+    const planned = known?.note as PlannedAttention | undefined
+    const axes = planned?.axes ?? attentionAxes(operation, givenQuery, givenKey, givenValue)
+    if (known === undefined) checkCaptures(operation, traced, axes)
+    const sink = givenSink && readySink(operation, givenSink, axes.heads)
+    const [query, key] = cosine
+      ? [unitLength(widened(givenQuery), 'width'), unitLength(widened(givenKey), 'width')]
+      : [givenQuery, givenKey]
+    const sources = [adjacent(query), adjacent(key), adjacent(givenValue)] as const
+    const way = planned?.way ?? walk(axes.batch, sources, batchAsked(traced.roots))
+    const operands: AttentionOperands = {
+      prepared:
+        planned?.prepared ?? preparedAttention(traced, axes, way, sink !== undefined, storedOf(sources)),
+      axes,
+      way,
+      query: sources[0],
+      key: sources[1],
+      value: sources[2],
+      sink,
+      captured: traced.tensors,
+      parameters: traced.parameters,
+    }
+    const result = runForward(
+      device,
+      known ?? planForward(device, planKey, operands, { statistics, forGradient }),
+      operands,
+    )
+    const { output, largest, inverseSum } = result
+    if (forGradient) {
+      const kept = { output, largest: largest!, inverseSum: inverseSum! }
+      const inputs = [
+        operands.query,
+        operands.key,
+        operands.value,
+        ...(sink === undefined ? [] : [sink]),
+        ...traced.tensors.filter(({ dtype }) => dtype === 'f32'),
+      ]
+      record('attention', inputs, output, { ...kept, operands } satisfies AttentionAttributes)
+    }
+    return result
+  })
 }
 
 /** The gradients of an attention's inputs, in their order; `wanted` tells which are needed. */

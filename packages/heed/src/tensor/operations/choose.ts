@@ -1,5 +1,6 @@
 import { DtypeError, ShapeError, type Dtype } from '../../base/index.js'
 import { planArgmax } from '../../kernels/index.js'
+import { allOrNothing } from '../scope.js'
 import { withTape } from '../tape.js'
 import { execute } from '../execute.js'
 import { emptyArranged } from '../layout.js'
@@ -28,30 +29,36 @@ export function cast<A extends string>(x: Tensor<A>, dtype: Dtype): Tensor<A> {
  * @throws DtypeError if `x` is not f32
  */
 export function argmax<A extends string, F extends A>(x: Tensor<A>, axis: F): Tensor<Exclude<A, F>> {
-  const { size } = axisOf('argmax', x, axis)
-  if (size === 0) {
-    throw new ShapeError({
-      operation: 'argmax',
-      axis,
-      expected: 'at least one position',
-      found: '0',
-      hint: 'an empty axis has no largest element',
-    })
-  }
-  if (x.dtype !== 'f32') {
-    throw new DtypeError({
-      operation: 'argmax',
-      expected: 'an f32 tensor',
-      found: x.describe(),
-      hint: "convert it with cast(x, 'f32')",
-    })
-  }
-  const kept = x.axes.filter((name) => name !== axis)
-  const output = emptyArranged(x.device, 'i32', Object.fromEntries(kept.map((name) => [name, x.size(name)])))
-  const rows = withTape(undefined, () => arrange(x, [...kept, axis]))
-  execute(x.device, () =>
-    planArgmax({ input: rows.address, rows: x.elements / size, width: size, output: output.address }),
-  )
-  rows.dispose()
-  return output as never
+  return allOrNothing(() => {
+    const { size } = axisOf('argmax', x, axis)
+    if (size === 0) {
+      throw new ShapeError({
+        operation: 'argmax',
+        axis,
+        expected: 'at least one position',
+        found: '0',
+        hint: 'an empty axis has no largest element',
+      })
+    }
+    if (x.dtype !== 'f32') {
+      throw new DtypeError({
+        operation: 'argmax',
+        expected: 'an f32 tensor',
+        found: x.describe(),
+        hint: "convert it with cast(x, 'f32')",
+      })
+    }
+    const kept = x.axes.filter((name) => name !== axis)
+    const output = emptyArranged(
+      x.device,
+      'i32',
+      Object.fromEntries(kept.map((name) => [name, x.size(name)])),
+    )
+    const rows = withTape(undefined, () => arrange(x, [...kept, axis]))
+    execute(x.device, () =>
+      planArgmax({ input: rows.address, rows: x.elements / size, width: size, output: output.address }),
+    )
+    rows.dispose()
+    return output as never
+  })
 }

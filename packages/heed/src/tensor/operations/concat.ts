@@ -3,6 +3,7 @@ import { input, type Launch, planMap } from '../../kernels/index.js'
 import { empty, values, writeInto } from '../create.js'
 import { execute } from '../execute.js'
 import { emptyArranged, physicalOrder, sameDevice, stridesFor } from '../layout.js'
+import { allOrNothing } from '../scope.js'
 import { record } from '../tape.js'
 import { type AnyTensor, axisOf, hasAxis, type Tensor } from '../tensor.js'
 import { expand } from './movement.js'
@@ -20,51 +21,53 @@ export interface ConcatAttributes {
  * @throws DtypeError if their dtypes differ
  */
 export function concat<A extends string>(tensors: readonly Tensor<A>[], axis: NoInfer<A>): Tensor<A> {
-  const [first] = tensors
-  if (first === undefined) {
-    throw new UsageError({
-      operation: 'concat',
-      expected: 'at least one tensor',
-      found: 'none',
-      hint: 'an empty result has no shape: make it with zeros()',
-    })
-  }
-  const device = sameDevice('concat', tensors)
-  axisOf('concat', first, axis)
-  for (const other of tensors) checkAlike(first, other, axis)
-  const total = tensors.reduce((size, tensor) => size + tensor.size(axis), 0)
-  const shape = { ...first.shape, [axis]: total }
-  if (first.dtype !== 'f32') return concatOnHost(tensors, axis, total)
-
-  const order = physicalOrder(first)
-  const output = emptyArranged(device, 'f32', shape, order)
-  const outputStrides = stridesFor(output, order)
-  const along = axisOf('concat', output, axis).stride
-  execute(device, () => {
-    const launches: Launch[] = []
-    let start = 0
-    for (const tensor of tensors) {
-      launches.push(
-        ...planMap({
-          space: { names: order, sizes: order.map((name) => tensor.size(name as A)) },
-          inputs: [{ address: tensor.address, element: 'f32', strides: stridesFor(tensor, order) }],
-          outputs: [
-            {
-              operand: {
-                address: output.address + start * along * device.floatBytes,
-                element: 'f32',
-                strides: outputStrides,
-              },
-              expression: input(0),
-            },
-          ],
-        }),
-      )
-      start += tensor.size(axis)
+  return allOrNothing(() => {
+    const [first] = tensors
+    if (first === undefined) {
+      throw new UsageError({
+        operation: 'concat',
+        expected: 'at least one tensor',
+        found: 'none',
+        hint: 'an empty result has no shape: make it with zeros()',
+      })
     }
-    return launches
+    const device = sameDevice('concat', tensors)
+    axisOf('concat', first, axis)
+    for (const other of tensors) checkAlike(first, other, axis)
+    const total = tensors.reduce((size, tensor) => size + tensor.size(axis), 0)
+    const shape = { ...first.shape, [axis]: total }
+    if (first.dtype !== 'f32') return concatOnHost(tensors, axis, total)
+
+    const order = physicalOrder(first)
+    const output = emptyArranged(device, 'f32', shape, order)
+    const outputStrides = stridesFor(output, order)
+    const along = axisOf('concat', output, axis).stride
+    execute(device, () => {
+      const launches: Launch[] = []
+      let start = 0
+      for (const tensor of tensors) {
+        launches.push(
+          ...planMap({
+            space: { names: order, sizes: order.map((name) => tensor.size(name as A)) },
+            inputs: [{ address: tensor.address, element: 'f32', strides: stridesFor(tensor, order) }],
+            outputs: [
+              {
+                operand: {
+                  address: output.address + start * along * device.floatBytes,
+                  element: 'f32',
+                  strides: outputStrides,
+                },
+                expression: input(0),
+              },
+            ],
+          }),
+        )
+        start += tensor.size(axis)
+      }
+      return launches
+    })
+    return record('concat', tensors, output, { axis } satisfies ConcatAttributes) as never
   })
-  return record('concat', tensors, output, { axis } satisfies ConcatAttributes) as never
 }
 
 /**
@@ -75,21 +78,23 @@ export function stack<A extends string, N extends string>(
   tensors: readonly Tensor<A>[],
   axis: N,
 ): Tensor<A | N> {
-  for (const tensor of tensors) {
-    if (hasAxis(tensor, axis)) {
-      throw new ShapeError({
-        operation: 'stack',
-        axis,
-        expected: 'an axis that is new',
-        found: tensor.describe(),
-        hint: 'concat() joins along an axis that the tensors have',
-      })
+  return allOrNothing(() => {
+    for (const tensor of tensors) {
+      if (hasAxis(tensor, axis)) {
+        throw new ShapeError({
+          operation: 'stack',
+          axis,
+          expected: 'an axis that is new',
+          found: tensor.describe(),
+          hint: 'concat() joins along an axis that the tensors have',
+        })
+      }
     }
-  }
-  return concat(
-    tensors.map((tensor) => expand(tensor, { [axis]: 1 })) as Tensor<string>[],
-    axis,
-  ) as Tensor<string> as never
+    return concat(
+      tensors.map((tensor) => expand(tensor, { [axis]: 1 })) as Tensor<string>[],
+      axis,
+    ) as Tensor<string> as never
+  })
 }
 
 /** Integers and narrow floats are put together here: they are stored, not computed with. */

@@ -18,6 +18,7 @@ import {
   runPrepared,
   runWithOthers,
 } from '../prepared.js'
+import { allOrNothing } from '../scope.js'
 import { record, tracked } from '../tape.js'
 import { type AnyTensor, hasAxis, type Tensor } from '../tensor.js'
 import { viewOver } from '../view.js'
@@ -62,11 +63,17 @@ export function dot<
   const axes: readonly string[] = typeof over === 'string' ? [over] : [...new Set(over)]
   // The gradient of an activation needs what went into it: then the product ends there.
   if (activation !== undefined && tracked(bias === undefined ? [a, b] : [a, b, bias])) {
-    return alone(() => {
-      const before = contract(a, b, axes, { ...options, activation: undefined, residual: undefined } as never)
-      const active = activate(before, activation)
-      return residual === undefined ? active : add(active, residual)
-    }) as never
+    return alone(() =>
+      allOrNothing(() => {
+        const before = contract(a, b, axes, {
+          ...options,
+          activation: undefined,
+          residual: undefined,
+        } as never)
+        const active = activate(before, activation)
+        return residual === undefined ? active : add(active, residual)
+      }),
+    ) as never
   }
   return contract(a, b, axes, options as never) as never
 }
@@ -91,36 +98,38 @@ export function contract(
   over: readonly string[],
   options: DotOptions = {},
 ): Tensor {
-  const { scale, bias, activation, residual } = options
-  const addends = [bias, residual].filter((tensor) => tensor !== undefined)
-  const inputs = [a, b, ...addends]
-  const device = sameDevice('dot', inputs)
-  const known = `dot ${layoutNumber(a)}${a.dtype} ${layoutNumber(b)}${b.dtype} ${over.join()} ${scale ?? ''} ${
-    bias ? layoutNumber(bias) + bias.dtype : ''
-  } ${activation ?? ''} ${residual ? layoutNumber(residual) + residual.dtype : ''}`
-  let prepared = preparedFor(device, known)
-  if (prepared === undefined) {
-    checkOperands(a, b, over, addends)
-    // Without axes of its own on one side and nothing to sum it is no matrix product.
-    if (over.length === 0) return finishProduct(mul(a as Tensor, b as Tensor), options)
-    prepared = prepareProduct(device, known, a, b, over, options, false)
-  }
-  const values = [a.address, b.address, 0, bias?.address ?? 0, residual?.address ?? 0]
-  const packing = prepared.note as Packing | undefined
-  if (packing !== undefined && !tracked([b])) {
-    const kept = b.storage.packed(packing.keyAt(b.offset), packing.bytes, (address) =>
-      runPrepared(device, packing.pack, [0, b.address, address]),
-    )
-    if (kept !== undefined) {
-      const key = `${known} packed`
-      prepared = preparedFor(device, key) ?? prepareProduct(device, key, a, b, over, options, true)
-      values.push(kept)
+  return allOrNothing(() => {
+    const { scale, bias, activation, residual } = options
+    const addends = [bias, residual].filter((tensor) => tensor !== undefined)
+    const inputs = [a, b, ...addends]
+    const device = sameDevice('dot', inputs)
+    const known = `dot ${layoutNumber(a)}${a.dtype} ${layoutNumber(b)}${b.dtype} ${over.join()} ${scale ?? ''} ${
+      bias ? layoutNumber(bias) + bias.dtype : ''
+    } ${activation ?? ''} ${residual ? layoutNumber(residual) + residual.dtype : ''}`
+    let prepared = preparedFor(device, known)
+    if (prepared === undefined) {
+      checkOperands(a, b, over, addends)
+      // Without axes of its own on one side and nothing to sum it is no matrix product.
+      if (over.length === 0) return finishProduct(mul(a as Tensor, b as Tensor), options)
+      prepared = prepareProduct(device, known, a, b, over, options, false)
     }
-  }
-  const output = outputOf(device, prepared, 0)
-  values[2] = output.address
-  runWithOthers(device, prepared, values, inputs, [output])
-  return record('dot', inputs, output, { over, scale } satisfies DotAttributes)
+    const values = [a.address, b.address, 0, bias?.address ?? 0, residual?.address ?? 0]
+    const packing = prepared.note as Packing | undefined
+    if (packing !== undefined && !tracked([b])) {
+      const kept = b.storage.packed(packing.keyAt(b.offset), packing.bytes, (address) =>
+        runPrepared(device, packing.pack, [0, b.address, address]),
+      )
+      if (kept !== undefined) {
+        const key = `${known} packed`
+        prepared = preparedFor(device, key) ?? prepareProduct(device, key, a, b, over, options, true)
+        values.push(kept)
+      }
+    }
+    const output = outputOf(device, prepared, 0)
+    values[2] = output.address
+    runWithOthers(device, prepared, values, inputs, [output])
+    return record('dot', inputs, output, { over, scale } satisfies DotAttributes)
+  })
 }
 
 function checkOperands(

@@ -4,8 +4,9 @@ import { values, writeInto, zeros } from '../create.js'
 import { execute } from '../execute.js'
 import { emptyArranged, isRowMajor, operandOf, physicalOrder, shapeOf } from '../layout.js'
 import { mapInto } from '../map-into.js'
+import { allOrNothing } from '../scope.js'
 import { record } from '../tape.js'
-import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
+import { type AnyTensor, axisOf, checkOrder, type Tensor } from '../tensor.js'
 import { sliceView, viewOver } from '../view.js'
 
 export function isFloat(dtype: Dtype): boolean {
@@ -23,28 +24,34 @@ export function arrange(tensor: AnyTensor, order: readonly string[]): Tensor {
 /**
  * A copy of its own, row-major in `order`, converted to `dtype` (f32 or i32; integers are truncated towards
  * 0).
+ *
+ * @throws ShapeError unless `order` names each axis once
+ * @throws DtypeError for a number that the dtype does not hold
  */
 export function copy(
   tensor: AnyTensor,
   dtype: Dtype = tensor.dtype,
   order: readonly string[] = tensor.layout.map(({ name }) => name),
 ): Tensor {
-  const { device } = tensor
-  const shape = shapeOf(tensor)
-  const result = emptyArranged(device, dtype, shape, order)
-  if (dtype === 'f32' || (dtype === 'i32' && !isFloat(tensor.dtype))) {
-    const sizes = order.map((name) => shape[name]!)
-    execute(device, () =>
-      planCopy({
-        space: { names: order, sizes },
-        input: operandOf(tensor, order),
-        output: operandOf(result, order),
-        floatBytes: device.floatBytes,
-      }),
-    )
-    return record('copy', [tensor], result)
-  }
-  return copyOnHost(tensor, result, order)
+  return allOrNothing(() => {
+    checkOrder('copy', tensor, order)
+    const { device } = tensor
+    const shape = shapeOf(tensor)
+    const result = emptyArranged(device, dtype, shape, order)
+    if (dtype === 'f32' || (dtype === 'i32' && !isFloat(tensor.dtype))) {
+      const sizes = order.map((name) => shape[name]!)
+      execute(device, () =>
+        planCopy({
+          space: { names: order, sizes },
+          input: operandOf(tensor, order),
+          output: operandOf(result, order),
+          floatBytes: device.floatBytes,
+        }),
+      )
+      return record('copy', [tensor], result)
+    }
+    return copyOnHost(tensor, result, order)
+  })
 }
 
 /**
@@ -60,9 +67,11 @@ function copyOnHost(tensor: AnyTensor, result: Tensor, order: readonly string[])
 
 /** Zeros shaped like `whole`, with `part` put at positions start … of one axis: the gradient of a slice. */
 export function placeInto(part: AnyTensor, whole: AnyTensor, axis: string, start: number): Tensor {
-  const result = zeros(shapeOf(whole), { device: whole.device })
-  addInto(part, result, axis, start)
-  return result
+  return allOrNothing(() => {
+    const result = zeros(shapeOf(whole), { device: whole.device })
+    addInto(part, result, axis, start)
+    return result
+  })
 }
 
 const total = input(0).add(input(1))
@@ -72,9 +81,11 @@ const total = input(0).add(input(1))
  * yet.
  */
 export function addInto(part: AnyTensor, sum: Tensor, axis: string, start: number): void {
-  const window = sliceView(sum, axis, start, start + axisOf('slice', part, axis).size)
-  mapInto('slice', [total], [part, window], [window])
-  window.dispose()
+  return allOrNothing(() => {
+    const window = sliceView(sum, axis, start, start + axisOf('slice', part, axis).size)
+    mapInto('slice', [total], [part, window], [window])
+    window.dispose()
+  })
 }
 
 /**
@@ -82,12 +93,14 @@ export function addInto(part: AnyTensor, sum: Tensor, axis: string, start: numbe
  * axes.
  */
 export function arrangeLike(tensor: AnyTensor, model: AnyTensor): Tensor {
-  const arranged = arrange(tensor, physicalOrder(model))
-  const result = viewOver(
-    arranged,
-    model.layout.map(({ name }) => axisOf('arrange', arranged, name)),
-    arranged.offset,
-  )
-  arranged.dispose()
-  return record('arrange', [tensor], result)
+  return allOrNothing(() => {
+    const arranged = arrange(tensor, physicalOrder(model))
+    const result = viewOver(
+      arranged,
+      model.layout.map(({ name }) => axisOf('arrange', arranged, name)),
+      arranged.offset,
+    )
+    arranged.dispose()
+    return record('arrange', [tensor], result)
+  })
 }

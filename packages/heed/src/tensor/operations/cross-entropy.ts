@@ -9,6 +9,7 @@ import {
 import { empty, values } from '../create.js'
 import { execute } from '../execute.js'
 import { emptyArranged, isRowMajor, sameDevice } from '../layout.js'
+import { allOrNothing } from '../scope.js'
 import { record, tracked } from '../tape.js'
 import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
 import { arrange } from './copy.js'
@@ -80,60 +81,62 @@ export function crossEntropy(
   axis: string,
   options: CrossEntropyOptions & { readonly reduction?: 'mean' | 'sum' | 'none' | undefined } = {},
 ): never {
-  const { ignore = -100, labelSmoothing: smoothing = 0, reduction = 'mean', classWeights } = options
-  checkOptions(ignore, smoothing)
-  const device = sameDevice('crossEntropy', [logits, targets, ...(classWeights ? [classWeights] : [])])
-  const { size: classes } = axisOf('crossEntropy', logits, axis)
-  const others = logits.layout.filter(({ name }) => name !== axis)
-  checkTargetShape(targets, others)
-  const source = rowTensor('crossEntropy', logits, axis)
-  const rowAxes = source.order.slice(0, -1)
-  const rows = others.reduce((count, { size }) => count * size, 1)
-  const along = alongAxis('crossEntropy', 'classWeights', classWeights, logits, axis)
-  const byClass = along && checkWeights(along.tensor)
-  const weights = along && { tensor: along.tensor, mean: meanOf(byClass!) }
-  const counted = countTargets(targets, rowAxes, classes, ignore, byClass)
-  const adjacent = isRowMajor(targets, rowAxes) ? (targets as Tensor) : arrange(targets, rowAxes)
-  const statistics = empty({ row: rows, statistic: crossEntropyStatistics }, { device }) as Tensor
-  const shape = Object.fromEntries(others.map(({ name, size }) => [name, size]))
-  const losses = emptyArranged(device, 'f32', shape, rowAxes)
-  execute(device, () =>
-    planCrossEntropy({
-      rows,
-      width: classes,
-      logits: source.operand,
-      targets: adjacent.address,
-      ignore,
-      smoothing,
-      weights: weights && { address: weights.tensor.address, mean: weights.mean },
-      statistics: statistics.address,
-      losses: losses.address,
-    }),
-  )
-  source.release()
-  const factor = reduction === 'none' ? undefined : reduction === 'sum' ? 1 : counted > 0 ? 1 / counted : 0
-  let result = losses
-  if (factor !== undefined) {
-    result = reduceExpression('sum', input(0).mul(parameter(0)), [losses], rowAxes, [factor])
-    losses.dispose()
-    if (reduction === 'mean') countedOver(result, counted)
-  }
-  if (tracked([source.tensor])) {
-    const attributes: CrossEntropyAttributes = {
-      axis,
-      targets: adjacent,
-      ignore,
-      smoothing,
-      weights,
-      factor,
-      statistics,
+  return allOrNothing(() => {
+    const { ignore = -100, labelSmoothing: smoothing = 0, reduction = 'mean', classWeights } = options
+    checkOptions(ignore, smoothing)
+    const device = sameDevice('crossEntropy', [logits, targets, ...(classWeights ? [classWeights] : [])])
+    const { size: classes } = axisOf('crossEntropy', logits, axis)
+    const others = logits.layout.filter(({ name }) => name !== axis)
+    checkTargetShape(targets, others)
+    const source = rowTensor('crossEntropy', logits, axis)
+    const rowAxes = source.order.slice(0, -1)
+    const rows = others.reduce((count, { size }) => count * size, 1)
+    const along = alongAxis('crossEntropy', 'classWeights', classWeights, logits, axis)
+    const byClass = along && checkWeights(along.tensor)
+    const weights = along && { tensor: along.tensor, mean: meanOf(byClass!) }
+    const counted = countTargets(targets, rowAxes, classes, ignore, byClass)
+    const adjacent = isRowMajor(targets, rowAxes) ? (targets as Tensor) : arrange(targets, rowAxes)
+    const statistics = empty({ row: rows, statistic: crossEntropyStatistics }, { device }) as Tensor
+    const shape = Object.fromEntries(others.map(({ name, size }) => [name, size]))
+    const losses = emptyArranged(device, 'f32', shape, rowAxes)
+    execute(device, () =>
+      planCrossEntropy({
+        rows,
+        width: classes,
+        logits: source.operand,
+        targets: adjacent.address,
+        ignore,
+        smoothing,
+        weights: weights && { address: weights.tensor.address, mean: weights.mean },
+        statistics: statistics.address,
+        losses: losses.address,
+      }),
+    )
+    source.release()
+    const factor = reduction === 'none' ? undefined : reduction === 'sum' ? 1 : counted > 0 ? 1 / counted : 0
+    let result = losses
+    if (factor !== undefined) {
+      result = reduceExpression('sum', input(0).mul(parameter(0)), [losses], rowAxes, [factor])
+      losses.dispose()
+      if (reduction === 'mean') countedOver(result, counted)
     }
-    return record('crossEntropy', [source.tensor], result, attributes) as never
-  }
-  statistics.dispose()
-  if (adjacent !== targets) adjacent.dispose()
-  along?.release()
-  return result as never
+    if (tracked([source.tensor])) {
+      const attributes: CrossEntropyAttributes = {
+        axis,
+        targets: adjacent,
+        ignore,
+        smoothing,
+        weights,
+        factor,
+        statistics,
+      }
+      return record('crossEntropy', [source.tensor], result, attributes) as never
+    }
+    statistics.dispose()
+    if (adjacent !== targets) adjacent.dispose()
+    along?.release()
+    return result as never
+  })
 }
 
 /** The gradient of the logits. Not recorded: for gradients. */

@@ -2,6 +2,7 @@ import { DtypeError, type RandomKey, UsageError } from '../../base/index.js'
 import { planDropout } from '../../kernels/index.js'
 import { execute } from '../execute.js'
 import { emptyArranged, isRowMajor } from '../layout.js'
+import { allOrNothing } from '../scope.js'
 import { record } from '../tape.js'
 import type { AnyTensor, Tensor } from '../tensor.js'
 import { arrange } from './copy.js'
@@ -23,27 +24,29 @@ export interface DropoutAttributes {
  * @throws DtypeError if `x` is not f32
  */
 export function dropout<A extends string>(x: Tensor<A>, rate: number, key: RandomKey): Tensor<A> {
-  if (!(rate >= 0 && rate < 1)) {
-    throw new UsageError({
-      operation: 'dropout',
-      expected: 'a rate of at least 0, below 1',
-      found: String(rate),
-      hint: 'it is the share of elements that are dropped, such as 0.1',
-    })
-  }
-  if (x.dtype !== 'f32') {
-    throw new DtypeError({
-      operation: 'dropout',
-      expected: 'an f32 tensor',
-      found: x.describe(),
-      hint: "convert it with cast(x, 'f32')",
-    })
-  }
-  if (rate === 0) return x
-  const attributes: DropoutAttributes = { rate, key, order: x.axes }
-  if (isRowMajor(x, x.axes)) return record('dropout', [x], drop(x, attributes), attributes) as never
-  const arranged = arrange(x, x.axes)
-  return record('dropout', [arranged], drop(arranged, attributes), attributes) as never
+  return allOrNothing(() => {
+    if (!(rate >= 0 && rate < 1)) {
+      throw new UsageError({
+        operation: 'dropout',
+        expected: 'a rate of at least 0, below 1',
+        found: String(rate),
+        hint: 'it is the share of elements that are dropped, such as 0.1',
+      })
+    }
+    if (x.dtype !== 'f32') {
+      throw new DtypeError({
+        operation: 'dropout',
+        expected: 'an f32 tensor',
+        found: x.describe(),
+        hint: "convert it with cast(x, 'f32')",
+      })
+    }
+    if (rate === 0) return x
+    const attributes: DropoutAttributes = { rate, key, order: x.axes }
+    if (isRowMajor(x, x.axes)) return record('dropout', [x], drop(x, attributes), attributes) as never
+    const arranged = arrange(x, x.axes)
+    return record('dropout', [arranged], drop(arranged, attributes), attributes) as never
+  })
 }
 
 /** The gradient of dropout: the same elements dropped, the others scaled alike. */

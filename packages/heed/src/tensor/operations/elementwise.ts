@@ -21,6 +21,7 @@ import {
   preparedFor,
   runPrepared,
 } from '../prepared.js'
+import { allOrNothing } from '../scope.js'
 import { record } from '../tape.js'
 import type { AnyTensor, Tensor } from '../tensor.js'
 import { passCountOn } from './count.js'
@@ -114,18 +115,20 @@ export function mapMany(
   tensors: readonly AnyTensor[],
   parameters: readonly number[] = [],
 ): Tensor[] {
-  const device = sameDevice(operation, tensors)
-  let key = `map ${expressionNumber(expressions)}`
-  for (const tensor of tensors) key += ` ${layoutNumber(tensor)}${tensor.dtype}`
-  const prepared =
-    preparedFor(device, key) ?? prepareMap(operation, device, key, expressions, tensors, parameters.length)
-  const outputs = expressions.map((_, i) => outputOf(device, prepared, i))
-  const values: number[] = []
-  for (const tensor of tensors) values.push(tensor.address)
-  for (const output of outputs) values.push(output.address)
-  values.push(...parameters)
-  runPrepared(device, prepared, values)
-  return outputs
+  return allOrNothing(() => {
+    const device = sameDevice(operation, tensors)
+    let key = `map ${expressionNumber(expressions)}`
+    for (const tensor of tensors) key += ` ${layoutNumber(tensor)}${tensor.dtype}`
+    const prepared =
+      preparedFor(device, key) ?? prepareMap(operation, device, key, expressions, tensors, parameters.length)
+    const outputs = expressions.map((_, i) => outputOf(device, prepared, i))
+    const values: number[] = []
+    for (const tensor of tensors) values.push(tensor.address)
+    for (const output of outputs) values.push(output.address)
+    values.push(...parameters)
+    runPrepared(device, prepared, values)
+    return outputs
+  })
 }
 
 function prepareMap(

@@ -4,6 +4,7 @@ import type { Device } from '../../device/index.js'
 import { values } from '../create.js'
 import { execute } from '../execute.js'
 import { elementOf, emptyArranged, sameDevice } from '../layout.js'
+import { allOrNothing } from '../scope.js'
 import { record, tracked } from '../tape.js'
 import { type AnyTensor, type Axis, axisOf, hasAxis, rowMajor, type Tensor } from '../tensor.js'
 import { arrange } from './copy.js'
@@ -35,68 +36,70 @@ export function gather<A extends string, V extends A, I extends string>(
   ids: Tensor<I>,
   axis: V,
 ): Tensor<Exclude<A, V> | I> {
-  const device = sameDevice('gather', [table, ids])
-  const picked = axisOf('gather', table, axis)
-  if (ids.dtype !== 'i32' && ids.dtype !== 'u8' && ids.dtype !== 'i8') {
-    throw new DtypeError({
-      operation: 'gather',
-      expected: 'ids stored as i32',
-      found: ids.describe(),
-      hint: "convert them with cast(ids, 'i32')",
-    })
-  }
-  const idAxes = rowMajor(ids.shape)
-  const numbers = Int32Array.from(values(ids, ids.axes))
-  checkIds(numbers, idAxes, picked)
+  return allOrNothing(() => {
+    const device = sameDevice('gather', [table, ids])
+    const picked = axisOf('gather', table, axis)
+    if (ids.dtype !== 'i32' && ids.dtype !== 'u8' && ids.dtype !== 'i8') {
+      throw new DtypeError({
+        operation: 'gather',
+        expected: 'ids stored as i32',
+        found: ids.describe(),
+        hint: "convert them with cast(ids, 'i32')",
+      })
+    }
+    const idAxes = rowMajor(ids.shape)
+    const numbers = Int32Array.from(values(ids, ids.axes))
+    checkIds(numbers, idAxes, picked)
 
-  const tableStride = (idAxis: Axis): number => {
-    if (idAxis.name === axis) return 0
-    const shared = table.layout.find(({ name }) => name === idAxis.name)
-    if (shared === undefined) return 0
-    if (shared.size === idAxis.size) return shared.stride
-    throw new ShapeError({
-      operation: 'gather',
-      axis: idAxis.name,
-      expected: `axis '${idAxis.name}' of size ${shared.size}, as the table has`,
-      found: String(idAxis.size),
-      hint: 'rename the axis of the ids if it means something else',
-    })
-  }
-  const starts = offsetsAlong(idAxes.map((idAxis) => ({ size: idAxis.size, stride: tableStride(idAxis) })))
-  for (let i = 0; i < starts.length; i++) starts[i]! += numbers[i]! * picked.stride
+    const tableStride = (idAxis: Axis): number => {
+      if (idAxis.name === axis) return 0
+      const shared = table.layout.find(({ name }) => name === idAxis.name)
+      if (shared === undefined) return 0
+      if (shared.size === idAxis.size) return shared.stride
+      throw new ShapeError({
+        operation: 'gather',
+        axis: idAxis.name,
+        expected: `axis '${idAxis.name}' of size ${shared.size}, as the table has`,
+        found: String(idAxis.size),
+        hint: 'rename the axis of the ids if it means something else',
+      })
+    }
+    const starts = offsetsAlong(idAxes.map((idAxis) => ({ size: idAxis.size, stride: tableStride(idAxis) })))
+    for (let i = 0; i < starts.length; i++) starts[i]! += numbers[i]! * picked.stride
 
-  const rest = table.layout.filter((other) => other !== picked && !hasAxis(ids, other.name))
-  const { outer, width, step } = innerRow(rest)
-  const within = offsetsAlong(outer)
-  const offsets =
-    within.length === 1
-      ? starts
-      : Int32Array.from(
-          { length: starts.length * within.length },
-          (_, i) => starts[Math.floor(i / within.length)]! + within[i % within.length]!,
-        )
-  const inMemory = [...rest].sort((a, b) => b.stride - a.stride)
-  const output = emptyArranged(
-    device,
-    storedWide(table.dtype),
-    Object.fromEntries([...idAxes, ...rest].map(({ name, size }) => [name, size])),
-    [...idAxes, ...inMemory].map(({ name }) => name),
-  )
-  execute(device, (allocate) =>
-    planGather({
-      table: table.address,
-      element: elementOf(table.dtype),
-      offsets: placeIntegers(device, allocate, offsets),
-      rows: offsets.length,
-      width,
-      step,
-      output: output.address,
-    }),
-  )
-  const attributes: GatherAttributes | undefined = tracked([table])
-    ? { axis, idAxes, ids: numbers }
-    : undefined
-  return record('gather', [table], output, attributes) as never
+    const rest = table.layout.filter((other) => other !== picked && !hasAxis(ids, other.name))
+    const { outer, width, step } = innerRow(rest)
+    const within = offsetsAlong(outer)
+    const offsets =
+      within.length === 1
+        ? starts
+        : Int32Array.from(
+            { length: starts.length * within.length },
+            (_, i) => starts[Math.floor(i / within.length)]! + within[i % within.length]!,
+          )
+    const inMemory = [...rest].sort((a, b) => b.stride - a.stride)
+    const output = emptyArranged(
+      device,
+      storedWide(table.dtype),
+      Object.fromEntries([...idAxes, ...rest].map(({ name, size }) => [name, size])),
+      [...idAxes, ...inMemory].map(({ name }) => name),
+    )
+    execute(device, (allocate) =>
+      planGather({
+        table: table.address,
+        element: elementOf(table.dtype),
+        offsets: placeIntegers(device, allocate, offsets),
+        rows: offsets.length,
+        width,
+        step,
+        output: output.address,
+      }),
+    )
+    const attributes: GatherAttributes | undefined = tracked([table])
+      ? { axis, idAxes, ids: numbers }
+      : undefined
+    return record('gather', [table], output, attributes) as never
+  })
 }
 
 /** The gradient of a look-up: each row of the gradient added to the row of the table that it came from. */

@@ -1,4 +1,5 @@
 import { activations, float, input } from '../../kernels/index.js'
+import { allOrNothing } from '../scope.js'
 import type { AnyTensor, Tensor } from '../tensor.js'
 import { mapExpression, type Scalar } from './elementwise.js'
 import { at } from './movement.js'
@@ -16,11 +17,13 @@ export function gruReset<A extends string>(
   recurrent: Tensor<A | 'gate'>,
   hidden: Tensor<A>,
 ): Tensor<A> {
-  return mapExpression('gruReset', (reset ??= traceReset()), [
-    gateOf(input, 0),
-    gateOf(recurrent, 0),
-    hidden,
-  ]) as never
+  return allOrNothing(() => {
+    return mapExpression('gruReset', (reset ??= traceReset()), [
+      gateOf(input, 0),
+      gateOf(recurrent, 0),
+      hidden,
+    ]) as never
+  })
 }
 
 /**
@@ -40,12 +43,14 @@ export function gruUpdate<A extends string, S extends A = never>(
   hidden: Tensor<A>,
   active?: Tensor<S>,
 ): Tensor<A> {
-  const given = [gateOf(input, 1), gateOf(recurrent, 1), gateOf(input, 2), fresh, hidden]
-  const result =
-    active === undefined
-      ? mapExpression('gruUpdate', (endless ??= traceUpdate(false)), given)
-      : mapExpression('gruUpdate', (ending ??= traceUpdate(true)), [...given, active])
-  return result as never
+  return allOrNothing(() => {
+    const given = [gateOf(input, 1), gateOf(recurrent, 1), gateOf(input, 2), fresh, hidden]
+    const result =
+      active === undefined
+        ? mapExpression('gruUpdate', (endless ??= traceUpdate(false)), given)
+        : mapExpression('gruUpdate', (ending ??= traceUpdate(true)), [...given, active])
+    return result as never
+  })
 }
 
 // Traced when first asked for.

@@ -1,6 +1,7 @@
 import { ShapeError, UsageError } from '../../base/index.js'
 import { float } from '../../kernels/index.js'
 import { range } from '../create.js'
+import { allOrNothing } from '../scope.js'
 import { tracked } from '../tape.js'
 import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
 import { crossEntropy } from './cross-entropy.js'
@@ -9,7 +10,9 @@ import { mean } from './reduction.js'
 
 /** The mean of (x − target)². */
 export function meanSquaredError<A extends string>(x: Tensor<A>, target: Tensor<NoInfer<A>>): Tensor<never> {
-  return mean(map((a: Scalar, b: Scalar) => a.sub(b).square(), x, target))
+  return allOrNothing(() => {
+    return mean(map((a: Scalar, b: Scalar) => a.sub(b).square(), x, target))
+  })
 }
 
 /** What `binaryCrossEntropy` may be told beside logits and targets. */
@@ -35,15 +38,17 @@ export function binaryCrossEntropy<A extends string, B extends A = never>(
   target: Tensor<NoInfer<A>>,
   { positiveWeight }: BinaryCrossEntropyOptions<B> = {},
 ): Tensor<never> {
-  if (positiveWeight !== undefined)
-    return weightedBinary(logits, target, positiveWeight as number | Tensor<NoInfer<A>>)
-  const loss = (x: Scalar, y: Scalar): Scalar =>
-    x
-      .neg()
-      .softplus()
-      .mul(y)
-      .add(x.softplus().mul(y.neg().add(1)))
-  return mean(map(loss, logits, target))
+  return allOrNothing(() => {
+    if (positiveWeight !== undefined)
+      return weightedBinary(logits, target, positiveWeight as number | Tensor<NoInfer<A>>)
+    const loss = (x: Scalar, y: Scalar): Scalar =>
+      x
+        .neg()
+        .softplus()
+        .mul(y)
+        .add(x.softplus().mul(y.neg().add(1)))
+    return mean(map(loss, logits, target))
+  })
 }
 
 function weightedBinary<A extends string>(
@@ -103,18 +108,24 @@ export function contrastiveLoss<A extends string, K extends A>(
   axis: K,
   { symmetric = false }: { readonly symmetric?: boolean } = {},
 ): Tensor<never> {
-  const columns = scores.size(axis)
-  const other = scores.layout.find(({ name }) => name !== axis)
-  if (scores.layout.length !== 2 || other === undefined)
-    throw wrongScores(scores, axis, `two axes, '${axis}' and that of the rows`)
-  if (columns < other.size || (symmetric && columns !== other.size))
-    throw wrongScores(scores, axis, `${symmetric ? '' : 'at least '}${other.size} columns, one for each row`)
-  const over = (columnAxis: string, rowAxis: string): Tensor<never> => {
-    const targets = range(rowAxis, other.size, { device: scores.device })
-    return crossEntropy(scores as AnyTensor as Tensor, targets as never, columnAxis)
-  }
-  const loss = over(axis, other.name)
-  return symmetric ? loss.add(over(other.name, axis)).mul(0.5) : loss
+  return allOrNothing(() => {
+    const columns = scores.size(axis)
+    const other = scores.layout.find(({ name }) => name !== axis)
+    if (scores.layout.length !== 2 || other === undefined)
+      throw wrongScores(scores, axis, `two axes, '${axis}' and that of the rows`)
+    if (columns < other.size || (symmetric && columns !== other.size))
+      throw wrongScores(
+        scores,
+        axis,
+        `${symmetric ? '' : 'at least '}${other.size} columns, one for each row`,
+      )
+    const over = (columnAxis: string, rowAxis: string): Tensor<never> => {
+      const targets = range(rowAxis, other.size, { device: scores.device })
+      return crossEntropy(scores as AnyTensor as Tensor, targets as never, columnAxis)
+    }
+    const loss = over(axis, other.name)
+    return symmetric ? loss.add(over(other.name, axis)).mul(0.5) : loss
+  })
 }
 
 function wrongScores<A extends string>(scores: Tensor<A>, axis: string, expected: string): ShapeError {

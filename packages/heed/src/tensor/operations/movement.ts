@@ -1,4 +1,5 @@
 import { ShapeError, type Shape, validateShape } from '../../base/index.js'
+import { allOrNothing } from '../scope.js'
 import { currentTape, record } from '../tape.js'
 import type { Renamed, Tensor } from '../tensor.js'
 import { atView, mergeView, renameView, sliceView, splitView, viewOver } from '../view.js'
@@ -40,18 +41,20 @@ export function merge<A extends string, const F extends A, N extends string>(
   axes: readonly F[],
   into: N,
 ): Tensor<Exclude<A, F> | N> {
-  const view = mergeView(tensor, axes, into)
-  if (view === undefined)
-    return merge(
-      arrange(tensor, [
-        ...tensor.axes.filter((name) => !axes.includes(name as F)),
-        ...axes,
-      ]) as never as Tensor<A>,
-      axes,
-      into,
-    )
-  const parts = Object.fromEntries(axes.map((name) => [name, tensor.size(name)]))
-  return record('merge', [tensor], view, { into, parts }) as never
+  return allOrNothing(() => {
+    const view = mergeView(tensor, axes, into)
+    if (view === undefined)
+      return merge(
+        arrange(tensor, [
+          ...tensor.axes.filter((name) => !axes.includes(name as F)),
+          ...axes,
+        ]) as never as Tensor<A>,
+        axes,
+        into,
+      )
+    const parts = Object.fromEntries(axes.map((name) => [name, tensor.size(name)]))
+    return record('merge', [tensor], view, { into, parts }) as never
+  })
 }
 
 /**

@@ -5,7 +5,7 @@ import { execute } from '../execute.js'
 import { physicalOrder, sameDevice } from '../layout.js'
 import { layoutNumber, outputOf, prepare, preparedFor, runPrepared } from '../prepared.js'
 import { record, tracked, withTape } from '../tape.js'
-import { scope } from '../scope.js'
+import { allOrNothing, scope } from '../scope.js'
 import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
 import { viewOver } from '../view.js'
 import { map, mapMany, type Scalar, square } from './elementwise.js'
@@ -85,13 +85,15 @@ export function rmsNorm<A extends string, K extends A>(
  * gradient × 1e12.
  */
 export function unitLength<A extends string>(x: Tensor<A>, axis: NoInfer<A>): Tensor<A> {
-  const result = withTape(undefined, () => {
-    const squares = sum(square(x), axis)
-    const unit = map((value: Scalar, length: Scalar) => value.mul(length.max(1e-24).rsqrt()), x, squares)
-    squares.dispose()
-    return unit
+  return allOrNothing(() => {
+    const result = withTape(undefined, () => {
+      const squares = sum(square(x), axis)
+      const unit = map((value: Scalar, length: Scalar) => value.mul(length.max(1e-24).rsqrt()), x, squares)
+      squares.dispose()
+      return unit
+    })
+    return record('unitLength', [x], result, { axis } satisfies UnitLengthAttributes) as never
   })
-  return record('unitLength', [x], result, { axis } satisfies UnitLengthAttributes) as never
 }
 
 export interface UnitLengthAttributes {
@@ -140,38 +142,40 @@ function normalizeOver(
   over: string | readonly string[],
   options: NormInputs,
 ): Tensor {
-  if (typeof over === 'string') return normalize(operation, x, over, options)
-  const axes = over.map((name) => axisOf(operation, x, name))
-  if (axes.length === 0 || new Set(axes).size !== axes.length)
-    throw new ShapeError({
-      operation,
-      expected: 'at least one axis to normalize over, each once',
-      found: over.join(', ') || 'none',
-      hint: "name them as ['height', 'width', 'channel']",
+  return allOrNothing(() => {
+    if (typeof over === 'string') return normalize(operation, x, over, options)
+    const axes = over.map((name) => axisOf(operation, x, name))
+    if (axes.length === 0 || new Set(axes).size !== axes.length)
+      throw new ShapeError({
+        operation,
+        expected: 'at least one axis to normalize over, each once',
+        found: over.join(', ') || 'none',
+        hint: "name them as ['height', 'width', 'channel']",
+      })
+    for (const [name, parameter] of [
+      ['weight', options.weight],
+      ['bias', options.bias],
+    ] as const)
+      if (parameter !== undefined) checkAlong(operation, name, parameter, axes)
+    if (over.length === 1) return normalize(operation, x, over[0]!, options)
+    const order = physicalOrder(x).filter((name) => over.includes(name))
+    const joined = order.join(' × ')
+    const join = (tensor: AnyTensor): Tensor => merge(tensor as Tensor, order, joined)
+    return scope(() => {
+      const { weight, bias } = options
+      const rows = normalize(operation, join(x), joined, {
+        ...options,
+        weight: weight && join(weight),
+        bias: bias && join(bias),
+      })
+      const apart = split(
+        rows,
+        joined,
+        Object.fromEntries(order.map((name) => [name, axes.find((axis) => axis.name === name)!.size])),
+      )
+      const layout = x.layout.map(({ name }) => axisOf(operation, apart, name))
+      return record('rename', [apart], viewOver(apart, layout), {})
     })
-  for (const [name, parameter] of [
-    ['weight', options.weight],
-    ['bias', options.bias],
-  ] as const)
-    if (parameter !== undefined) checkAlong(operation, name, parameter, axes)
-  if (over.length === 1) return normalize(operation, x, over[0]!, options)
-  const order = physicalOrder(x).filter((name) => over.includes(name))
-  const joined = order.join(' × ')
-  const join = (tensor: AnyTensor): Tensor => merge(tensor as Tensor, order, joined)
-  return scope(() => {
-    const { weight, bias } = options
-    const rows = normalize(operation, join(x), joined, {
-      ...options,
-      weight: weight && join(weight),
-      bias: bias && join(bias),
-    })
-    const apart = split(
-      rows,
-      joined,
-      Object.fromEntries(order.map((name) => [name, axes.find((axis) => axis.name === name)!.size])),
-    )
-    const layout = x.layout.map(({ name }) => axisOf(operation, apart, name))
-    return record('rename', [apart], viewOver(apart, layout), {})
   })
 }
 

@@ -3,6 +3,7 @@ import { planQuantizedProduct, type QuantizedProductRequest } from '../../kernel
 import { arranged, sameDevice } from '../layout.js'
 import { alone, layoutNumber, outputOf, prepare, preparedFor, runWithOthers } from '../prepared.js'
 import type { AnyQuantizedWeights, QuantizedWeights } from '../quantized-weights.js'
+import { allOrNothing } from '../scope.js'
 import { tracked } from '../tape.js'
 import { type AnyTensor, axisOf, hasAxis, type Tensor } from '../tensor.js'
 import { checkAddend, type DotOptions, finishProduct } from './contraction.js'
@@ -31,42 +32,44 @@ export function dotQuantized<
 
 /** `dotQuantized` where the axes are known only at run time. */
 function contractQuantized(x: AnyTensor, weights: AnyQuantizedWeights, options: DotOptions): Tensor {
-  const { scale, bias, activation, residual } = options
-  const addends = [bias, residual].filter((tensor) => tensor !== undefined)
-  const device = sameDevice('dot', [x, weights, ...addends])
-  if (tracked([x, ...addends])) throw untrained(weights)
-  const key = `quantized ${layoutNumber(x)}${x.dtype} ${textOf(weights)} ${scale ?? ''} ${
-    bias ? layoutNumber(bias) + bias.dtype : ''
-  } ${activation ?? ''} ${residual ? layoutNumber(residual) + residual.dtype : ''}`
-  let prepared = preparedFor(device, key)
-  if (prepared === undefined) {
-    const plan = planFor(x, weights, options)
-    if (plan === 'x') return alone(() => withRows(x, weights, options))
-    if (plan === 'addends') return alone(() => finishProduct(contractQuantized(x, weights, {}), options))
-    prepared = prepare(device, key, [plan.output], 6, ([a, words, scales, c, first, second], allocate) =>
-      planQuantizedProduct(
-        {
-          ...plan.request,
-          weights: { ...weights.packed, words: words!, scales: scales! },
-          a: a!,
-          c: c!,
-          ...(plan.bias && { bias: { ...plan.bias, address: first! } }),
-          ...(plan.residual && { residual: { ...plan.residual, address: second! } }),
-        },
-        allocate,
-      ),
+  return allOrNothing(() => {
+    const { scale, bias, activation, residual } = options
+    const addends = [bias, residual].filter((tensor) => tensor !== undefined)
+    const device = sameDevice('dot', [x, weights, ...addends])
+    if (tracked([x, ...addends])) throw untrained(weights)
+    const key = `quantized ${layoutNumber(x)}${x.dtype} ${textOf(weights)} ${scale ?? ''} ${
+      bias ? layoutNumber(bias) + bias.dtype : ''
+    } ${activation ?? ''} ${residual ? layoutNumber(residual) + residual.dtype : ''}`
+    let prepared = preparedFor(device, key)
+    if (prepared === undefined) {
+      const plan = planFor(x, weights, options)
+      if (plan === 'x') return alone(() => withRows(x, weights, options))
+      if (plan === 'addends') return alone(() => finishProduct(contractQuantized(x, weights, {}), options))
+      prepared = prepare(device, key, [plan.output], 6, ([a, words, scales, c, first, second], allocate) =>
+        planQuantizedProduct(
+          {
+            ...plan.request,
+            weights: { ...weights.packed, words: words!, scales: scales! },
+            a: a!,
+            c: c!,
+            ...(plan.bias && { bias: { ...plan.bias, address: first! } }),
+            ...(plan.residual && { residual: { ...plan.residual, address: second! } }),
+          },
+          allocate,
+        ),
+      )
+    }
+    const { words, scales } = weights.packed
+    const output = outputOf(device, prepared, 0)
+    runWithOthers(
+      device,
+      prepared,
+      [x.address, words, scales, output.address, bias?.address ?? 0, residual?.address ?? 0],
+      [x, weights, ...addends],
+      [output],
     )
-  }
-  const { words, scales } = weights.packed
-  const output = outputOf(device, prepared, 0)
-  runWithOthers(
-    device,
-    prepared,
-    [x.address, words, scales, output.address, bias?.address ?? 0, residual?.address ?? 0],
-    [x, weights, ...addends],
-    [output],
-  )
-  return output
+    return output
+  })
 }
 
 /** By way of a copy of x whose rows are runs of memory. */

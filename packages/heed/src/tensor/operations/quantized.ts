@@ -10,6 +10,7 @@ import { values } from '../create.js'
 import { execute } from '../execute.js'
 import { emptyArranged, isRowMajor, sameDevice, shapeOf } from '../layout.js'
 import { type AnyQuantizedWeights, QuantizedWeights } from '../quantized-weights.js'
+import { allOrNothing } from '../scope.js'
 import { Storage } from '../storage.js'
 import { type AnyTensor, axisOf, rowMajor, type Tensor } from '../tensor.js'
 import { arrange } from './copy.js'
@@ -35,59 +36,63 @@ export function quantize<A extends string>(
   over: NoInfer<A> | readonly NoInfer<A>[],
   format: WeightFormat,
 ): QuantizedWeights<A> {
-  const { device, dtype } = weights
-  const summed: readonly A[] = typeof over === 'string' ? [over] : [...new Set(over)]
-  for (const name of summed) axisOf('quantize', weights, name)
-  if (dtype !== 'f32')
-    throw new DtypeError({
-      operation: 'quantize',
-      expected: 'f32 weights',
-      found: weights.describe(),
-      hint: "convert them with cast(weights, 'f32')",
-    })
-  if (!weightFormats.includes(format))
-    throw new UsageError({
-      operation: 'quantize',
-      expected: weightFormats.join(', '),
-      found: String(format),
-      hint: 'choose one of these',
-    })
-  if (weights.elements === 0 || summed.length === 0)
-    throw new ShapeError({
-      operation: 'quantize',
-      expected: 'weights with elements, and at least one axis to sum over',
-      found: `${weights.describe()}, summed over ${summed.join(', ') || 'nothing'}`,
-      hint: 'leave them as they are',
-    })
-  const columns = weights.axes.filter((name) => !summed.includes(name))
-  const depth = summed.reduce((count, name) => count * weights.size(name), 1)
-  // Either way round, as they lie; else a copy.
-  const turned = isRowMajor(weights, [...columns, ...summed])
-  const laid = turned ? weights : arrange(weights, [...summed, ...columns])
-  const count = weights.elements / depth
-  const { bytes } = packedShape(format, device.target.machine, count, depth)
-  const made = new QuantizedWeights<A>(
-    new Storage(device, 'u8', bytes),
-    format,
-    shapeOf(weights) as Shape<A>,
-    summed,
-  )
-  execute(device, () => planPackWeights(made.packed, laid.address, turned ? 1 : count, turned ? depth : 1))
-  if (laid !== weights) laid.dispose()
-  return made
+  return allOrNothing(() => {
+    const { device, dtype } = weights
+    const summed: readonly A[] = typeof over === 'string' ? [over] : [...new Set(over)]
+    for (const name of summed) axisOf('quantize', weights, name)
+    if (dtype !== 'f32')
+      throw new DtypeError({
+        operation: 'quantize',
+        expected: 'f32 weights',
+        found: weights.describe(),
+        hint: "convert them with cast(weights, 'f32')",
+      })
+    if (!weightFormats.includes(format))
+      throw new UsageError({
+        operation: 'quantize',
+        expected: weightFormats.join(', '),
+        found: String(format),
+        hint: 'choose one of these',
+      })
+    if (weights.elements === 0 || summed.length === 0)
+      throw new ShapeError({
+        operation: 'quantize',
+        expected: 'weights with elements, and at least one axis to sum over',
+        found: `${weights.describe()}, summed over ${summed.join(', ') || 'nothing'}`,
+        hint: 'leave them as they are',
+      })
+    const columns = weights.axes.filter((name) => !summed.includes(name))
+    const depth = summed.reduce((count, name) => count * weights.size(name), 1)
+    // Either way round, as they lie; else a copy.
+    const turned = isRowMajor(weights, [...columns, ...summed])
+    const laid = turned ? weights : arrange(weights, [...summed, ...columns])
+    const count = weights.elements / depth
+    const { bytes } = packedShape(format, device.target.machine, count, depth)
+    const made = new QuantizedWeights<A>(
+      new Storage(device, 'u8', bytes),
+      format,
+      shapeOf(weights) as Shape<A>,
+      summed,
+    )
+    execute(device, () => planPackWeights(made.packed, laid.address, turned ? 1 : count, turned ? depth : 1))
+    if (laid !== weights) laid.dispose()
+    return made
+  })
 }
 
 /** The numbers that quantized weights stand for, as f32. */
 export function dequantize<A extends string>(weights: QuantizedWeights<A>): Tensor<A> {
-  const { columns } = weights.packed
-  const order = [...weights.columnAxes, ...weights.over]
-  const result = emptyArranged(weights.device, 'f32', weights.shape, order)
-  unpack(
-    weights,
-    Int32Array.from({ length: columns }, (_, i) => i),
-    result,
-  )
-  return result as AnyTensor as Tensor<A>
+  return allOrNothing(() => {
+    const { columns } = weights.packed
+    const order = [...weights.columnAxes, ...weights.over]
+    const result = emptyArranged(weights.device, 'f32', weights.shape, order)
+    unpack(
+      weights,
+      Int32Array.from({ length: columns }, (_, i) => i),
+      result,
+    )
+    return result as AnyTensor as Tensor<A>
+  })
 }
 
 function unpack(weights: AnyQuantizedWeights, numbers: Int32Array, target: Tensor): void {
@@ -112,30 +117,32 @@ export function gatherQuantized<A extends string, V extends A, I extends string>
   ids: Tensor<I>,
   axis: V,
 ): Tensor<Exclude<A, V> | I> {
-  const device = sameDevice('gather', [weights, ids])
-  if (weights.columnAxes.length !== 1 || weights.columnAxes[0] !== axis)
-    throw new ShapeError({
-      operation: 'gather',
-      axis,
-      expected: `weights quantized over all axes but '${axis}'`,
-      found: weights.describe(),
-      hint: 'dequantize() them, or quantize them over the other axes',
-    })
-  if (ids.dtype !== 'i32' && ids.dtype !== 'u8' && ids.dtype !== 'i8')
-    throw new DtypeError({
-      operation: 'gather',
-      expected: 'ids stored as i32',
-      found: ids.describe(),
-      hint: "convert them with cast(ids, 'i32')",
-    })
-  const idAxes = rowMajor(ids.shape)
-  const numbers = Int32Array.from(values(ids, ids.axes))
-  checkIds(numbers, idAxes, { name: axis, size: weights.shape[axis], stride: 1 })
-  const shape = {
-    ...shapeOf(ids),
-    ...Object.fromEntries(weights.over.map((name) => [name, weights.shape[name]])),
-  }
-  const result = emptyArranged(device, 'f32', shape)
-  unpack(weights, numbers, result)
-  return result as never
+  return allOrNothing(() => {
+    const device = sameDevice('gather', [weights, ids])
+    if (weights.columnAxes.length !== 1 || weights.columnAxes[0] !== axis)
+      throw new ShapeError({
+        operation: 'gather',
+        axis,
+        expected: `weights quantized over all axes but '${axis}'`,
+        found: weights.describe(),
+        hint: 'dequantize() them, or quantize them over the other axes',
+      })
+    if (ids.dtype !== 'i32' && ids.dtype !== 'u8' && ids.dtype !== 'i8')
+      throw new DtypeError({
+        operation: 'gather',
+        expected: 'ids stored as i32',
+        found: ids.describe(),
+        hint: "convert them with cast(ids, 'i32')",
+      })
+    const idAxes = rowMajor(ids.shape)
+    const numbers = Int32Array.from(values(ids, ids.axes))
+    checkIds(numbers, idAxes, { name: axis, size: weights.shape[axis], stride: 1 })
+    const shape = {
+      ...shapeOf(ids),
+      ...Object.fromEntries(weights.over.map((name) => [name, weights.shape[name]])),
+    }
+    const result = emptyArranged(device, 'f32', shape)
+    unpack(weights, numbers, result)
+    return result as never
+  })
 }

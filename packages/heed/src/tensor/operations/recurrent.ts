@@ -9,6 +9,7 @@ import {
 } from '../../kernels/index.js'
 import { execute } from '../execute.js'
 import { emptyArranged, sameDevice, operandOf } from '../layout.js'
+import { allOrNothing } from '../scope.js'
 import { record } from '../tape.js'
 import { type AnyTensor, axisOf, hasAxis, type Tensor } from '../tensor.js'
 import { viewOver } from '../view.js'
@@ -46,8 +47,10 @@ export function lstmCell<A extends string, S extends A = never>(
   { hidden, cell }: LstmState<A>,
   active?: Tensor<S>,
 ): LstmState<A> {
-  const state = step('lstmCell', [input, recurrent], active === undefined ? [cell] : [cell, hidden], active)
-  return { hidden: at(state, partAxis, 0) as never, cell: at(state, partAxis, 1) as never }
+  return allOrNothing(() => {
+    const state = step('lstmCell', [input, recurrent], active === undefined ? [cell] : [cell, hidden], active)
+    return { hidden: at(state, partAxis, 0) as never, cell: at(state, partAxis, 1) as never }
+  })
 }
 
 /**
@@ -85,24 +88,26 @@ function step(
   state: readonly AnyTensor[],
   active: AnyTensor | undefined,
 ): Tensor {
-  const ending = active !== undefined
-  const inputs = [...shares, ...state, ...(ending ? [active] : [])]
-  const device = sameDevice(name, inputs)
-  const order = state[0]!.layout.map(({ name: axis }) => axis)
-  check(name, shares, state, active)
-  const cell = cells[name].of({ ending })
-  const sizes = order.map((axis) => axisOf(name, state[0]!, axis).size)
-  const shape = Object.fromEntries(order.map((axis, i) => [axis, sizes[i]!]))
-  const parts = cell.outputs.length
-  const output = emptyArranged(device, 'f32', parts === 1 ? shape : { [partAxis]: parts, ...shape })
-  execute(device, () =>
-    planCell(
-      cell,
-      { space: { names: order, sizes }, inputs: operandsOf(name, inputs, order) },
-      partsOf(output, parts, order),
-    ),
-  )
-  return record(name, inputs, output, { order, ending } satisfies CellAttributes)
+  return allOrNothing(() => {
+    const ending = active !== undefined
+    const inputs = [...shares, ...state, ...(ending ? [active] : [])]
+    const device = sameDevice(name, inputs)
+    const order = state[0]!.layout.map(({ name: axis }) => axis)
+    check(name, shares, state, active)
+    const cell = cells[name].of({ ending })
+    const sizes = order.map((axis) => axisOf(name, state[0]!, axis).size)
+    const shape = Object.fromEntries(order.map((axis, i) => [axis, sizes[i]!]))
+    const parts = cell.outputs.length
+    const output = emptyArranged(device, 'f32', parts === 1 ? shape : { [partAxis]: parts, ...shape })
+    execute(device, () =>
+      planCell(
+        cell,
+        { space: { names: order, sizes }, inputs: operandsOf(name, inputs, order) },
+        partsOf(output, parts, order),
+      ),
+    )
+    return record(name, inputs, output, { order, ending } satisfies CellAttributes)
+  })
 }
 
 /** The gradients of a cell's inputs from that of its result. Not recorded: for gradients. */

@@ -2,6 +2,7 @@ import { ShapeError } from '../../base/index.js'
 import { input, planReduce, type ReduceKind } from '../../kernels/index.js'
 import { execute } from '../execute.js'
 import { broadcastShape, emptyArranged, physicalOrder, sameDevice, operandOf } from '../layout.js'
+import { allOrNothing } from '../scope.js'
 import { record } from '../tape.js'
 import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
 import { countedOver } from './count.js'
@@ -32,9 +33,11 @@ export function mean<A extends string, const O extends A>(
   over: O | readonly O[],
 ): Tensor<Exclude<A, O>>
 export function mean(x: AnyTensor, over?: string | readonly string[]): never {
-  const total = reduce('sum', x, over)
-  const result = mul(total, total.elements / Math.max(1, x.elements))
-  return (result.layout.length === 0 ? countedOver(result, x.elements) : result) as never
+  return allOrNothing(() => {
+    const total = reduce('sum', x, over)
+    const result = mul(total, total.elements / Math.max(1, x.elements))
+    return (result.layout.length === 0 ? countedOver(result, x.elements) : result) as never
+  })
 }
 
 /**
@@ -98,32 +101,34 @@ export function reduceExpression(
   over: readonly string[],
   parameters: readonly number[] = [],
 ): Tensor {
-  const device = sameDevice(kind, tensors)
-  const shape = broadcastShape(kind, tensors)
-  const leading = tensors.reduce((best, tensor) =>
-    tensor.layout.length > best.layout.length ? tensor : best,
-  )
-  const rest = Object.keys(shape).filter((name) => !leading.layout.some((axis) => axis.name === name))
-  const order = [...rest, ...physicalOrder(leading)]
-  const kept = Object.keys(shape).filter((name) => !over.includes(name))
-  const output = emptyArranged(
-    device,
-    'f32',
-    Object.fromEntries(kept.map((name) => [name, shape[name]!])),
-    order.filter((name) => !over.includes(name)),
-  )
-  execute(device, (allocate) =>
-    planReduce({
-      kind,
-      expression,
-      space: { names: order, sizes: order.map((name) => shape[name]!) },
-      reduced: new Set(over),
-      parameters,
-      allocate,
-      floatBytes: device.floatBytes,
-      inputs: tensors.map((tensor) => operandOf(tensor, order)),
-      output: operandOf(output, order),
-    }),
-  )
-  return output
+  return allOrNothing(() => {
+    const device = sameDevice(kind, tensors)
+    const shape = broadcastShape(kind, tensors)
+    const leading = tensors.reduce((best, tensor) =>
+      tensor.layout.length > best.layout.length ? tensor : best,
+    )
+    const rest = Object.keys(shape).filter((name) => !leading.layout.some((axis) => axis.name === name))
+    const order = [...rest, ...physicalOrder(leading)]
+    const kept = Object.keys(shape).filter((name) => !over.includes(name))
+    const output = emptyArranged(
+      device,
+      'f32',
+      Object.fromEntries(kept.map((name) => [name, shape[name]!])),
+      order.filter((name) => !over.includes(name)),
+    )
+    execute(device, (allocate) =>
+      planReduce({
+        kind,
+        expression,
+        space: { names: order, sizes: order.map((name) => shape[name]!) },
+        reduced: new Set(over),
+        parameters,
+        allocate,
+        floatBytes: device.floatBytes,
+        inputs: tensors.map((tensor) => operandOf(tensor, order)),
+        output: operandOf(output, order),
+      }),
+    )
+    return output
+  })
 }

@@ -2,6 +2,7 @@ import { DtypeError, ShapeError, UsageError } from '../../base/index.js'
 import { input } from '../../kernels/index.js'
 import { emptyArranged, physicalOrder, sameDevice, shapeOf } from '../layout.js'
 import { mapInto } from '../map-into.js'
+import { allOrNothing } from '../scope.js'
 import { record } from '../tape.js'
 import { type AnyTensor, type Axis, axisOf, hasAxis, type Tensor } from '../tensor.js'
 import { sliceView, viewOver } from '../view.js'
@@ -31,10 +32,12 @@ export function rotate<A extends string, T extends string>(
   sine: Tensor<T>,
   pairs: RotaryPairs,
 ): Tensor<A> {
-  checkRotation(x, axis, cosine, sine, pairs)
-  const output = turned(x, axis, cosine, sine, pairs, false)
-  const attributes: RotateAttributes = { axis, pairs }
-  return record('rotate', [x, cosine, sine], output, attributes) as AnyTensor as Tensor<A>
+  return allOrNothing(() => {
+    checkRotation(x, axis, cosine, sine, pairs)
+    const output = turned(x, axis, cosine, sine, pairs, false)
+    const attributes: RotateAttributes = { axis, pairs }
+    return record('rotate', [x, cosine, sine], output, attributes) as AnyTensor as Tensor<A>
+  })
 }
 
 const [a, b, cos, sin] = [input(0), input(1), input(2), input(3)]

@@ -1,5 +1,6 @@
 import { planSoftmax, planSoftmaxBackward } from '../../kernels/index.js'
 import { execute } from '../execute.js'
+import { allOrNothing } from '../scope.js'
 import { record } from '../tape.js'
 import type { AnyTensor, Tensor } from '../tensor.js'
 import { emptyRows, rowTensor } from './rows.js'
@@ -18,7 +19,9 @@ export interface SoftmaxAttributes {
  * @throws DtypeError if it is not f32
  */
 export function softmax<A extends string>(x: Tensor<A>, axis: NoInfer<A>): Tensor<A> {
-  return normalizeExponentials('softmax', x, axis) as never
+  return allOrNothing(() => {
+    return normalizeExponentials('softmax', x, axis) as never
+  })
 }
 
 /**
@@ -29,7 +32,9 @@ export function softmax<A extends string>(x: Tensor<A>, axis: NoInfer<A>): Tenso
  * @throws DtypeError if it is not f32
  */
 export function logSoftmax<A extends string>(x: Tensor<A>, axis: NoInfer<A>): Tensor<A> {
-  return normalizeExponentials('logSoftmax', x, axis) as never
+  return allOrNothing(() => {
+    return normalizeExponentials('logSoftmax', x, axis) as never
+  })
 }
 
 type SoftmaxOperation = 'softmax' | 'logSoftmax'

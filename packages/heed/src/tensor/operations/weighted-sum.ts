@@ -1,4 +1,5 @@
 import { float, input } from '../../kernels/index.js'
+import { allOrNothing } from '../scope.js'
 import { record, withTape } from '../tape.js'
 import { type AnyTensor, hasAxis, type Tensor } from '../tensor.js'
 import { contract, contractGradient } from './contraction.js'
@@ -15,10 +16,12 @@ import { reduceExpression } from './reduction.js'
  * @throws ShapeError where sizes disagree
  */
 export function weightedSum(weights: Tensor, values: Tensor, over: string): Tensor {
-  const result = withTape(undefined, () =>
-    allFinite(values) ? contract(weights, values, [over]) : carefully(weights, values, [over]),
-  )
-  return record('weightedSum', [weights, values], result)
+  return allOrNothing(() => {
+    const result = withTape(undefined, () =>
+      allFinite(values) ? contract(weights, values, [over]) : carefully(weights, values, [over]),
+    )
+    return record('weightedSum', [weights, values], result)
+  })
 }
 
 /**
@@ -28,8 +31,10 @@ export function weightedSum(weights: Tensor, values: Tensor, over: string): Tens
  * @throws ShapeError where sizes disagree
  */
 export function maskedProducts(query: Tensor, key: Tensor, over: string): Tensor {
-  const result = withTape(undefined, () => contract(query, key, [over]))
-  return record('maskedProducts', [query, key], result)
+  return allOrNothing(() => {
+    const result = withTape(undefined, () => contract(query, key, [over]))
+    return record('maskedProducts', [query, key], result)
+  })
 }
 
 /** The gradients of weights and values. Not recorded: for gradients. */
