@@ -10,17 +10,21 @@ export function failing(device: Device, what: 'allocate' | 'launch', at: number,
     throw what === 'allocate' ? new MemoryError(problem) : new TargetError(problem)
   }
   const { heap } = device
-  const [allocate, launch, launchTogether] = [heap.allocate, device.launch, device.launchTogether]
-  if (what === 'allocate') heap.allocate = (bytes) => (fail(), allocate.call(heap, bytes))
+  // They are methods of the class: what stands on the object itself is ours.
+  const objects: readonly object[] = [heap, device]
+  const allocate = heap.allocate.bind(heap)
+  const launch = device.launch.bind(device)
+  const launchTogether = device.launchTogether.bind(device)
+  if (what === 'allocate') heap.allocate = (bytes) => (fail(), allocate(bytes))
   else {
-    device.launch = (...given) => (fail(), launch.apply(device, given))
-    device.launchTogether = (...given) => (fail(), launchTogether.apply(device, given))
+    device.launch = (...given) => (fail(), launch(...given))
+    device.launchTogether = (...given) => (fail(), launchTogether(...given))
   }
   try {
     work()
   } finally {
-    Object.assign(heap, { allocate })
-    Object.assign(device, { launch, launchTogether })
+    for (const object of objects)
+      for (const name of ['allocate', 'launch', 'launchTogether']) Reflect.deleteProperty(object, name)
   }
   return count > at
 }
