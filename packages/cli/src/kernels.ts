@@ -26,7 +26,7 @@ import {
   type Target,
   type Tensor,
 } from 'heed'
-import { assemble, printProgram, type Kernel, x64Refusal, x64Widths } from 'heed/internals'
+import { assemble, printCode, printProgram, type Kernel, x64Refusal, x64Widths } from 'heed/internals'
 import { UsageError } from './errors.js'
 
 /** An operation whose kernels can be printed. */
@@ -182,7 +182,7 @@ export function printKernels(name: string, targetName: TargetName): PrintedKerne
       name: kernel.name,
       parameters: kernel.parameters,
       source: printProgram(program),
-      text: target.print(program),
+      text: printCode(target, program),
       bytes: target.codeBytes?.(program) ?? target.emit(program).length,
     }
   })

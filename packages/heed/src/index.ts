@@ -196,7 +196,17 @@ export {
   sameDocument,
   slidingWindow,
 } from './nn/index.js'
-export { alibi, bias, cosine, inOrder, scaledDot, softCap, t5Bias, t5Bucket } from './nn/index.js'
+export {
+  alibi,
+  bias,
+  cosine,
+  cosineSimilarity,
+  inOrder,
+  scaledDot,
+  softCap,
+  t5Bias,
+  t5Bucket,
+} from './nn/index.js'
 export {
   type AttentionParameters,
   type Block,

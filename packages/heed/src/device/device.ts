@@ -1,8 +1,7 @@
 import { UsageError } from '../base/index.js'
 import type { Kernel, Launch } from '../kernels/index.js'
-import { addressesLeft, openPlainMemory, type Target } from '../targets/index.js'
+import { addressesLeft, type Target } from '../targets/index.js'
 import { type Compiled, CompiledKernels, shownName } from './compiled-kernels.js'
-import { GuardedHeap } from './guarded-heap.js'
 import { Heap, type HeapOptions } from './heap.js'
 import { mostParts, Part, ThreadPool } from './pool.js'
 
@@ -21,8 +20,8 @@ const threadBytes = 2 ** 29
 export interface DeviceOptions extends HeapOptions {
   /** Threads that compute, this one included. Needs a shared heap; results don't depend on it. */
   readonly threads?: number
-  /** For tests: a heap on which stray accesses end the process, see `GuardedHeap`. */
-  readonly guarded?: boolean
+  /** For tests: one that is there already, as `GuardedHeap` is. */
+  readonly heap?: Heap
 }
 
 /** One launch, or several that ran together, as a profile sees it. */
@@ -69,12 +68,10 @@ export class Device {
       })
     // Machine code holds the heap's address: only a shared memory is sure to stay where it is when it grows.
     const shared = options.shared === true || target.koffi !== undefined
-    const openInstead = target.machine.name === 'wasm' ? undefined : openPlainMemory
-    this.heap =
-      options.guarded === true ? new GuardedHeap(options) : new Heap({ ...options, shared }, openInstead)
+    this.heap = options.heap ?? new Heap({ ...options, shared }, target.openInstead)
     const most = 1 + Math.max(0, Math.floor(addressesLeft() / threadBytes))
     this.threads = options.shared ? Math.min(threads, most) : 1
-    if (options.guarded !== true) target.adopt?.(this.heap.memory, this.heap.maximumBytes)
+    if (options.heap === undefined) target.adopt?.(this.heap.memory, this.heap.maximumBytes)
     this.#kernels = new CompiledKernels(target, this.heap, this.threads > 1)
     this.#pool = this.threads > 1 ? new ThreadPool(this.heap, this.threads, target.koffi) : undefined
   }

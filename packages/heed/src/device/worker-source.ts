@@ -1,7 +1,9 @@
+import { bindSource } from '../targets/index.js'
+
 /**
  * What a thread runs, as source text, so that no bundler and no file layout stands between it and the
  * library. It waits for a job, joins it if the gate is still open, loads the kernel's code when it first
- * meets it, and takes tasks until none are left.
+ * meets it, and takes tasks until none are left. Where there is koffi, code is the address of machine code.
  */
 export const workerSource: string = `
 'use strict'
@@ -11,32 +13,11 @@ const serve = ({ memory, thread, koffi, words: { state, epoch, sleeping, next, f
   let seen = Atomics.load(words, epoch)
   const load = (address, bytes) => {
     const code = new Uint8Array(memory.buffer, address, bytes).slice()
-    if (koffi !== undefined) return bind(new Float64Array(code.buffer)[0])
+    if (bind !== undefined) return bind(new Float64Array(code.buffer)[0])
     return new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory } }).exports.run
   }
-  // Where there is koffi, code is the address of machine code.
-  const binder = (library) => {
-    library.load(null) // before it, koffi 3 has no memory to call with
-    const heap = Number(library.address(new Uint8Array(memory.buffer)))
-    const type = library.proto('void', ['int64_t', 'uint32_t', 'int32_t', 'int32_t', 'uint32_t'])
-    return (address) => {
-      const call = library.decode(BigInt(address), type)
-      return (parameters, begin, end, scratch) => call(heap, parameters, begin, end, scratch)
-    }
-  }
   let bind
-  // A native library must not be loaded by a thread that is being ended: Node would abort. Who ends threads waits for it, or forbids it.
-  if (koffi !== undefined) {
-    const ended = Atomics.add(words, loading, 1) < 0
-    try {
-      if (!ended) bind = binder(require(koffi))
-    } catch (error) {
-      bind = () => { throw error }
-    }
-    Atomics.sub(words, loading, 1)
-    Atomics.notify(words, loading)
-    if (ended) return
-  }
+  ${bindSource}
   const join = () => {
     for (;;) {
       const now = Atomics.load(words, state)

@@ -1,4 +1,4 @@
-import { dot, dotQuantized, gather, gatherQuantized, type Tensor } from '../tensor/index.js'
+import { dot, gather, type Tensor } from '../tensor/index.js'
 import { isQuantized, summedOver, type Weight } from './linear.js'
 
 /** A vector for each entry of a vocabulary: of tokens, of positions, of segments. */
@@ -17,7 +17,9 @@ export function embed<I extends string>(
   { weight }: Embedding<Weight<'vocabulary' | 'width'>>,
   ids: Tensor<I>,
 ): Tensor<I | 'width'> {
-  return isQuantized(weight) ? gatherQuantized(weight, ids, 'vocabulary') : gather(weight, ids, 'vocabulary')
+  return isQuantized(weight)
+    ? weight.operations.gather(weight, ids, 'vocabulary')
+    : gather(weight, ids, 'vocabulary')
 }
 
 /**
@@ -29,7 +31,7 @@ export function unembed<A extends string>(
   x: Tensor<A | 'width'>,
 ): Tensor<Exclude<A, 'width'> | 'vocabulary'> {
   const logits = isQuantized(weight)
-    ? dotQuantized(x, summedOver(weight, 'width'))
+    ? weight.operations.dot(x, summedOver(weight, 'width'))
     : dot(x, weight as never, 'width' as never)
   return logits as Tensor<Exclude<A, 'width'> | 'vocabulary'>
 }

@@ -2,9 +2,7 @@ import { ShapeError } from '../base/index.js'
 import {
   type Activation,
   type AnyTensor,
-  dequantize,
   dot,
-  dotQuantized,
   type QuantizedWeights,
   type Tensor,
   together,
@@ -60,7 +58,7 @@ export function linear<A extends string, I extends A, O extends string>(
 ): Tensor<Exclude<A, I> | O> {
   const options = { bias, activation, residual } as never
   const result: AnyTensor = isQuantized(weight)
-    ? dotQuantized(x, summedOver(weight, over), options)
+    ? weight.operations.dot(x, summedOver(weight, over), options)
     : dot(x, weight, over as never, options)
   return result as Tensor<Exclude<A, I> | O>
 }
@@ -81,7 +79,7 @@ export function linears<
 
 /** The weight as a tensor, for what products alone can't do; a quantized one is written out anew. */
 export function plainWeight<A extends string>(weight: Weight<A>): Tensor<A> {
-  return isQuantized(weight) ? dequantize(weight) : weight
+  return isQuantized(weight) ? weight.operations.dequantize(weight) : weight
 }
 
 /** Quantized weights whose products sum over these axes. */

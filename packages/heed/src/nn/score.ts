@@ -10,11 +10,20 @@ import {
   hasAxis,
   type Integer,
   type Score,
+  type Similarity,
   type Tensor,
+  unitLength,
 } from '../tensor/index.js'
 
 /** q·k / √width as it is (Vaswani et al. 2017, equation 1): the default. */
 export const scaledDot: Score = (score) => score
+
+/** Of queries and keys of length 1: the cosine of the angle between them, in −1 … 1, to rounding. */
+export const cosineSimilarity: Similarity = {
+  name: 'cosine',
+  scale: 1,
+  prepare: (x) => unitLength(x, 'width'),
+}
 
 /**
  * The cosine of the angle between query and key, in −1 … 1, divided by a temperature (Henry et al. 2020,
@@ -31,7 +40,7 @@ export function cosine(temperature: number | Tensor<'head'> = 1): Score {
       .max(-1)
       .min(1)
       .div(learned?.at({ head }) ?? adjustable(temperature as number))
-  return Object.assign(divided, { similarity: 'cosine' as const })
+  return Object.assign(divided, { similarity: cosineSimilarity })
 }
 
 /**
@@ -199,7 +208,6 @@ export function inOrder<A extends string = never>(...scores: readonly Score<A>[]
         hint: 'use the methods of the score: score.mul(2)',
       })
     }, score)
-  return scores.some(({ similarity }) => similarity === 'cosine')
-    ? Object.assign(all, { similarity: 'cosine' as const })
-    : all
+  const similarity = scores.find((score) => score.similarity !== undefined)?.similarity
+  return similarity === undefined ? all : Object.assign(all, { similarity })
 }

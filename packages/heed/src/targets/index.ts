@@ -1,4 +1,5 @@
-export { addressesLeft, openPlainMemory, openWasmMemory } from './linear-memory.js'
+export { addressesLeft, openWasmMemory } from './linear-memory.js'
+export { printCode } from './print-code.js'
 export * from './target.js'
 export * from './interpreter/interpreter.js'
 export * from './wasm/index.js'

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { assemble, kernel, printProgram } from '../kernels/index.js'
 import { interpreter } from './interpreter/interpreter.js'
+import { printCode } from './print-code.js'
 import { base, launch, type Variant, variants } from './testing/launch.js'
 import { x64Target, x64Widths } from './x64/index.js'
 
@@ -76,7 +77,7 @@ test.each(targets)('$name: only machine code is told, and only of whole vectors'
 describe.each(x64Widths())('x64, %i bits', (width) => {
   const target = x64Target({ width })
   const listing = (source: Parameters<typeof assemble>[0]): string =>
-    target.print!(assemble(source, target.machine))
+    printCode(target, assemble(source, target.machine))
 
   test('before it returns, it waits for what it wrote past the caches', () => {
     const text = listing(tripling as never)

@@ -29,12 +29,14 @@ export interface Target {
    * call it.
    */
   readonly koffi?: string
+  /**
+   * Memory of so many pages of 64 KiB where there is none of WebAssembly's, which the target does without.
+   */
+  openInstead?(pages: number): LinearMemory
   /** Told of the memory that kernels will run on, and how large it may grow. */
   adopt?(memory: LinearMemory, maximumBytes: number): void
   /** Bytes of code, where `emit` gives only where it is. */
   codeBytes?(program: Program): number
   /** Gives back what `emit` or `kept` took for code that nobody runs any more. */
   release?(code: Uint8Array): void
-  /** What a person reads to see what runs: WebAssembly text, a disassembly, JavaScript. */
-  print(program: Program): string
 }

@@ -1,5 +1,5 @@
 import { availableThreads, Device } from '../device/index.js'
-import { wasmFeatures, wasmTarget } from '../targets/index.js'
+import { vectorFeatures, wasmTarget } from '../targets/index.js'
 
 /**
  * What stands in `chooseDevice`'s place where a bundler writes for browsers: WebAssembly on all threads that
@@ -8,6 +8,6 @@ import { wasmFeatures, wasmTarget } from '../targets/index.js'
 export function chooseDevice(): Device {
   const threads = availableThreads()
   const shared = threads > 1
-  const { relaxed, revectorize } = wasmFeatures()
-  return new Device(wasmTarget({ lanes: revectorize ? 8 : 4, relaxed, shared }), { shared, threads })
+  const { relaxed } = vectorFeatures()
+  return new Device(wasmTarget({ lanes: 4, relaxed, shared }), { shared, threads })
 }

@@ -2,6 +2,8 @@ import { type Shape, StateError } from '../base/index.js'
 import type { Device } from '../device/index.js'
 import { packedShape, type PackedWeights, type WeightFormat } from '../kernels/index.js'
 import { Holder } from './holder.js'
+import type { dequantize, gatherQuantized } from './operations/quantized.js'
+import type { dotQuantized } from './operations/quantized-product.js'
 import type { Storage } from './storage.js'
 
 /** What is true of quantized weights whatever their axes are called. */
@@ -24,6 +26,13 @@ export interface AnyQuantizedWeights {
   dispose(): void
 }
 
+/** What is computed with quantized weights. They carry it, so that programs without them are without it. */
+export interface QuantizedOperations {
+  readonly dot: typeof dotQuantized
+  readonly gather: typeof gatherQuantized
+  readonly dequantize: typeof dequantize
+}
+
 /**
  * A matrix of weights in fewer bits than f32 has, packed for products that sum over some of its axes: what
  * `quantize` gives. It takes a weight's place in `linear`, `embed` and `unembed`; it has no gradient.
@@ -36,13 +45,21 @@ export class QuantizedWeights<A extends string = string> extends Holder implemen
   readonly format: WeightFormat
   readonly shape: Shape<A>
   readonly over: readonly A[]
+  readonly operations: QuantizedOperations
 
   /** Takes over one reference to `storage`. */
-  constructor(storage: Storage, format: WeightFormat, shape: Shape<A>, over: readonly A[]) {
+  constructor(
+    storage: Storage,
+    format: WeightFormat,
+    shape: Shape<A>,
+    over: readonly A[],
+    operations: QuantizedOperations,
+  ) {
     super(storage)
     this.format = format
     this.shape = shape
     this.over = over
+    this.operations = operations
   }
 
   get device(): Device {

@@ -146,7 +146,7 @@ const backwardParameters = {
   xGradientStride: 'i32',
 } as const
 
-const softmaxBackwardKernel = inAndPastCaches(
+const softmaxBackwardKernel = /* @__PURE__ */ inAndPastCaches(
   'softmax of rows, backward',
   backwardParameters,
   (k, p, task, store) => {

@@ -1,5 +1,6 @@
 import { type LinearMemory, TargetError } from '../../base/index.js'
 import type { Machine, Program } from '../../kernels/index.js'
+import { openPlainMemory } from '../linear-memory.js'
 import type { Run, Target } from '../target.js'
 import { dotBytes, dotShorts, erf, erfcx, fromBits, roundTiesToEven, toBits } from './mathematics.js'
 import { javaScriptSource } from './source.js'
@@ -22,7 +23,7 @@ export const interpreterMachine: Machine = {
 export const interpreter: Target = {
   machine: interpreterMachine,
   emit: (program: Program): Uint8Array => new TextEncoder().encode(javaScriptSource(program)),
-  print: javaScriptSource,
+  openInstead: openPlainMemory,
   load(code: Uint8Array, memory: LinearMemory): Run {
     const names = ['parameters', 'begin', 'end', 'scratch', ...Object.keys(helpers(memory))]
     // The source is the one that emit() wrote, from a kernel of this process.

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { assemble, printProgram } from '../../kernels/index.js'
+import { printCode } from '../print-code.js'
 import type { Run } from '../target.js'
 import { evaluate } from './evaluate.js'
 import type { Variant } from './launch.js'
@@ -49,7 +50,7 @@ export function compareRandom({ name, target: make }: Variant, choices: readonly
   let run: Run
   try {
     run = target.load(target.emit(program), memory)
-    target.print(program)
+    printCode(target, program)
   } catch (error) {
     throw new Error(`${name}: ${String(error)}\n${printProgram(program)}`, { cause: error })
   }

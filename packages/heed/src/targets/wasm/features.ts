@@ -6,21 +6,25 @@ import { openWasmMemory } from '../linear-memory.js'
 import { setEngineFlags } from './engine.js'
 import { probeRevectorization } from './revectorize.js'
 
-/** What this process's WebAssembly engine has. */
-export interface WasmFeatures {
+/** What this process's WebAssembly engine has for vectors of 128 bits. */
+export interface VectorFeatures {
   /** 128-bit vectors: without them there is no wasm target. */
   readonly simd: boolean
   /** Relaxed SIMD: `f32x4.relaxed_madd` and its kin. */
   readonly relaxed: boolean
   /** `relaxed_madd` rounds once. */
   readonly fused: boolean
+}
+
+/** What this process's WebAssembly engine has. */
+export interface WasmFeatures extends VectorFeatures {
   /**
    * The engine merges pairs of 128-bit instructions into 256-bit ones (V8 on AVX2), with the same results.
    */
   readonly revectorize: boolean
 }
 
-let known: WasmFeatures | undefined
+let [vectors, all] = [undefined as VectorFeatures | undefined, undefined as WasmFeatures | undefined]
 
 /**
  * Probes the engine, once a process or thread. On Node it first turns on what V8 has behind flags (they are
@@ -28,21 +32,28 @@ let known: WasmFeatures | undefined
  * and that is all.
  */
 export function wasmFeatures(): WasmFeatures {
-  return (known ??= probe())
+  if (all !== undefined) return all
+  const { relaxed, fused } = vectorFeatures()
+  return (all = { ...vectorFeatures(), revectorize: fused && probeRevectorization(relaxed) })
 }
 
-function probe(): WasmFeatures {
+/** `wasmFeatures` without the last of them, which only Node has, and which takes the longest to find out. */
+export function vectorFeatures(): VectorFeatures {
+  return (vectors ??= probe())
+}
+
+function probe(): VectorFeatures {
   const simd = validates(multiplyAdd, 4, false)
   let relaxed = simd && validates(multiplyAdd, 4, true)
   if (simd && !relaxed) {
     setEngineFlags('--experimental-wasm-relaxed-simd')
     relaxed = validates(multiplyAdd, 4, true)
   }
-  if (!memoryThere()) return { simd, relaxed, fused: false, revectorize: false }
+  if (!memoryThere()) return { simd, relaxed, fused: false }
   // (1 + 2⁻¹²)² − (1 + 2⁻¹¹) is 2⁻²⁴; a product that is rounded loses it.
   const fused =
     relaxed && runs(multiplyAdd, 4, true, [1 + 2 ** -12, 1 + 2 ** -12, -(1 + 2 ** -11)])[0] === 2 ** -24
-  return { simd, relaxed, fused, revectorize: fused && probeRevectorization(relaxed) }
+  return { simd, relaxed, fused }
 }
 
 type Probe = Kernel<{ readonly x: 'f32*' }>

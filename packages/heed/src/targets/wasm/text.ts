@@ -1,3 +1,6 @@
+import type { Program } from '../../kernels/index.js'
+import { lower } from './lower.js'
+import type { WasmOptions } from './lowering.js'
 import type { FunctionTree, Node } from './node.js'
 import { runParameters } from './node.js'
 import { opcodes } from './opcodes.js'
@@ -5,7 +8,11 @@ import { opcodes } from './opcodes.js'
 const width = 110
 
 /** WebAssembly text (folded expressions), valid as input of other tools. */
-export function printModule(tree: FunctionTree, shared: boolean): string {
+export function printWasm(program: Program, options: WasmOptions): string {
+  return printModule(lower(program, options), options.shared)
+}
+
+function printModule(tree: FunctionTree, shared: boolean): string {
   const names = tree.locals.map(({ name }) => `$${name}`)
   const lines = [
     `;; kernel ${tree.name}`,

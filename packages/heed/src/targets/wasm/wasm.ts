@@ -2,10 +2,14 @@ import { type LinearMemory, TargetError } from '../../base/index.js'
 import type { Machine, Program } from '../../kernels/index.js'
 import type { Run, Target } from '../target.js'
 import { encodeModule } from './encode.js'
-import { wasmFeatures } from './features.js'
+import { vectorFeatures } from './features.js'
 import { lower } from './lower.js'
 import type { WasmOptions } from './lowering.js'
-import { printModule } from './text.js'
+
+/** How it was made is what printing goes by. */
+export interface WasmTarget extends Target {
+  readonly options: WasmOptions
+}
 
 /**
  * Kernels as WebAssembly with 128-bit SIMD, one module a kernel.
@@ -19,26 +23,24 @@ import { printModule } from './text.js'
  * Sums over lanes add halves: (l0 + l2) + (l1 + l3), with eight lanes after lane i + 4 was added to lane i.
  * Division by a zero integer gives an unspecified number; it does not trap.
  */
-export function wasmTarget(options: WasmOptions): Target {
+export function wasmTarget(options: WasmOptions): WasmTarget {
   const machine: Machine = {
     name: 'wasm',
     lanes: options.lanes,
     registers: 16,
     floatBytes: 4,
     math: false,
-    fused: options.relaxed && wasmFeatures().fused,
+    fused: options.relaxed && vectorFeatures().fused,
     dots: new Set(),
   }
   return {
     machine,
+    options,
     emit(program) {
       return encodeModule(lower(checked(program, options), options), options.shared)
     },
     load(code, memory) {
       return loadModule(code, memory)
-    },
-    print(program) {
-      return printModule(lower(checked(program, options), options), options.shared)
     },
   }
 }

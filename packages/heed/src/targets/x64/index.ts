@@ -1,4 +1,6 @@
+export { bindSource } from './bind-source.js'
 export { cacheFolder, type CacheEnvironment } from './code-cache.js'
 export { type Native, nativeCode } from './native.js'
 export { type Processor, processor, x64Refusal, x64Widths } from './processor.js'
+export { printX64 } from './print-code.js'
 export { type X64Options, x64Target } from './x64.js'

@@ -1,10 +1,10 @@
 import { TargetError } from '../../base/index.js'
 import type { Machine } from '../../kernels/index.js'
+import { openPlainMemory } from '../linear-memory.js'
 import type { Target } from '../target.js'
 import { openCodeCache } from './code-cache.js'
 import { compile } from './compile.js'
 import { nativeCode } from './native.js'
-import { printListing } from './print.js'
 import { type Processor, processor } from './processor.js'
 
 /** What the code may use: 256 bits stands for AVX2, FMA and BMI2, 512 for AVX-512 F, BW, DQ and VL. */
@@ -39,7 +39,6 @@ export function x64Target({ width, dots, cache }: X64Options): Target {
     fused: true,
     dots: dots ?? dotsOf(processor(native), width),
   }
-  const form = `${width === 512 ? 'AVX-512' : 'AVX2 and FMA'}, vectors of ${machine.lanes} floats`
   // All that code depends on, but for the kernel.
   const kind = ['x64', String(width), ...[...machine.dots].sort(), native.convention].join('-')
   const codes = cache === undefined ? undefined : openCodeCache(cache, kind)
@@ -47,6 +46,7 @@ export function x64Target({ width, dots, cache }: X64Options): Target {
   return {
     machine,
     koffi: native.koffi,
+    openInstead: openPlainMemory,
     ...(codes && { keptIn: codes }),
     emit(program, keep = false) {
       const code = compile(program, width, native.convention).assembler.finish()
@@ -68,12 +68,6 @@ export function x64Target({ width, dots, cache }: X64Options): Target {
     },
     codeBytes(program) {
       return compile(program, width, native.convention).assembler.finish().length
-    },
-    print(program) {
-      const { assembler, spilledInside } = compile(program, width, native.convention)
-      const spilled =
-        spilledInside === 0 ? '' : `; ${spilledInside} vectors of inner loops are kept on the stack\n`
-      return `; kernel ${program.name}\n; ${form}: rdi is the heap, esi the parameters, edx and ecx the tasks, r8d the scratch memory\n${spilled}${printListing(assembler)}`
     },
   }
 }

@@ -16,7 +16,6 @@ import { type PreparedAttention, preparedAttention } from './attention-prepared.
 import { arrange } from './copy.js'
 import { map } from './elementwise.js'
 import { merge, rename, split } from './movement.js'
-import { unitLength } from './normalization.js'
 import { max, sum } from './reduction.js'
 import { softmax } from './softmax.js'
 import { maskedProducts, weightedSum } from './weighted-sum.js'
@@ -131,7 +130,7 @@ function scoresOf(operation: string, query: AnyTensor, key: AnyTensor, options: 
     if (axes.heads * axes.queries * axes.keys === 0) traced = trace(operation, undefined, undefined, scale)
     const device = sameDevice(operation, [query, key, ...traced.tensors])
     const unit = (x: AnyTensor): Tensor =>
-      score?.similarity === 'cosine' ? (unitLength(widened(x), 'width') as Tensor) : widened(x)
+      score?.similarity === undefined ? widened(x) : score.similarity.prepare(widened(x))
     const multiplied = overHeads(operation, unit(query), unit(key), 'width', maskedProducts)
     const products = alongKeys(multiplied)
     const shape: Record<string, number> = {}

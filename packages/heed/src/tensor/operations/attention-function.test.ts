@@ -1,14 +1,18 @@
 import { expect, test } from 'vitest'
+import { UsageError } from '../../base/index.js'
 import { Device } from '../../device/index.js'
-import { causal, slidingWindow, softCap } from '../../nn/index.js'
+import { causal, cosineSimilarity, slidingWindow, softCap } from '../../nn/index.js'
 import { interpreter } from '../../targets/index.js'
 import {
   attention,
   attentionFilter,
+  attentionScores,
   type Mask,
   ones,
+  type Scalar,
   scope,
   type Score,
+  type Similarity,
   tensor,
   withDevice,
 } from '../index.js'
@@ -30,6 +34,27 @@ const sizes = {
 
 const device = new Device(interpreter)
 const on = <T>(work: () => T): T => withDevice(device, () => scope(work))
+
+test('a similarity prepares queries and keys, and has a scale of its own', () =>
+  on(() => {
+    const [query, key] = [tensor([3, 4], { query: 1, width: 2 }), tensor([1, 0, 0, 2], { key: 2, width: 2 })]
+    const value = tensor([1, 0, 0, 1], { key: 2, width: 2 })
+    const of = (similarity: Similarity): Score => Object.assign((found: Scalar) => found, { similarity })
+    const doubled = of({ name: 'doubled', scale: 3, prepare: (x) => x.mul(2) })
+    expect([...attentionScores(query, key, { score: doubled }).values()]).toEqual([36, 96])
+    const score = of(cosineSimilarity)
+    const scores = attentionScores(query, key, { score }).values()
+    for (const [i, cosine] of [0.6, 0.8].entries()) expect(scores[i]).toBeCloseTo(cosine)
+    const mixed = attention(query, key, value, { score }).values()
+    attentionFilter(query, key, { score })
+      .values()
+      .forEach((weight, i) => expect(mixed[i]).toBeCloseTo(weight))
+    for (const wrong of ['cosine', null, {}]) {
+      const score = of(wrong as never)
+      expect(() => attention(query, key, value, { score })).toThrow(UsageError)
+      expect(() => attentionScores(query, key, { score })).toThrow(/cosineSimilarity/)
+    }
+  }))
 
 test('numbers that are adjustable make no other kernel', () => {
   const key = (mask: Mask, score?: Score): unknown =>

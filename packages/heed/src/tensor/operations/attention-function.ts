@@ -1,10 +1,19 @@
 import { kindOf, UsageError } from '../../base/index.js'
 import { alike, Expression, input, liftConstants, parameter, traced } from '../../kernels/index.js'
 import { asCaller } from '../scope.js'
-import type { AnyTensor } from '../tensor.js'
+import type { AnyTensor, Tensor } from '../tensor.js'
 import { type Captures, capturing } from './attention-capture.js'
 import { type Condition, positions, type Positions } from './attention-positions.js'
 import type { Scalar } from './elementwise.js'
+
+/** What queries and keys become before their dot product; `cosineSimilarity` is one. */
+export interface Similarity {
+  readonly name: string
+  /** Where none is given. */
+  readonly scale: number
+  /** f32 of the same axes. */
+  prepare(x: Tensor): Tensor
+}
 
 /**
  * A score function: gets q·k × scale of one query and one key and gives the score that the softmax sees. It
@@ -13,11 +22,8 @@ import type { Scalar } from './elementwise.js'
  */
 export interface Score<A extends string = never> {
   (score: Scalar, at: Positions<A>): Scalar
-  /**
-   * With `'cosine'` queries and keys are brought to length 1 first, and the scale is 1 unless one is given.
-   * Default: the dot product.
-   */
-  readonly similarity?: 'dot' | 'cosine'
+  /** What the score is of; default: the dot product × scale. */
+  readonly similarity?: Similarity
   /** For the compiler alone: the batch axes, beside `batch`, that it asks for. */
   readonly asks?: A
 }
@@ -55,6 +61,7 @@ export function trace(
   mask: Mask | undefined,
   scale: number,
 ): Traced {
+  checkSimilarity(operation, score?.similarity)
   const made: Captures = { tensors: [], parameters: [scale], kinds: ['float'] }
   for (const [what, f] of [
     ['score', score],
@@ -95,6 +102,16 @@ function run<K extends 'float' | 'boolean'>(
   captures.parameters.push(...lifted.parameters)
   captures.kinds.push(...lifted.kinds)
   return lifted.expression
+}
+
+function checkSimilarity(operation: string, similarity: unknown): void {
+  if (similarity === undefined || typeof (similarity as Similarity | null)?.prepare === 'function') return
+  throw new UsageError({
+    operation,
+    expected: 'a similarity that prepares queries and keys',
+    found: typeof similarity === 'string' ? `'${similarity}'` : kindOf(similarity),
+    hint: 'write Object.assign(score, { similarity: cosineSimilarity }), or leave it out',
+  })
 }
 
 /** What each function gave when it was traced last. */

@@ -15,7 +15,6 @@ import { batchAsked } from './attention-positions.js'
 import { preparedAttention } from './attention-prepared.js'
 import { cast } from './choose.js'
 import { copy } from './copy.js'
-import { unitLength } from './normalization.js'
 
 /** How scores are made and who may see whom. */
 export interface ScoreOptions<A extends string = never> {
@@ -23,7 +22,7 @@ export interface ScoreOptions<A extends string = never> {
   readonly score?: Score<A> | undefined
   /** Which keys a query may attend to; default: all. */
   readonly mask?: Mask<A> | undefined
-  /** Default 1 / √width (Vaswani et al. 2017, section 3.2.1); 1 for cosine similarity. */
+  /** Default 1 / √width (Vaswani et al. 2017, section 3.2.1); of another similarity its own. */
   readonly scale?: number | undefined
 }
 
@@ -115,7 +114,7 @@ function attend(
 ): AttentionResult {
   return allOrNothing(() => {
     const { score, mask, sink: givenSink } = options
-    const cosine = score?.similarity === 'cosine'
+    const { similarity } = score ?? {}
     const { size: width } = axisOf(operation, givenQuery, 'width')
     const scale = scaleOf(operation, options, width)
     let traced = trace(operation, score, mask, scale)
@@ -134,15 +133,15 @@ function attend(
     const device = sameDevice(operation, given)
     const forGradient = tracked(given)
     // Validated and planned once for all operands of these layouts.
-    let planKey = `attention ${expressionNumber(traced.roots)} ${traced.kinds.join()} ${cosine} ${statistics} ${forGradient} ${givenSink !== undefined}`
+    let planKey = `attention ${expressionNumber(traced.roots)} ${traced.kinds.join()} ${similarity?.name} ${statistics} ${forGradient} ${givenSink !== undefined}`
     for (const tensor of given) planKey += ` ${layoutNumber(tensor)}${tensor.dtype}`
     const known = preparedFor(device, planKey)
     const planned = known?.note as PlannedAttention | undefined
     const axes = planned?.axes ?? attentionAxes(operation, givenQuery, givenKey, givenValue)
     if (known === undefined) checkCaptures(operation, traced, axes)
     const sink = givenSink && readySink(operation, givenSink, axes.heads)
-    const [query, key] = cosine
-      ? [unitLength(widened(givenQuery), 'width'), unitLength(widened(givenKey), 'width')]
+    const [query, key] = similarity
+      ? [similarity.prepare(widened(givenQuery)), similarity.prepare(widened(givenKey))]
       : [givenQuery, givenKey]
     const sources = [adjacent(query), adjacent(key), adjacent(givenValue)] as const
     const way = planned?.way ?? walk(axes.batch, sources, batchAsked(traced.roots))
@@ -211,7 +210,7 @@ export function widened(x: AnyTensor): Tensor {
 
 /** The scale of these options, and what it is where none is given. */
 export function scaleOf(operation: string, { scale, score }: ScoreOptions, width: number): number {
-  if (scale === undefined) return score?.similarity === 'cosine' ? 1 : 1 / Math.sqrt(width)
+  if (scale === undefined) return score?.similarity?.scale ?? 1 / Math.sqrt(width)
   if (Number.isFinite(scale)) return scale
   throw new UsageError({
     operation,

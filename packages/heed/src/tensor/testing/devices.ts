@@ -1,4 +1,4 @@
-import { Device } from '../../device/index.js'
+import { Device, GuardedHeap } from '../../device/index.js'
 import { interpreter, wasmFeatures, wasmTarget, x64Target, x64Widths } from '../../targets/index.js'
 
 /**
@@ -17,6 +17,6 @@ export const devices: readonly (readonly [title: string, device: Device])[] = [
   ],
   ['wasm, 8 lanes', new Device(wasmTarget({ lanes: 8, relaxed: false, shared: false }))],
   ...x64Widths().map(
-    (width) => [`x64, ${width} bits`, new Device(x64Target({ width }), { guarded: true })] as const,
+    (width) => [`x64, ${width} bits`, new Device(x64Target({ width }), { heap: new GuardedHeap() })] as const,
   ),
 ]
