@@ -143,6 +143,7 @@ export {
   attentionFilter,
   type AttentionOptions,
   attentionScores,
+  cosineSimilarity,
   attentionWithStatistics,
   type AttentionWithStatistics,
   capture,
@@ -156,6 +157,7 @@ export {
   type Positions,
   type Score,
   type ScoreOptions,
+  type Similarity,
 } from './tensor/index.js'
 
 export {
@@ -196,17 +198,7 @@ export {
   sameDocument,
   slidingWindow,
 } from './nn/index.js'
-export {
-  alibi,
-  bias,
-  cosine,
-  cosineSimilarity,
-  inOrder,
-  scaledDot,
-  softCap,
-  t5Bias,
-  t5Bucket,
-} from './nn/index.js'
+export { alibi, bias, cosine, inOrder, scaledDot, softCap, t5Bias, t5Bucket } from './nn/index.js'
 export {
   type AttentionParameters,
   type Block,

@@ -7,23 +7,15 @@ import {
   capture,
   type Captured,
   checkTensor,
+  cosineSimilarity,
   hasAxis,
   type Integer,
   type Score,
-  type Similarity,
   type Tensor,
-  unitLength,
 } from '../tensor/index.js'
 
 /** q·k / √width as it is (Vaswani et al. 2017, equation 1): the default. */
 export const scaledDot: Score = (score) => score
-
-/** Of queries and keys of length 1: the cosine of the angle between them, in −1 … 1, to rounding. */
-export const cosineSimilarity: Similarity = {
-  name: 'cosine',
-  scale: 1,
-  prepare: (x) => unitLength(x, 'width'),
-}
 
 /**
  * The cosine of the angle between query and key, in −1 … 1, divided by a temperature (Henry et al. 2020,

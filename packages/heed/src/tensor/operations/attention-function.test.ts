@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest'
 import { UsageError } from '../../base/index.js'
 import { Device } from '../../device/index.js'
-import { causal, cosineSimilarity, slidingWindow, softCap } from '../../nn/index.js'
+import { causal, slidingWindow, softCap } from '../../nn/index.js'
 import { interpreter } from '../../targets/index.js'
 import {
   attention,
   attentionFilter,
   attentionScores,
+  cosineSimilarity,
   type Mask,
   ones,
   type Scalar,

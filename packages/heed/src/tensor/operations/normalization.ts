@@ -8,6 +8,7 @@ import { record, tracked, withTape } from '../tape.js'
 import { allOrNothing, scope } from '../scope.js'
 import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
 import { viewOver } from '../view.js'
+import type { Similarity } from './attention-function.js'
 import { map, mapMany, type Scalar, square } from './elementwise.js'
 import { merge, split } from './movement.js'
 import { reduceExpression, sum } from './reduction.js'
@@ -94,6 +95,13 @@ export function unitLength<A extends string>(x: Tensor<A>, axis: NoInfer<A>): Te
     })
     return record('unitLength', [x], result, { axis } satisfies UnitLengthAttributes) as never
   })
+}
+
+/** Of queries and keys of length 1: the cosine of the angle between them, in −1 … 1, to rounding. */
+export const cosineSimilarity: Similarity = {
+  name: 'cosine',
+  scale: 1,
+  prepare: (x) => unitLength(x, 'width'),
 }
 
 export interface UnitLengthAttributes {

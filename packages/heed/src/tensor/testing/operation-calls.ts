@@ -17,6 +17,7 @@ import {
   capture,
   cast,
   concat,
+  cosineSimilarity,
   contrastiveLoss,
   copy,
   crossEntropy,
@@ -97,7 +98,7 @@ const fading =
         .at({ head })
         .mul(q.sub(k)),
     )
-const cosine = (slopes: T): Score => Object.assign(fading(slopes), { similarity: 'cosine' as const })
+const cosine = (slopes: T): Score => Object.assign(fading(slopes), { similarity: cosineSimilarity })
 const gates = (seed: number, gate: number): T => drawn(seed, { gate, batch: 3, unit: 5 })
 const state = (seed: number): T => drawn(seed, { batch: 3, unit: 5 })
 const active = (): T => whole([1, 0, 1], 'batch')
