@@ -32,7 +32,7 @@ export interface Target {
   /**
    * Memory of so many pages of 64 KiB where there is none of WebAssembly's, which the target does without.
    */
-  openInstead?(pages: number): LinearMemory
+  readonly openInstead?: (pages: number) => LinearMemory
   /** Told of the memory that kernels will run on, and how large it may grow. */
   adopt?(memory: LinearMemory, maximumBytes: number): void
   /** Bytes of code, where `emit` gives only where it is. */
