@@ -2,9 +2,8 @@ import { type Shape, StateError } from '../base/index.js'
 import type { Device } from '../device/index.js'
 import { packedShape, type PackedWeights, type WeightFormat } from '../kernels/index.js'
 import { Holder } from './holder.js'
-import type { dequantize, gatherQuantized } from './operations/quantized.js'
-import type { dotQuantized } from './operations/quantized-product.js'
 import type { Storage } from './storage.js'
+import type { AnyTensor, Tensor } from './tensor.js'
 
 /** What is true of quantized weights whatever their axes are called. */
 export interface AnyQuantizedWeights {
@@ -28,9 +27,15 @@ export interface AnyQuantizedWeights {
 
 /** What is computed with quantized weights. They carry it, so that programs without them are without it. */
 export interface QuantizedOperations {
-  readonly dot: typeof dotQuantized
-  readonly gather: typeof gatherQuantized
-  readonly dequantize: typeof dequantize
+  /** `dotQuantized`, with the options of `dot`. */
+  dot(x: AnyTensor, weights: AnyQuantizedWeights, options?: object): AnyTensor
+  /** `gatherQuantized` */
+  gather<A extends string, V extends A, I extends string>(
+    weights: QuantizedWeights<A>,
+    ids: Tensor<I>,
+    axis: V,
+  ): Tensor<Exclude<A, V> | I>
+  dequantize<A extends string>(weights: QuantizedWeights<A>): Tensor<A>
 }
 
 /**

@@ -31,7 +31,11 @@ export function dotQuantized<
 }
 
 /** `dotQuantized` where the axes are known only at run time. */
-function contractQuantized(x: AnyTensor, weights: AnyQuantizedWeights, options: DotOptions): Tensor {
+export function contractQuantized(
+  x: AnyTensor,
+  weights: AnyQuantizedWeights,
+  options: DotOptions = {},
+): Tensor {
   return allOrNothing(() => {
     const { scale, bias, activation, residual } = options
     const addends = [bias, residual].filter((tensor) => tensor !== undefined)

@@ -15,7 +15,7 @@ import { Storage } from '../storage.js'
 import { type AnyTensor, axisOf, rowMajor, type Tensor } from '../tensor.js'
 import { arrange } from './copy.js'
 import { checkIds, placeIntegers } from './gather.js'
-import { dotQuantized } from './quantized-product.js'
+import { contractQuantized } from './quantized-product.js'
 
 /**
  * A copy of weights in fewer bits, for products that sum over the axes in `over`:
@@ -74,7 +74,7 @@ export function quantize<A extends string>(
       format,
       shapeOf(weights) as Shape<A>,
       summed,
-      { dot: dotQuantized, gather: gatherQuantized, dequantize },
+      { dot: contractQuantized, gather: gatherQuantized, dequantize },
     )
     execute(device, () => planPackWeights(made.packed, laid.address, turned ? 1 : count, turned ? depth : 1))
     if (laid !== weights) laid.dispose()
