@@ -79,7 +79,7 @@ describe('exit status 2', () => {
   test.each([
     [['cuont'], "heed: unknown command 'cuont' (Did you mean count?)\n"],
     [['count'], "heed: missing required argument 'text'\n"],
-    [['count', 'x', 'y'], /^heed: too many arguments.*\n$/],
+    [['count', 'x', 'y'], /^heed: too many arguments.* Text with spaces takes quotation marks\.\n$/],
     [['count', 'x', '--depth'], "heed: unknown option '--depth'\n"],
     [
       ['count', 'x', '--layers', 'many'],

@@ -46,7 +46,14 @@ export async function run(args: readonly string[], options: RunOptions = {}): Pr
     .configureOutput({
       writeOut: (text) => output.write(text),
       writeErr: (text) => errorOutput.write(text),
-      outputError: (text) => fail(text.replace(/^error: /, '')),
+      outputError: (text) => {
+        const said = text.replace(/^error: /, '')
+        fail(
+          said.startsWith('too many arguments')
+            ? `${said.trimEnd()} Text with spaces takes quotation marks.`
+            : said,
+        )
+      },
       getOutHelpWidth: () => widthOf(output, environment),
       getErrHelpWidth: () => widthOf(errorOutput, environment),
       getOutHasColors: () => hasColor(output, environment),

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { HeedError } from '../base/index.js'
 import { Device } from '../device/index.js'
 import { interpreter } from '../targets/index.js'
-import { attention, attentionFilter, ones, scope, withDevice, zeros } from '../tensor/index.js'
+import { attention, attentionFilter, capture, ones, scope, withDevice, zeros } from '../tensor/index.js'
 import * as nn from './index.js'
 
 // What callers from plain JavaScript may write: each is told in the words of the function that they called.
@@ -94,6 +94,19 @@ const cases: Record<string, [work: () => unknown, says: string]> = {
   'a score that is a tensor': [
     () => attentionFilter(query(), key(), { score: zeros({ key: 2 }) as never }),
     'attentionFilter: expected a score that returns a number expression, found object',
+  ],
+  'a score that adds a tensor': [
+    () => attention(query(), key(), key(), { score: (score) => score.add(zeros({ key: 2 }) as never) }),
+    'found object; in a score or mask read a tensor through capture(x).at({ head })',
+  ],
+  'a score that adds what capture gives': [
+    () =>
+      attention(query(), key(), key(), { score: (score) => score.add(capture(zeros({ key: 2 })) as never) }),
+    'found object; say where to read it: capture(x).at({ head })',
+  ],
+  'queries along position': [
+    () => attention(ones({ position: 2, width: 1 }) as never, key(), key()),
+    "expected an axis 'query', found axes position, width; a query has the axes query and width",
   ],
   'a bias along an axis that is no position': [
     () => attention(query(), key(), key(), { score: js.bias(zeros({ token: 2 })) }),

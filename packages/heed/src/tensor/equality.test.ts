@@ -57,3 +57,13 @@ test('what waits is shown as such', () =>
     const [a, b] = [zeros({ row: 2, width: 3 }), zeros({ width: 3, column: 1 })]
     expect(together(() => inspect(dot(a, b, 'width')))).toBe('Tensor(f32 row 2, column 1, not computed yet)')
   }))
+
+test('an operator of JavaScript is refused where it wants a number; text is what toString gives', () =>
+  scope(() => {
+    const [one, two] = [tensor(1, {}), tensor(2, {})]
+    const says = /expected methods on a tensor, found an operator on f32 scalar; write a\.mul\(b\) for a \* b/
+    expect(() => one < two).toThrow(says)
+    expect(() => Number(one)).toThrow(says)
+    expect(() => Math.max(one as never, 1)).toThrow(says)
+    expect(`one: ${String(one)}`).toBe('one: Tensor(f32 scalar: 1)')
+  }))

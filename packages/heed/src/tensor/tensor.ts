@@ -1,4 +1,4 @@
-import { ShapeError, sizeOf, StateError, type Dtype, type Shape } from '../base/index.js'
+import { ShapeError, sizeOf, StateError, UsageError, type Dtype, type Shape } from '../base/index.js'
 import type { Device } from '../device/index.js'
 import { Holder } from './holder.js'
 import { type Methods, methods } from './methods.js'
@@ -141,6 +141,22 @@ export class Tensor<A extends string = string> extends Holder implements AnyTens
   }
 
   /**
+   * What an operator of JavaScript makes of a tensor: text, as toString(). `a < b` compiles for two tensors,
+   * and would compare nothing.
+   *
+   * @throws UsageError where a number is wanted, as `a < b` and `a * 2` do
+   */
+  [Symbol.toPrimitive](hint: 'number' | 'string' | 'default'): string {
+    if (hint !== 'number') return this.toString()
+    throw new UsageError({
+      operation: 'tensor',
+      expected: 'methods on a tensor',
+      found: `an operator on ${this.describe()}`,
+      hint: 'write a.mul(b) for a * b, and a.item() < b.item() to compare two of one element each',
+    })
+  }
+
+  /**
    * What JSON.stringify writes: dtype, shape, and the numbers in row-major order, those that JSON lacks as
    * 'NaN', 'Infinity' and '-Infinity'. A freed tensor says that it is one.
    *
@@ -255,9 +271,10 @@ export function rowMajor(shape: Shape): Axis[] {
   })
 }
 
-export function axisOf(operation: string, tensor: AnyTensor, name: string): Axis {
+/** The axis of a name. Throws ShapeError, with `hint`, where there is none. */
+export function axisOf(operation: string, tensor: AnyTensor, name: string, hint?: string): Axis {
   const axis = tensor.layout.find((candidate) => candidate.name === name)
-  if (!axis) throw missingAxis(operation, name, tensor)
+  if (!axis) throw missingAxis(operation, name, tensor, hint)
   return axis
 }
 
@@ -277,14 +294,19 @@ export function hasAxis(tensor: AnyTensor, name: string): boolean {
   return tensor.layout.some((axis) => axis.name === name)
 }
 
-function missingAxis(operation: string, axis: string, tensor: AnyTensor): ShapeError {
+function missingAxis(
+  operation: string,
+  axis: string,
+  tensor: AnyTensor,
+  hint = 'name an axis that the tensor has, or rename one',
+): ShapeError {
   const names = tensor.layout.map(({ name }) => name).join(', ') || 'none'
   return new ShapeError({
     operation,
     axis,
     expected: `an axis '${axis}'`,
     found: `axes ${names}`,
-    hint: 'name an axis that the tensor has, or rename one',
+    hint,
   })
 }
 

@@ -37,6 +37,12 @@ describe('loadTokenizer', () => {
     )
   })
 
+  it('says of a path that it wants the text', () => {
+    expect(() => loadTokenizer('models/tokenizer.json')).toThrow(
+      "a path is not read here: give the text of the file, readFileSync(path, 'utf8')",
+    )
+  })
+
   it('takes merges as strings, the last of a pair counting, and older files without some fields', () => {
     const { model, ...rest } = tokenizerFile() as { model: { vocab: object; merges: string[][] } }
     const merges = ['#version: 0.2', 'Ġ t', ...model.merges.map((pair) => pair.join(' '))]

@@ -42,7 +42,10 @@ export function loadTokenizer(json: unknown, file?: string): Tokenizer {
     new JsonReader(typeof json === 'string' || json instanceof Uint8Array ? json : textOf(json), {
       operation: 'loadTokenizer',
       file,
-      hint: 'check that it is a byte-level BPE tokenizer.json',
+      hint:
+        typeof json === 'string' && json.endsWith('.json')
+          ? "a path is not read here: give the text of the file, readFileSync(path, 'utf8')"
+          : 'check that it is a byte-level BPE tokenizer.json',
       length: largestFile,
       values: mostValues,
     }),

@@ -1,4 +1,4 @@
-import { checkNames, UsageError } from '../base/index.js'
+import { checkNames, checkTexts, UsageError } from '../base/index.js'
 import { bytesOfToken, characterOfByte, detached, readsAsBytes, WordBytes } from './byte-alphabet.js'
 import { ByteLevelTokenizer } from './byte-level-tokenizer.js'
 import { learnMerges } from './merge-learner.js'
@@ -42,6 +42,7 @@ export function trainByteLevel(texts: Iterable<string>, options: TrainOptions): 
     onProgress: true,
   }
   checkNames('trainByteLevel', options, Object.keys(known))
+  checkTexts('trainByteLevel', texts)
   const { vocabularySize, minimumFrequency = 2, special = [], onProgress } = options
   const { useRegex = true, addPrefixSpace = false, trimSpans = false } = options
   const contents = [...new Set(special)]

@@ -27,6 +27,10 @@ test('documents become one stream, each after the separator', () => {
   expect(encodeDocuments(tokenizer, documents)).toHaveLength(ids.length - 4)
   expect(encodeDocuments(tokenizer, [])).toHaveLength(0)
   expect(() => encodeDocuments(tokenizer, documents, { separator: 5000 })).toThrow(/a separator from 0 to/)
+  // A string is an iterable of strings: its characters.
+  expect(() => encodeDocuments(tokenizer, 'to be')).toThrow(
+    'encodeDocuments: expected a list of texts, found one string; write [text] for a single text',
+  )
 })
 
 test('tokens are kept in a file until what they depend on changes', async () => {

@@ -1,4 +1,4 @@
-import { nodeModule, UsageError } from '../base/index.js'
+import { checkTexts, nodeModule, UsageError } from '../base/index.js'
 import { readSafetensors, writeFileWhole, writeSafetensors } from '../models/index.js'
 import type { Tokenizer } from '../text/index.js'
 import { sha256 } from './sha256.js'
@@ -21,6 +21,7 @@ export function encodeDocuments(
   documents: Iterable<string>,
   { separator }: EncodeDocumentsOptions = {},
 ): Uint16Array | Uint32Array {
+  checkTexts('encodeDocuments', documents)
   if (
     separator !== undefined &&
     !(Number.isInteger(separator) && separator >= 0 && separator < tokenizer.size)

@@ -363,7 +363,15 @@ export function lift<K extends Kind>(kind: K, value: Expression | number | boole
     if (kind === 'float' && value.kind === 'integer')
       return make('float', 'toFloat', [value]) as Expression<Kind> as Expression<K>
   }
-  throw refuse('expression', `a ${kind}`, kindOfValue(value))
+  throw refuse('expression', `a ${kind}`, kindOfValue(value), tensorHint(value))
+}
+
+/** How to read a tensor, where one was given, or what `capture` made of one. */
+function tensorHint(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  if ('at' in value && 'along' in value) return 'say where to read it: capture(x).at({ head })'
+  if (!('layout' in value)) return undefined
+  return 'in a score or mask read a tensor through capture(x).at({ head }); give map() its tensors as arguments'
 }
 
 /** What was given in place of an expression, for a message. */

@@ -136,7 +136,7 @@ export function traced<T>(
 export function refusePrimitive(what: string): never {
   throw new UsageError({
     operation: current?.operation ?? 'expression',
-    expected: `methods on ${what}, which stands for numbers that are not there yet`,
+    expected: `methods on ${what}, which stand for numbers that are not there yet`,
     found: 'an operator, or a conversion to a number or text',
     hint: `write a.lt(b) for a < b, a.mul(b) for a * b, ${methods}`,
   })

@@ -23,6 +23,9 @@ export interface AttentionAxes {
 
 const own: ReadonlySet<string> = new Set(['head', 'query', 'key', 'width'])
 
+const named =
+  "a query has the axes query and width, a key or value key and width: x.rename({ position: 'query' })"
+
 /**
  * What the tensors of an attention have in common; without a value, that of the scores alone.
  *
@@ -50,15 +53,15 @@ export function attentionAxes(
         hint: "convert it with cast(x, 'f32')",
       })
     }
-    axisOf(operation, tensor, wanted)
-    axisOf(operation, tensor, 'width')
+    axisOf(operation, tensor, wanted, named)
+    axisOf(operation, tensor, 'width', named)
     if (hasAxis(tensor, refused)) {
       throw new ShapeError({
         operation,
         axis: refused,
         expected: `${name} without an axis '${refused}'`,
         found: tensor.layout.map((axis) => axis.name).join(', '),
-        hint: 'rename the axis: query has query and width, key and value have key and width',
+        hint: named,
       })
     }
   }

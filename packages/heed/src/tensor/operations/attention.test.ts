@@ -346,7 +346,7 @@ describe('attention refuses', () => {
     'a missing axis': [
       () => attention(key() as never, key(), key()),
       ShapeError,
-      "attention: expected an axis 'query', found axes batch, head, key, width; name an axis that the tensor has, or rename one",
+      "attention: expected an axis 'query', found axes batch, head, key, width; a query has the axes query and width, a key or value key and width: x.rename({ position: 'query' })",
     ],
     'an axis of the other side': [
       () => attention(query(), zeros({ query: 3, key: 5, width: 4 }) as never, key()),
