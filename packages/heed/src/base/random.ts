@@ -86,9 +86,12 @@ export function randomKey(seed: number, ...path: readonly (string | number)[]): 
 }
 
 /**
- * A new key from a key and a name or whole number: words 0 and 1 of Philox. The counter of a number is its
- * low 32 bits, its bits above, 0, 1. A string takes one step for its length, with the counter (length, 0, 0,
- * 2), and then one for every six UTF-16 code units, two to a word, the first one low: (word, word, word, 3).
+ * A new key from a key and a name or whole number: words 0 and 1 of Philox.
+ *
+ * - A number takes one step. Its counter is (low 32 bits, the bits above, 0, 1).
+ * - A string first takes a step for its length, with the counter (length, 0, 0, 2). Then it takes one for
+ *   every six UTF-16 code units, two to a word, the first one low: (word, word, word, 3).
+ *
  * Each step is under the key that the step before gave.
  */
 export function foldIn(key: RandomKey, part: string | number): RandomKey {

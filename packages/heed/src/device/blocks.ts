@@ -26,12 +26,15 @@ interface Block {
 }
 
 /**
- * Who has which part of a range of addresses. A freed block is first put aside for the next wish of the same
- * size, which finds it without a search and still in the caches, as a repeated step wants it. Other wishes
- * are cut from free blocks, which are joined with their free neighbours; lists by size with a map of bits
- * find one that is hardly larger (two-level segregated fit: Masmano, Ripoll, Crespo and Real, 2004). Before
- * the range in use grows, what was put aside is joined too, if it is much. So what is lost is bounded,
- * whatever the order of sizes; and the same calls give the same addresses.
+ * Who has which part of a range of addresses.
+ *
+ * - A freed block is first put aside for the next request of the same size, as a repeated step makes it. That
+ *   request finds it without a search and still in the caches.
+ * - Other requests are cut from free blocks. Free neighbours are joined. Lists by size with a map of bits
+ *   find a block that is hardly larger (two-level segregated fit: Masmano, Ripoll, Crespo and Real, 2004).
+ * - Before the range in use grows, blocks put aside are joined too, if they are much.
+ *
+ * So what is lost is bounded, whatever the order of sizes. The same calls give the same addresses.
  */
 export class Blocks {
   /** Every block, by its address. */

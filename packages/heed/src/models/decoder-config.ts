@@ -74,9 +74,10 @@ const choices: Readonly<Record<string, readonly (string | boolean)[]>> = {
 }
 
 /**
- * A complete configuration from one that may lack the fields that have defaults: `keyValueHeads` as `heads`,
- * `hidden` four times the width (8/3 with a gate, to a multiple of 32), and those of `defaults`: a gated
- * SiLU, RMS norm, rotary positions, no biases, tied output.
+ * A complete configuration, from one that may lack the fields that have defaults. Defaults are
+ * `keyValueHeads` as many as `heads`, `hidden` four times the width (8/3 with a gate, to a multiple of 32),
+ * and those of `defaults`: a gated SiLU, RMS norm, rotary positions, no biases, tied output.
+ *
  *
  * @throws FormatError naming the field that is missing, unknown (with the name that was probably meant) or
  * makes no sense

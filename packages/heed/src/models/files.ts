@@ -10,9 +10,12 @@ const paths = (): typeof import('node:path') => nodeModule('node:path', operatio
 
 /**
  * Writes `bytes` to `path` so that a reader, or a machine that loses power, sees the old file or the new one
- * and nothing between: into a temporary file in the same folder, flushed to the disk, renamed, and the folder
- * flushed, too. The new file has the old one's mode, and its owner where that is allowed. A symbolic link is
- * followed. What is no file, such as a pipe or a device, is written to as it is.
+ * and nothing between. They go into a temporary file in the same folder, which is flushed to the disk and
+ * renamed; then the folder is flushed.
+ *
+ * The new file has the old one's mode, and its owner where that is allowed. A symbolic link is followed. What
+ * is no file, such as a pipe or a device, is written to as it is.
+ *
  *
  * @throws HeedError, with the system's error as its cause; what stood at `path` before then stands still
  */

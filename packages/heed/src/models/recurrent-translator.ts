@@ -1,7 +1,7 @@
 /**
- * The recurrent encoder-decoder, the baseline that attention is measured against: an LSTM reads the source,
- * another writes the target, from the encoder's last state alone (Sutskever et al. 2014) or, with attention,
- * from all of its states (Bahdanau et al. 2015).
+ * The recurrent encoder-decoder, the baseline that attention is measured against. One LSTM reads the source,
+ * another writes the target. Without attention the writer starts from the reader's last state alone
+ * (Sutskever et al. 2014). With attention it reads all of its states (Bahdanau et al. 2015).
  */
 import { foldIn, type RandomKey } from '../base/index.js'
 import {

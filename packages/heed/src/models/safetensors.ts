@@ -1,9 +1,9 @@
 /**
- * The safetensors format (github.com/huggingface/safetensors, "Format"): a little-endian u64 with the
- * length of the header, the header in JSON, and then the tensors' numbers, row-major and little-endian,
- * end to end with neither gap nor overlap.
+ * The safetensors format (github.com/huggingface/safetensors, "Format"). A file has a little-endian u64 with
+ * the length of the header, the header in JSON, and then the tensors' numbers. These are row-major and
+ * little-endian, end to end with neither gap nor overlap.
  *
- * What is read may be hostile: every claim in the header is checked before a tensor is handed out, in time
+ * What is read may be hostile. Every claim in the header is checked before a tensor is handed out, in time
  * and memory proportional to the header.
  */
 import {

@@ -82,9 +82,12 @@ export interface SelfAttentionOptions<A extends string = never> extends CrossAtt
 type Query = Tensor<'batch' | 'head' | 'query' | 'width'>
 
 /**
- * Self-attention: every position of `x` attends to the positions of `x` (and to those in the cache). Batch
- * axes may have any names. Names: query, key, value, rotatedQuery, rotatedKey, scores, filter, mixed,
- * outputPerHead, output; queryNorm.*, keyNorm.*.
+ * Self-attention: every position of `x` attends to the positions of `x`, and to those in the cache. Batch
+ * axes may have any names. Nothing is masked unless `mask` says so.
+ *
+ * Names: query, key, value, rotatedQuery, rotatedKey, scores, filter, mixed, outputPerHead, output; with
+ * norms of queries and keys, queryNorm.* and keyNorm.* too.
+ *
  *
  * @throws ShapeError where sizes do not fit
  */

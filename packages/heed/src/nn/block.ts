@@ -38,8 +38,8 @@ export interface CrossBlock extends Block {
  */
 export interface BlockOptions {
   /**
-   * Where the norms stand: 'pre', x + layer(norm(x)), as nearly every model since GPT-2 (Xiong et al. 2020);
-   * or 'post', norm(x + layer(x)), as in Vaswani et al. 2017 and BERT. Default 'pre'.
+   * Where the norms stand. 'pre': x + layer(norm(x)), as in nearly every model since GPT-2 (Xiong et al.
+   * 2020). 'post': norm(x + layer(x)), as in Vaswani et al. 2017 and BERT. Default 'pre'.
    */
   readonly arrangement?: 'pre' | 'post' | undefined
   readonly norm?: NormOptions | undefined

@@ -103,9 +103,10 @@ export function firstKeys(count: number): Mask {
 }
 
 /**
- * Only positions of the same document see each other, for sequences packed into one. i32 document numbers of
- * the keys, and of the queries where they differ (their axis is `query`), with any of the attention's batch
- * axes; where the queries are the last of the keys, those of the keys do for both.
+ * Only positions of the same document see each other, for sequences packed into one. `keys` has an i32
+ * document number for each key, along `key` and any of the attention's batch axes. `queries` has those of the
+ * queries, along `query`, where they differ. Without it, the queries are taken to be the last of the keys.
+ *
  *
  * @throws DtypeError for tensors that are not i32
  */

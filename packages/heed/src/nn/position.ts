@@ -76,7 +76,7 @@ export interface SinusoidalOptions {
    */
   readonly arrangement?: 'interleaved' | 'halves'
   /**
-   * The angle of pair i at position p: 'paper', p / 10000^(2i / width); 'endpoint', p / 10000^(i / (width / 2
+   * The angle of pair i at position p. 'paper': p / 10000^(2i / width). 'endpoint': p / 10000^(i / (width / 2
    * − 1)), which ends at 1 / 10000 (tensor2tensor, fairseq, M2M100). Default 'paper'.
    */
   readonly frequencies?: 'paper' | 'endpoint'
@@ -119,9 +119,10 @@ export function sinusoidalTable(
 }
 
 /**
- * The slope of each head (Press et al. 2022, "Train Short, Test Long", section 3): 2^(−8 i / heads) for i = 1
- * … heads where heads is a power of two; else those of the next smaller power, then every other one of the
- * next larger.
+ * The slope of each head (Press et al. 2022, "Train Short, Test Long", section 3). Where the number of heads
+ * is a power of two, head i = 1 … heads has the slope 2^(−8 i / heads). Otherwise the first heads have the
+ * slopes of the next smaller power, and the others every other slope of the next larger one.
+ *
  *
  * @throws UsageError unless there is at least one head
  */

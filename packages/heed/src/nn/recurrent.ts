@@ -24,10 +24,12 @@ import { linear, type Linear } from './linear.js'
 import type { Sequence } from './sequence.js'
 
 /**
- * A recurrent layer: what the gates take from the input and what from the previous state (axis `state`, as
- * many as units). LSTM: four gates, input, forget, cell, output; GRU: three, reset, update, new. PyTorch's
- * weight_ih and weight_hh are these with `gate` and `unit` as one axis, which
- * `weight.split('gates', { gate: 4, unit })` takes apart; both biases are kept.
+ * A recurrent layer: what the gates take from the input, and what they take from the previous state (axis
+ * `state`, as many as units). An LSTM has four gates: input, forget, cell, output. A GRU has three: reset,
+ * update, new.
+ *
+ * PyTorch's weight_ih and weight_hh are these with `gate` and `unit` as one axis.
+ * `weight.split('gates', { gate: 4, unit })` takes it apart. Both biases are kept.
  */
 export interface Recurrent {
   readonly input: Linear<'width', 'gate' | 'unit'>
@@ -48,10 +50,13 @@ export interface RecurrentOptions<S> {
 }
 
 /**
- * Where a GRU's reset gate acts on the share that the new gate takes of the previous state: 'after' its
- * projection, on the result (PyTorch, cuDNN; ONNX's linear_before_reset = 1), or 'before' it, on the state
- * (Cho et al. 2014; ONNX's default; Keras' reset_after = false). Weights are of the same shapes and made for
- * one of the two. Default 'after'.
+ * Where a GRU's reset gate acts on the share that the new gate takes of the previous state. Default 'after'.
+ *
+ * - 'after': on the result of the projection (PyTorch, cuDNN; ONNX's linear_before_reset = 1).
+ * - 'before': on the state, before its projection (Cho et al. 2014; ONNX's default; Keras' reset_after =
+ *   false).
+ *
+ * The weights have the same shapes for both. A model works only with the one that it was trained with.
  */
 export type GruReset = 'before' | 'after'
 
@@ -71,9 +76,13 @@ export interface RecurrentResult<S> {
 export type LongShortState = LstmState<'batch' | 'unit'>
 
 /**
- * LSTM (Hochreiter and Schmidhuber 1997; with forget gate, Gers et al. 2000) over a sequence: with i, f, g, o
- * = σ, σ, tanh, σ of the gates, cell = f cell + i g and hidden = o tanh(cell). Beyond its length a sequence
- * keeps its state. Tap: output.
+ * LSTM (Hochreiter and Schmidhuber 1997; with forget gate, Gers et al. 2000) over a sequence. With i, f, g, o
+ * = σ, σ, tanh, σ of the gates:
+ *
+ *     cell = f cell + i g        hidden = o tanh(cell)
+ *
+ * Beyond its length a sequence keeps its state. Tap: output.
+ *
  *
  * @throws UsageError if a length is below 0 or above the number of positions
  * @throws ShapeError if axes or sizes do not fit
@@ -100,9 +109,13 @@ export function lstmStep(
 }
 
 /**
- * GRU (Cho et al. 2014) over a sequence: new = tanh(x + u), hidden = (1 − update) new + update hidden, with u
- * the share of the previous state, which the reset gate multiplies after its projection, or before it
- * (`reset`). Beyond its length a sequence keeps its state. Tap: output.
+ * GRU (Cho et al. 2014) over a sequence. With x the share of the input and u that of the previous state:
+ *
+ *     new = tanh(x + u)        hidden = (1 − update) new + update hidden
+ *
+ * The reset gate multiplies u after its projection, or the state before it (`reset`). Beyond its length a
+ * sequence keeps its state. Tap: output.
+ *
  *
  * @throws UsageError if a length is below 0 or above the number of positions, or for another `reset`
  * @throws ShapeError if axes or sizes do not fit

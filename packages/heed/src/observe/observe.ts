@@ -5,17 +5,18 @@ import { patternOf } from './pattern.js'
 import { type Observation, runUnder, surroundings, type Watcher } from './tap.js'
 
 /**
- * Runs `work` and shows each value with one of these names to its watcher, which may read it, or replace it
- * by returning another tensor of the same axes, sizes and dtype: the model goes on with that one, and
- * gradients flow through it.
+ * Runs `work` and shows each value with one of these names to its watcher. A watcher may read the value. It
+ * may also replace it, by returning another tensor of the same axes, sizes and dtype. The model then goes on
+ * with that one, and gradients flow through it.
  *
  *     const filters = { 'blocks.*.attention.filter': (filter, name) => { … } }
  *     observe(filters, () => decoderLogits(model, config, ids))
  *
  * Names are heed's (docs/observe.md lists them) or TransformerLens'; `*` stands for any one part. A value
- * goes through its watchers in their order here, then through those of the `observe` around this one. A
- * watcher that keeps a value beyond the run asks `collect` for it, or copies it (`values()`): layers free
- * what they no longer need.
+ * goes through its watchers in their order here, then through those of the `observe` around this one. Layers
+ * free what they no longer need, so a watcher that keeps a value copies its numbers (`values()`); `collect`
+ * keeps tensors.
+ *
  *
  * @throws UsageError for a name that nothing in `work` had: it lists the nearest names that were there
  * @throws ShapeError if a replacement does not fit

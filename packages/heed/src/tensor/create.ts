@@ -42,10 +42,19 @@ export function empty<A extends string = never>(
 }
 
 /**
- * A tensor of given numbers, row-major in the order of `shape`. Without a `dtype`, a typed array is stored as
- * what it holds (an Int32Array and other integers of 16 or 32 bits as i32, a Uint8Array as u8, an Int8Array
- * as i8, a Float16Array as f16; a Float64Array as f32), and any other list as f32. Floats are rounded to the
- * nearest number of the dtype, ties to even. A Uint16Array given for f16 or bf16 is taken as their bits.
+ * A tensor of given numbers, row-major in the order of `shape`. Without a `dtype`, a typed array keeps its
+ * own:
+ *
+ * | data | dtype | |---|---|
+ * | integers of 16 or 32 bits, as an Int32Array | i32 |
+ * | Uint8Array | u8 |
+ * | Int8Array | i8 |
+ * | Float16Array | f16 |
+ * | Float32Array, Float64Array, any other list | f32 |
+ *
+ * Floats are rounded to the nearest number of the dtype, ties to even. A Uint16Array given for f16 or bf16 is
+ * taken as their bits.
+ *
  *
  * @throws ShapeError if there are more or fewer numbers than the shape has
  * @throws DtypeError for what is no number, and for a number that the dtype does not hold: a fraction, NaN or

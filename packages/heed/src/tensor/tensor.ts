@@ -178,9 +178,10 @@ export class Tensor<A extends string = string> extends Holder implements AnyTens
   }
 
   /**
-   * The elements, a copy in row-major order of `order` (default: the order of `shape`). f32, f16 and bf16
-   * tensors give a Float32Array, f32 ones a Float64Array on a device that computes in f64; others the array
-   * of their dtype.
+   * The elements: a copy, row-major in the order of `order` (default: that of `shape`). f32, f16 and bf16
+   * tensors give a Float32Array, and f32 ones a Float64Array on a device that computes in f64. Others give
+   * the array of their dtype.
+   *
    *
    * @throws ShapeError unless `order` names each axis once; StateError after the tensor was freed
    */

@@ -20,8 +20,8 @@ export interface AddedToken {
 }
 
 /**
- * Characters of a text, each time it is looked at for an added token, for every character that there is:
- * tokens that begin alike may be long, but not so long and so alike that a text takes its length squared.
+ * How often each character of a text may be looked at for an added token, in all. Tokens that begin alike may
+ * be long, but not so long and so alike that a text takes its length squared.
  */
 const stepsPerCharacter = 32
 

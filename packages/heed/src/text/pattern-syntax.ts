@@ -34,9 +34,13 @@ const longestPattern = 2 ** 14
 const mostClasses = 64
 
 /**
- * Reads the part of Oniguruma's regular expressions that tokenizer files use: characters and their escapes,
- * `\s` `\d` `\p{…}` and their complements, classes, `|`, groups, `(?i:…)`, `(?=…)` `(?!…)`, and the repeats
- * `?` `*` `+` `{m,n}`, greedy or possessive. Classes are Unicode's. Throws a PatternError for the rest.
+ * Reads the part of Oniguruma's regular expressions that tokenizer files use. Everything else is a
+ * PatternError. Classes are Unicode's. What is read:
+ *
+ * - characters and their escapes;
+ * - `\s` `\d` `\p{…}` and their complements, classes, `|`, groups;
+ * - `(?i:…)`, `(?=…)` `(?!…)`;
+ * - the repeats `?` `*` `+` `{m,n}`, greedy or possessive.
  */
 export function parsePattern(source: string): PatternNode {
   if (source.length > longestPattern)

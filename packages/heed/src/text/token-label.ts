@@ -8,9 +8,10 @@ import type { Tokenizer } from './tokenizer.js'
 const strayByte = 0xdc00
 
 /**
- * The texts of tokens one by one, as pictures label them. Where a token's bytes are no whole characters, as
- * happens in byte-level vocabularies, each byte that is part of none stands as a lone surrogate, U+DC80 to
- * U+DCFF, so that nothing is lost: @heed/studio shows it as `E6`.
+ * The texts of tokens one by one, as pictures label them. In byte-level vocabularies a token's bytes may be
+ * no whole character. Each such byte stands as a lone surrogate, U+DC80 to U+DCFF, so that nothing is lost:
+ * @heed/studio shows it as `E6`.
+ *
  *
  * @throws UsageError for an id without a token
  */

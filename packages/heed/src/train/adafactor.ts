@@ -34,11 +34,12 @@ export interface AdafactorOptions extends DecayOptions {
 
 /**
  * Adafactor (Shazeer and Stern 2018, Algorithm 5, without the first moment; the numbers of
- * torch.optim.Adafactor): the second moment of a matrix is kept as the product of a row and a column, over
+ * torch.optim.Adafactor). The second moment of a matrix is kept as the product of a row and a column, over
  * the last two axes of its shape. The step is relative to the weight's size: the rate is at most 1/√t, times
  * the root mean square of the weight. Decay is decoupled.
  *
  * Its state is `row` (the full second moment for tensors of fewer than two axes) and `column` (null there).
+ *
  *
  * @throws UsageError for options out of range
  */

@@ -83,9 +83,9 @@ export interface DecayOptions {
 }
 
 /**
- * Decays matrices and leaves biases, gains of norms and single numbers alone: tensors with two axes or more
- * whose path does not end in `bias` (a bias of query, key or value has the axes head and headWidth, so axes
- * alone don't tell).
+ * Decays matrices, and leaves biases, gains of norms and single numbers alone. A matrix is a tensor with two
+ * axes or more whose path does not end in `bias`. (A bias of query, key or value has the axes head and
+ * headWidth, so axes alone don't tell.)
  */
 export const matricesDecay: Decayed = (path, weight) =>
   weight.layout.length >= 2 && !/(^|\.)\w*bias$/i.test(path)

@@ -20,11 +20,17 @@ export interface LossContext {
 }
 
 /**
- * The mean loss of a batch: a scalar, or one with its weight and metrics. Means over several batches
- * (accumulation, evaluation) weigh each by what it counts, so that it does not matter how the data are cut.
- * That is the `weight` of a report, else what the data's `weight` says, else over how much the scalar is the
- * mean: crossEntropy's targets that aren't ignored, the elements of `mean`; else the examples of
- * `exampleBatches`. A loss that divides a sum itself says its weight.
+ * The mean loss of a batch: a scalar, or a report with its weight and metrics.
+ *
+ * Means over several batches (accumulation, evaluation) weigh each batch by what it counts, so that it does
+ * not matter how the data are cut. The weight is the first of these that there is:
+ *
+ * - the `weight` of the report;
+ * - what the data's `weight` says;
+ * - over how much the scalar is the mean: crossEntropy's targets that aren't ignored, the elements of `mean`;
+ * - the examples of `exampleBatches`.
+ *
+ * A loss that divides a sum itself gives its weight.
  */
 export type Loss<M, B> = (model: M, batch: B, context: LossContext) => Tensor<never> | LossReport
 

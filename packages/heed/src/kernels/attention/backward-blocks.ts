@@ -58,10 +58,11 @@ type Parameters = SourceParameters &
 type BackwardParameters = Parameters & LeafParameters
 
 /**
- * Gradients of query, key and value from those of the output (Dao et al., FlashAttention, 2022, algorithm 4):
- * scores are computed anew, tile by tile, with the queries along the lanes as in `forwardBlocksKernel`. A
+ * Gradients of query, key and value from those of the output (Dao et al., FlashAttention, 2022, algorithm 4).
+ * Scores are computed anew, tile by tile, with the queries along the lanes as in `forwardBlocksKernel`. A
  * task has every `splits`-th tile of keys of one key/value head, and alone writes the gradients of these keys
- * and values; those of the queries it leaves in `partial`, for `sumPartials`. Tasks: matrices × splits.
+ * and values. The gradients of the queries it leaves in `partial`, for `sumPartials`. Tasks: matrices ×
+ * splits.
  */
 export function backwardBlocksKernel(
   definition: AttentionDefinition,

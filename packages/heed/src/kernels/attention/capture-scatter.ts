@@ -79,9 +79,8 @@ function accessesOf(derivative: AttentionDerivative, slots: readonly number[]): 
 
 /**
  * Whether a row of the filter adds to one element what all of its keys give, as it does to a temperature. The
- * gradients of a row's scores sum to 0, so that any number may be taken off what they are multiplied with:
- * with its mean over the row's weights taken off, nothing is left that would cancel, and rounding has nothing
- * to show.
+ * gradients of a row's scores sum to 0, so any number may be taken off what they are multiplied with. With
+ * its mean over the row's weights taken off, nothing is left that would cancel, and rounding does not show.
  */
 export function hasCenters(
   definition: AttentionDefinition,

@@ -21,12 +21,13 @@ export interface CapturedTensor {
 /**
  * What is compiled into an attention kernel. `score` and `mask` are expressions over
  *
- * - `input(0)`: the product q·k, unscaled (score only);
- * - `index('batch')`, `index('head')`, `index('key')`, `index('query')`: positions, aligned at the end: query
- *   row i stands at position i + keys − queries, which is negative for the first rows where there are more
- *   queries than keys; `index('queryRow')`: i itself, for tensors with an axis of query rows;
- * - `parameter(i)` of the kind `parameters[i]`;
- * - elements of captured tensors: `new Capture(i, kind, rank).at(…)` with i counting in `captures`.
+ * - `input(0)`: the product q·k, unscaled (score only).
+ * - `index('batch')`, `index('head')`, `index('key')`, `index('query')`: positions. Queries are aligned at
+ *   the end: query row i stands at position i + keys − queries. That is negative for the first rows where
+ *   there are more queries than keys.
+ * - `index('queryRow')`: i itself, for tensors with an axis of query rows.
+ * - `parameter(i)` of the kind `parameters[i]`.
+ * - Elements of captured tensors: `new Capture(i, kind, rank).at(…)`, with i counting in `captures`.
  *
  * The expressions must have gone through `share`; `attentionDefinition` does so.
  */

@@ -90,10 +90,12 @@ export function forwardBlocksScratchBytes(
 
 /**
  * Attention for blocks of query rows with the online softmax (Milakov and Gimelshein, 2018; Dao et al.,
- * FlashAttention, 2022): the keys go by in rounds, each row keeps its largest score, the sum of exp(score −
- * largest), and its output so far, which are rescaled when a larger score comes. Queries lie along the lanes:
- * scores are K·Qᵀ and the output Vᵀ·Pᵀ, so that keys and values are read where they lie, element by element,
- * and what belongs to a row belongs to a lane. Tasks: batch × heads × blocks of `panels` panels of queries.
+ * FlashAttention, 2022). The keys go by in rounds. Each row keeps its largest score, the sum of exp(score −
+ * largest), and its output so far. Sum and output are rescaled when a larger score comes.
+ *
+ * Queries lie along the lanes: scores are K·Qᵀ, and the output is Vᵀ·Pᵀ. So keys and values are read where
+ * they lie, element by element, and what belongs to a row belongs to a lane. Tasks: batch × heads × blocks of
+ * `panels` panels of queries.
  */
 export function forwardBlocksKernel(
   definition: AttentionDefinition,

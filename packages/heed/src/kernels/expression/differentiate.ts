@@ -5,15 +5,20 @@ import type { GateName } from './operation.js'
 type Float = Expression<'float'>
 
 /**
- * Reverse-mode differentiation: for each float leaf that `root` depends on (inputs, parameters, elements of
- * captured tensors), `seed` × ∂root/∂leaf as an expression over the same leaves. Leaves that get no gradient
- * are not in the map.
+ * Reverse-mode differentiation. It gives `seed` × ∂root/∂leaf for each float leaf that `root` depends on
+ * (inputs, parameters, elements of captured tensors), as an expression over the same leaves. Leaves that get
+ * no gradient are not in the map.
  *
- * Conventions are PyTorch's: |x| has gradient 0 at 0 (and NaN at NaN); min and max of equals give half to
- * each, or all to the operand that is no constant (as clamp does); where one is NaN both get all; select
- * gives to the chosen side only; floor and toInteger give nothing. Where the side that is not chosen has an
- * infinite derivative the product 0 × ∞ is NaN: keep such arguments away from the singular point with a
- * select inside.
+ * Conventions are PyTorch's:
+ *
+ * - |x| has gradient 0 at 0, and NaN at NaN.
+ * - min and max of equals give half to each operand, or all to the one that is no constant (as clamp does).
+ *   Where one is NaN both get all.
+ * - select gives to the chosen side only.
+ * - floor and toInteger give nothing.
+ *
+ * Where the side that is not chosen has an infinite derivative, the product 0 × ∞ is NaN. Keep such arguments
+ * away from the singular point with a select inside.
  */
 export function differentiate(root: Float, seed: Float): Map<Float, Float> {
   const gradients = new Map<Expression, Float>([[root, seed]])

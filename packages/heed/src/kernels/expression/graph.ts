@@ -180,9 +180,9 @@ const structural: ReadonlySet<number> = new Set([0, 0.5, 1, 2, Infinity])
 const mostLifted = { float: 64, integer: 4 } as const
 
 /**
- * An expression with its constants made parameters, from the slot `first` on, so that another number, such as
- * a rate that changes from step to step or the size of a window, makes no other kernel; and these numbers.
- * Where there are many whole numbers, as in a table of bounds, they all stay.
+ * An expression with its constants made parameters from the slot `first` on, and these numbers. So another
+ * number, such as a rate that changes from step to step or the size of a window, makes no other kernel. Where
+ * there are many whole numbers, as in a table of bounds, they all stay.
  */
 export function liftConstants<E extends Expression>(
   root: E,

@@ -1,10 +1,10 @@
 import { isAbandonedPromise, UsageError } from '../../base/index.js'
 import type { Node } from './operation.js'
 
-// A function that is traced is TypeScript, and some of what may be written in it says nothing to who traces
-// it: an expression is an object, so that && and ?: take it for true, and operators want a number. What turns
-// it into a primitive throws; what takes it for true leaves something that was made and is not part of the
-// result, which is looked for when the function is done.
+// A traced function is TypeScript, and its operators tell nothing to who traces it. An expression is an
+// object: && and ?: take it for true, and < and * want a primitive. To turn it into a primitive throws. To
+// take it for true leaves an expression that was made and is not part of the result. That one is looked for
+// when the function is done.
 
 /** What a function that is being traced has made. */
 interface Trace {

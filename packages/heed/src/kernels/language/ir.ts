@@ -116,8 +116,8 @@ export type Conversion =
   | 'broadcast'
 
 /**
- * vector -> f32, ivector -> i32: sum (in a fixed order), least, largest (of numbers: where a lane is NaN the
- * result is unspecified). mask -> bool: any, all.
+ * vector -> f32, ivector -> i32: sum (in a fixed order), least, largest. mask -> bool: any, all. Where a lane
+ * is NaN, least and largest are unspecified.
  */
 export type Reduction = 'sum' | 'least' | 'largest' | 'any' | 'all'
 
@@ -232,8 +232,8 @@ export type Instruction =
   | { readonly op: 'assign'; readonly variable: number; readonly value: number }
   | { readonly op: 'read'; readonly result: number; readonly variable: number }
   /**
-   * for (counter = start; counter < end; counter += step) body; signed; `end` and `step` are evaluated once;
-   * step > 0.
+   * for (counter = start; counter < end; counter += step) body. Numbers are signed, `end` and `step` are
+   * evaluated once, and step > 0.
    */
   | {
       readonly op: 'loop'
@@ -251,10 +251,10 @@ export type Instruction =
 export type MachineElement = 'f32' | 'i32' | 'u16' | 'u8' | 'i8'
 
 /**
- * A kernel assembled for a machine. Every target gives it the same calling form,
- * `run(parameters: address, begin: i32, end: i32, scratch: address)`: `body` is executed for each task in
- * [begin, end), `task` being its number. Parameter i lies at `parameters + 8 i`: an i32, or an f32 (f64 where
- * floats have 8 bytes).
+ * A kernel assembled for a machine. Every target gives it the same calling form:
+ * `run(parameters: address, begin: i32, end: i32, scratch: address)`. `body` is executed for each task in
+ * [begin, end), and `task` is that task's number. Parameter i lies at `parameters + 8 i`. It is an i32 or an
+ * f32 (f64 where floats have 8 bytes).
  */
 export interface Program {
   readonly name: string

@@ -12,11 +12,12 @@ const tail = [
 ]
 
 /**
- * exp(x) for x ≤ 0, as softmax asks for it of distances from the largest: within 1 ulp (1.5 where
- * multiply-adds round twice) down to −87.3, whose result is the least normal float; below that subnormal or
- * 0, and from −88 on 0, −Infinity included. NaN stays. 13 instructions where multiply-adds are fused, against
- * 16 of `exp`, which holds everywhere: exp(x) = 2ⁿ exp(r) with r = x − n ln 2, |r| ≤ ½ ln 2, and 2ⁿ by one
- * shift.
+ * exp(x) for x ≤ 0, as softmax needs it for distances from the largest. It is within 1 ulp (1.5 where
+ * multiply-adds round twice) down to −87.3, whose result is the least normal float. Below that it is
+ * subnormal or 0, and from −88 on it is 0, for −Infinity too. NaN stays.
+ *
+ * exp(x) = 2ⁿ exp(r) with r = x − n ln 2, |r| ≤ ½ ln 2, and 2ⁿ by one shift. That is 13 instructions where
+ * multiply-adds are fused. `exp`, which holds everywhere, takes 16.
  */
 export function decay(k: Builder, x: Vector): Vector {
   if (k.machine.math) return x.exp()

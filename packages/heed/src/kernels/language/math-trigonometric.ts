@@ -97,9 +97,9 @@ const windows = [
 ]
 
 /**
- * For x ≥ 2⁷ of any size, in whole numbers: x = m 2⁸ʲ with 2²³ ≤ m < 2³¹, and m times 96 bits of the windows
- * from j on is the fraction of a turn in units of 2⁻⁶⁴, within 2. No float comes nearer to a multiple of π /
- * 2 than some 2³² of these units. M. H. Payne and R. N. Hanek, Radian reduction for trigonometric functions,
+ * For x ≥ 2⁷ of any size, in whole numbers. x = m 2⁸ʲ with 2²³ ≤ m < 2³¹. m times 96 bits of the windows from
+ * j on is the fraction of a turn in units of 2⁻⁶⁴, within 2. No float comes nearer to a multiple of π / 2
+ * than some 2³² of these units. M. H. Payne and R. N. Hanek, Radian reduction for trigonometric functions,
  * 1983.
  */
 function reduceFar<T extends FloatType>(x: Term<T>, quarters: number): Reduced<T> {

@@ -5,15 +5,22 @@ import { divide, outerParameters, outerPointers } from './outer.js'
 import { tileOf } from './tile.js'
 
 /**
- * How a tile meets A: `rows` are read where they are, `runs` are rows whose elements are neighbours,
- * `columns` columns whose elements are; `copied`: a block of columns is copied first, tile by tile; `panels`:
- * A was packed so by another kernel.
+ * How a tile meets A:
+ *
+ * - `rows`: rows are read where they are.
+ * - `runs`: the same, for rows whose elements are neighbours.
+ * - `columns`: columns whose elements are neighbours are read where they are.
+ * - `copied`: a block of columns is copied first, tile by tile.
+ * - `panels`: another kernel packed A in panels.
  */
 export type Left = 'rows' | 'runs' | 'columns' | 'copied' | 'panels'
 
 /**
- * How a tile meets B: its `rows` are read where they are; `copied`: a block's panels are copied together
- * first; `panels`: B was packed so by another kernel.
+ * How a tile meets B:
+ *
+ * - `rows`: rows are read where they are.
+ * - `copied`: a block's panels are copied together first.
+ * - `panels`: another kernel packed B in panels.
  */
 export type Right = 'rows' | 'copied' | 'panels'
 

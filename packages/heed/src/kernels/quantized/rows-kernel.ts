@@ -6,9 +6,10 @@ import { leastScale, toHalf } from './round.js'
 const kernels = new Map<string, Kernel>()
 
 /**
- * Rows of activations in the form that weights are multiplied with, filled up with 0 to `pitch` elements:
- * signed bytes or shorts of a magnitude up to 127, with a scale for each group of `group` elements and what a
- * sum over the group starts with, −`zero` times the sum of its integers; bf16; or f32. A task is one row.
+ * Rows of activations in the form that weights are multiplied with, filled up with 0 to `pitch` elements.
+ * They become signed bytes or shorts of a magnitude up to 127, bf16, or f32. Integers have a scale for each
+ * group of `group` elements. They also have what a sum over the group starts with: −`zero` times the sum of
+ * its integers. A task is one row.
  */
 export function rowsKernel(multiplication: Multiplication): Kernel {
   let known = kernels.get(multiplication)

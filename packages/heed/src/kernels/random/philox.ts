@@ -7,9 +7,9 @@ const weyl1 = 0xbb67ae85
 const rounds = 10
 
 /**
- * Philox4x32-10 in a kernel, a block in each lane: the four output words of the counters (`counter`, 0, 0, 0)
- * under the key (`low`, `high`), bit for bit those of base's `philox` (Salmon et al. 2011). `counter` is
- * taken as unsigned.
+ * Philox4x32-10 in a kernel, a block in each lane. It gives the four output words of the counters (`counter`,
+ * 0, 0, 0) under the key (`low`, `high`), bit for bit those of base's `philox` (Salmon et al. 2011).
+ * `counter` is taken as unsigned.
  */
 export function philoxVectors(counter: IntVector, low: Int, high: Int): readonly IntVector[] {
   const zero = counter.xor(counter)

@@ -8,9 +8,12 @@ const gates = 4
 
 /**
  * The LSTM cell (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000; equations and
- * order of gates are PyTorch's). Slots: the four gates' shares of the input, those of the previous state, the
- * previous cell state; where some sequences may have ended, the previous hidden state and whether the
- * sequence goes on (≠ 0): one that has ended keeps its state. Outputs: hidden state, cell state.
+ * order of gates are PyTorch's). Outputs: hidden state, cell state. Slots:
+ *
+ * - the four gates' shares of the input, then those of the previous state;
+ * - the previous cell state;
+ * - where some sequences may have ended, the previous hidden state, and whether the sequence goes on (≠ 0).
+ *   One that has ended keeps its state.
  */
 export function lstmCellOf({ ending }: { readonly ending: boolean }): Cell {
   return ending ? (endingCell ??= step(true)) : (endlessCell ??= step(false))

@@ -50,9 +50,9 @@ export interface CrossEntropyPlan extends CrossEntropyOperands {
 }
 
 /**
- * For each row, (1 − s) w[target] (L − x[target]) + s (mean w × L − mean w x) with L = ln Σ exp x, where
- * classes weigh w (1 each without weights): two passes over the logits, nothing of their size is written.
- * Targets must have been checked.
+ * For each row, (1 − s) w[target] (L − x[target]) + s (mean w × L − mean w x). L is ln Σ exp x, and w the
+ * weight of each class (1 without weights). It takes two passes over the logits, and writes nothing of their
+ * size. Targets must have been checked.
  */
 export function planCrossEntropy(plan: CrossEntropyPlan): Launch[] {
   const { rows, width, logits, targets, ignore, smoothing, weights, statistics, losses } = plan

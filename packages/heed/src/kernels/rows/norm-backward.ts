@@ -35,10 +35,13 @@ const partElements = 32768
 const partsAtMost = 128
 
 /**
- * With n the normalized row and g = gradient × weight: dx = (g − mean g − n mean(g n)) / deviation (RMS norm:
- * without mean g), dweight = Σ gradient × n and dbias = Σ gradient over the rows. Rows are cut into parts by
- * sizes alone; each part sums its own rows, and the parts are added in their order, so that the sums do not
- * depend on threads.
+ * With n the normalized row and g = gradient × weight:
+ *
+ *     dx = (g − mean g − n mean(g n)) / deviation        (RMS norm: without mean g)
+ *     dweight = Σ gradient × n        dbias = Σ gradient        (over the rows)
+ *
+ * Rows are cut into parts by sizes alone. Each part sums its own rows, and the parts are added in their
+ * order. So the sums do not depend on threads.
  */
 export function planNormBackward(plan: NormBackwardPlan): Launch[] {
   const { rows, width, x, weight, statistics, gradient, xGradient, weightGradient, biasGradient } = plan

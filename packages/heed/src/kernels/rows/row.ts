@@ -38,8 +38,8 @@ export function eachRow(k: Builder, task: Int, perTask: Int, rows: Int, body: (r
 export type Place = <E extends ElementType>(row: Pointer<E>) => Pointer<E>
 
 /**
- * Goes along a row: `body` at each vector, `unroll` vectors to a round, told apart by `u` so that each may
- * keep a running result of its own; then what is left, with u = 0, the last vector masked.
+ * Goes along a row. A round calls `body` for `unroll` vectors, told apart by `u`, so that each may keep a
+ * running result of its own. What is left comes afterwards with u = 0, the last vector masked.
  */
 export function sweep(
   k: Builder,

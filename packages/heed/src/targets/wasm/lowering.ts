@@ -44,8 +44,8 @@ const localTypes: Readonly<Record<Type, LocalType>> = {
 }
 
 /**
- * The state of a function while it is lowered: which results are in which local, and which are pending: used
- * once, free of effects, and so left to stand inside the expression of their user.
+ * The state of a function while it is lowered: which results are in which local, and which are pending. A
+ * pending result is used once and has no effects, so it is left to stand inside the expression that uses it.
  */
 export class Lowering {
   readonly program: Program

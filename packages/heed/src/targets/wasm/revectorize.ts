@@ -18,11 +18,15 @@ const turns = 4000
 const versions: readonly number[] = [13, 14]
 
 /**
- * Whether V8 merges the two halves of an 8-lane vector into one 256-bit instruction, and does it right. The
- * flag is set first, the optimizing compiler is asked for, and three kernels are tried: every kind of vector
- * instruction, on numbers that are hard on each, must give the same bits with 8 lanes as with 4; a product
- * tile must be exact; and ten independent sums of 8 lanes must take about as long as ten of 4, where pairs
- * would take twice as long. Where anything differs, the flag is taken back and nothing is said.
+ * Whether V8 merges the two halves of an 8-lane vector into one 256-bit instruction, and does it right. V8's
+ * flag is set first, and the optimizing compiler is asked for. Then three kernels are tried:
+ *
+ * - Every kind of vector instruction, on numbers that are hard on each, must give the same bits with 8 lanes
+ *   as with 4.
+ * - A product tile must be exact.
+ * - Ten independent sums of 8 lanes must take about as long as ten of 4. Pairs would take twice as long.
+ *
+ * Where one of them fails, the flag is taken back and nothing is said.
  */
 export function probeRevectorization(relaxed: boolean): boolean {
   if (!relaxed || !versions.includes(engineVersion())) return false

@@ -217,9 +217,9 @@ export class Lowering {
 
   // ---- constants ----
   /**
-   * A constant as an operand: inside an innermost loop a register that is loaded before it (and given up
-   * first where registers are few), else memory: one element in each lane where instructions can say so, else
-   * the whole vector.
+   * A constant as an operand. Inside an innermost loop it is a register that is loaded before the loop, and
+   * given up first where registers are few. Else it is memory: one element for all lanes where instructions
+   * can say so, else the whole vector.
    */
   constantOperand(type: 'f32' | 'vector' | 'ivector', value: number): Memory | Register {
     const bits = type === 'ivector' ? value | 0 : floatBits(value)

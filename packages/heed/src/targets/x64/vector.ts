@@ -144,8 +144,9 @@ function lowerDivision({ name, result, a, b }: Of<'binary'>, lowering: Lowering)
 }
 
 /**
- * a × b + c in one instruction, which overwrites one of the three and may read one from memory: the sum where
- * it dies or goes back to its variable, else a factor that dies, else a copy of the sum.
+ * a × b + c in one instruction, which overwrites one of the three and may read one from memory. It overwrites
+ * the sum where that dies or goes back to its variable. Else it overwrites a factor that dies, else a copy of
+ * the sum.
  */
 export function lowerFma({ result, a, b, c }: Of<'fma'>, lowering: Lowering): void {
   const { code } = lowering

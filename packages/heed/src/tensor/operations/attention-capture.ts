@@ -8,8 +8,9 @@ import type { Scalar } from './elementwise.js'
 
 /**
  * Makes a tensor readable inside a score or a mask: `capture(slope).at({ head })`. f32 tensors give floats,
- * and gradients flow to them where a score reads them; i32 tensors, captured as
- * `capture(documents, 'integer')`, give whole numbers.
+ * and gradients flow to them where a score reads them. i32 tensors are captured as
+ * `capture(documents, 'integer')`, and give whole numbers.
+ *
  *
  * @throws DtypeError if the tensor holds neither, or the other of the two
  * @throws UsageError if it is no tensor

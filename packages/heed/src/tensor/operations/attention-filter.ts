@@ -36,9 +36,10 @@ export function attentionScores<Q extends string = never, K extends string = nev
 }
 
 /**
- * The filter, batch head query key: the scores normalized over the keys, each row between 0 and 1 and summing
- * to 1 (to less with a sink; to 0 where nothing may be attended). The plain path of `attention`;
- * differentiable.
+ * The filter, batch head query key: the scores normalized over the keys. Each row is between 0 and 1 and sums
+ * to 1 (to less with a sink, to 0 where nothing may be attended). This is the plain path of `attention`, and
+ * has gradients.
+ *
  *
  * @throws ShapeError, DtypeError and UsageError as `attention` does
  */

@@ -64,8 +64,8 @@ export function batchAsked(roots: readonly Expression[]): ReadonlySet<string> {
 }
 
 /**
- * The expressions with positions along batch axes as the kernels have them: `index('batch')` for the axis
- * that is the kernels' batch, and, for those that are gone through one position after the other, parameters
+ * The expressions with positions along batch axes as the kernels have them. The axis that is the kernels'
+ * batch becomes `index('batch')`. The axes that are walked through one position at a time become parameters,
  * from slot `first` on; see `roundParameters`.
  */
 export function bindPositions<R extends readonly Expression[]>(

@@ -53,19 +53,23 @@ export interface AttentionWithStatistics<A extends string, R extends string> {
 
 /**
  * Scaled dot-product attention (Vaswani et al. 2017, equation 1), programmable and fused: softmax over the
- * keys of score(q·k × scale), masked, times value, in one pass that never holds the query × key filter (Dao
- * et al. 2022, FlashAttention).
+ * keys of score(q·k × scale), masked, times value. It is one pass that never holds the query × key filter
+ * (Dao et al. 2022, FlashAttention).
  *
- * - query: batch head query width; key: batch head key width; value: batch head key width, of a width of its
- *   own
- * - result: batch head query width, in memory as batch query head width, so that heads are joined without a
- *   copy
+ * - query: batch head query width
+ * - key: batch head key width
+ * - value: batch head key width, of a width of its own
+ * - result: batch head query width. In memory it is batch query head width, so that heads are joined without
+ *   a copy.
  *
- * Query, key and value may each be stored as f16 or bf16, which are widened as they are read; result and
- * gradients are f32. Heads and batch axes may be absent, there may be more batch axes of any name, and key
- * and value may have fewer heads, each shared by the same number of neighbouring query heads (Ainslie et al.
- * 2023, grouped-query attention). A row that may attend to nothing is 0. Gradients flow to query, key, value,
- * sink and the f32 tensors that the score captures.
+ * Heads and batch axes may be absent, and there may be more batch axes, of any name. Key and value may have
+ * fewer heads: each is shared by the same number of neighbouring query heads (Ainslie et al. 2023,
+ * grouped-query attention). Query, key and value may each be stored as f16 or bf16; they are widened as they
+ * are read. Result and gradients are f32.
+ *
+ * A row that may attend to nothing is 0. What is masked can't be seen, NaN included. Gradients flow to query,
+ * key, value, sink and the f32 tensors that the score captures.
+ *
  *
  * @throws ShapeError if an axis is missing or sizes disagree, captured tensors included
  * @throws DtypeError for tensors that are not f32, f16 or bf16

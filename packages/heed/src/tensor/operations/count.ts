@@ -10,10 +10,10 @@ export function countedOver<T extends AnyTensor>(mean: T, count: number): T {
 }
 
 /**
- * Over how many elements (targets that count, or the sum of their weights) a scalar is the mean: of what
- * `mean`, `crossEntropy` and the other losses give without axes, and of what is computed from it elementwise,
- * where nothing else has another count. Undefined elsewhere. Two means of parts, each times its count, make
- * the mean of the whole.
+ * Over how many elements a scalar is the mean: targets that count, or the sum of their weights. It is known
+ * of what `mean`, `crossEntropy` and the other losses give without axes, and of what is computed from that
+ * elementwise. It is undefined elsewhere, and where two counts meet. Two means of parts, each times its
+ * count, make the mean of the whole.
  */
 export function countOf(mean: AnyTensor): number | undefined {
   return counts.get(mean)

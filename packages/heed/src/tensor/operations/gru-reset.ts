@@ -28,8 +28,9 @@ export function gruReset<A extends string>(
 
 /**
  * The rest of that step, given the new gate's share of `gruReset`: (1 − update) tanh(input + fresh) + update
- * × hidden (Cho et al. 2014, equation 7, with the roles of update and 1 − update as PyTorch, cuDNN and ONNX
- * have them).
+ * × hidden. This is equation 7 of Cho et al. 2014, with the roles of update and 1 − update as PyTorch, cuDNN
+ * and ONNX have them.
+ *
  *
  * @param fresh the projection of what `gruReset` gave
  * @param active i32 or f32, any of the axes of the state: where it is 0, the sequence has ended and keeps its

@@ -93,12 +93,13 @@ function checkPositiveWeight(logits: AnyTensor, weight: number | AnyTensor): voi
 
 /**
  * Contrast of rows with columns (InfoNCE; van den Oord et al. 2018, eq. 4): the mean cross-entropy of
- * `scores` along `axis` where the right column of each row is the one of the same number; columns past the
- * number of rows are further negatives. `symmetric`: its mean with the same over rows (CLIP; Radford et al.
- * 2021, figure 3).
+ * `scores` along `axis`. The right column of each row is the one of the same number. Columns past the number
+ * of rows are further negatives. With `symmetric`, it is the mean of that and of the same over rows (CLIP;
+ * Radford et al. 2021, figure 3).
  *
  *     const scores = dot(unitLength(anchor, 'width'), unitLength(candidate, 'width'), 'width').mul(20)
  *     contrastiveLoss(scores, 'candidate')
+ *
  *
  * @throws ShapeError unless scores have two axes, and as many columns as rows (at least as many where not
  * symmetric)

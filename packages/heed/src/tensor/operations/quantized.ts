@@ -19,15 +19,21 @@ import { contractQuantized } from './quantized-product.js'
 
 /**
  * A copy of weights in fewer bits, for products that sum over the axes in `over`:
- * - `bf16`: each number rounded to 8 bits of precision, by 2⁻⁸ of itself at most.
- * - `int8`: 8 bits and a scale for each position of the other axes: off by 1/254 of the largest weight that
- *   is summed with it, at most.
- * - `int4`: 4 bits and a scale for each 32 weights that are summed: the scale is the best of a few in the sum
+ *
+ * - `bf16`: each number is rounded to 8 bits of precision, so it is off by 2⁻⁸ of itself at most.
+ * - `int8`: 8 bits and a scale for each position of the other axes. A weight is off by 1/254 of the largest
+ *   weight that is summed with it, at most.
+ * - `int4`: 4 bits and a scale for each 32 weights that are summed. The scale is the best of a few in the sum
  *   of squared errors.
  *
- * What they are multiplied with is rounded, too, when the product runs: with `int8` to 8 bits with a scale
- * for each row, with `int4` to 8 bits with a scale for each 32 numbers, with `bf16` to bf16 where the
- * processor multiplies those, else not at all. Sums of whole numbers are exact.
+ * The other operand is rounded too, when the product runs:
+ *
+ * - with `int8` to 8 bits, with a scale for each row;
+ * - with `int4` to 8 bits, with a scale for each 32 numbers;
+ * - with `bf16` to bf16 where the processor multiplies those, else not at all.
+ *
+ * Sums of whole numbers are exact.
+ *
  *
  * @throws ShapeError if the weights lack an axis of `over`, or have no elements
  * @throws DtypeError unless they are f32
