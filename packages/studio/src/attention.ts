@@ -37,12 +37,11 @@ export interface AttentionPageOptions extends AttentionOptions {
 }
 
 /**
- * The page that shows the attention filters of any model, as one HTML document that asks nobody for anything.
+ * The page that shows the attention filters of any model, as one HTML document that loads nothing else.
  *
- * ```ts
- * const { values } = collect(['blocks.*.attention.filter'], () => model(ids))
- * writeFileSync('attention.html', attentionPage(values, ['The', ' cat', ' sat']))
- * ```
+ *     const { values } = collect(['blocks.*.attention.filter'], () => model(ids))
+ *     writeFileSync('attention.html', attentionPage(values, ['The', ' cat', ' sat']))
+ *
  *
  * @param filters `query` × `key` weights by their names, `head` × … where there are several heads; other
  *   values are passed over
@@ -62,7 +61,9 @@ export function attentionPage(
 }
 
 /**
- * The same for the terminal: a heat map for each head, scores, and where the last token looks.
+ * The picture of attention filters for the terminal: a heat map for each head, the heads' scores, and where
+ * the last token looks. Filters and labels are those of `attentionPage`, and so are the errors.
+ *
  *
  * @param options where it is to be shown (default the standard output: its width, its colours), and which
  *   heads

@@ -15,7 +15,7 @@ export interface GradientCheck {
 
 /**
  * Compares the gradient of `loss` with central differences, element by element: (loss(x + h) − loss(x − h)) /
- * 2h. Meant for a device that computes in f64 (the interpreter); give `step` where that is not so.
+ * 2h. It is meant for a device that computes in f64 (the interpreter). On another one, give a larger `step`.
  */
 export function checkGradient<M>(loss: (model: M) => Tensor<never>, model: M, step = 1e-5): GradientCheck {
   const isParameter = (value: unknown): value is Tensor => isTensor(value) && value.dtype === 'f32'

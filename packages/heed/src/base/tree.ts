@@ -10,7 +10,7 @@ import { FormatError, UsageError } from './errors.js'
 /** Leaves of type T in records and arrays, nested. */
 export type Tree<T> = T | readonly Tree<T>[] | { readonly [name: string]: Tree<T> }
 
-/** Recognises a leaf. */
+/** Recognises a leaf of a tree: `isTensor`, for models. */
 export type IsLeaf<T> = (value: unknown) => value is T
 
 /** A tree nested more deeply than this contains itself, or comes from a hostile file. */
@@ -41,7 +41,7 @@ export function zipTrees<M, T>(
   return walk([tree, other], isLeaf, ([leaf, second], path) => join(leaf!, second!, path), '', 0) as M
 }
 
-/** The leaves by path, in order. */
+/** The leaves of a tree by their paths (`blocks.0.norm.weight`), in the tree's order. */
 export function leavesOf<T>(tree: unknown, isLeaf: IsLeaf<T>): Map<string, T> {
   const leaves = new Map<string, T>()
   walk(

@@ -87,7 +87,8 @@ export function decoderConfig(given: DecoderConfigOptions): DecoderConfig {
 }
 
 /**
- * The same from what a JSON file has.
+ * A complete configuration from a JSON file's content. Missing fields are filled in as by `decoderConfig`.
+ *
  *
  * @param given the file's content, where it stands in it or as JSON.parse has it
  * @param file its path, for errors

@@ -181,7 +181,10 @@ export function decoderLogits(
   return scope(() => logitsOf(model, decoderStates(model, config, ids, options)))
 }
 
-/** The output projection alone. */
+/**
+ * Logits from the vectors that `decoderStates` gave: the output projection alone. Take some positions of the
+ * states first, where not all logits are wanted.
+ */
 export function logitsOf(
   model: Quantized<Decoder>,
   states: Sequence,

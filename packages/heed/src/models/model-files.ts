@@ -144,7 +144,8 @@ export async function saveModel(
 }
 
 /**
- * The model in a folder of this machine.
+ * Reads a model from a folder of this machine: `config.json`, `model.safetensors`, `tokenizer.json`.
+ *
  *
  * @throws FormatError where a file is missing, or as `modelFromFiles` does
  */

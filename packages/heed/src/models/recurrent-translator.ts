@@ -64,7 +64,10 @@ export interface RecurrentTranslator {
 
 type Ids = Tensor<'batch' | 'position'>
 
-/** Before training: LSTMs as `createRecurrent` has them, the rest by `initializer`. */
+/**
+ * A recurrent encoder-decoder before training. Its LSTMs are made by `createRecurrent`, the rest by
+ * `initializer`.
+ */
 export function createRecurrentTranslator(
   { vocabulary, width, units, alignment }: RecurrentTranslatorConfig,
   key: RandomKey,
@@ -175,7 +178,8 @@ export interface TranslateOptions {
 }
 
 /**
- * The likeliest word at each step (greedy search), until each sequence has ended; without `start` and `end`.
+ * Translates by greedy search: the likeliest word at each step, until each sequence has ended. Gives the ids
+ * of each sequence without `start` and `end`.
  */
 export function translate(
   model: RecurrentTranslator,

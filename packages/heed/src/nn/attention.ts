@@ -33,8 +33,9 @@ import { applyRotary, type RotaryTable } from './rotary.js'
 import { addTo, projectOut, type Residual, type Sequence } from './sequence.js'
 
 /**
- * Sizes may differ: fewer heads in key and value (grouped-query, multi-query), a width of values of their
- * own, another width of the context.
+ * The parameters of an attention layer: four projections, and norms and a sink where the model has them.
+ * Their sizes say what kind it is: fewer heads in key and value (grouped-query, multi-query), a width of
+ * values of their own, another width of the context.
  */
 export interface AttentionParameters {
   readonly query: Linear<'width', 'head' | 'headWidth'>

@@ -24,7 +24,7 @@ export type Key = Tensor<'batch' | 'head' | 'key' | 'width'>
 /** Positions for which there is room at first. */
 const firstRoom = 64
 
-/** How a cache stores. */
+/** What a key/value cache stores its numbers as. */
 export interface CacheOptions {
   /**
    * Of keys and values of the model's own positions. `bf16` and `f16` take half the memory, and round each

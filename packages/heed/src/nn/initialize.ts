@@ -40,7 +40,7 @@ export interface LinearShape {
   readonly initializer?: Initializer
 }
 
-/** A linear map; biases start at 0. */
+/** A linear map before training, from the axes of `inputs` to those of `outputs`. Biases start at 0. */
 export function createLinear<I extends string, O extends string>(
   key: RandomKey,
   inputs: Shape<I>,
@@ -54,7 +54,7 @@ export function createLinear<I extends string, O extends string>(
   return bias ? { weight, bias: zeros(outputs) } : { weight }
 }
 
-/** Weight 1 (0 where a norm multiplies by 1 + weight), bias 0. */
+/** The parameters of a norm before training: weight 1 (0 where the norm multiplies by 1 + weight), bias 0. */
 export function createNorm<K extends string>(
   shape: Shape<K>,
   { bias = true, onePlus = false }: { readonly bias?: boolean; readonly onePlus?: boolean } = {},
@@ -95,8 +95,9 @@ export interface AttentionShape {
 }
 
 /**
- * The four projections of multi-head attention: query, key and value from `width` to head × headWidth, output
- * back to `width`.
+ * The parameters of multi-head attention before training: query, key and value project from `width` to head ×
+ * headWidth, output projects back to `width`.
+ *
  *
  * @throws UsageError where the width is no multiple of the heads and no headWidth is given, or heads no
  * multiple of keyValueHeads
@@ -156,7 +157,10 @@ export interface FeedForwardShape {
   readonly outputInitializer?: Initializer | undefined
 }
 
-/** `up` and `down` between `width` and `hidden`, and a gate beside `up` where asked for. */
+/**
+ * The parameters of a feed-forward layer before training: `up` and `down` between `width` and `hidden`, and a
+ * gate beside `up` where asked for.
+ */
 export function createFeedForward(key: RandomKey, shape: FeedForwardShape): FeedForward {
   const { width, hidden, gated = false, bias = true, initializer = normalInitializer() } = shape
   const up = (name: string): Linear<'width', 'hidden'> =>

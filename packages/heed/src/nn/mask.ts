@@ -33,7 +33,9 @@ export const causalUpperLeft: Mask = ({ queryRow, key }) => key.le(queryRow)
 
 /**
  * Each position sees itself and the `size` − 1 positions before it (Beltagy et al. 2020, Longformer; Jiang et
- * al. 2023, Mistral 7B). Throws UsageError unless size is 1 or more.
+ * al. 2023, Mistral 7B).
+ *
+ * @throws UsageError unless size is 1 or more
  */
 export function slidingWindow(size: number): Mask {
   checkCount('slidingWindow', 'size', size, 1)
@@ -42,7 +44,9 @@ export function slidingWindow(size: number): Mask {
 
 /**
  * Each position sees those up to `distance` away on both sides (Luong et al. 2015, local attention;
- * Longformer). Throws UsageError for a distance below 0.
+ * Longformer).
+ *
+ * @throws UsageError for a distance below 0
  */
 export function local(distance: number): Mask {
   checkCount('local', 'distance', distance)
@@ -51,7 +55,8 @@ export function local(distance: number): Mask {
 
 /**
  * Blocks of `size` positions that see only themselves; with `causal` added, the chunked attention of Llama 4.
- * Throws UsageError unless size is 1 or more.
+ *
+ * @throws UsageError unless size is 1 or more
  */
 export function chunked(size: number): Mask {
   checkCount('chunked', 'size', size, 1)
@@ -95,7 +100,9 @@ type NotBy<A extends string, N extends string> =
 
 /**
  * The first `count` keys: with a sliding window by `anyOf`, the attention sinks of Xiao et al. 2023
- * (StreamingLLM). Throws UsageError for a count below 0.
+ * (StreamingLLM).
+ *
+ * @throws UsageError for a count below 0
  */
 export function firstKeys(count: number): Mask {
   checkCount('firstKeys', 'count', count)
@@ -125,7 +132,9 @@ export function sameDocument<K extends string, Q extends string = never>(
 
 /**
  * Keys whose number is 0 are padding, seen by nobody. i32, by key (or `position`, as in a batch of ids), and
- * by batch axes where it differs. Throws DtypeError for another tensor.
+ * by batch axes where it differs.
+ *
+ * @throws DtypeError for another tensor
  */
 export function padding<A extends string>(
   real: Tensor<A> & HasOneOf<A, 'key' | 'position'>,

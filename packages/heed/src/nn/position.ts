@@ -47,7 +47,7 @@ function inTable(table: PositionTable, positions: Exclude<PositionNumbers, numbe
   return positions as Tensor<'position'>
 }
 
-/** The rows of `count` positions from `start` on. */
+/** The rows of `count` positions from `start` on, of a table by `position`. */
 export function positionsFrom<A extends string>(
   table: Tensor<A | 'position'>,
   start: number,

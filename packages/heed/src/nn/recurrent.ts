@@ -132,8 +132,9 @@ export function gru(
 }
 
 /**
- * One step of a GRU, as a decoder takes it: x batch width. Throws UsageError for another `reset` than
- * 'before' and 'after'.
+ * One step of a GRU, as a decoder takes it: x batch width.
+ *
+ * @throws UsageError for another `reset` than 'before' and 'after'
  */
 export function gruStep(
   parameters: Recurrent,
@@ -167,7 +168,7 @@ export interface BothResult<S> {
   readonly last: BothDirections<S>
 }
 
-/** An LSTM in each direction (Schuster and Paliwal 1997). Throws what `lstm` throws. */
+/** An LSTM in each direction (Schuster and Paliwal 1997). Errors are those of `lstm`. */
 export function bidirectionalLstm(
   parameters: BothDirections<Recurrent>,
   x: Sequence,
@@ -176,7 +177,7 @@ export function bidirectionalLstm(
   return bothWays(lstm, parameters, x, options)
 }
 
-/** A GRU in each direction (Schuster and Paliwal 1997). Throws what `gru` throws. */
+/** A GRU in each direction (Schuster and Paliwal 1997). Errors are those of `gru`. */
 export function bidirectionalGru(
   parameters: BothDirections<Recurrent>,
   x: Sequence,

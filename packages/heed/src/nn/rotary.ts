@@ -10,7 +10,10 @@ import {
 } from '../tensor/index.js'
 import { type PositionNumbers, positionsFrom } from './position.js'
 
-/** How a model that was trained on short texts is told of positions beyond them. */
+/**
+ * How the angles of rotary positions are stretched, so that a model that was trained on short texts works
+ * beyond them. It must be what the model was trained or adapted with.
+ */
 export type RotaryScaling =
   /**
    * Positions divided by `factor` (Chen et al. 2023, "Extending Context Window … via Positional

@@ -36,8 +36,9 @@ export function cosine(temperature: number | Tensor<'head'> = 1): Score {
 }
 
 /**
- * cap × tanh(score / cap): keeps scores within ±cap (Gemma 2, 2024, section 2). Throws UsageError for a cap
- * that is no number above 0.
+ * cap × tanh(score / cap): keeps scores within ±cap (Gemma 2, 2024, section 2).
+ *
+ * @throws UsageError for a cap that is no number above 0
  */
 export function softCap(cap: number): Score {
   checkPositive('softCap', 'cap', cap)
@@ -48,8 +49,9 @@ export function softCap(cap: number): Score {
 }
 
 /**
- * score − slope[head] × |query − key| (Press et al. 2022, "Train Short, Test Long"). Throws DtypeError or
- * ShapeError unless slopes are f32 by head.
+ * score − slope[head] × |query − key| (Press et al. 2022, "Train Short, Test Long").
+ *
+ * @throws DtypeError or ShapeError unless slopes are f32 by head
  */
 export function alibi(slopes: Tensor<'head'>): Score {
   const slope = byHead('alibi', 'slopes', slopes)

@@ -13,7 +13,9 @@ export interface Dropout {
   readonly key: RandomKey
 }
 
-/** The end of each half of a block. */
+/**
+ * What happens at the end of a layer that is half of a block: dropout, then the sum with the residual stream.
+ */
 export interface Residual<A extends string = never> {
   /** What the result is added to. */
   readonly residual?: Sequence<[A] extends [never] ? 'batch' : A> | undefined

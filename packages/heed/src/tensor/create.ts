@@ -129,8 +129,9 @@ export function range<A extends string>(
 }
 
 /**
- * Normally distributed with mean 0: the same numbers for the same key on every device. Throws UsageError for
- * a deviation that is no number of at least 0.
+ * Normally distributed with mean 0: the same numbers for the same key on every device.
+ *
+ * @throws UsageError for a deviation that is no number of at least 0
  */
 export function normal<A extends string = never>(
   key: RandomKey,

@@ -22,7 +22,11 @@ export interface AnyTensor {
   /** In their order in `shape`. */
   readonly layout: readonly Axis[]
   readonly elements: number
-  /** Byte address of the first element. Throws StateError after the tensor was freed. */
+  /**
+   * Byte address of the first element.
+   *
+   * @throws StateError after the tensor was freed
+   */
   readonly address: number
   readonly freed: boolean
   dispose(): void
@@ -188,7 +192,11 @@ export class Tensor<A extends string = string> extends Holder implements AnyTens
   values(order: readonly A[] = this.axes): Values {
     return methods.values(this, order) as Values
   }
-  /** The only element. Throws ShapeError where there are more. */
+  /**
+   * The only element.
+   *
+   * @throws ShapeError where there are more
+   */
   item(): number {
     if (this.elements !== 1) {
       throw new ShapeError({
@@ -272,7 +280,11 @@ export function rowMajor(shape: Shape): Axis[] {
   })
 }
 
-/** The axis of a name. Throws ShapeError, with `hint`, where there is none. */
+/**
+ * The axis of a name.
+ *
+ * @throws ShapeError, with `hint`, where there is none
+ */
 export function axisOf(operation: string, tensor: AnyTensor, name: string, hint?: string): Axis {
   const axis = tensor.layout.find((candidate) => candidate.name === name)
   if (!axis) throw missingAxis(operation, name, tensor, hint)

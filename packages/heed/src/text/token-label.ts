@@ -9,7 +9,9 @@ const strayByte = 0xdc00
 
 /**
  * The texts of tokens one by one, as pictures label them. In byte-level vocabularies a token's bytes may be
- * no whole character. Each such byte stands as a lone surrogate, U+DC80 to U+DCFF, so that nothing is lost:
+ * no whole character. Each such byte stands as a lone surrogate, U+DC80 to U+DCFF, so that nothing is lost.
+ * Pictures of `@heed/studio` show it as `E6`.
+ *
  * @heed/studio shows it as `E6`.
  *
  *

@@ -27,9 +27,10 @@ export interface TrainOptions {
 /**
  * Trains a byte-level BPE tokenizer: merges the most frequent pair of neighbours within words, of equally
  * frequent ones that of the lower ids, until the vocabulary is full or no pair is frequent enough. Memory
- * grows with the number of different words, not with the texts. Throws a UsageError for options that make no
- * sense. Source: Sennrich et al. 2016, "Neural Machine Translation of Rare Words with Subword Units",
- * algorithm 1.
+ * grows with the number of different words, not with the texts. Source: Sennrich et al. 2016, "Neural Machine
+ * Translation of Rare Words with Subword Units", algorithm 1.
+ *
+ * @throws UsageError for options that make no sense
  */
 export function trainByteLevel(texts: Iterable<string>, options: TrainOptions): Tokenizer {
   const known: Record<keyof TrainOptions, true> = {

@@ -1,8 +1,8 @@
 import { checkNames, checkWhole, permutation, randomKey, UsageError } from '../base/index.js'
 
 /**
- * Where a training loop gets its batches. A batch is a pure function of its number, so that a position is all
- * that a resumed run needs.
+ * Where a training loop gets its batches. A batch is a pure function of its number, so a checkpoint keeps
+ * only that number.
  */
 export interface Data<B> {
   /** How many batches show each example once. */

@@ -51,8 +51,10 @@ export function encodeDocuments(
 }
 
 /**
- * The tokens that `make` gives, kept in a file: read from it where it was written for the same `fingerprint`
- * and is whole by its SHA-256, else made and written. A file that is damaged or can't be read is made anew.
+ * The tokens that `make` gives, kept in a file. They are read from the file if it was written for the same
+ * `fingerprint` and is whole by its SHA-256. Otherwise they are made and written: also where the file is
+ * damaged or can't be read.
+ *
  *
  * @param fingerprint all that the tokens depend on: the documents and where each begins, tokenizer, options
  * @throws HeedError where the file can't be written

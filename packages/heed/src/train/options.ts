@@ -34,7 +34,7 @@ export interface LossContext {
  */
 export type Loss<M, B> = (model: M, batch: B, context: LossContext) => Tensor<never> | LossReport
 
-/** After each update. */
+/** What `onStep` is told after each update of the weights. */
 export interface StepEvent {
   /** Updates made so far, this one included. */
   readonly step: number
@@ -56,7 +56,7 @@ export interface StepEvent {
   readonly epoch: number
 }
 
-/** An evaluation that was made. */
+/** What `onEvaluation` is told of an evaluation that was made. */
 export interface EvaluationEvent<M = unknown> {
   readonly step: number
   /** Mean over what counts in the evaluation's batches. */
@@ -89,7 +89,10 @@ export interface CheckpointEvent {
   readonly seconds: number
 }
 
-/** What a training tells as it goes. */
+/**
+ * What is called while a training runs. Each hook may be asynchronous; the training waits for it. A hook that
+ * throws ends the run.
+ */
 export interface TrainerHooks<M> {
   readonly onStep?: (event: StepEvent) => void | Promise<void>
   readonly onEvaluation?: (event: EvaluationEvent<M>) => void | Promise<void>

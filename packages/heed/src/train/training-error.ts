@@ -1,8 +1,8 @@
 import { type ErrorDetail, HeedError } from '../base/index.js'
 
 /**
- * Training that left the numbers: the loss or the gradient is NaN or infinite. The weights are those before
- * the step.
+ * A training that diverged: the loss or the gradient is NaN or infinite. The weights are those before the
+ * step.
  */
 export class DivergenceError extends HeedError {
   override name = 'DivergenceError'

@@ -76,7 +76,10 @@ function refuseChoice({ layer, head }: PictureOptions, layers: readonly PlacedLa
   })
 }
 
-/** The same in short: the heads that tell most, where the end of the text looks, and what comes next. */
+/**
+ * What a model attended to, in short, for the terminal: the heads that tell most, where the end of the text
+ * looks, and what comes next.
+ */
 export function briefPicture(result: AttendResult, options: PictureOptions = {}): string {
   const { paint, room, bold } = setting(options)
   const all = headsOf(result)

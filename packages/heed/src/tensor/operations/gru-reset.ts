@@ -27,9 +27,10 @@ export function gruReset<A extends string>(
 }
 
 /**
- * The rest of that step, given the new gate's share of `gruReset`: (1 − update) tanh(input + fresh) + update
- * × hidden. This is equation 7 of Cho et al. 2014, with the roles of update and 1 − update as PyTorch, cuDNN
- * and ONNX have them.
+ * The second half of a GRU's step whose reset gate comes before the projection; `gruReset` is the first. It
+ * gives (1 − update) tanh(input + fresh) + update × hidden. This is equation 7 of Cho et al. 2014, with the
+ * roles of update and 1 − update as PyTorch, cuDNN and ONNX have them.
+ *
  *
  *
  * @param fresh the projection of what `gruReset` gave

@@ -15,7 +15,8 @@ export interface ReduceAttributes {
 
 /**
  * The sum over some axes, or over all. Sums are of f32 numbers, in a fixed order; 0 over an empty axis.
- * Throws ShapeError if an axis is missing.
+ *
+ * @throws ShapeError if an axis is missing
  */
 export function sum<A extends string>(x: Tensor<A>): Tensor<never>
 export function sum<A extends string, const O extends A>(
@@ -26,7 +27,11 @@ export function sum(x: AnyTensor, over?: string | readonly string[]): never {
   return reduce('sum', x, over) as never
 }
 
-/** The mean over some axes, or over all; 0 over an empty axis. Throws ShapeError if an axis is missing. */
+/**
+ * The mean over some axes, or over all; 0 over an empty axis.
+ *
+ * @throws ShapeError if an axis is missing
+ */
 export function mean<A extends string>(x: Tensor<A>): Tensor<never>
 export function mean<A extends string, const O extends A>(
   x: Tensor<A>,
@@ -41,8 +46,9 @@ export function mean(x: AnyTensor, over?: string | readonly string[]): never {
 }
 
 /**
- * The largest over some axes, or over all; its gradient is shared evenly by equals. Throws ShapeError if an
- * axis is missing or empty.
+ * The largest over some axes, or over all; its gradient is shared evenly by equals.
+ *
+ * @throws ShapeError if an axis is missing or empty
  */
 export function max<A extends string>(x: Tensor<A>): Tensor<never>
 export function max<A extends string, const O extends A>(
@@ -54,8 +60,9 @@ export function max(x: AnyTensor, over?: string | readonly string[]): never {
 }
 
 /**
- * The least over some axes, or over all; its gradient is shared evenly by equals. Throws ShapeError if an
- * axis is missing or empty.
+ * The least over some axes, or over all; its gradient is shared evenly by equals.
+ *
+ * @throws ShapeError if an axis is missing or empty
  */
 export function min<A extends string>(x: Tensor<A>): Tensor<never>
 export function min<A extends string, const O extends A>(
