@@ -1,4 +1,4 @@
-import { kindOf, mapTree, ShapeError, StateError, UsageError } from '../base/index.js'
+import { kindOf, mapTree, ShapeError, StateError, UsageError, checkFunction } from '../base/index.js'
 import {
   type AnyTensor,
   arrangeLike,
@@ -48,6 +48,7 @@ export interface ValueAndGradient<M> {
 export function valueAndGrad<M, R extends readonly unknown[]>(
   loss: (model: M, ...rest: R) => Tensor<never>,
 ): (model: M, ...rest: R) => ValueAndGradient<M> {
+  checkFunction('grad', 'the loss', loss)
   return (model, ...rest) =>
     scope(() => {
       const parameters = parametersOf(model)

@@ -7,7 +7,7 @@ export function checkWhole(operation: string, name: string, value: number, least
     throw new UsageError({
       operation,
       expected: `${name} to be a whole number of at least ${least}`,
-      found: String(value),
+      found: inWords(value),
       hint: `check ${name}`,
     })
 }
@@ -18,7 +18,7 @@ export function checkPositive(operation: string, name: string, value: number): v
     throw new UsageError({
       operation,
       expected: `${name} to be a number above 0`,
-      found: String(value),
+      found: inWords(value),
       hint: `check ${name}`,
     })
 }
@@ -54,4 +54,35 @@ export function checkNames(
       hint: meant === undefined ? 'remove it, or correct its name' : `did you mean '${meant}'?`,
     })
   }
+}
+
+/** @throws UsageError unless it is a number, of whatever size */
+export function checkNumber(operation: string, name: string, value: unknown): void {
+  if (typeof value === 'number') return
+  throw new UsageError({
+    operation,
+    expected: `${name} to be a number`,
+    found: inWords(value),
+    hint: 'convert it first: Number(text)',
+  })
+}
+
+/** @throws UsageError unless it is a function */
+export function checkFunction(operation: string, name: string, value: unknown): void {
+  if (typeof value === 'function') return
+  throw new UsageError({
+    operation,
+    expected: `${name} to be a function`,
+    found: inWords(value),
+    hint: 'write () => …',
+  })
+}
+
+/** A value that is none of those expected, shortly. */
+export function inWords(value: unknown): string {
+  if (typeof value === 'string') return `the text ${JSON.stringify(value.slice(0, 40))}`
+  if (typeof value === 'bigint') return `the bigint ${value}`
+  if (Array.isArray(value)) return 'an array'
+  if (typeof value === 'object' && value !== null) return 'an object'
+  return typeof value === 'function' || typeof value === 'symbol' ? `a ${typeof value}` : String(value)
 }

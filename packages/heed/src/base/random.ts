@@ -20,6 +20,7 @@
  * Bits, uniforms and integers are the same on every machine; normals are as far as the engine's Math.log,
  * Math.sin and Math.cos are.
  */
+import { inWords } from './check.js'
 import { UsageError } from './errors.js'
 
 /** The key of one stream of random numbers: two unsigned 32-bit words. */
@@ -95,14 +96,34 @@ export function randomKey(seed: number, ...path: readonly (string | number)[]): 
  * Each step is under the key that the step before gave.
  */
 export function foldIn(key: RandomKey, part: string | number): RandomKey {
+  checkKey('foldIn', key)
   if (typeof part === 'number') {
     checkWhole('foldIn', 'a string or a number', part)
     return step(key, part >>> 0, Math.floor(part / 2 ** 32), 0, 1)
   }
+  if (typeof part !== 'string')
+    throw new UsageError({
+      operation: 'foldIn',
+      expected: 'names and whole numbers',
+      found: inWords(part),
+      hint: "write randomKey(seed, 'dropout', step)",
+    })
   let folded = step(key, part.length, 0, 0, 2)
   const word = (at: number): number => unit(part, at) | (unit(part, at + 1) << 16)
   for (let i = 0; i < part.length; i += 6) folded = step(folded, word(i), word(i + 2), word(i + 4), 3)
   return folded
+}
+
+/** @throws UsageError unless it is a key */
+export function checkKey(operation: string, key: unknown): void {
+  const words = Array.isArray(key) && key.length === 2 ? (key as readonly unknown[]) : []
+  if (words.length > 0 && words.every((word) => typeof word === 'number' && word >>> 0 === word)) return
+  throw new UsageError({
+    operation,
+    expected: 'a key of random numbers',
+    found: inWords(key),
+    hint: 'make one with randomKey(seed)',
+  })
 }
 
 function step(key: RandomKey, c0: number, c1: number, c2: number, c3: number): RandomKey {
@@ -239,7 +260,7 @@ function checkWhole(operation: string, what: string, value: number): void {
     throw new UsageError({
       operation,
       expected: `${what} that is a whole number from 0 to 2^53 - 1`,
-      found: String(value),
+      found: inWords(value),
       hint: 'use a non-negative integer',
     })
   }

@@ -2,6 +2,7 @@
  * Named shapes: an ordered record of axis name to size, `{ batch: 2, head: 4, query: 7 }`. The order is the
  * order of insertion, and it is the physical order too: the last axis varies fastest.
  */
+import { inWords } from './check.js'
 import { ShapeError } from './errors.js'
 
 /** An ordered record of named sizes. */
@@ -53,7 +54,7 @@ export function validateShape(operation: string, shape: Shape): void {
     throw new ShapeError({
       operation,
       expected: 'a shape of named axes',
-      found: Array.isArray(shape) ? 'an array' : shape === null ? 'null' : `a ${typeof shape}`,
+      found: inWords(shape),
       hint: 'write it as { batch: 2, width: 64 }',
     })
   }
@@ -85,12 +86,12 @@ export function validateShape(operation: string, shape: Shape): void {
 
 /** @throws ShapeError when `axis` can't name an axis (see validateShape) */
 export function validateAxis(operation: string, axis: string): void {
-  if (axis === '' || axis === '__proto__' || /^\d+$/.test(axis)) {
+  if (typeof axis !== 'string' || axis === '' || axis === '__proto__' || /^\d+$/.test(axis)) {
     throw new ShapeError({
       operation,
-      axis,
+      axis: String(axis),
       expected: 'an axis name that is a word',
-      found: `'${axis}'`,
+      found: typeof axis === 'string' ? `'${axis}'` : inWords(axis),
       hint: "name it for what it counts, such as 'batch' or 'key'",
     })
   }

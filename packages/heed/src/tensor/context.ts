@@ -1,4 +1,4 @@
-import { refusePromise } from '../base/index.js'
+import { inWords, refusePromise, UsageError } from '../base/index.js'
 import type { Device } from '../device/index.js'
 import { defaultDevice } from './default-device.js'
 
@@ -17,6 +17,13 @@ export function currentDevice(): Device {
  * @throws StateError if `work` is asynchronous: what it makes after it has waited would be made elsewhere
  */
 export function withDevice<T>(device: Device, work: () => T): T {
+  if ((device as Device | null | undefined)?.heap === undefined)
+    throw new UsageError({
+      operation: 'withDevice',
+      expected: 'a device',
+      found: inWords(device),
+      hint: 'make one: new Device(target)',
+    })
   const outer = current
   current = device
   try {

@@ -12,6 +12,9 @@ import {
   type RandomKey,
   type Shape,
   UsageError,
+  checkKey,
+  checkNumber,
+  inWords,
 } from '../base/index.js'
 import type { Device } from '../device/index.js'
 import { currentDevice } from './context.js'
@@ -139,11 +142,12 @@ export function normal<A extends string = never>(
   deviation = 1,
   options: Omit<TensorOptions, 'dtype'> = {},
 ): Tensor<A> {
-  if (!(deviation >= 0 && deviation < Infinity))
+  checkKey('normal', key)
+  if (!(typeof deviation === 'number' && deviation >= 0 && deviation < Infinity))
     throw new UsageError({
       operation: 'normal',
       expected: 'a deviation of at least 0',
-      found: String(deviation),
+      found: inWords(deviation),
       hint: 'leave it out for 1',
     })
   const numbers = fillNormal(key, roomFor('normal', shape))
@@ -164,6 +168,9 @@ export function uniform<A extends string = never>(
   high = 1,
   options: Omit<TensorOptions, 'dtype'> = {},
 ): Tensor<A> {
+  checkKey('uniform', key)
+  checkNumber('uniform', 'the lower bound', low)
+  checkNumber('uniform', 'the upper bound', high)
   const [least, most] = floatsWithin(low, high)
   const numbers = fillUniform(key, roomFor('uniform', shape))
   for (let i = 0; i < numbers.length; i++) {

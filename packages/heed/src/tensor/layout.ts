@@ -2,7 +2,7 @@ import { ShapeError, validateShape, type Dtype, type Shape } from '../base/index
 import type { Device } from '../device/index.js'
 import type { ElementType, StridedOperand } from '../kernels/index.js'
 import { Storage } from './storage.js'
-import { type AnyTensor, type Axis, Tensor } from './tensor.js'
+import { type AnyTensor, type Axis, notTensor, Tensor } from './tensor.js'
 
 /**
  * A new tensor whose axes are in the order of `shape`, and whose elements lie row-major in `physical` order.
@@ -140,9 +140,11 @@ export function operandOf(tensor: AnyTensor, order: readonly string[]): StridedO
 
 /** The device of all of these. Throws ShapeError where they have several. */
 export function sameDevice(operation: string, tensors: readonly { readonly device: Device }[]): Device {
-  const { device } = tensors[0]!
-  for (const tensor of tensors) {
-    if (tensor.device !== device) {
+  const device = (tensors[0] as { readonly device: Device } | null)?.device
+  for (const tensor of tensors as readonly ({ readonly device?: Device } | null)[]) {
+    if (tensor?.device !== device || device === undefined) {
+      if (tensor?.device === undefined) throw notTensor(operation, tensor)
+      if (device === undefined) throw notTensor(operation, tensors[0])
       throw new ShapeError({
         operation,
         expected: `tensors of one device (${device.name})`,
@@ -151,5 +153,5 @@ export function sameDevice(operation: string, tensors: readonly { readonly devic
       })
     }
   }
-  return device
+  return device!
 }

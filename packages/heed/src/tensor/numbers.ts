@@ -1,4 +1,4 @@
-import { DtypeError, type Dtype, f32ArrayToBf16, f32ArrayToF16 } from '../base/index.js'
+import { DtypeError, type Dtype, f32ArrayToBf16, f32ArrayToF16, inWords } from '../base/index.js'
 import type { Values } from './values.js'
 
 // How numbers come into a tensor: as they are, rounded where the dtype is a float of fewer bits, and never as
@@ -114,14 +114,6 @@ function refused(operation: string, dtype: Dtype, value: unknown, where: string)
         ? 'give one flat list: data.flat(Infinity)'
         : 'convert them to numbers first',
   })
-}
-
-function inWords(value: unknown): string {
-  if (typeof value === 'string') return `the text ${JSON.stringify(value.slice(0, 40))}`
-  if (typeof value === 'bigint') return `the bigint ${value}`
-  if (Array.isArray(value)) return 'an array'
-  if (typeof value === 'object' && value !== null) return 'an object'
-  return typeof value === 'function' || typeof value === 'symbol' ? `a ${typeof value}` : String(value)
 }
 
 /** @throws DtypeError unless it is a list of something */

@@ -31,7 +31,7 @@ const byAnother = `
 /** What only heed calls, with tensors that fit: only memory may be short. */
 const internal = ['addInto', 'arrange', 'arrangeLike', 'placeInto']
 /** What makes no tensor. */
-const others = ['adjustable', 'capture', 'checkTensor', 'countOf', 'isFloat']
+const others = ['adjustable', 'capture', 'checkActivation', 'checkTensor', 'countOf', 'isFloat']
 
 test('every operation is tried', () => {
   const functions = Object.entries(operations)

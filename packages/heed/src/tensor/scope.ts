@@ -1,4 +1,4 @@
-import { isAbandonedPromise, StateError } from '../base/index.js'
+import { isAbandonedPromise, StateError, checkFunction } from '../base/index.js'
 
 /** What is done with something that no scope is left to free. */
 let outlive: (freed: Freed) => void = () => {}
@@ -79,6 +79,7 @@ export function register(tensor: Freed): void {
  * @throws StateError if `work` is asynchronous: the scope ends when it returns
  */
 export function scope<T>(work: () => T): T {
+  checkFunction('scope', 'what runs in it', work)
   const outer = current
   const inner: Scope = { made: new Set() }
   current = inner

@@ -1,4 +1,4 @@
-import { bytesOf, DtypeError, StateError, type Dtype } from '../base/index.js'
+import { bytesOf, DtypeError, StateError, type Dtype, inWords, UsageError } from '../base/index.js'
 import type { Device } from '../device/index.js'
 
 /** Bytes that one element takes in a device's heap: f32 takes 8 where the device computes in f64. */
@@ -26,14 +26,21 @@ export class Storage {
   #packed: Map<string, Packed> | undefined
 
   constructor(device: Device, dtype: Dtype, elements: number) {
-    if (dtype === 'f64') {
+    if (dtype === 'f64' || typeof bytesOf[dtype] !== 'number') {
       throw new DtypeError({
         operation: 'tensor',
         expected: 'a dtype that tensors store',
-        found: 'f64',
-        hint: 'f32 tensors compute in f64 on the interpreter',
+        found: dtype === 'f64' ? dtype : inWords(dtype),
+        hint: "'f32', which computes in f64 on the interpreter, 'f16', 'bf16', 'i32', 'u8' or 'i8'",
       })
     }
+    if ((device as Device | null | undefined)?.heap === undefined)
+      throw new UsageError({
+        operation: 'tensor',
+        expected: 'a device',
+        found: inWords(device),
+        hint: 'leave it out for the current one, or make one: new Device(target)',
+      })
     this.device = device
     this.dtype = dtype
     this.elements = elements

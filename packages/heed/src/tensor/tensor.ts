@@ -1,4 +1,4 @@
-import { ShapeError, sizeOf, StateError, UsageError, type Dtype, type Shape } from '../base/index.js'
+import { ShapeError, sizeOf, StateError, type Dtype, type Shape, inWords, UsageError } from '../base/index.js'
 import type { Device } from '../device/index.js'
 import { Holder } from './holder.js'
 import { type Methods, methods } from './methods.js'
@@ -267,6 +267,7 @@ export function placeOf({ storage, offset }: Pick<AnyTensor, 'storage' | 'offset
 }
 
 /** Whether a value is a tensor. */
+/** Whether a value is a tensor. */
 export function isTensor(value: unknown): value is Tensor {
   return value instanceof Tensor
 }
@@ -280,25 +281,53 @@ export function rowMajor(shape: Shape): Axis[] {
   })
 }
 
+/** What is said where a tensor should stand. */
+export function notTensor(operation: string, value: unknown, expected: string = 'a tensor'): UsageError {
+  return new UsageError({
+    operation,
+    expected,
+    found: inWords(value),
+    hint: "make one: tensor(numbers, { axis: size }), for ids with { dtype: 'i32' }",
+  })
+}
+
+/**
+ * One axis name, or several, each once.
+ *
+ * @throws ShapeError for what is neither
+ */
+export function axisNames(operation: string, over: string | readonly string[]): readonly string[] {
+  if (typeof over === 'string') return [over]
+  if (Array.isArray(over) && over.every((name) => typeof name === 'string')) return [...new Set(over)]
+  throw new ShapeError({
+    operation,
+    expected: 'the name of an axis, or a list of names',
+    found: inWords(over),
+    hint: "name them: 'width', or ['height', 'width']",
+  })
+}
+
 /**
  * The axis of a name.
  *
  * @throws ShapeError, with `hint`, where there is none
  */
 export function axisOf(operation: string, tensor: AnyTensor, name: string, hint?: string): Axis {
-  const axis = tensor.layout.find((candidate) => candidate.name === name)
+  const layout = (tensor as AnyTensor | undefined | null)?.layout
+  if (layout === undefined) throw notTensor(operation, tensor)
+  const axis = layout.find((candidate) => candidate.name === name)
   if (!axis) throw missingAxis(operation, name, tensor, hint)
   return axis
 }
 
 /** @throws ShapeError unless `order` names each axis of the tensor once */
 export function checkOrder(operation: string, { layout }: AnyTensor, order: readonly string[]): void {
-  const known = layout.every(({ name }) => order.includes(name))
-  if (known && order.length === layout.length) return
+  const list = Array.isArray(order)
+  if (list && order.length === layout.length && layout.every(({ name }) => order.includes(name))) return
   throw new ShapeError({
     operation,
     expected: `each of the axes ${layout.map(({ name }) => name).join(', ')} once`,
-    found: order.join(', '),
+    found: list ? order.join(', ') : inWords(order),
     hint: 'name every axis of the tensor in the order wanted',
   })
 }

@@ -1,4 +1,4 @@
-import { BoundedMap, ShapeError, validateAxis, validateShape } from '../base/index.js'
+import { BoundedMap, ShapeError, validateAxis, validateShape, inWords, UsageError } from '../base/index.js'
 import { type AnyTensor, type Axis, axisOf, type Tensor, Tensor as TensorClass } from './tensor.js'
 
 // Other names, sizes or parts for the same elements: no element moves. The gradients stand in autograd's
@@ -19,10 +19,11 @@ const renamed = new WeakMap<readonly Axis[], Map<string, readonly Axis[]>>()
 const mostRenamings = 32
 
 export function renameView(source: AnyTensor, names: Readonly<Record<string, string>>): Tensor {
+  checkRecord('rename', names)
   let key = ''
   // With lengths, so that no name looks like two.
   for (const from of Object.keys(names))
-    key += `${from.length} ${from}>${names[from]!.length} ${names[from]},`
+    key += `${from.length} ${from}>${names[from]?.length} ${names[from]},`
   let known = renamed.get(source.layout)
   let layout = known?.get(key)
   if (layout === undefined) {
@@ -113,7 +114,7 @@ export function atView(source: AnyTensor, name: string, position: number): Tenso
       operation: 'at',
       axis: name,
       expected: `a position from 0 to ${axis.size - 1}`,
-      found: String(position),
+      found: inWords(position),
       hint: 'positions count from 0',
     })
   }
@@ -122,6 +123,17 @@ export function atView(source: AnyTensor, name: string, position: number): Tenso
     source.layout.filter((other) => other !== axis),
     source.offset + position * axis.stride,
   )
+}
+
+/** @throws UsageError unless it is a record */
+function checkRecord(operation: string, names: unknown): void {
+  if (typeof names === 'object' && names !== null && !Array.isArray(names)) return
+  throw new UsageError({
+    operation,
+    expected: 'a record of names',
+    found: inWords(names),
+    hint: "write { position: 'key' }",
+  })
 }
 
 function refuseTwice(operation: string, layout: readonly Axis[]): void {

@@ -4,7 +4,7 @@ import { execute } from '../execute.js'
 import { emptyArranged, physicalOrder, sameDevice, shapeOf } from '../layout.js'
 import { allOrNothing } from '../scope.js'
 import { record, withTape } from '../tape.js'
-import { type AnyTensor, axisOf, hasAxis, type Tensor } from '../tensor.js'
+import { type AnyTensor, axisOf, hasAxis, type Tensor, isTensor, notTensor } from '../tensor.js'
 import { type AttentionOptions, readySink, scaleOf, type ScoreOptions, widened } from './attention.js'
 import { type AttentionAxes, attentionAxes, strideOf, type Walk, walk } from './attention-axes.js'
 import { capturedSlots, zerosLike } from './attention-backward.js'
@@ -122,6 +122,7 @@ export interface ScoresAttributes {
 
 function scoresOf(operation: string, query: AnyTensor, key: AnyTensor, options: ScoreOptions): Tensor {
   return allOrNothing(() => {
+    for (const tensor of [query, key]) if (!isTensor(tensor)) throw notTensor(operation, tensor)
     const { score, mask } = options
     const axes = attentionAxes(operation, query, key)
     const scale = scaleOf(operation, options, axes.width)

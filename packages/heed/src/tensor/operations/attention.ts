@@ -1,10 +1,10 @@
-import { ShapeError, UsageError } from '../../base/index.js'
+import { ShapeError, UsageError, inWords } from '../../base/index.js'
 import type { StoredFloat, StoredOperands } from '../../kernels/index.js'
 import { sameDevice } from '../layout.js'
 import { expressionNumber, layoutNumber, preparedFor } from '../prepared.js'
 import { allOrNothing } from '../scope.js'
 import { record, tracked } from '../tape.js'
-import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
+import { type AnyTensor, axisOf, type Tensor, isTensor, notTensor } from '../tensor.js'
 import { attentionAxes, isStoredFloat, walk } from './attention-axes.js'
 import { type KeptResult, runBackward } from './attention-backward.js'
 import { checkCaptures } from './attention-capture.js'
@@ -117,6 +117,8 @@ function attend(
   statistics: boolean,
 ): AttentionResult {
   return allOrNothing(() => {
+    for (const tensor of [givenQuery, givenKey, givenValue])
+      if (!isTensor(tensor)) throw notTensor(operation, tensor)
     const { score, mask, sink: givenSink } = options
     const { similarity } = score ?? {}
     const { size: width } = axisOf(operation, givenQuery, 'width')
@@ -219,7 +221,7 @@ export function scaleOf(operation: string, { scale, score }: ScoreOptions, width
   throw new UsageError({
     operation,
     expected: 'a scale that is a finite number',
-    found: String(scale),
+    found: inWords(scale),
     hint: 'leave it out for 1 / √width',
   })
 }

@@ -1,4 +1,4 @@
-import { DtypeError, ShapeError, type Dtype } from '../../base/index.js'
+import { type Dtype, DtypeError, inWords, ShapeError } from '../../base/index.js'
 import { planArgmax } from '../../kernels/index.js'
 import { allOrNothing } from '../scope.js'
 import { withTape } from '../tape.js'
@@ -16,6 +16,13 @@ import { arrange, copy, isFloat } from './copy.js'
  * 1e5 as f16
  */
 export function cast<A extends string>(x: Tensor<A>, dtype: Dtype): Tensor<A> {
+  if (typeof dtype !== 'string')
+    throw new DtypeError({
+      operation: 'cast',
+      expected: 'a dtype',
+      found: inWords(dtype),
+      hint: "name it: cast(x, 'f32')",
+    })
   if (x.dtype === dtype) return x
   const differentiable = isFloat(x.dtype) && isFloat(dtype)
   return (differentiable ? copy(x, dtype) : withTape(undefined, () => copy(x, dtype))) as never

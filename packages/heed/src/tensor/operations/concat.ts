@@ -5,7 +5,7 @@ import { execute } from '../execute.js'
 import { emptyArranged, physicalOrder, sameDevice, stridesFor } from '../layout.js'
 import { allOrNothing } from '../scope.js'
 import { record } from '../tape.js'
-import { type AnyTensor, axisOf, hasAxis, type Tensor } from '../tensor.js'
+import { type AnyTensor, axisOf, hasAxis, type Tensor, isTensor, notTensor } from '../tensor.js'
 import { expand } from './movement.js'
 
 export interface ConcatAttributes {
@@ -22,6 +22,7 @@ export interface ConcatAttributes {
  */
 export function concat<A extends string>(tensors: readonly Tensor<A>[], axis: NoInfer<A>): Tensor<A> {
   return allOrNothing(() => {
+    if (!Array.isArray(tensors)) throw notTensor('concat', tensors, 'a list of tensors')
     const [first] = tensors
     if (first === undefined) {
       throw new UsageError({
@@ -79,7 +80,9 @@ export function stack<A extends string, N extends string>(
   axis: N,
 ): Tensor<A | N> {
   return allOrNothing(() => {
+    if (!Array.isArray(tensors)) throw notTensor('stack', tensors, 'a list of tensors')
     for (const tensor of tensors) {
+      if (!isTensor(tensor)) throw notTensor('stack', tensor)
       if (hasAxis(tensor, axis)) {
         throw new ShapeError({
           operation: 'stack',

@@ -1,4 +1,4 @@
-import { DtypeError, ShapeError, UsageError } from '../../base/index.js'
+import { DtypeError, ShapeError, UsageError, checkNumber } from '../../base/index.js'
 import type { Device } from '../../device/index.js'
 import {
   type MatmulAxis,
@@ -20,9 +20,9 @@ import {
 } from '../prepared.js'
 import { allOrNothing } from '../scope.js'
 import { record, tracked } from '../tape.js'
-import { type AnyTensor, hasAxis, type Tensor } from '../tensor.js'
+import { type AnyTensor, hasAxis, type Tensor, axisNames } from '../tensor.js'
 import { viewOver } from '../view.js'
-import { activate, type Activation, add, mul } from './elementwise.js'
+import { activate, type Activation, add, mul, checkActivation } from './elementwise.js'
 import { sum } from './reduction.js'
 
 export interface DotAttributes {
@@ -60,7 +60,9 @@ export function dot<
       found: 'none named',
       hint: "name them: dot(a, b, 'width'); [] sums over none",
     })
-  const axes: readonly string[] = typeof over === 'string' ? [over] : [...new Set(over)]
+  const axes = axisNames('dot', over)
+  if (activation !== undefined) checkActivation('dot', activation)
+  if (options.scale !== undefined) checkNumber('dot', 'scale', options.scale)
   // The gradient of an activation needs what went into it: then the product ends there.
   if (activation !== undefined && tracked(bias === undefined ? [a, b] : [a, b, bias])) {
     return alone(() =>

@@ -1,4 +1,4 @@
-import { DtypeError, ShapeError, UsageError } from '../../base/index.js'
+import { DtypeError, inWords, ShapeError, UsageError } from '../../base/index.js'
 import {
   crossEntropyStatistics,
   input,
@@ -83,8 +83,12 @@ export function crossEntropy(
 ): never {
   return allOrNothing(() => {
     const { ignore = -100, labelSmoothing: smoothing = 0, reduction = 'mean', classWeights } = options
-    checkOptions(ignore, smoothing)
-    const device = sameDevice('crossEntropy', [logits, targets, ...(classWeights ? [classWeights] : [])])
+    checkOptions(ignore, smoothing, reduction)
+    const device = sameDevice('crossEntropy', [
+      logits,
+      targets,
+      ...(classWeights === undefined ? [] : [classWeights]),
+    ])
     const { size: classes } = axisOf('crossEntropy', logits, axis)
     const others = logits.layout.filter(({ name }) => name !== axis)
     checkTargetShape(targets, others)
@@ -171,19 +175,26 @@ export function crossEntropyGradient(
   return result.tensor
 }
 
-function checkOptions(ignore: number, smoothing: number): void {
+function checkOptions(ignore: number, smoothing: number, reduction: string): void {
   if (!(Number.isInteger(ignore) && Math.abs(ignore) < 2 ** 31))
     throw new UsageError({
       operation: 'crossEntropy',
       expected: 'ignore to be a whole number of 32 bits',
-      found: String(ignore),
+      found: inWords(ignore),
       hint: 'leave it out for −100',
     })
-  if (!(smoothing >= 0 && smoothing <= 1))
+  if (!['mean', 'sum', 'none'].includes(reduction))
+    throw new UsageError({
+      operation: 'crossEntropy',
+      expected: "reduction to be 'mean', 'sum' or 'none'",
+      found: inWords(reduction),
+      hint: "leave it out for 'mean'",
+    })
+  if (!(typeof smoothing === 'number' && smoothing >= 0 && smoothing <= 1))
     throw new UsageError({
       operation: 'crossEntropy',
       expected: 'labelSmoothing from 0 to 1',
-      found: String(smoothing),
+      found: inWords(smoothing),
       hint: '0.1 is usual',
     })
 }

@@ -1,10 +1,10 @@
-import { DtypeError, type RandomKey, UsageError } from '../../base/index.js'
+import { DtypeError, type RandomKey, UsageError, checkKey, inWords } from '../../base/index.js'
 import { planDropout } from '../../kernels/index.js'
 import { execute } from '../execute.js'
 import { emptyArranged, isRowMajor } from '../layout.js'
 import { allOrNothing } from '../scope.js'
 import { record } from '../tape.js'
-import type { AnyTensor, Tensor } from '../tensor.js'
+import { type AnyTensor, isTensor, notTensor, type Tensor } from '../tensor.js'
 import { arrange } from './copy.js'
 
 export interface DropoutAttributes {
@@ -25,14 +25,16 @@ export interface DropoutAttributes {
  */
 export function dropout<A extends string>(x: Tensor<A>, rate: number, key: RandomKey): Tensor<A> {
   return allOrNothing(() => {
-    if (!(rate >= 0 && rate < 1)) {
+    checkKey('dropout', key)
+    if (!(typeof rate === 'number' && rate >= 0 && rate < 1)) {
       throw new UsageError({
         operation: 'dropout',
         expected: 'a rate of at least 0, below 1',
-        found: String(rate),
+        found: inWords(rate),
         hint: 'it is the share of elements that are dropped, such as 0.1',
       })
     }
+    if (!isTensor(x)) throw notTensor('dropout', x)
     if (x.dtype !== 'f32') {
       throw new DtypeError({
         operation: 'dropout',

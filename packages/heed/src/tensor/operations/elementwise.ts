@@ -1,4 +1,4 @@
-import { DtypeError, kindOf, UsageError } from '../../base/index.js'
+import { DtypeError, kindOf, UsageError, checkFunction, inWords, nearest } from '../../base/index.js'
 import type { Device } from '../../device/index.js'
 import {
   type Activation,
@@ -23,7 +23,7 @@ import {
 } from '../prepared.js'
 import { allOrNothing } from '../scope.js'
 import { record } from '../tape.js'
-import type { AnyTensor, Tensor } from '../tensor.js'
+import { type AnyTensor, isTensor, notTensor, type Tensor } from '../tensor.js'
 import { passCountOn } from './count.js'
 
 /**
@@ -68,6 +68,7 @@ export function map<const T extends readonly AnyTensor[]>(
       hint: 'full() makes a tensor of one number',
     })
   }
+  checkFunction('map', 'the first', f)
   const result: unknown = traced(
     'map',
     f,
@@ -224,13 +225,15 @@ export function div<A extends string, B extends string = never>(a: Tensor<A>, b:
 }
 
 function unary<A extends string>(operation: string, x: Tensor<A>, f: (x: Scalar) => Scalar): Tensor<A> {
-  if (x.dtype !== 'f32')
+  if ((x as AnyTensor | null)?.dtype !== 'f32') {
+    if (!isTensor(x)) throw notTensor(operation, x)
     throw new DtypeError({
       operation,
       expected: 'an f32 tensor',
       found: x.describe(),
       hint: "convert it with cast(x, 'f32')",
     })
+  }
   return mapExpression(
     operation,
     tracedOnce(operation, () => f(input(0))),
@@ -311,8 +314,22 @@ export function silu<A extends string>(x: Tensor<A>): Tensor<A> {
 
 export { type Activation, activations } from '../../kernels/index.js'
 
+/** @throws UsageError for one that there is not */
+export function checkActivation(operation: string, activation: unknown): void {
+  if (typeof activation === 'string' && Object.hasOwn(activations, activation)) return
+  const known = Object.keys(activations)
+  const meant = typeof activation === 'string' ? nearest(activation, known) : undefined
+  throw new UsageError({
+    operation,
+    expected: `an activation: ${known.join(', ')}`,
+    found: inWords(activation),
+    hint: meant === undefined ? 'choose one of these' : `did you mean '${meant}'?`,
+  })
+}
+
 /** activation(gate) × x, in one pass. */
 export function gatedBy<A extends string>(x: Tensor<A>, gate: Tensor<A>, activation: Activation): Tensor<A> {
+  checkActivation('map', activation)
   return mapExpression(
     'map',
     tracedOnce(`gated by ${activation}`, () => activations[activation](input(1)).mul(input(0))),
@@ -322,5 +339,6 @@ export function gatedBy<A extends string>(x: Tensor<A>, gate: Tensor<A>, activat
 
 /** The activation of that name, elementwise. */
 export function activate<A extends string>(x: Tensor<A>, activation: Activation): Tensor<A> {
+  checkActivation('activate', activation)
   return unary(activation, x, activations[activation])
 }

@@ -3,7 +3,7 @@ import { float } from '../../kernels/index.js'
 import { range } from '../create.js'
 import { allOrNothing } from '../scope.js'
 import { tracked } from '../tape.js'
-import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
+import { type AnyTensor, axisOf, type Tensor, isTensor, notTensor } from '../tensor.js'
 import { crossEntropy } from './cross-entropy.js'
 import { map, type Scalar } from './elementwise.js'
 import { mean } from './reduction.js'
@@ -71,7 +71,9 @@ function weightedBinary<A extends string>(
 }
 
 function checkPositiveWeight(logits: AnyTensor, weight: number | AnyTensor): void {
-  const numbers = typeof weight === 'number' ? [weight] : (weight as Tensor).values()
+  if (typeof weight !== 'number' && !isTensor(weight))
+    throw notTensor('binaryCrossEntropy', weight, 'positiveWeight as a number or a tensor')
+  const numbers = typeof weight === 'number' ? [weight] : weight.values()
   const wrong = numbers.find((number) => !(number >= 0 && number < Infinity))
   if (wrong !== undefined)
     throw new UsageError({

@@ -1,7 +1,7 @@
 import { ShapeError, type Shape, validateShape } from '../../base/index.js'
 import { allOrNothing } from '../scope.js'
 import { currentTape, record } from '../tape.js'
-import type { Renamed, Tensor } from '../tensor.js'
+import { axisNames, type Renamed, type Tensor } from '../tensor.js'
 import { atView, mergeView, renameView, sliceView, splitView, viewOver } from '../view.js'
 import { arrange } from './copy.js'
 
@@ -38,10 +38,11 @@ export function split<A extends string, F extends A, const S extends Readonly<Re
  */
 export function merge<A extends string, const F extends A, N extends string>(
   tensor: Tensor<A>,
-  axes: readonly F[],
+  given: readonly F[],
   into: N,
 ): Tensor<Exclude<A, F> | N> {
   return allOrNothing(() => {
+    const axes = (Array.isArray(given) ? given : axisNames('merge', given)) as readonly F[]
     const view = mergeView(tensor, axes, into)
     if (view === undefined)
       return merge(
@@ -90,6 +91,7 @@ export function at<A extends string, F extends A>(
  * @throws ShapeError if the tensor has one of the axes with another size, or the result would be too large
  */
 export function expand<A extends string, B extends string>(tensor: Tensor<A>, axes: Shape<B>): Tensor<A | B> {
+  validateShape('expand', axes)
   validateShape('expand', { ...tensor.shape, ...axes })
   const added = Object.entries<number>(axes).filter(([name, size]) => {
     const present = tensor.layout.find((axis) => axis.name === name)

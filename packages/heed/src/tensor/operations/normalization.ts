@@ -1,4 +1,4 @@
-import { ShapeError, UsageError } from '../../base/index.js'
+import { ShapeError, UsageError, inWords } from '../../base/index.js'
 import { float, input, type Launch, normStatistics, planNorm, planNormBackward } from '../../kernels/index.js'
 import { empty } from '../create.js'
 import { execute } from '../execute.js'
@@ -6,7 +6,7 @@ import { physicalOrder, sameDevice } from '../layout.js'
 import { layoutNumber, outputOf, prepare, preparedFor, runPrepared } from '../prepared.js'
 import { record, tracked, withTape } from '../tape.js'
 import { allOrNothing, scope } from '../scope.js'
-import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
+import { type AnyTensor, axisOf, type Tensor, axisNames } from '../tensor.js'
 import { viewOver } from '../view.js'
 import type { Similarity } from './attention-function.js'
 import { map, mapMany, type Scalar, square } from './elementwise.js'
@@ -152,6 +152,7 @@ function normalizeOver(
 ): Tensor {
   return allOrNothing(() => {
     if (typeof over === 'string') return normalize(operation, x, over, options)
+    if (!Array.isArray(over)) axisNames(operation, over)
     const axes = over.map((name) => axisOf(operation, x, name))
     if (axes.length === 0 || new Set(axes).size !== axes.length)
       throw new ShapeError({
@@ -212,11 +213,11 @@ function normalize(
   options: NormInputs,
 ): Tensor {
   const { epsilon, onePlus } = options
-  if (!(epsilon >= 0 && epsilon < Infinity))
+  if (!(typeof epsilon === 'number' && epsilon >= 0 && epsilon < Infinity))
     throw new UsageError({
       operation,
       expected: 'epsilon to be a number of at least 0',
-      found: String(epsilon),
+      found: inWords(epsilon),
       hint: 'leave it out for the default',
     })
   const parameters = [options.weight, options.bias].filter((parameter) => parameter !== undefined)

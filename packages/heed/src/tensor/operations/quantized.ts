@@ -1,4 +1,4 @@
-import { DtypeError, type Shape, ShapeError, UsageError } from '../../base/index.js'
+import { DtypeError, type Shape, ShapeError, UsageError, inWords } from '../../base/index.js'
 import {
   packedShape,
   planPackWeights,
@@ -58,7 +58,7 @@ export function quantize<A extends string>(
       throw new UsageError({
         operation: 'quantize',
         expected: weightFormats.join(', '),
-        found: String(format),
+        found: inWords(format),
         hint: 'choose one of these',
       })
     if (weights.elements === 0 || summed.length === 0)

@@ -4,7 +4,7 @@ import { execute } from '../execute.js'
 import { broadcastShape, emptyArranged, physicalOrder, sameDevice, operandOf } from '../layout.js'
 import { allOrNothing } from '../scope.js'
 import { record } from '../tape.js'
-import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
+import { type AnyTensor, axisOf, type Tensor, axisNames, isTensor, notTensor } from '../tensor.js'
 import { countedOver } from './count.js'
 import { mul, type Scalar } from './elementwise.js'
 
@@ -74,12 +74,8 @@ export function min(x: AnyTensor, over?: string | readonly string[]): never {
 }
 
 function reduce(kind: ReduceKind, x: AnyTensor, over: string | readonly string[] | undefined): Tensor {
-  const axes =
-    over === undefined
-      ? x.layout.map(({ name }) => name)
-      : typeof over === 'string'
-        ? [over]
-        : [...new Set(over)]
+  if (!isTensor(x)) throw notTensor(kind, x)
+  const axes = over === undefined ? x.layout.map(({ name }) => name) : axisNames(kind, over)
   for (const axis of axes) {
     const { size } = axisOf(kind, x, axis)
     if (size === 0 && kind !== 'sum')

@@ -2,7 +2,7 @@ import { DtypeError, ShapeError } from '../../base/index.js'
 import type { RowsOperand } from '../../kernels/index.js'
 import { emptyArranged, physicalOrder, shapeOf } from '../layout.js'
 import { tracked } from '../tape.js'
-import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
+import { type AnyTensor, axisOf, type Tensor, isTensor, notTensor } from '../tensor.js'
 import { arrange } from './copy.js'
 
 /**
@@ -30,6 +30,7 @@ export function rowTensor(
   axis: string,
   order?: readonly string[],
 ): RowTensor {
+  if (!isTensor(x)) throw notTensor(operation, x)
   if (x.dtype !== 'f32')
     throw new DtypeError({
       operation,
