@@ -15,6 +15,7 @@ export {
 export { foldIn, permutation, randomKey, type RandomKey } from './base/index.js'
 export { type IsLeaf, leavesOf, mapTree, type Tree, zipTrees } from './base/index.js'
 export type { Dtype, DtypeArrays, LinearMemory, Shape, StopSignal } from './base/index.js'
+export { availableThreads } from './base/index.js'
 
 // What functions given to `map`, scores and masks are made of.
 export { boolean, type Expression, float, integer } from './kernels/index.js'
@@ -31,7 +32,6 @@ export {
   x64Target,
 } from './targets/index.js'
 export {
-  availableThreads,
   Device,
   type DeviceOptions,
   type Heap,

@@ -1,6 +1,6 @@
-import { UsageError } from '../base/index.js'
+import { addressesLeft, UsageError } from '../base/index.js'
 import type { Kernel, Launch } from '../kernels/index.js'
-import { addressesLeft, type Target } from '../targets/index.js'
+import type { Target } from '../targets/index.js'
 import { type Compiled, CompiledKernels, shownName } from './compiled-kernels.js'
 import { Heap, type HeapOptions } from './heap.js'
 import { mostParts, Part, ThreadPool } from './pool.js'

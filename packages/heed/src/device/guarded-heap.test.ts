@@ -58,8 +58,8 @@ describe.runIf(runs)('a guarded heap', () => {
     ['a write past the block', 'k.store(x.at(96), task.toFloat())'],
   ])('%s ends the process', (_, stray) => {
     const script = `
-      import { Device, kernel, x64Target } from 'heed/internals'
-      const device = new Device(x64Target({ width: 256 }), { guarded: true })
+      import { Device, GuardedHeap, kernel, x64Target } from 'heed/internals'
+      const device = new Device(x64Target({ width: 256 }), { heap: new GuardedHeap() })
       const x = device.heap.allocate(100)
       const touch = (name, write) => device.launch(kernel(name, { x: 'f32*' }, write), [x], 1)
       touch('within', (k, { x }) => k.store(x, k.loadScalar(x.at(95))))

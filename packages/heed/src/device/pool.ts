@@ -1,4 +1,4 @@
-import { type LinearMemory, TargetError } from '../base/index.js'
+import { atExit, type LinearMemory, startThread, TargetError, type Thread } from '../base/index.js'
 import type { Heap } from './heap.js'
 import type { Compiled } from './compiled-kernels.js'
 import { workerSource } from './worker-source.js'
@@ -38,10 +38,6 @@ export class Part {
   tasks = 0
 }
 
-interface Thread {
-  terminate(): void
-}
-
 /**
  * Threads that share the heap and take tasks from a common counter. A launch opens a gate, the calling thread
  * works along, closes the gate and waits for those inside: a thread that was asleep is not waited for. Tasks
@@ -54,7 +50,7 @@ export class ThreadPool {
   readonly #wanted: number
   readonly #koffi: string | undefined
   #maySleep = true
-  readonly #end = (): void => this.#settle()
+  #atExitNoMore: (() => void) | undefined
 
   /** `threads` counts the calling thread; `koffi`: see `Target`. */
   constructor(heap: Heap, threads: number, koffi?: string) {
@@ -142,7 +138,7 @@ export class ThreadPool {
 
   terminate(): void {
     this.#settle()
-    running.delete(this.#end)
+    this.#atExitNoMore?.()
     for (const thread of this.#threads.splice(0)) thread.terminate()
   }
 
@@ -173,67 +169,21 @@ export class ThreadPool {
       reasonBytes,
     }
     Atomics.store(this.#heap.i32, loading, 0)
-    if (this.#koffi !== undefined) atExit(this.#end)
+    if (this.#koffi !== undefined) this.#atExitNoMore = atExit(() => this.#settle())
     for (let thread = 1; thread < this.#wanted; thread++) {
-      this.#threads.push(startThread({ memory: sent(this.#heap.memory), thread, words, koffi: this.#koffi }))
+      this.#threads.push(
+        startThread(workerSource, {
+          memory: sent(this.#heap.memory),
+          thread,
+          words,
+          koffi: this.#koffi,
+        }),
+      )
     }
   }
-}
-
-/** What is to be done when the process ends. */
-const running = new Set<() => void>()
-let listening = false
-
-function atExit(end: () => void): void {
-  running.add(end)
-  if (listening) return
-  listening = true
-  globalThis.process?.once('exit', () => {
-    for (const each of running) each()
-  })
-}
-
-interface Start {
-  readonly memory: LinearMemory
-  readonly thread: number
-  readonly words: Readonly<Record<string, number>>
-  readonly koffi: string | undefined
 }
 
 /** As a thread can be sent it: plain memory is its buffer alone. */
 function sent(memory: LinearMemory): LinearMemory {
   return memory instanceof WebAssembly.Memory ? memory : ({ buffer: memory.buffer } as LinearMemory)
-}
-
-/** A Node worker, or a Web Worker from a blob where there is no Node. */
-function startThread(start: Start): Thread {
-  const node = nodeWorkers()
-  if (node) {
-    const worker = new node.Worker(workerSource, {
-      eval: true,
-      workerData: start,
-      stdout: false,
-      stderr: false,
-      execArgv: [],
-    })
-    worker.unref()
-    // Nobody waits for a thread that can't start: the others take its tasks.
-    worker.on('error', () => {})
-    return { terminate: () => void worker.terminate() }
-  }
-  const worker = new Worker(URL.createObjectURL(new Blob([workerSource], { type: 'text/javascript' })))
-  worker.postMessage(start)
-  return { terminate: () => worker.terminate() }
-}
-
-function nodeWorkers(): typeof import('node:worker_threads') | undefined {
-  return globalThis.process?.getBuiltinModule?.('node:worker_threads')
-}
-
-/** How many threads this environment can share a heap with: 1 where memory can't be shared. */
-export function availableThreads(): number {
-  const os = globalThis.process?.getBuiltinModule?.('node:os')
-  if (os) return os.availableParallelism()
-  const isolated = (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === true
-  return isolated ? (globalThis.navigator?.hardwareConcurrency ?? 1) : 1
 }

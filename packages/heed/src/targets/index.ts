@@ -1,4 +1,4 @@
-export { addressesLeft, openWasmMemory } from './linear-memory.js'
+export { openWasmMemory } from './linear-memory.js'
 export { printCode } from './print-code.js'
 export * from './target.js'
 export * from './interpreter/interpreter.js'

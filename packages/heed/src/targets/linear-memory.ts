@@ -1,4 +1,4 @@
-import { type LinearMemory, MemoryError, nodeModule } from '../base/index.js'
+import { addressesLeft, type LinearMemory, MemoryError } from '../base/index.js'
 
 const pageBytes = 65536
 /** A heap of less is not worth starting. */
@@ -53,22 +53,6 @@ export function openPlainMemory(pages: number): LinearMemory {
   } catch (cause) {
     throw refused(cause)
   }
-}
-
-/**
- * Bytes of addresses that this process may still take, by Linux's account; without a limit, or elsewhere,
- * infinitely many.
- */
-export function addressesLeft(): number {
-  try {
-    const { readFileSync } = nodeModule<typeof import('node:fs')>('node:fs', 'heap')
-    const limit = /^Max address space +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))
-    const taken = /^VmSize:\s*(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))
-    if (limit !== null && taken !== null) return Number(limit[1]) - 1024 * Number(taken[1])
-  } catch {
-    // Not Linux.
-  }
-  return Infinity
 }
 
 function refused(cause: unknown): MemoryError {

@@ -1,4 +1,5 @@
-import { availableThreads, Device } from '../device/index.js'
+import { availableThreads } from '../base/index.js'
+import { Device } from '../device/index.js'
 import { vectorFeatures, wasmTarget } from '../targets/index.js'
 
 /**

@@ -1,5 +1,5 @@
-import { UsageError } from '../base/index.js'
-import { availableThreads, Device } from '../device/index.js'
+import { availableThreads, UsageError } from '../base/index.js'
+import { Device } from '../device/index.js'
 import {
   cacheFolder,
   type CacheEnvironment,
