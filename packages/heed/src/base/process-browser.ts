@@ -30,6 +30,6 @@ export function startThread(source: string, start: object): Thread {
 }
 
 /** Workers end with their page. */
-export function atExit(_: () => void): () => void {
+export function atExit(): () => void {
   return () => {}
 }
