@@ -4,7 +4,18 @@ import { describe, expect, test } from 'vitest'
 import { StateError } from '../base/index.js'
 import { Device } from '../device/index.js'
 import { interpreter } from '../targets/index.js'
-import { dispose, exp, keep, memoryUse, scope, sum, tensor, type Tensor, withDevice } from './index.js'
+import {
+  dispose,
+  exp,
+  keep,
+  memoryUse,
+  scope,
+  sum,
+  tensor,
+  type Tensor,
+  together,
+  withDevice,
+} from './index.js'
 import { complaints } from './testing/compiler.js'
 import { collectGarbage } from '../testing/collect-garbage.js'
 
@@ -52,6 +63,21 @@ describe('a scope', () => {
       }),
     ).toThrow('no')
     expect(held()).toBe(before)
+  })
+
+  test('what is kept within an operation that fails stays; the rest of it is freed', () => {
+    const before = held()
+    let kept: Tensor<'a'> | undefined
+    expect(() =>
+      together(() => {
+        kept = keep(made())
+        made()
+        throw new Error('no')
+      }),
+    ).toThrow('no')
+    expect([...kept!.values()]).toEqual([1, 2, 3])
+    expect(held() - before).toBe(1)
+    kept!.dispose()
   })
 
   test('refuses asynchronous work, whose tensors it would free too early', () => {

@@ -44,6 +44,11 @@ export function preparedFor(device: Device, key: string): Prepared | undefined {
   return plans.get(device)?.get(key)
 }
 
+/** How many plans of a device are kept. */
+export function plansKept(device: Device): number {
+  return plans.get(device)?.size ?? 0
+}
+
 /**
  * Plans an operation for every call with the same key. `plan` must pass the values on as they are, as it does
  * addresses: it is called twice with stand-ins, to find where they go.

@@ -31,6 +31,9 @@ export function deferFreeing(deferred: boolean): boolean {
   return before
 }
 
+/** In the place of what is kept. */
+const nothing: Freed = { freed: true, dispose() {} }
+
 /** What operations that are under way have made, in this order. */
 const making: Freed[] = []
 let underWay = 0
@@ -116,7 +119,11 @@ export function scope<T>(work: () => T): T {
 export function keep<T>(tree: T): T {
   const found = new Set<unknown>()
   collect(tree, found)
-  for (const tensor of found as Set<Freed>) if (current?.made.delete(tensor)) outlive(tensor)
+  for (const tensor of found as Set<Freed>) {
+    const at = making.indexOf(tensor)
+    if (at >= 0) making[at] = nothing
+    if (current?.made.delete(tensor)) outlive(tensor)
+  }
   return tree
 }
 
