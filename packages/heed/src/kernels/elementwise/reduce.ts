@@ -2,6 +2,7 @@ import { BoundedMap } from '../../base/index.js'
 import { type Expression, input, keyOf, share } from '../expression/index.js'
 import {
   type Builder,
+  type Float,
   type Int,
   kernel,
   type Kernel,
@@ -309,8 +310,7 @@ function writeReduceKernel(name: string, shape: ReduceShape): Kernel {
           shape.loops === 0
             ? { start: partStart, end: partEnd.min(int('width')) }
             : { start: k.int(0), end: int('width') }
-        const total = acrossRow(k, pointers, range, { identity, combine, nest, value })
-        k.store(output, kind === 'sum' ? total.sum() : kind === 'max' ? total.largest() : total.least())
+        k.store(output, acrossRow(k, kind, pointers, range, { identity, nest, value }))
       }
     }
     const firstRow = rowBlock.mul(int('rowsPerTask'))
@@ -320,7 +320,6 @@ function writeReduceKernel(name: string, shape: ReduceShape): Kernel {
 
 interface Steps {
   readonly identity: number
-  readonly combine: (a: Term<'vector'>, b: Term<'vector'>) => Term<'vector'>
   readonly nest: (pointers: readonly Pointer[], body: (pointers: readonly Pointer[]) => void) => void
   readonly value: (pointers: readonly Pointer[], i: Int, mask?: Mask) => Term<'vector'>
 }
@@ -330,28 +329,48 @@ interface Steps {
  */
 function acrossRow(
   k: Builder,
+  kind: ReduceKind,
   pointers: readonly Pointer[],
   range: { readonly start: Int; readonly end: Int },
-  { identity, combine, nest, value }: Steps,
-): Term<'vector'> {
-  const sums = Array.from({ length: 4 }, () => k.variable(k.vector(identity)))
-  const take = (sum: Variable<'vector'>, term: Term<'vector'>): void => sum.set(combine(sum.get(), term))
-  nest(pointers, (at) => {
-    const length = range.end.sub(range.start)
-    const step = 4 * k.lanes
-    const whole = length.div(step).mul(step)
-    k.loop(0, whole, step, (i) =>
-      sums.forEach((sum, u) => take(sum, value(at, range.start.add(i).add(u * k.lanes)))),
-    )
-    k.vectors(length.sub(whole), (i, mask) => take(sums[0]!, value(at, range.start.add(whole).add(i), mask)))
+  { identity, nest, value }: Steps,
+): Float {
+  const running = (start: number): Variable<'vector'>[] =>
+    Array.from({ length: 4 }, () => k.variable(k.vector(start)))
+  const joined = (
+    [a, b, c, d]: readonly Variable<'vector'>[],
+    join: (a: Term<'vector'>, b: Term<'vector'>) => Term<'vector'>,
+  ): Term<'vector'> => join(join(a!.get(), b!.get()), join(c!.get(), d!.get()))
+  const sweep = (take: (term: Term<'vector'>, u: number) => void): void =>
+    nest(pointers, (at) => {
+      const length = range.end.sub(range.start)
+      const step = 4 * k.lanes
+      const whole = length.div(step).mul(step)
+      k.loop(0, whole, step, (i) =>
+        k.unroll(4, (u) => take(value(at, range.start.add(i).add(u * k.lanes)), u)),
+      )
+      k.vectors(length.sub(whole), (i, mask) => take(value(at, range.start.add(whole).add(i), mask), 0))
+    })
+  const add = (a: Term<'vector'>, b: Term<'vector'>): Term<'vector'> => a.add(b)
+  const sums = running(0)
+  if (kind === 'sum') {
+    sweep((term, u) => sums[u]!.set(sums[u]!.get().add(term)))
+    return joined(sums, add).sum()
+  }
+  // The extreme that ignores NaN is one instruction, and a sum, which NaN stays in, another beside it.
+  const extreme = (a: Term<'vector'>, b: Term<'vector'>): Term<'vector'> =>
+    kind === 'max' ? a.maxIgnoringNaN(b) : a.minIgnoringNaN(b)
+  const extremes = running(identity)
+  sweep((term, u) => {
+    extremes[u]!.set(extreme(extremes[u]!.get(), term))
+    sums[u]!.set(sums[u]!.get().add(term))
   })
-  const [a, b, c, d] = sums.map((sum) => sum.get()) as [
-    Term<'vector'>,
-    Term<'vector'>,
-    Term<'vector'>,
-    Term<'vector'>,
-  ]
-  return combine(combine(a, b), combine(c, d))
+  const found = k.variable(k.reduce(kind === 'max' ? 'largest' : 'least', joined(extremes, extreme)) as Float)
+  const sum = joined(sums, add)
+  // So is the sum of both infinities: only now each is looked at.
+  k.if(sum.ne(sum).any(), () => {
+    sweep((term) => k.if(term.ne(term).any(), () => found.set(NaN)))
+  })
+  return found.get()
 }
 
 /** A result for each position of a kept axis: a strip of four vectors goes down the reduced axes. */
@@ -361,7 +380,12 @@ function alongRow(
   pointers: readonly Pointer[],
   output: Pointer<'f32'>,
   { start, end, outputStep }: { readonly start: Int; readonly end: Int; readonly outputStep: Int },
-  { identity, combine, nest, value }: Steps,
+  {
+    identity,
+    combine,
+    nest,
+    value,
+  }: Steps & { readonly combine: (a: Term<'vector'>, b: Term<'vector'>) => Term<'vector'> },
 ): void {
   const strip = (first: Int, vectors: number, mask?: Mask): void => {
     const sums = Array.from({ length: vectors }, () => k.variable(k.vector(identity)))

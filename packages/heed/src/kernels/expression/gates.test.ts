@@ -19,7 +19,7 @@ const bounds: Readonly<Record<GateName, number>> = {
   silu: 3,
   geluQuick: 3,
   geluTanh: 3,
-  gelu: 4.1,
+  gelu: 4,
   gaussian: 2,
   sigmoidSlope: 4.5,
   tanhSlope: 4.5,

@@ -1,5 +1,7 @@
 import {
   type Builder,
+  chosen,
+  chosenSlope,
   type FloatType,
   gated,
   gatedSlope,
@@ -16,8 +18,7 @@ import {
   quickForm,
   softExcess,
   tanhForm,
-  tanhFormSlope,
-  chosen,
+  twiceForm,
   type Term,
 } from '../language/index.js'
 import type { Expression } from './expression.js'
@@ -51,16 +52,12 @@ export class Gates {
         const parts = this.#parts('identity', identityForm, node, x)
         return negated ? notChosen(parts) : chosen(parts)
       }
-      case 'sigmoidSlope': {
-        // An even function.
-        const parts = this.#parts('identity', identityForm, node, x)
-        return chosen(parts).mul(notChosen(parts))
-      }
-      case 'tanhSlope': {
+      // Even functions.
+      case 'sigmoidSlope':
+        return chosenSlope(this.#parts('identity', identityForm, node, x), 1)
+      case 'tanhSlope':
         // 1 − tanh² x = 4 σ(2x) σ(−2x)
-        const parts = this.#parts('twice', identityForm, node, () => x.add(x))
-        return chosen(parts).mul(notChosen(parts)).mul(4)
-      }
+        return chosenSlope(this.#parts('twice', twiceForm, node, x), 2)
       case 'softplus': {
         let excess = this.#excess.get(node)
         if (excess === undefined) this.#excess.set(node, (excess = softExcess(this.#k, x)))
@@ -83,16 +80,11 @@ export class Gates {
       case 'geluTanh':
         return gated(this.#parts('tanh', tanhForm, node, x))
       case 'siluSlope':
-      case 'geluQuickSlope': {
-        const [form, of] =
-          name === 'siluSlope' ? (['identity', identityForm] as const) : (['quick', quickForm] as const)
-        const parts = this.#parts(form, of, node, x)
-        return gatedSlope(parts, parts.z)
-      }
-      case 'geluTanhSlope': {
-        const within = x.max(-tanhForm.bound).min(tanhForm.bound)
-        return gatedSlope(this.#parts('tanh', tanhForm, node, x), tanhFormSlope(within))
-      }
+        return gatedSlope(this.#parts('identity', identityForm, node, x), identityForm)
+      case 'geluQuickSlope':
+        return gatedSlope(this.#parts('quick', quickForm, node, x), quickForm)
+      case 'geluTanhSlope':
+        return gatedSlope(this.#parts('tanh', tanhForm, node, x), tanhForm)
       case 'gelu':
         return gatedByNormal(x, this.#tail(node, x))
       case 'geluSlope':
@@ -102,17 +94,12 @@ export class Gates {
     }
   }
 
-  #parts(
-    name: string,
-    form: LogisticForm,
-    node: Expression | undefined,
-    x: Float | (() => Float),
-  ): Logistic<FloatType> {
+  #parts(name: string, form: LogisticForm, node: Expression | undefined, x: Float): Logistic<FloatType> {
     const known = this.#logistic.get(name) ?? new Map<Expression, Logistic<FloatType>>()
     this.#logistic.set(name, known)
     let parts = node && known.get(node)
     if (parts === undefined) {
-      parts = logistic(this.#k, typeof x === 'function' ? x() : x, form)
+      parts = logistic(this.#k, x, form)
       if (node !== undefined) known.set(node, parts)
     }
     return parts

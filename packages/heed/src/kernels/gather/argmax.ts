@@ -37,19 +37,29 @@ const argmax: Kernel = kernel(
       const from = p.input.at(row.mul(p.width))
       const largest = k.variable(k.vector(-Infinity))
       const place = k.variable(k.laneIndex())
+      const faulty = k.variable(k.vector(0).ne(0))
       k.vectors(p.width, (i, mask) => {
         const value = k.load(from.at(i), mask)
-        // Not at most the largest: greater, or NaN. What was NaN before stays.
         const known = largest.get()
-        const greater = value.le(known).not().and(known.eq(known))
+        const greater = value.gt(known)
         const better = mask === undefined ? greater : greater.and(mask)
-        largest.set(better.select(value, largest.get()))
+        // The next vector waits for this alone: the greater in one instruction.
+        largest.set(mask === undefined ? known.maxIgnoringNaN(value) : better.select(value, known))
         place.set(better.select(k.laneIndex().add(i), place.get()))
+        faulty.set(faulty.get().or(value.ne(value)))
       })
       const found = largest.get()
-      const faulty = found.ne(found)
-      const best = faulty.any().broadcast().select(faulty, found.eq(found.largestIgnoringNaN()))
-      k.store(p.output.at(row), best.select(place.get(), 0x7fffffff).least())
+      const best = found.eq(found.largestIgnoringNaN())
+      const first = k.variable(best.select(place.get(), 0x7fffffff))
+      k.if(faulty.get().any(), () => {
+        first.set(0x7fffffff)
+        k.vectors(p.width, (i, mask) => {
+          const value = k.load(from.at(i), mask)
+          const position = k.laneIndex().add(i)
+          first.set(value.ne(value).select(first.get().min(position), first.get()))
+        })
+      })
+      k.store(p.output.at(row), first.get().least())
     })
   },
 ) as unknown as Kernel

@@ -34,7 +34,7 @@ export function exponential<T extends FloatType>(x: Term<T>): Term<T> {
 /**
  * (exp(r) − 1 − r) / r² on |r| ≤ ½ ln 2: the relative error of exp(r) − 1 stays under 2⁻²⁶. A minimax fit.
  */
-const expm1Tail = [
+export const expm1Tail: readonly number[] = [
   0.4999999701976776, 0.16666539013385773, 0.04166775569319725, 0.008367126807570457, 0.0013835582649335265,
 ]
 

@@ -1,7 +1,7 @@
 import { bitsOf, floatOf } from './math-bits.js'
 import { type Doubled, product } from './math-doubled.js'
-import { expTail, ln2High, ln2Low } from './math-exponential.js'
-import { polynomial } from './math-polynomial.js'
+import { expm1Tail, expTail, ln2High, ln2Low } from './math-exponential.js'
+import { polynomial, polynomialByPairs } from './math-polynomial.js'
 import type { FloatType, Term, TermWriter } from './term.js'
 
 // What the logistic function, its relatives and the normal distribution are made of. Everything is written so
@@ -54,110 +54,184 @@ const farInDoubles = 700
 export interface Logistic<T extends FloatType> {
   /** The argument, not below the bound where x σ(z) becomes 0: what σ is multiplied with. */
   readonly x: Term<T>
-  /** z, within bounds. */
-  readonly z: Term<T>
+  /** The argument between both bounds. */
+  readonly within: Term<T>
   readonly v: Term<T>
   readonly u: Term<T>
-  /** 1 / (v + u) */
-  readonly reciprocal: Term<T>
+  readonly sum: Term<T>
+  /** u × v */
+  readonly fraction: Term<T>
 }
+
+/** A factor as the sum of two floats: terms, or numbers that are known. */
+type Factor<T extends FloatType> = Doubled<T> | { readonly high: number; readonly low: number }
 
 /** z as a function of the argument x, which lies within ±`bound`: past it x σ(z) is 0 or x. */
 export interface LogisticForm {
   readonly bound: number
   readonly of: <T extends FloatType>(x: Term<T>) => Doubled<T> | Term<T>
-  /** The same in f64. */
+  /**
+   * What x is multiplied with to give −z log₂(e) / 2, for machines whose multiply-adds round once: only where
+   * σ(z) is always multiplied with x, which keeps NaN.
+   */
+  readonly factor?: <T extends FloatType>(x: Term<T>) => Factor<T>
+  /** z in f64. */
   readonly plain: <T extends FloatType>(x: Term<T>) => Term<T>
+  /** x dz/dx */
+  readonly growth: <T extends FloatType>(x: Term<T>) => Term<T>
+  /** Whether x stands for |x|. */
+  readonly even?: boolean
 }
 
-/** z = x: the logistic function itself, silu. */
-export const identityForm: LogisticForm = { bound: far, of: (x) => x, plain: (x) => x }
-
 /** A constant as a sum of two floats, the first of them cut to so many bits after the point. */
-function halves(value: number, bits?: number): readonly [high: number, low: number] {
+function halves(value: number, bits?: number): { readonly high: number; readonly low: number } {
   const high = bits === undefined ? Math.fround(value) : Math.round(value * 2 ** bits) / 2 ** bits
-  return [high, value - high]
+  return { high, low: value - high }
+}
+
+const toHalfExponent = -Math.LOG2E / 2
+
+/** z = x: the logistic function itself, silu. */
+export const identityForm: LogisticForm = { bound: far, of: (x) => x, plain: (x) => x, growth: (x) => x }
+/** z = 2 |x|: the derivative of tanh. */
+export const twiceForm: LogisticForm = {
+  bound: far / 2,
+  of: (x) => x.add(x),
+  plain: (x) => x.add(x),
+  growth: (x) => x.add(x),
+  even: true,
 }
 
 const quick = 1.702
-const [quickHigh, quickLow] = halves(quick)
+const quickHalves = halves(quick)
+const quickExponent = halves(quick * toHalfExponent)
 /** z = 1.702 x: the quick GELU. */
 export const quickForm: LogisticForm = {
   bound: 80,
   of: (x) => {
-    const { high, low } = product(x, quickHigh)
-    return { high, low: x.fma(quickLow, low) }
+    const { high, low } = product(x, quickHalves.high)
+    return { high, low: x.fma(quickHalves.low, low) }
   },
+  factor: () => quickExponent,
   plain: (x) => x.mul(quick),
+  growth: (x) => x.mul(quick),
 }
 
 /** 2 √(2 / π) (x + 0.044715 x³) = x (linear + cubic x²) */
 const linear = 2 * Math.sqrt(2 / Math.PI)
 const cubic = linear * 0.044715
-// With 20 bits after the point `linearHigh` − (linearHigh + y) is exact for every y ≥ 0 up to 14.
-const [linearHigh, linearLow] = halves(linear, 20)
-const [cubicHigh, cubicLow] = halves(cubic)
+// With 20 bits after the point `high` − (high + y) is exact for every y up to 14 of the same sign.
+const linearHalves = halves(linear, 20)
+const cubicHalves = halves(cubic)
+const linearExponent = halves(linear * toHalfExponent, 20)
+const cubicExponent = halves(cubic * toHalfExponent)
+
+/** linear + cubic x² as a sum of two, `square` being what is left of x² beside its rounded value. */
+function quadratic<T extends FloatType>(
+  square: Doubled<T>,
+  first: { readonly high: number; readonly low: number },
+  second: { readonly high: number; readonly low: number },
+): Doubled<T> {
+  const { builder, type } = square.high
+  const constant = builder.operand(type, first.high)
+  const rest = square.low.fma(second.high, square.high.fma(second.low, first.low))
+  if (builder.fused) {
+    const high = square.high.fma(second.high, first.high)
+    return { high, low: square.high.fma(second.high, constant.sub(high)).add(rest) }
+  }
+  const grown = product(square.high, second.high)
+  const high = grown.high.add(first.high)
+  return { high, low: constant.sub(high).add(grown.high).add(grown.low).add(rest) }
+}
+
 /** z = 2 √(2 / π) (x + 0.044715 x³): the GELU by tanh, whose (1 + tanh(z / 2)) / 2 is σ(z). */
 export const tanhForm: LogisticForm = {
   bound: 12,
   of: (x) => {
-    const square = product(x, x)
-    const second = product(square.high, cubicHigh)
-    const sum = second.high.add(linearHigh)
-    const left = sum.neg().add(linearHigh).add(second.high)
-    const low = left.add(second.low).add(square.low.fma(cubicHigh, square.high.fma(cubicLow, linearLow)))
-    const z = product(x, sum)
-    return { high: z.high, low: x.fma(low, z.low) }
+    const sum = quadratic(product(x, x), linearHalves, cubicHalves)
+    const z = product(x, sum.high)
+    return { high: z.high, low: x.fma(sum.low, z.low) }
   },
+  factor: (x) => quadratic(product(x, x), linearExponent, cubicExponent),
   plain: (x) => x.mul(x.mul(x).fma(cubic, linear)),
-}
-/** x dz/dx of the tanh form. */
-export function tanhFormSlope<T extends FloatType>(x: Term<T>): Term<T> {
-  return x.mul(x.mul(x).fma(3 * cubic, linear))
+  growth: (x) => x.mul(x.mul(x).fma(3 * cubic, linear)),
 }
 
-/** NaN stays. */
+/** 4ʳ on |r| ≤ ½ */
+const powersOfFour = [1, 1, ...expTail].map((coefficient, i) => coefficient * (2 * Math.LN2) ** i)
+
+/** NaN stays in x, and in u where the form has no factor. */
 export function logistic<T extends FloatType>(
   k: LogisticWriter,
   argument: Term<T>,
-  { bound, of, plain }: LogisticForm,
+  { bound, of, factor, plain, even = false }: LogisticForm,
 ): Logistic<T> {
   const one = k.operand(argument.type, 1)
   if (k.machine.math) {
-    const x = argument.max(-farInDoubles)
-    const z = plain(x.min(farInDoubles)).max(-farInDoubles).min(farInDoubles)
+    const x = even ? argument.abs() : argument.max(-farInDoubles)
+    const within = x.min(farInDoubles)
+    const z = plain(within).max(-farInDoubles).min(farInDoubles)
     const u = z.neg().builder.math('exp', z.neg())
-    return { x, z, v: one, u, reciprocal: one.div(u.add(1)) }
+    return { x, within, v: one, u, sum: u.add(1), fraction: u }
   }
-  const x = argument.max(-bound)
-  const within = of(x.min(bound))
-  const [z, low] = 'high' in within ? [within.high, within.low] : [within, undefined]
-  const { fraction, power } = negativeExponential<T>(z, low, false)
-  // Both divided by the power, which is far from overflow and from 0 in either.
+  const x = even ? argument.abs() : argument.max(-bound)
+  const within = x.min(bound)
+  if (factor === undefined || !argument.builder.fused) {
+    const z = of(within)
+    const doubled = 'high' in z ? z : { high: z, low: undefined }
+    const { fraction, power } = negativeExponential<T>(doubled.high, doubled.low, false)
+    return { x, within, ...overPower(fraction, power) }
+  }
+  // exp(−z) = 4ⁿ 4ʳ. The product is rounded only after n has been taken off.
+  const shift = 1.5 * 2 ** 23
+  const { high, low } = factor(within)
+  const shifted = within.fma(high, shift)
+  const r = within.fma(low, within.fma(high, k.operand(argument.type, shift).sub(shifted)))
+  const fraction = polynomial(r, powersOfFour)
+  const exponent = bitsOf(shifted).shl(23)
+  const v = floatOf<T>(exponent.neg().add(127 << 23))
+  const u = floatOf<T>(bitsOf(fraction).add(exponent))
+  return { x, within, v, u, sum: u.add(v), fraction }
+}
+
+/** 1 and fraction × power × power, divided by the power, which is far from overflow and from 0 in either. */
+function overPower<T extends FloatType>(
+  fraction: Term<T>,
+  power: Term<T>,
+): Pick<Logistic<T>, 'u' | 'v' | 'sum' | 'fraction'> {
   const v = floatOf<T>(
     bitsOf(power)
       .neg()
       .add(254 << 23),
   )
   const u = fraction.mul(power)
-  return { x, z, v, u, reciprocal: one.div(u.add(v)) }
+  return { v, u, sum: u.add(v), fraction }
 }
 
 /** σ(z) */
-export function chosen<T extends FloatType>({ v, reciprocal }: Logistic<T>): Term<T> {
-  return reciprocal.mul(v)
+export function chosen<T extends FloatType>({ v, sum }: Logistic<T>): Term<T> {
+  return v.div(sum)
 }
 /** 1 − σ(z) = σ(−z) */
-export function notChosen<T extends FloatType>({ u, reciprocal }: Logistic<T>): Term<T> {
-  return reciprocal.mul(u)
+export function notChosen<T extends FloatType>({ u, sum }: Logistic<T>): Term<T> {
+  return u.div(sum)
+}
+/** σ(z) σ(−z) × scale² */
+export function chosenSlope<T extends FloatType>({ fraction, sum }: Logistic<T>, scale: number): Term<T> {
+  const reciprocal = sum.builder.operand(sum.type, scale).div(sum)
+  return fraction.mul(reciprocal).mul(reciprocal)
 }
 /** x σ(z) */
-export function gated<T extends FloatType>({ x, v, reciprocal }: Logistic<T>): Term<T> {
-  return reciprocal.mul(x).mul(v)
+export function gated<T extends FloatType>({ x, v, sum }: Logistic<T>): Term<T> {
+  return x.div(sum).mul(v)
 }
-/** d(x σ(z))/dx = σ(z) (1 + x dz/dx σ(−z)), `growth` being x dz/dx. */
-export function gatedSlope<T extends FloatType>(parts: Logistic<T>, growth: Term<T>): Term<T> {
-  return parts.reciprocal.mul(notChosen(parts).fma(growth, 1)).mul(parts.v)
+/** d(x σ(z))/dx = σ(z) (1 + x dz/dx σ(−z)) */
+export function gatedSlope<T extends FloatType>(
+  { within, u, v, sum }: Logistic<T>,
+  { growth }: LogisticForm,
+): Term<T> {
+  const reciprocal = sum.builder.operand(sum.type, 1).div(sum)
+  return reciprocal.mul(reciprocal.mul(u).fma(growth(within), 1)).mul(v)
 }
 
 /** (log(1 + e) − e) / e² on 0 ≤ e ≤ 1: the relative error of log(1 + e) stays under 2⁻³⁰. A minimax fit. */
@@ -182,13 +256,16 @@ export function gaussian<T extends FloatType>(k: LogisticWriter, x: Term<T>): Te
   return fraction.mul(power).mul(power)
 }
 
-/** The normal distribution beyond |x|: 1 − Φ(a) = tail × fraction × power × power with a = |x|. */
+/** The normal distribution beyond a = |x|. */
 export interface NormalTail<T extends FloatType> {
   readonly size: Term<T>
-  /** (1 − Φ(a)) exp(a² / 2) */
-  readonly tail: Term<T>
-  readonly fraction: Term<T>
-  readonly power: Term<T>
+  readonly square: Term<T>
+  /** (1 − Φ(a)) exp(a² / 2), where the machine gives it. */
+  readonly tail?: Term<T>
+  /** exp(−a² / 2) / unit, a normal float. */
+  readonly density: Term<T>
+  /** A power of 2. */
+  readonly unit: Term<T>
 }
 
 /**
@@ -209,22 +286,52 @@ const tailSeries = [
 /** Past it (1 − Φ(a)) a is no float above 0. */
 const farthest = 14.8
 
+/** Added to exponents, so that the result's is that of a normal float. */
+const tailBias = 60
+/** exp(−r / 2) on |r| ≤ ln 2 */
+const halvedExponential = [1, 1, ...expm1Tail].map((coefficient, i) => coefficient * (-1 / 2) ** i)
+
 export function normalTail<T extends FloatType>(k: LogisticWriter, x: Term<T>): NormalTail<T> {
   const one = k.operand(x.type, 1)
   if (k.machine.math) {
     const size = x.abs().min(40)
-    const fraction = k.math('exp', size.mul(size).mul(-0.5))
-    return { size, tail: k.math('erfcx', size.mul(Math.SQRT1_2)).mul(0.5), fraction, power: one }
+    const density = k.math('exp', size.mul(size).mul(-0.5))
+    const tail = k.math('erfcx', size.mul(Math.SQRT1_2)).mul(0.5)
+    return { size, square: size, tail, density, unit: one }
   }
   const size = x.abs().min(farthest)
   const { high, low } = product(size, size)
-  const { fraction, power } = negativeExponential(high, low, true)
-  return { size, tail: scaledTail(size), fraction, power }
+  if (!size.builder.fused) {
+    const { fraction, power } = negativeExponential(high, low, true)
+    return { size, square: high, density: fraction.mul(power), unit: power }
+  }
+  const shift = 1.5 * 2 ** 23 + tailBias
+  const shifted = high.fma(-Math.LOG2E / 2, shift)
+  const n = shifted.sub(shift)
+  const r = n.fma(2 * ln2High, high).add(n.fma(2 * ln2Low, low))
+  const fraction = polynomial(r, halvedExponential)
+  return {
+    size,
+    square: high,
+    density: floatOf<T>(bitsOf(fraction).add(bitsOf(shifted).shl(23))),
+    unit: k.operand(x.type, 2 ** -tailBias),
+  }
 }
 
-/** (1 − Φ(a)) exp(a² / 2) */
-function scaledTail<T extends FloatType>(size: Term<T>): Term<T> {
-  if (size.builder.fused) return polynomial(size, tailNumerator).div(polynomial(size, tailDenominator))
+/** (1 − Φ(a)) exp(a² / 2), or a times it, given a² too. */
+function scaledTail<T extends FloatType>(
+  { size, square, tail }: Pick<NormalTail<T>, 'size' | 'square' | 'tail'>,
+  times: boolean,
+): Term<T> {
+  if (tail !== undefined) return times ? tail.mul(size) : tail
+  if (size.builder.fused) {
+    if (!times) return polynomial(size, tailNumerator).div(polynomial(size, tailDenominator))
+    const denominator = polynomialByPairs(size, square, tailDenominator)
+    // Half of a is exact: a times the numerator is rounded once.
+    const [half, ...others] = tailNumerator
+    const rest = polynomialByPairs(size, square, others)
+    return rest.fma(square, size.mul(half!)).div(denominator)
+  }
   // Where multiply-adds round twice two polynomials of large numbers would lose too much.
   const quarter = size.mul(-0.25)
   const one = size.builder.operand(size.type, 1)
@@ -232,31 +339,30 @@ function scaledTail<T extends FloatType>(size: Term<T>): Term<T> {
   const value = polynomial(s, tailSeries).mul(s)
   // The function is steep in s, so what rounding left of s counts: d log value / d log s is 0.72 + 2.47 s
   // within a tenth.
-  return value.fma(quarter.fma(s, one.sub(s)).mul(s.fma(2.47, 0.72)), value)
+  const corrected = value.fma(quarter.fma(s, one.sub(s)).mul(s.fma(2.47, 0.72)), value)
+  return times ? corrected.mul(size) : corrected
 }
 
 /** exp(x²) erfc(x) of |x|, as that of 10.25 beyond it. */
 export function scaledComplement<T extends FloatType>(x: Term<T>): Term<T> {
-  return scaledTail(x.abs().min(10.25).mul(Math.SQRT2)).mul(2)
+  const size = x.abs().min(10.25).mul(Math.SQRT2)
+  return scaledTail({ size, square: size.mul(size) }, false).mul(2)
 }
 
 /** x Φ(x) */
-export function gatedByNormal<T extends FloatType>(
-  x: Term<T>,
-  { size, tail, fraction, power }: NormalTail<T>,
-): Term<T> {
+export function gatedByNormal<T extends FloatType>(x: Term<T>, parts: NormalTail<T>): Term<T> {
   // x Φ(x) = max(x, 0) − |x| (1 − Φ(|x|))
-  return x.max(0).sub(tail.mul(size).mul(fraction).mul(power).mul(power))
+  return scaledTail(parts, true).mul(parts.density).fma(negated(parts.unit), x.max(0))
 }
 /** Φ(x) + x φ(x), φ being the density. */
-export function gatedByNormalSlope<T extends FloatType>(
-  x: Term<T>,
-  { size, tail, fraction, power }: NormalTail<T>,
-): Term<T> {
-  const beyond = size
-    .fma(-1 / Math.sqrt(2 * Math.PI), tail)
-    .mul(fraction)
-    .mul(power)
-    .mul(power)
+export function gatedByNormalSlope<T extends FloatType>(x: Term<T>, parts: NormalTail<T>): Term<T> {
+  const beyond = parts.size
+    .fma(-1 / Math.sqrt(2 * Math.PI), scaledTail(parts, false))
+    .mul(parts.density)
+    .mul(parts.unit)
   return x.lt(0).select(beyond, beyond.neg().add(1) as never)
+}
+
+function negated<T extends FloatType>(x: Term<T>): Term<T> {
+  return x.constant === undefined ? x.neg() : x.builder.operand(x.type, -x.constant)
 }
