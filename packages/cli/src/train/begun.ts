@@ -1,7 +1,7 @@
-import { access, mkdir, readdir, rm } from 'node:fs/promises'
+import { access, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FormatError, HeedError, loadTokenizer, UsageError, type Tokenizer } from 'heed'
-import { checkpointSteps, readCheckpoint, type Checkpoint } from 'heed/internals'
+import { checkpointSteps, makeFolder, readCheckpoint, type Checkpoint } from 'heed/internals'
 import type { TrainConfig } from './config.js'
 
 /** The run that a resumed one goes on with, as its newest whole checkpoint tells it. */
@@ -23,9 +23,9 @@ export interface Begun {
 export const modelFolder = 'model'
 
 /** Makes the output folder, with those around it. @throws {HeedError} where that can't be done */
-export async function makeOutput(folder: string): Promise<void> {
+export function makeOutput(folder: string): void {
   try {
-    await mkdir(folder, { recursive: true })
+    makeFolder(folder)
   } catch (cause) {
     throw new HeedError({
       operation: 'train',

@@ -72,7 +72,7 @@ export interface RunResult {
  * @throws {DivergenceError} where the loss is no longer a number; the last good state is saved
  */
 export async function runTraining(config: TrainConfig, options: RunOptions): Promise<RunResult> {
-  await makeOutput(config.output)
+  makeOutput(config.output)
   const lock = await lockFolder(config.output)
   try {
     const begun = await findBegun(config, options.resume)

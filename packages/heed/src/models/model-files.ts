@@ -2,7 +2,7 @@
  * A model as a folder: `config.json` says how it is built, `model.safetensors` has its weights,
  * `tokenizer.json` its vocabulary.
  */
-import { FormatError, nodeModule, randomKey, readJson, type Shape } from '../base/index.js'
+import { FormatError, makeFolder, nodeModule, randomKey, readJson, type Shape } from '../base/index.js'
 import { isTensor, scope, type Tensor } from '../tensor/index.js'
 import { loadTokenizer, saveTokenizer, type Tokenizer } from '../text/index.js'
 import { createDecoder, type Decoder } from './decoder.js'
@@ -135,10 +135,12 @@ export async function saveModel(
   model: LanguageModel,
   dtype: WeightDtype = 'f32',
 ): Promise<void> {
-  const { mkdir } = nodeModule<typeof import('node:fs/promises')>('node:fs/promises', 'saveModel')
   const paths = nodeModule<typeof import('node:path')>('node:path', 'saveModel')
-  // Where it cannot be made, writing says so.
-  await mkdir(folder, { recursive: true }).catch(() => {})
+  try {
+    makeFolder(folder)
+  } catch {
+    // Where it cannot be made, writing says so.
+  }
   for (const [name, bytes] of Object.entries(modelFiles(model, dtype)))
     await writeFileWhole(paths.join(folder, name), bytes)
 }

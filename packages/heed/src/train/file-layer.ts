@@ -1,4 +1,4 @@
-import { nodeModule } from '../base/index.js'
+import { makeFolder, nodeModule } from '../base/index.js'
 import { type FolderLock, lockFolder } from './folder-lock.js'
 
 /**
@@ -36,8 +36,7 @@ export const nodeFiles: FileLayer = {
     return (await absent(readdir(folder))) ?? []
   },
   async makeFolder(path) {
-    const { mkdir } = files()
-    await mkdir(path, { recursive: true })
+    makeFolder(path)
   },
   async write(path, bytes) {
     const { open } = files()

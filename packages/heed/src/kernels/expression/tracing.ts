@@ -32,52 +32,93 @@ export function noteMade(expression: Node, operands: readonly Node[]): void {
 /** What to write in place of operators. */
 const methods = 'a.and(b) for a && b, a.or(b) for a || b, a.not() for !a, a.select(x, y) for a ? x : y and if'
 
-/** Methods that give a condition. */
-const comparisons: ReadonlySet<string> = new Set(['eq', 'ne', 'lt', 'le', 'gt', 'ge', 'and', 'or', 'not'])
 /** Functions that were read already. */
 const read = new WeakSet<object>()
 /** No more of a function is read than this. */
 const mostRead = 20_000
 
+/** A call of a method that gives a condition: `.le(`. */
+const comparison = /\.\s*(?:eq|ne|lt|le|gt|ge|and|or|not)\s*\(/
+
+/** A function that is called with one name: `causal(at)`, and `(0, masks.causal)(at)` as bundlers write it. */
+const called = /^[\s(]*(?:[\w$.]+|\(0,\s*[\w$.]+\))\(\s*([\w$]+)\s*\)[\s)]*$/
+
 /**
  * Of `a || b` only `a` is ever made, so that nothing tells that `b` was there but what is written: refuses
- * `||` behind a call of a method that gives a condition.
+ * `||` and `||=` between what is a condition by the text: a call of a method that gives one, a name that such
+ * a call was assigned to, and, where two are joined, a mask that is called with what the function is given.
  *
  * @throws UsageError
  */
 export function refuseOr(operation: string, written: object): void {
   if (read.has(written)) return
-  const text = Function.prototype.toString.call(written).slice(0, mostRead)
+  // Blanked, so that what is found stands where it stood.
+  const text = Function.prototype.toString
+    .call(written)
+    .slice(0, mostRead)
+    .replace(/\/\*[^]*?\*\/|\/\/.*|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"/g, (found) =>
+      ' '.repeat(found.length),
+    )
   for (let at = text.indexOf('||'); at >= 0; at = text.indexOf('||', at + 2)) {
-    let end = at
-    for (;;) {
-      while (end > 0 && /\s/.test(text[end - 1]!)) end--
-      if (text[end - 1] !== ')') break
-      const start = opening(text, end - 1)
-      const name = /\.\s*(\w+)\s*$/.exec(text.slice(Math.max(0, start - 40), start))?.[1]
-      if (name !== undefined && comparisons.has(name)) {
-        throw new UsageError({
-          operation,
-          expected: 'methods where conditions are joined',
-          found: `… ${text.slice(Math.max(0, start - 20), at).trim()} || …, whose second half nobody would see`,
-          hint: `write ${methods}`,
-        })
-      }
-      if (name !== undefined || /\w\s*$/.test(text.slice(0, start))) break
-      end-- // a group: what stands last in it
-    }
+    const left = before(text, at)
+    if (!isCondition(text, left) && !isCondition(text, after(text, at + 2))) continue
+    throw new UsageError({
+      operation,
+      expected: 'methods where conditions are joined',
+      found: `… ${left.slice(-60).trim()} || …, whose second half nobody would see`,
+      hint: `write ${methods}`,
+    })
   }
   read.add(written)
 }
 
-/** Where the parenthesis that closes at `end` opens. */
-function opening(text: string, end: number): number {
-  let depth = 0
-  for (let at = end; at >= 0; at--) {
-    if (text[at] === ')') depth++
-    else if (text[at] === '(' && --depth === 0) return at
+/** Whether an operand is a condition, as far as the text of the function tells. */
+function isCondition(text: string, operand: string): boolean {
+  if (comparison.test(operand)) return true
+  const name = /^[\s(]*([\w$]+)[\s)]*$/.exec(operand)?.[1]
+  if (name !== undefined && !/^\d/.test(name)) {
+    const assigned = new RegExp(`(?<![\\w$.])${name.replaceAll('$', '\\$')}\\s*=(?![=>])\\s*([^;\\n]*)`, 'g')
+    for (const [, value = ''] of text.matchAll(assigned)) if (comparison.test(value)) return true
+    return false
   }
-  return 0
+  // `causal(at)`, where `at` is all that the function is given (last, behind a score).
+  const given = /^[^(=]*\(?\s*(?:[\w$]+\s*,\s*)?([\w$]+)\s*\)?\s*(?:=>|\{)/.exec(text)?.[1]
+  return given !== undefined && called.exec(operand)?.[1] === given
+}
+
+/** The operand that ends at `end`: back to what binds less than `||`. */
+function before(text: string, end: number): string {
+  let depth = 0
+  let start = end
+  for (; start > 0; start--) {
+    const letter = text[start - 1]!
+    if (')]}'.includes(letter)) depth++
+    else if ('([{'.includes(letter) && --depth < 0) break
+    else if (depth === 0 && ends(text, start - 1)) break
+  }
+  return text.slice(start, end).replace(/^\s*return\b/, '')
+}
+
+/** The operand that begins at `start`. */
+function after(text: string, start: number): string {
+  let depth = 0
+  let end = text[start] === '=' ? start + 1 : start
+  const first = end
+  for (; end < text.length; end++) {
+    const letter = text[end]!
+    if ('([{'.includes(letter)) depth++
+    else if (')]}'.includes(letter) && --depth < 0) break
+    else if (depth === 0 && ends(text, end)) break
+  }
+  return text.slice(first, end)
+}
+
+/** Whether an operand of `||` ends here: at a comma, a semicolon, `?`, `:`, `=`, `=>` or another `||`. */
+function ends(text: string, at: number): boolean {
+  const letter = text[at]!
+  if (letter === '|') return text[at - 1] === '|' || text[at + 1] === '|'
+  if (letter === '?') return text[at + 1] !== '.'
+  return ',;:='.includes(letter) || (letter === '>' && text[at - 1] === '=')
 }
 
 /**

@@ -3,6 +3,7 @@
  * or the folder that they lie in. Where the system has no owners (Windows), the folder's own rights decide.
  */
 import type { Stats } from 'node:fs'
+import { makeFolder } from '../../base/index.js'
 
 /** A file or folder that somebody else could have written. */
 export class NotPrivate extends Error {}
@@ -14,9 +15,9 @@ export class NotPrivate extends Error {}
  * @throws the system's error where it can't be made
  */
 export function privateFolder(folder: string): string {
-  const { mkdirSync, realpathSync, statSync } = globalThis.process.getBuiltinModule('node:fs')
+  const { realpathSync, statSync } = globalThis.process.getBuiltinModule('node:fs')
   const paths = globalThis.process.getBuiltinModule('node:path')
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  makeFolder(folder, 0o700)
   const real = realpathSync(folder)
   for (let each = real; ; each = paths.dirname(each)) {
     const refusal = each === real ? refusalOf(statSync(each), 0o022) : refusalAbove(statSync(each))

@@ -3,7 +3,7 @@ import { HeedError, randomKey, StateError, UsageError } from '../../base/index.j
 import { checkpoint, valueAndGrad } from '../../autograd/index.js'
 import { observe, within } from '../../observe/index.js'
 import { Device } from '../../device/index.js'
-import { allOf, causal } from '../../nn/index.js'
+import { allOf, causal, firstKeys } from '../../nn/index.js'
 import { interpreter } from '../../targets/index.js'
 import {
   attention,
@@ -46,6 +46,24 @@ const masks: Record<string, (at: Loose) => unknown> = {
   '&&': ({ query, key }) => key.le(query) && query.sub(key).lt(2),
   '||': ({ query, key }) => key.le(query) || query.sub(key).lt(2),
   '|| of groups': ({ query, key }) => key.le(query.add(key.sub(key))) || query.sub(key).lt(2),
+  '|| of names': ({ query, key }) => {
+    const past = key.le(query)
+    return past || key.lt(2)
+  },
+  '|| of two names': ({ query, key }) => {
+    const past =
+      // the past || what is near
+      key.le(query)
+    const near = query.sub(key).lt(2)
+    return (past || near).not()
+  },
+  '|| of masks': (at) => causal(at) || firstKeys(2)(at),
+  '|| before a condition': ({ query, key }) => causal({ query, key } as Loose) || key.lt(2),
+  '||=': ({ query, key }) => {
+    let seen = key.le(query)
+    seen ||= key.lt(2)
+    return seen
+  },
   '?:': ({ query, key }) => (key.le(query) ? key.lt(3) : key.gt(3)),
   '!': ({ query, key }) => !key.le(query),
   '!!': ({ query, key }) => !!key.le(query),
