@@ -9,7 +9,7 @@ import { nodeModule } from '#process'
  */
 export function makeFolder(path: string, mode: number = 0o777): void {
   const { mkdirSync, statSync } = nodeModule<typeof import('node:fs')>('node:fs', 'makeFolder')
-  const { dirname } = nodeModule<typeof import('node:path')>('node:path', 'makeFolder')
+  const paths = nodeModule<typeof import('node:path')>('node:path', 'makeFolder')
   const make = (folder: string): string | undefined => {
     try {
       mkdirSync(folder, mode)
@@ -17,12 +17,12 @@ export function makeFolder(path: string, mode: number = 0o777): void {
       const { code } = error as NodeJS.ErrnoException
       // Systems name several reasons why what is there can't be made: a read-only disk, a root.
       if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return undefined
-      if (code !== 'ENOENT' || dirname(folder) === folder) throw error
+      if (code !== 'ENOENT' || paths.dirname(folder) === folder) throw error
       return code
     }
     return undefined
   }
   if (make(path) === undefined) return
-  makeFolder(dirname(path), mode)
+  makeFolder(paths.dirname(path), mode)
   mkdirSync(path, mode)
 }
