@@ -42,7 +42,6 @@ export interface AttentionPageOptions extends AttentionOptions {
  *     const { values } = collect(['blocks.*.attention.filter'], () => model(ids))
  *     writeFileSync('attention.html', attentionPage(values, ['The', ' cat', ' sat']))
  *
- *
  * @param filters `query` × `key` weights by their names, `head` × … where there are several heads; other
  *   values are passed over
  * @param labels the texts of their positions
@@ -63,7 +62,6 @@ export function attentionPage(
 /**
  * The picture of attention filters for the terminal: a heat map for each head, the heads' scores, and where
  * the last token looks. Filters and labels are those of `attentionPage`, and so are the errors.
- *
  *
  * @param options where it is to be shown (default the standard output: its width, its colours), and which
  *   heads

@@ -16,8 +16,9 @@ import { GradientTape, secondOrder } from './gradient-tape.js'
 import { parametersOf } from './parameters.js'
 
 /**
- * The type of a model's gradient: the model's own, with tensors where it has tensors (of integers too, whose
- * gradient is 0), and undefined where it has what no gradient is taken of: numbers, strings, functions, null.
+ * The type of a model's gradient: the model's own type, with tensors where it has tensors. Those of integers
+ * have the gradient 0. It is undefined where the model has what no gradient is taken of: numbers, strings,
+ * functions, null.
  */
 export type Gradient<M> = M extends AnyTensor | undefined
   ? M
@@ -34,10 +35,14 @@ export interface ValueAndGradient<M> {
 }
 
 /**
- * `valueAndGrad(loss)(model, …rest)` runs the loss and gives it with its gradient with respect to every f32
- * tensor in `model`: zeros where the loss does not depend on one, as for tensors of other dtypes (f32 zeros
- * that take no memory). What is no tensor has the gradient undefined. Everything else made on the way is
- * freed.
+ * `valueAndGrad(loss)(model, …rest)` runs the loss, and gives its value and its gradient with respect to
+ * every tensor in `model`:
+ *
+ * - f32 tensors have their gradient, or zeros where the loss does not depend on them.
+ * - Tensors of other dtypes have f32 zeros, which take no memory.
+ * - What is no tensor has the gradient undefined.
+ *
+ * Everything else that is made on the way is freed.
  *
  * @throws ShapeError if the loss is not a scalar
  * @throws UsageError if it is no tensor, such as the promise of an asynchronous function; if nothing of the

@@ -1,10 +1,14 @@
 /**
  * Number formats: their sizes, the typed arrays that hold them, and the conversions between f32 and the two
- * 16-bit formats. f16 is IEEE 754 binary16 (1 sign, 5 exponent, 10 fraction bits); bf16 is the upper half
- * of an f32 (1, 8, 7). JavaScript has no array of either that every engine knows, so their bits live in a
- * Uint16Array. Numbers in memory are little-endian, as in WebAssembly.
+ * 16-bit formats.
  *
- * Conversions round to nearest, ties to even; infinities stay, what is too large becomes infinite, and
+ * - f16 is IEEE 754 binary16: 1 sign, 5 exponent and 10 fraction bits.
+ * - bf16 is the upper half of an f32: 1, 8 and 7 bits.
+ *
+ * Not every engine has an array of either, so their bits live in a Uint16Array. Numbers in memory are
+ * little-endian, as in WebAssembly.
+ *
+ * Conversions round to nearest, ties to even. Infinities stay, what is too large becomes infinite, and
  * subnormals are exact. NaN stays NaN; the array versions keep its upper payload bits, too.
  */
 import { UsageError } from './errors.js'

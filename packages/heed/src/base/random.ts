@@ -1,6 +1,6 @@
 /**
- * Counter-based random numbers: Philox4x32-10 (Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3,
- * SC 2011). A number is a pure function of a key and an index, so any element of any stream can be computed
+ * Counter-based random numbers: Philox4x32-10 (Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3, SC
+ * 2011). A number is a pure function of a key and an index. So any element of any stream can be computed
  * alone, in any order, on any number of threads, in a kernel as well as here.
  *
  * Layout, which every implementation of heed's randomness keeps to:
@@ -17,8 +17,8 @@
  *              radius = sqrt(-2 ln((bits[2j] + 1/2) / 2^32)), angle = 2 pi bits[2j + 1] / 2^32,
  *              element 2j is radius × cos(angle), element 2j + 1 radius × sin(angle), in f64, rounded to f32
  *
- * Bits, uniforms and integers are the same on every machine; normals are as far as the engine's Math.log,
- * Math.sin and Math.cos are.
+ * Bits, uniforms and integers are the same on every machine. Normals are the same as far as the engine's
+ * Math.log, Math.sin and Math.cos are.
  */
 import { inWords } from './check.js'
 import { UsageError } from './errors.js'

@@ -55,7 +55,6 @@ export interface TextBatch {
  * Texts as one batch, a row each, filled up to the longest (at least one position). A pair of texts is one
  * row, the second text behind the first.
  *
- *
  * @throws UsageError without a text, for texts of which some are pairs and some are not, for options that
  * make no sense, or where a row can't be cut to `maximum` without tokens of the template
  */

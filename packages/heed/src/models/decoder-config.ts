@@ -78,7 +78,6 @@ const choices: Readonly<Record<string, readonly (string | boolean)[]>> = {
  * `keyValueHeads` as many as `heads`, `hidden` four times the width (8/3 with a gate, to a multiple of 32),
  * and those of `defaults`: a gated SiLU, RMS norm, rotary positions, no biases, tied output.
  *
- *
  * @throws FormatError naming the field that is missing, unknown (with the name that was probably meant) or
  * makes no sense
  */
@@ -88,7 +87,6 @@ export function decoderConfig(given: DecoderConfigOptions): DecoderConfig {
 
 /**
  * A complete configuration from a JSON file's content. Missing fields are filled in as by `decoderConfig`.
- *
  *
  * @param given the file's content, where it stands in it or as JSON.parse has it
  * @param file its path, for errors

@@ -16,7 +16,6 @@ const paths = (): typeof import('node:path') => nodeModule('node:path', operatio
  * The new file has the old one's mode, and its owner where that is allowed. A symbolic link is followed. What
  * is no file, such as a pipe or a device, is written to as it is.
  *
- *
  * @throws HeedError, with the system's error as its cause; what stood at `path` before then stands still
  */
 export async function writeFileWhole(path: string, bytes: Uint8Array): Promise<void> {

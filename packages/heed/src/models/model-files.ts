@@ -148,7 +148,6 @@ export async function saveModel(
 /**
  * Reads a model from a folder of this machine: `config.json`, `model.safetensors`, `tokenizer.json`.
  *
- *
  * @throws FormatError where a file is missing, or as `modelFromFiles` does
  */
 export async function loadModel(folder: string): Promise<LanguageModel> {

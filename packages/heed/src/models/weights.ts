@@ -1,6 +1,6 @@
 /**
- * A model's tensors as a safetensors file and back: a tensor's name is its path in the tree
- * (`blocks.3.attention.query.weight`), and the names of its axes stand in the file's metadata, so that a file
+ * A model's tensors as a safetensors file and back. A tensor's name is its path in the tree
+ * (`blocks.3.attention.query.weight`). The names of its axes stand in the file's metadata, so that a file
  * says what its numbers are.
  */
 import {

@@ -1,6 +1,6 @@
 /**
  * Multi-head attention (Vaswani et al. 2017, "Attention Is All You Need", section 3.2), step by step.
- * Embedding and position come before; here each position asks with a query, answers with a key, and gives a
+ * Embedding and position come before. Here each position asks with a query, answers with a key, and gives a
  * value:
  *
  *     query, key, value   three projections of the sequence (self-attention), or of two (cross-attention)
@@ -88,7 +88,6 @@ type Query = Tensor<'batch' | 'head' | 'query' | 'width'>
  *
  * Names: query, key, value, rotatedQuery, rotatedKey, scores, filter, mixed, outputPerHead, output; with
  * norms of queries and keys, queryNorm.* and keyNorm.* too.
- *
  *
  * @throws ShapeError where sizes do not fit
  */

@@ -98,7 +98,6 @@ export interface AttentionShape {
  * The parameters of multi-head attention before training: query, key and value project from `width` to head ×
  * headWidth, output projects back to `width`.
  *
- *
  * @throws UsageError where the width is no multiple of the heads and no headWidth is given, or heads no
  * multiple of keyValueHeads
  */

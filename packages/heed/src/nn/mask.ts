@@ -114,7 +114,6 @@ export function firstKeys(count: number): Mask {
  * document number for each key, along `key` and any of the attention's batch axes. `queries` has those of the
  * queries, along `query`, where they differ. Without it, the queries are taken to be the last of the keys.
  *
- *
  * @throws DtypeError for tensors that are not i32
  */
 export function sameDocument<K extends string, Q extends string = never>(

@@ -1,7 +1,7 @@
 /**
- * The order of a sequence: tables that are added to the embeddings (sinusoidal, learned), and the numbers
- * behind biases of the score (ALiBi's slopes, T5's and DeBERTa's buckets; nn/score.ts uses them). Rotary
- * positions stand in rotary.ts.
+ * The order of a sequence. Here are tables that are added to the embeddings (sinusoidal, learned), and the
+ * numbers behind biases of the score (ALiBi's slopes, T5's and DeBERTa's buckets), which nn/score.ts uses.
+ * Rotary positions are in rotary.ts.
  */
 import { checkWhole, ShapeError, UsageError } from '../base/index.js'
 import { tap } from '../observe/index.js'
@@ -71,7 +71,7 @@ export function positionsFrom<A extends string>(
  */
 export interface SinusoidalOptions {
   /**
-   * 'interleaved': sines at even places, cosines at odd ones (Vaswani et al. 2017, section 3.5); 'halves':
+   * 'interleaved': sines at even places, cosines at odd ones (Vaswani et al. 2017, section 3.5). 'halves':
    * all sines, then all cosines (Marian). Default 'interleaved'.
    */
   readonly arrangement?: 'interleaved' | 'halves'
@@ -122,7 +122,6 @@ export function sinusoidalTable(
  * The slope of each head (Press et al. 2022, "Train Short, Test Long", section 3). Where the number of heads
  * is a power of two, head i = 1 … heads has the slope 2^(−8 i / heads). Otherwise the first heads have the
  * slopes of the next smaller power, and the others every other slope of the next larger one.
- *
  *
  * @throws UsageError unless there is at least one head
  */

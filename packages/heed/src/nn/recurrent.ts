@@ -83,7 +83,6 @@ export type LongShortState = LstmState<'batch' | 'unit'>
  *
  * Beyond its length a sequence keeps its state. Tap: output.
  *
- *
  * @throws UsageError if a length is below 0 or above the number of positions
  * @throws ShapeError if axes or sizes do not fit
  */
@@ -115,7 +114,6 @@ export function lstmStep(
  *
  * The reset gate multiplies u after its projection, or the state before it (`reset`). Beyond its length a
  * sequence keeps its state. Tap: output.
- *
  *
  * @throws UsageError if a length is below 0 or above the number of positions, or for another `reset`
  * @throws ShapeError if axes or sizes do not fit

@@ -16,9 +16,10 @@ export interface HeadScores {
    */
   readonly first: number
   /**
-   * Mean weight on the tokens that followed earlier occurrences of the query's token, over the queries whose
-   * token has occurred before, the immediate repetition not counted: 0 to 1 (prefix matching; Olsson et al.
-   * 2022, "In-context Learning and Induction Heads"). 0 where no token comes back.
+   * How much the head looks at what followed before (prefix matching; Olsson et al. 2022, "In-context
+   * Learning and Induction Heads"), 0 to 1. It is the mean weight on the tokens that followed earlier
+   * occurrences of the query's token, over the queries whose token has occurred before. An immediate
+   * repetition does not count. 0 where no token comes back.
    */
   readonly induction: number
 }
@@ -29,7 +30,7 @@ export function hasRepetition(ids: ArrayLike<number>): boolean {
 }
 
 /**
- * The scores of one head on one sequence.
+ * Four numbers that say what one head does with one sequence.
  *
  * @param filter query × key weights: a tensor of these two axes, or its numbers row by row; n × n for n
  * tokens, each row between 0 and 1 and summing to 1 (or to 0 where nothing may be attended)

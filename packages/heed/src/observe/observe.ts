@@ -17,7 +17,6 @@ import { type Observation, runUnder, surroundings, type Watcher } from './tap.js
  * free what they no longer need, so a watcher that keeps a value copies its numbers (`values()`); `collect`
  * keeps tensors.
  *
- *
  * @throws UsageError for a name that nothing in `work` had: it lists the nearest names that were there
  * @throws ShapeError if a replacement does not fit
  */

@@ -58,7 +58,6 @@ export function empty<A extends string = never>(
  * Floats are rounded to the nearest number of the dtype, ties to even. A Uint16Array given for f16 or bf16 is
  * taken as their bits.
  *
- *
  * @throws ShapeError if there are more or fewer numbers than the shape has
  * @throws DtypeError for what is no number, and for a number that the dtype does not hold: a fraction, NaN or
  * 3e9 for i32, 300 for u8, 1e5 for f16

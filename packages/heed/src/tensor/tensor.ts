@@ -186,7 +186,6 @@ export class Tensor<A extends string = string> extends Holder implements AnyTens
    * tensors give a Float32Array, and f32 ones a Float64Array on a device that computes in f64. Others give
    * the array of their dtype.
    *
-   *
    * @throws ShapeError unless `order` names each axis once; StateError after the tensor was freed
    */
   values(order: readonly A[] = this.axes): Values {

@@ -13,10 +13,10 @@ import type { DecodeOptions, EncodeOptions, Encoding, StreamDecoder, Tokenizer }
 import type { NormalizerDefinition, TokenizerDefinition } from './tokenizer-definition.js'
 
 /**
- * Byte-level BPE as GPT-2, Llama 3 and Qwen have it: added tokens are cut out of the text, the rest is
- * normalized, split into words, and each word's UTF-8 bytes are merged into tokens.
+ * Byte-level BPE as GPT-2, Llama 3 and Qwen have it. Added tokens are cut out of the text. The rest is
+ * normalized and split into words. Each word's UTF-8 bytes are merged into tokens.
  *
- * A lone surrogate, which UTF-8 can't hold, is encoded as U+FFFD; its span is still its own place in the
+ * UTF-8 can't hold a lone surrogate. It is encoded as U+FFFD, and its span is still its own place in the
  * text.
  */
 export class ByteLevelTokenizer implements Tokenizer {

@@ -14,7 +14,6 @@ const strayByte = 0xdc00
  *
  * @heed/studio shows it as `E6`.
  *
- *
  * @throws UsageError for an id without a token
  */
 export function tokenLabels(tokenizer: Tokenizer, ids: ArrayLike<number>): string[] {

@@ -40,7 +40,6 @@ export interface AdafactorOptions extends DecayOptions {
  *
  * Its state is `row` (the full second moment for tensors of fewer than two axes) and `column` (null there).
  *
- *
  * @throws UsageError for options out of range
  */
 export function adafactor(options: AdafactorOptions = {}): Optimizer {

@@ -55,7 +55,6 @@ export function encodeDocuments(
  * `fingerprint` and is whole by its SHA-256. Otherwise they are made and written: also where the file is
  * damaged or can't be read.
  *
- *
  * @param fingerprint all that the tokens depend on: the documents and where each begins, tokenizer, options
  * @throws HeedError where the file can't be written
  */

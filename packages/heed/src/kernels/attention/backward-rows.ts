@@ -25,9 +25,9 @@ export function dotScratchBytes(valueWidth: number, { panel }: Tile, { floatByte
 }
 
 /**
- * dots[batch head query] = Σ over the width of output × upstream, in the order in which the block sums value
- * × upstream: where a row sees one key, both are equal to the bit and leave no gradient. Tasks: batch × heads
- * × ⌈queries / rowsPerTask⌉.
+ * dots[batch head query] = Σ over the width of output × upstream. Its order is that in which the block sums
+ * value × upstream. So where a row sees one key, both are equal to the bit and leave no gradient. Tasks:
+ * batch × heads × ⌈queries / rowsPerTask⌉.
  */
 export function rowDots(valueWidth: number, { panel }: Tile): Kernel<DotParameters> {
   return kernel(`attention row dots ${valueWidth} ${panel}`, dotParameters, (k, p, task) => {

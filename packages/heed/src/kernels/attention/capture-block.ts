@@ -143,9 +143,9 @@ export class CaptureBlock {
   }
 
   /**
-   * Where some of the rows may attend to some of the keys: fills part `weights` with the filter and part
-   * `gradients` with the gradients of q·k, both [row key] with rows of `tile.keys`, and adds what `scatter`
-   * has to.
+   * For tiles where some of the rows may attend to some of the keys. It fills part `weights` with the filter,
+   * and part `gradients` with the gradients of q·k, both [row key] with rows of `tile.keys`. Then it adds
+   * what `scatter` has to.
    */
   pass(block: Block, key: Int, keys: Int, scatter: CaptureScatter, centers?: RowCenters): void {
     const { k, p, tile } = this

@@ -1,8 +1,8 @@
 import type { Launch } from '../launch.js'
 
 /**
- * A tensor of axes batch, head, row, width in the heap: byte address, strides of the outer axes in elements;
- * the width's stride is 1.
+ * Where a tensor of axes batch, head, row, width lies in the heap: its byte address, and the strides of the
+ * outer axes in elements. The width's stride is 1.
  */
 export interface Place {
   readonly address: number

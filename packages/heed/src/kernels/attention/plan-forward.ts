@@ -18,9 +18,9 @@ import { sourceValues } from './workspace.js'
 const fewRows = 16
 
 /**
- * output = softmax over the keys of score(q·k), masked, times value, never holding query × key numbers; and
- * the largest score and the inverse sum of each row, which the backward pass needs. All kernels of a plan
- * must run on `machine`.
+ * output = softmax over the keys of score(q·k), masked, times value. No query × key numbers are held. The
+ * plan also gives the largest score and the inverse sum of each row, which the backward pass needs. All
+ * kernels of a plan must run on `machine`.
  */
 export function attentionForward(
   machine: Machine,

@@ -21,7 +21,7 @@ export interface DotForm {
 const kernels = new Map<string, Kernel>()
 
 /**
- * C = A·B for few rows, where the rows of A and the columns of B are runs of memory: each element of C is one
+ * C = A·B for few rows, where the rows of A and the columns of B are runs of memory. Each element of C is one
  * dot product over vectors, and B is read once, as it lies. A task is `blockColumns` columns of C with all
  * rows, at one place of the outer axes.
  */

@@ -260,9 +260,9 @@ function chooseLeft({ m, n, k, depth }: Problem, tile: Tile): Left {
 }
 
 /**
- * Blocks of C by sizes alone: over `depth` steps a panel of B stays in the nearest cache and the block's part
- * of A in the second; panels enough that fetching A is paid for; and work enough for a task, but for several
- * tasks.
+ * Blocks of C, by sizes alone. Over `depth` steps a panel of B stays in the nearest cache, and the block's
+ * part of A in the second. A block has enough panels to pay for fetching A. It has enough work for a task,
+ * and leaves several tasks.
  */
 function chooseBlocks(
   tile: Tile,

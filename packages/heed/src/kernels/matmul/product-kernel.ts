@@ -52,12 +52,14 @@ const kernels = new Map<string, Kernel>()
 
 /**
  * C = A·B over tiles. A task is a block of `blockRows` × `blockPanels` panels of C, at one place of the outer
- * axes: for each block of k, for each panel of B (which stays in the nearest cache), for each tile of rows,
- * the sums run over k in registers and are added to C. The epilogue follows when k is complete.
+ * axes. It goes over blocks of k, over the panels of B (each stays in the nearest cache), and over tiles of
+ * rows. For each tile the sums run over k in registers, and are added to C. The epilogue follows when k is
+ * complete.
  *
- * Strides are in elements. Row i of A starts at `a + i · aRow` (panels: tile i at `a + i · aRow`), its next k
- * is `aDepth` further; panel p of B starts at `b + p · bPanel`, its next k is `bDepth` further, its columns
- * are adjacent.
+ * Strides are in elements:
+ *
+ * - Row i of A starts at `a + i · aRow` (of panels, tile i). Its next k is `aDepth` further.
+ * - Panel p of B starts at `b + p · bPanel`. Its next k is `bDepth` further, and its columns are adjacent.
  */
 export function productKernel(form: ProductForm): Kernel {
   const { rows, panels, vectors, left, right, streamed, next, contiguous, rank, epilogue } = form

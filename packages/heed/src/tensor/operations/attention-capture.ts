@@ -11,7 +11,6 @@ import type { Scalar } from './elementwise.js'
  * and gradients flow to them where a score reads them. i32 tensors are captured as
  * `capture(documents, 'integer')`, and give whole numbers.
  *
- *
  * @throws DtypeError if the tensor holds neither, or the other of the two
  * @throws UsageError if it is no tensor
  */

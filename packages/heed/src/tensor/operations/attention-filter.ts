@@ -40,7 +40,6 @@ export function attentionScores<Q extends string = never, K extends string = nev
  * to 1 (to less with a sink, to 0 where nothing may be attended). This is the plain path of `attention`, and
  * has gradients.
  *
- *
  * @throws ShapeError, DtypeError and UsageError as `attention` does
  */
 export function attentionFilter<Q extends string = never, K extends string = never>(

@@ -70,7 +70,6 @@ export interface AttentionWithStatistics<A extends string, R extends string> {
  * A row that may attend to nothing is 0. What is masked can't be seen, NaN included. Gradients flow to query,
  * key, value, sink and the f32 tensors that the score captures.
  *
- *
  * @throws ShapeError if an axis is missing or sizes disagree, captured tensors included
  * @throws DtypeError for tensors that are not f32, f16 or bf16
  * @throws UsageError if score or mask return something else than an expression, or the scale is no number

@@ -31,8 +31,6 @@ export function gruReset<A extends string>(
  * gives (1 − update) tanh(input + fresh) + update × hidden. This is equation 7 of Cho et al. 2014, with the
  * roles of update and 1 − update as PyTorch, cuDNN and ONNX have them.
  *
- *
- *
  * @param fresh the projection of what `gruReset` gave
  * @param active i32 or f32, any of the axes of the state: where it is 0, the sequence has ended and keeps its
  * state

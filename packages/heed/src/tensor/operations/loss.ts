@@ -102,7 +102,6 @@ function checkPositiveWeight(logits: AnyTensor, weight: number | AnyTensor): voi
  *     const scores = dot(unitLength(anchor, 'width'), unitLength(candidate, 'width'), 'width').mul(20)
  *     contrastiveLoss(scores, 'candidate')
  *
- *
  * @throws ShapeError unless scores have two axes, and as many columns as rows (at least as many where not
  * symmetric)
  */

@@ -49,9 +49,9 @@ export interface NormAttributes {
 }
 
 /**
- * (x − mean) / sqrt(variance + epsilon) × weight + bias along an axis, or over several together (weight and
- * bias have all of them then), the variance taken of the distances from the mean (Ba et al. 2016, "Layer
- * Normalization", eq. 4). Gradient: the row `layerNorm` of the table.
+ * (x − mean) / sqrt(variance + epsilon) × weight + bias, along an axis or over several together (Ba et al.
+ * 2016, "Layer Normalization", eq. 4). Weight and bias have all of the axes that are normalized. The variance
+ * is that of the distances from the mean.
  *
  * @throws ShapeError if x lacks an axis, or weight or bias does not lie along these alone
  * @throws DtypeError if one of them is not f32

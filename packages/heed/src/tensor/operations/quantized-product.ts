@@ -161,8 +161,9 @@ function planFor(
 }
 
 /**
- * The one distance between neighbours along these axes taken as one, the outermost first; 0 where the tensor
- * has none of them or lies still along them; undefined where there is no such distance.
+ * The distance between neighbours along these axes taken as one axis, the outermost first. It is 0 where the
+ * tensor has none of them, or where all their positions are one element. It is undefined where there is no
+ * such distance.
  */
 function strideOver(
   tensor: AnyTensor,

@@ -34,7 +34,6 @@ import { contractQuantized } from './quantized-product.js'
  *
  * Sums of whole numbers are exact.
  *
- *
  * @throws ShapeError if the weights lack an axis of `over`, or have no elements
  * @throws DtypeError unless they are f32
  */

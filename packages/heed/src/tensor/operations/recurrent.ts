@@ -36,7 +36,6 @@ export interface CellAttributes {
  * takes the gates' shares of the input, `x W + b`, and of the previous state, `h U + b`. Both have an axis
  * `gate` of size 4 (input, forget, cell, output) beside the axes of the state.
  *
- *
  * @param active i32 or f32, any of the axes of the state, often `batch`: where it is 0, the sequence has
  * ended and keeps its state
  * @throws ShapeError if axes or sizes do not fit
@@ -57,7 +56,6 @@ export function lstmCell<A extends string, S extends A = never>(
  * One step of a GRU (Cho et al. 2014; the reset gate after the hidden projection, as in PyTorch and cuDNN),
  * elementwise and in one pass. It takes the gates' shares of the input and of the previous state. Both have
  * an axis `gate` of size 3 (reset, update, new) beside the axes of the state.
- *
  *
  * @param active i32 or f32, any of the axes of the state: where it is 0, the sequence has ended and keeps its
  * state
