@@ -39,10 +39,12 @@ class Onlooker implements Tape {
 }
 
 /**
- * Rematerialization: `checkpoint(block)(model, x)` gives what `block(model, x)` gives, but keeps nothing of
- * its inside for the gradient; the block runs again when the gradient is taken. Memory for time (Chen et al.
- * 2016, "Training Deep Nets with Sublinear Memory Cost"). What the block takes from around it gets its
- * gradient as the arguments do; without an argument that a gradient is taken of, the block runs as it is.
+ * Rematerialization: memory for time (Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost").
+ * `checkpoint(block)(model, x)` gives what `block(model, x)` gives, but keeps nothing of its inside for the
+ * gradient. The block runs again when the gradient is taken.
+ *
+ * What the block takes from around it gets its gradient as the arguments do. Without an argument that a
+ * gradient is taken of, the block runs as it is.
  */
 export function checkpoint<R extends readonly unknown[], A extends string>(
   block: (...inputs: R) => Tensor<A>,

@@ -1,7 +1,7 @@
 /**
- * JSON (RFC 8259) from outside, read in one pass: what nobody asks for is never built, so that time and
- * memory are bounded by what the reader keeps, whatever the text holds. Each error says the file, the line
- * and column, the path (`layers[3].width`), what was expected there and what was found.
+ * JSON (RFC 8259) from outside, read in one pass. What nobody asks for is never built. So time and memory are
+ * bounded by what the reader keeps, whatever the text holds. Each error says the file, the line and column,
+ * the path (`layers[3].width`), what was expected there and what was found.
  */
 import { type ErrorDetail, FormatError } from './errors.js'
 import { joinedPath, JsonValue } from './json-value.js'

@@ -16,9 +16,10 @@ interface Guarded {
 }
 
 /**
- * A heap that finds stray accesses, for tests: each block lies between pages that must not be touched, as do
- * a freed block's, and a kernel that does it anyway ends the process. What kernels may read past a block's
- * end is there and no more; what they wrote beside a block shows when it is freed. Fresh memory holds NaN.
+ * A heap that finds stray accesses, for tests. Each block lies between pages that must not be touched, and so
+ * do the pages of a freed block. A kernel that touches one ends the process. Behind a block there is only
+ * what kernels may read past its end. What they wrote beside a block shows when it is freed. Fresh memory
+ * holds NaN.
  */
 export class GuardedHeap extends Heap {
   readonly #native: Native

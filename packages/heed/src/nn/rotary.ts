@@ -21,8 +21,8 @@ export type RotaryScaling =
    */
   | { readonly type: 'linear'; readonly factor: number }
   /**
-   * A base larger by factor^(width / (width − 2)): the slowest pair turns `factor` times slower, the fastest
-   * as before ("NTK-aware"; Peng et al. 2023, section 3.1).
+   * A base that is larger by factor^(width / (width − 2)). The slowest pair turns `factor` times slower, and
+   * the fastest as before ("NTK-aware"; Peng et al. 2023, section 3.1).
    */
   | { readonly type: 'ntk'; readonly factor: number }
   /**

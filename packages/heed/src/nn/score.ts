@@ -19,8 +19,8 @@ export const scaledDot: Score = (score) => score
 
 /**
  * The cosine of the angle between query and key, in −1 … 1, divided by a temperature (Henry et al. 2020,
- * query-key normalization; Liu et al. 2022, Swin Transformer V2). Temperature: a number, or one for each
- * head, which may be learned.
+ * query-key normalization; Liu et al. 2022, Swin Transformer V2). The temperature is a number, or one for
+ * each head, which may be learned.
  *
  * @throws UsageError for a temperature that is no number above 0
  */
@@ -59,8 +59,8 @@ export function alibi(slopes: Tensor<'head'>): Score {
 }
 
 /**
- * score + table[bucket(key − query), head] (Raffel et al. 2020, T5, section 2.1): near distances have buckets
- * of their own, far ones share buckets of logarithmic width up to `maximumDistance`. T5 itself uses it with
+ * score + table[bucket(key − query), head] (Raffel et al. 2020, T5, section 2.1). Near distances have buckets
+ * of their own. Far ones share buckets of logarithmic width, up to `maximumDistance`. T5 itself uses it with
  * scale 1.
  *
  * @throws UsageError for a table of fewer than 4 buckets (2 where it is not bidirectional)

@@ -48,7 +48,8 @@ export function empty<A extends string = never>(
  * A tensor of given numbers, row-major in the order of `shape`. Without a `dtype`, a typed array keeps its
  * own:
  *
- * | data | dtype | |---|---|
+ * | data | dtype |
+ * |---|---|
  * | integers of 16 or 32 bits, as an Int32Array | i32 |
  * | Uint8Array | u8 |
  * | Int8Array | i8 |

@@ -23,13 +23,13 @@ interface Candidate {
 }
 
 /**
- * Merges the most frequent pair over and over, adds the tokens that come of it to `vocabulary`, and answers
- * the merges in order. Uses `words.symbols` up.
+ * Merges the most frequent pair over and over, adds the tokens that come of it to `vocabulary`, and gives the
+ * merges in order. Uses `words.symbols` up.
  *
- * Counts are kept up to date by what each merge changes, and the candidates in a heap, where a stale count is
+ * Counts are kept up to date by what each merge changes. The candidates lie in a heap, where a stale count is
  * corrected when it comes to the top. A token that two merges make can leave a pair with several candidates,
- * each for the words that it was found in; the pair merges once for each, and its last merge is the one that
- * counts.
+ * each for the words that it was found in. The pair then merges once for each, and its last merge is the one
+ * that counts.
  */
 export function learnMerges(
   words: CountedWords,

@@ -7,7 +7,7 @@ export interface Encoding {
   /** The tokens as the vocabulary spells them. */
   readonly tokens: readonly string[]
   /**
-   * Two numbers a token, start and end: the place [start, end) in the original text, in UTF-16 code units, of
+   * Two numbers a token, start and end, in UTF-16 code units: the place [start, end) in the original text of
    * the characters that the token has bytes of. Tokens that share a character share its span. A token that
    * isn't in the text (one of the template's) has [0, 0).
    */

@@ -25,10 +25,10 @@ export interface TrainOptions {
 }
 
 /**
- * Trains a byte-level BPE tokenizer: merges the most frequent pair of neighbours within words, of equally
- * frequent ones that of the lower ids, until the vocabulary is full or no pair is frequent enough. Memory
- * grows with the number of different words, not with the texts. Source: Sennrich et al. 2016, "Neural Machine
- * Translation of Rare Words with Subword Units", algorithm 1.
+ * Trains a byte-level BPE tokenizer (Sennrich et al. 2016, "Neural Machine Translation of Rare Words with
+ * Subword Units", algorithm 1). It merges the most frequent pair of neighbours within words; of equally
+ * frequent pairs, that of the lower ids. It ends when the vocabulary is full or no pair is frequent enough.
+ * Memory grows with the number of different words, not with the texts.
  *
  * @throws UsageError for options that make no sense
  */

@@ -3,9 +3,9 @@ import type { Bool, Builder, Int, Pointer, Variable } from '../language/index.js
 import type { AttentionDefinition } from './definition.js'
 
 // What is masked can't be seen, whatever it holds. Scores are chosen, so that one of NaN is masked like any
-// other; but a weight of 0 times a value of NaN or infinity is NaN. So a weight of 0 takes nothing: products
-// run as they are, and where something turns out not to be finite, once more with zeros chosen
-// (`writeTileProduct`), which takes a multiple of the time.
+// other. But a weight of 0 times a value of NaN or infinity is NaN, and a weight of 0 must take nothing. So
+// products run as they are first. Where the result is not finite, they run once more with zeros chosen
+// (`writeTileProduct`). That takes a multiple of the time.
 
 /**
  * Whether keys may have a weight of 0 that is more than rounding: by a mask, or by −infinity in a captured

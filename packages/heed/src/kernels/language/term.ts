@@ -87,8 +87,8 @@ export class Term<T extends Type> {
     return this.#binary('rem', other)
   }
   /**
-   * The lesser; of floats NaN where either is (IEEE 754-2019 minimum, with −0 and 0 taken for equal): one
-   * instruction beside a constant, else three.
+   * The lesser. Of floats, NaN where either is (IEEE 754-2019 minimum, with −0 and 0 taken for equal). It is
+   * one instruction beside a constant, else three.
    */
   min(other: Operand<T>): Term<T> {
     return this.#extreme('min', other)

@@ -3,7 +3,7 @@ import type { Condition } from './code.js'
 
 /**
  * What the lowering knows of a result. Loads, comparisons and shifts that are used once wait for their user,
- * which may take them into its own instruction; they keep their operands by number, so those stay alive until
+ * which may take them into its own instruction. They keep their operands by number, so those stay alive until
  * then.
  */
 export type Value =

@@ -31,10 +31,10 @@ export interface DotAttributes {
 }
 
 /**
- * The product of two tensors, summed over the axes in `over`: axes that only one has stand in the result,
- * axes that both have and that are not summed over are matched position by position.
- * `dot(query, key, 'width')`: batch head query width, batch head key width → batch head query key. `over` may
- * be a list.
+ * The product of two tensors, summed over the axes in `over` (one axis, or a list). Axes that only one of
+ * them has stand in the result. Other axes that both have are matched position by position.
+ *
+ *     dot(query, key, 'width')    batch head query width, batch head key width → batch head query key
  *
  * @throws ShapeError if an axis of `over` is missing in either, or an axis of both has two sizes
  * @throws DtypeError unless all are f32

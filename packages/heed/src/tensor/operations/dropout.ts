@@ -16,9 +16,11 @@ export interface DropoutAttributes {
 
 /**
  * Dropout (Srivastava et al. 2014): each element is 0 with probability `rate`, else divided by 1 − rate.
- * Element i, in row-major order of the axes as `x.axes` lists them, is kept where `uniformAt(key, i) ≥ rate`:
- * the same for the same key on every target and for any number of threads. Use a new key at each place and
- * step: `randomKey(seed, 'dropout', step)`, then `foldIn(key, name)`. At rate 0 it is `x` itself.
+ * Element i, in row-major order of the axes as `x.axes` lists them, is kept where `uniformAt(key, i) ≥ rate`.
+ * So the same key gives the same choice on every target and for any number of threads. At rate 0 it is `x`
+ * itself.
+ *
+ * Use a new key at each place and step: `randomKey(seed, 'dropout', step)`, then `foldIn(key, name)`.
  *
  * @throws UsageError if the rate is not from 0 up to, but without, 1
  * @throws DtypeError if `x` is not f32

@@ -11,9 +11,9 @@ export interface SoftmaxAttributes {
 }
 
 /**
- * exp(x) over its sum along an axis: each row between 0 and 1, summing to 1. −Infinity gives 0 and gets
- * gradient 0; a row of −Infinity alone gives zeros. Rows that lie adjacent in memory are read in place; those
- * of another axis are copied first. Gradient: the row `softmax` of the table.
+ * exp(x) over its sum along an axis: each row is between 0 and 1, and sums to 1. −Infinity gives 0 and gets
+ * gradient 0. A row of −Infinity alone gives zeros. Rows that lie adjacent in memory are read in place; those
+ * of another axis are copied first.
  *
  * @throws ShapeError if the tensor lacks the axis
  * @throws DtypeError if it is not f32
