@@ -1,30 +1,12 @@
 /**
- * The bytes of a file: in memory, or still on the disk, whose file system is looked for when it is first
- * needed.
+ * The bytes of a file on the disk. Where a bundler writes for browsers, file-bytes-browser.ts stands in this
+ * module's place.
  */
-import { FormatError, MemoryError } from '../base/index.js'
-
-export interface FileBytes {
-  readonly length: number
-  /** For errors. */
-  readonly path: string | undefined
-  /** Bytes `begin` … `end` − 1: a view of what is in memory, else a new copy. */
-  slice(begin: number, end: number): Uint8Array
-  /** Copies the bytes from `begin` on over all of `target`. */
-  copy(begin: number, target: Uint8Array): void
-}
+import { FormatError, MemoryError, nodeModule } from '../base/index.js'
+import type { FileBytes } from './bytes-in-memory.js'
 
 /** Systems read at most 2^31 bytes at a time. */
 const mostAtOnce = 2 ** 30
-
-export function bytesInMemory(bytes: Uint8Array, path?: string): FileBytes {
-  return {
-    length: bytes.length,
-    path,
-    slice: (begin, end) => bytes.subarray(begin, end),
-    copy: (begin, target) => target.set(bytes.subarray(begin, begin + target.length)),
-  }
-}
 
 /**
  * Runs `use` with the bytes of a file on the disk, which are read when they are asked for.
@@ -33,7 +15,7 @@ export function bytesInMemory(bytes: Uint8Array, path?: string): FileBytes {
  * meanwhile
  */
 export function withFileBytes<T>(path: string, use: (bytes: FileBytes) => T): T {
-  const fs = globalThis.process.getBuiltinModule('node:fs')
+  const fs = nodeModule<typeof import('node:fs')>('node:fs', 'read')
   const refuse = (expected: string, found: string, cause?: unknown): never => {
     const hint = 'check the path, and that nobody writes to the file'
     throw new FormatError({ operation: 'read', expected, found, hint, file: path, cause })

@@ -7,7 +7,7 @@ import { isTensor, scope, type Tensor } from '../tensor/index.js'
 import { loadTokenizer, saveTokenizer, type Tokenizer } from '../text/index.js'
 import { createDecoder, type Decoder } from './decoder.js'
 import { type DecoderConfig, parseDecoderConfig } from './decoder-config.js'
-import { readSmallFile, withFileBytes } from './file-bytes.js'
+import { readSmallFile, withFileBytes } from '#file-bytes'
 import { writeFileWhole } from './files.js'
 import { loadWeights, saveWeights, type WeightDtype } from './weights.js'
 

@@ -20,7 +20,8 @@ import {
   type Shape,
 } from '../base/index.js'
 import { empty, heapView, tensor, type Tensor, type Values } from '../tensor/index.js'
-import { bytesInMemory, type FileBytes, withFileBytes } from './file-bytes.js'
+import { withFileBytes } from '#file-bytes'
+import { bytesInMemory, type FileBytes } from './bytes-in-memory.js'
 import { readHeader } from './safetensors-header.js'
 
 /** The number formats that a file may hold: heed's own, and two that only files have. */
