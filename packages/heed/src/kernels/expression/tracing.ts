@@ -40,7 +40,9 @@ const mostRead = 20_000
 /** A call of a method that gives a condition: `.le(`. */
 const comparison = /\.\s*(?:eq|ne|lt|le|gt|ge|and|or|not)\s*\(/
 
-/** A function that is called with one name: `causal(at)`, and `(0, masks.causal)(at)` as bundlers write it. */
+/**
+ * A function that is called with one name: `causal(at)`, and `(0, masks.causal)(at)` as bundlers write it.
+ */
 const called = /^[\s(]*(?:[\w$.]+|\(0,\s*[\w$.]+\))\(\s*([\w$]+)\s*\)[\s)]*$/
 
 /**

@@ -7,8 +7,8 @@ export function polynomial<T extends FloatType>(x: Term<T>, coefficients: readon
 }
 
 /**
- * The same as a polynomial in x² whose coefficients are c₀ + c₁ x, c₂ + c₃ x, …: as many multiply-adds, half of
- * them in a row. Where x is large each of a row adds its rounding to the result's.
+ * The same as a polynomial in x² whose coefficients are c₀ + c₁ x, c₂ + c₃ x, …: as many multiply-adds, half
+ * of them in a row. Where x is large each of a row adds its rounding to the result's.
  */
 export function polynomialByPairs<T extends FloatType>(
   x: Term<T>,
