@@ -3,8 +3,7 @@ import type { Kernel, ParameterType } from './language/index.js'
 
 /**
  * One run of a kernel, as plain data: the functions that plan an operation give a list of these, and a device
- * runs them in order. `parameters` stand in the order of the kernel's declaration (byte addresses for
- * pointers). Made by `launchOf`.
+ * runs them in order. Made by `launchOf`, which puts `parameters` in the order of the kernel's declaration.
  */
 export interface Launch {
   readonly kernel: Kernel

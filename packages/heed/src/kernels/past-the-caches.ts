@@ -56,12 +56,11 @@ export function inAndPastCaches<const P extends Readonly<Record<string, Paramete
   name: string,
   parameters: P,
   write: (k: Builder, parameters: ParameterTerms<P>, task: Int, store: Store, past: boolean) => void,
-): (past: boolean) => Kernel {
-  const [inside, beyond] = [false, true].map(
-    (past) =>
-      kernel(past ? name + pastCachesName : name, parameters, (k, p, task) =>
-        write(k, p, task, storeOf(k, past), past && k.storesPast),
-      ) as unknown as Kernel,
+): (past: boolean) => Kernel<P> {
+  const [inside, beyond] = [false, true].map((past) =>
+    kernel(past ? name + pastCachesName : name, parameters, (k, p, task) =>
+      write(k, p, task, storeOf(k, past), past && k.storesPast),
+    ),
   )
   return (past) => (past ? beyond! : inside!)
 }

@@ -1,5 +1,5 @@
 import { input } from '../expression/index.js'
-import type { Launch } from '../launch.js'
+import { type Launch, launchOf } from '../launch.js'
 import { planMap } from './map.js'
 import { simplifySpace, type SpaceAxis, type Space, type StridedOperand } from './space.js'
 import { transposeKernel, tileSide } from './transpose.js'
@@ -59,20 +59,23 @@ function transpose(
 ): Launch {
   const readTiles = Math.ceil(read.size / tileSide)
   const writtenTiles = Math.ceil(written.size / tileSide)
-  return {
-    kernel: transposeKernel(from.element as 'f32' | 'i32', outer.length),
-    parameters: [
-      from.address,
-      to.address,
-      read.size,
-      written.size,
-      readTiles,
-      writtenTiles,
-      read.strides[1]!,
-      written.strides[0]!,
-      ...outer.flatMap(({ size, strides }) => [size, strides[0]!, strides[1]!]),
-    ],
-    tasks: outer.reduce((count, { size }) => count * size, 1) * readTiles * writtenTiles,
-    scratchBytes: tileSide * (tileSide + 16) * (from.element === 'f32' ? floatBytes : 4),
+  const values: Record<string, number> = {
+    source: from.address,
+    target: to.address,
+    readSize: read.size,
+    writtenSize: written.size,
+    readTiles,
+    writtenTiles,
+    targetStride: read.strides[1]!,
+    sourceStride: written.strides[0]!,
   }
+  let tasks = readTiles * writtenTiles
+  outer.forEach(({ size, strides }, axis) => {
+    values[`size${axis}`] = size
+    values[`from${axis}`] = strides[0]!
+    values[`to${axis}`] = strides[1]!
+    tasks *= size
+  })
+  const scratchBytes = tileSide * (tileSide + 16) * (from.element === 'f32' ? floatBytes : 4)
+  return launchOf(transposeKernel(from.element as 'f32' | 'i32', outer.length), values, tasks, scratchBytes)
 }

@@ -10,12 +10,12 @@ export function parameterTypes(expressions: readonly Expression[]): Record<strin
 }
 
 /** Of the numbers given for `parameter(i)`, those that a kernel of these expressions declares. */
-export function usedParameters(
+export function parameterValues(
   expressions: readonly Expression[],
   given: readonly number[],
-): readonly number[] {
-  const count = canonical(expressions).parameters.length
-  return given.length === count ? given : given.slice(0, count)
+): Record<string, number> {
+  const { parameters } = canonical(expressions)
+  return Object.fromEntries(parameters.map((_, slot) => [`parameter${slot}`, given[slot]!]))
 }
 
 /** An emitter that knows the kernel's number parameters. */

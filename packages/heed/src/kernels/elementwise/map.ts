@@ -12,9 +12,9 @@ import {
   type Term,
   type Type,
 } from '../language/index.js'
-import type { Launch } from '../launch.js'
+import { type Launch, launchOf } from '../launch.js'
 import { goesPastCaches, pastCachesName, type Store, storeOf } from '../past-the-caches.js'
-import { emitterFor, parameterTypes, type ParameterTable, usedParameters } from './emit.js'
+import { emitterFor, parameterTypes, type ParameterTable, parameterValues } from './emit.js'
 import { type StridedOperand, simplifySpace, type Space, type SpaceAxis, type Step, stepOf } from './space.js'
 
 /** Elements that make one task: enough to be worth a thread's while, few enough to share out. */
@@ -66,23 +66,23 @@ export function planMap({ space, inputs, outputs, parameters = [], fresh = false
   const chunk = Math.min(inner.size, taskElements)
   const chunks = Math.ceil(inner.size / chunk)
   const rowsPerTask = Math.max(1, Math.floor(taskElements / chunk))
-  return [
-    {
-      kernel: mapKernel(form, shape),
-      parameters: [
-        rows,
-        rowsPerTask,
-        inner.size,
-        chunk,
-        chunks,
-        ...operands.map(({ address }) => address),
-        ...inner.strides,
-        ...axes.flatMap(({ size, strides }) => [size, ...strides]),
-        ...usedParameters(expressions, parameters),
-      ],
-      tasks: Math.ceil(rows / rowsPerTask) * chunks,
-    },
-  ]
+  const values: Record<string, number> = {
+    rows,
+    rowsPerTask,
+    width: inner.size,
+    chunk,
+    chunks,
+    ...parameterValues(expressions, parameters),
+  }
+  operands.forEach(({ address }, i) => {
+    values[`operand${i}`] = address
+    values[`step${i}`] = inner.strides[i]!
+  })
+  axes.forEach(({ size, strides }, axis) => {
+    values[`size${axis}`] = size
+    strides.forEach((stride, i) => (values[`stride${axis}_${i}`] = stride))
+  })
+  return [launchOf(mapKernel(form, shape), values, Math.ceil(rows / rowsPerTask) * chunks)]
 }
 
 /** All that makes one map kernel another one than the next. */

@@ -12,8 +12,8 @@ import {
   type Term,
   type Variable,
 } from '../language/index.js'
-import type { Launch } from '../launch.js'
-import { emitterFor, parameterTypes, type ParameterTable, usedParameters } from './emit.js'
+import { type Launch, launchOf } from '../launch.js'
+import { emitterFor, parameterTypes, type ParameterTable, parameterValues } from './emit.js'
 import { asFloat, decode, readVector } from './map.js'
 import { type StridedOperand, simplifySpace, type Space, type SpaceAxis, type Step, stepOf } from './space.js'
 
@@ -110,35 +110,34 @@ export function planReduce(plan: ReducePlan): Launch[] {
   const rowElements = along ? chunk * depth : perResult
   const rowsPerTask = Math.max(1, Math.floor(taskElements / Math.max(1, rowElements)))
   const partial = usedParts > 1 ? allocate(usedParts * results * floatBytes) : 0
-  const launches: Launch[] = [
-    {
-      kernel: reduceKernel(shape),
-      parameters: [
-        rows,
-        rowsPerTask,
-        inner.size,
-        chunk,
-        chunks,
-        usedParts,
-        partLength,
-        partial || output.address,
-        partial === 0 ? 0 : results,
-        ...inputs.map(({ address }) => address),
-        ...inputs.map((_, i) => inner.strides[i]!),
-        partial === 0 ? (along ? inner.strides[width]! : 0) : 1,
-        ...kept.flatMap(({ size, strides }, axis) => [
-          size,
-          ...strides.slice(0, width),
-          partial === 0
-            ? strides[width]!
-            : kept.slice(axis + 1).reduce((count, later) => count * later.size, along ? inner.size : 1),
-        ]),
-        ...loops.flatMap(({ size, strides }) => [size, ...strides.slice(0, width)]),
-        ...usedParameters([expression], parameters),
-      ],
-      tasks: Math.ceil(rows / rowsPerTask) * chunks * usedParts,
-    },
-  ]
+  const values: Record<string, number> = {
+    rows,
+    rowsPerTask,
+    width: inner.size,
+    chunk,
+    chunks,
+    parts: usedParts,
+    partLength,
+    output: partial || output.address,
+    partStride: partial === 0 ? 0 : results,
+    outputStep: partial === 0 ? (along ? inner.strides[width]! : 0) : 1,
+    ...parameterValues([expression], parameters),
+  }
+  inputs.forEach(({ address }, i) => {
+    values[`input${i}`] = address
+    values[`step${i}`] = inner.strides[i]!
+    kept.forEach(({ strides }, axis) => (values[`stride${axis}_${i}`] = strides[i]!))
+    loops.forEach(({ strides }, loop) => (values[`loopStride${loop}_${i}`] = strides[i]!))
+  })
+  kept.forEach(({ size, strides }, axis) => {
+    values[`size${axis}`] = size
+    values[`outputStride${axis}`] =
+      partial === 0
+        ? strides[width]!
+        : kept.slice(axis + 1).reduce((count, later) => count * later.size, along ? inner.size : 1)
+  })
+  loops.forEach(({ size }, loop) => (values[`loop${loop}`] = size))
+  const launches = [launchOf(reduceKernel(shape), values, Math.ceil(rows / rowsPerTask) * chunks * usedParts)]
   if (partial !== 0)
     launches.push(...joinParts(plan, partial, usedParts, [...kept, ...(along ? [inner] : [])]))
   return launches

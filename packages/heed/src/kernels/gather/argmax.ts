@@ -1,5 +1,5 @@
-import { kernel, type Kernel } from '../language/index.js'
-import type { Launch } from '../launch.js'
+import { kernel } from '../language/index.js'
+import { type Launch, launchOf } from '../launch.js'
 
 /** Elements that make one task. */
 const taskElements = 16384
@@ -19,16 +19,10 @@ export interface ArgmaxPlan {
  */
 export function planArgmax({ input, rows, width, output }: ArgmaxPlan): Launch[] {
   const rowsPerTask = Math.max(1, Math.floor(taskElements / width))
-  return [
-    {
-      kernel: argmax,
-      parameters: [rows, rowsPerTask, width, input, output],
-      tasks: Math.ceil(rows / rowsPerTask),
-    },
-  ]
+  return [launchOf(argmax, { rows, rowsPerTask, width, input, output }, Math.ceil(rows / rowsPerTask))]
 }
 
-const argmax: Kernel = kernel(
+const argmax = kernel(
   'argmax',
   { rows: 'i32', rowsPerTask: 'i32', width: 'i32', input: 'f32*', output: 'i32*' },
   (k, p, task) => {
@@ -62,4 +56,4 @@ const argmax: Kernel = kernel(
       k.store(p.output.at(row), first.get().least())
     })
   },
-) as unknown as Kernel
+)

@@ -1,6 +1,6 @@
 import { type ElementType, type Int, kernel, type Kernel, type Pointer } from '../language/index.js'
 import { readVector } from '../elementwise/index.js'
-import type { Launch } from '../launch.js'
+import { type Launch, launchOf } from '../launch.js'
 
 /** Elements that make one task. */
 const taskElements = 16384
@@ -29,22 +29,12 @@ export function planGather(plan: GatherPlan): Launch[] {
   const { table, element, offsets, rows, width, step, output } = plan
   if (rows === 0 || width === 0) return []
   if (width === 1 && (element === 'f32' || element === 'i32')) {
-    return [
-      {
-        kernel: gatherElements(element),
-        parameters: [rows, taskElements, table, offsets, output],
-        tasks: Math.ceil(rows / taskElements),
-      },
-    ]
+    const values = { rows, rowsPerTask: taskElements, table, offsets, output }
+    return [launchOf(gatherElements(element), values, Math.ceil(rows / taskElements))]
   }
   const rowsPerTask = Math.max(1, Math.floor(taskElements / width))
-  return [
-    {
-      kernel: gatherRows(element, step === 1),
-      parameters: [rows, rowsPerTask, width, step, table, offsets, output],
-      tasks: Math.ceil(rows / rowsPerTask),
-    },
-  ]
+  const values = { rows, rowsPerTask, width, step, table, offsets, output }
+  return [launchOf(gatherRows(element, step === 1), values, Math.ceil(rows / rowsPerTask))]
 }
 
 type Written = Pointer<'f32'>

@@ -1,5 +1,5 @@
-import { type Builder, type Int, kernel, type Kernel, type Mask } from '../language/index.js'
-import type { Launch } from '../launch.js'
+import { type Builder, type Int, kernel, type Mask } from '../language/index.js'
+import { type Launch, launchOf } from '../launch.js'
 import { groupByRow } from './group.js'
 
 /** Elements that make one task. */
@@ -39,28 +39,23 @@ export function planScatterAdd(plan: ScatterAddPlan): Launch[] {
     while (group < groups.rows.length && groups.rows[group]! < block * rowsPerTask) group++
     firstGroup[block] = group
   }
-  return [
-    {
-      kernel: scatterAdd,
-      parameters: [
-        rows,
-        rowsPerTask,
-        width,
-        chunk,
-        chunks,
-        place(firstGroup),
-        place(groups.rows),
-        place(groups.starts),
-        place(groups.order),
-        entries,
-        output,
-      ],
-      tasks: blocks * chunks,
-    },
-  ]
+  const values = {
+    rows,
+    rowsPerTask,
+    width,
+    chunk,
+    chunks,
+    firstGroup: place(firstGroup),
+    groupRows: place(groups.rows),
+    groupStarts: place(groups.starts),
+    order: place(groups.order),
+    entries,
+    output,
+  }
+  return [launchOf(scatterAdd, values, blocks * chunks)]
 }
 
-const scatterAdd: Kernel = kernel(
+const scatterAdd = kernel(
   'scatter-add',
   {
     rows: 'i32',
@@ -106,7 +101,7 @@ const scatterAdd: Kernel = kernel(
       })
     })
   },
-) as unknown as Kernel
+)
 
 /** Covers 0 … count − 1: four vectors at a time, then one, then a masked one. */
 function strips(k: Builder, count: Int, body: (i: Int, vectors: number, mask?: Mask) => void): void {

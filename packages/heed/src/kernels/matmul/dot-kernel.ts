@@ -1,7 +1,7 @@
 import type { Kernel, Mask } from '../language/index.js'
 import { kernel } from '../language/index.js'
 import { type Epilogue, epilogueName, writeFinish } from './epilogue.js'
-import { divide, outerParameters, outerPointers } from './outer.js'
+import { divide, type OuterParameters, outerParameters, outerPointers } from './outer.js'
 import { productOperands, repeat } from './product-kernel.js'
 
 /** What is fixed while a dot kernel is written. */
@@ -18,21 +18,23 @@ export interface DotForm {
   readonly epilogue: Epilogue
 }
 
-const kernels = new Map<string, Kernel>()
+export type DotKernel = Kernel<typeof dotParameters & OuterParameters>
+
+const kernels = new Map<string, DotKernel>()
 
 /**
  * C = A·B for few rows, where the rows of A and the columns of B are runs of memory. Each element of C is one
  * dot product over vectors, and B is read once, as it lies. A task is `blockColumns` columns of C with all
  * rows, at one place of the outer axes.
  */
-export function dotKernel(form: DotForm): Kernel {
+export function dotKernel(form: DotForm): DotKernel {
   const name = `matmul-dot-${form.rows}x${form.columns}x${form.unroll}${form.contiguous ? '' : '-scattered'}-${form.rank}${epilogueName(form.epilogue)}`
   let known = kernels.get(name)
   if (known === undefined) kernels.set(name, (known = write(name, form)))
   return known
 }
 
-export const dotParameters = {
+const dotParameters = {
   a: 'f32*',
   b: 'f32*',
   c: 'f32*',
@@ -57,7 +59,7 @@ export const dotParameters = {
 /** Elements that one row asks for ahead: some kilobytes. */
 const elementsAhead = 512
 
-function write(name: string, { rows, columns, unroll, contiguous, rank, epilogue }: DotForm): Kernel {
+function write(name: string, { rows, columns, unroll, contiguous, rank, epilogue }: DotForm): DotKernel {
   const parameters = { ...dotParameters, ...outerParameters(rank, productOperands) }
   return kernel(name, parameters, (k, p, task) => {
     const [nBlock, outer] = divide(task, p.blocksN)
@@ -136,5 +138,5 @@ function write(name: string, { rows, columns, unroll, contiguous, rank, epilogue
       p.m,
       end.sub(first),
     )
-  }) as unknown as Kernel
+  })
 }

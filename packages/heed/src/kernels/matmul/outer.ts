@@ -1,15 +1,31 @@
 import type { Int, Pointer } from '../language/index.js'
+import type { LaunchValues } from '../launch.js'
+
+export type OuterParameters = { readonly [parameter: `outer${number}.${string}`]: 'i32' }
 
 /**
  * Parameters `outer0.size`, `outer0.a`, …: the axes that a kernel steps over by its task number, innermost
  * last.
  */
-export function outerParameters(rank: number, operands: readonly string[]): Record<string, 'i32'> {
-  const parameters: Record<string, 'i32'> = {}
+export function outerParameters(rank: number, operands: readonly string[]): OuterParameters {
+  const parameters: Record<`outer${number}.${string}`, 'i32'> = {}
   for (let axis = 0; axis < rank; axis++) {
     for (const field of ['size', ...operands]) parameters[`outer${axis}.${field}`] = 'i32'
   }
   return parameters
+}
+
+/** Their values, from those of each axis by name. */
+export function outerValues(
+  axes: readonly { readonly size: number }[],
+  operands: readonly string[],
+): LaunchValues<OuterParameters> {
+  const values: Record<`outer${number}.${string}`, number> = {}
+  axes.forEach((axis, place) => {
+    const given = axis as unknown as Readonly<Record<string, number>>
+    for (const field of ['size', ...operands]) values[`outer${place}.${field}`] = given[field]!
+  })
+  return values
 }
 
 /** A pointer for each operand, moved to the place that `index`, counted over the outer axes, means. */

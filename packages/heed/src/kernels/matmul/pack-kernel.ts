@@ -1,6 +1,6 @@
 import type { Kernel } from '../language/index.js'
 import { kernel } from '../language/index.js'
-import { divide, outerParameters, outerPointers } from './outer.js'
+import { divide, type OuterParameters, outerParameters, outerPointers } from './outer.js'
 import { repeat } from './product-kernel.js'
 
 /** What is fixed while a pack kernel is written. */
@@ -17,33 +17,36 @@ export interface PackForm {
   readonly rank: number
 }
 
-const kernels = new Map<string, Kernel>()
+export type PackKernel = Kernel<typeof packParameters & OuterParameters>
+
+const kernels = new Map<string, PackKernel>()
 
 /**
  * Copies a matrix of `count` lines × k into panels: target[panel][k][pitch], line l of panel p being line p ·
  * width + l. Lines beyond the last are 0. A task is one panel at one place of the outer axes.
  */
-export function packKernel(form: PackForm): Kernel {
+export function packKernel(form: PackForm): PackKernel {
   const name = `matmul-pack-${form.width}/${form.pitch}-${form.vectors ? 'vectors' : 'lines'}-${form.rank}`
   let known = kernels.get(name)
   if (known === undefined) kernels.set(name, (known = write(name, form)))
   return known
 }
 
+const packParameters = {
+  source: 'f32*',
+  target: 'f32*',
+  count: 'i32',
+  k: 'i32',
+  line: 'i32',
+  depth: 'i32',
+  panels: 'i32',
+  panelStep: 'i32',
+} as const
+
 export const packOperands = ['source', 'target'] as const
 
-function write(name: string, { width, pitch, vectors, rank }: PackForm): Kernel {
-  const parameters = {
-    source: 'f32*',
-    target: 'f32*',
-    count: 'i32',
-    k: 'i32',
-    line: 'i32',
-    depth: 'i32',
-    panels: 'i32',
-    panelStep: 'i32',
-    ...outerParameters(rank, packOperands),
-  } as const
+function write(name: string, { width, pitch, vectors, rank }: PackForm): PackKernel {
+  const parameters = { ...packParameters, ...outerParameters(rank, packOperands) }
   return kernel(name, parameters, (k, p, task) => {
     const [panel, outer] = divide(task, p.panels)
     const moved = outerPointers({ source: p.source, target: p.target }, rank, p, outer)
@@ -95,5 +98,5 @@ function write(name: string, { width, pitch, vectors, rank }: PackForm): Kernel 
           )
         }),
     )
-  }) as unknown as Kernel
+  })
 }

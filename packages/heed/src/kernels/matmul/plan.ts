@@ -1,15 +1,17 @@
-import type { Launch } from '../launch.js'
+import { type Launch, launchOf } from '../launch.js'
 import type { Machine } from '../language/index.js'
 import { type Axis, collapse, sizeOf, transposed, unitAxis } from './axes.js'
 import { dotKernel } from './dot-kernel.js'
 import { addendOf, type Epilogue } from './epilogue.js'
-import { packKernel } from './pack-kernel.js'
+import { outerValues } from './outer.js'
+import { packKernel, packOperands } from './pack-kernel.js'
 import {
   type Left,
   lineElements,
   panelPitch,
   type ProductForm,
   productKernel,
+  productOperands,
   type Right,
   scratchElements,
 } from './product-kernel.js'
@@ -128,34 +130,30 @@ export function planMatmul(
   }
   const kernel = productKernel(form)
   const [blocksM, blocksN] = [Math.ceil(m.size / blocks.rows), Math.ceil(panelCount / blocks.panels)]
-  launches.push({
-    kernel,
-    parameters: [
-      a,
-      b,
-      request.c,
-      m.size,
-      n.size,
-      depth,
-      aRow,
-      aDepth,
-      bPanel,
-      bDepth,
-      m.c,
-      n.c,
-      blocksM,
-      blocksN,
-      blocks.rows,
-      blocks.panels,
-      blocks.depth,
-      ...epilogueParameters(request, m, n),
-      ...outerValues(places),
-    ],
-    tasks: blocksM * blocksN * sizeOf(places),
-    scratchBytes:
-      scratchElements(form, tile.columns, blocks.rows, blocks.depth, blocks.panels) *
-      request.machine.floatBytes,
-  })
+  const values = {
+    a,
+    b,
+    c: request.c,
+    m: m.size,
+    n: n.size,
+    k: depth,
+    aRow,
+    aDepth,
+    bPanel,
+    bDepth,
+    cRow: m.c,
+    cColumn: n.c,
+    blocksM,
+    blocksN,
+    blockRows: blocks.rows,
+    blockPanels: blocks.panels,
+    blockDepth: blocks.depth,
+    ...epilogueValues(request, m, n),
+    ...outerValues(places, productOperands),
+  }
+  const scratchBytes =
+    scratchElements(form, tile.columns, blocks.rows, blocks.depth, blocks.panels) * request.machine.floatBytes
+  launches.push(launchOf(kernel, values, blocksM * blocksN * sizeOf(places), scratchBytes))
   return launches
 }
 
@@ -338,26 +336,23 @@ function planDot(request: MatmulRequest, { swapped, outer, m, n, depth }: Proble
   })
   const blockColumns = Math.max(1, Math.round(2 ** 17 / (m.size * Math.max(1, depth)) / columns)) * columns
   const blocksN = Math.ceil(n.size / blockColumns)
-  return {
-    kernel,
-    parameters: [
-      a,
-      b,
-      request.c,
-      m.size,
-      n.size,
-      depth,
-      m.a,
-      n.b,
-      m.c,
-      n.c,
-      blocksN,
-      blockColumns,
-      ...epilogueParameters(request, m, n),
-      ...outerValues(outer),
-    ],
-    tasks: blocksN * sizeOf(outer),
+  const values = {
+    a,
+    b,
+    c: request.c,
+    m: m.size,
+    n: n.size,
+    k: depth,
+    aRow: m.a,
+    bColumn: n.b,
+    cRow: m.c,
+    cColumn: n.c,
+    blocksN,
+    blockColumns,
+    ...epilogueValues(request, m, n),
+    ...outerValues(outer, productOperands),
   }
+  return launchOf(kernel, values, blocksN * sizeOf(outer))
 }
 
 interface Packing {
@@ -401,31 +396,19 @@ function planPack(
   places.push(...steps.reverse())
   const panels = Math.ceil(line.size / width)
   const kernel = packKernel({ width, pitch, vectors: line[operand] === 1, rank: places.length })
-  const values = places.flatMap((place) => [place.size, place.source, place.target])
-  return {
+  const values = {
+    source,
     target,
-    strides,
-    launches:
-      depth === 0
-        ? []
-        : [
-            {
-              kernel,
-              tasks: panels * sizeOf(places),
-              parameters: [
-                source,
-                target,
-                line.size,
-                inner.size,
-                line[operand],
-                inner[operand],
-                panels,
-                depth * pitch,
-                ...values,
-              ],
-            },
-          ],
+    count: line.size,
+    k: inner.size,
+    line: line[operand],
+    depth: inner[operand],
+    panels,
+    panelStep: depth * pitch,
+    ...outerValues(places, packOperands),
   }
+  const launches = depth === 0 ? [] : [launchOf(kernel, values, panels * sizeOf(places))]
+  return { target, strides, launches }
 }
 
 /**
@@ -467,10 +450,24 @@ function epilogueOf({ scale, bias, activation, residual }: MatmulRequest, n: Axi
   }
 }
 
-function epilogueParameters({ scale, bias, residual }: MatmulRequest, m: Axis, n: Axis): readonly number[] {
-  return [scale ?? 1, bias ?? 0, m.bias, n.bias, residual ?? 0, m.residual, n.residual]
+interface EpilogueValues {
+  readonly scale: number
+  readonly bias: number
+  readonly biasRow: number
+  readonly biasColumn: number
+  readonly residual: number
+  readonly residualRow: number
+  readonly residualColumn: number
 }
 
-function outerValues(outer: readonly Axis[]): number[] {
-  return outer.flatMap(({ size, a, b, c, bias, residual }) => [size, a, b, c, bias, residual])
+function epilogueValues({ scale, bias, residual }: MatmulRequest, m: Axis, n: Axis): EpilogueValues {
+  return {
+    scale: scale ?? 1,
+    bias: bias ?? 0,
+    biasRow: m.bias,
+    biasColumn: n.bias,
+    residual: residual ?? 0,
+    residualRow: m.residual,
+    residualColumn: n.residual,
+  }
 }

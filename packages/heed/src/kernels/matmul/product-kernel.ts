@@ -1,7 +1,7 @@
 import type { Bool, Builder, Int, Kernel, Machine, Variable } from '../language/index.js'
 import { kernel, Pointer } from '../language/index.js'
 import { type Epilogue, epilogueName, type FinishOperands, writeFinish } from './epilogue.js'
-import { divide, outerParameters, outerPointers } from './outer.js'
+import { divide, type OuterParameters, outerParameters, outerPointers } from './outer.js'
 import { tileOf } from './tile.js'
 
 /**
@@ -48,7 +48,9 @@ export interface ProductForm {
   readonly epilogue: Epilogue
 }
 
-const kernels = new Map<string, Kernel>()
+export type ProductKernel = Kernel<typeof productParameters & OuterParameters>
+
+const kernels = new Map<string, ProductKernel>()
 
 /**
  * C = A·B over tiles. A task is a block of `blockRows` × `blockPanels` panels of C, at one place of the outer
@@ -61,7 +63,7 @@ const kernels = new Map<string, Kernel>()
  * - Row i of A starts at `a + i · aRow` (of panels, tile i). Its next k is `aDepth` further.
  * - Panel p of B starts at `b + p · bPanel`. Its next k is `bDepth` further, and its columns are adjacent.
  */
-export function productKernel(form: ProductForm): Kernel {
+export function productKernel(form: ProductForm): ProductKernel {
   const { rows, panels, vectors, left, right, streamed, next, contiguous, rank, epilogue } = form
   const name = `matmul-${rows}x${panels}x${vectors}-${left}-${right}${streamed ? '-streamed' : ''}${next > 0 ? `-next${next}` : ''}${contiguous ? '' : '-scattered'}-${rank}${epilogueName(epilogue)}`
   let known = kernels.get(name)
@@ -69,7 +71,7 @@ export function productKernel(form: ProductForm): Kernel {
   return known
 }
 
-export const productParameters = {
+const productParameters = {
   a: 'f32*',
   b: 'f32*',
   c: 'f32*',
@@ -98,7 +100,7 @@ export const productParameters = {
 
 export const productOperands = ['a', 'b', 'c', 'bias', 'residual'] as const
 
-function write(name: string, form: ProductForm): Kernel {
+function write(name: string, form: ProductForm): ProductKernel {
   const { rows, panels, vectors, left, right, contiguous, rank, epilogue } = form
   const parameters = { ...productParameters, ...outerParameters(rank, productOperands) }
   return kernel(name, parameters, (k, p, task) => {
@@ -182,7 +184,7 @@ function write(name: string, form: ProductForm): Kernel {
       residual: residual.at(firstRow.mul(p.residualRow)).at(firstColumn.mul(p.residualColumn)),
     }
     writeFinish(k, epilogue, contiguous, finish, rowEnd.sub(firstRow), columnEnd.sub(firstColumn))
-  }) as unknown as Kernel
+  })
 }
 
 /** Elements between one k and the next of a tile of `rows` rows in packed A. */

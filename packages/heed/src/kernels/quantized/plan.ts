@@ -1,4 +1,4 @@
-import type { Launch } from '../launch.js'
+import { type Launch, launchOf } from '../launch.js'
 import type { Machine } from '../language/index.js'
 import { addendOf, type Epilogue } from '../matmul/epilogue.js'
 import type { MatmulActivation } from '../matmul/request.js'
@@ -39,23 +39,19 @@ export function planPackWeights(
 ): Launch[] {
   const { machine, format, columns, depth } = weights
   const { words, groups, panels } = packedShape(format, machine, columns, depth)
-  return [
-    {
-      kernel: weightsKernel({ format, contiguous: columnStep === 1 }),
-      parameters: [
-        source,
-        weights.words,
-        weights.scales,
-        columns,
-        depth,
-        columnStep,
-        depthStep,
-        words,
-        groups,
-      ],
-      tasks: depth === 0 ? 0 : panels,
-    },
-  ]
+  const values = {
+    source,
+    target: weights.words,
+    scales: weights.scales,
+    columns,
+    depth,
+    columnStep,
+    depthStep,
+    words,
+    groups,
+  }
+  const kernel = weightsKernel({ format, contiguous: columnStep === 1 })
+  return [launchOf(kernel, values, depth === 0 ? 0 : panels)]
 }
 
 /** Writes columns as rows of f32: the ones whose numbers lie at `numbers`, i32. */
@@ -67,12 +63,9 @@ export function planUnpackColumns(
 ): Launch[] {
   const { machine, format, columns, depth } = weights
   const { words, groups } = packedShape(format, machine, columns, depth)
+  const { words: w, scales } = weights
   return [
-    {
-      kernel: unpackKernel(format),
-      parameters: [weights.words, weights.scales, numbers, target, depth, words, groups],
-      tasks: count,
-    },
+    launchOf(unpackKernel(format), { w, scales, columns: numbers, target, depth, words, groups }, count),
   ]
 }
 
@@ -133,35 +126,33 @@ export function planQuantizedProduct(
   )
   const few = Math.ceil((panelCount * blocksM) / fewestTasks)
   const blockPanels = Math.max(1, Math.ceil(Math.min(wanted, few) / tile.panels)) * tile.panels
-  launches.push({
-    kernel: quantizedProductKernel({ format, multiplication, ...tile, epilogue }),
-    parameters: [
-      rows.address,
-      rows.scales,
-      rows.starts,
-      weights.words,
-      weights.scales,
-      c,
-      m,
-      columns,
-      rows.step,
-      words,
-      groups,
-      cRow,
-      panelCount,
-      blocksM,
-      blockRows,
-      blockPanels,
-      scale,
-      bias?.address ?? 0,
-      bias?.row ?? 0,
-      bias?.column ?? 0,
-      residual?.address ?? 0,
-      residual?.row ?? 0,
-      residual?.column ?? 0,
-    ],
-    tasks: blocksM * Math.ceil(panelCount / blockPanels),
-  })
+  const kernel = quantizedProductKernel({ format, multiplication, ...tile, epilogue })
+  const values = {
+    a: rows.address,
+    aScales: rows.scales,
+    aStarts: rows.starts,
+    w: weights.words,
+    wScales: weights.scales,
+    c,
+    m,
+    n: columns,
+    aRow: rows.step,
+    words,
+    groups,
+    cRow,
+    panelCount,
+    blocksM,
+    blockRows,
+    blockPanels,
+    scale,
+    bias: bias?.address ?? 0,
+    biasRow: bias?.row ?? 0,
+    biasColumn: bias?.column ?? 0,
+    residual: residual?.address ?? 0,
+    residualRow: residual?.row ?? 0,
+    residualColumn: residual?.column ?? 0,
+  }
+  launches.push(launchOf(kernel, values, blocksM * Math.ceil(panelCount / blockPanels)))
   return launches
 }
 
@@ -182,21 +173,18 @@ function planRows(
   const integers = multiplication === 'bytes' || multiplication === 'shorts'
   const scales = integers ? allocate(m * groups * machine.floatBytes) : 0
   const starts = integers ? allocate(m * groups * 4) : 0
-  launches.push({
-    kernel: rowsKernel(multiplication),
-    parameters: [
-      a,
-      address,
-      scales,
-      starts,
-      depth,
-      aRow,
-      pitch,
-      format === 'int4' ? groupDepth : pitch,
-      groups,
-      zeroOf[format],
-    ],
-    tasks: m,
-  })
+  const values = {
+    source: a,
+    target: address,
+    scales,
+    starts,
+    depth,
+    rowStep: aRow,
+    pitch,
+    group: format === 'int4' ? groupDepth : pitch,
+    groups,
+    zero: zeroOf[format],
+  }
+  launches.push(launchOf(rowsKernel(multiplication), values, m))
   return { address, step: words * partsOf(format, multiplication), scales, starts }
 }

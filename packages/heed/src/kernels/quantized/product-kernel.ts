@@ -1,4 +1,4 @@
-import type { Builder, Int, IntVector, Kernel, Variable, Vector } from '../language/index.js'
+import type { Builder, Int, IntVector, Kernel, ParameterType, Variable, Vector } from '../language/index.js'
 import { kernel, Pointer } from '../language/index.js'
 import { type Epilogue, epilogueName, writeFinish } from '../matmul/epilogue.js'
 import { groupDepth, type Multiplication, perWord, type WeightFormat } from './format.js'
@@ -15,14 +15,14 @@ export interface QuantizedProductForm {
   readonly epilogue: Epilogue
 }
 
-const kernels = new Map<string, Kernel>()
+const kernels = new Map<string, QuantizedProductKernel>()
 
 /**
  * C = A·W for packed weights W and rows A in the form that `rowsKernel` gives them. A task is `blockPanels`
  * panels with `blockRows` rows: panel by panel, so that weights are read once where there are few rows, and
  * stay near where there are many.
  */
-export function quantizedProductKernel(form: QuantizedProductForm): Kernel {
+export function quantizedProductKernel(form: QuantizedProductForm): QuantizedProductKernel {
   const { format, multiplication, rows, panels, unroll, epilogue } = form
   const name = `product-${format}-${multiplication}-${rows}x${panels}x${unroll}${epilogueName(epilogue)}`
   let known = kernels.get(name)
@@ -30,35 +30,42 @@ export function quantizedProductKernel(form: QuantizedProductForm): Kernel {
   return known
 }
 
-function write(name: string, form: QuantizedProductForm): Kernel {
+const parameters = {
+  a: 'i32*',
+  aScales: 'f32*',
+  aStarts: 'i32*',
+  w: 'i32*',
+  wScales: 'u16*',
+  c: 'f32*',
+  m: 'i32',
+  n: 'i32',
+  /** Elements of 4 (or `floatBytes`) bytes from one row to the next. */
+  aRow: 'i32',
+  words: 'i32',
+  groups: 'i32',
+  cRow: 'i32',
+  panelCount: 'i32',
+  blocksM: 'i32',
+  blockRows: 'i32',
+  blockPanels: 'i32',
+  scale: 'f32',
+  bias: 'f32*',
+  biasRow: 'i32',
+  biasColumn: 'i32',
+  residual: 'f32*',
+  residualRow: 'i32',
+  residualColumn: 'i32',
+} as const
+export type QuantizedProductKernel = Kernel<Readonly<Record<keyof typeof parameters, ParameterType>>>
+
+function write(name: string, form: QuantizedProductForm): QuantizedProductKernel {
   const { format, multiplication, rows, panels, epilogue } = form
-  const parameters = {
+  const declared = {
+    ...parameters,
     a: multiplication === 'floats' ? 'f32*' : 'i32*',
-    aScales: 'f32*',
-    aStarts: 'i32*',
-    w: 'i32*',
     wScales: format === 'int8' ? 'f32*' : 'u16*',
-    c: 'f32*',
-    m: 'i32',
-    n: 'i32',
-    /** Elements of 4 (or `floatBytes`) bytes from one row to the next. */
-    aRow: 'i32',
-    words: 'i32',
-    groups: 'i32',
-    cRow: 'i32',
-    panelCount: 'i32',
-    blocksM: 'i32',
-    blockRows: 'i32',
-    blockPanels: 'i32',
-    scale: 'f32',
-    bias: 'f32*',
-    biasRow: 'i32',
-    biasColumn: 'i32',
-    residual: 'f32*',
-    residualRow: 'i32',
-    residualColumn: 'i32',
   } as const
-  return kernel(name, parameters, (k, p, task) => {
+  return kernel(name, declared, (k, p, task) => {
     const panelBlock = task.div(p.blocksM)
     const firstRow = task.sub(panelBlock.mul(p.blocksM)).mul(p.blockRows)
     const rowEnd = firstRow.add(p.blockRows).min(p.m)
@@ -95,7 +102,7 @@ function write(name: string, form: QuantizedProductForm): Kernel {
       rowEnd.sub(firstRow),
       columnEnd.sub(firstColumn),
     )
-  }) as unknown as Kernel
+  })
 }
 
 /** As much of a panel's vector as lies before `end`. */

@@ -1,9 +1,9 @@
-import type { Builder, Int, Kernel, Mask, Pointer, Vector } from '../language/index.js'
+import type { Builder, Int, Kernel, ParameterType, Mask, Pointer, Vector } from '../language/index.js'
 import { kernel } from '../language/index.js'
 import type { Multiplication } from './format.js'
 import { leastScale, toHalf } from './round.js'
 
-const kernels = new Map<string, Kernel>()
+const kernels = new Map<string, RowsKernel>()
 
 /**
  * Rows of activations in the form that weights are multiplied with, filled up with 0 to `pitch` elements.
@@ -11,7 +11,7 @@ const kernels = new Map<string, Kernel>()
  * group of `group` elements. They also have what a sum over the group starts with: −`zero` times the sum of
  * its integers. A task is one row.
  */
-export function rowsKernel(multiplication: Multiplication): Kernel {
+export function rowsKernel(multiplication: Multiplication): RowsKernel {
   let known = kernels.get(multiplication)
   if (known === undefined)
     kernels.set(multiplication, (known = write(`rows-${multiplication}`, multiplication)))
@@ -20,21 +20,24 @@ export function rowsKernel(multiplication: Multiplication): Kernel {
 
 const elements = { bytes: 'i8', shorts: 'u16', halves: 'u16', floats: 'f32' } as const
 
-function write(name: string, multiplication: Multiplication): Kernel {
+const parameters = {
+  source: 'f32*',
+  target: 'i8*',
+  scales: 'f32*',
+  starts: 'i32*',
+  depth: 'i32',
+  rowStep: 'i32',
+  pitch: 'i32',
+  group: 'i32',
+  groups: 'i32',
+  zero: 'i32',
+} as const
+export type RowsKernel = Kernel<Readonly<Record<keyof typeof parameters, ParameterType>>>
+
+function write(name: string, multiplication: Multiplication): RowsKernel {
   const element = elements[multiplication]
-  const parameters = {
-    source: 'f32*',
-    target: `${element}*`,
-    scales: 'f32*',
-    starts: 'i32*',
-    depth: 'i32',
-    rowStep: 'i32',
-    pitch: 'i32',
-    group: 'i32',
-    groups: 'i32',
-    zero: 'i32',
-  } as const
-  return kernel(name, parameters, (k, p, row) => {
+  const declared = { ...parameters, target: `${element}*` } as const
+  return kernel(name, declared, (k, p, row) => {
     const source = p.source.at(row.mul(p.rowStep))
     const target = (p.target as Pointer<'i8'>).at(row.mul(p.pitch))
     const fill = multiplication === 'floats' ? k.float(0) : k.int(0)
@@ -60,7 +63,7 @@ function write(name: string, multiplication: Multiplication): Kernel {
         p.starts.at(place),
       )
     })
-  }) as unknown as Kernel
+  })
 }
 
 /**

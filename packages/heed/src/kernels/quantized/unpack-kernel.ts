@@ -1,32 +1,35 @@
-import type { Float, Int, Kernel, Pointer } from '../language/index.js'
+import type { Float, Int, Kernel, ParameterType, Pointer } from '../language/index.js'
 import { kernel } from '../language/index.js'
 import { bitOf, groupDepth, multiplicationFor, perWord, type WeightFormat, zeroOf } from './format.js'
 
-const kernels = new Map<string, Kernel>()
+const kernels = new Map<string, UnpackKernel>()
 
 /**
  * Columns of packed weights as rows of f32, each the one that its number in `columns` says. They are trusted.
  * A task is one row.
  */
-export function unpackKernel(format: WeightFormat): Kernel {
+export function unpackKernel(format: WeightFormat): UnpackKernel {
   let known = kernels.get(format)
   if (known === undefined) kernels.set(format, (known = write(`unpack-${format}`, format)))
   return known
 }
 
-function write(name: string, format: WeightFormat): Kernel {
+const parameters = {
+  w: 'i32*',
+  scales: 'u16*',
+  columns: 'i32*',
+  target: 'f32*',
+  depth: 'i32',
+  words: 'i32',
+  groups: 'i32',
+} as const
+export type UnpackKernel = Kernel<Readonly<Record<keyof typeof parameters, ParameterType>>>
+
+function write(name: string, format: WeightFormat): UnpackKernel {
   const count = perWord[format]
   const bits = 32 / count
-  const parameters = {
-    w: 'i32*',
-    scales: format === 'int8' ? 'f32*' : 'u16*',
-    columns: 'i32*',
-    target: 'f32*',
-    depth: 'i32',
-    words: 'i32',
-    groups: 'i32',
-  } as const
-  return kernel(name, parameters, (k, p, row) => {
+  const declared = { ...parameters, scales: format === 'int8' ? 'f32*' : 'u16*' } as const
+  return kernel(name, declared, (k, p, row) => {
     const column = k.loadScalar(p.columns.at(row))
     const panel = column.div(k.lanes)
     const lane = column.sub(panel.mul(k.lanes))
@@ -60,5 +63,5 @@ function write(name: string, format: WeightFormat): Kernel {
     }
     k.loop(0, whole, 1, (index) => write(index, k.loadScalar(from.at(index.mul(k.lanes)))))
     k.if(whole.mul(count).lt(p.depth), () => write(whole, k.loadScalar(from.at(whole.mul(k.lanes))), p.depth))
-  }) as unknown as Kernel
+  })
 }

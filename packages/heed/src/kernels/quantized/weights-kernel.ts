@@ -1,4 +1,13 @@
-import type { Builder, Int, IntVector, Kernel, Mask, Pointer, Vector } from '../language/index.js'
+import type {
+  Builder,
+  Int,
+  IntVector,
+  Kernel,
+  ParameterType,
+  Mask,
+  Pointer,
+  Vector,
+} from '../language/index.js'
 import { kernel } from '../language/index.js'
 import { bitOf, groupDepth, multiplicationFor, perWord, type WeightFormat, zeroOf } from './format.js'
 import { fromHalf, leastScale, toHalf } from './round.js'
@@ -10,10 +19,10 @@ export interface WeightsForm {
   readonly contiguous: boolean
 }
 
-const kernels = new Map<string, Kernel>()
+const kernels = new Map<string, WeightsKernel>()
 
 /** Packs a matrix as `packedShape` says. A task is one panel. */
-export function weightsKernel(form: WeightsForm): Kernel {
+export function weightsKernel(form: WeightsForm): WeightsKernel {
   const name = `pack-${form.format}${form.contiguous ? '' : '-apart'}`
   let known = kernels.get(name)
   if (known === undefined) kernels.set(name, (known = write(name, form)))
@@ -26,19 +35,22 @@ export function weightsKernel(form: WeightsForm): Kernel {
  */
 export const steps: readonly number[] = [8, 7.6, 7.2, 6.8, 8.4]
 
-function write(name: string, { format, contiguous }: WeightsForm): Kernel {
-  const parameters = {
-    source: 'f32*',
-    target: 'i32*',
-    scales: format === 'int8' ? 'f32*' : 'u16*',
-    columns: 'i32',
-    depth: 'i32',
-    columnStep: 'i32',
-    depthStep: 'i32',
-    words: 'i32',
-    groups: 'i32',
-  } as const
-  return kernel(name, parameters, (k, p, panel) => {
+const parameters = {
+  source: 'f32*',
+  target: 'i32*',
+  scales: 'u16*',
+  columns: 'i32',
+  depth: 'i32',
+  columnStep: 'i32',
+  depthStep: 'i32',
+  words: 'i32',
+  groups: 'i32',
+} as const
+export type WeightsKernel = Kernel<Readonly<Record<keyof typeof parameters, ParameterType>>>
+
+function write(name: string, { format, contiguous }: WeightsForm): WeightsKernel {
+  const declared = { ...parameters, scales: format === 'int8' ? 'f32*' : 'u16*' } as const
+  return kernel(name, declared, (k, p, panel) => {
     const first = panel.mul(k.lanes)
     const inside = k.tail(p.columns.sub(first))
     const read = reader(k, p.source, contiguous, first, p.columnStep, inside)
@@ -83,7 +95,7 @@ function write(name: string, { format, contiguous }: WeightsForm): Kernel {
         pack(group.mul(groupWords).add(step), (value) => nearest(value, inverse).toInt().add(zeroOf.int4)),
       )
     })
-  }) as unknown as Kernel
+  })
 }
 
 function reader(

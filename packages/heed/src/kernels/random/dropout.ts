@@ -1,6 +1,6 @@
 import type { RandomKey } from '../../base/index.js'
-import { kernel, type Kernel } from '../language/index.js'
-import type { Launch } from '../launch.js'
+import { kernel } from '../language/index.js'
+import { type Launch, launchOf } from '../launch.js'
 import { philoxVectors } from './philox.js'
 
 /** Elements that make one task: a multiple of four vectors of any machine. */
@@ -26,17 +26,12 @@ export interface DropoutPlan {
 export function planDropout({ input, output, count, rate, key }: DropoutPlan): Launch[] {
   // uniformAt gives k / 2²⁴: a comparison of whole numbers, so that no target rounds the rate.
   const threshold = Math.ceil(rate * 2 ** 24)
-  return [
-    {
-      kernel: dropout,
-      parameters: [count, threshold, 1 / (1 - rate), key[0] | 0, key[1] | 0, input, output],
-      tasks: Math.ceil(count / taskElements),
-      scratchBytes,
-    },
-  ]
+  const scale = 1 / (1 - rate)
+  const values = { count, threshold, scale, keyLow: key[0] | 0, keyHigh: key[1] | 0, input, output }
+  return [launchOf(dropout, values, Math.ceil(count / taskElements), scratchBytes)]
 }
 
-const dropout: Kernel = kernel(
+const dropout = kernel(
   'dropout',
   {
     count: 'i32',
@@ -72,4 +67,4 @@ const dropout: Kernel = kernel(
       )
     })
   },
-) as unknown as Kernel
+)

@@ -1,5 +1,5 @@
 import { decay, type Float, kernel, type Kernel } from '../language/index.js'
-import type { Launch } from '../launch.js'
+import { type Launch, launchOf, type LaunchValues } from '../launch.js'
 import { inAndPastCaches } from '../past-the-caches.js'
 import {
   eachRow,
@@ -58,57 +58,54 @@ export function planCrossEntropy(plan: CrossEntropyPlan): Launch[] {
   const { rows, width, logits, targets, ignore, smoothing, weights, statistics, losses } = plan
   if (rows === 0) return []
   const perTask = rowsPerTask(plan)
-  return [
-    {
-      kernel: forward(smoothing !== 0, weights !== undefined),
-      parameters: [
-        rows,
-        perTask,
-        width,
-        logits.address,
-        logits.stride,
-        targets,
-        ignore,
-        smoothing,
-        ...weightParameters(weights),
-        statistics,
-        losses,
-      ],
-      tasks: Math.ceil(rows / perTask),
-      scratchBytes: rowScratchBytes,
-    },
-  ]
+  const values = {
+    rows,
+    perTask,
+    width,
+    logits: logits.address,
+    logitsStride: logits.stride,
+    targets,
+    ignore,
+    smoothing,
+    ...weightValues(weights),
+    statistics,
+    losses,
+  }
+  const kernel = forward(smoothing !== 0, weights !== undefined)
+  return [launchOf(kernel, values, Math.ceil(rows / perTask), rowScratchBytes)]
 }
+
+const weightParameters = { weights: 'f32*', meanWeight: 'f32' } as const
+const forwardParameters = {
+  rows: 'i32',
+  perTask: 'i32',
+  width: 'i32',
+  logits: 'f32*',
+  logitsStride: 'i32',
+  targets: 'i32*',
+  ignore: 'i32',
+  smoothing: 'f32',
+  ...weightParameters,
+  statistics: 'f32*',
+  losses: 'f32*',
+} as const
+type ForwardKernel = Kernel<typeof forwardParameters>
 
 const kernels = [false, true].map((weighted) =>
   [false, true].map((smoothed) => forwardKernel(smoothed, weighted)),
 )
 
-function forward(smoothed: boolean, weighted: boolean): Kernel {
+function forward(smoothed: boolean, weighted: boolean): ForwardKernel {
   return kernels[Number(weighted)]![Number(smoothed)]!
 }
 
-function weightParameters(weights: ClassWeights | undefined): number[] {
-  return [weights?.address ?? 0, weights?.mean ?? 1]
+function weightValues(weights: ClassWeights | undefined): LaunchValues<typeof weightParameters> {
+  return { weights: weights?.address ?? 0, meanWeight: weights?.mean ?? 1 }
 }
 
-function forwardKernel(smoothed: boolean, weighted: boolean): Kernel {
-  const parameters = {
-    rows: 'i32',
-    perTask: 'i32',
-    width: 'i32',
-    logits: 'f32*',
-    logitsStride: 'i32',
-    targets: 'i32*',
-    ignore: 'i32',
-    smoothing: 'f32',
-    weights: 'f32*',
-    meanWeight: 'f32',
-    statistics: 'f32*',
-    losses: 'f32*',
-  } as const
+function forwardKernel(smoothed: boolean, weighted: boolean): ForwardKernel {
   const name = `cross-entropy of rows${smoothed ? ', smoothed' : ''}${weighted ? ', weighted' : ''}`
-  return kernel(name, parameters, (k, p, task) => {
+  return kernel(name, forwardParameters, (k, p, task) => {
     eachRow(k, task, p.perTask, p.rows, (row) => {
       const target = k.loadScalar(p.targets.at(row))
       k.if(
@@ -148,7 +145,7 @@ function forwardKernel(smoothed: boolean, weighted: boolean): Kernel {
         },
       )
     })
-  }) as unknown as Kernel
+  })
 }
 
 export interface CrossEntropyBackwardPlan extends CrossEntropyOperands {
@@ -175,63 +172,58 @@ export function planCrossEntropyBackward(plan: CrossEntropyBackwardPlan): Launch
   const { rows, width, logits, targets, ignore, smoothing, weights, statistics, logitsGradient } = plan
   if (rows === 0 || width === 0) return []
   const perTask = rowsPerTask(plan)
-  return [
-    {
-      kernel: (weights === undefined
-        ? plainBackward
-        : smoothing === 0
-          ? weightedBackward
-          : weightedSmoothedBackward)(width >= leastPast && rowsGoPast(logitsGradient, plan)),
-      parameters: [
-        rows,
-        perTask,
-        width,
-        logits.address,
-        logits.stride,
-        targets,
-        ignore,
-        smoothing,
-        ...weightParameters(weights),
-        statistics,
-        plan.gradient,
-        plan.byRow ? 1 : 0,
-        plan.factor,
-        logitsGradient.address,
-        logitsGradient.stride,
-      ],
-      tasks: Math.ceil(rows / perTask),
-      scratchBytes: rowScratchBytes,
-    },
-  ]
+  const [plain, weighted] = [weights === undefined, smoothing === 0]
+  const backward = plain ? plainBackward : weighted ? weightedBackward : weightedSmoothedBackward
+  const kernel = backward(width >= leastPast && rowsGoPast(logitsGradient, plan))
+  const values = {
+    rows,
+    perTask,
+    width,
+    logits: logits.address,
+    logitsStride: logits.stride,
+    targets,
+    ignore,
+    smoothing,
+    ...weightValues(weights),
+    statistics,
+    gradient: plan.gradient,
+    gradientStride: plan.byRow ? 1 : 0,
+    factor: plan.factor,
+    logitsGradient: logitsGradient.address,
+    logitsGradientStride: logitsGradient.stride,
+  }
+  return [launchOf(kernel, values, Math.ceil(rows / perTask), rowScratchBytes)]
 }
+
+const backwardParameters = {
+  rows: 'i32',
+  perTask: 'i32',
+  width: 'i32',
+  logits: 'f32*',
+  logitsStride: 'i32',
+  targets: 'i32*',
+  ignore: 'i32',
+  smoothing: 'f32',
+  ...weightParameters,
+  statistics: 'f32*',
+  gradient: 'f32*',
+  gradientStride: 'i32',
+  factor: 'f32',
+  logitsGradient: 'f32*',
+  logitsGradientStride: 'i32',
+} as const
+type BackwardKernel = Kernel<typeof backwardParameters>
 
 const plainBackward = backwardKernel('')
 const weightedBackward = backwardKernel(', weighted')
 const weightedSmoothedBackward = backwardKernel(', weighted, smoothed')
 
-function backwardKernel(kind: '' | ', weighted' | ', weighted, smoothed'): (past: boolean) => Kernel {
+function backwardKernel(kind: '' | ', weighted' | ', weighted, smoothed'): (past: boolean) => BackwardKernel {
   const weighted = kind !== ''
   const spreadByClass = kind === ', weighted, smoothed'
   return inAndPastCaches(
     `cross-entropy of rows${kind}, backward`,
-    {
-      rows: 'i32',
-      perTask: 'i32',
-      width: 'i32',
-      logits: 'f32*',
-      logitsStride: 'i32',
-      targets: 'i32*',
-      ignore: 'i32',
-      smoothing: 'f32',
-      weights: 'f32*',
-      meanWeight: 'f32',
-      statistics: 'f32*',
-      gradient: 'f32*',
-      gradientStride: 'i32',
-      factor: 'f32',
-      logitsGradient: 'f32*',
-      logitsGradientStride: 'i32',
-    },
+    backwardParameters,
     (k, p, task, store) => {
       eachRow(k, task, p.perTask, p.rows, (row) => {
         const target = k.loadScalar(p.targets.at(row))

@@ -1,5 +1,5 @@
 import { type Builder, kernel, type Kernel, type Mask, type Pointer, type Vector } from '../language/index.js'
-import type { Launch } from '../launch.js'
+import { type Launch, launchOf } from '../launch.js'
 import { pastCachesName, storeOf } from '../past-the-caches.js'
 import { type NormForm, type NormScale, normStatistics } from './norm.js'
 import {
@@ -51,35 +51,30 @@ export function planNormBackward(plan: NormBackwardPlan): Launch[] {
   const room = (wanted: number | undefined): number =>
     wanted === undefined ? 0 : parts === 1 ? wanted : plan.allocate(parts * width * plan.floatBytes)
   const [weightParts, biasParts] = [room(weightGradient), room(biasGradient)]
-  const launches: Launch[] = [
-    {
-      kernel: backwardKernel({
-        centered: plan.centered,
-        scale: weight === undefined ? 'none' : plan.onePlus ? 'one plus weight' : 'weight',
-        x: xGradient !== undefined,
-        weight: weightGradient !== undefined,
-        bias: biasGradient !== undefined,
-        past: xGradient !== undefined && rowsGoPast(xGradient, plan),
-      }),
-      parameters: [
-        rows,
-        perPart,
-        width,
-        x.address,
-        x.stride,
-        weight ?? 0,
-        statistics,
-        gradient.address,
-        gradient.stride,
-        xGradient?.address ?? 0,
-        xGradient?.stride ?? 0,
-        weightParts,
-        biasParts,
-      ],
-      tasks: parts,
-      scratchBytes: rowScratchBytes,
-    },
-  ]
+  const kernel = backwardKernel({
+    centered: plan.centered,
+    scale: weight === undefined ? 'none' : plan.onePlus ? 'one plus weight' : 'weight',
+    x: xGradient !== undefined,
+    weight: weightGradient !== undefined,
+    bias: biasGradient !== undefined,
+    past: xGradient !== undefined && rowsGoPast(xGradient, plan),
+  })
+  const values = {
+    rows,
+    perPart,
+    width,
+    x: x.address,
+    xStride: x.stride,
+    weight: weight ?? 0,
+    statistics,
+    gradient: gradient.address,
+    gradientStride: gradient.stride,
+    xGradient: xGradient?.address ?? 0,
+    xGradientStride: xGradient?.stride ?? 0,
+    weightParts,
+    biasParts,
+  }
+  const launches = [launchOf(kernel, values, parts, rowScratchBytes)]
   if (parts > 1) {
     if (weightGradient !== undefined) launches.push(joinParts(weightParts, parts, width, weightGradient))
     if (biasGradient !== undefined) launches.push(joinParts(biasParts, parts, width, biasGradient))
@@ -192,7 +187,7 @@ function writeBackwardKernel(name: string, form: BackwardForm): Kernel {
         if (form.bias) accumulate(k, place(biasSums), (sum) => sum.add(upstream), mask)
       })
     })
-  }) as unknown as Kernel
+  })
 }
 
 function accumulate(k: Builder, at: Pointer<'f32'>, add: (sum: Vector) => Vector, mask?: Mask): void {
@@ -203,14 +198,10 @@ function accumulate(k: Builder, at: Pointer<'f32'>, add: (sum: Vector) => Vector
 const joinColumns = 256
 
 function joinParts(from: number, parts: number, width: number, output: number): Launch {
-  return {
-    kernel: joinKernel,
-    parameters: [parts, width, from, output],
-    tasks: Math.ceil(width / joinColumns),
-  }
+  return launchOf(joinKernel, { parts, width, from, output }, Math.ceil(width / joinColumns))
 }
 
-const joinKernel: Kernel = kernel(
+const joinKernel = kernel(
   'sum of parts of rows',
   { parts: 'i32', width: 'i32', from: 'f32*', output: 'f32*' },
   (k, p, task) => {
@@ -225,4 +216,4 @@ const joinKernel: Kernel = kernel(
       k.store(p.output.at(column), sum.get(), mask)
     })
   },
-) as unknown as Kernel
+)

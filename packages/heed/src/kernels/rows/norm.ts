@@ -7,7 +7,7 @@ import {
   type Pointer,
   type Vector,
 } from '../language/index.js'
-import type { Launch } from '../launch.js'
+import { type Launch, launchOf } from '../launch.js'
 import { pastCachesName, storeOf } from '../past-the-caches.js'
 import {
   eachRow,
@@ -55,32 +55,27 @@ export function planNorm(plan: NormPlan): Launch[] {
   const { rows, width, x, output, weight, bias, epsilon, statistics } = plan
   if (rows === 0 || width === 0) return []
   const perTask = rowsPerTask(plan)
-  return [
-    {
-      kernel: normKernel({
-        centered: plan.centered,
-        scale: weight === undefined ? 'none' : plan.onePlus ? 'one plus weight' : 'weight',
-        bias: bias !== undefined,
-        statistics: statistics !== undefined,
-        past: rowsGoPast(output, plan),
-      }),
-      parameters: [
-        rows,
-        perTask,
-        width,
-        x.address,
-        x.stride,
-        output.address,
-        output.stride,
-        weight ?? 0,
-        bias ?? 0,
-        epsilon,
-        statistics ?? 0,
-      ],
-      tasks: Math.ceil(rows / perTask),
-      scratchBytes: rowScratchBytes,
-    },
-  ]
+  const kernel = normKernel({
+    centered: plan.centered,
+    scale: weight === undefined ? 'none' : plan.onePlus ? 'one plus weight' : 'weight',
+    bias: bias !== undefined,
+    statistics: statistics !== undefined,
+    past: rowsGoPast(output, plan),
+  })
+  const values = {
+    rows,
+    perTask,
+    width,
+    x: x.address,
+    xStride: x.stride,
+    output: output.address,
+    outputStride: output.stride,
+    weight: weight ?? 0,
+    bias: bias ?? 0,
+    epsilon,
+    statistics: statistics ?? 0,
+  }
+  return [launchOf(kernel, values, Math.ceil(rows / perTask), rowScratchBytes)]
 }
 
 /** What the normalized element is multiplied by. */
@@ -94,9 +89,11 @@ interface NormKernelForm {
   readonly past: boolean
 }
 
-const kernels = new Map<string, Kernel>()
+type NormKernel = Kernel<typeof parameters>
 
-function normKernel(form: NormKernelForm): Kernel {
+const kernels = new Map<string, NormKernel>()
+
+function normKernel(form: NormKernelForm): NormKernel {
   const { centered, scale, bias, statistics, past } = form
   const name = `${centered ? 'layer' : 'rms'} norm of rows, ${scale}${bias ? ', bias' : ''}${statistics ? ', keeps statistics' : ''}${past ? pastCachesName : ''}`
   let made = kernels.get(name)
@@ -104,21 +101,22 @@ function normKernel(form: NormKernelForm): Kernel {
   return made
 }
 
-function writeNormKernel(name: string, form: NormKernelForm): Kernel {
+const parameters = {
+  rows: 'i32',
+  perTask: 'i32',
+  width: 'i32',
+  x: 'f32*',
+  xStride: 'i32',
+  output: 'f32*',
+  outputStride: 'i32',
+  weight: 'f32*',
+  bias: 'f32*',
+  epsilon: 'f32',
+  statistics: 'f32*',
+} as const
+
+function writeNormKernel(name: string, form: NormKernelForm): NormKernel {
   const { centered, scale, bias, statistics } = form
-  const parameters = {
-    rows: 'i32',
-    perTask: 'i32',
-    width: 'i32',
-    x: 'f32*',
-    xStride: 'i32',
-    output: 'f32*',
-    outputStride: 'i32',
-    weight: 'f32*',
-    bias: 'f32*',
-    epsilon: 'f32',
-    statistics: 'f32*',
-  } as const
   return kernel(name, parameters, (k, p, task) => {
     const store = storeOf(k, form.past)
     eachRow(k, task, p.perTask, p.rows, (row) => {
@@ -150,7 +148,7 @@ function writeNormKernel(name: string, form: NormKernelForm): Kernel {
         }
       }
     })
-  }) as unknown as Kernel
+  })
 }
 
 /**

@@ -1,5 +1,5 @@
 import { decay, type Float } from '../language/index.js'
-import type { Launch } from '../launch.js'
+import { type Launch, launchOf } from '../launch.js'
 import { inAndPastCaches } from '../past-the-caches.js'
 import {
   eachRow,
@@ -35,14 +35,18 @@ export function planSoftmax(plan: SoftmaxPlan): Launch[] {
   if (rows === 0 || width === 0) return []
   const perTask = rowsPerTask(plan)
   const past = rowsGoPast(output, plan) && (logarithm || width <= widestWaiting)
-  return [
-    {
-      kernel: (logarithm ? logSoftmaxKernel : softmaxKernel)(past),
-      parameters: [rows, perTask, width, x.address, x.stride, output.address, output.stride],
-      tasks: Math.ceil(rows / perTask),
-      scratchBytes: rowScratchBytes + (past && !logarithm ? 8 * width : 0),
-    },
-  ]
+  const kernel = (logarithm ? logSoftmaxKernel : softmaxKernel)(past)
+  const values = {
+    rows,
+    perTask,
+    width,
+    x: x.address,
+    xStride: x.stride,
+    output: output.address,
+    outputStride: output.stride,
+  }
+  const scratchBytes = rowScratchBytes + (past && !logarithm ? 8 * width : 0)
+  return [launchOf(kernel, values, Math.ceil(rows / perTask), scratchBytes)]
 }
 
 const parameters = {
@@ -114,24 +118,20 @@ export function planSoftmaxBackward(plan: SoftmaxBackwardPlan): Launch[] {
   const { rows, width, logarithm, output, gradient, xGradient } = plan
   if (rows === 0 || width === 0) return []
   const perTask = rowsPerTask(plan)
-  return [
-    {
-      kernel: (logarithm ? logSoftmaxBackwardKernel : softmaxBackwardKernel)(rowsGoPast(xGradient, plan)),
-      parameters: [
-        rows,
-        perTask,
-        width,
-        output.address,
-        output.stride,
-        gradient.address,
-        gradient.stride,
-        xGradient.address,
-        xGradient.stride,
-      ],
-      tasks: Math.ceil(rows / perTask),
-      scratchBytes: rowScratchBytes,
-    },
-  ]
+  const past = rowsGoPast(xGradient, plan)
+  const kernel = (logarithm ? logSoftmaxBackwardKernel : softmaxBackwardKernel)(past)
+  const values = {
+    rows,
+    perTask,
+    width,
+    output: output.address,
+    outputStride: output.stride,
+    gradient: gradient.address,
+    gradientStride: gradient.stride,
+    xGradient: xGradient.address,
+    xGradientStride: xGradient.stride,
+  }
+  return [launchOf(kernel, values, Math.ceil(rows / perTask), rowScratchBytes)]
 }
 
 const backwardParameters = {
