@@ -107,8 +107,7 @@ export function broadcastShape(operation: string, tensors: readonly AnyTensor[])
 }
 
 /** Strides of a tensor along the axes of a larger shape: 0 where it lacks one. */
-export function stridesFor(tensor: AnyTensor, axes: readonly string[]): number[] {
-  const { layout } = tensor
+export function stridesFor({ layout }: Pick<AnyTensor, 'layout'>, axes: readonly string[]): number[] {
   return axes.map((name, i) => {
     const same = layout[i]
     if (same !== undefined && same.name === name) return same.stride

@@ -65,7 +65,7 @@ export function prepare(
   const launches: PreparedLaunch[] = []
   for (const [index, launch] of first.launches.entries()) {
     const other = second.launches[index]
-    if (other?.kernel !== launch.kernel || other.tasks !== launch.tasks) throw changed(key)
+    if (other?.kernel.name !== launch.kernel.name || other.tasks !== launch.tasks) throw changed(key)
     const places: number[] = []
     for (const [i, value] of launch.parameters.entries()) {
       if (Object.is(value, other.parameters[i])) continue
@@ -236,6 +236,13 @@ function runAll(device: Device, operations: readonly Waiting[]): void {
 
 /** So many layouts and expressions keep their numbers; a number is never given twice. */
 const [mostTexts, mostForms] = [2 ** 16, 2 ** 12]
+
+/** What a plan for these tensors depends on: the operation, layouts and dtypes. */
+export function planKeyOf(operation: string, tensors: readonly AnyTensor[]): string {
+  let key = operation
+  for (const tensor of tensors) key += ` ${layoutNumber(tensor)}${tensor.dtype}`
+  return key
+}
 
 const layoutNumbers = new WeakMap<readonly Axis[], number>()
 const byText = new BoundedMap<string, number>(mostTexts)

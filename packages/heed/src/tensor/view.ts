@@ -11,36 +11,57 @@ export function viewOver(source: AnyTensor, layout: readonly Axis[], offset: num
 }
 
 /**
- * Of a layout, those that other names gave: the same each time, so that a number once found for one holds
- * (see prepared.ts).
+ * Of a layout, those that views of it had: the same each time, so that what was once found for one holds (see
+ * prepared.ts).
  */
-const renamed = new WeakMap<readonly Axis[], Map<string, readonly Axis[]>>()
-/** A model gives a layout a handful of other names. */
-const mostRenamings = 32
+const derived = new WeakMap<readonly Axis[], Map<string, readonly Axis[]>>()
+/** A model makes a handful of views of a layout. */
+const mostDerived = 32
+
+function layoutFrom({ layout }: AnyTensor, key: string, make: () => readonly Axis[]): readonly Axis[] {
+  let known = derived.get(layout)
+  if (known === undefined) derived.set(layout, (known = new BoundedMap<string, readonly Axis[]>(mostDerived)))
+  let found = known.get(key)
+  if (found === undefined) known.set(key, (found = make()))
+  return found
+}
+
+/** With its length, so that no name looks like two. */
+function named(name: string): string {
+  const text = String(name)
+  return `${text.length} ${text}`
+}
 
 export function renameView(source: AnyTensor, names: Readonly<Record<string, string>>): Tensor {
   checkRecord('rename', names)
-  let key = ''
-  // With lengths, so that no name looks like two.
-  for (const from of Object.keys(names))
-    key += `${from.length} ${from}>${names[from]?.length} ${names[from]},`
-  let known = renamed.get(source.layout)
-  let layout = known?.get(key)
-  if (layout === undefined) {
+  let key = 'rename'
+  for (const from of Object.keys(names)) key += ` ${named(from)} ${named(names[from]!)}`
+  const layout = layoutFrom(source, key, () => {
     for (const [from, to] of Object.entries(names)) {
       axisOf('rename', source, from)
       validateAxis('rename', to)
     }
-    layout = source.layout.map((axis) => ({ ...axis, name: names[axis.name] ?? axis.name }))
-    refuseTwice('rename', layout)
-    if (known === undefined)
-      renamed.set(source.layout, (known = new BoundedMap<string, readonly Axis[]>(mostRenamings)))
-    known.set(key, layout)
-  }
+    const made = source.layout.map((axis) => ({ ...axis, name: names[axis.name] ?? axis.name }))
+    refuseTwice('rename', made)
+    return made
+  })
   return viewOver(source, layout)
 }
 
 export function splitView(source: AnyTensor, name: string, into: Readonly<Record<string, number>>): Tensor {
+  let key = `split ${named(name)}`
+  for (const part of Object.keys(into)) key += ` ${named(part)} ${into[part]}`
+  return viewOver(
+    source,
+    layoutFrom(source, key, () => splitLayout(source, name, into)),
+  )
+}
+
+function splitLayout(
+  source: AnyTensor,
+  name: string,
+  into: Readonly<Record<string, number>>,
+): readonly Axis[] {
   const axis = axisOf('split', source, name)
   validateShape('split', into)
   const parts = Object.entries(into)
@@ -58,12 +79,22 @@ export function splitView(source: AnyTensor, name: string, into: Readonly<Record
   const inner = parts.map(([part, size]) => ({ name: part, size, stride: (stride /= size || 1) }))
   const layout = source.layout.flatMap((other) => (other === axis ? inner : [other]))
   refuseTwice('split', layout)
-  return viewOver(source, layout)
+  return layout
 }
 
 /** The merged view, or undefined where the axes do not lie one inside the other. */
 export function mergeView(source: AnyTensor, names: readonly string[], into: string): Tensor | undefined {
   validateAxis('merge', into)
+  let key = `merge ${named(into)}`
+  for (const name of names) key += ` ${named(name)}`
+  const layout = layoutFrom(source, key, () => mergedLayout(source, names, into))
+  return layout === apart ? undefined : viewOver(source, layout)
+}
+
+/** Stands for no layout. */
+const apart: readonly Axis[] = []
+
+function mergedLayout(source: AnyTensor, names: readonly string[], into: string): readonly Axis[] {
   const axes = names.map((name) => axisOf('merge', source, name))
   if (axes.length === 0 || new Set(axes).size !== axes.length) {
     throw new ShapeError({
@@ -75,7 +106,7 @@ export function mergeView(source: AnyTensor, names: readonly string[], into: str
   }
   const significant = axes.filter(({ size }) => size !== 1)
   for (let i = 0; i + 1 < significant.length; i++) {
-    if (significant[i]!.stride !== significant[i + 1]!.stride * significant[i + 1]!.size) return undefined
+    if (significant[i]!.stride !== significant[i + 1]!.stride * significant[i + 1]!.size) return apart
   }
   const merged = {
     name: into,
@@ -86,7 +117,7 @@ export function mergeView(source: AnyTensor, names: readonly string[], into: str
     axis === axes[0] ? [merged] : axes.includes(axis) ? [] : [axis],
   )
   refuseTwice('merge', layout)
-  return viewOver(source, layout)
+  return layout
 }
 
 export function sliceView(source: AnyTensor, name: string, start: number, end: number): Tensor {
@@ -102,7 +133,9 @@ export function sliceView(source: AnyTensor, name: string, start: number, end: n
   }
   return viewOver(
     source,
-    source.layout.map((other) => (other === axis ? { ...axis, size: end - start } : other)),
+    layoutFrom(source, `slice ${end - start} ${name}`, () =>
+      source.layout.map((other) => (other === axis ? { ...axis, size: end - start } : other)),
+    ),
     source.offset + start * axis.stride,
   )
 }
@@ -120,7 +153,7 @@ export function atView(source: AnyTensor, name: string, position: number): Tenso
   }
   return viewOver(
     source,
-    source.layout.filter((other) => other !== axis),
+    layoutFrom(source, `at ${name}`, () => source.layout.filter((other) => other !== axis)),
     source.offset + position * axis.stride,
   )
 }

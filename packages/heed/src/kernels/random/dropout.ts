@@ -27,7 +27,7 @@ export function planDropout({ input, output, count, rate, key }: DropoutPlan): L
   // uniformAt gives k / 2²⁴: a comparison of whole numbers, so that no target rounds the rate.
   const threshold = Math.ceil(rate * 2 ** 24)
   const scale = 1 / (1 - rate)
-  const values = { count, threshold, scale, keyLow: key[0] | 0, keyHigh: key[1] | 0, input, output }
+  const values = { count, threshold, scale, keyLow: key[0], keyHigh: key[1], input, output }
   return [launchOf(dropout, values, Math.ceil(count / taskElements), scratchBytes)]
 }
 

@@ -1,16 +1,23 @@
 import type { Device } from '../../device/index.js'
-import { attentionBackward, captureGradientSlots, type ForwardPlaces } from '../../kernels/index.js'
+import {
+  attentionBackward,
+  captureGradientSlots,
+  type CapturePlace,
+  type Launch,
+  type Place,
+} from '../../kernels/index.js'
 import { heapView } from '../create.js'
-import { execute } from '../execute.js'
-import { emptyArranged, physicalOrder, shapeOf } from '../layout.js'
+import { arranged, emptyArranged, physicalOrder, shapeOf } from '../layout.js'
+import { layoutNumber, outputOf, prepare, type Prepared, preparedFor, runPrepared } from '../prepared.js'
+import { storedBytes } from '../storage.js'
 import { type AnyTensor, hasAxis, type Tensor } from '../tensor.js'
 import { type AttentionAxes, physicalAxes, strideOf, type Walk } from './attention-axes.js'
 import {
-  addressAt,
   type AttentionOperands,
   capturePlace,
   isAdjacent,
-  placeOf,
+  offsetAt,
+  placeAt,
   sizesFor,
 } from './attention-operands.js'
 import { roundParameters } from './attention-positions.js'
@@ -50,6 +57,48 @@ export function capturedSlots(prepared: PreparedAttention): readonly number[] {
   return slots
 }
 
+/** What changes from call to call: addresses, of what isn't there 0. */
+const addressNames = [
+  'query',
+  'key',
+  'value',
+  'sink',
+  'output',
+  'largest',
+  'inverseSum',
+  'upstream',
+  'queryGradient',
+  'keyGradient',
+  'valueGradient',
+  'sinkGradient',
+] as const
+type Addresses = Readonly<Record<(typeof addressNames)[number], number>>
+
+/** And by slot what score and mask read, and where the gradients of it go. */
+interface BackwardValues extends Addresses {
+  readonly captured: readonly number[]
+  readonly capturedGradients: readonly number[]
+  readonly parameters: readonly number[]
+}
+
+/** As the list that a prepared operation takes. */
+function inOrder(values: BackwardValues): number[] {
+  const list = addressNames.map((name) => values[name])
+  list.push(...values.captured, ...values.capturedGradients, ...values.parameters)
+  return list
+}
+
+/** What such a list says, where so many tensors are captured. */
+function byName(list: readonly number[], captured: number): BackwardValues {
+  const start = addressNames.length
+  return {
+    ...(Object.fromEntries(addressNames.map((name, i) => [name, list[i]!])) as Addresses),
+    captured: list.slice(start, start + captured),
+    capturedGradients: list.slice(start + captured, start + 2 * captured),
+    parameters: list.slice(start + 2 * captured),
+  }
+}
+
 /** The gradients of everything that went into an attention, from that of its output. */
 export function runBackward(
   device: Device,
@@ -58,49 +107,38 @@ export function runBackward(
   outputGradient: Tensor,
   wanted: WantedGradients,
 ): AttentionGradients {
-  const { axes, way, prepared, query, key, value, sink, captured } = operands
+  const { way, prepared, query, key, value, sink, captured, parameters } = operands
   const upstream = followable(outputGradient, way, result.output)
-  const gradientOf = (tensor: AnyTensor, heads: number): Tensor => emptyGradient(tensor, axes, heads, way)
-  const queryGradient = gradientOf(query, axes.heads)
-  const keyGradient = gradientOf(key, axes.kvHeads)
-  const valueGradient = gradientOf(value, axes.kvHeads)
-  const sinkGradient =
-    sink !== undefined && wanted.sink
-      ? emptyArranged(device, 'f32', { round: way.rounds.length, head: axes.heads })
-      : undefined
   const slots = capturedSlots(prepared).filter((slot) => wanted.captured[slot])
   const capturedGradients = captured.map((tensor, slot) =>
     slots.includes(slot) ? zerosLike(tensor) : undefined,
   )
-  const rounds = axes.heads === 0 ? [] : way.rounds
-  const { machine } = device.target
-  const sizes = sizesFor(axes, way)
-  const plan = prepared.plan(machine, `backward ${slots.join()}`, sizes, () =>
-    attentionBackward(machine, prepared.definition, sizes, slots),
-  )
-  execute(device, (allocate) => {
-    const workspace = plan.workspaceBytes > 0 ? allocate(plan.workspaceBytes) : 0
-    return rounds.flatMap((round, number) =>
-      plan.launches(
-        {
-          ...operandPlaces(operands, round, result.output),
-          largest: addressAt(result.largest, way, round),
-          inverseSum: addressAt(result.inverseSum, way, round),
-          upstream: placeOf(upstream, 'query', way, round),
-          queryGradient: placeOf(queryGradient, 'query', way, round),
-          keyGradient: placeOf(keyGradient, 'key', way, round),
-          valueGradient: placeOf(valueGradient, 'key', way, round),
-          ...(sinkGradient === undefined
-            ? {}
-            : { sinkGradient: sinkGradient.address + number * axes.heads * device.floatBytes }),
-          captureGradients: capturedGradients.map((gradient, slot) =>
-            gradient === undefined ? undefined : capturePlace(gradient, physicalOrder(captured[slot]!)),
-          ),
-        },
-        workspace,
-      ),
-    )
+  const wantsSink = sink !== undefined && wanted.sink
+  const planKey = `${operands.planKey} backward ${layoutNumber(upstream)} ${wantsSink} ${slots.join()}`
+  const planned =
+    preparedFor(device, planKey) ??
+    planBackward(device, planKey, operands, result, upstream, wantsSink, slots)
+  const [queryGradient, keyGradient, valueGradient, sinkGradient] = planned.outputs.map((_, i) =>
+    outputOf(device, planned, i),
+  ) as [Tensor, Tensor, Tensor, Tensor | undefined]
+  const list = inOrder({
+    query: query.address,
+    key: key.address,
+    value: value.address,
+    sink: sink?.address ?? 0,
+    output: result.output.address,
+    largest: result.largest.address,
+    inverseSum: result.inverseSum.address,
+    upstream: upstream.address,
+    queryGradient: queryGradient.address,
+    keyGradient: keyGradient.address,
+    valueGradient: valueGradient.address,
+    sinkGradient: sinkGradient?.address ?? 0,
+    captured: captured.map(({ address }) => address),
+    capturedGradients: capturedGradients.map((gradient) => gradient?.address ?? 0),
+    parameters,
   })
+  runPrepared(device, planned, list)
   return {
     query: sumTo(queryGradient, query),
     key: sumTo(keyGradient, key),
@@ -108,6 +146,78 @@ export function runBackward(
     sink: sinkGradient === undefined ? undefined : (sum(sinkGradient, 'round' as never) as Tensor),
     captured: capturedGradients,
   }
+}
+
+/** Plans the backward pass of all attentions with the same key. */
+function planBackward(
+  device: Device,
+  planKey: string,
+  operands: AttentionOperands,
+  result: KeptResult,
+  upstream: AnyTensor,
+  wantsSink: boolean,
+  slots: readonly number[],
+): Prepared {
+  const { axes, way, prepared, query, key, value, sink, captured, parameters } = operands
+  const ofQuery = gradientOf(query, axes, axes.heads, way)
+  const ofKey = gradientOf(key, axes, axes.kvHeads, way)
+  const ofValue = gradientOf(value, axes, axes.kvHeads, way)
+  const ofSink = wantsSink ? [arranged('f32', { round: way.rounds.length, head: axes.heads })] : []
+  const rounds = axes.heads === 0 ? [] : way.rounds
+  const { machine } = device.target
+  const sizes = sizesFor(axes, way)
+  const plan = attentionBackward(machine, prepared.definition, sizes, slots)
+  const count = addressNames.length + 2 * captured.length + parameters.length
+  const launches = (list: readonly number[], allocate: (bytes: number) => number): Launch[] => {
+    const values = byName(list, captured.length)
+    const workspace = plan.workspaceBytes > 0 ? allocate(plan.workspaceBytes) : 0
+    return rounds.flatMap((round, number) => {
+      const at = ({ layout, dtype }: Stored, address: number): number =>
+        address + offsetAt(layout, storedBytes(device, dtype), way, round)
+      const place = (tensor: Stored, row: 'query' | 'key', address: number): Place =>
+        placeAt(tensor.layout, at(tensor, address), row, way)
+      return plan.launches(
+        {
+          query: place(query, 'query', values.query),
+          key: place(key, 'key', values.key),
+          value: place(value, 'key', values.value),
+          output: place(result.output, 'query', values.output),
+          ...(sink === undefined ? {} : { sink: values.sink }),
+          captures: captured.map((tensor, slot) => ({
+            ...capturePlace(tensor, physicalOrder(tensor)),
+            address: values.captured[slot]!,
+          })),
+          parameters: roundParameters(values.parameters, way, round),
+          largest: at(result.largest, values.largest),
+          inverseSum: at(result.inverseSum, values.inverseSum),
+          upstream: place(upstream, 'query', values.upstream),
+          queryGradient: place(ofQuery, 'query', values.queryGradient),
+          keyGradient: place(ofKey, 'key', values.keyGradient),
+          valueGradient: place(ofValue, 'key', values.valueGradient),
+          ...(wantsSink && {
+            sinkGradient: values.sinkGradient + number * axes.heads * device.floatBytes,
+          }),
+          captureGradients: captured.map((tensor, slot) =>
+            slots.includes(slot)
+              ? { ...likeGradient(tensor), address: values.capturedGradients[slot]! }
+              : undefined,
+          ),
+        },
+        workspace,
+      )
+    })
+  }
+  return prepare(device, planKey, [ofQuery, ofKey, ofValue, ...ofSink], count, launches)
+}
+
+type Stored = Pick<AnyTensor, 'layout' | 'dtype'>
+
+/** Where the gradient of a captured tensor lies, as `zerosLike` makes it. */
+function likeGradient(tensor: AnyTensor): Omit<CapturePlace, 'address'> {
+  const order = physicalOrder(tensor)
+  const { layout } = arranged('f32', shapeOf(tensor), order)
+  const axes = order.map((name) => layout.find((axis) => axis.name === name)!)
+  return { strides: axes.map(({ stride }) => stride), sizes: axes.map(({ size }) => size) }
 }
 
 /**
@@ -123,10 +233,15 @@ function followable(gradient: Tensor, way: Walk, output: AnyTensor): Tensor {
 }
 
 /**
- * Room for a gradient, with the batch axes and heads that its tensor lacks, where the kernels write one for
+ * What a gradient is made of, with the batch axes and heads that its tensor lacks, where the kernels write one for
  * each.
  */
-function emptyGradient(tensor: AnyTensor, axes: AttentionAxes, heads: number, way: Walk): Tensor {
+function gradientOf(
+  tensor: AnyTensor,
+  axes: AttentionAxes,
+  heads: number,
+  way: Walk,
+): ReturnType<typeof arranged> {
   const shape: Record<string, number> = {}
   for (const { name, size } of axes.batch) shape[name] = size
   if (heads > 1) shape.head = heads
@@ -134,7 +249,7 @@ function emptyGradient(tensor: AnyTensor, axes: AttentionAxes, heads: number, wa
   const batch = new Set(axes.batch.map(({ name }) => name))
   const rest = physicalOrder(tensor).filter((name) => !batch.has(name))
   if (heads > 1 && !rest.includes('head')) rest.unshift('head')
-  return emptyArranged(tensor.device, 'f32', shape, physicalAxes(way, rest))
+  return arranged('f32', shape, physicalAxes(way, rest))
 }
 
 /** Sums over the axes that a tensor lacks. */
@@ -148,20 +263,4 @@ export function zerosLike(tensor: AnyTensor): Tensor {
   const result = emptyArranged(tensor.device, 'f32', shape, physicalOrder(tensor))
   heapView(result).fill(0)
   return result
-}
-
-function operandPlaces(
-  { way, query, key, value, sink, captured, parameters }: AttentionOperands,
-  round: readonly number[],
-  output: AnyTensor,
-): Omit<ForwardPlaces, 'largest' | 'inverseSum' | 'statistics'> {
-  return {
-    query: placeOf(query, 'query', way, round),
-    key: placeOf(key, 'key', way, round),
-    value: placeOf(value, 'key', way, round),
-    output: placeOf(output, 'query', way, round),
-    ...(sink === undefined ? {} : { sink: sink.address }),
-    captures: captured.map((tensor) => capturePlace(tensor, physicalOrder(tensor))),
-    parameters: roundParameters(parameters, way, round),
-  }
 }

@@ -79,7 +79,6 @@ function byName(
  */
 export function planForward(
   device: Device,
-  planKey: string,
   operands: AttentionOperands,
   { statistics, forGradient }: Kept,
 ): Prepared {
@@ -155,7 +154,7 @@ export function planForward(
     })
   }
   const note: PlannedAttention = { prepared, axes, way, kept }
-  return prepare(device, planKey, outputs, count, launches, note)
+  return prepare(device, operands.planKey, outputs, count, launches, note)
 }
 
 export function runForward(device: Device, planned: Prepared, operands: AttentionOperands): AttentionResult {

@@ -8,6 +8,8 @@ import { arrange, copy } from './copy.js'
 
 /** What an attention ran on. */
 export interface AttentionOperands {
+  /** The same for operands of the same layouts, and the same score and mask. */
+  readonly planKey: string
   readonly prepared: PreparedAttention
   readonly axes: AttentionAxes
   readonly way: Walk

@@ -151,6 +151,7 @@ function attend(
     const sources = [adjacent(query), adjacent(key), adjacent(givenValue)] as const
     const way = planned?.way ?? walk(axes.batch, sources, batchAsked(traced.roots))
     const operands: AttentionOperands = {
+      planKey,
       prepared:
         planned?.prepared ?? preparedAttention(traced, axes, way, sink !== undefined, storedOf(sources)),
       axes,
@@ -164,7 +165,7 @@ function attend(
     }
     const result = runForward(
       device,
-      known ?? planForward(device, planKey, operands, { statistics, forGradient }),
+      known ?? planForward(device, operands, { statistics, forGradient }),
       operands,
     )
     const { output, largest, inverseSum } = result

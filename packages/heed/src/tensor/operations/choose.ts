@@ -2,8 +2,8 @@ import { type Dtype, DtypeError, inWords, ShapeError } from '../../base/index.js
 import { planArgmax } from '../../kernels/index.js'
 import { allOrNothing } from '../scope.js'
 import { withTape } from '../tape.js'
-import { execute } from '../execute.js'
-import { emptyArranged } from '../layout.js'
+import { arranged } from '../layout.js'
+import { outputOf, planKeyOf, prepare, preparedFor, runPrepared } from '../prepared.js'
 import { axisOf, type Tensor } from '../tensor.js'
 import { arrange, copy, isFloat } from './copy.js'
 
@@ -56,15 +56,20 @@ export function argmax<A extends string, F extends A>(x: Tensor<A>, axis: F): Te
       })
     }
     const kept = x.axes.filter((name) => name !== axis)
-    const output = emptyArranged(
-      x.device,
-      'i32',
-      Object.fromEntries(kept.map((name) => [name, x.size(name)])),
-    )
     const rows = withTape(undefined, () => arrange(x, [...kept, axis]))
-    execute(x.device, () =>
-      planArgmax({ input: rows.address, rows: x.elements / size, width: size, output: output.address }),
-    )
+    const key = planKeyOf(`argmax ${axis}`, [x])
+    const prepared =
+      preparedFor(x.device, key) ??
+      prepare(
+        x.device,
+        key,
+        [arranged('i32', Object.fromEntries(kept.map((name) => [name, x.size(name)])))],
+        2,
+        (values) =>
+          planArgmax({ input: values[0]!, rows: x.elements / size, width: size, output: values[1]! }),
+      )
+    const output = outputOf(x.device, prepared, 0)
+    runPrepared(x.device, prepared, [rows.address, output.address])
     rows.dispose()
     return output as never
   })

@@ -1,8 +1,9 @@
 import { DtypeError, ShapeError, UsageError } from '../../base/index.js'
+import type { Device } from '../../device/index.js'
 import { input, type Launch, planMap } from '../../kernels/index.js'
 import { empty, values, writeInto } from '../create.js'
-import { execute } from '../execute.js'
-import { emptyArranged, physicalOrder, sameDevice, stridesFor } from '../layout.js'
+import { arranged, physicalOrder, sameDevice, stridesFor } from '../layout.js'
+import { outputOf, planKeyOf, prepare, type Prepared, preparedFor, runPrepared } from '../prepared.js'
 import { allOrNothing } from '../scope.js'
 import { record } from '../tape.js'
 import { type AnyTensor, axisOf, hasAxis, type Tensor, isTensor, notTensor } from '../tensor.js'
@@ -39,35 +40,50 @@ export function concat<A extends string>(tensors: readonly Tensor<A>[], axis: No
     const shape = { ...first.shape, [axis]: total }
     if (first.dtype !== 'f32') return concatOnHost(tensors, axis, total)
 
-    const order = physicalOrder(first)
-    const output = emptyArranged(device, 'f32', shape, order)
-    const outputStrides = stridesFor(output, order)
-    const along = axisOf('concat', output, axis).stride
-    execute(device, () => {
-      const launches: Launch[] = []
-      let start = 0
-      for (const tensor of tensors) {
-        launches.push(
-          ...planMap({
-            space: { names: order, sizes: order.map((name) => tensor.size(name as A)) },
-            inputs: [{ address: tensor.address, element: 'f32', strides: stridesFor(tensor, order) }],
-            outputs: [
-              {
-                operand: {
-                  address: output.address + start * along * device.floatBytes,
-                  element: 'f32',
-                  strides: outputStrides,
-                },
-                expression: input(0),
-              },
-            ],
-          }),
-        )
-        start += tensor.size(axis)
-      }
-      return launches
-    })
+    const key = planKeyOf(`concat ${tensors.length} ${axis}`, tensors)
+    const prepared = preparedFor(device, key) ?? prepareConcat(device, key, tensors, axis, shape)
+    const output = outputOf(device, prepared, 0)
+    const values = [output.address]
+    for (const { address } of tensors) values.push(address)
+    runPrepared(device, prepared, values)
     return record('concat', tensors, output, { axis } satisfies ConcatAttributes) as never
+  })
+}
+
+function prepareConcat<A extends string>(
+  device: Device,
+  key: string,
+  tensors: readonly Tensor<A>[],
+  axis: A,
+  shape: Readonly<Record<string, number>>,
+): Prepared {
+  const order = physicalOrder(tensors[0]!)
+  const output = arranged('f32', shape, order)
+  const outputStrides = stridesFor(output, order)
+  const along = output.layout.find(({ name }) => name === axis)!.stride
+  return prepare(device, key, [output], 1 + tensors.length, (values) => {
+    const launches: Launch[] = []
+    let start = 0
+    tensors.forEach((tensor, i) => {
+      launches.push(
+        ...planMap({
+          space: { names: order, sizes: order.map((name) => tensor.size(name as A)) },
+          inputs: [{ address: values[1 + i]!, element: 'f32', strides: stridesFor(tensor, order) }],
+          outputs: [
+            {
+              operand: {
+                address: values[0]! + start * along * device.floatBytes,
+                element: 'f32',
+                strides: outputStrides,
+              },
+              expression: input(0),
+            },
+          ],
+        }),
+      )
+      start += tensor.size(axis)
+    })
+    return launches
   })
 }
 

@@ -1,9 +1,18 @@
 import type { Dtype } from '../../base/index.js'
+import type { Device } from '../../device/index.js'
 import { input, planCopy } from '../../kernels/index.js'
 import { values, writeInto, zeros } from '../create.js'
-import { execute } from '../execute.js'
-import { emptyArranged, isRowMajor, operandOf, physicalOrder, shapeOf } from '../layout.js'
+import {
+  arranged,
+  emptyArranged,
+  isRowMajor,
+  operandOf,
+  physicalOrder,
+  shapeOf,
+  stridesFor,
+} from '../layout.js'
 import { mapInto } from '../map-into.js'
+import { outputOf, planKeyOf, prepare, type Prepared, preparedFor, runPrepared } from '../prepared.js'
 import { allOrNothing } from '../scope.js'
 import { record } from '../tape.js'
 import { type AnyTensor, axisOf, checkOrder, type Tensor } from '../tensor.js'
@@ -36,22 +45,34 @@ export function copy(
   return allOrNothing(() => {
     checkOrder('copy', tensor, order)
     const { device } = tensor
-    const shape = shapeOf(tensor)
-    const result = emptyArranged(device, dtype, shape, order)
-    if (dtype === 'f32' || (dtype === 'i32' && !isFloat(tensor.dtype))) {
-      const sizes = order.map((name) => shape[name]!)
-      execute(device, () =>
-        planCopy({
-          space: { names: order, sizes },
-          input: operandOf(tensor, order),
-          output: operandOf(result, order),
-          floatBytes: device.floatBytes,
-        }),
-      )
-      return record('copy', [tensor], result)
-    }
-    return copyOnHost(tensor, result, order)
+    if (dtype !== 'f32' && (dtype !== 'i32' || isFloat(tensor.dtype)))
+      return copyOnHost(tensor, emptyArranged(device, dtype, shapeOf(tensor), order), order)
+    let key = planKeyOf(`copy ${dtype}`, [tensor])
+    for (const name of order) key += ` ${tensor.layout.findIndex((axis) => axis.name === name)}`
+    const prepared = preparedFor(device, key) ?? prepareCopy(device, key, tensor, dtype, order)
+    const result = outputOf(device, prepared, 0)
+    runPrepared(device, prepared, [tensor.address, result.address])
+    return record('copy', [tensor], result)
   })
+}
+
+function prepareCopy(
+  device: Device,
+  key: string,
+  tensor: AnyTensor,
+  dtype: 'f32' | 'i32',
+  order: readonly string[],
+): Prepared {
+  const shape = shapeOf(tensor)
+  const output = arranged(dtype, shape, order)
+  return prepare(device, key, [output], 2, (values) =>
+    planCopy({
+      space: { names: order, sizes: order.map((name) => shape[name]!) },
+      input: { ...operandOf(tensor, order), address: values[0]! },
+      output: { address: values[1]!, element: dtype, strides: stridesFor(output, order) },
+      floatBytes: device.floatBytes,
+    }),
+  )
 }
 
 /**

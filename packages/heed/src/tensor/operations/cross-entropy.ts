@@ -6,16 +6,16 @@ import {
   planCrossEntropy,
   planCrossEntropyBackward,
 } from '../../kernels/index.js'
-import { empty, values } from '../create.js'
-import { execute } from '../execute.js'
-import { emptyArranged, isRowMajor, sameDevice } from '../layout.js'
+import { values } from '../create.js'
+import { arranged, isRowMajor, sameDevice } from '../layout.js'
+import { outputOf, planKeyOf, prepare, preparedFor, runPrepared } from '../prepared.js'
 import { allOrNothing } from '../scope.js'
 import { record, tracked } from '../tape.js'
 import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
 import { arrange } from './copy.js'
 import { countedOver } from './count.js'
 import { reduceExpression } from './reduction.js'
-import { alongAxis, emptyRows, rowTensor } from './rows.js'
+import { alongAxis, rowTensor, rowsLike } from './rows.js'
 
 /** Which targets of `crossEntropy` count, how much each class weighs, and how labels are smoothed. */
 export interface CrossEntropyOptions<K extends string = string> {
@@ -100,22 +100,41 @@ export function crossEntropy(
     const weights = along && { tensor: along.tensor, mean: meanOf(byClass!) }
     const counted = countTargets(targets, rowAxes, classes, ignore, byClass)
     const adjacent = isRowMajor(targets, rowAxes) ? (targets as Tensor) : arrange(targets, rowAxes)
-    const statistics = empty({ row: rows, statistic: crossEntropyStatistics }, { device }) as Tensor
-    const shape = Object.fromEntries(others.map(({ name, size }) => [name, size]))
-    const losses = emptyArranged(device, 'f32', shape, rowAxes)
-    execute(device, () =>
-      planCrossEntropy({
-        rows,
-        width: classes,
-        logits: source.operand,
-        targets: adjacent.address,
-        ignore,
-        smoothing,
-        weights: weights && { address: weights.tensor.address, mean: weights.mean },
-        statistics: statistics.address,
-        losses: losses.address,
-      }),
-    )
+    const key = planKeyOf(`crossEntropy ${smoothing} ${ignore} ${weights !== undefined} ${axis}`, [
+      source.tensor,
+    ])
+    const prepared =
+      preparedFor(device, key) ??
+      prepare(
+        device,
+        key,
+        [
+          arranged('f32', Object.fromEntries(others.map(({ name, size }) => [name, size])), rowAxes),
+          arranged('f32', { row: rows, statistic: crossEntropyStatistics }),
+        ],
+        6,
+        (values) =>
+          planCrossEntropy({
+            rows,
+            width: classes,
+            logits: { address: values[0]!, stride: source.stride },
+            targets: values[1]!,
+            ignore,
+            smoothing,
+            weights: weights && { address: values[2]!, mean: values[3]! },
+            losses: values[4]!,
+            statistics: values[5]!,
+          }),
+      )
+    const [losses, statistics] = [outputOf(device, prepared, 0), outputOf(device, prepared, 1)]
+    runPrepared(device, prepared, [
+      source.tensor.address,
+      adjacent.address,
+      weights?.tensor.address ?? 0,
+      weights?.mean ?? 1,
+      losses.address,
+      statistics.address,
+    ])
     source.release()
     const factor = reduction === 'none' ? undefined : reduction === 'sum' ? 1 : counted > 0 ? 1 / counted : 0
     let result = losses
@@ -152,27 +171,44 @@ export function crossEntropyGradient(
   const source = rowTensor('crossEntropy', logits, axis)
   const byRow = factor === undefined
   const upstream = byRow ? arrange(gradient, source.order.slice(0, -1)) : gradient
-  const result = emptyRows(logits, source)
-  execute(logits.device, () =>
-    planCrossEntropyBackward({
-      rows: source.rows,
-      width: source.width,
-      logits: source.operand,
-      targets: targets.address,
-      ignore,
-      smoothing,
-      weights: weights && { address: weights.tensor.address, mean: weights.mean },
-      statistics: statistics.address,
-      gradient: upstream.address,
-      byRow,
-      factor: factor ?? 1,
-      logitsGradient: result.operand,
-    }),
+  const { device } = logits
+  const key = planKeyOf(
+    `crossEntropyBackward ${smoothing} ${ignore} ${weights !== undefined} ${byRow} ${axis}`,
+    [source.tensor],
   )
+  const prepared =
+    preparedFor(device, key) ??
+    prepare(device, key, [rowsLike(source)], 8, (values) =>
+      planCrossEntropyBackward({
+        rows: source.rows,
+        width: source.width,
+        logits: { address: values[0]!, stride: source.stride },
+        targets: values[1]!,
+        ignore,
+        smoothing,
+        weights: weights && { address: values[2]!, mean: values[3]! },
+        statistics: values[4]!,
+        gradient: values[5]!,
+        byRow,
+        factor: values[6]!,
+        logitsGradient: { address: values[7]!, stride: source.width },
+      }),
+    )
+  const result = outputOf(device, prepared, 0)
+  runPrepared(device, prepared, [
+    source.tensor.address,
+    targets.address,
+    weights?.tensor.address ?? 0,
+    weights?.mean ?? 1,
+    statistics.address,
+    upstream.address,
+    factor ?? 1,
+    result.address,
+  ])
   source.release()
   statistics.dispose()
   if (byRow) upstream.dispose()
-  return result.tensor
+  return result
 }
 
 function checkOptions(ignore: number, smoothing: number, reduction: string): void {

@@ -1,7 +1,7 @@
 import { DtypeError, type RandomKey, UsageError, checkKey, inWords } from '../../base/index.js'
 import { planDropout } from '../../kernels/index.js'
-import { execute } from '../execute.js'
-import { emptyArranged, isRowMajor } from '../layout.js'
+import { arranged, isRowMajor } from '../layout.js'
+import { outputOf, planKeyOf, prepare, preparedFor, runPrepared } from '../prepared.js'
 import { allOrNothing } from '../scope.js'
 import { record } from '../tape.js'
 import { type AnyTensor, isTensor, notTensor, type Tensor } from '../tensor.js'
@@ -60,12 +60,23 @@ export function dropoutGradient(gradient: Tensor, attributes: DropoutAttributes)
 
 /** @param x row-major in the order of the attributes */
 function drop(x: AnyTensor, { rate, key, order }: DropoutAttributes): Tensor {
-  const shape = Object.fromEntries(
-    order.map((name) => [name, x.layout.find((axis) => axis.name === name)!.size]),
-  )
-  const output = emptyArranged(x.device, 'f32', shape)
-  execute(x.device, () =>
-    planDropout({ input: x.address, output: output.address, count: x.elements, rate, key }),
-  )
+  const { device, layout } = x
+  let planKey = planKeyOf(`dropout ${rate}`, [x])
+  for (const name of order) planKey += ` ${layout.findIndex((axis) => axis.name === name)}`
+  const shape = (): Record<string, number> =>
+    Object.fromEntries(order.map((name) => [name, layout.find((axis) => axis.name === name)!.size]))
+  const prepared =
+    preparedFor(device, planKey) ??
+    prepare(device, planKey, [arranged('f32', shape())], 4, (values) =>
+      planDropout({
+        input: values[0]!,
+        output: values[1]!,
+        count: x.elements,
+        rate,
+        key: [values[2]!, values[3]!],
+      }),
+    )
+  const output = outputOf(device, prepared, 0)
+  runPrepared(device, prepared, [x.address, output.address, key[0], key[1]])
   return output
 }

@@ -3,7 +3,8 @@ import { planGather, planScatterAdd } from '../../kernels/index.js'
 import type { Device } from '../../device/index.js'
 import { values } from '../create.js'
 import { execute } from '../execute.js'
-import { elementOf, emptyArranged, sameDevice } from '../layout.js'
+import { arranged, elementOf, emptyArranged, sameDevice } from '../layout.js'
+import { outputOf, planKeyOf, prepare, preparedFor, runPrepared } from '../prepared.js'
 import { allOrNothing } from '../scope.js'
 import { record, tracked } from '../tape.js'
 import { type AnyTensor, type Axis, axisOf, hasAxis, rowMajor, type Tensor } from '../tensor.js'
@@ -77,23 +78,34 @@ export function gather<A extends string, V extends A, I extends string>(
             { length: starts.length * within.length },
             (_, i) => starts[Math.floor(i / within.length)]! + within[i % within.length]!,
           )
-    const inMemory = [...rest].sort((a, b) => b.stride - a.stride)
-    const output = emptyArranged(
-      device,
-      storedWide(table.dtype),
-      Object.fromEntries([...idAxes, ...rest].map(({ name, size }) => [name, size])),
-      [...idAxes, ...inMemory].map(({ name }) => name),
-    )
-    execute(device, (allocate) =>
-      planGather({
-        table: table.address,
-        element: elementOf(table.dtype),
-        offsets: placeIntegers(device, allocate, offsets),
-        rows: offsets.length,
-        width,
-        step,
-        output: output.address,
-      }),
+    const key = planKeyOf(`gather ${axis}`, [table, ids])
+    const prepared =
+      preparedFor(device, key) ??
+      prepare(
+        device,
+        key,
+        [
+          arranged(
+            storedWide(table.dtype),
+            Object.fromEntries([...idAxes, ...rest].map(({ name, size }) => [name, size])),
+            [...idAxes, ...[...rest].sort((a, b) => b.stride - a.stride)].map(({ name }) => name),
+          ),
+        ],
+        3,
+        (places) =>
+          planGather({
+            table: places[0]!,
+            element: elementOf(table.dtype),
+            offsets: places[1]!,
+            rows: offsets.length,
+            width,
+            step,
+            output: places[2]!,
+          }),
+      )
+    const output = outputOf(device, prepared, 0)
+    withIntegers(device, offsets, (placed) =>
+      runPrepared(device, prepared, [table.address, placed, output.address]),
     )
     const attributes: GatherAttributes | undefined = tracked([table])
       ? { axis, idAxes, ids: numbers }
@@ -189,11 +201,18 @@ function storedWide(dtype: Dtype): Dtype {
   return dtype === 'f16' || dtype === 'bf16' || dtype === 'f32' ? 'f32' : 'i32'
 }
 
-export function placeIntegers(
-  device: Device,
-  allocate: (bytes: number) => number,
-  integers: Int32Array,
-): number {
+/** Runs `work` with the address of integers in the heap, which are there as long as it runs. */
+export function withIntegers(device: Device, integers: Int32Array, work: (address: number) => void): void {
+  const address = device.heap.allocate(4 * integers.length)
+  try {
+    device.heap.i32.set(integers, address / 4)
+    work(address)
+  } finally {
+    device.heap.free(address)
+  }
+}
+
+function placeIntegers(device: Device, allocate: (bytes: number) => number, integers: Int32Array): number {
   const address = allocate(4 * integers.length)
   device.heap.i32.set(integers, address / 4)
   return address

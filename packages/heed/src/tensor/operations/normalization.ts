@@ -1,9 +1,7 @@
 import { ShapeError, UsageError, inWords } from '../../base/index.js'
-import { float, input, type Launch, normStatistics, planNorm, planNormBackward } from '../../kernels/index.js'
-import { empty } from '../create.js'
-import { execute } from '../execute.js'
-import { physicalOrder, sameDevice } from '../layout.js'
-import { layoutNumber, outputOf, prepare, preparedFor, runPrepared } from '../prepared.js'
+import { float, input, normStatistics, planNorm, planNormBackward } from '../../kernels/index.js'
+import { arranged, physicalOrder, sameDevice } from '../layout.js'
+import { outputOf, planKeyOf, prepare, preparedFor, runPrepared } from '../prepared.js'
 import { record, tracked, withTape } from '../tape.js'
 import { allOrNothing, scope } from '../scope.js'
 import { type AnyTensor, axisOf, type Tensor, axisNames } from '../tensor.js'
@@ -12,7 +10,7 @@ import type { Similarity } from './attention-function.js'
 import { map, mapMany, type Scalar, square } from './elementwise.js'
 import { merge, split } from './movement.js'
 import { reduceExpression, sum } from './reduction.js'
-import { alongAxis, emptyRows, rowTensor } from './rows.js'
+import { alongAxis, rowTensor, rowsLike } from './rows.js'
 
 /** What a layer norm multiplies by and adds, each along the axis that it normalizes. */
 export interface LayerNormOptions<K extends string> {
@@ -220,68 +218,55 @@ function normalize(
       found: inWords(epsilon),
       hint: 'leave it out for the default',
     })
-  const parameters = [options.weight, options.bias].filter((parameter) => parameter !== undefined)
-  const device = sameDevice(operation, [x, ...parameters])
-  const key = `${operation} ${axis} ${onePlus} ${epsilon} ${layoutNumber(x)} ${
-    options.weight ? layoutNumber(options.weight) : ''
-  } ${options.bias ? layoutNumber(options.bias) : ''}`
-  const watched = tracked([x, ...parameters])
-  const floats = [x, ...parameters].every(({ dtype }) => dtype === 'f32')
-  const known = watched || !floats ? undefined : preparedFor(device, key)
-  if (known !== undefined) {
-    const output = outputOf(device, known, 0)
-    runPrepared(device, known, [
-      x.address,
-      output.address,
-      options.weight?.address ?? 0,
-      options.bias?.address ?? 0,
-    ])
-    return output
-  }
   const weight = alongAxis(operation, 'weight', options.weight, x, axis)
   const bias = alongAxis(operation, 'bias', options.bias, x, axis)
   const source = rowTensor(operation, x, axis)
-  const inputs = [source.tensor, ...(weight ? [weight.tensor] : []), ...(bias ? [bias.tensor] : [])]
+  const inputs: Tensor[] = [source.tensor]
+  if (weight !== undefined) inputs.push(weight.tensor)
+  if (bias !== undefined) inputs.push(bias.tensor)
+  const device = sameDevice(operation, inputs)
+  const watched = tracked(inputs)
   const form = { centered: operation === 'layerNorm', onePlus }
-  const output = emptyRows(x, source)
-  const statistics = tracked(inputs)
-    ? (empty({ row: source.rows, statistic: normStatistics(form) }, { device }) as Tensor)
-    : undefined
-  const plan = (values: readonly number[]): readonly Launch[] =>
-    planNorm({
-      ...form,
-      rows: source.rows,
-      width: source.width,
-      x: { ...source.operand, address: values[0]! },
-      output: { ...output.operand, address: values[1]! },
-      weight: weight && values[2],
-      bias: bias && values[3],
-      epsilon,
-      statistics: statistics?.address,
-    })
-  execute(device, () =>
-    plan([
-      source.operand.address,
-      output.operand.address,
-      weight?.tensor.address ?? 0,
-      bias?.tensor.address ?? 0,
-    ]),
-  )
-  // Next time without a look at anything, where all was read as it lies.
-  const asGiven =
-    source.tensor === x &&
-    (weight?.tensor ?? options.weight) === options.weight &&
-    (bias?.tensor ?? options.bias) === options.bias
-  if (!watched && asGiven)
+  const given = `${weight !== undefined} ${bias !== undefined} ${onePlus} ${watched}`
+  const key = planKeyOf(`${operation} ${given} ${axis}`, inputs)
+  const { rows, width } = source
+  const prepared =
+    preparedFor(device, key) ??
     prepare(
       device,
       key,
-      [{ dtype: 'f32', elements: output.tensor.elements, layout: output.tensor.layout }],
-      4,
-      plan,
+      [
+        rowsLike(source),
+        ...(watched ? [arranged('f32', { row: rows, statistic: normStatistics(form) })] : []),
+      ],
+      6,
+      (values) =>
+        planNorm({
+          ...form,
+          rows,
+          width,
+          x: { address: values[0]!, stride: source.stride },
+          output: { address: values[1]!, stride: width },
+          weight: weight && values[2],
+          bias: bias && values[3],
+          epsilon: values[4]!,
+          statistics: watched ? values[5] : undefined,
+        }),
     )
-  for (const used of [source, weight, bias]) used?.release()
-  if (statistics === undefined) return output.tensor
+  const output = outputOf(device, prepared, 0)
+  const statistics = watched ? outputOf(device, prepared, 1) : undefined
+  runPrepared(device, prepared, [
+    source.tensor.address,
+    output.address,
+    weight?.tensor.address ?? 0,
+    bias?.tensor.address ?? 0,
+    epsilon,
+    statistics?.address ?? 0,
+  ])
+  source.release()
+  weight?.release()
+  bias?.release()
+  if (statistics === undefined) return output
   const attributes: NormAttributes = {
     operation,
     axis,
@@ -290,7 +275,7 @@ function normalize(
     bias: bias?.tensor,
     statistics,
   }
-  return record(operation, inputs, output.tensor, attributes)
+  return record(operation, inputs, output, attributes)
 }
 
 /** The gradients of a norm's inputs, in their order. Not recorded: for gradients. */
@@ -303,31 +288,56 @@ export function normGradients(
   const x = inputs[0]!
   const source = rowTensor(operation, x, axis)
   const upstream = rowTensor(operation, gradient, axis, source.order)
-  const result = wanted(x) ? emptyRows(x, source) : undefined
-  const like = (parameter: AnyTensor | undefined): Tensor | undefined =>
-    parameter !== undefined && wanted(parameter)
-      ? (empty({ [axis]: source.width }, { device: x.device }) as Tensor)
-      : undefined
-  const [weightGradient, biasGradient] = [like(weight), like(bias)]
-  execute(x.device, (allocate) =>
-    planNormBackward({
-      centered: operation === 'layerNorm',
-      onePlus,
-      rows: source.rows,
-      width: source.width,
-      x: source.operand,
-      weight: weight?.address,
-      statistics: statistics.address,
-      gradient: upstream.operand,
-      xGradient: result?.operand,
-      weightGradient: weightGradient?.address,
-      biasGradient: biasGradient?.address,
-      floatBytes: x.device.floatBytes,
-      allocate,
-    }),
+  const { device } = x
+  const wants = [x, weight, bias].map((input) => input !== undefined && wanted(input))
+  const [forX, forWeight, forBias] = wants
+  const form = { centered: operation === 'layerNorm', onePlus }
+  const key = planKeyOf(
+    `${operation}Backward ${wants.join(' ')} ${weight !== undefined} ${onePlus} ${axis}`,
+    [source.tensor, upstream.tensor],
   )
+  const { rows, width } = source
+  const prepared =
+    preparedFor(device, key) ??
+    prepare(
+      device,
+      key,
+      [
+        ...(forX ? [rowsLike(source)] : []),
+        ...[forWeight, forBias].flatMap((want) => (want ? [arranged('f32', { [axis]: width })] : [])),
+      ],
+      7,
+      (values, allocate) =>
+        planNormBackward({
+          ...form,
+          rows,
+          width,
+          x: { address: values[0]!, stride: source.stride },
+          gradient: { address: values[1]!, stride: upstream.stride },
+          weight: weight && values[2],
+          statistics: values[3]!,
+          xGradient: forX ? { address: values[4]!, stride: width } : undefined,
+          weightGradient: forWeight ? values[5] : undefined,
+          biasGradient: forBias ? values[6] : undefined,
+          floatBytes: device.floatBytes,
+          allocate,
+        }),
+    )
+  let made = 0
+  const [xGradient, weightGradient, biasGradient] = wants.map((want) =>
+    want ? outputOf(device, prepared, made++) : undefined,
+  )
+  runPrepared(device, prepared, [
+    source.tensor.address,
+    upstream.tensor.address,
+    weight?.address ?? 0,
+    statistics.address,
+    xGradient?.address ?? 0,
+    weightGradient?.address ?? 0,
+    biasGradient?.address ?? 0,
+  ])
   source.release()
   upstream.release()
   statistics.dispose()
-  return [result?.tensor, ...(weight ? [weightGradient] : []), ...(bias ? [biasGradient] : [])]
+  return [xGradient, ...(weight ? [weightGradient] : []), ...(bias ? [biasGradient] : [])]
 }

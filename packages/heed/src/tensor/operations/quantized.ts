@@ -9,12 +9,13 @@ import {
 import { values } from '../create.js'
 import { execute } from '../execute.js'
 import { emptyArranged, isRowMajor, sameDevice, shapeOf } from '../layout.js'
+import { prepare, preparedFor, runPrepared } from '../prepared.js'
 import { type AnyQuantizedWeights, QuantizedWeights } from '../quantized-weights.js'
 import { allOrNothing } from '../scope.js'
 import { Storage } from '../storage.js'
 import { type AnyTensor, axisOf, rowMajor, type Tensor } from '../tensor.js'
 import { arrange } from './copy.js'
-import { checkIds, placeIntegers } from './gather.js'
+import { checkIds, withIntegers } from './gather.js'
 import { contractQuantized } from './quantized-product.js'
 
 /**
@@ -104,13 +105,21 @@ export function dequantize<A extends string>(weights: QuantizedWeights<A>): Tens
 
 function unpack(weights: AnyQuantizedWeights, numbers: Int32Array, target: Tensor): void {
   const { device } = weights
-  execute(device, (allocate) =>
-    planUnpackColumns(
-      weights.packed,
-      placeIntegers(device, allocate, numbers),
-      numbers.length,
-      target.address,
-    ),
+  const { packed } = weights
+  const { format, columns, depth } = packed
+  const key = `unpack ${format} ${columns} ${depth} ${numbers.length}`
+  const prepared =
+    preparedFor(device, key) ??
+    prepare(device, key, [], 4, (values) =>
+      planUnpackColumns(
+        { ...packed, words: values[0]!, scales: values[1]! },
+        values[2]!,
+        numbers.length,
+        values[3]!,
+      ),
+    )
+  withIntegers(device, numbers, (placed) =>
+    runPrepared(device, prepared, [packed.words, packed.scales, placed, target.address]),
   )
 }
 

@@ -1,4 +1,5 @@
 import { DtypeError, ShapeError } from '../../base/index.js'
+import type { Device } from '../../device/index.js'
 import {
   type Cell,
   gruCellOf,
@@ -7,11 +8,12 @@ import {
   planCellBackward,
   type StridedOperand,
 } from '../../kernels/index.js'
-import { execute } from '../execute.js'
-import { emptyArranged, sameDevice, operandOf } from '../layout.js'
+import { arranged, elementOf, emptyArranged, sameDevice, stridesFor } from '../layout.js'
+import { outputOf, planKeyOf, prepare, type Prepared, preparedFor, runPrepared } from '../prepared.js'
+import { storedBytes } from '../storage.js'
 import { allOrNothing } from '../scope.js'
 import { record } from '../tape.js'
-import { type AnyTensor, axisOf, hasAxis, type Tensor } from '../tensor.js'
+import { type AnyTensor, axisOf, type Tensor } from '../tensor.js'
 import { viewOver } from '../view.js'
 import { at } from './movement.js'
 
@@ -92,20 +94,40 @@ function step(
     const device = sameDevice(name, inputs)
     const order = state[0]!.layout.map(({ name: axis }) => axis)
     check(name, shares, state, active)
-    const cell = cells[name].of({ ending })
-    const sizes = order.map((axis) => axisOf(name, state[0]!, axis).size)
-    const shape = Object.fromEntries(order.map((axis, i) => [axis, sizes[i]!]))
-    const parts = cell.outputs.length
-    const output = emptyArranged(device, 'f32', parts === 1 ? shape : { [partAxis]: parts, ...shape })
-    execute(device, () =>
-      planCell(
-        cell,
-        { space: { names: order, sizes }, inputs: operandsOf(name, inputs, order) },
-        partsOf(output, parts, order),
-      ),
-    )
+    const key = planKeyOf(`${name} ${ending}`, inputs)
+    const prepared = preparedFor(device, key) ?? prepareStep(device, key, name, inputs, order, ending)
+    const output = outputOf(device, prepared, 0)
+    const values: number[] = []
+    for (const { address } of inputs) values.push(address)
+    values.push(output.address)
+    runPrepared(device, prepared, values)
     return record(name, inputs, output, { order, ending } satisfies CellAttributes)
   })
+}
+
+function prepareStep(
+  device: Device,
+  key: string,
+  name: CellName,
+  inputs: readonly AnyTensor[],
+  order: readonly string[],
+  ending: boolean,
+): Prepared {
+  const cell = cells[name].of({ ending })
+  const sizes = order.map((axis) => axisOf(name, inputs[2]!, axis).size)
+  const shape = Object.fromEntries(order.map((axis, i) => [axis, sizes[i]!]))
+  const parts = cell.outputs.length
+  const output = arranged('f32', parts === 1 ? shape : { [partAxis]: parts, ...shape })
+  return prepare(device, key, [output], inputs.length + 1, (values) =>
+    planCell(
+      cell,
+      {
+        space: { names: order, sizes },
+        inputs: inputs.flatMap((tensor, i) => operandsAt(tensor, values[i]!, 'gate', order)),
+      },
+      operandsAt({ ...output, device }, values[inputs.length]!, partAxis, order),
+    ),
+  )
 }
 
 /** The gradients of a cell's inputs from that of its result. Not recorded: for gradients. */
@@ -136,22 +158,31 @@ export function cellGradient(
   const ofStates = states.map((state) =>
     wanted(state) ? emptyArranged(device, 'f32', shape, order) : undefined,
   )
-  const target = (tensor: Tensor | undefined, count: number): readonly (StridedOperand | undefined)[] =>
-    tensor === undefined ? new Array<undefined>(count).fill(undefined) : operandsOf(name, [tensor], order)
-  const targets = [
-    ...target(ofInput, gates),
-    ...target(ofRecurrent, gates),
-    ...ofStates.flatMap((tensor) => target(tensor, 1)),
-  ]
-  if (targets.some((operand) => operand !== undefined))
-    execute(device, () =>
-      planCellBackward(
-        cell,
-        { space: { names: order, sizes }, inputs: operandsOf(name, inputs, order) },
-        partsOf(gradient, cell.outputs.length, order),
-        targets,
-      ),
-    )
+  const targets = [ofInput, ofRecurrent, ...ofStates]
+  if (targets.some((tensor) => tensor !== undefined)) {
+    const given = [...inputs, gradient]
+    const key = planKeyOf(`${name}Backward ${ending} ${targets.map((tensor) => tensor !== undefined)}`, given)
+    const prepared =
+      preparedFor(device, key) ??
+      prepare(device, key, [], given.length + targets.length, (values) =>
+        planCellBackward(
+          cell,
+          {
+            space: { names: order, sizes },
+            inputs: inputs.flatMap((tensor, i) => operandsAt(tensor, values[i]!, 'gate', order)),
+          },
+          operandsAt(gradient, values[inputs.length]!, partAxis, order),
+          targets.flatMap((tensor, i): readonly (StridedOperand | undefined)[] =>
+            tensor === undefined
+              ? new Array<undefined>(i < 2 ? gates : 1).fill(undefined)
+              : operandsAt(tensor, values[given.length + i]!, 'gate', order),
+          ),
+        ),
+      )
+    const values: number[] = []
+    for (const tensor of [...given, ...targets]) values.push(tensor?.address ?? 0)
+    runPrepared(device, prepared, values)
+  }
   const [first, second] = [wanted(inputs[0]!), wanted(inputs[1]!)]
   const both = shared && first && second
   return [
@@ -162,28 +193,20 @@ export function cellGradient(
   ]
 }
 
-/** A tensor as the kernel's operands: one for each gate where it has gates, else one. */
-function operandsOf(name: string, tensors: readonly AnyTensor[], order: readonly string[]): StridedOperand[] {
-  return tensors.flatMap((tensor) => {
-    const operand = operandOf(tensor, order)
-    if (!hasAxis(tensor, 'gate')) return [operand]
-    return along(operand, axisOf(name, tensor, 'gate'), tensor)
-  })
-}
-
-function partsOf(tensor: Tensor, parts: number, order: readonly string[]): StridedOperand[] {
-  const operand = operandOf(tensor, order)
-  return parts === 1 ? [operand] : along(operand, axisOf('cell', tensor, partAxis), tensor)
-}
-
-function along(
-  operand: StridedOperand,
-  { size, stride }: { readonly size: number; readonly stride: number },
-  { device }: AnyTensor,
+/** A tensor at `address` as the kernel's operands: one for each position along `axis` where it has that. */
+function operandsAt(
+  tensor: Pick<AnyTensor, 'layout' | 'dtype' | 'device'>,
+  address: number,
+  axis: string,
+  order: readonly string[],
 ): StridedOperand[] {
+  const { layout, dtype, device } = tensor
+  const { size, stride } = layout.find(({ name }) => name === axis) ?? { size: 1, stride: 0 }
+  const [element, strides] = [elementOf(dtype), stridesFor(tensor, order)]
   return Array.from({ length: size }, (_, i) => ({
-    ...operand,
-    address: operand.address + i * stride * device.floatBytes,
+    address: address + i * stride * storedBytes(device, dtype),
+    element,
+    strides,
   }))
 }
 

@@ -1,7 +1,16 @@
 import { ShapeError } from '../../base/index.js'
+import type { Device } from '../../device/index.js'
 import { input, planReduce, type ReduceKind } from '../../kernels/index.js'
-import { execute } from '../execute.js'
-import { broadcastShape, emptyArranged, physicalOrder, sameDevice, operandOf } from '../layout.js'
+import { arranged, broadcastShape, operandOf, physicalOrder, sameDevice, stridesFor } from '../layout.js'
+import {
+  expressionNumber,
+  outputOf,
+  planKeyOf,
+  prepare,
+  type Prepared,
+  preparedFor,
+  runPrepared,
+} from '../prepared.js'
 import { allOrNothing } from '../scope.js'
 import { record } from '../tape.js'
 import { type AnyTensor, axisOf, type Tensor, axisNames, isTensor, notTensor } from '../tensor.js'
@@ -106,32 +115,54 @@ export function reduceExpression(
 ): Tensor {
   return allOrNothing(() => {
     const device = sameDevice(kind, tensors)
-    const shape = broadcastShape(kind, tensors)
-    const leading = tensors.reduce((best, tensor) =>
-      tensor.layout.length > best.layout.length ? tensor : best,
-    )
-    const rest = Object.keys(shape).filter((name) => !leading.layout.some((axis) => axis.name === name))
-    const order = [...rest, ...physicalOrder(leading)]
-    const kept = Object.keys(shape).filter((name) => !over.includes(name))
-    const output = emptyArranged(
-      device,
-      'f32',
-      Object.fromEntries(kept.map((name) => [name, shape[name]!])),
-      order.filter((name) => !over.includes(name)),
-    )
-    execute(device, (allocate) =>
-      planReduce({
-        kind,
-        expression,
-        space: { names: order, sizes: order.map((name) => shape[name]!) },
-        reduced: new Set(over),
-        parameters,
-        allocate,
-        floatBytes: device.floatBytes,
-        inputs: tensors.map((tensor) => operandOf(tensor, order)),
-        output: operandOf(output, order),
-      }),
-    )
+    let key = planKeyOf(`reduce ${kind} ${expressionNumber([expression])}`, tensors)
+    // Of each axis of each tensor, whether it is reduced.
+    for (const { layout } of tensors) for (const { name } of layout) key += over.includes(name) ? '-' : '+'
+    const prepared =
+      preparedFor(device, key) ??
+      prepareReduction(device, key, kind, expression, tensors, over, parameters.length)
+    const output = outputOf(device, prepared, 0)
+    const values: number[] = [output.address]
+    for (const { address } of tensors) values.push(address)
+    values.push(...parameters)
+    runPrepared(device, prepared, values)
     return output
   })
+}
+
+function prepareReduction(
+  device: Device,
+  key: string,
+  kind: ReduceKind,
+  expression: Scalar,
+  tensors: readonly AnyTensor[],
+  over: readonly string[],
+  parameters: number,
+): Prepared {
+  const shape = broadcastShape(kind, tensors)
+  const leading = tensors.reduce((best, tensor) =>
+    tensor.layout.length > best.layout.length ? tensor : best,
+  )
+  const rest = Object.keys(shape).filter((name) => !leading.layout.some((axis) => axis.name === name))
+  const order = [...rest, ...physicalOrder(leading)]
+  const kept = Object.keys(shape).filter((name) => !over.includes(name))
+  const output = arranged(
+    'f32',
+    Object.fromEntries(kept.map((name) => [name, shape[name]!])),
+    order.filter((name) => !over.includes(name)),
+  )
+  const count = 1 + tensors.length
+  return prepare(device, key, [output], count + parameters, (values, allocate) =>
+    planReduce({
+      kind,
+      expression,
+      space: { names: order, sizes: order.map((name) => shape[name]!) },
+      reduced: new Set(over),
+      parameters: values.slice(count, count + parameters),
+      allocate,
+      floatBytes: device.floatBytes,
+      inputs: tensors.map((tensor, i) => ({ ...operandOf(tensor, order), address: values[1 + i]! })),
+      output: { address: values[0]!, element: 'f32', strides: stridesFor(output, order) },
+    }),
+  )
 }

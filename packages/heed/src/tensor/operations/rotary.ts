@@ -1,11 +1,12 @@
 import { DtypeError, ShapeError, UsageError } from '../../base/index.js'
-import { input } from '../../kernels/index.js'
-import { emptyArranged, physicalOrder, sameDevice, shapeOf } from '../layout.js'
-import { mapInto } from '../map-into.js'
+import type { Device } from '../../device/index.js'
+import { input, planMap, type StridedOperand } from '../../kernels/index.js'
+import { arranged, physicalOrder, sameDevice, shapeOf, stridesFor } from '../layout.js'
+import { outputOf, planKeyOf, prepare, type Prepared, preparedFor, runWithOthers } from '../prepared.js'
 import { allOrNothing } from '../scope.js'
 import { record } from '../tape.js'
 import { type AnyTensor, type Axis, axisOf, hasAxis, type Tensor } from '../tensor.js'
-import { sliceView, viewOver } from '../view.js'
+import { viewOver } from '../view.js'
 
 /**
  * Which entries of a vector are turned together: i and i + half the width (Llama, NeoX), or 2i and 2i + 1
@@ -41,8 +42,8 @@ export function rotate<A extends string, T extends string>(
 }
 
 const [a, b, cos, sin] = [input(0), input(1), input(2), input(3)]
-const forth = [a.mul(cos).sub(b.mul(sin)), b.mul(cos).add(a.mul(sin))]
-const back = [a.mul(cos).add(b.mul(sin)), b.mul(cos).sub(a.mul(sin))]
+const forth = [a.mul(cos).sub(b.mul(sin)), b.mul(cos).add(a.mul(sin))] as const
+const back = [a.mul(cos).add(b.mul(sin)), b.mul(cos).sub(a.mul(sin))] as const
 
 /** The rotation, or the one backwards. Not recorded: for gradients. */
 export function turned(
@@ -54,14 +55,70 @@ export function turned(
   backwards: boolean,
 ): Tensor {
   const { device } = x
-  const output = emptyArranged(device, 'f32', shapeOf(x), physicalOrder(x))
-  const count = axisOf('rotate', cosine, 'pair').size
-  const from = halves(x, axis, count, pairs)
-  const to = halves(output, axis, count, pairs)
-  mapInto('rotate', backwards ? back : forth, [from[0], from[1], cosine, sine], to)
-  copyRest(x, output, axis, 2 * count)
-  for (const view of [...from, ...to]) view.dispose()
+  const key = planKeyOf(`rotate ${backwards} ${pairs} ${axis}`, [x, cosine, sine])
+  const prepared =
+    preparedFor(device, key) ?? prepareRotation(device, key, x, axis, cosine, sine, pairs, backwards)
+  const output = outputOf(device, prepared, 0)
+  const values = [x.address, cosine.address, sine.address, output.address]
+  runWithOthers(device, prepared, values, [x, cosine, sine], [output])
   return output
+}
+
+function prepareRotation(
+  device: Device,
+  key: string,
+  x: AnyTensor,
+  axis: string,
+  cosine: AnyTensor,
+  sine: AnyTensor,
+  pairs: RotaryPairs,
+  backwards: boolean,
+): Prepared {
+  const output = arranged('f32', shapeOf(x), physicalOrder(x))
+  const { size } = axisOf('rotate', x, axis)
+  const count = axisOf('rotate', cosine, 'pair').size
+  const order = physicalOrder(x)
+  const inPairs = order.map((name) => (name === axis ? 'pair' : name))
+  const sizeOf = (name: string): number => output.layout.find((other) => other.name === name)!.size
+  const sizes = order.map(sizeOf)
+  const place = order.indexOf(axis)
+  /** Elements `first`, `first + step`, … along the axis. */
+  const along = (
+    strides: readonly number[],
+    address: number,
+    first: number,
+    step: number,
+  ): StridedOperand => ({
+    address: address + first * strides[place]! * device.floatBytes,
+    element: 'f32',
+    strides: strides.map((stride, i) => (i === place ? step * stride : stride)),
+  })
+  const [second, step] = pairs === 'half' ? [count, 1] : [1, 2]
+  return prepare(device, key, [output], 4, ([from, cosineAt, sineAt, to]) => {
+    const [read, written] = [stridesFor(x, order), stridesFor(output, order)]
+    const [rotated, rotatedToo] = backwards ? back : forth
+    const turning = planMap({
+      space: { names: inPairs, sizes: sizes.map((all, i) => (i === place ? count : all)) },
+      inputs: [
+        along(read, from!, 0, step),
+        along(read, from!, second, step),
+        { address: cosineAt!, element: 'f32', strides: stridesFor(cosine, inPairs) },
+        { address: sineAt!, element: 'f32', strides: stridesFor(sine, inPairs) },
+      ],
+      outputs: [
+        { operand: along(written, to!, 0, step), expression: rotated },
+        { operand: along(written, to!, second, step), expression: rotatedToo },
+      ],
+    })
+    // The entries that are not turned.
+    const rest = size - 2 * count
+    const copying = planMap({
+      space: { names: order, sizes: sizes.map((all, i) => (i === place ? rest : all)) },
+      inputs: [along(read, from!, 2 * count, 1)],
+      outputs: [{ operand: along(written, to!, 2 * count, 1), expression: same }],
+    })
+    return [...turning, ...copying]
+  })
 }
 
 /** Both entries of each pair, as views with the axis 'pair' in place of the axis that is turned. */
@@ -73,16 +130,6 @@ export function halves(x: AnyTensor, axis: string, count: number, pairs: RotaryP
 }
 
 const same = input(0)
-
-/** The entries that are not turned. */
-function copyRest(x: AnyTensor, output: Tensor, axis: string, start: number): void {
-  const { size } = axisOf('rotate', x, axis)
-  if (start === size) return
-  const [from, to] = [sliceView(x, axis, start, size), sliceView(output, axis, start, size)]
-  mapInto('rotate', [same], [from], [to])
-  from.dispose()
-  to.dispose()
-}
 
 function checkRotation(
   x: AnyTensor,

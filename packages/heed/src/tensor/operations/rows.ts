@@ -1,8 +1,7 @@
 import { DtypeError, ShapeError } from '../../base/index.js'
-import type { RowsOperand } from '../../kernels/index.js'
-import { emptyArranged, physicalOrder, shapeOf } from '../layout.js'
+import { arranged, physicalOrder, shapeOf } from '../layout.js'
 import { tracked } from '../tape.js'
-import { type AnyTensor, axisOf, type Tensor, isTensor, notTensor } from '../tensor.js'
+import { type AnyTensor, type Axis, axisOf, isTensor, notTensor, type Tensor } from '../tensor.js'
 import { arrange } from './copy.js'
 
 /**
@@ -15,7 +14,8 @@ export interface RowTensor {
   readonly order: readonly string[]
   readonly rows: number
   readonly width: number
-  readonly operand: RowsOperand
+  /** Elements between neighbouring rows. */
+  readonly stride: number
   /** Frees the copy, if one had to be made and no gradient needs it. */
   readonly release: () => void
 }
@@ -38,53 +38,68 @@ export function rowTensor(
       found: (x as Tensor).describe(),
       hint: "convert it with cast(x, 'f32')",
     })
-  const { size: width } = axisOf(operation, x, axis)
-  const wanted = order ?? [...physicalOrder(x).filter((name) => name !== axis), axis]
-  const direct = rowsInOrder(x, wanted)
-  const tensor = direct === undefined ? arrange(x, wanted) : (x as Tensor)
+  const { order: wanted, width, stride } = order === undefined ? rowsOf(operation, x, axis) : rowsIn(x, order)
+  const tensor = stride === undefined ? arrange(x, wanted) : (x as Tensor)
   return {
     tensor,
     order: wanted,
     rows: width === 0 ? 0 : x.elements / width,
     width,
-    operand: direct ?? { address: tensor.address, stride: width },
+    stride: stride ?? width,
     release: () => {
-      if (direct === undefined && !tracked([tensor])) tensor.dispose()
+      if (stride === undefined && !tracked([tensor])) tensor.dispose()
     },
   }
 }
 
-/**
- * How rows along the last axis of `order` can be addressed, the others counted in that order; undefined where
- * one stride does not do.
- */
-function rowsInOrder(x: AnyTensor, order: readonly string[]): RowsOperand | undefined {
+/** How rows lie in a layout. */
+interface RowForm {
+  readonly order: readonly string[]
+  readonly width: number
+  /** Elements between neighbouring rows; undefined where one stride does not do. */
+  readonly stride: number | undefined
+}
+
+/** Of a layout, by the axis that rows run along. */
+const forms = new WeakMap<readonly Axis[], Map<string, RowForm>>()
+
+function rowsOf(operation: string, x: AnyTensor, axis: string): RowForm {
+  let known = forms.get(x.layout)
+  if (known === undefined) forms.set(x.layout, (known = new Map<string, RowForm>()))
+  let form = known.get(axis)
+  if (form === undefined) {
+    axisOf(operation, x, axis)
+    form = rowsIn(x, [...physicalOrder(x).filter((name) => name !== axis), axis])
+    known.set(axis, form)
+  }
+  return form
+}
+
+/** Rows along the last axis of `order`, the others counted in that order. */
+function rowsIn(x: AnyTensor, order: readonly string[]): RowForm {
   const axes = order.map((name) => x.layout.find((axis) => axis.name === name)!)
-  const row = axes.pop()!
-  if (row.size > 1 && row.stride !== 1) return undefined
+  const { size: width, stride } = axes.pop()!
   const outer = axes.filter(({ size }) => size !== 1)
-  for (let i = 0; i + 1 < outer.length; i++)
-    if (outer[i]!.stride !== outer[i + 1]!.stride * outer[i + 1]!.size) return undefined
-  return { address: x.address, stride: outer[outer.length - 1]?.stride ?? row.size }
+  const even = outer.every(
+    (axis, i) => i + 1 === outer.length || axis.stride === outer[i + 1]!.stride * outer[i + 1]!.size,
+  )
+  const direct = even && (width <= 1 || stride === 1)
+  return { order, width, stride: direct ? (outer[outer.length - 1]?.stride ?? width) : undefined }
 }
 
-/** A new tensor with the axes of `x`, its rows in the order of `rows`, and how row kernels write it. */
-export function emptyRows(
-  x: AnyTensor,
-  { order, width }: RowTensor,
-): { tensor: Tensor; operand: RowsOperand } {
-  const tensor = emptyArranged(x.device, 'f32', shapeOf(x), order)
-  return { tensor, operand: { address: tensor.address, stride: width } }
+/** What a result with the same axes is made of, its rows in the same order and without gaps. */
+export function rowsLike({ tensor, order }: RowTensor): ReturnType<typeof arranged> {
+  return arranged('f32', shapeOf(tensor), order)
 }
 
-/** The address of a tensor along `axis` alone, as long as `x` is, its elements adjacent. */
+/** A tensor along `axis` alone, as long as `x` is, its elements adjacent. */
 export function alongAxis(
   operation: string,
   name: string,
   parameter: AnyTensor | undefined,
   x: AnyTensor,
   axis: string,
-): { readonly tensor: Tensor; readonly release: () => void } | undefined {
+): RowTensor | undefined {
   if (parameter === undefined) return undefined
   const { size } = axisOf(operation, x, axis)
   const own = parameter.layout[0]
@@ -97,6 +112,5 @@ export function alongAxis(
       hint: 'give it the size of the axis that is normalized',
     })
   }
-  const { tensor, release } = rowTensor(operation, parameter, axis)
-  return { tensor, release }
+  return rowTensor(operation, parameter, axis)
 }

@@ -1,9 +1,9 @@
 import { planSoftmax, planSoftmaxBackward } from '../../kernels/index.js'
-import { execute } from '../execute.js'
+import { outputOf, planKeyOf, prepare, preparedFor, runPrepared } from '../prepared.js'
 import { allOrNothing } from '../scope.js'
 import { record } from '../tape.js'
 import type { AnyTensor, Tensor } from '../tensor.js'
-import { emptyRows, rowTensor } from './rows.js'
+import { rowTensor, rowsLike } from './rows.js'
 
 /** What the gradients of `softmax` and `logSoftmax` need beside the output. */
 export interface SoftmaxAttributes {
@@ -41,18 +41,23 @@ type SoftmaxOperation = 'softmax' | 'logSoftmax'
 
 function normalizeExponentials(operation: SoftmaxOperation, x: AnyTensor, axis: string): Tensor {
   const source = rowTensor(operation, x, axis)
-  const output = emptyRows(x, source)
-  execute(x.device, () =>
-    planSoftmax({
-      logarithm: operation === 'logSoftmax',
-      rows: source.rows,
-      width: source.width,
-      x: source.operand,
-      output: output.operand,
-    }),
-  )
+  const { device, address } = source.tensor
+  const key = planKeyOf(`${operation} ${axis}`, [source.tensor])
+  const prepared =
+    preparedFor(device, key) ??
+    prepare(device, key, [rowsLike(source)], 2, (values) =>
+      planSoftmax({
+        logarithm: operation === 'logSoftmax',
+        rows: source.rows,
+        width: source.width,
+        x: { address: values[0]!, stride: source.stride },
+        output: { address: values[1]!, stride: source.width },
+      }),
+    )
+  const output = outputOf(device, prepared, 0)
+  runPrepared(device, prepared, [address, output.address])
   source.release()
-  return record(operation, [source.tensor], output.tensor, { axis } satisfies SoftmaxAttributes)
+  return record(operation, [source.tensor], output, { axis } satisfies SoftmaxAttributes)
 }
 
 /** The gradient of x from that of (log) softmax. Not recorded: for gradients. */
@@ -64,18 +69,23 @@ export function softmaxGradient(
 ): Tensor {
   const source = rowTensor(operation, output, axis)
   const upstream = rowTensor(operation, gradient, axis, source.order)
-  const result = emptyRows(output, source)
-  execute(output.device, () =>
-    planSoftmaxBackward({
-      logarithm: operation === 'logSoftmax',
-      rows: source.rows,
-      width: source.width,
-      output: source.operand,
-      gradient: upstream.operand,
-      xGradient: result.operand,
-    }),
-  )
+  const { device } = output
+  const key = planKeyOf(`${operation}Backward ${axis}`, [source.tensor, upstream.tensor])
+  const prepared =
+    preparedFor(device, key) ??
+    prepare(device, key, [rowsLike(source)], 3, (values) =>
+      planSoftmaxBackward({
+        logarithm: operation === 'logSoftmax',
+        rows: source.rows,
+        width: source.width,
+        output: { address: values[0]!, stride: source.stride },
+        gradient: { address: values[1]!, stride: upstream.stride },
+        xGradient: { address: values[2]!, stride: source.width },
+      }),
+    )
+  const result = outputOf(device, prepared, 0)
+  runPrepared(device, prepared, [source.tensor.address, upstream.tensor.address, result.address])
   source.release()
   upstream.release()
-  return result.tensor
+  return result
 }
