@@ -233,8 +233,8 @@ function followable(gradient: Tensor, way: Walk, output: AnyTensor): Tensor {
 }
 
 /**
- * What a gradient is made of, with the batch axes and heads that its tensor lacks, where the kernels write one for
- * each.
+ * What a gradient is made of, with the batch axes and heads that its tensor lacks, where the kernels write
+ * one for each.
  */
 function gradientOf(
   tensor: AnyTensor,
