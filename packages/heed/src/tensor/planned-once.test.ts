@@ -36,7 +36,7 @@ import {
 
 vi.mock(import('../kernels/launch.js'), async (original) => {
   const actual = await original()
-  return { ...actual, launchOf: vi.fn(actual.launchOf) as typeof launchOf }
+  return { ...actual, launchOf: vi.fn<typeof launchOf>(actual.launchOf) as typeof launchOf }
 })
 
 const [a, b] = [normal(randomKey(1), { row: 3, column: 8 }), normal(randomKey(2), { column: 8, out: 8 })]

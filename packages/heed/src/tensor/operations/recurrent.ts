@@ -161,7 +161,8 @@ export function cellGradient(
   const targets = [ofInput, ofRecurrent, ...ofStates]
   if (targets.some((tensor) => tensor !== undefined)) {
     const given = [...inputs, gradient]
-    const key = planKeyOf(`${name}Backward ${ending} ${targets.map((tensor) => tensor !== undefined)}`, given)
+    const wants = targets.map((tensor) => tensor !== undefined).join()
+    const key = planKeyOf(`${name}Backward ${ending} ${wants}`, given)
     const prepared =
       preparedFor(device, key) ??
       prepare(device, key, [], given.length + targets.length, (values) =>
