@@ -70,7 +70,13 @@ export function batchOf(
     sort: true,
   }
   checkNames('batchOf', options, Object.keys(known))
-  const { pad, side = 'right', maximum = Infinity, multiple = 1, sort = false } = options
+  const {
+    pad,
+    side = 'right',
+    maximum = Infinity,
+    multiple = 1,
+    sort = false,
+  } = ((options as BatchOptions | undefined) ?? {}) as BatchOptions
   checkWhole('batchOf', 'pad', pad)
   checkWhole('batchOf', 'multiple', multiple, 1)
   if (maximum !== Infinity) checkWhole('batchOf', 'maximum', maximum, 1)

@@ -1,4 +1,4 @@
-import { foldIn } from '../base/index.js'
+import { checkNames, foldIn } from '../base/index.js'
 import { tap, within } from '../observe/index.js'
 import { type Activation, type Mask, scope } from '../tensor/index.js'
 import {
@@ -69,6 +69,17 @@ export interface CrossBlockOptions extends DecoderBlockOptions {
   readonly crossAttention?: Omit<CrossAttentionOptions, 'residual' | 'dropout' | 'cache'> | undefined
 }
 
+const known: Record<keyof BlockOptions, true> = {
+  arrangement: true,
+  norm: true,
+  activation: true,
+  attention: true,
+  dropout: true,
+}
+const blockNames: readonly string[] = Object.keys(known)
+const decoderNames: readonly string[] = [...blockNames, 'cache' satisfies keyof DecoderBlockOptions]
+const crossNames: readonly string[] = [...decoderNames, 'crossAttention' satisfies keyof CrossBlockOptions]
+
 /**
  * A block in which every position may see every other, but for the mask given. Names: residualBefore,
  * attentionNorm.*, attention.*, residualMiddle, feedForwardNorm.*, feedForward.*, residualAfter. Frees what
@@ -81,6 +92,7 @@ export function encoderBlock(
   x: Sequence,
   options: BlockOptions = {},
 ): Sequence {
+  checkNames('encoderBlock', options, blockNames)
   return scope(() => {
     const before = tap('residualBefore', x)
     const middle = tap('residualMiddle', attentionLayer(parameters, before, options))
@@ -99,6 +111,7 @@ export function decoderBlock(
   x: Sequence,
   options: DecoderBlockOptions = {},
 ): Sequence {
+  checkNames('decoderBlock', options, decoderNames)
   return scope(() => {
     const before = tap('residualBefore', x)
     const middle = tap('residualMiddle', attentionLayer(parameters, before, options, causalAnd(options)))
@@ -118,6 +131,7 @@ export function crossDecoderBlock(
   context: Sequence,
   options: CrossBlockOptions = {},
 ): Sequence {
+  checkNames('crossDecoderBlock', options, crossNames)
   return scope(() => {
     const before = tap('residualBefore', x)
     const middle = tap('residualMiddle', attentionLayer(parameters, before, options, causalAnd(options)))

@@ -233,6 +233,12 @@ describe('what does not fit is refused', () => {
 })
 
 describe('collect', () => {
+  test('refuses one name that is no list', () => {
+    expect(() => collect('embedding' as never, () => 1)).toThrow(
+      `collect: expected a list of names, found the text "embedding"; write collect([`,
+    )
+  })
+
   test('keeps values that their scope freed, as part of the scope around the call', () => {
     const before = memoryUse().tensors
     withDevice(device, () => {

@@ -1,4 +1,4 @@
-import { nearestPaths, refusePromise, UsageError } from '../base/index.js'
+import { inWords, nearestPaths, refusePromise, UsageError } from '../base/index.js'
 import { dispose, keep, rename, type Tensor } from '../tensor/index.js'
 import { heedName } from './alias.js'
 import { patternOf } from './pattern.js'
@@ -60,6 +60,13 @@ export interface Collected<T> {
  * @throws UsageError for a name that nothing in `work` had
  */
 export function collect<T>(names: readonly string[], work: () => T): Collected<T> {
+  if (!Array.isArray(names))
+    throw new UsageError({
+      operation: 'collect',
+      expected: 'a list of names',
+      found: inWords(names),
+      hint: "write collect(['blocks.*.attention.filter'], work)",
+    })
   const held = new Map<string, Tensor>()
   const hold: Watcher = (value, name) => {
     held.get(name)?.dispose()

@@ -1,4 +1,4 @@
-import { checkNames, checkWhole, UsageError } from '../base/index.js'
+import { checkFunction, checkNames, checkWhole, UsageError } from '../base/index.js'
 import type { CheckpointPlan, EvaluationPlan, TrainerHooks, TrainerOptions } from './options.js'
 
 /** @throws UsageError for options of a trainer that make no sense */
@@ -7,6 +7,9 @@ export function checkOptions<M, B>(options: TrainerOptions<M, B>): void {
   for (const [record, { names, of }] of Object.entries(known))
     checkNames('Trainer', of(options as unknown as Options), names, record)
   checkWhole('Trainer', 'steps', steps, 1)
+  checkFunction('Trainer', 'loss', options.loss)
+  checkFunction('Trainer', 'schedule', options.schedule)
+  checkFunction('Trainer', 'data.batch', (options.data as { batch?: unknown } | undefined)?.batch)
   checkWhole('Trainer', 'accumulation', accumulation, 1)
   if (evaluation !== undefined) checkWhole('Trainer', 'evaluation.every', evaluation.every, 1)
   if (snapshotEvery !== undefined) checkWhole('Trainer', 'snapshotEvery', snapshotEvery, 1)

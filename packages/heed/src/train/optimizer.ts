@@ -151,7 +151,12 @@ export function optimizerOf(rule: Rule): Optimizer {
       return { step: 0, moments: momentTrees(model, slots, found) }
     },
     update: <M>(model: M, gradient: Gradient<M>, state: OptimizerState<M>, update: UpdateOptions) => {
-      const { rate, gradientScale = 1, free = false } = update
+      // From JavaScript the last argument may be missing: then it is the rate that is.
+      const {
+        rate,
+        gradientScale = 1,
+        free = false,
+      } = ((update as UpdateOptions | undefined) ?? {}) as UpdateOptions
       checkRate(name, rate)
       const step = state.step + 1
       const gradients = leavesOf(gradient, isTensor)

@@ -1,11 +1,18 @@
-import { ShapeError } from '../../base/index.js'
+import { checkNames, ShapeError } from '../../base/index.js'
 import { type Place, planScores, planScoresBackward } from '../../kernels/index.js'
 import { execute } from '../execute.js'
 import { emptyArranged, physicalOrder, sameDevice, shapeOf } from '../layout.js'
 import { allOrNothing } from '../scope.js'
 import { record, withTape } from '../tape.js'
 import { type AnyTensor, axisOf, hasAxis, type Tensor, isTensor, notTensor } from '../tensor.js'
-import { type AttentionOptions, readySink, scaleOf, type ScoreOptions, widened } from './attention.js'
+import {
+  attentionNames,
+  type AttentionOptions,
+  readySink,
+  scaleOf,
+  type ScoreOptions,
+  widened,
+} from './attention.js'
 import { type AttentionAxes, attentionAxes, strideOf, type Walk, walk } from './attention-axes.js'
 import { capturedSlots, zerosLike } from './attention-backward.js'
 import { checkCaptures } from './attention-capture.js'
@@ -120,6 +127,7 @@ export interface ScoresAttributes {
 }
 
 function scoresOf(operation: string, query: AnyTensor, key: AnyTensor, options: ScoreOptions): Tensor {
+  checkNames(operation, options, attentionNames)
   return allOrNothing(() => {
     for (const tensor of [query, key]) if (!isTensor(tensor)) throw notTensor(operation, tensor)
     const { score, mask } = options

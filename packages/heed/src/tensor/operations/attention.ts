@@ -1,4 +1,4 @@
-import { ShapeError, UsageError, inWords } from '../../base/index.js'
+import { checkNames, ShapeError, UsageError, inWords } from '../../base/index.js'
 import type { StoredFloat, StoredOperands } from '../../kernels/index.js'
 import { sameDevice } from '../layout.js'
 import { expressionNumber, layoutNumber, preparedFor } from '../prepared.js'
@@ -38,6 +38,10 @@ export interface AttentionOptions<A extends string = never> extends ScoreOptions
    */
   readonly sink?: Tensor<'head'> | undefined
 }
+
+const known: Record<keyof AttentionOptions, true> = { score: true, mask: true, scale: true, sink: true }
+/** What the options of an attention are called. */
+export const attentionNames: readonly string[] = Object.keys(known)
 
 /** What the fused kernel knows of each row beside its output. */
 export interface AttentionWithStatistics<A extends string, R extends string> {
@@ -115,6 +119,7 @@ function attend(
   options: AttentionOptions,
   statistics: boolean,
 ): AttentionResult {
+  checkNames(operation, options, attentionNames)
   return allOrNothing(() => {
     for (const tensor of [givenQuery, givenKey, givenValue])
       if (!isTensor(tensor)) throw notTensor(operation, tensor)

@@ -1,4 +1,4 @@
-import { DtypeError, inWords, ShapeError, UsageError } from '../../base/index.js'
+import { checkNames, DtypeError, inWords, ShapeError, UsageError } from '../../base/index.js'
 import {
   crossEntropyStatistics,
   input,
@@ -33,6 +33,15 @@ export interface CrossEntropyOptions<K extends string = string> {
    */
   readonly classWeights?: Tensor<K> | undefined
 }
+
+type Options = CrossEntropyOptions & { readonly reduction?: 'mean' | 'sum' | 'none' | undefined }
+const known: Record<keyof Options, true> = {
+  ignore: true,
+  labelSmoothing: true,
+  classWeights: true,
+  reduction: true,
+}
+const optionNames: readonly string[] = Object.keys(known)
 
 /** What the gradient of `crossEntropy` needs beside the logits. */
 export interface CrossEntropyAttributes {
@@ -79,8 +88,9 @@ export function crossEntropy(
   logits: AnyTensor,
   targets: AnyTensor,
   axis: string,
-  options: CrossEntropyOptions & { readonly reduction?: 'mean' | 'sum' | 'none' | undefined } = {},
+  options: Options = {},
 ): never {
+  checkNames('crossEntropy', options, optionNames)
   return allOrNothing(() => {
     const { ignore = -100, labelSmoothing: smoothing = 0, reduction = 'mean', classWeights } = options
     checkOptions(ignore, smoothing, reduction)
