@@ -218,6 +218,8 @@ describe('generation', () => {
         expect(() => generate(model, config, ids, { tokens: 1 })).toThrow(HeedError)
         expect(() => lastLogits(model, config, ids)).toThrow(HeedError)
       }
+      for (const ids of [undefined, null, 5, 'text', {}, new Set([1])])
+        expect(() => generate(model, config, ids as never, { tokens: 1 })).toThrow(UsageError)
       expect(() => lastLogits(model, config, [])).toThrow(UsageError)
     }))
 })

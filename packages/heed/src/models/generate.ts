@@ -7,6 +7,7 @@ import {
   ShapeError,
   uniformAt,
   UsageError,
+  inWords,
 } from '../base/index.js'
 import { KeyValueCache, type Quantized } from '../nn/index.js'
 import { scope, tensor } from '../tensor/index.js'
@@ -107,6 +108,8 @@ function checkIds(operation: string, ids: ArrayLike<number>, vocabulary: number)
   const refuse = (found: string, hint: string): never => {
     throw new UsageError({ operation, expected: 'at least one token id, a whole number', found, hint })
   }
+  if (!Number.isInteger((ids as ArrayLike<number> | null)?.length) || typeof ids === 'string')
+    refuse(inWords(ids), 'give a list of them, or a typed array: Array.from(ids)')
   if (ids.length === 0) refuse('none', 'start with the end-of-text token')
   for (let i = 0; i < ids.length; i++) {
     const id: unknown = ids[i]

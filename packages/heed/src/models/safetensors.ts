@@ -18,6 +18,7 @@ import {
   type Dtype,
   type DtypeArrays,
   type Shape,
+  inWords,
 } from '../base/index.js'
 import { empty, heapView, tensor, type Tensor, type Values } from '../tensor/index.js'
 import { withFileBytes } from '#file-bytes'
@@ -204,6 +205,13 @@ export interface Safetensors {
  * @throws FormatError for anything that isn't exactly such a file
  */
 export function readSafetensors(bytes: Uint8Array, file?: string): Safetensors {
+  if (!ArrayBuffer.isView(bytes) || bytes.BYTES_PER_ELEMENT !== 1)
+    throw new UsageError({
+      operation: 'readSafetensors',
+      expected: 'the bytes of a file, a Uint8Array',
+      found: inWords(bytes),
+      hint: 'a file on the disk is read by withSafetensors(path, use); of an ArrayBuffer make new Uint8Array(buffer)',
+    })
   return safetensorsIn(bytesInMemory(bytes, file), file)
 }
 

@@ -171,3 +171,11 @@ test('refuses logits of which none is possible, in place of a token that is not'
 test('refuses NaN', () => {
   expect(() => sample([1, NaN], 0.5)).toThrow(/NaN for token 1/)
 })
+
+test('logits that are no list of numbers', () => {
+  for (const wrong of [undefined, null, 5, 'text', {}, new Set([1])]) {
+    expect(() => sample(wrong as never, 0.5)).toThrow(UsageError)
+    expect(() => likeliest(wrong as never, 1)).toThrow(UsageError)
+    expect(() => probabilitiesOf(wrong as never)).toThrow(UsageError)
+  }
+})

@@ -1,5 +1,5 @@
 /** How the next token is chosen from a model's logits. */
-import { checkWhole, UsageError } from '../base/index.js'
+import { checkWhole, inWords, UsageError } from '../base/index.js'
 
 /**
  * Applied in this order, which is that of Hugging Face's `generate`: temperature, topK, topP among what topK
@@ -46,11 +46,23 @@ export function checkSampling({ temperature = 1, topK = 1, topP = 1 }: SamplingO
  * @throws UsageError for NaN
  */
 export function probabilitiesOf(logits: ArrayLike<number>): Float64Array {
+  checkLogits('probabilitiesOf', logits)
   const weights = weightsOf(logits, largestOf(logits), 1)
   let sum = 0
   for (let id = 0; id < weights.length; id++) sum += weights[id]!
   if (sum > 0) for (let id = 0; id < weights.length; id++) weights[id]! /= sum
   return weights
+}
+
+/** @throws UsageError unless these are numbers in a row: a tensor gives its own by `values()` */
+function checkLogits(operation: string, logits: ArrayLike<number> | null): void {
+  if (typeof logits !== 'string' && Number.isInteger(logits?.length)) return
+  throw new UsageError({
+    operation,
+    expected: 'logits as a list of numbers, or a typed array',
+    found: inWords(logits),
+    hint: 'the numbers of a tensor are its values()',
+  })
 }
 
 /** A token and how likely it is. */
@@ -65,6 +77,7 @@ export interface Candidate {
  * @throws UsageError for a count that is no whole number, or logits that are NaN
  */
 export function likeliest(logits: ArrayLike<number>, count: number): Candidate[] {
+  checkLogits('likeliest', logits)
   checkWhole('likeliest', 'count', count)
   const probabilities = probabilitiesOf(logits)
   const ids = largestFirst(
@@ -83,6 +96,7 @@ export function likeliest(logits: ArrayLike<number>, count: number): Candidate[]
  * @throws UsageError for options that make no sense, logits that are NaN, or none above −infinity
  */
 export function sample(logits: ArrayLike<number>, uniform: number, options: SamplingOptions = {}): number {
+  checkLogits('sample', logits)
   checkSampling(options)
   const { temperature = 1, topK = logits.length, topP = 1 } = options
   if (!(uniform >= 0 && uniform < 1)) refuse('a uniform number from 0 up to but without 1', String(uniform))

@@ -1,4 +1,4 @@
-import { inWords, nearestPaths, refusePromise, UsageError } from '../base/index.js'
+import { checkFunction, inWords, nearestPaths, refusePromise, UsageError } from '../base/index.js'
 import { dispose, keep, rename, type Tensor } from '../tensor/index.js'
 import { heedName } from './alias.js'
 import { patternOf } from './pattern.js'
@@ -21,6 +21,8 @@ import { type Observation, runUnder, surroundings, type Watcher } from './tap.js
  * @throws ShapeError if a replacement does not fit
  */
 export function observe<T>(watchers: Readonly<Record<string, Watcher>>, work: () => T): T {
+  checkWatchers(watchers)
+  checkFunction('observe', 'the work', work)
   const patterns = Object.entries(watchers).map(([written, watcher]) => ({
     pattern: patternOf(written, heedName(written)),
     watcher,
@@ -44,6 +46,18 @@ export function observe<T>(watchers: Readonly<Record<string, Watcher>>, work: ()
   )
   for (const { pattern, met } of patterns) if (!met) throw missing(pattern.written, observation.seen)
   return result
+}
+
+function checkWatchers(watchers: Readonly<Record<string, Watcher>> | null): void {
+  if (typeof watchers !== 'object' || watchers === null || Array.isArray(watchers))
+    throw new UsageError({
+      operation: 'observe',
+      expected: 'watchers by the names of values',
+      found: inWords(watchers),
+      hint: "write { 'blocks.0.attention.filter': (filter) => { … } }",
+    })
+  for (const [name, watcher] of Object.entries(watchers))
+    checkFunction('observe', `the watcher of '${name}'`, watcher)
 }
 
 /** What `collect` gives: the result of the work, and each value by its full name in heed's words. */

@@ -4,7 +4,7 @@ import { allOrNothing } from '../scope.js'
 import { withTape } from '../tape.js'
 import { arranged } from '../layout.js'
 import { outputOf, planKeyOf, prepare, preparedFor, runPrepared } from '../prepared.js'
-import { axisOf, type Tensor } from '../tensor.js'
+import { axisOf, isTensor, notTensor, type Tensor } from '../tensor.js'
 import { arrange, copy, isFloat } from './copy.js'
 
 /**
@@ -23,7 +23,8 @@ export function cast<A extends string>(x: Tensor<A>, dtype: Dtype): Tensor<A> {
       found: inWords(dtype),
       hint: "name it: cast(x, 'f32')",
     })
-  if (x.dtype === dtype) return x
+  if ((x as { readonly dtype?: Dtype } | undefined)?.dtype === dtype) return x
+  if (!isTensor(x)) throw notTensor('cast', x)
   const differentiable = isFloat(x.dtype) && isFloat(dtype)
   return (differentiable ? copy(x, dtype) : withTape(undefined, () => copy(x, dtype))) as never
 }

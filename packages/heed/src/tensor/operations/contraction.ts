@@ -1,4 +1,4 @@
-import { DtypeError, ShapeError, UsageError, checkNumber } from '../../base/index.js'
+import { checkNames, checkNumber, DtypeError, ShapeError, UsageError } from '../../base/index.js'
 import type { Device } from '../../device/index.js'
 import {
   type MatmulAxis,
@@ -52,6 +52,7 @@ export function dot<
   over: O | readonly O[],
   options: DotOptions<S, R> = {},
 ): Tensor<Exclude<A | B, O>> {
+  checkNames('dot', options, optionNames)
   const { bias, activation, residual } = options
   if ((over as unknown) === undefined)
     throw new UsageError({
@@ -89,6 +90,8 @@ export interface DotOptions<S extends string = string, R extends string = string
   /** Any of the result's axes. */
   readonly residual?: Tensor<R> | undefined
 }
+
+const optionNames = ['scale', 'bias', 'activation', 'residual'] as const satisfies (keyof DotOptions)[]
 
 /**
  * `dot` where the axes are known only at run time. An activation is not differentiated here. Within

@@ -1,4 +1,4 @@
-import { ShapeError, UsageError } from '../../base/index.js'
+import { checkNames, ShapeError, UsageError } from '../../base/index.js'
 import { float } from '../../kernels/index.js'
 import { range } from '../create.js'
 import { allOrNothing } from '../scope.js'
@@ -36,8 +36,10 @@ export interface BinaryCrossEntropyOptions<A extends string> {
 export function binaryCrossEntropy<A extends string, B extends A = never>(
   logits: Tensor<A>,
   target: Tensor<NoInfer<A>>,
-  { positiveWeight }: BinaryCrossEntropyOptions<B> = {},
+  options: BinaryCrossEntropyOptions<B> = {},
 ): Tensor<never> {
+  checkNames('binaryCrossEntropy', options, ['positiveWeight'] satisfies (keyof typeof options)[])
+  const { positiveWeight } = options
   return allOrNothing(() => {
     if (positiveWeight !== undefined)
       return weightedBinary(logits, target, positiveWeight as number | Tensor<NoInfer<A>>)
