@@ -186,33 +186,35 @@ function scan(
 ): Interval[] {
   const entryUse = entryUses(items)
   const spilled: Interval[] = []
-  const owners: Record<RegisterFile, Map<number, Interval>> = {
-    general: new Map(),
-    vector: new Map(),
-    mask: new Map(),
-  }
+  // By register; one whose interval has ended is free.
+  const owners: Record<RegisterFile, (Interval | undefined)[]> = { general: [], vector: [], mask: [] }
   const order = [...intervals.values()].sort((a, b) => a.start - b.start)
   for (const interval of order) {
     const { file, start } = interval
     const owned = owners[file]
-    for (const [place, owner] of owned) if (owner.end < start) owned.delete(place)
-    const isFree = (place: number): boolean =>
-      !owned.has(place) && !(file === 'general' && (entryUse.get(place) ?? -1) > start)
+    const places = available[file]
+    const isFree = (place: number): boolean => {
+      const owner = owned[place]
+      return (
+        (owner === undefined || owner.end < start) &&
+        !(file === 'general' && (entryUse.get(place) ?? -1) > start)
+      )
+    }
     const hinted = interval.hint >= firstVirtual ? (intervals.get(interval.hint)?.place ?? -1) : interval.hint
-    const wanted = available[file].includes(hinted) && isFree(hinted) ? hinted : undefined
-    const place = wanted ?? available[file].find(isFree)
+    const place = places.includes(hinted) && isFree(hinted) ? hinted : places.find(isFree)
     if (place !== undefined) {
       interval.place = place
-      owned.set(place, interval)
+      owned[place] = interval
       continue
     }
     let least: Interval | undefined = interval.passing ? undefined : interval
-    for (const owner of owned.values())
-      if (!owner.passing && (least === undefined || cost(owner) < cost(least))) least = owner
+    for (const owner of owned)
+      if (owner !== undefined && owner.end >= start && !owner.passing)
+        if (least === undefined || cost(owner) < cost(least)) least = owner
     if (least === undefined)
       throw new TargetError({
         operation: `x64: kernel '${kernel}'`,
-        expected: `at most ${available[file].length} ${file} registers for one instruction`,
+        expected: `at most ${places.length} ${file} registers for one instruction`,
         found: 'more',
         hint: 'this is a bug in heed',
       })
@@ -220,7 +222,7 @@ function scan(
     if (least === interval) continue
     interval.place = least.place
     least.place = -1
-    owned.set(interval.place, interval)
+    owned[interval.place] = interval
   }
   return spilled
 }
@@ -345,21 +347,23 @@ function stackForm(
   for (const register of stores) copy(register, file(register), true)
 }
 
+/** Copies are made field by field where there are many: spreading an object takes several times as long. */
 function rename(instruction: MachineInstruction, place: (register: number) => number): MachineInstruction {
-  const operands = instruction.operands.map((operand): Operand => {
-    if (operand.kind === 'register') return { ...operand, number: place(operand.number) }
-    if (operand.kind !== 'memory') return operand
-    return {
-      ...operand,
-      ...(operand.base !== undefined && { base: place(operand.base) }),
-      ...(operand.index !== undefined && { index: place(operand.index) }),
-    }
-  })
-  return {
-    ...instruction,
-    operands,
-    ...(instruction.mask !== undefined && { mask: place(instruction.mask) }),
+  const operands: Operand[] = []
+  for (const operand of instruction.operands) {
+    if (operand.kind === 'register') {
+      const { kind, file, width, number } = operand
+      operands.push({ kind, file, width, number: place(number) })
+    } else if (operand.kind === 'memory' && (operand.base !== undefined || operand.index !== undefined)) {
+      const renamed: { -readonly [K in keyof Memory]: Memory[K] } = { ...operand }
+      if (operand.base !== undefined) renamed.base = place(operand.base)
+      if (operand.index !== undefined) renamed.index = place(operand.index)
+      operands.push(renamed)
+    } else operands.push(operand)
   }
+  const { name, mask } = instruction
+  if (mask === undefined) return { name, operands }
+  return { ...instruction, operands, mask: place(mask) }
 }
 
 /** A copy of a register to itself. Arguments are copied even so: that clears the upper half of theirs. */

@@ -3,7 +3,7 @@ import { allocate, type Available } from './allocate.js'
 import { Assembler } from './assembler.js'
 import { general, immediate, vector } from './code.js'
 import { lower } from './lower.js'
-import type { MachineInstruction, Memory, Operand } from './operand.js'
+import type { Memory, Operand } from './operand.js'
 
 export type Convention = 'systemv' | 'windows'
 
@@ -70,11 +70,15 @@ export function compile(program: Program, width: 256 | 512, convention: Conventi
     emit('mov', general(8), { kind: 'memory', base: rsp, displacement: stack + 8 * saved.length + 40 })
   }
   const places = constants.map((words) => assembler.constant(new Uint8Array(words.buffer), words.byteLength))
-  const resolve = (operand: Operand): Operand =>
-    operand.kind === 'memory' && operand.constant !== undefined
-      ? { ...operand, constant: places[operand.constant]! }
-      : operand
   const labels = Array.from({ length: code.labels }, () => assembler.label())
+  const isOpen = (operand: Operand): boolean =>
+    operand.kind === 'label' || (operand.kind === 'memory' && operand.constant !== undefined)
+  const resolve = (operand: Operand): Operand => {
+    if (operand.kind === 'label') return labels[operand.label]!
+    if (operand.kind === 'memory' && operand.constant !== undefined)
+      return { ...operand, constant: places[operand.constant]! }
+    return operand
+  }
   for (const item of items) {
     if ('marker' in item) {
       if (item.marker === 'end') continue
@@ -82,10 +86,7 @@ export function compile(program: Program, width: 256 | 512, convention: Conventi
       assembler.place(labels[item.label.label]!)
       continue
     }
-    const operands = item.operands.map((operand) =>
-      operand.kind === 'label' ? labels[operand.label]! : resolve(operand),
-    )
-    assembler.emit({ ...item, operands } satisfies MachineInstruction)
+    assembler.emit(item.operands.some(isOpen) ? { ...item, operands: item.operands.map(resolve) } : item)
   }
   savedVectors.forEach((number, index) => emit('vmovups', vector(number, 128), vectorSlot(index)))
   emit('vzeroupper')
