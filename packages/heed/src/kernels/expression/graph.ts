@@ -193,6 +193,7 @@ export function liftConstants<E extends Expression>(
   readonly kinds: readonly ('float' | 'integer')[]
 } {
   const constants = nodesOf([root]).filter(isLiftable)
+  if (constants.length === 0) return { expression: root, parameters: [], kinds: [] }
   const whole = constants.filter(({ kind }) => kind === 'integer')
   const wholeStay = new Set(whole.map(({ value }) => value)).size > mostLifted.integer
   const parameters: number[] = []

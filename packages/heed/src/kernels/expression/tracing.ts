@@ -155,9 +155,11 @@ export function traced<T>(
     })
   }
   const { made, parts } = trace
-  if (made.length === 0) return result
+  const found = roots(result)
+  // As in most masks: nothing, or the result alone.
+  if (made.length === 0 || (made.length === 1 && found[0] === made[0])) return result
   const used = new Set<Node>()
-  const stack = [...roots(result)]
+  const stack = [...found]
   while (stack.length > 0) {
     const node = stack.pop()!
     if (used.has(node)) continue

@@ -176,9 +176,11 @@ type Other<B extends string> = Tensor<B> | number
 
 /** Functions that are traced once, by operation: the same expression each time is found again at once. */
 const remembered = new Map<string, Scalar>()
-function tracedOnce(name: string, trace: () => Scalar): Scalar {
-  let expression = remembered.get(name)
-  if (expression === undefined) remembered.set(name, (expression = trace()))
+/** The same with a number in place of the second tensor. */
+const rememberedWithNumber = new Map<string, Scalar>()
+function tracedOnce(name: string, trace: () => Scalar, known: Map<string, Scalar> = remembered): Scalar {
+  let expression = known.get(name)
+  if (expression === undefined) known.set(name, (expression = trace()))
   return expression
 }
 
@@ -192,7 +194,7 @@ function binary<A extends string, B extends string>(
     typeof b === 'number'
       ? mapExpression(
           operation,
-          tracedOnce(`${operation} number`, () => f(input(0), parameter(0))),
+          tracedOnce(operation, () => f(input(0), parameter(0)), rememberedWithNumber),
           [a],
           [b],
         )
