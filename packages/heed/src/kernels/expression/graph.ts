@@ -30,6 +30,10 @@ export function nodesOf(roots: readonly Expression[]): Expression[] {
  * places.
  */
 export function alike(a: Expression, b: Expression): boolean {
+  // Of the same operands, as most masks are: there is nothing to walk through.
+  const alone = a.kind === b.kind && a.operation === b.operation && Object.is(a.value, b.value)
+  if (alone && a.operands.length === b.operands.length && a.operands.every((x, i) => x === b.operands[i]))
+    return true
   const pairs = new Map<Expression, Expression>()
   const stack = [a, b]
   while (stack.length > 0) {

@@ -63,22 +63,20 @@ export function trace(
 ): Traced {
   checkSimilarity(operation, score?.similarity)
   const made: Captures = { tensors: [], parameters: [scale], kinds: ['float'] }
-  for (const [what, f] of [
-    ['score', score],
-    ['mask', mask],
-  ] as const)
-    if (f !== undefined && typeof f !== 'function') throw other(operation, what, kindOf(f))
+  if (score !== undefined && typeof score !== 'function') throw other(operation, 'score', kindOf(score))
+  if (mask !== undefined && typeof mask !== 'function') throw other(operation, 'mask', kindOf(mask))
+  const { tensors, parameters, kinds } = made
   let given = scaled
   if (score !== undefined) {
     const found = run(operation, 'score', 'float', made, score, () => score(scaled, positions))
     given = found === scaled ? scaled : remembered(score, found)
   }
-  if (mask === undefined) return { ...made, score: given, mask: undefined, roots: [given] }
+  if (mask === undefined) return { score: given, mask: undefined, roots: [given], tensors, parameters, kinds }
   const allowed = remembered(
     mask,
     run(operation, 'mask', 'boolean', made, mask, () => mask(positions)),
   )
-  return { ...made, score: given, mask: allowed, roots: [given, allowed] }
+  return { score: given, mask: allowed, roots: [given, allowed], tensors, parameters, kinds }
 }
 
 /** What one of the two functions gives; its numbers go where what it captures goes. */
