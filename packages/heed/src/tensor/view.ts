@@ -49,6 +49,7 @@ export function renameView(source: AnyTensor, names: Readonly<Record<string, str
 }
 
 export function splitView(source: AnyTensor, name: string, into: Readonly<Record<string, number>>): Tensor {
+  if (typeof into !== 'object' || (into as unknown) === null) validateShape('split', into)
   let key = `split ${named(name)}`
   for (const part of Object.keys(into)) key += ` ${named(part)} ${into[part]}`
   return viewOver(

@@ -101,6 +101,7 @@ export function alongAxis(
   axis: string,
 ): RowTensor | undefined {
   if (parameter === undefined) return undefined
+  if (!isTensor(parameter)) throw notTensor(operation, parameter)
   const { size } = axisOf(operation, x, axis)
   const own = parameter.layout[0]
   if (parameter.layout.length !== 1 || own!.name !== axis || own!.size !== size) {
