@@ -34,8 +34,9 @@ export function deferFreeing(deferred: boolean): boolean {
 /** In the place of what is kept. */
 const nothing: Freed = { freed: true, dispose() {} }
 
-/** What operations that are under way have made, in this order. */
-const making: Freed[] = []
+/** What operations that are under way have made, in this order: the first `made` of these. */
+const making: (Freed | undefined)[] = []
+let made = 0
 let underWay = 0
 
 /**
@@ -43,18 +44,24 @@ let underWay = 0
  * outside of any. So a refused call leaves nothing behind.
  */
 export function allOrNothing<T>(body: () => T): T {
-  const start = making.length
+  const start = made
   underWay++
   try {
     const result = body()
     // What is made in an inner operation is part of the outer one.
-    if (--underWay === 0) making.length = start
+    if (--underWay === 0) forget(start)
     return result
   } catch (error) {
-    for (const tensor of making.splice(start)) tensor.dispose()
+    for (const tensor of making.slice(start, made)) tensor?.dispose()
+    forget(start)
     underWay--
     throw error
   }
+}
+
+/** The room stays: to shorten the list would be to allocate it anew for each operation. */
+function forget(start: number): void {
+  while (made > start) making[--made] = undefined
 }
 
 /** Within an operation: runs a function that was given to it, whose tensors are its own affair. */
@@ -70,7 +77,7 @@ export function asCaller<T>(work: () => T): T {
 
 /** Called by each new tensor: it belongs to the innermost scope, or to none. */
 export function register(tensor: Freed): void {
-  if (underWay > 0) making.push(tensor)
+  if (underWay > 0) making[made++] = tensor
   if (current === undefined) outlive(tensor)
   else current.made.add(tensor)
 }
