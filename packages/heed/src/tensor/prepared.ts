@@ -35,8 +35,11 @@ interface PreparedOutput {
   readonly layout: readonly Axis[]
 }
 
-/** So many plans are kept of a device. */
-const mostPlans = 4096
+/**
+ * So many plans are kept of a device, of 1.3 kB each: work of varying lengths has some hundred for each
+ * length.
+ */
+const mostPlans = 2 ** 14
 
 const plans = new WeakMap<Device, Map<string, Prepared>>()
 
