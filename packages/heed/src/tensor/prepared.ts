@@ -39,7 +39,7 @@ interface PreparedOutput {
  * So many plans are kept of a device, of 1.3 kB each: work of varying lengths has some hundred for each
  * length.
  */
-const mostPlans = 2 ** 14
+export const mostPlans: number = 2 ** 14
 
 const plans = new WeakMap<Device, Map<string, Prepared>>()
 
