@@ -164,6 +164,7 @@ describe.runIf(owners)('what somebody else could have written is not run, nor wr
     return open()
   }
   const expectRefused = (cache: CodeCache, reason: RegExp): void => {
+    expect(cache.refusal).toMatch(reason) // before anything is asked for, too
     expect(cache.get('a')).toBeUndefined()
     cache.add('b', bytes(2))
     expect(cache.get('b')).toBeUndefined()

@@ -92,7 +92,7 @@ class CodeFile implements CodeCache {
   #bytes = 0
   /** True where the file holds anything that is no record of this user's. */
   #damaged = false
-  refusal: string | undefined
+  #refusal: string | undefined
 
   constructor(folder: string, name: string, environment: KeyEnvironment) {
     this.#folder = folder
@@ -102,6 +102,11 @@ class CodeFile implements CodeCache {
 
   get path(): string {
     return globalThis.process.getBuiltinModule('node:path').join(this.#real ?? this.#folder, this.#name)
+  }
+
+  get refusal(): string | undefined {
+    this.#known ??= this.#read()
+    return this.#refusal
   }
 
   get(name: string): Uint8Array | undefined {
@@ -119,7 +124,7 @@ class CodeFile implements CodeCache {
 
   add(name: string, code: Uint8Array): void {
     const known = (this.#known ??= this.#read())
-    if (this.refusal !== undefined || known.has(name)) return
+    if (this.#refusal !== undefined || known.has(name)) return
     this.#trying(() => {
       const record = this.#recordOf(name, code)
       if (this.#bytes === 0 || this.#damaged || this.#bytes + record.length > maximumBytes) this.#begin()
@@ -182,7 +187,7 @@ class CodeFile implements CodeCache {
     try {
       work()
     } catch (error) {
-      this.refusal =
+      this.#refusal =
         error instanceof NotPrivate ? error.message : `${this.#folder}: ${(error as Error).message}`
     }
   }
