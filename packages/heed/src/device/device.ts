@@ -13,8 +13,8 @@ const parameterAddress = 1024
 const parameterEnd = parameterAddress + 8 * 300
 
 const mostThreads = 256
-/** Addresses that a thread of Node takes, generously. */
-const threadBytes = 2 ** 29
+/** Addresses that a thread of Node takes, generously: where there are too few, the process ends. */
+const threadBytes = 2 ** 30
 
 /** How a device is made: the size of its heap, its threads. */
 export interface DeviceOptions extends HeapOptions {
