@@ -79,7 +79,8 @@ describe.skipIf(missing)('any model in a browser', () => {
     await says(page, '#attends', /In encoder 0 attention H0, .*E697.* \(token 6\)/)
     expect(await page.locator('.two').count()).toBe(0)
     await page.selectOption('#layer', '1')
-    expect(await page.locator('.may-not').isVisible()).toBe(true)
+    // The page draws a choice with its next frame.
+    await expect.poll(() => page.locator('.may-not').isVisible()).toBe(true)
     expect(complaints).toEqual([])
     await page.close()
   })
