@@ -1,0 +1,36 @@
+/** Tokens in the making: parallel lists that grow. */
+export class TokenList {
+  ids: Int32Array = new Int32Array(64)
+  /** Where each token is, [start, end): of the pieces' text at first, then of the original. */
+  starts: Int32Array = new Int32Array(64)
+  ends: Int32Array = new Int32Array(64)
+  /** Which piece each is of; -1 for a token that is in no text. */
+  words: Int32Array = new Int32Array(64)
+  length = 0
+  /** Place in the list → the token's text, where it isn't what the vocabulary spells the id with. */
+  readonly spelled: Map<number, string> = new Map()
+
+  push(id: number, start: number, end: number, word: number): void {
+    if (this.length === this.ids.length) this.#grow()
+    const at = this.length++
+    this.ids[at] = id
+    this.starts[at] = start
+    this.ends[at] = end
+    this.words[at] = word
+  }
+
+  /** The same for a token that is written otherwise than in the vocabulary, such as an unknown word. */
+  pushSpelled(id: number, token: string, start: number, end: number, word: number): void {
+    this.spelled.set(this.length, token)
+    this.push(id, start, end, word)
+  }
+
+  #grow(): void {
+    const size = 2 * this.ids.length
+    for (const name of ['ids', 'starts', 'ends', 'words'] as const) {
+      const longer = new Int32Array(size)
+      longer.set(this[name])
+      this[name] = longer
+    }
+  }
+}
