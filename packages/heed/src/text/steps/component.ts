@@ -22,8 +22,9 @@ export class ReadContext {
 }
 
 /**
- * A kind of step, as a file names it by `type`. `read` checks a file's fields, fills in what older files leave
- * out, and gives the definition: plain JSON, field by field as the file spells it, which is also what is saved.
+ * A kind of step, as a file names it by `type`. `read` checks a file's fields, fills in what older files
+ * leave out, and gives the definition: plain JSON, field by field as the file spells it, which is also what
+ * is saved.
  */
 export interface Component<Definition extends { readonly type: string }, Step> {
   readonly read: (value: JsonValue, context: ReadContext) => Definition

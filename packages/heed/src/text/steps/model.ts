@@ -12,6 +12,9 @@ export interface SubwordModel {
    * @param allowsSpecial false: the ids that `bar` named come out of no piece, whatever it spells
    */
   encode(pieces: Pieces, firstWord: number, list: TokenList, allowsSpecial: boolean): void
-  /** Names ids that pieces must not become unless `allowsSpecial`. The unknown token's stays possible for what is unknown. */
+  /**
+   * Names ids that pieces must not become unless `allowsSpecial`. The unknown token's stays possible for what
+   * is unknown.
+   */
   bar(ids: ReadonlySet<number>): void
 }
