@@ -1,10 +1,11 @@
 import type { Pieces } from './pieces.js'
 import type { TokenList } from './token-list.js'
+import type { Vocabulary } from './vocabulary.js'
 
 /** Cuts pieces into tokens of a vocabulary. */
 export interface SubwordModel {
-  /** Token → id, of the model alone (added tokens may come on top). */
-  readonly vocabulary: ReadonlyMap<string, number>
+  /** Of the model alone (added tokens may come on top). */
+  readonly vocabulary: Vocabulary
   /**
    * Adds the tokens of each piece to `list`, with their places in `pieces.text` in UTF-16 code units and the
    * piece's number, counted from `firstWord`. A token of a part of a character has the place of the whole.
