@@ -1,0 +1,350 @@
+/**
+ * GGUF, versions 2 and 3: a header, metadata (names and values), the list of tensors, and their data.
+ * Source: ggml's docs/gguf.md.
+ *
+ *     "GGUF"  version u32  tensors u64  values u64
+ *     value:  name string  type u32  …
+ *     tensor: name string  dimensions u32  size u64 each  type u32  offset u64
+ */
+import { FormatError } from '../base/index.js'
+
+/** The bytes of a file, in memory or still on the disk. */
+export interface GgufBytes {
+  readonly length: number
+  /** Bytes `begin` … `end` − 1. */
+  slice(begin: number, end: number): Uint8Array
+}
+
+/** A tensor as the list of tensors states it. */
+export interface GgufTensor {
+  readonly name: string
+  /** The innermost dimension first. */
+  readonly shape: readonly number[]
+  /** ggml's number of the type: 0 is f32, 1 f16, … */
+  readonly type: number
+  /** Where its data begins, in bytes from where the data of all begins. */
+  readonly offset: number
+}
+
+const typeNames = 'u8 i8 u16 i16 u32 i32 f32 bool string list u64 i64 f64'.split(' ')
+const sizes = [1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8]
+const [typeFloat, typeBoolean, typeString, typeList] = [6, 7, 8, 9]
+const mostValues = 2 ** 16
+const mostTensors = 2 ** 20
+const mostDimensions = 4
+const longestName = 2 ** 16
+/** Read from the disk at a time. */
+const windowLength = 2 ** 20
+
+interface Place {
+  readonly type: number
+  /** Of a list: what it has, how many; of all others 1. */
+  readonly count: number
+  readonly isList: boolean
+  readonly offset: number
+}
+
+/**
+ * The header of a GGUF file. Names of values are read at once, the values when they are asked for; tensors'
+ * data never is.
+ */
+export class Gguf {
+  readonly version: number
+  readonly tensorCount: number
+  readonly #source: GgufBytes
+  readonly #operation: string
+  readonly #file: string | undefined
+  readonly #places = new Map<string, Place>()
+  readonly #littleEndian: boolean
+  #tensorsAt: number
+  #at = 0
+  #window: Uint8Array = new Uint8Array(0)
+  #view: DataView = new DataView(this.#window.buffer)
+  #windowStart = 0
+
+  /**
+   * @param operation who reads, for errors
+   * @throws FormatError where it is no GGUF file, of another version, or ends too early
+   */
+  constructor(bytes: Uint8Array | GgufBytes, operation = 'readGguf', file?: string) {
+    this.#source =
+      bytes instanceof Uint8Array
+        ? { length: bytes.length, slice: (begin, end) => bytes.subarray(begin, end) }
+        : bytes
+    this.#operation = operation
+    this.#file = file
+    this.#need(4)
+    const magic = this.#view.getUint32(this.#at - this.#windowStart)
+    if (magic !== 0x47475546) this.#refuse("'GGUF' at the beginning", 'other bytes')
+    this.#at = 4
+    this.#need(4)
+    this.#littleEndian = this.#view.getUint16(this.#at - this.#windowStart, true) !== 0
+    this.version = this.#integer(4)
+    if (this.version !== 2 && this.version !== 3) this.#refuse('version 2 or 3', this.version)
+    this.tensorCount = this.#count(mostTensors, 24, 'tensors')
+    const count = this.#count(mostValues, 13, 'values')
+    for (let i = 0; i < count; i++) this.#readPlace()
+    this.#tensorsAt = this.#at
+  }
+
+  /** The names of the values, in the file's order. */
+  names(): string[] {
+    return [...this.#places.keys()]
+  }
+
+  has(name: string): boolean {
+    return this.#places.has(name)
+  }
+
+  /** How many texts or numbers a list has; undefined where there is no list of the name. */
+  countOf(name: string): number | undefined {
+    const place = this.#places.get(name)
+    return place?.isList === true ? place.count : undefined
+  }
+
+  /** A number of any type; undefined where there is none of the name. */
+  number(name: string): number | undefined {
+    const place = this.#goTo(name, (type, isList) => !isList && isNumber(type), 'a number')
+    return place && this.#number(place.type)
+  }
+
+  boolean(name: string): boolean | undefined {
+    const place = this.#goTo(name, (type, isList) => !isList && type === typeBoolean, 'a truth value')
+    return place && this.#number(place.type) !== 0
+  }
+
+  /** @throws FormatError for bytes that are no UTF-8 */
+  string(name: string): string | undefined {
+    const place = this.#goTo(name, (type, isList) => !isList && type === typeString, 'a text')
+    return place && this.#strings(1)[0]!
+  }
+
+  /** A list of texts. */
+  strings(name: string): string[] | undefined {
+    const place = this.#goTo(name, (type, isList) => isList && type === typeString, 'a list of texts')
+    return place && this.#strings(place.count)
+  }
+
+  /** A list of numbers of any type, as f64. */
+  numbers(name: string): Float64Array | undefined {
+    const place = this.#goTo(name, (type, isList) => isList && isNumber(type), 'a list of numbers')
+    if (place === undefined) return undefined
+    const { type, count } = place
+    const numbers = new Float64Array(count)
+    if (type === typeFloat || type === 5) {
+      this.#need(4 * count)
+      const start = this.#at - this.#windowStart
+      const view = this.#view
+      const little = this.#littleEndian
+      if (type === 5) for (let i = 0; i < count; i++) numbers[i] = view.getInt32(start + 4 * i, little)
+      else for (let i = 0; i < count; i++) numbers[i] = view.getFloat32(start + 4 * i, little)
+    } else for (let i = 0; i < count; i++) numbers[i] = this.#number(type)
+    return numbers
+  }
+
+  /** A list of numbers of a byte each, as it lies in the file. */
+  bytes(name: string): Uint8Array | undefined {
+    const place = this.#goTo(name, (type, isList) => isList && type < 2, 'a list of bytes')
+    if (place === undefined) return undefined
+    this.#need(place.count)
+    const start = this.#at - this.#windowStart
+    return this.#window.slice(start, start + place.count)
+  }
+
+  /**
+   * The list of tensors.
+   *
+   * @throws FormatError where it ends too early, has a name twice or more dimensions than there are
+   */
+  tensors(): GgufTensor[] {
+    this.#at = this.#tensorsAt
+    const names = new Set<string>()
+    return Array.from({ length: this.tensorCount }, () => {
+      const name = this.#name()
+      if (names.has(name)) this.#refuse(`tensor '${shown(name)}' to be there once`, 'it again')
+      names.add(name)
+      const dimensions = this.#integer(4)
+      if (dimensions > mostDimensions) this.#refuse(`at most ${mostDimensions} dimensions`, dimensions)
+      const shape = Array.from({ length: dimensions }, () => this.#integer(8))
+      return { name, shape, type: this.#integer(4), offset: this.#integer(8) }
+    })
+  }
+
+  /** Throws the error about a value. */
+  refuse(name: string, expected: string, found: string | number): never {
+    const place = this.#places.get(name)
+    if (place !== undefined) this.#at = place.offset
+    return this.#refuse(`${name} to be ${expected}`, found)
+  }
+
+  #readPlace(): void {
+    const name = this.#name()
+    if (this.#places.has(name)) this.#refuse(`'${shown(name)}' to be there once`, 'it again')
+    let type = this.#type(name)
+    const isList = type === typeList
+    let count = 1
+    if (isList) {
+      type = this.#type(name)
+      if (type === typeList) this.#refuse(`'${shown(name)}' without lists of lists`, 'one')
+      count = this.#count(Infinity, type === typeString ? 8 : sizes[type]!, `values of '${shown(name)}'`)
+    }
+    this.#places.set(name, { type, count, isList, offset: this.#at })
+    if (type !== typeString) this.#skip(count * sizes[type]!)
+    else for (let i = 0; i < count; i++) this.#skip(this.#integer(8))
+  }
+
+  #type(name: string): number {
+    const type = this.#integer(4)
+    if (type >= typeNames.length) this.#refuse(`a type of 0 to 12 for '${shown(name)}'`, type)
+    return type
+  }
+
+  #name(): string {
+    const length = this.#integer(8)
+    if (length > longestName) this.#refuse(`a name of at most ${longestName} bytes`, length)
+    this.#at -= 8
+    return this.#strings(1)[0]!
+  }
+
+  #goTo(name: string, fits: (type: number, isList: boolean) => boolean, expected: string): Place | undefined {
+    const place = this.#places.get(name)
+    if (place === undefined) return undefined
+    this.#at = place.offset
+    const { type, isList } = place
+    if (!fits(type, isList)) {
+      const found = isList ? `a list of ${typeNames[type]}` : typeNames[type]!
+      this.#refuse(`${name} to be ${expected}`, found)
+    }
+    return place
+  }
+
+  /** How many things follow, each of `least` bytes at least. */
+  #count(most: number, least: number, what: string): number {
+    const count = this.#integer(8)
+    const room = Math.min(most, Math.floor((this.#source.length - this.#at) / least))
+    if (count > room) this.#refuse(`at most ${room} ${what}`, count)
+    return count
+  }
+
+  #integer(size: 4 | 8): number {
+    this.#need(size)
+    const start = this.#at - this.#windowStart
+    this.#at += size
+    const little = this.#littleEndian
+    if (size === 4) return this.#view.getUint32(start, little)
+    const low = this.#view.getUint32(start + (little ? 0 : 4), little)
+    return low + 2 ** 32 * this.#view.getUint32(start + (little ? 4 : 0), little)
+  }
+
+  #number(type: number): number {
+    this.#need(sizes[type]!)
+    const start = this.#at - this.#windowStart
+    this.#at += sizes[type]!
+    const view = this.#view
+    const little = this.#littleEndian
+    switch (type) {
+      case 1:
+        return view.getInt8(start)
+      case 2:
+        return view.getUint16(start, little)
+      case 3:
+        return view.getInt16(start, little)
+      case 4:
+        return view.getUint32(start, little)
+      case 5:
+        return view.getInt32(start, little)
+      case 6:
+        return view.getFloat32(start, little)
+      case 10:
+        return Number(view.getBigUint64(start, little))
+      case 11:
+        return Number(view.getBigInt64(start, little))
+      case 12:
+        return view.getFloat64(start, little)
+      default:
+        return view.getUint8(start)
+    }
+  }
+
+  /** Texts that follow each other: decoded together, then cut. */
+  #strings(count: number): string[] {
+    const start = this.#at
+    let length = 0
+    for (let i = 0; i < count; i++) {
+      const bytes = this.#integer(8)
+      this.#skip(bytes)
+      length += bytes
+    }
+    const end = this.#at
+    this.#at = start
+    this.#need(end - start)
+    const joined = new Uint8Array(length)
+    const units = new Int32Array(count)
+    const window = this.#window
+    let to = 0
+    for (let i = 0; i < count; i++) {
+      const bytes = this.#integer(8)
+      const from = this.#at - this.#windowStart
+      let ofText = 0
+      for (let j = from; j < from + bytes; j++) {
+        const byte = window[j]!
+        joined[to++] = byte
+        // Bytes that continue a character count nothing; those that begin one of four bytes are two units.
+        if ((byte & 0xc0) !== 0x80) ofText += byte < 0xf0 ? 1 : 2
+        else if (j === from) this.#refuse('text in UTF-8', 'other bytes')
+      }
+      units[i] = ofText
+      this.#at += bytes
+    }
+    let text: string
+    try {
+      text = utf8.decode(joined)
+    } catch {
+      this.#at = start
+      this.#refuse('text in UTF-8', 'other bytes')
+    }
+    const texts = new Array<string>(count)
+    let at = 0
+    for (let i = 0; i < count; i++) texts[i] = text.slice(at, (at += units[i]!))
+    return texts
+  }
+
+  #skip(length: number): void {
+    const left = this.#source.length - this.#at
+    if (length > left) this.#refuse(`at most ${left} bytes`, length)
+    this.#at += length
+  }
+
+  /** Sees to it that so many bytes are in the window. */
+  #need(length: number): void {
+    const at = this.#at
+    const start = at - this.#windowStart
+    if (start >= 0 && start + length <= this.#window.length) return
+    const left = this.#source.length - at
+    if (length > left) this.#refuse(`${length} bytes`, `the end after ${left}`)
+    this.#window = this.#source.slice(at, at + Math.min(left, Math.max(length, windowLength)))
+    this.#view = new DataView(this.#window.buffer, this.#window.byteOffset, this.#window.byteLength)
+    this.#windowStart = at
+  }
+
+  #refuse(expected: string, found: string | number): never {
+    throw new FormatError({
+      operation: this.#operation,
+      expected,
+      found: `${found} at byte ${this.#at}`,
+      hint: 'the file is damaged, or no GGUF file of version 2 or 3',
+      file: this.#file,
+      offset: this.#at,
+    })
+  }
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+function isNumber(type: number): boolean {
+  return (type < typeString && type !== typeBoolean) || type > typeList
+}
+
+function shown(name: string): string {
+  return name.slice(0, 60)
+}
