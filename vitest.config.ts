@@ -30,6 +30,10 @@ export default defineConfig(({ mode }) => {
           replacement: fileURLToPath(new URL('packages/heed/src/index.ts', import.meta.url)),
         },
         {
+          find: /^heed\/text$/,
+          replacement: fileURLToPath(new URL('packages/heed/src/text/index.ts', import.meta.url)),
+        },
+        {
           find: /^heed\/internals$/,
           replacement: fileURLToPath(new URL('packages/heed/src/internals.ts', import.meta.url)),
         },

@@ -1,9 +1,9 @@
-// Bundles the library's two entries, and what they share, into dist/bundle: Node loads three files instead of
+// Bundles the library's entries, and what they share, into dist/bundle: Node loads a few files instead of
 // some 250, which takes a third of the time. Runs after `tsc -b`, whose output it reads, and which stays what
 // bundlers for browsers read: they leave out what isn't used.
 import { createHash } from 'node:crypto'
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
@@ -16,12 +16,12 @@ const unnamed = '__this_build_of_heed__'
 
 const { outputFiles } = await build({
   absWorkingDir: here,
-  entryPoints: ['dist/index.js', 'dist/internals.js'],
+  entryPoints: { index: 'dist/index.js', text: 'dist/text/index.js', internals: 'dist/internals.js' },
   outdir: folder,
   write: false,
   bundle: true,
   splitting: true, // a class is the same class, and the default device the same device, from either entry
-  chunkNames: 'shared',
+  chunkNames: 'shared-[hash]',
   format: 'esm',
   platform: 'neutral',
   target: 'node20.16',
@@ -43,3 +43,7 @@ for (const { path, contents: unfinished } of outputFiles) {
   writeFileSync(temporary, contents)
   renameSync(temporary, path)
 }
+// Those of an earlier build.
+const written = new Set(outputFiles.map(({ path }) => basename(path)))
+for (const file of readdirSync(folder))
+  if (/\.js$/.test(file) && !written.has(file)) rmSync(join(folder, file))

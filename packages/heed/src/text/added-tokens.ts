@@ -31,6 +31,8 @@ export class AddedTokenMatcher {
   readonly #nodes = new PairTable(256)
   /** By node, the token that ends there. */
   readonly #tokens: (AddedToken | undefined)[] = [undefined]
+  /** Which code units some token begins with. */
+  readonly #first = new Uint8Array(1 << 16)
   readonly isEmpty: boolean
   /** How long the text was that `#longestAt` found. */
   #length = 0
@@ -42,6 +44,8 @@ export class AddedTokenMatcher {
    */
   constructor(entries: Iterable<readonly [string, AddedToken]>) {
     for (const [content, token] of entries) {
+      if (content === '') continue
+      this.#first[content.charCodeAt(0)] = 1
       let node = 0
       for (let i = 0; i < content.length; i++) {
         const unit = content.charCodeAt(i)
@@ -67,37 +71,64 @@ export class AddedTokenMatcher {
   }
 
   /**
-   * Cuts a text into added tokens and what lies between, in order, and hands over each as [start, end). White
-   * space that a token took along isn't searched again. `matchSpecial` false takes special tokens as ordinary
-   * text.
+   * Cuts a text into added tokens and what lies between, in order, and hands over each as [start, end). A
+   * token may overlap with white space that the one before took along. `allowsSpecial` false takes special
+   * tokens as ordinary text.
    */
   split(
     text: string,
-    matchSpecial: boolean,
+    allowsSpecial: boolean,
     found: (start: number, end: number, token: AddedToken | undefined) => void,
   ): void {
+    const { length } = text
     let last = 0
-    this.#steps = 2 ** 16 + stepsPerCharacter * text.length
-    for (let at = 0; at < text.length && !this.isEmpty;) {
+    let runStart = -1
+    let runEnd = -1
+    this.#steps = 2 ** 16 + stepsPerCharacter * length
+    for (let at = this.isEmpty ? length : this.#next(text, 0); at < length;) {
       const token = this.#longestAt(text, at)
       if (token === undefined) {
-        at++
+        at = this.#next(text, at + 1)
         continue
       }
       let start = at
       let end = at + this.#length
       at = end
-      if (token.special && !matchSpecial) continue
-      if (token.single_word && (hasWordBefore(text, start) || hasWordAfter(text, end))) continue
-      if (token.lstrip) {
-        while (start > last && whiteSpace.has(text.charCodeAt(start - 1))) start--
+      const isFound =
+        (allowsSpecial || !token.special) &&
+        !(token.single_word && (hasWordBefore(text, start) || hasWordAfter(text, end)))
+      if (isFound) {
+        // White space that a token took along is searched all the same: a token that begins with it follows.
+        if (token.rstrip) {
+          // In the white space that was looked at last its end is known.
+          if (end < runStart || end > runEnd) {
+            runStart = end
+            runEnd = whiteSpace.endOfRun(text, end, length)
+          }
+          end = runEnd
+        }
+        if (token.lstrip) {
+          while (start > last && whiteSpace.has(text.charCodeAt(start - 1))) start--
+          if (start < last) start = last
+        }
       }
-      if (token.rstrip) at = end = whiteSpace.endOfRun(text, end, text.length)
-      if (last < start) found(last, start, undefined)
-      found(start, end, token)
-      last = end
+      // Nothing of it is left where all its white space was taken along before.
+      if (isFound && start < end) {
+        if (last < start) found(last, start, undefined)
+        found(start, end, token)
+        last = end
+      }
+      at = this.#next(text, at)
     }
-    if (last < text.length) found(last, text.length, undefined)
+    if (last < length) found(last, length, undefined)
+  }
+
+  /** The next place, from `at` on, where a token may begin. */
+  #next(text: string, at: number): number {
+    const first = this.#first
+    const { length } = text
+    while (at < length && first[text.charCodeAt(at)] === 0) at++
+    return at
   }
 
   #longestAt(text: string, start: number): AddedToken | undefined {
