@@ -1,7 +1,7 @@
 import type { Component } from '../steps/component.js'
 import { changed, ofSequence, type Part } from './part.js'
 import type { PostProcessor } from './post-processor.js'
-import { TokenEdges } from './trim.js'
+import { TokenEdges } from './token-edges.js'
 
 /** Leaves white space at the ends of tokens out of their spans, where `trim_offsets` says so. */
 export interface ByteLevelDefinition {

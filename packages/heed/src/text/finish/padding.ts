@@ -1,5 +1,4 @@
 import type { JsonValue } from '../../base/index.js'
-import type { Encoding } from './encoding.js'
 
 /** How short texts are filled up; the fields of `padding` in a tokenizer.json. */
 export interface PaddingDefinition {
@@ -38,19 +37,4 @@ export function readPadding(value: JsonValue, highestId: number): PaddingDefinit
     pad_type_id: value.member('pad_type_id').count(2 ** 31 - 1),
     pad_token: value.member('pad_token').string(),
   }
-}
-
-/** Encodings filled up to one length; a longer one than a given length stays as it is. */
-export function padBatch(
-  encodings: readonly Encoding[],
-  definition: PaddingDefinition | null,
-): readonly Encoding[] {
-  if (definition === null) return encodings
-  const { strategy, pad_to_multiple_of: multiple } = definition
-  let length =
-    typeof strategy === 'string'
-      ? encodings.reduce((most, { ids }) => Math.max(most, ids.length), 0)
-      : strategy.Fixed
-  if (multiple) length = Math.ceil(length / multiple) * multiple
-  return encodings.map((encoding) => encoding.padded(length, definition))
 }

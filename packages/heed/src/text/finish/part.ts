@@ -1,5 +1,5 @@
 import type { TokenList } from '../steps/token-list.js'
-import type { Trim } from './trim.js'
+import type { Trim } from './token-edges.js'
 
 /** A text as tokens, before anything is added. */
 export interface TextTokens {
