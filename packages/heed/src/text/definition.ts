@@ -1,0 +1,25 @@
+import type { AddedToken } from './added-tokens.js'
+import type { PaddingDefinition, PostProcessorDefinition, TruncationDefinition } from './finish/index.js'
+
+/** A step as a file describes it: its type and settings. */
+export interface StepDefinition {
+  readonly type: string
+}
+
+/**
+ * What a tokenizer does, step by step, as tokenizer.json has it. Names in snake_case are the file's own; what
+ * older files leave out or spell otherwise is filled in.
+ */
+export interface TokenizerDefinition<Model extends StepDefinition = StepDefinition> {
+  /** Cuts every encoding to a length; null: doesn't. */
+  readonly truncation: TruncationDefinition | null
+  /** Fills every encoding up to a length; null: doesn't. */
+  readonly padding: PaddingDefinition | null
+  /** By id. */
+  readonly addedTokens: readonly AddedToken[]
+  readonly normalizer: StepDefinition | null
+  readonly preTokenizer: StepDefinition | null
+  readonly postProcessor: PostProcessorDefinition | null
+  readonly decoder: StepDefinition | null
+  readonly model: Model
+}
