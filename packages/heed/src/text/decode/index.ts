@@ -1,0 +1,3 @@
+export { createDecoder, type DecoderDefinition, readDecoder } from './decoder.js'
+export { createTokenLabel } from './label.js'
+export { DecodeStream } from './stream.js'

@@ -1,0 +1,37 @@
+import type { Component } from '../steps/component.js'
+import { createSearch, Matches, readSearched, type SearchedDefinition } from '../split/index.js'
+import type { DecodeStep } from './step.js'
+
+/** Puts a text in the place of what is searched for, within each token. */
+export interface ReplaceDecoderDefinition {
+  readonly type: 'Replace'
+  readonly pattern: SearchedDefinition
+  readonly content: string
+}
+
+export const replace: Component<ReplaceDecoderDefinition, DecodeStep> = {
+  read: (value) => ({
+    type: 'Replace',
+    pattern: readSearched(value.member('pattern')),
+    content: value.member('content').string(),
+  }),
+  create({ pattern, content }) {
+    const search = createSearch(pattern)
+    const matches = new Matches()
+    return (tokens) =>
+      tokens.map((token) => {
+        if (token === '') return token
+        matches.length = 0
+        search(token, 0, token.length, matches)
+        if (matches.length === 0) return token
+        const parts: string[] = []
+        let from = 0
+        for (let i = 0; i < matches.length; i += 2) {
+          parts.push(token.slice(from, matches.numbers[i]), content)
+          from = matches.numbers[i + 1]!
+        }
+        parts.push(token.slice(from))
+        return parts.join('')
+      })
+  },
+}
