@@ -25,6 +25,24 @@ export class TokenList {
     this.push(id, start, end, word)
   }
 
+  /**
+   * Adds the tokens of a word that begins at `start`. [from, to) of `packed` has two numbers for each: the
+   * id, and its place in the word, start + 256 × end.
+   */
+  pushPacked(packed: Int32Array, from: number, to: number, start: number, word: number): void {
+    let at = this.length
+    while (at + ((to - from) >> 1) > this.ids.length) this.#grow()
+    const { ids, starts, ends, words } = this
+    for (let i = from; i < to; i += 2, at++) {
+      const place = packed[i + 1]!
+      ids[at] = packed[i]!
+      starts[at] = start + (place & 0xff)
+      ends[at] = start + (place >> 8)
+      words[at] = word
+    }
+    this.length = at
+  }
+
   #grow(): void {
     const size = 2 * this.ids.length
     for (const name of ['ids', 'starts', 'ends', 'words'] as const) {

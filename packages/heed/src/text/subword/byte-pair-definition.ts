@@ -1,0 +1,14 @@
+import type { Vocabulary } from '../steps/vocabulary.js'
+import type { SymbolSettings } from './initial-symbols.js'
+import type { MergeTable } from './merge-table.js'
+
+/** The model BPE, as a tokenizer.json has it. */
+export interface BytePairDefinition extends SymbolSettings {
+  readonly type: 'BPE'
+  /** How likely a merge is left out, in training. Words are encoded without: it must be 0 or null. */
+  readonly dropout: number | null
+  /** A word that is a token becomes that token, merges or not. */
+  readonly ignore_merges: boolean
+  readonly vocab: Vocabulary
+  readonly merges: MergeTable
+}

@@ -1,0 +1,77 @@
+/** Tables begin elsewhere in each process, so that no file can be made for long searches. */
+const seed = (Math.random() * 2 ** 32) | 0
+
+/**
+ * Which pairs of neighbouring tokens join, and to what: a hash table without an object for a pair. Of a pair
+ * that is set several times the last counts.
+ */
+export class MergeTable {
+  /**
+   * Four numbers for each place of the table: left token, right token, order, merged token. The order is the
+   * merge's rank + 1, so that 0 means: nobody is here.
+   */
+  slots: Int32Array
+  #shift: number
+  #size = 0
+  #orders = 0
+
+  /** @param expected how many pairs there may be; there can be more */
+  constructor(expected: number = 16) {
+    const bits = Math.max(5, Math.ceil(Math.log2(expected + 1)) + 1)
+    this.#shift = 32 - bits
+    this.slots = new Int32Array(4 << bits)
+  }
+
+  /** How many pairs there are. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** Where in `slots` a pair's four numbers begin, or -1. */
+  find(left: number, right: number): number {
+    const { slots } = this
+    const mask = slots.length - 1
+    for (let at = 4 * (hashOf(left, right) >>> this.#shift); ; at = (at + 4) & mask) {
+      if (slots[at + 2] === 0) return -1
+      if (slots[at] === left && slots[at + 1] === right) return at
+    }
+  }
+
+  set(left: number, right: number, rank: number, merged: number): void {
+    if (8 * this.#size >= this.slots.length) this.#grow()
+    const { slots } = this
+    const mask = slots.length - 1
+    let at = 4 * (hashOf(left, right) >>> this.#shift)
+    while (slots[at + 2] !== 0 && (slots[at] !== left || slots[at + 1] !== right)) at = (at + 4) & mask
+    if (slots[at + 2] === 0) this.#size++
+    slots[at] = left
+    slots[at + 1] = right
+    slots[at + 2] = rank + 1
+    slots[at + 3] = merged
+    if (rank >= this.#orders) this.#orders = rank + 1
+  }
+
+  /** Where in `slots` the pairs are, by rank. */
+  byRank(): Int32Array {
+    const { slots } = this
+    const places = new Int32Array(this.#orders).fill(-1)
+    for (let at = 0; at < slots.length; at += 4) if (slots[at + 2] !== 0) places[slots[at + 2]! - 1] = at
+    return places.filter((at) => at >= 0)
+  }
+
+  #grow(): void {
+    const old = this.slots
+    this.slots = new Int32Array(2 * old.length)
+    this.#shift--
+    this.#size = 0
+    for (let at = 0; at < old.length; at += 4)
+      if (old[at + 2] !== 0) this.set(old[at]!, old[at + 1]!, old[at + 2]! - 1, old[at + 3]!)
+  }
+}
+
+function hashOf(left: number, right: number): number {
+  let hash = Math.imul(left ^ seed, 0x9e3779b1)
+  hash = Math.imul((hash ^ (hash >>> 15)) + right, 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0x2c1b3c6d)
+  return hash ^ (hash >>> 16)
+}
