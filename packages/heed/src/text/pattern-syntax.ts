@@ -1,5 +1,5 @@
-import { HeedError } from '../base/index.js'
 import { CharacterClass, whiteSpaceRange } from './character-class.js'
+import { PatternError } from './pattern/index.js'
 
 /** What a pattern consists of. `minimum` and `maximum` count repetitions. */
 export type PatternNode =
@@ -20,10 +20,7 @@ export type PatternNode =
       readonly possessive: boolean
     }
 
-/** A pattern that heed doesn't take, with the place in it. */
-export class PatternError extends HeedError {
-  override name = 'PatternError'
-}
+export { PatternError }
 
 const special = new Set('\\^$.|?*+()[]{}')
 /** A group may be repeated this often at most; a single character without end. */

@@ -1,0 +1,112 @@
+import { complement, includes, rangesOf, union } from './ranges.js'
+import type { Ranges } from './ranges.js'
+import type { PatternNode } from './syntax-tree.js'
+
+/** Character → what it folds to (one to three characters), where that isn't itself. */
+let folds: Map<string, string> | undefined
+/** What characters fold to → those characters. */
+let unfolds: Map<string, string[]> | undefined
+
+/** Stand-in until the generated tables are there. */
+function foldOf(character: string): string {
+  if (character === 'ı') return character
+  return character.toLowerCase().toUpperCase().toLowerCase()
+}
+
+function load(): [Map<string, string>, Map<string, string[]>] {
+  if (folds === undefined || unfolds === undefined) {
+    folds = new Map()
+    unfolds = new Map()
+    for (let point = 0; point <= 0x1ffff; point++) {
+      const character = String.fromCodePoint(point)
+      const fold = foldOf(character)
+      if (fold === character) continue
+      folds.set(character, fold)
+      const others = unfolds.get(fold)
+      if (others === undefined) unfolds.set(fold, [character])
+      else others.push(character)
+    }
+  }
+  return [folds, unfolds]
+}
+
+const pointOf = (character: string): number => character.codePointAt(0)!
+
+function setOf(characters: readonly string[]): Ranges {
+  return rangesOf(characters.map((character) => [pointOf(character), pointOf(character)]))
+}
+
+const classOf = (characters: readonly string[]): PatternNode => ({ kind: 'class', set: setOf(characters) })
+
+/** The characters that fold to the same as one that others fold to, and itself. */
+const alike = (character: string): string[] => [character, ...(load()[1].get(character) ?? [])]
+
+/** What a character folds to. */
+export function foldedCharacter(point: number): string {
+  const character = String.fromCodePoint(point)
+  return load()[0].get(character) ?? character
+}
+
+/** Several characters that one folds to, each in any case. */
+const spelledOut = (fold: string): PatternNode => ({
+  kind: 'sequence',
+  items: [...fold].map((character) => classOf(alike(character))),
+})
+
+/**
+ * Characters in a row whose case doesn't matter. Three or two of them that some character folds to match that
+ * character too (`ss` matches ß), taken from the left; within a lookbehind only one for one.
+ */
+export function foldText(points: readonly number[], inLookbehind: boolean): PatternNode {
+  const [folded, unfolded] = load()
+  const text = points.map((point) => String.fromCodePoint(point))
+  const simple = text.map((character) => {
+    const fold = folded.get(character)
+    return fold !== undefined && [...fold].length === 1 ? fold : character
+  })
+  const items: PatternNode[] = []
+  for (let at = 0; at < text.length;) {
+    let length = inLookbehind ? 1 : 3
+    for (; length > 1; length--) {
+      const together = at + length <= text.length ? simple.slice(at, at + length).join('') : ''
+      if (together !== '' && unfolded.has(together)) {
+        items.push({
+          kind: 'choice',
+          items: [classOf(unfolded.get(together)!), spelledOut(together)],
+        })
+        break
+      }
+    }
+    if (length === 1) {
+      const fold = folded.get(text[at]!)
+      if (fold === undefined || [...fold].length === 1) items.push(classOf(alike(fold ?? text[at]!)))
+      else {
+        const same = classOf(unfolded.get(fold)!)
+        items.push(inLookbehind ? same : { kind: 'choice', items: [same, spelledOut(fold)] })
+      }
+    }
+    at += length
+  }
+  return items.length === 1 ? items[0]! : { kind: 'sequence', items }
+}
+
+/**
+ * A class in brackets where case doesn't matter: with every character those that fold to the same, and,
+ * unless it is negated, with ß also ss.
+ */
+export function foldClass(set: Ranges, negated: boolean): PatternNode {
+  const added: string[] = []
+  const long: string[] = []
+  for (const [fold, others] of load()[1]) {
+    const isLong = [...fold].length > 1
+    const same = isLong ? others : [fold, ...others]
+    if (!same.some((character) => includes(set, pointOf(character)))) continue
+    added.push(...same)
+    if (isLong && others.some((character) => includes(set, pointOf(character)))) long.push(fold)
+  }
+  const all = union(set, setOf(added))
+  if (negated) return { kind: 'class', set: complement(all) }
+  if (long.length === 0) return { kind: 'class', set: all }
+  long.sort((a, b) => [...a].length - [...b].length)
+  return { kind: 'choice', items: [{ kind: 'class', set: all }, ...long.map(spelledOut)] }
+}

@@ -1,0 +1,3 @@
+export { MatchList } from './match-list.js'
+export { PatternError } from './pattern-error.js'
+export { Pattern } from './pattern.js'

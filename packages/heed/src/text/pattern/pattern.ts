@@ -1,0 +1,80 @@
+import { AutomatonSearch } from './automaton-search.js'
+import { BacktrackingSearch } from './backtracking-search.js'
+import { CharacterClasses } from './character-classes.js'
+import { MatchList } from './match-list.js'
+import { parsePattern } from './parser.js'
+import { PlaceBits } from './place-bits.js'
+import { Compiler, isRegular } from './program.js'
+import { simplify } from './simplify.js'
+import type { PatternNode } from './syntax-tree.js'
+
+/** More would make too many columns. */
+const mostBitsOfAutomaton = 5
+
+interface Search {
+  find(text: string, start: number, end: number, list: MatchList): void
+}
+
+/** A compiled regular expression of Oniguruma's dialect. */
+export class Pattern {
+  readonly source: string
+  readonly #search: Search
+  readonly #list: MatchList = new MatchList()
+
+  /** @throws PatternError where the source isn't understood, or more than heed takes */
+  constructor(source: string) {
+    this.source = source
+    const { node, groups } = parsePattern(source)
+    const simple = simplify(node, referredGroups(node))
+    const compiler = new Compiler(groups)
+    const program = compiler.compile(simple, 'forward')
+    const classes = new CharacterClasses(compiler.sets)
+    const bits = new PlaceBits(compiler.bits, classes)
+    this.#search =
+      isRegular(simple, true) && compiler.bits.length <= mostBitsOfAutomaton
+        ? new AutomatonSearch(program, classes, bits)
+        : new BacktrackingSearch(program, compiler, classes, bits)
+  }
+
+  /**
+   * Adds the matches in text[start, end) to a list, from left to right. What is outside is not looked at:
+   * there the text begins and ends.
+   */
+  matches(text: string, start: number, end: number, list: MatchList): void {
+    this.#search.find(text, start, end, list)
+  }
+
+  /**
+   * Cuts text[start, end) into matches and what lies between, in order, and hands over each as [start, end).
+   */
+  split(
+    text: string,
+    start: number,
+    end: number,
+    found: (start: number, end: number, isMatch: boolean) => void,
+  ): void {
+    const list = this.#list
+    list.length = 0
+    this.matches(text, start, end, list)
+    let last = start
+    for (let i = 0; i < list.length; i++) {
+      const from = list.places[2 * i]!
+      const to = list.places[2 * i + 1]!
+      if (last < from) found(last, from, false)
+      found(from, to, true)
+      last = to
+    }
+    if (last < end) found(last, end, false)
+  }
+}
+
+function referredGroups(node: PatternNode): ReadonlySet<number> {
+  const referred = new Set<number>()
+  const pending = [node]
+  for (let one = pending.pop(); one !== undefined; one = pending.pop()) {
+    if (one.kind === 'reference') for (const group of one.groups) referred.add(group)
+    if ('items' in one) for (const item of one.items) pending.push(item)
+    if ('item' in one) pending.push(one.item)
+  }
+  return referred
+}
