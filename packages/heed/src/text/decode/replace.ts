@@ -1,5 +1,6 @@
+import { MatchList } from '../pattern/index.js'
 import type { Component } from '../steps/component.js'
-import { createSearch, Matches, readSearched, type SearchedDefinition } from '../split/index.js'
+import { createSearch, readSearched, type SearchedDefinition } from '../split/index.js'
 import type { DecodeStep } from './step.js'
 
 /** Puts a text in the place of what is searched for, within each token. */
@@ -17,18 +18,18 @@ export const replace: Component<ReplaceDecoderDefinition, DecodeStep> = {
   }),
   create({ pattern, content }) {
     const search = createSearch(pattern)
-    const matches = new Matches()
+    const matches = new MatchList()
     return (tokens) =>
       tokens.map((token) => {
         if (token === '') return token
         matches.length = 0
-        search(token, 0, token.length, matches)
+        search.matches(token, 0, token.length, matches)
         if (matches.length === 0) return token
         const parts: string[] = []
         let from = 0
-        for (let i = 0; i < matches.length; i += 2) {
-          parts.push(token.slice(from, matches.numbers[i]), content)
-          from = matches.numbers[i + 1]!
+        for (let i = 0; i < 2 * matches.length; i += 2) {
+          parts.push(token.slice(from, matches.places[i]), content)
+          from = matches.places[i + 1]!
         }
         parts.push(token.slice(from))
         return parts.join('')

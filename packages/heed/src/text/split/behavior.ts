@@ -1,4 +1,5 @@
 import type { JsonValue } from '../../base/index.js'
+import type { MatchList } from '../pattern/index.js'
 import type { Bounds } from '../steps/pieces.js'
 import { first, isolated, type Kind, last, other, removed } from './kinds.js'
 
@@ -25,44 +26,28 @@ export function kindOfFound(behavior: SplitBehavior): Kind {
   }
 }
 
-/** Matches in a text, in order and not overlapping: [start, end), also empty ones. */
-export class Matches {
-  numbers: Int32Array = new Int32Array(64)
-  /** How many numbers are in use, two for each match. */
-  length = 0
-
-  push(start: number, end: number): void {
-    if (this.length === this.numbers.length) {
-      const longer = new Int32Array(2 * this.length)
-      longer.set(this.numbers)
-      this.numbers = longer
-    }
-    this.numbers[this.length++] = start
-    this.numbers[this.length++] = end
-  }
-}
-
 /**
  * Cuts text[start, end) at matches. What is between matches counts as found instead where `invert` says so.
  * A match may be empty: it is a part of its own, between others, which is left out only in the end.
  */
 export function cutAtMatches(
-  matches: Matches,
+  matches: MatchList,
   start: number,
   end: number,
   behavior: SplitBehavior,
   invert: boolean,
   found: Bounds,
 ): void {
-  const { numbers, length } = matches
+  const { places } = matches
+  const length = 2 * matches.length
   let from = start
   if (behavior === 'Isolated' || behavior === 'Removed') {
     const keepsMatches = behavior === 'Isolated' || invert
     const keepsRest = behavior === 'Isolated' || !invert
     for (let i = 0; i < length; i += 2) {
-      if (keepsRest) found.push(from, numbers[i]!)
-      from = numbers[i + 1]!
-      if (keepsMatches) found.push(numbers[i]!, from)
+      if (keepsRest) found.push(from, places[i]!)
+      from = places[i + 1]!
+      if (keepsMatches) found.push(places[i]!, from)
     }
     if (keepsRest) found.push(from, end)
     return
@@ -79,12 +64,12 @@ export function cutAtMatches(
       if (from === end) break
       to = end
       isFound = invert
-    } else if (from === numbers[i]!) {
-      to = numbers[i + 1]!
+    } else if (from === places[i]!) {
+      to = places[i + 1]!
       isFound = !invert
       i += 2
     } else {
-      to = numbers[i]!
+      to = places[i]!
       isFound = invert
     }
     const joins =

@@ -1,9 +1,9 @@
 import type { JsonValue } from '../../base/index.js'
 import { codePointAt } from '../byte-alphabet.js'
-import { Pattern } from '../pattern.js'
+import { MatchList, Pattern } from '../pattern/index.js'
 import type { Component } from '../steps/component.js'
 import { Bounds, type Splitter } from '../steps/pieces.js'
-import { cutAtMatches, Matches, readBehavior, type SplitBehavior } from './behavior.js'
+import { cutAtMatches, readBehavior, type SplitBehavior } from './behavior.js'
 import { spelledOut } from './spelled-out.js'
 
 /** A text that is searched for, or a regular expression in Oniguruma's dialect. */
@@ -46,42 +46,44 @@ export function splitterByPattern(
     const pieces = spelledOut(input)
     const { text, bounds } = pieces
     const found = new Bounds(16 + (text.length >> 2))
-    const matches = new Matches()
+    const matches = new MatchList()
     for (let i = 0; i < bounds.length; i += 2) {
       matches.length = 0
-      search(text, bounds[i]!, bounds[i + 1]!, matches)
+      search.matches(text, bounds[i]!, bounds[i + 1]!, matches)
       cutAtMatches(matches, bounds[i]!, bounds[i + 1]!, behavior, invert, found)
     }
     return { ...pieces, bounds: found.take() }
   }
 }
 
-/** Adds the matches in text[start, end) to a list. What is outside of it is not looked at. */
-export type Search = (text: string, start: number, end: number, matches: Matches) => void
+/** What finds matches in text[start, end) and adds them to a list. What is outside is not looked at. */
+export interface Search {
+  matches(text: string, start: number, end: number, list: MatchList): void
+}
 
 /** @throws PatternError for a regular expression that isn't understood */
 export function createSearch(searched: SearchedDefinition): Search {
-  if ('Regex' in searched) {
-    const pattern = new Pattern(searched.Regex)
-    return (text, start, end, matches) =>
-      pattern.split(text, start, end, (from, to, isMatch) => {
-        if (isMatch) matches.push(from, to)
-      })
+  return 'Regex' in searched ? new Pattern(searched.Regex) : new TextSearch(searched.String)
+}
+
+/** Searches for a text; an empty one is found before each character, and at the end. */
+class TextSearch implements Search {
+  readonly #sought: string
+
+  constructor(sought: string) {
+    this.#sought = sought
   }
-  const sought = searched.String
-  if (sought === '') {
-    // Found before each character, and at the end.
-    return (text, start, end, matches) => {
-      for (let at = start; at < end; at += codePointAt(text, at, end) > 0xffff ? 2 : 1) matches.push(at, at)
-      matches.push(end, end)
+
+  matches(text: string, start: number, end: number, list: MatchList): void {
+    const sought = this.#sought
+    if (sought === '') {
+      for (let at = start; at < end; at += codePointAt(text, at, end) > 0xffff ? 2 : 1) list.push(at, at)
+      list.push(end, end)
+      return
     }
-  }
-  return (text, start, end, matches) => {
-    for (let at = start; ;) {
-      at = text.indexOf(sought, at)
-      if (at < 0 || at + sought.length > end) break
-      matches.push(at, at + sought.length)
-      at += sought.length
+    for (let at = text.indexOf(sought, start); at >= 0 && at + sought.length <= end;) {
+      list.push(at, at + sought.length)
+      at = text.indexOf(sought, at + sought.length)
     }
   }
 }
