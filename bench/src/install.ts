@@ -15,6 +15,8 @@ type Group = {
   /** In `peers`: there once it is installed. */
   folder: string
   install: () => void
+  /** Installed only where it is asked for. */
+  isApart?: boolean
 }
 
 function run(command: string, args: string[], folder: string, environment: NodeJS.ProcessEnv = {}): void {
@@ -39,6 +41,9 @@ function llamaPackage(): string {
   }
   return `@node-llama-cpp/${name}@${dependencies['node-llama-cpp']}`
 }
+
+/** Only the groups in these folders; empty: all but those that one bench alone needs. */
+const only = process.argv.flatMap((argument) => /^--only=(.+)/.exec(argument)?.[1] ?? [])
 
 const quiet = ['--loglevel=error', '--no-audit', '--no-fund']
 
@@ -83,6 +88,27 @@ const groups: Group[] = [
       }
     },
   },
+  {
+    name: '@huggingface/tokenizers, tiktoken, gpt-tokenizer, and the texts',
+    folder: 'text/node_modules',
+    isApart: true,
+    install: () => run('npm', ['ci', '--ignore-scripts', ...quiet], join(peers, 'text')),
+  },
+  {
+    name: 'tokenizers (Python)',
+    folder: 'text/.venv',
+    isApart: true,
+    install() {
+      if (process.env['BENCH_TOKENIZERS_PYTHON']) return
+      run('python3', ['-m', 'venv', '.venv'], join(peers, 'text'))
+      const python = join('.venv', process.platform === 'win32' ? 'Scripts/python' : 'bin/python')
+      run(
+        join(peers, 'text', python),
+        ['-m', 'pip', 'install', '--quiet', '-r', 'requirements.txt'],
+        join(peers, 'text'),
+      )
+    },
+  },
 ]
 
 const reasonOf = (error: unknown): string => {
@@ -91,7 +117,8 @@ const reasonOf = (error: unknown): string => {
   return (lines.find((line) => line !== '' && !line.startsWith('code ')) ?? message).slice(0, 200)
 }
 
-for (const { name, folder, install } of groups) {
+for (const { name, folder, install, isApart } of groups) {
+  if (only.length > 0 ? !only.some((part) => folder.startsWith(part)) : isApart) continue
   const refusal = join(peers, `.refused-${folder.replaceAll(/\W/g, '')}`)
   if (process.argv.includes('--again')) rmSync(refusal, { force: true })
   if (existsSync(join(peers, folder)) || existsSync(refusal)) continue
