@@ -174,7 +174,7 @@ export class BacktrackingSearch {
           this.#push(baseEntry, 0, at)
           break
         case atomicEndOp: {
-          const before = this.#commit(slots[x]! + 3)
+          const before = this.#commit(slots[x]! + 6)
           if (c[place] === 1) at = before
           break
         }
@@ -185,7 +185,7 @@ export class BacktrackingSearch {
           break
         case notEndOp: {
           // Back to where it began, and the way round it isn't taken.
-          limit = this.#unwind(slots[x]! + 3, limit)
+          limit = this.#unwind(slots[x]! + 6, limit)
           this.#top -= 3
           fails = true
           break
@@ -244,13 +244,20 @@ export class BacktrackingSearch {
       if (start < 0 || end < 0) continue
       let at = from
       let wanted = start
-      for (; wanted < end; this.#steps--) {
-        if (at >= limit) break
+      // Where case doesn't matter, what stands here may take no more bytes of UTF-8, and as many must follow.
+      let bytes = ignoreCase ? bytesOf(text, start, end) : 0
+      if (bytes > bytesOf(text, from, Math.min(limit, from + bytes))) continue
+      for (; wanted < end && at < limit; this.#steps--) {
         const one = codePointAt(text, wanted, end)
         const other = codePointAt(text, at, limit)
-        if (one !== other && !(ignoreCase && foldedCharacter(one) === foldedCharacter(other))) break
+        if (one !== other) {
+          if (!ignoreCase || foldedCharacter(one) !== foldedCharacter(other)) break
+        }
+        const units = other > 0xffff ? 2 : 1
+        if (ignoreCase && (bytes -= bytesOf(text, at, at + units)) < 0) break
         wanted += one > 0xffff ? 2 : 1
-        at += other > 0xffff ? 2 : 1
+        at += units
+        if (ignoreCase && bytes === 0) break
       }
       if (wanted >= end) return at
     }
@@ -334,6 +341,17 @@ export class BacktrackingSearch {
     for (let i = 0; i < this.#markCount; i++) this.#failed![this.#marks[i]! >> 3] = 0
     this.#markCount = 0
   }
+}
+
+/** How many bytes text[start, end) takes in UTF-8. */
+function bytesOf(text: string, start: number, end: number): number {
+  let bytes = 0
+  for (let at = start; at < end;) {
+    const point = codePointAt(text, at, end)
+    bytes += point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4
+    at += point > 0xffff ? 2 : 1
+  }
+  return bytes
 }
 
 function refuseSteps(): never {

@@ -137,15 +137,11 @@ export function readClassEscape(source: PatternSource, options: ClassOptions): N
     source.at++
     return { set: namedSet(name, options), negated: letter < 'a', name }
   }
-  if (letter !== 'p' && letter !== 'P') return undefined
-  source.at++
+  if (!source.take('p{') && !source.take('P{')) return undefined
   let negated = letter === 'P'
-  let property: string
-  if (source.take('{')) {
-    if (source.take('^')) negated = !negated
-    property = source.run((point) => !'(){}|'.includes(String.fromCodePoint(point)))
-    if (!source.take('}')) source.refuse('} after the name of a property')
-  } else property = String.fromCodePoint(source.next())
+  if (source.take('^')) negated = !negated
+  const property = source.run((point) => !'(){}|'.includes(String.fromCodePoint(point)))
+  if (!source.take('}')) source.refuse('} after the name of a property')
   const key = property.replace(/[ _-]/g, '').toLowerCase()
   const set = namedSet(key, options)
   if (set.length === 0) source.refuse('a Unicode property', `'${property}'`)

@@ -45,8 +45,10 @@ const notNewline: Ranges = complement([10, 10])
 
 export interface ParsedPattern {
   readonly node: PatternNode
-  /** How many groups keep what they matched: those from 1 on. */
+  /** How many groups there are, numbered from 1. */
   readonly groups: number
+  /** Those with names. If there are any, those without keep nothing. */
+  readonly named: ReadonlySet<number>
 }
 
 /**
@@ -77,7 +79,7 @@ class Parser {
       if (byNumber && this.#names.size > 0) source.refuse('references by name where groups have names')
       if (groups.some((group) => group > this.#groups)) source.refuse('a reference to a group that there is')
     }
-    return { node, groups: this.#groups }
+    return { node, groups: this.#groups, named: new Set([...this.#names.values()].flat()) }
   }
 
   #alternatives(options: Options): PatternNode {

@@ -6,7 +6,6 @@ import { parsePattern } from './parser.js'
 import { PlaceBits } from './place-bits.js'
 import { Compiler, isRegular } from './program.js'
 import { simplify } from './simplify.js'
-import type { PatternNode } from './syntax-tree.js'
 
 /** More would make too many columns. */
 const mostBitsOfAutomaton = 5
@@ -24,9 +23,9 @@ export class Pattern {
   /** @throws PatternError where the source isn't understood, or more than heed takes */
   constructor(source: string) {
     this.source = source
-    const { node, groups } = parsePattern(source)
-    const simple = simplify(node, referredGroups(node))
-    const compiler = new Compiler(groups)
+    const parsed = parsePattern(source)
+    const simple = simplify(parsed)
+    const compiler = new Compiler(parsed.groups)
     const program = compiler.compile(simple, 'forward')
     const classes = new CharacterClasses(compiler.sets)
     const bits = new PlaceBits(compiler.bits, classes)
@@ -38,10 +37,10 @@ export class Pattern {
 
   /**
    * Adds the matches in text[start, end) to a list, from left to right. What is outside is not looked at:
-   * there the text begins and ends.
+   * there the text begins and ends. An empty text has no matches.
    */
   matches(text: string, start: number, end: number, list: MatchList): void {
-    this.#search.find(text, start, end, list)
+    if (start < end) this.#search.find(text, start, end, list)
   }
 
   /**
@@ -66,15 +65,4 @@ export class Pattern {
     }
     if (last < end) found(last, end, false)
   }
-}
-
-function referredGroups(node: PatternNode): ReadonlySet<number> {
-  const referred = new Set<number>()
-  const pending = [node]
-  for (let one = pending.pop(); one !== undefined; one = pending.pop()) {
-    if (one.kind === 'reference') for (const group of one.groups) referred.add(group)
-    if ('items' in one) for (const item of one.items) pending.push(item)
-    if ('item' in one) pending.push(one.item)
-  }
-  return referred
 }

@@ -1,4 +1,5 @@
 import { foldText } from './case-folding.js'
+import type { ParsedPattern } from './parser.js'
 import { PatternError } from './pattern-error.js'
 import { complement, everything } from './ranges.js'
 import type { Ranges } from './ranges.js'
@@ -13,21 +14,33 @@ const mostOptional = 32
  * Says a pattern in fewer kinds of nodes: no `text`, no groups that nobody refers to, of places only 'search
  * start' and 'segment boundary', lookarounds of one character as edges, and atomic groups only where nothing
  * simpler says the same.
- *
- * @param referred the groups that references name
  */
-export function simplify(node: PatternNode, referred: ReadonlySet<number>): PatternNode {
-  return new Simplifier(referred).node(node, 'nowhere')
+export function simplify({ node, named }: ParsedPattern): PatternNode {
+  return new Simplifier(referredGroups(node), named).node(node, 'nowhere')
+}
+
+function referredGroups(node: PatternNode): ReadonlySet<number> {
+  const referred = new Set<number>()
+  const pending = [node]
+  for (let one = pending.pop(); one !== undefined; one = pending.pop()) {
+    if (one.kind === 'reference') for (const group of one.groups) referred.add(group)
+    if ('items' in one) for (const item of one.items) pending.push(item)
+    if ('item' in one) pending.push(one.item)
+  }
+  return referred
 }
 
 /** Where a node stands: Oniguruma forbids some of them in lookbehinds. */
 type Within = 'nowhere' | 'lookbehind' | 'negative lookbehind'
 
 class Simplifier {
+  /** Groups that references name. */
   readonly #referred: ReadonlySet<number>
+  readonly #named: ReadonlySet<number>
 
-  constructor(referred: ReadonlySet<number>) {
+  constructor(referred: ReadonlySet<number>, named: ReadonlySet<number>) {
     this.#referred = referred
+    this.#named = named
   }
 
   node(node: PatternNode, within: Within): PatternNode {
@@ -38,8 +51,10 @@ class Simplifier {
         return sequence(node.items.map((item) => this.node(item, within)))
       case 'choice':
         return { kind: 'choice', items: node.items.map((item) => this.node(item, within)) }
-      case 'repeat':
-        return node.maximum === 0 ? emptyNode : { ...node, item: this.node(node.item, within) }
+      case 'repeat': {
+        const item = this.node(node.item, within)
+        return node.maximum === 0 ? emptyNode : { ...node, item }
+      }
       case 'atomic': {
         if (within === 'nowhere') {
           if (node === lineEndNode) return plainLineEndNode
@@ -60,6 +75,7 @@ class Simplifier {
       case 'look':
         return this.#look(node, within)
       case 'place':
+        if (within !== 'nowhere' && node.place.startsWith('text end')) refuseInLookbehind(node.place)
         return place(node)
       default:
         return node
