@@ -58,12 +58,12 @@ export class BacktrackingSearch {
     this.#bits = bits
     this.#slots = new Int32Array(linked.slots)
     const { ops } = program
-    const remembers = !ops.some(
-      (op) => op === referenceOp || op === roundOp || op >= notOp || op === searchStartOp,
-    )
-    const looks = ops.some((op, i) => op === atomicEndOp && program.c[i] === 1)
+    // What was matched, or where a round began, may make the same place go on otherwise.
+    const remembers = !ops.includes(referenceOp) && !ops.includes(roundOp)
     let rows = 0
-    this.#rows = Int32Array.from(ops, (op) => (op === splitOp && remembers && !looks ? rows++ : -1))
+    this.#rows = Int32Array.from(ops, (op, i) =>
+      op === splitOp && remembers && program.c[i] === 1 ? rows++ : -1,
+    )
     this.#rowCount = rows
   }
 

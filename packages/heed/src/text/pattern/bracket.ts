@@ -1,8 +1,9 @@
+import { complement, intersection, rangesOf, union } from '../unicode/index.js'
+import type { Ranges } from '../unicode/index.js'
 import { checkPoint, readCharacterEscape, readClassEscape, readPosixBracket } from './character-escape.js'
 import type { ClassOptions } from './character-escape.js'
 import type { PatternSource } from './pattern-source.js'
-import { complement, intersection, lastPoint, rangesOf, union } from './ranges.js'
-import type { Ranges } from './ranges.js'
+import { lastPoint, nothing } from './ranges.js'
 
 /** A class in brackets: a set, or all but a set. */
 export interface Bracket {
@@ -28,20 +29,20 @@ export function readBracket(source: PatternSource, options: ClassOptions, depth:
     pending.push({ kind: 'point', point: 0x5d })
   }
   let all: Ranges | undefined
-  let sets: Ranges = []
-  let pairs: [number, number][] = []
+  let sets: Ranges = nothing
+  let pairs: number[] = []
   /** What may become the beginning of a range. */
   let value: number | 'set' | undefined
   const flush = (): Ranges => {
-    if (typeof value === 'number') pairs.push([value, value])
+    if (typeof value === 'number') pairs.push(value, value)
     value = undefined
     const set = union(sets, rangesOf(pairs))
-    sets = []
+    sets = nothing
     pairs = []
     return set
   }
   const add = (point: number): void => {
-    if (typeof value === 'number') pairs.push([value, value])
+    if (typeof value === 'number') pairs.push(value, value)
     value = checkPoint(source, point)
   }
   const next = (): Token => pending.shift() ?? readToken(source, options, pending)
@@ -52,13 +53,13 @@ export function readBracket(source: PatternSource, options: ClassOptions, depth:
         add(token.point)
         break
       case 'set':
-        if (typeof value === 'number') pairs.push([value, value])
+        if (typeof value === 'number') pairs.push(value, value)
         sets = union(sets, token.set)
         value = 'set'
         break
       case '[': {
         const inner = readBracket(source, options, depth + 1)
-        if (typeof value === 'number') pairs.push([value, value])
+        if (typeof value === 'number') pairs.push(value, value)
         value = undefined
         sets = union(sets, inner.negated ? complement(inner.set) : inner.set)
         break
@@ -83,7 +84,7 @@ export function readBracket(source: PatternSource, options: ClassOptions, depth:
         }
         const last = following.kind === 'point' ? following.point : 0x2d
         if (last < (value as number)) source.refuse('a range that ascends')
-        pairs.push([value as number, Math.min(last, lastPoint)])
+        pairs.push(value as number, Math.min(last, lastPoint))
         value = undefined
         following = undefined
         break

@@ -1,50 +1,37 @@
-import { complement, includes, rangesOf, union } from './ranges.js'
-import type { Ranges } from './ranges.js'
+import { caseFoldings, complement, foldingOf, rangesOf, union } from '../unicode/index.js'
+import type { Ranges } from '../unicode/index.js'
+import { includes } from './ranges.js'
 import type { PatternNode } from './syntax-tree.js'
 
-/** Character → what it folds to (one to three characters), where that isn't itself. */
-let folds: Map<string, string> | undefined
 /** What characters fold to → those characters. */
 let unfolds: Map<string, string[]> | undefined
 
-/** Stand-in until the generated tables are there. */
-function foldOf(character: string): string {
-  if (character === 'ı') return character
-  return character.toLowerCase().toUpperCase().toLowerCase()
-}
-
-function load(): [Map<string, string>, Map<string, string[]>] {
-  if (folds === undefined || unfolds === undefined) {
-    folds = new Map()
+function load(): Map<string, string[]> {
+  if (unfolds === undefined) {
     unfolds = new Map()
-    for (let point = 0; point <= 0x1ffff; point++) {
-      const character = String.fromCodePoint(point)
-      const fold = foldOf(character)
-      if (fold === character) continue
-      folds.set(character, fold)
+    for (const [point, fold] of [...caseFoldings()].sort(([a], [b]) => a - b)) {
       const others = unfolds.get(fold)
-      if (others === undefined) unfolds.set(fold, [character])
-      else others.push(character)
+      if (others === undefined) unfolds.set(fold, [String.fromCodePoint(point)])
+      else others.push(String.fromCodePoint(point))
     }
   }
-  return [folds, unfolds]
+  return unfolds
 }
 
 const pointOf = (character: string): number => character.codePointAt(0)!
 
 function setOf(characters: readonly string[]): Ranges {
-  return rangesOf(characters.map((character) => [pointOf(character), pointOf(character)]))
+  return rangesOf(characters.flatMap((character) => [pointOf(character), pointOf(character)]))
 }
 
 const classOf = (characters: readonly string[]): PatternNode => ({ kind: 'class', set: setOf(characters) })
 
 /** The characters that fold to the same as one that others fold to, and itself. */
-const alike = (character: string): string[] => [character, ...(load()[1].get(character) ?? [])]
+const alike = (character: string): string[] => [character, ...(load().get(character) ?? [])]
 
 /** What a character folds to. */
 export function foldedCharacter(point: number): string {
-  const character = String.fromCodePoint(point)
-  return load()[0].get(character) ?? character
+  return foldingOf(point) ?? String.fromCodePoint(point)
 }
 
 /** Several characters that one folds to, each in any case. */
@@ -58,10 +45,10 @@ const spelledOut = (fold: string): PatternNode => ({
  * character too (`ss` matches ß), taken from the left; within a lookbehind only one for one.
  */
 export function foldText(points: readonly number[], inLookbehind: boolean): PatternNode {
-  const [folded, unfolded] = load()
+  const unfolded = load()
   const text = points.map((point) => String.fromCodePoint(point))
   const simple = text.map((character) => {
-    const fold = folded.get(character)
+    const fold = foldingOf(pointOf(character))
     return fold !== undefined && [...fold].length === 1 ? fold : character
   })
   const items: PatternNode[] = []
@@ -78,7 +65,7 @@ export function foldText(points: readonly number[], inLookbehind: boolean): Patt
       }
     }
     if (length === 1) {
-      const fold = folded.get(text[at]!)
+      const fold = foldingOf(pointOf(text[at]!))
       if (fold === undefined || [...fold].length === 1) items.push(classOf(alike(fold ?? text[at]!)))
       else {
         const same = classOf(unfolded.get(fold)!)
@@ -97,7 +84,7 @@ export function foldText(points: readonly number[], inLookbehind: boolean): Patt
 export function foldClass(set: Ranges, negated: boolean): PatternNode {
   const added: string[] = []
   const long: string[] = []
-  for (const [fold, others] of load()[1]) {
+  for (const [fold, others] of load()) {
     const isLong = [...fold].length > 1
     const same = isLong ? others : [fold, ...others]
     if (!same.some((character) => includes(set, pointOf(character)))) continue

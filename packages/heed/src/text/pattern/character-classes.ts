@@ -1,6 +1,6 @@
 import { codePointAt } from '../byte-alphabet.js'
+import type { Ranges } from '../unicode/index.js'
 import { lastPoint } from './ranges.js'
-import type { Ranges } from './ranges.js'
 
 /** The class of a code unit that begins a character of two units: which it is says `ofPoint`. */
 export const splitClass = 0

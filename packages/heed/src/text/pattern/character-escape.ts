@@ -1,7 +1,7 @@
+import type { Ranges } from '../unicode/index.js'
 import { isHexDigit, isOctalDigit } from './pattern-source.js'
 import type { PatternSource } from './pattern-source.js'
-import { asciiOnly, property } from './properties.js'
-import type { Ranges } from './ranges.js'
+import { asciiOnly, plainName, property } from './properties.js'
 import { includes, lastPoint } from './ranges.js'
 
 const controls = new Map([
@@ -142,7 +142,7 @@ export function readClassEscape(source: PatternSource, options: ClassOptions): N
   if (source.take('^')) negated = !negated
   const property = source.run((point) => !'(){}|'.includes(String.fromCodePoint(point)))
   if (!source.take('}')) source.refuse('} after the name of a property')
-  const key = property.replace(/[ _-]/g, '').toLowerCase()
+  const key = plainName(property)
   const set = namedSet(key, options)
   if (set.length === 0) source.refuse('a Unicode property', `'${property}'`)
   return { set, negated, name: key }
@@ -167,7 +167,7 @@ const posixNames = [
 
 /** A named set, within ASCII where the options say so; empty where there is none of that name. */
 export function namedSet(key: string, options: ClassOptions): Ranges {
-  const set = property(key)
+  const set = property(key === 'word' ? 'posixword' : key)
   const isLimited =
     (options.asciiPosix && posixNames.includes(key)) ||
     (options.asciiWord && key === 'word') ||

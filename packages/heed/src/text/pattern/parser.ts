@@ -1,10 +1,12 @@
+import { complement } from '../unicode/index.js'
+import type { Ranges } from '../unicode/index.js'
 import { readBracket } from './bracket.js'
 import { foldClass } from './case-folding.js'
 import { checkPoint, readCharacterEscape, readClassEscape, namedSet } from './character-escape.js'
 import type { ClassOptions } from './character-escape.js'
 import { isDigit, PatternSource } from './pattern-source.js'
-import { complement, everything, includes, union } from './ranges.js'
-import type { Ranges } from './ranges.js'
+import { property } from './properties.js'
+import { everything, includes, newline, rangesFrom } from './ranges.js'
 import { emptyNode, lineEndNode, segmentNode } from './syntax-tree.js'
 import type { PatternNode, Place } from './syntax-tree.js'
 
@@ -41,7 +43,7 @@ const optionOfLetter = new Map<string, keyof Options>([
   ['P', 'asciiPosix'],
 ])
 
-const notNewline: Ranges = complement([10, 10])
+const notNewline: Ranges = complement(newline)
 
 export interface ParsedPattern {
   readonly node: PatternNode
@@ -368,8 +370,7 @@ class Parser {
 
 /** What a word's characters are outside of brackets: there some numbers of Latin-1 are among them. */
 function wordSet(options: Options): Ranges {
-  const set = namedSet('word', options)
-  return options.asciiWord || options.asciiPosix ? set : union(set, [0xb2, 0xb3, 0xb9, 0xb9, 0xbc, 0xbe])
+  return options.asciiWord || options.asciiPosix ? namedSet('word', options) : property('word')
 }
 
 function classNode(set: Ranges): PatternNode {
@@ -381,7 +382,7 @@ function placeNode(place: Place, negated: boolean = false): PatternNode {
 }
 
 function charactersNode(points: readonly number[], { ignoreCase }: Options): PatternNode {
-  return ignoreCase ? { kind: 'text', points } : classNode([points[0]!, points[0]!])
+  return ignoreCase ? { kind: 'text', points } : classNode(rangesFrom(points[0]!, points[0]!))
 }
 
 /** Joins what stands in a row: sequences in sequences, and characters whose case doesn't matter. */

@@ -1,5 +1,6 @@
 import { PatternError } from './pattern-error.js'
-import type { Ranges } from './ranges.js'
+import type { Ranges } from '../unicode/index.js'
+import { everything, nothing } from './ranges.js'
 import { shortestMatch } from './simplify.js'
 import type { PatternNode } from './syntax-tree.js'
 
@@ -7,7 +8,7 @@ import type { PatternNode } from './syntax-tree.js'
 export const matchOp = 0
 /** Takes a character of set a, goes on at b. */
 export const characterOp = 1
-/** Goes on at a, and if that fails at b. */
+/** Goes on at a, and if that fails at b. If c is 1, it is in no part that is tried as a whole. */
 export const splitOp = 2
 /** Goes on at b if the character ahead is in set a, or, if c is 1, there is none. */
 export const aheadOp = 3
@@ -89,7 +90,7 @@ export class Compiler implements Linked {
     if (how !== 'forward') {
       // Of any beginning.
       const split = writer.add(splitOp, start)
-      writer.b[split] = writer.add(characterOp, this.set([0, 0x10ffff]), split)
+      writer.b[split] = writer.add(characterOp, this.set(everything), split)
       start = split
     }
     return { ops: writer.ops, a: writer.a, b: writer.b, c: writer.c, start }
@@ -149,6 +150,8 @@ class Writer {
   readonly #compiler: Compiler
   readonly #backward: boolean
   #loops = 0
+  /** How many parts that are tried as a whole are around. */
+  #around = 0
 
   constructor(compiler: Compiler, backward: boolean) {
     this.#compiler = compiler
@@ -188,9 +191,9 @@ class Writer {
         let at = -1
         for (let i = node.items.length - 1; i >= 0; i--) {
           const one = this.node(node.items[i]!, next)
-          at = at < 0 ? one : this.add(splitOp, one, at)
+          at = at < 0 ? one : this.#split(one, at)
         }
-        return at < 0 ? this.add(characterOp, compiler.set([])) : at
+        return at < 0 ? this.add(characterOp, compiler.set(nothing)) : at
       }
       case 'repeat':
         return this.#repeat(node, next)
@@ -213,7 +216,8 @@ class Writer {
         return this.add(referenceOp, compiler.references.length - 1, next, node.ignoreCase ? 1 : 0)
       case 'atomic': {
         const slot = compiler.slots++
-        return this.add(atomicOp, slot, this.node(node.item, this.add(atomicEndOp, slot, next, 0)))
+        const end = this.add(atomicEndOp, slot, next)
+        return this.add(atomicOp, slot, this.#whole(node.item, end))
       }
       case 'text':
         throw new Error('text is taken apart before')
@@ -222,7 +226,7 @@ class Writer {
 
   #repeat({ item, minimum, maximum, greedy }: PatternNode & { kind: 'repeat' }, next: number): number {
     const split = (more: number, done: number): number =>
-      greedy ? this.add(splitOp, more, done) : this.add(splitOp, done, more)
+      greedy ? this.#split(more, done) : this.#split(done, more)
     let at = next
     if (maximum === Infinity) {
       at = split(0, next)
@@ -240,6 +244,17 @@ class Writer {
     return at
   }
 
+  #whole(node: PatternNode, next: number): number {
+    this.#around++
+    const start = this.node(node, next)
+    this.#around--
+    return start
+  }
+
+  #split(first: number, second: number): number {
+    return this.add(splitOp, first, second, this.#around === 0 ? 1 : 0)
+  }
+
   /** A lookaround that must be tried in its place. */
   #look({ item, behind, negated }: PatternNode & { kind: 'look' }, next: number): number {
     const compiler = this.#compiler
@@ -250,9 +265,9 @@ class Writer {
       const limit = compiler.slots
       compiler.slots += 2
       end = this.add(backEndOp, limit, end)
-      start = this.add(backOp, 0, this.node(item, end), limit)
+      start = this.add(backOp, 0, this.#whole(item, end), limit)
       this.a[start] = shortestMatch(item)
-    } else start = this.node(item, end)
+    } else start = this.#whole(item, end)
     return negated ? this.add(notOp, start, next, slot) : this.add(atomicOp, slot, start)
   }
 }

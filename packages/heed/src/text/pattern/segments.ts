@@ -1,3 +1,5 @@
+import { graphemeEnd } from '../unicode/index.js'
+
 /** Marks the places of a text where a grapheme cluster begins or ends, both ends of the text included. */
 export function markBoundaries(
   text: string,
@@ -6,7 +8,9 @@ export function markBoundaries(
   bits: Uint8Array,
   mask: number,
 ): void {
-  // Stand-in until the generated tables are there.
-  for (const { index } of new Intl.Segmenter('und').segment(text.slice(start, end))) bits[index]! |= mask
-  bits[end - start]! |= mask
+  bits[0]! |= mask
+  for (let at = start; at < end;) {
+    at = graphemeEnd(text, at, end)
+    bits[at - start]! |= mask
+  }
 }

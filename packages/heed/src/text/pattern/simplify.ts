@@ -1,12 +1,12 @@
+import { complement } from '../unicode/index.js'
+import type { Ranges } from '../unicode/index.js'
 import { foldText } from './case-folding.js'
 import type { ParsedPattern } from './parser.js'
 import { PatternError } from './pattern-error.js'
-import { complement, everything } from './ranges.js'
-import type { Ranges } from './ranges.js'
+import { everything, newline, nothing } from './ranges.js'
 import { emptyNode, lineEndNode, plainLineEndNode, plainSegmentNode, segmentNode } from './syntax-tree.js'
 import type { PatternNode } from './syntax-tree.js'
 
-const newline: Ranges = [10, 10]
 /** Possessive repeats are taken apart up to this many optional ones. */
 const mostOptional = 32
 
@@ -67,8 +67,8 @@ class Simplifier {
         return hasOneWay(item) ? item : { kind: 'atomic', item }
       }
       case 'group': {
-        if (node.number > 0 && within === 'negative lookbehind')
-          refuseInLookbehind('a group that keeps its text')
+        const keeps = this.#named.size === 0 ? node.number > 0 : this.#named.has(node.number)
+        if (keeps && within === 'negative lookbehind') refuseInLookbehind('a group that keeps its text')
         const item = this.node(node.item, within)
         return this.#referred.has(node.number) ? { ...node, item } : item
       }
@@ -128,15 +128,15 @@ function notEdge({ ahead, set, orNone }: PatternNode & { kind: 'edge' }): Patter
 function place(node: PatternNode & { kind: 'place' }): PatternNode {
   switch (node.place) {
     case 'text start':
-      return edge(false, [], true)
+      return edge(false, nothing, true)
     case 'text end':
-      return edge(true, [], true)
+      return edge(true, nothing, true)
     case 'line start':
       // Behind a newline that ends the text no line starts.
       return {
         kind: 'choice',
         items: [
-          edge(false, [], true),
+          edge(false, nothing, true),
           sequence([edge(false, newline, false), edge(true, everything, false)]),
         ],
       }
@@ -146,12 +146,12 @@ function place(node: PatternNode & { kind: 'place' }): PatternNode {
       return {
         kind: 'choice',
         items: [
-          edge(true, [], true),
+          edge(true, nothing, true),
           {
             kind: 'look',
             behind: false,
             negated: false,
-            item: sequence([{ kind: 'class', set: newline }, edge(true, [], true)]),
+            item: sequence([{ kind: 'class', set: newline }, edge(true, nothing, true)]),
           },
         ],
       }

@@ -1,5 +1,6 @@
-import { everything } from './ranges.js'
-import type { Ranges } from './ranges.js'
+import { complement } from '../unicode/index.js'
+import type { Ranges } from '../unicode/index.js'
+import { everything, newline, rangesFrom } from './ranges.js'
 
 /** Places that a pattern asks about without taking a character. */
 export type Place =
@@ -60,7 +61,7 @@ export type PatternNode =
 export const emptyNode: PatternNode = { kind: 'sequence', items: [] }
 export const failNode: PatternNode = { kind: 'choice', items: [] }
 
-const classNode = (...set: number[]): PatternNode => ({ kind: 'class', set })
+const classNode = (...ranges: number[]): PatternNode => ({ kind: 'class', set: rangesFrom(...ranges) })
 
 const returnNewline: PatternNode = { kind: 'sequence', items: [classNode(13, 13), classNode(10, 10)] }
 
@@ -77,7 +78,7 @@ export const plainLineEndNode: PatternNode = {
     returnNewline,
     {
       kind: 'sequence',
-      items: [classNode(13, 13), { kind: 'edge', ahead: true, set: [0, 9, 11, 0x10ffff], orNone: true }],
+      items: [classNode(13, 13), { kind: 'edge', ahead: true, set: complement(newline), orNone: true }],
     },
     classNode(10, 12, 0x85, 0x85, 0x2028, 0x2029),
   ],
