@@ -2,11 +2,8 @@ import type { Encoding } from './encoding.js'
 import type { PaddingDefinition } from './padding.js'
 
 /** Encodings filled up to one length; a longer one than a given length stays as it is. */
-export function padBatch(
-  encodings: readonly Encoding[],
-  definition: PaddingDefinition | null,
-): readonly Encoding[] {
-  if (definition === null) return encodings
+export function padBatch(encodings: readonly Encoding[], definition: PaddingDefinition | null): Encoding[] {
+  if (definition === null) return [...encodings]
   const { strategy, pad_to_multiple_of: multiple } = definition
   let length =
     typeof strategy === 'string'

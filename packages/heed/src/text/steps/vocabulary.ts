@@ -118,6 +118,16 @@ export class Vocabulary implements Iterable<readonly [token: string, id: number]
     return true
   }
 
+  /** The tokens in UTF-8, one behind the other; what is behind the last one is of no account. */
+  get bytes(): Uint8Array {
+    return this.#bytes
+  }
+
+  /** Where in `bytes` the token at a place begins; it ends where the next one begins. */
+  startAt(place: number): number {
+    return this.#starts[place]!
+  }
+
   /** The id of the token at a place. */
   idAt(place: number): number {
     return this.#ids[place]!
