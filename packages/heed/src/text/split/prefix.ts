@@ -1,25 +1,24 @@
-import { endOf, startOf } from '../steps/normalized-text.js'
 import type { Pieces } from '../steps/pieces.js'
 
 /**
- * Puts `prefix` in front of pieces. It has the place of the first character of its piece.
+ * Puts `prefix` in front of pieces. It has the place of the first character of its piece. Where it stands
+ * there already, in what was left out, it is taken over.
  *
  * @param isPrefixed of each piece, 1 where it gets one
  */
 export function withPrefix(pieces: Pieces, prefix: string, isPrefixed: Uint8Array): Pieces {
-  const { text, bounds, starts: oldStarts, ends: oldEnds, offset } = pieces
-  let count = 0
-  for (const one of isPrefixed) count += one
+  const count = isPrefixed.reduce((sum, one) => sum + one, 0)
   if (count === 0) return pieces
-  const length = text.length + count * prefix.length
-  const starts = new Int32Array(length)
-  const ends = new Int32Array(length)
+  const { text, bounds, starts: oldStarts, ends: oldEnds, offset } = pieces
+  const size = prefix.length
+  const starts = new Int32Array(text.length + count * size)
+  const ends = new Int32Array(starts.length)
   const cut = new Int32Array(bounds.length)
   const parts: string[] = []
   let copied = 0
   let shift = 0
-  const copy = (to: number): void => {
-    parts.push(text.slice(copied, to))
+  const copyTo = (to: number): void => {
+    parts.push(copied === 0 && to === text.length ? text : text.slice(copied, to))
     if (oldStarts === undefined || oldEnds === undefined)
       for (let i = copied; i < to; i++) {
         starts[i + shift] = offset + i
@@ -31,19 +30,39 @@ export function withPrefix(pieces: Pieces, prefix: string, isPrefixed: Uint8Arra
     }
     copied = to
   }
+  let before = 0
   for (let i = 0; i < bounds.length; i += 2) {
     const at = bounds[i]!
     cut[i] = at + shift
     if (isPrefixed[i >> 1] === 1) {
-      copy(at)
-      parts.push(prefix)
-      const isPair = text.codePointAt(at)! > 0xffff
-      starts.fill(startOf(pieces, at), at + shift, at + shift + prefix.length)
-      ends.fill(endOf(pieces, at + (isPair ? 2 : 1)), at + shift, at + shift + prefix.length)
-      shift += prefix.length
+      if (before + size <= at && text.startsWith(prefix, at - size)) cut[i] = at - size + shift
+      else {
+        copyTo(at)
+        parts.push(prefix)
+        shift += size
+      }
     }
-    cut[i + 1] = bounds[i + 1]! + shift
+    before = bounds[i + 1]!
+    cut[i + 1] = before + shift
   }
-  copy(text.length)
-  return { ...pieces, text: parts.join(''), starts, ends, bounds: cut }
+  copyTo(text.length)
+  const written = parts.length === 1 ? parts[0]! : parts.join('')
+  for (let i = 0; i < bounds.length; i += 2) {
+    if (isPrefixed[i >> 1] === 0) continue
+    const at = cut[i]! + size
+    const last = written.codePointAt(at)! > 0xffff ? at + 1 : at
+    for (let unit = cut[i]!; unit < at; unit++) {
+      starts[unit] = starts[at]!
+      ends[unit] = ends[last]!
+    }
+  }
+  const { length } = written
+  return {
+    text: written,
+    offset,
+    starts: starts.subarray(0, length),
+    ends: ends.subarray(0, length),
+    bounds: cut,
+    spelling: pieces.spelling,
+  }
 }
