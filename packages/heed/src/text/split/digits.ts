@@ -1,7 +1,7 @@
 import type { Component } from '../steps/component.js'
 import type { Splitter } from '../steps/pieces.js'
 import { isolated, other, plain, splitterByKind } from './kinds.js'
-import { numeric } from './sets.js'
+import { numeric } from '../unicode/index.js'
 
 /** Numbers (Unicode's category N) apart from everything else. */
 export interface DigitsDefinition {

@@ -18,14 +18,15 @@ export const last = 4
 /** Is the first one of its piece, and goes with plain ones after it. */
 export const first = 5
 
-/** The kind of each character, tabulated by pages of 256 characters when the first of a page is asked for. */
+/** A number for each character, tabulated by pages of 256 characters when the first of a page is asked for. */
 export class CharacterKinds {
   /** Of the characters of ASCII. */
   readonly ascii: Uint8Array = new Uint8Array(128)
-  readonly #kindOf: (codePoint: number) => Kind
+  readonly #kindOf: (codePoint: number) => number
   readonly #pages: (Uint8Array | undefined)[] = []
 
-  constructor(kindOf: (codePoint: number) => Kind) {
+  /** @param kindOf a number from 0 to 255 */
+  constructor(kindOf: (codePoint: number) => number) {
     this.#kindOf = kindOf
     this.ascii.forEach((_, codePoint) => (this.ascii[codePoint] = kindOf(codePoint)))
   }

@@ -2,7 +2,7 @@ import type { Component } from '../steps/component.js'
 import type { Splitter } from '../steps/pieces.js'
 import { kindOfFound, readBehavior, type SplitBehavior } from './behavior.js'
 import { plain, splitterByKind } from './kinds.js'
-import { punctuation as marks } from './sets.js'
+import { punctuation as marks } from '../unicode/index.js'
 
 /** Cuts at punctuation marks: those of Unicode's category P, and all signs of ASCII. */
 export interface PunctuationDefinition {

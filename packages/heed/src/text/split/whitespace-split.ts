@@ -1,7 +1,7 @@
 import type { Component } from '../steps/component.js'
 import type { Splitter } from '../steps/pieces.js'
 import { plain, removed, splitterByKind } from './kinds.js'
-import { whiteSpace } from './sets.js'
+import { whiteSpace } from '../unicode/index.js'
 
 /** What stands between white space. */
 export interface WhitespaceSplitDefinition {

@@ -1,7 +1,7 @@
 import type { Component } from '../steps/component.js'
 import type { Splitter } from '../steps/pieces.js'
 import { other, plain, removed, splitterByKind } from './kinds.js'
-import { whiteSpace, wordCharacter } from './sets.js'
+import { whiteSpace, wordCharacter } from '../unicode/index.js'
 
 /** Runs of word characters, and runs of what is neither that nor white space: `\w+|[^\w\s]+`. */
 export interface WhitespaceDefinition {
