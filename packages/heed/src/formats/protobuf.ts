@@ -2,7 +2,7 @@
  * Protocol buffers' wire format: a message is a list of fields, each a tag (number and kind) and a value.
  * Source: Protocol Buffers, "Encoding".
  */
-import { FormatError } from '../base/index.js'
+import { FormatError, readUtf8, utf8Length } from '../base/index.js'
 
 /** How a field's value is written. */
 export const wire = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const
@@ -92,6 +92,21 @@ export class ProtobufReader {
     return this.#bytes.subarray(this.#value, this.#at)
   }
 
+  /**
+   * A view of the bytes of a text.
+   *
+   * @throws FormatError for bytes that are no UTF-8
+   */
+  utf8(): Uint8Array {
+    const bytes = this.bytes()
+    for (let at = 0; at < bytes.length;) {
+      const length = utf8Length(bytes, at)
+      if (length === 0) this.#refuse('text in UTF-8', 'other bytes', this.#value + at)
+      at += length
+    }
+    return bytes
+  }
+
   /** The message that the field holds. */
   message(): ProtobufReader {
     this.#expect(wire.bytes)
@@ -100,12 +115,8 @@ export class ProtobufReader {
 
   /** @throws FormatError for bytes that are no UTF-8 */
   string(): string {
-    try {
-      return utf8.decode(this.bytes())
-    } catch (cause) {
-      if (cause instanceof FormatError) throw cause
-      return this.#refuse('text in UTF-8', 'other bytes', this.#value)
-    }
+    const bytes = this.utf8()
+    return readUtf8(bytes, 0, bytes.length)
   }
 
   /** Throws the error about the field. */
@@ -142,5 +153,3 @@ export class ProtobufReader {
     })
   }
 }
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
