@@ -2,9 +2,9 @@
  * How llama.cpp cuts a text into words before byte pair encoding. A GGUF file has the name alone
  * (`tokenizer.ggml.pre`). Each pattern cuts what the ones before it left; what is between matches stays.
  *
- * The patterns are those of llama.cpp's `llama-vocab.cpp`, put into Oniguruma's dialect. Where llama.cpp has a
- * function of its own in a pattern's place, the pattern here says what the function does. There `\p{Lu}` and
- * the like mean any letter, and so they are any letter here.
+ * The patterns are those of llama.cpp's `llama-vocab.cpp`, put into Oniguruma's dialect. Where llama.cpp has
+ * a function of its own in a pattern's place, the pattern here says what the function does. There `\p{Lu}`
+ * and the like mean any letter, and so they are any letter here.
  */
 
 export interface GgufPreTokenizer {

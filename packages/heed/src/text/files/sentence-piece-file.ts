@@ -1,7 +1,7 @@
 /**
- * SentencePiece's own file, `spiece.model` or `tokenizer.model`: a message of protocol buffers with the pieces,
- * how the model was trained, and how texts are normalized.
- * Source: google/sentencepiece, `sentencepiece_model.proto`.
+ * SentencePiece's own file, `spiece.model` or `tokenizer.model`: a message of protocol buffers with the
+ * pieces, how the model was trained, and how texts are normalized. Source: google/sentencepiece,
+ * `sentencepiece_model.proto`.
  */
 import { FormatError } from '../../base/index.js'
 import { ProtobufReader } from '../../formats/index.js'
@@ -37,11 +37,12 @@ const operation = 'readSentencePiece'
  * Reads a file of SentencePiece.
  *
  * @param file its path, for errors
- * @throws FormatError for anything else, for pieces that are there twice, and for models of words or characters
+ * @throws FormatError for anything else, for pieces that are there twice, and for models of words or
+ * characters
  */
 export function readSentencePieceFile(bytes: Uint8Array, file?: string): SentencePieceFile {
   const reader = new ProtobufReader(bytes, operation, file)
-  let vocabulary = new Vocabulary(1024)
+  const vocabulary = new Vocabulary(1024)
   const scores: number[] = []
   const types: number[] = []
   let training: Training = { ...trainingDefaults }

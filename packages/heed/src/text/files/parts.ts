@@ -1,0 +1,58 @@
+/** Parts of definitions that several kinds of files are turned into. */
+import type { AddedToken } from '../added-tokens.js'
+import type { StepDefinition } from '../definition.js'
+import type { TemplateDefinition, TemplatePiece } from '../finish/index.js'
+
+/** A step of any type. */
+export function step<Step extends StepDefinition>(definition: Step): StepDefinition {
+  return definition
+}
+
+export function addedToken(id: number, content: string, changes: Partial<AddedToken> = {}): AddedToken {
+  return {
+    id,
+    content,
+    single_word: false,
+    lstrip: false,
+    rstrip: false,
+    normalized: false,
+    special: true,
+    ...changes,
+  }
+}
+
+/** GPT-2's byte alphabet, as a pre-tokenizer, post-processor or decoder. */
+export function byteLevel(
+  add_prefix_space: boolean,
+  trim_offsets: boolean,
+  use_regex: boolean,
+): { readonly type: 'ByteLevel' } & Record<'add_prefix_space' | 'trim_offsets' | 'use_regex', boolean> {
+  return { type: 'ByteLevel', add_prefix_space, trim_offsets, use_regex }
+}
+
+/** Cuts at each of the patterns, and spells what is left in the byte alphabet if asked to. */
+export function splitAtPatterns(patterns: readonly string[], spellsBytes: boolean): StepDefinition | null {
+  const splits = patterns.map((Regex) =>
+    step({ type: 'Split', pattern: { Regex }, behavior: 'Isolated', invert: false }),
+  )
+  const steps = spellsBytes ? [...splits, byteLevel(false, true, false)] : splits
+  return steps.length < 2 ? (steps[0] ?? null) : step({ type: 'Sequence', pretokenizers: steps })
+}
+
+/**
+ * A template of texts and special tokens: `[CLS] $A [SEP] $B:1 [SEP]:1`, where `:1` is the type.
+ *
+ * @param idOf a special token's id
+ */
+export function template(single: string, pair: string, idOf: (token: string) => number): TemplateDefinition {
+  const special_tokens = new Map<string, { id: string; ids: number[]; tokens: string[] }>()
+  const pieces = (text: string): TemplatePiece[] =>
+    text.split(' ').map((word) => {
+      const [, name = '', type = '0'] = /^(.*?)(?::(\d+))?$/s.exec(word) ?? []
+      const type_id = Number(type)
+      if (name === '$A' || name === '$B') return { Sequence: { id: name === '$A' ? 'A' : 'B', type_id } }
+      special_tokens.set(name, { id: name, ids: [idOf(name)], tokens: [name] })
+      return { SpecialToken: { id: name, type_id } }
+    })
+  return { type: 'TemplateProcessing', single: pieces(single), pair: pieces(pair), special_tokens }
+}
