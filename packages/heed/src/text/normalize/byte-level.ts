@@ -1,0 +1,46 @@
+import { characterOfByte, codePointAt, WordBytes } from '../byte-alphabet.js'
+import type { Component } from '../steps/component.js'
+import { type NormalizedText, Rewriter } from '../steps/normalized-text.js'
+import type { Normalizer } from '../steps/pieces.js'
+
+/** Writes the bytes of every character in GPT-2's byte alphabet. Each has the place of its character. */
+export interface ByteLevelNormalizerDefinition {
+  readonly type: 'ByteLevel'
+}
+
+export const byteLevel: Component<ByteLevelNormalizerDefinition, Normalizer> = {
+  read: () => ({ type: 'ByteLevel' }),
+  create: () => spelledInBytes,
+}
+
+function spelledInBytes(input: NormalizedText): NormalizedText {
+  const { text } = input
+  // One character for one: everything stays in its place.
+  if (!/[^\0-\x7f]/.test(text)) {
+    const spelled = text.replaceAll(' ', characterOfByte[0x20]!).replaceAll('\n', characterOfByte[0x0a]!)
+    return spelled === text && !control.test(text)
+      ? input
+      : { ...input, text: spelled.replace(control, (one) => characterOfByte[one.charCodeAt(0)]!) }
+  }
+  const rewriter = new Rewriter(input)
+  const bytes = new WordBytes()
+  let done = 0
+  for (let at = 0; at < text.length;) {
+    const point = codePointAt(text, at)
+    const next = at + (point > 0xffff ? 2 : 1)
+    if (point <= 0x20 || point > 0x7e) {
+      rewriter.keep(done, at)
+      let spelled = ''
+      bytes.read(text.slice(at, next))
+      for (let i = 0; i < bytes.length; i++) spelled += characterOfByte[bytes.bytes[i]!]!
+      rewriter.put(spelled, at, next)
+      done = next
+    }
+    at = next
+  }
+  rewriter.keep(done, text.length)
+  return rewriter.finish()
+}
+
+// oxlint-disable-next-line no-control-regex
+const control = /[\0-\x1f\x7f]/g

@@ -1,0 +1,144 @@
+import { FormatError } from '../../base/index.js'
+
+/**
+ * The rules of SentencePiece's normalization, as its models hold them: four bytes for the size of a
+ * double-array trie in bytes, the trie, and the texts that its keys become, each with a 0 at its end.
+ *
+ * The trie is that of Darts-clone: units of 32 bits. A unit's low byte (with bit 31) is its label; bits 10 to
+ * 30, shifted left by 8 more where bit 9 is set, are what leads to its children; bit 8 says that a key ends
+ * there, whose unit holds the value.
+ */
+export class Charsmap {
+  readonly #units: Uint32Array
+  readonly #texts: Uint8Array
+  /** 256 of what `ofCharacter` gives, a page. */
+  readonly #pages: (Int32Array | undefined)[] = []
+  readonly #known = new Map<number, string>()
+
+  private constructor(units: Uint32Array, texts: Uint8Array) {
+    this.#units = units
+    this.#texts = texts
+  }
+
+  /**
+   * Reads a charsmap in Base64.
+   *
+   * @throws FormatError for anything else, and for a trie or a value that points outside
+   */
+  static read(base64: string): Charsmap {
+    const bytes = decodeBase64(base64)
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    const size = bytes.length < 4 ? 0 : view.getUint32(0, true)
+    if (size === 0 || size % 4 !== 0 || size > bytes.length - 4)
+      refuse('the rules of SentencePiece: a trie and texts', `${bytes.length} bytes`)
+    const units = Uint32Array.from({ length: size / 4 }, (_, i) => view.getUint32(4 + 4 * i, true))
+    const texts = bytes.subarray(4 + size)
+    try {
+      new TextDecoder('utf-8', { fatal: true }).decode(texts)
+    } catch {
+      refuse('texts in UTF-8', 'other bytes')
+    }
+    checkTrie(units, texts)
+    return new Charsmap(units, texts)
+  }
+
+  /** Where the text is that a character becomes; -1: it stays. */
+  ofCharacter(point: number): number {
+    return (this.#pages[point >> 8] ?? this.#build(point >> 8))[point & 255]!
+  }
+
+  /** Where the text is that the shortest key becomes which some bytes begin with; -1: there is none. */
+  find(bytes: Uint8Array, length: number): number {
+    const units = this.#units
+    let at = childrenOf(units[0]!)
+    for (let i = 0; i < length; i++) {
+      const byte = bytes[i]!
+      if (byte === 0) return -1
+      at ^= byte
+      const unit = units[at]!
+      if ((unit & 0x800000ff) !== byte) return -1
+      at ^= childrenOf(unit)
+      if ((unit & 0x100) !== 0) return units[at]! & 0x7fffffff
+    }
+    return -1
+  }
+
+  /** The text at a place that `find` or `ofCharacter` gave. */
+  textAt(place: number): string {
+    const known = this.#known.get(place)
+    if (known !== undefined) return known
+    const end = this.#texts.indexOf(0, place)
+    const text = new TextDecoder().decode(this.#texts.subarray(place, end < 0 ? undefined : end))
+    this.#known.set(place, text)
+    return text
+  }
+
+  #build(number: number): Int32Array {
+    const bytes = new Uint8Array(4)
+    const page = Int32Array.from({ length: 256 }, (_, low) =>
+      this.find(bytes, writeCharacter(number * 256 + low, bytes, 0)),
+    )
+    return (this.#pages[number] = page)
+  }
+}
+
+/** Writes a character in UTF-8. Returns where its bytes end. */
+export function writeCharacter(point: number, bytes: Uint8Array, at: number): number {
+  if (point < 0x80) {
+    bytes[at] = point
+    return at + 1
+  }
+  const more = point < 0x800 ? 1 : point < 0x10000 ? 2 : 3
+  bytes[at] = ((0xff00 >> (more + 1)) & 0xff) | (point >> (6 * more))
+  for (let i = 1; i <= more; i++) bytes[at + i] = 0x80 | ((point >> (6 * (more - i))) & 0x3f)
+  return at + more + 1
+}
+
+function childrenOf(unit: number): number {
+  return (unit >>> 10) << ((unit & 0x200) >>> 6)
+}
+
+/**
+ * Checks each unit that is reached from the first: units are grouped by where their parent would have to
+ * lead, so each is looked at once, whatever the trie holds.
+ */
+function checkTrie(units: Uint32Array, texts: Uint8Array): void {
+  const outside = (): never => refuse('a trie', 'one that points outside')
+  const count = units.length
+  const firstOf = new Int32Array(count + 256).fill(-1)
+  const nextOf = new Int32Array(count)
+  for (let at = 0; at < count; at++) {
+    const unit = units[at]!
+    if (unit >>> 31 === 1) continue
+    const base = at ^ (unit & 0xff)
+    nextOf[at] = firstOf[base]!
+    firstOf[base] = at
+  }
+  const pending = [childrenOf(units[0]!)]
+  for (let base = pending.pop(); base !== undefined; base = pending.pop()) {
+    if ((base | 0xff) >= count) outside()
+    const first = firstOf[base]!
+    firstOf[base] = -1
+    for (let at = first; at >= 0; at = nextOf[at]!) {
+      const unit = units[at]!
+      // No key has a byte 0: there the values are.
+      if ((unit & 0xff) === 0) continue
+      const children = at ^ childrenOf(unit)
+      if ((children | 0xff) >= count) outside()
+      if ((unit & 0x100) !== 0) {
+        const place = units[children]! & 0x7fffffff
+        if (place > texts.length || (texts[place]! & 0xc0) === 0x80) outside()
+      }
+      pending.push(children)
+    }
+  }
+}
+
+function decodeBase64(text: string): Uint8Array {
+  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) refuse('Base64', 'other characters')
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
+}
+
+function refuse(expected: string, found: string): never {
+  throw new FormatError({ operation: 'Precompiled', expected, found, hint: 'fetch the file again' })
+}

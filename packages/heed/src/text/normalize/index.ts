@@ -1,0 +1,1 @@
+export { createNormalizer, type NormalizerDefinition, readNormalizer } from './normalizer.js'

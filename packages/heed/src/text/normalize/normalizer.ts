@@ -1,0 +1,83 @@
+import type { JsonValue } from '../../base/index.js'
+import type { Component, ReadContext } from '../steps/component.js'
+import type { Normalizer } from '../steps/pieces.js'
+import { bertNormalizer, type BertNormalizerDefinition } from './bert.js'
+import { byteLevel, type ByteLevelNormalizerDefinition } from './byte-level.js'
+import { lowercase, type LowercaseDefinition } from './lowercase.js'
+import { nmt, type NmtDefinition } from './nmt.js'
+import { nfc, nfd, nfkc, nfkd, type NormalFormDefinition } from './normal-form.js'
+import { precompiled, type PrecompiledDefinition } from './precompiled.js'
+import { prepend, type PrependDefinition } from './prepend.js'
+import { replace, type ReplaceDefinition } from './replace.js'
+import { type NormalizerSequenceDefinition, sequenceOf } from './sequence.js'
+import { stripAccents, type StripAccentsDefinition } from './strip-accents.js'
+import { strip, type StripDefinition } from './strip.js'
+
+/** How a text is made uniform before it is cut, in the words of tokenizer.json. */
+export type NormalizerDefinition =
+  | BertNormalizerDefinition
+  | ByteLevelNormalizerDefinition
+  | LowercaseDefinition
+  | NmtDefinition
+  | NormalFormDefinition<'NFC'>
+  | NormalFormDefinition<'NFD'>
+  | NormalFormDefinition<'NFKC'>
+  | NormalFormDefinition<'NFKD'>
+  | NormalizerSequenceDefinition<NormalizerDefinition>
+  | PrecompiledDefinition
+  | PrependDefinition
+  | ReplaceDefinition
+  | StripAccentsDefinition
+  | StripDefinition
+
+type Type = NormalizerDefinition['type']
+
+const components: {
+  readonly [Name in Type]: Component<Extract<NormalizerDefinition, { readonly type: Name }>, Normalizer>
+} = {
+  BertNormalizer: bertNormalizer,
+  ByteLevel: byteLevel,
+  Lowercase: lowercase,
+  NFC: nfc,
+  NFD: nfd,
+  NFKC: nfkc,
+  NFKD: nfkd,
+  Nmt: nmt,
+  Precompiled: precompiled,
+  Prepend: prepend,
+  Replace: replace,
+  Sequence: sequenceOf(readNormalizer, createNormalizer),
+  Strip: strip,
+  StripAccents: stripAccents,
+}
+
+const types = Object.keys(components) as Type[]
+
+/** A field by which a normalizer is known that has no `type`, as the oldest files have it. */
+const marks: readonly (readonly [field: string, type: Type])[] = [
+  ['clean_text', 'BertNormalizer'],
+  ['strip_left', 'Strip'],
+  ['normalizers', 'Sequence'],
+  ['precompiled_charsmap', 'Precompiled'],
+  ['pattern', 'Replace'],
+  ['prepend', 'Prepend'],
+]
+
+/** @throws FormatError for a type that isn't known, and for fields that don't fit it */
+export function readNormalizer(value: JsonValue, context: ReadContext): NormalizerDefinition {
+  const named = value.member('type')
+  if (named.value === 'Bert') return bertNormalizer.read(value, context)
+  const mark =
+    named.value === undefined ? marks.find(([field]) => value.member(field).value !== undefined) : undefined
+  return components[mark?.[1] ?? named.choice(types)].read(value, context)
+}
+
+/**
+ * Builds a normalizer. null leaves every text as it is.
+ *
+ * @throws PatternError for a regular expression that isn't understood
+ */
+export function createNormalizer(definition: NormalizerDefinition | null): Normalizer {
+  if (definition === null) return (text) => text
+  return (components[definition.type] as Component<NormalizerDefinition, Normalizer>).create(definition)
+}

@@ -1,0 +1,24 @@
+import { codePointAt } from '../byte-alphabet.js'
+import type { Component } from '../steps/component.js'
+import { Rewriter } from '../steps/normalized-text.js'
+import type { Normalizer } from '../steps/pieces.js'
+
+/** Puts a text in front, unless there is nothing. It has the place of the first character. */
+export interface PrependDefinition {
+  readonly type: 'Prepend'
+  readonly prepend: string
+}
+
+export const prepend: Component<PrependDefinition, Normalizer> = {
+  read: (value) => ({ type: 'Prepend', prepend: value.member('prepend').string() }),
+  create:
+    ({ prepend: front }) =>
+    (input) => {
+      const { text } = input
+      if (text === '' || front === '') return input
+      const rewriter = new Rewriter(input)
+      rewriter.put(front, 0, codePointAt(text, 0) > 0xffff ? 2 : 1)
+      rewriter.keep(0, text.length)
+      return rewriter.finish()
+    },
+}

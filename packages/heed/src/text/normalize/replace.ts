@@ -1,0 +1,61 @@
+import { unitsBefore } from '../byte-alphabet.js'
+import { MatchList } from '../pattern/index.js'
+import { createSearch, readSearched, type SearchedDefinition } from '../split/index.js'
+import type { Component } from '../steps/component.js'
+import { Rewriter } from '../steps/normalized-text.js'
+import type { Normalizer } from '../steps/pieces.js'
+
+/** Puts a text, as it is, in the place of each match. */
+export interface ReplaceDefinition {
+  readonly type: 'Replace'
+  readonly pattern: SearchedDefinition
+  readonly content: string
+}
+
+export const replace: Component<ReplaceDefinition, Normalizer> = {
+  read: (value) => ({
+    type: 'Replace',
+    pattern: readSearched(value.member('pattern')),
+    content: value.member('content').string(),
+  }),
+  create({ pattern, content }) {
+    if ('String' in pattern && isUnit(pattern.String) && isUnit(content))
+      return unitReplacer(pattern.String, content)
+    const search = createSearch(pattern)
+    return (input) => {
+      const { text } = input
+      if (text === '') return input
+      const list = new MatchList()
+      search.matches(text, 0, text.length, list)
+      if (list.length === 0) return input
+      const rewriter = new Rewriter(input)
+      let done = 0
+      for (let i = 0; i < 2 * list.length; i += 2) {
+        const start = list.places[i]!
+        const end = list.places[i + 1]!
+        rewriter.keep(done, start)
+        // What is put has the place of the last character that was matched, or of the one before.
+        if (end === 0) rewriter.putAt(content, input.offset, input.offset)
+        else rewriter.put(content, end - unitsBefore(text, end), end)
+        done = end
+      }
+      rewriter.keep(done, text.length)
+      return rewriter.finish()
+    }
+  },
+}
+
+/** One code unit for another: everything stays in its place. */
+function unitReplacer(pattern: string, content: string): Normalizer {
+  // Of what is put, JavaScript reads `$` in its own way.
+  const safe = content === '$' ? '$$' : content
+  return (input) => {
+    const text = input.text.replaceAll(pattern, safe)
+    return text === input.text ? input : { ...input, text }
+  }
+}
+
+/** Whether a text is one character of one code unit. */
+function isUnit(text: string): boolean {
+  return text.length === 1 && !/[\ud800-\udfff]/.test(text)
+}
