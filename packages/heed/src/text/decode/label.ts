@@ -2,6 +2,7 @@ import { bytesOfToken } from '../byte-alphabet.js'
 import { byteOfFallback } from './byte-fallback.js'
 import { createDecoder, type DecoderDefinition } from './decoder.js'
 import { replaced } from './step.js'
+import { characterAt, characterLength } from './utf-8.js'
 
 /**
  * A byte that is part of no whole character stands as the lone surrogate U+DC00 + byte (Python's PEP 383,
@@ -64,22 +65,11 @@ function itself(token: string): string {
 }
 
 function withStrayBytes(bytes: Uint8Array): string {
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   let text = ''
   for (let at = 0; at < bytes.length;) {
-    const length = lengthFrom(bytes[at]!)
-    try {
-      text += decoder.decode(bytes.subarray(at, at + length))
-      at += length
-    } catch {
-      text += String.fromCharCode(strayByte + bytes[at]!)
-      at++
-    }
+    const length = characterLength(bytes, at)
+    text += length === 0 ? String.fromCharCode(strayByte + bytes[at]!) : characterAt(bytes, at, length)
+    at += length || 1
   }
   return text
-}
-
-/** How many bytes a character of UTF-8 has that begins with this one. */
-function lengthFrom(first: number): number {
-  return first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1
 }

@@ -42,9 +42,10 @@ function spacesReplaced(pieces: Pieces, replacement: string): Pieces {
 function prefixed(pieces: Pieces, replacement: string, onlyFirst: boolean): Pieces {
   const { text, bounds } = pieces
   const isPrefixed = new Uint8Array(bounds.length / 2)
+  const sought = replacement.codePointAt(0)
   for (let i = 0; i < bounds.length; i += 2) {
     if (onlyFirst && startOf(pieces, bounds[i]!) !== 0) continue
-    if (!text.startsWith(replacement, bounds[i]!)) isPrefixed[i >> 1] = 1
+    if (text.codePointAt(bounds[i]!) !== sought) isPrefixed[i >> 1] = 1
   }
   return withPrefix(pieces, replacement, isPrefixed)
 }

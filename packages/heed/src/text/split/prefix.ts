@@ -30,12 +30,13 @@ export function withPrefix(pieces: Pieces, prefix: string, isPrefixed: Uint8Arra
     }
     copied = to
   }
+  const prefixUnit = prefix.charCodeAt(0)
   let before = 0
   for (let i = 0; i < bounds.length; i += 2) {
     const at = bounds[i]!
     cut[i] = at + shift
     if (isPrefixed[i >> 1] === 1) {
-      if (before + size <= at && text.startsWith(prefix, at - size)) cut[i] = at - size + shift
+      if (size === 1 && before < at && text.charCodeAt(at - 1) === prefixUnit) cut[i] = at - size + shift
       else {
         copyTo(at)
         parts.push(prefix)
