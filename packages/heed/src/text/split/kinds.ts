@@ -18,7 +18,9 @@ export const last = 4
 /** Is the first one of its piece, and goes with plain ones after it. */
 export const first = 5
 
-/** A number for each character, tabulated by pages of 256 characters when the first of a page is asked for. */
+/**
+ * A number for each character, tabulated by pages of 256 characters when the first of a page is asked for.
+ */
 export class CharacterKinds {
   /** Of the characters of ASCII. */
   readonly ascii: Uint8Array = new Uint8Array(128)

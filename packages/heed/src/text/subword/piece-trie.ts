@@ -21,11 +21,10 @@ export class PieceTrie {
   /** Where the piece that `findLongest` found ends. */
   end = 0
   /**
-   * Of each node: the label of the edge to it, [starts, starts + lengths) of the labels; its number or −1.
+   * Four numbers for each node, next to each other in memory: where the label of the edge to it begins, how
+   * long that is, and the number of the piece that ends here, or −1.
    */
-  #starts = new Int32Array(1024)
-  #lengths = new Int32Array(1024)
-  #numbers = new Int32Array(1024).fill(-1)
+  #nodes = new Int32Array(4096)
   #labels = new Uint8Array(4096)
   #labelled = 0
   #size = 1
@@ -67,23 +66,22 @@ export class PieceTrie {
 
   /** Finds the pieces that `bytes` goes on with at a place, the shorter ones first, and answers how many. */
   findAll(bytes: Uint8Array, at: number, end: number): number {
-    const starts = this.#starts
-    const lengths = this.#lengths
-    const numbers = this.#numbers
+    const nodes = this.#nodes
     const labels = this.#labels
     let node = at < end ? this.#root[bytes[at]!]! : 0
     let count = 0
     while (node !== 0) {
-      const label = starts[node]!
-      const length = lengths[node]!
+      const label = nodes[4 * node]!
+      const length = nodes[4 * node + 1]!
+      const number = nodes[4 * node + 2]!
       if (at + length > end) break
       let i = 1
       while (i < length && labels[label + i] === bytes[at + i]) i++
       if (i < length) break
       at += length
-      if (numbers[node]! >= 0) {
+      if (number >= 0) {
         this.ends[count] = at
-        this.numbers[count++] = numbers[node]!
+        this.numbers[count++] = number
       }
       if (at === end) break
       node = this.#child(node, bytes[at]!)
@@ -113,26 +111,22 @@ export class PieceTrie {
     while (at < end) {
       const child = node === 0 ? this.#root[bytes[at]!]! : this.#child(node, bytes[at]!)
       if (child === 0) {
-        this.#setNumber(this.#grow(node, bytes, at, end), number)
+        this.#grow(node, bytes, at, end, number)
         return
       }
-      const label = this.#starts[child]!
-      const length = this.#lengths[child]!
+      const label = this.#nodes[4 * child]!
+      const length = this.#nodes[4 * child + 1]!
       const most = Math.min(length, end - at)
       let i = 1
       while (i < most && this.#labels[label + i] === bytes[at + i]) i++
       node = i === length ? child : this.#split(node, child, i)
       at += i
     }
-    this.#setNumber(node, number)
+    this.#nodes[4 * node + 2] = number
   }
 
-  #setNumber(node: number, number: number): void {
-    this.#numbers[node] = number
-  }
-
-  /** A new node below `node`, whose edge has the label bytes[start, end). */
-  #grow(node: number, bytes: Uint8Array, start: number, end: number): number {
+  /** Makes a node below `node`, whose edge has the label bytes[start, end). */
+  #grow(node: number, bytes: Uint8Array, start: number, end: number, number: number): void {
     const length = end - start
     if (this.#labelled + length > this.#labels.length) {
       const longer = new Uint8Array(2 * (this.#labelled + length))
@@ -143,38 +137,31 @@ export class PieceTrie {
     const label = this.#labelled
     for (let i = 0; i < length; i++) labels[label + i] = bytes[start + i]!
     this.#labelled += length
-    const child = this.#node(label, length)
-    this.#attach(node, labels[label]!, child)
-    return child
+    this.#attach(node, labels[label]!, this.#node(label, length, number))
   }
 
   /** Puts a node into the edge from `node` to `child`, behind `length` of its bytes. */
   #split(node: number, child: number, length: number): number {
-    const label = this.#starts[child]!
-    const middle = this.#node(label, length)
+    const nodes = this.#nodes
+    const label = nodes[4 * child]!
+    nodes[4 * child] = label + length
+    nodes[4 * child + 1] = nodes[4 * child + 1]! - length
+    const middle = this.#node(label, length, -1)
     this.#attach(node, this.#labels[label]!, middle)
-    this.#starts[child] = label + length
-    this.#lengths[child] = this.#lengths[child]! - length
     this.#attach(middle, this.#labels[label + length]!, child)
     return middle
   }
 
-  #node(label: number, length: number): number {
-    if (this.#size === this.#starts.length) {
-      const size = 2 * this.#size
-      const starts = new Int32Array(size)
-      const lengths = new Int32Array(size)
-      const numbers = new Int32Array(size).fill(-1)
-      starts.set(this.#starts)
-      lengths.set(this.#lengths)
-      numbers.set(this.#numbers)
-      this.#starts = starts
-      this.#lengths = lengths
-      this.#numbers = numbers
-    }
+  #node(label: number, length: number, number: number): number {
     const node = this.#size++
-    this.#starts[node] = label
-    this.#lengths[node] = length
+    if (4 * node === this.#nodes.length) {
+      const longer = new Int32Array(8 * node)
+      longer.set(this.#nodes)
+      this.#nodes = longer
+    }
+    this.#nodes[4 * node] = label
+    this.#nodes[4 * node + 1] = length
+    this.#nodes[4 * node + 2] = number
     return node
   }
 
