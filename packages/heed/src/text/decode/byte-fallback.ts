@@ -29,7 +29,9 @@ export const byteFallback: Component<ByteFallbackDefinition, DecodeStep> = {
   },
 }
 
-/** The byte that a token such as `<0xE6>` names; -1 for any other token. A digit may be a plus sign before. */
+/**
+ * The byte that a token such as `<0xE6>` names; -1 for any other token. A digit may be a plus sign before.
+ */
 export function byteOfFallback(token: string): number {
   if (token.length !== 6 || !token.startsWith('<0x') || !token.endsWith('>')) return -1
   const high = token.charCodeAt(3) === 0x2b ? 0 : hexDigit(token.charCodeAt(3))

@@ -1,4 +1,6 @@
-/** How many bytes the character of UTF-8 has that begins at a place; 0 where none does (RFC 3629, section 4). */
+/**
+ * How many bytes the character of UTF-8 has that begins at a place; 0 where none does (RFC 3629, section 4).
+ */
 export function characterLength(bytes: ArrayLike<number>, at: number): number {
   const first = bytes[at]!
   if (first < 0x80) return 1

@@ -5,19 +5,17 @@
  */
 import { FormatError } from '../../base/index.js'
 import { ProtobufReader } from '../../formats/index.js'
+import { pieceType } from '../subword/index.js'
 import { Vocabulary } from '../steps/vocabulary.js'
 import { mostTokens } from './limits.js'
-
-/** What a piece is for, as the file numbers it. */
-export const pieceType = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const
 
 /** The content of a file. */
 export interface SentencePieceFile {
   readonly algorithm: 'BPE' | 'Unigram'
   /** The pieces; a piece's id is its place in the file. */
   readonly vocabulary: Vocabulary
-  /** By id, f32. */
-  readonly scores: Float32Array
+  /** By id, of float32. */
+  readonly scores: Float64Array
   /** By id, of `pieceType`. */
   readonly types: Uint8Array
   readonly unknownId: number
@@ -71,7 +69,7 @@ export function readSentencePieceFile(bytes: Uint8Array, file?: string): Sentenc
   return {
     algorithm: modelType === 2 ? 'BPE' : 'Unigram',
     vocabulary,
-    scores: Float32Array.from(scores),
+    scores: Float64Array.from(scores),
     types: Uint8Array.from(types),
     unknownId,
     ...rest,

@@ -1,11 +1,11 @@
 import { FormatError, UsageError } from '../../base/index.js'
 import { characterOfByte } from '../byte-alphabet.js'
 import type { TokenizerDefinition } from '../definition.js'
-import type { BytePairDefinition } from '../subword/index.js'
+import { type BytePairDefinition, rankedMerges } from '../subword/index.js'
 import { Vocabulary } from '../steps/vocabulary.js'
 import { largestFile, largestId, mostTokens } from './limits.js'
 import { addedToken, byteLevel, splitAtPatterns } from './parts.js'
-import { rankedMerges } from './ranked-merges.js'
+
 import { tiktokenEncodings } from './tiktoken-encodings.js'
 
 /** What a file of tiktoken lacks: say it, or name one of tiktoken's own encodings. */

@@ -3,12 +3,15 @@ import { FormatError } from '../../base/index.js'
 import type { SubwordModel } from '../steps/model.js'
 import type { BytePairDefinition } from './byte-pair-definition.js'
 import { BytePairModel } from './byte-pair-model.js'
+import { type SentencePieceDefinition, SentencePieceModel } from './sentence-piece.js'
 import { type UnigramDefinition, UnigramModel } from './unigram.js'
 import { type WordLevelDefinition, WordLevelModel } from './word-level.js'
 import { type WordPieceDefinition, WordPieceModel } from './word-piece.js'
 
 export type { BytePairDefinition } from './byte-pair-definition.js'
 export { MergeTable } from './merge-table.js'
+export { rankedMerges } from './ranked-merges.js'
+export { pieceType, ranksOf, type SentencePieceDefinition } from './sentence-piece.js'
 export { spelledMerges } from './spelled-merges.js'
 export type { UnigramDefinition } from './unigram.js'
 export type { WordLevelDefinition } from './word-level.js'
@@ -20,6 +23,7 @@ export type ModelDefinition =
   | WordPieceDefinition
   | WordLevelDefinition
   | UnigramDefinition
+  | SentencePieceDefinition
 
 const models: {
   readonly [Type in ModelDefinition['type']]: new (
@@ -30,6 +34,7 @@ const models: {
   WordPiece: WordPieceModel,
   WordLevel: WordLevelModel,
   Unigram: UnigramModel,
+  SentencePiece: SentencePieceModel,
 }
 
 /** @throws FormatError for another type, or a vocabulary that the model can't use */

@@ -44,9 +44,15 @@ export class PieceTrie {
    * The tokens of a vocabulary that begin with `prefix`, without it, by number: their ids.
    *
    * @param longest longer ones can't be met, and are left out
+   * @param isLeftOut whether an id is none of them
    * @throws FormatError for a token that is longer than pieces may be
    */
-  static of(vocabulary: Vocabulary, prefix: Uint8Array, longest: number): PieceTrie {
+  static of(
+    vocabulary: Vocabulary,
+    prefix: Uint8Array,
+    longest: number,
+    isLeftOut: (id: number) => boolean = () => false,
+  ): PieceTrie {
     const { bytes, size } = vocabulary
     const skipped = prefix.length
     const trie = new PieceTrie(Math.min(longest, longestPiece, vocabulary.longest))
@@ -54,7 +60,7 @@ export class PieceTrie {
       const start = vocabulary.startAt(place)
       const end = vocabulary.startAt(place + 1)
       const length = end - start - skipped
-      if (length <= 0 || length > longest) continue
+      if (length <= 0 || length > longest || isLeftOut(vocabulary.idAt(place))) continue
       let i = 0
       while (i < skipped && bytes[start + i] === prefix[i]) i++
       if (i < skipped) continue

@@ -23,6 +23,16 @@ export interface UnigramDefinition {
   readonly byte_fallback: boolean
 }
 
+/** What SentencePiece's own Unigram does otherwise than the package tokenizers. */
+export interface UnigramSettings {
+  /** Sums are rounded to float32 after every piece. */
+  readonly isSingle?: boolean
+  /** Ids that no text becomes, and so are no unknown characters that happen to spell their tokens. */
+  readonly isLeftOut?: (id: number) => boolean
+  /** The score of an unknown character. */
+  readonly unknownScore?: number
+}
+
 /** How much worse than the worst piece an unknown character is. */
 const unknownPenalty = 10
 /** After so many bytes the tokens of a long word are handed over, at the next place that no piece spans. */
@@ -46,6 +56,8 @@ export class UnigramModel implements SubwordModel {
   readonly #words = new WordCache()
   #wordsWithoutBarred: WordCache | undefined
   #barred: Uint8Array | undefined
+  readonly #isSingle: boolean
+  readonly #spellsUnknown: boolean
   /**
    * For each byte of a stretch, and its end: the best sum, where its last piece begins, and that one's id.
    */
@@ -59,16 +71,18 @@ export class UnigramModel implements SubwordModel {
    * @throws FormatError for pieces that aren't numbered from 0 on, scores that aren't finite, an unknown id
    * that has no piece, or a piece of more than 512 bytes
    */
-  constructor(definition: UnigramDefinition) {
+  constructor(definition: UnigramDefinition, settings: UnigramSettings = {}) {
     const { vocab, scores, unk_id, byte_fallback } = definition
     checkPieces(definition)
+    this.#isSingle = settings.isSingle === true
+    this.#spellsUnknown = settings.isLeftOut === undefined
     this.vocabulary = vocab
     this.#scores = scores
     this.#unknown = unk_id ?? -1
     let worst = Infinity
     for (const score of scores) if (score < worst) worst = score
-    this.#unknownScore = worst - unknownPenalty
-    this.#trie = PieceTrie.of(vocab, new Uint8Array(0), Infinity)
+    this.#unknownScore = settings.unknownScore ?? worst - unknownPenalty
+    this.#trie = PieceTrie.of(vocab, new Uint8Array(0), Infinity, settings.isLeftOut)
     if (byte_fallback)
       this.#idOfByte = Int32Array.from({ length: 256 }, (_, byte) => vocab.id(tokenOfByte(byte)) ?? -1)
   }
@@ -106,6 +120,7 @@ export class UnigramModel implements SubwordModel {
     const { bytes, length } = this.#word
     const scores = this.#scores
     const trie = this.#trie
+    const isSingle = this.#isSingle
     this.#reserve(Math.min(length, longestStretch + longestPiece))
     let sums = this.#sums
     let from = this.#from
@@ -145,7 +160,7 @@ export class UnigramModel implements SubwordModel {
         const candidate = scores[id]! + sum
         const place = end - base
         if (from[place]! < 0 || candidate > sums[place]!) {
-          sums[place] = candidate
+          sums[place] = isSingle ? Math.fround(candidate) : candidate
           from[place] = own
           ids[place] = id
         }
@@ -153,7 +168,8 @@ export class UnigramModel implements SubwordModel {
       }
       if (!isKnown) {
         if (next > reach) reach = next
-        const candidate = this.#unknownScore + sum
+        let candidate = this.#unknownScore + sum
+        if (isSingle) candidate = Math.fround(candidate)
         const place = next - base
         if (from[place]! < 0 || candidate > sums[place]!) {
           if (this.#unknown < 0)
@@ -201,7 +217,7 @@ export class UnigramModel implements SubwordModel {
     const { bytes, at, unknownEnd: end } = output
     if (end <= at) return
     const isAllowed = (id: number): boolean => id >= 0 && (barred === undefined || barred[id] !== 1)
-    const id = this.vocabulary.idOfBytes(bytes, at, end)
+    const id = this.#spellsUnknown ? this.vocabulary.idOfBytes(bytes, at, end) : -1
     if (isAllowed(id)) {
       output.push(id, end)
       return

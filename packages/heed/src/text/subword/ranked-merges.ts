@@ -1,5 +1,5 @@
 import { FormatError, utf8Length } from '../../base/index.js'
-import { MergeTable } from '../subword/index.js'
+import { MergeTable } from './merge-table.js'
 import type { Vocabulary } from '../steps/vocabulary.js'
 
 /** How many bytes may be looked up in all: twenty times what the largest vocabularies take. */
