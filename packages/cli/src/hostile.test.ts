@@ -139,6 +139,25 @@ describe.each(setups)('nothing acts on %s', (_, isTTY, environment) => {
     await checked(['train', at(`config${NAME}.json`)], 2)
   })
 
+  test('tokenize: pictures, tables, comparisons, JSON, errors', async () => {
+    const file = at(`lines${NAME}`.replace('\n', ''))
+    writeFileSync(file, `${HOSTILE}\n${HOSTILE}<|endoftext|>\n`)
+    const args = ['tokenize', '--tokenizer', model]
+    await checked([...args, HOSTILE, NAME, `${HOSTILE}\n\n ${NAME}`], 0)
+    await checked([...args, HOSTILE, '--specials', 'allow'], 0)
+    await checked([...args, '--file', file, '--table'], 0)
+    await checked([...args, '--compare', model, '--', HOSTILE], 0)
+    await checked([...args, '--compare', model, '--file', file], 0)
+    const { ids } = JSON.parse(await checked([...args, HOSTILE, '--json'], 0)) as { ids: number[] }
+    await checked([...args, HOSTILE, '--ids'], 0)
+    await checked([...args, '--decode', ids.join(' '), '--json'], 0)
+    await checked([...args, '--decode', ids.join(' ')], 0, !isTTY)
+    await checked([...args, '--decode', HOSTILE], 2)
+    await checked([...args, '--file', at(NAME)], 1)
+    await checked(['tokenize', HOSTILE, '--tokenizer', at(NAME)], 1)
+    await checked([...args, HOSTILE, '--specials', NAME], 2)
+  })
+
   test('kernel, doctor, and what is no command', async () => {
     await checked(['kernel', HOSTILE], 2)
     await checked(['kernel', 'softmax', '--target', HOSTILE], 2)

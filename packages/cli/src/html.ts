@@ -9,16 +9,17 @@ import { UsageError } from './errors.js'
 export { titleOf } from '@heed/studio'
 
 /**
- * Looks whether a page can be written to a path, before the work is done that it shows.
+ * Looks whether a page, or something else, can be written to a path, before the work is done that it shows.
  *
+ * @param option that the path was given with
  * @throws {UsageError} where there is a folder
  * @throws {HeedError} where nothing can be written: there is no folder around it, or it is not allowed
  */
-export async function checkPage(path: string): Promise<void> {
+export async function checkPage(path: string, option = '--html', what = 'a page'): Promise<void> {
   const found = await stat(path).catch(() => undefined)
   if (path === '' || found?.isDirectory() === true)
     throw new UsageError(
-      `--html: expected the name of a file, found ${path === '' ? 'none' : `the folder '${path}'`}`,
+      `${option}: expected the name of a file, found ${path === '' ? 'none' : `the folder '${path}'`}`,
     )
   if (found !== undefined && outputAt(found) !== undefined) return
   try {
@@ -27,8 +28,8 @@ export async function checkPage(path: string): Promise<void> {
     if (found === undefined || found.isFile()) await access(dirname(path), constants.W_OK)
   } catch (cause) {
     throw new HeedError({
-      operation: '--html',
-      expected: `to write a page to '${path}'`,
+      operation: option,
+      expected: `to write ${what} to '${path}'`,
       found: cause instanceof Error ? cause.message : String(cause),
       hint: 'check that the folder exists and may be written to',
       cause,

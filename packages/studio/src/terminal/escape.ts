@@ -64,7 +64,7 @@ export function acts(character: string): boolean {
  * @param before the character that was shown before the text
  */
 export function escaped(text: string, kept = '', before = ''): string {
-  if (!ACTING.test(text)) return text
+  if (!ACTING.test(text) || (kept === '\n' && !acts(text.replaceAll('\n', '')))) return text
   const characters = [...text]
   return characters
     .map((character, index) => {
