@@ -46,4 +46,4 @@ for (const { path, contents: unfinished } of outputFiles) {
 // Those of an earlier build.
 const written = new Set(outputFiles.map(({ path }) => basename(path)))
 for (const file of readdirSync(folder))
-  if (/\.js$/.test(file) && !written.has(file)) rmSync(join(folder, file))
+  if (file.endsWith('.js') && !written.has(file)) rmSync(join(folder, file))

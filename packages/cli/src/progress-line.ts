@@ -7,7 +7,9 @@ const shortestBar = 8
 const patience = 700
 const drawEvery = 100
 
-/** The bar of `share` (0 to 1) with as many facts as fit into `width` columns, the first before the others. */
+/**
+ * The bar of `share` (0 to 1) with as many facts as fit into `width` columns, the first before the others.
+ */
 export function shareLine(share: number, facts: readonly string[], width: number): string {
   const part = Math.max(0, Math.min(1, share))
   const percent = `${Math.floor(100 * part)}%`.padStart(4)

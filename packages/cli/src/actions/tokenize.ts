@@ -10,6 +10,7 @@ import { Comparison } from '../tokenize/comparison.js'
 import { EncodedText, type EncodeText } from '../tokenize/encoded-text.js'
 import { Count } from '../tokenize/count.js'
 import { fileSource, pipeSource, textsOf, wholeText, type ReadText, type Source } from '../tokenize/texts.js'
+import type { TextWork } from '../tokenize/text-work.js'
 import { openTokenizer } from '../tokenizer.js'
 
 export interface TokenizeOptions {
@@ -24,14 +25,6 @@ export interface TokenizeOptions {
   readonly json?: boolean
   readonly table?: boolean
   readonly compare?: readonly string[]
-}
-
-/** What is done with each text, and said at the end. */
-export interface TextWork {
-  /** What is printed of a text. `isGiven`: it was an argument. */
-  show(text: string, isGiven: boolean): string
-  /** What is printed at the end. */
-  summary(): string
 }
 
 /** Shows how a tokenizer cuts texts. */

@@ -1,10 +1,10 @@
-import type { TextWork } from '../actions/tokenize.js'
 import type { Context } from '../context.js'
 import { jsonText } from '../terminal.js'
 import type { NamedTokenizer } from '../tokenizer.js'
 import { comparedBorders, comparedCounts, comparedTokens, type Borders } from './compare.js'
 import { Count } from './count.js'
 import { EncodedText, type TextOptions } from './encoded-text.js'
+import type { TextWork } from './text-work.js'
 
 /** Parts that are cut otherwise, of lines of files and pipes: so many are printed in all. */
 const mostOthers = 40

@@ -1,8 +1,8 @@
 import type { Tokenizer } from 'heed'
-import type { TextWork } from '../actions/tokenize.js'
 import type { Context } from '../context.js'
 import { UsageError } from '../errors.js'
 import { escaped, jsonText } from '../terminal.js'
+import type { TextWork } from './text-work.js'
 
 export interface DecodeWorkOptions {
   /** false: special tokens are left out. */
