@@ -9,14 +9,18 @@ import type { Program } from './program.js'
 
 /** Work on states that a search may cost, and more for each character of the text. */
 const mostWork = 2 ** 24
+const workPerCharacter = 8
 /** Characters that may be looked at in vain, and more for each character of the text. */
 const mostVain = 2 ** 27
+const vainPerCharacter = 64
 
 /** Finds the matches of a program that an automaton can follow. */
 export class AutomatonSearch {
   readonly #automaton: Automaton
   readonly #classes: CharacterClasses
   readonly #bits: PlaceBits
+  #vain = 0
+  #at = 0
 
   constructor(program: Program, classes: CharacterClasses, bits: PlaceBits) {
     this.#automaton = new Automaton(program, classes, bits.count, true)
@@ -26,67 +30,158 @@ export class AutomatonSearch {
 
   /** Adds the matches in text[start, end) to a list. */
   find(text: string, start: number, end: number, list: MatchList): void {
+    const length = end - start
+    const work = mostWork + workPerCharacter * length
+    this.#vain = mostVain + vainPerCharacter * length
+    const bits = this.#bits.count === 0 ? undefined : this.#bits.read(text, start, end, work)
+    this.#automaton.work = work
+    if (bits === undefined && !this.#automaton.asksStart) this.#findPlain(text, start, end, list)
+    else this.#findAsking(text, start, end, bits, list)
+  }
+
+  /** Where only characters matter that a match has, and the one behind it. */
+  #findPlain(text: string, start: number, end: number, list: MatchList): void {
+    const automaton = this.#automaton
+    const { ofUnit } = this.#classes
+    let { transitions } = automaton
+    let first = automaton.start(noneClass, false)
+    let last = -1
+    for (let from = start; from <= end;) {
+      let at = from
+      let state = first
+      let transition = unknown
+      // Goes on while a match may, and doesn't remember yet where one ended.
+      while (at < end) {
+        transition = transitions[state + ofUnit[text.charCodeAt(at)]!]!
+        if (transition < 2) break
+        state = transition >> 1
+        at++
+      }
+      if (transition === unknown || at === end) {
+        // Now with characters of two units, and transitions that nobody needed before.
+        this.#at = at
+        transition = this.#goOn(state, text, end)
+        at = this.#at
+        transitions = automaton.transitions
+        first = automaton.start(noneClass, false)
+      }
+      let stop = at
+      if (transition === 0 && at === from) stop = -1
+      else if (transition !== 1) {
+        this.#spend(at - from)
+        stop = this.#lastStop(text, from, at, end)
+        transitions = automaton.transitions
+        first = automaton.start(noneClass, false)
+      }
+      if (stop > from || (stop === from && last !== from)) {
+        list.push(from, stop)
+        last = from = stop
+        continue
+      }
+      from += isPair(text, from, end) ? 2 : 1
+      // Passes what no match begins with.
+      while (from < end && transitions[first + ofUnit[text.charCodeAt(from)]!] === 0) from++
+    }
+  }
+
+  /**
+   * Follows a text from `#at` on until nothing goes on, and leaves `#at` there; gives the last transition.
+   */
+  #goOn(from: number, text: string, end: number): number {
+    let state = from
+    for (let at = this.#at; ; at++) {
+      const transition = this.#follow(state, text, at, end)
+      if (transition < 2 || at >= end) {
+        this.#at = at
+        return transition & 1
+      }
+      state = transition >> 1
+      if (isPair(text, at, end)) at++
+    }
+  }
+
+  /** Where the match from `from` on ended last, before `to`, or -1. */
+  #lastStop(text: string, from: number, to: number, end: number): number {
+    const { transitions } = this.#automaton
+    const { ofUnit } = this.#classes
+    let state = this.#automaton.start(noneClass, false)
+    let stop = -1
+    for (let at = from; at < to; at++) {
+      let transition = transitions[state + ofUnit[text.charCodeAt(at)]!]!
+      const isKnown = transition !== unknown
+      if (!isKnown) transition = this.#follow(state, text, at, end)
+      if (transition & 1) stop = at
+      state = transition >> 1
+      if (!isKnown && isPair(text, at, end)) at++
+    }
+    return stop
+  }
+
+  #follow(state: number, text: string, at: number, end: number): number {
+    const column = at < end ? this.#classes.at(text, at, end) : noneClass
+    const transition = this.#automaton.transitions[state + column]!
+    return transition === unknown ? this.#automaton.follow(state, column) : transition
+  }
+
+  #findAsking(text: string, start: number, end: number, bits: Uint8Array | undefined, list: MatchList): void {
     const automaton = this.#automaton
     const classes = this.#classes
-    const length = end - start
-    const work = mostWork + 8 * length
+    const { ofUnit } = classes
     const bitCount = this.#bits.count
-    const bits = bitCount === 0 ? undefined : this.#bits.read(text, start, end, work)
-    automaton.work = work
-    let vain = mostVain + 64 * length
-    const { asksBehind } = automaton
-    let transitions = automaton.transitions
+    let { transitions } = automaton
     let searchStart = start
     let last = -1
     for (let from = start; from <= end;) {
-      let state = automaton.start(
-        asksBehind && from > start
-          ? classes.at(text, from - unitsBefore(text, from, start), from)
-          : noneClass,
-        from === searchStart,
-      )
+      let behind = from > start ? ofUnit[text.charCodeAt(from - 1)]! : noneClass
+      if (from > start && (text.charCodeAt(from - 1) & 0xf800) === 0xd800)
+        behind = classes.at(text, from - unitsBefore(text, from, start), from)
+      let state = automaton.start(behind, from === searchStart)
+      transitions = automaton.transitions
       let stop = -1
       let at = from
-      for (; ; at++) {
-        let column = at < end ? classes.ofUnit[text.charCodeAt(at)]! : noneClass
-        let units = 0
-        if (column === splitClass) {
-          column = classes.at(text, at, end)
-          const low = at + 1 < end ? text.charCodeAt(at + 1) : 0
-          if ((low & 0xfc00) === 0xdc00) units = 1
-        }
-        if (bits !== undefined) column = (column << bitCount) | bits[at - start]!
+      while (true) {
+        let column = at < end ? ofUnit[text.charCodeAt(at)]! : noneClass
+        if (bits !== undefined && column !== splitClass) column = (column << bitCount) | bits[at - start]!
         let transition = transitions[state + column]!
+        let units = 1
         if (transition === unknown) {
-          transition = automaton.follow(state, column)
+          transition = this.#followAsking(state, text, at, end, bits === undefined ? 0 : bits[at - start]!)
           transitions = automaton.transitions
+          if (isPair(text, at, end)) units = 2
         }
         if (transition & 1) stop = at
         state = transition >> 1
         if (state === 0) break
         at += units
       }
+      this.#spend(at - Math.max(from, stop))
       if (stop < 0 || (stop === from && last === from)) {
-        vain -= at - from
-        if (vain < 0) refuseVain()
-        from += unitsAt(text, from, end)
+        from += isPair(text, from, end) ? 2 : 1
         if (stop >= 0) searchStart = from
-        continue
+      } else {
+        list.push(from, stop)
+        last = searchStart = from = stop
       }
-      vain -= at - stop
-      if (vain < 0) refuseVain()
-      list.push(from, stop)
-      last = searchStart = from = stop
     }
+  }
+
+  #followAsking(state: number, text: string, at: number, end: number, bits: number): number {
+    const one = at < end ? this.#classes.at(text, at, end) : noneClass
+    const column = (one << this.#bits.count) | bits
+    const transition = this.#automaton.transitions[state + column]!
+    return transition === unknown ? this.#automaton.follow(state, column) : transition
+  }
+
+  #spend(characters: number): void {
+    this.#vain -= characters
+    if (this.#vain < 0) refuseVain()
   }
 }
 
-function unitsAt(text: string, at: number, end: number): number {
-  return (text.charCodeAt(at) & 0xfc00) === 0xd800 &&
-    at + 1 < end &&
-    (text.charCodeAt(at + 1) & 0xfc00) === 0xdc00
-    ? 2
-    : 1
+function isPair(text: string, at: number, end: number): boolean {
+  return (
+    (text.charCodeAt(at) & 0xfc00) === 0xd800 && at + 1 < end && (text.charCodeAt(at + 1) & 0xfc00) === 0xdc00
+  )
 }
 
 function refuseVain(): never {

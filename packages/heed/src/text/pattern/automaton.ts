@@ -24,7 +24,8 @@ const mostPlaces = 2 ** 19
 export class Automaton {
   /**
    * At state + column: 2 × the state that follows, + 1 if a match ends before the character, or `unknown`.
-   * States are multiples of `columns`, 0 is the state that nothing goes on from.
+   * States are multiples of `columns`, 0 is the state that nothing goes on from. Column `splitClass` stays
+   * `unknown`.
    */
   transitions: Int32Array
   readonly columns: number
@@ -79,9 +80,9 @@ export class Automaton {
     this.#clear()
   }
 
-  /** Whether what is behind a place matters. */
-  get asksBehind(): boolean {
-    return this.#kinds.length > 1
+  /** Whether what is behind the beginning of a match matters, or whether the search starts there. */
+  get asksStart(): boolean {
+    return this.#kinds.length > 1 || this.#searches
   }
 
   /** The state in which a match begins behind a character of the class. */
@@ -219,7 +220,7 @@ export class Automaton {
     this.transitions = new Int32Array(16 * this.columns).fill(unknown)
     // State 0: no places, nothing follows.
     this.#stateOf(Uint16Array.of(0, 0))
-    this.transitions.fill(0, 0, this.columns)
+    this.transitions.fill(0, 1 << this.#bitCount, this.columns)
   }
 }
 
