@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { FormatError } from '../../base/index.js'
+import { FormatError, UsageError } from '../../base/index.js'
 import { tokenOfBytes } from '../byte-alphabet.js'
 import { ReadContext } from '../steps/component.js'
 import { componentFixture, componentReference, jsonOf } from '../testing/components.js'
@@ -85,6 +85,13 @@ describe('ByteLevel', () => {
       }),
     )
   })
+})
+
+it('stops steps that double a text again and again', () => {
+  const replace: DecoderDefinition = { type: 'Replace', pattern: { String: 'a' }, content: 'aa' }
+  const decode = createDecoder({ type: 'Sequence', decoders: Array.from({ length: 64 }, () => replace) })
+  expect(() => decode(['a'])).toThrow(UsageError)
+  expect(() => createDecoder({ ...replace, content: 'a'.repeat(1e6) })(['a'.repeat(1e6)])).toThrow(UsageError)
 })
 
 it('takes time in proportion to the tokens', () => {

@@ -1,6 +1,7 @@
 import { MatchList } from '../pattern/index.js'
 import type { Component } from '../steps/component.js'
 import { createSearch, readSearched, type SearchedDefinition } from '../split/index.js'
+import { checkGrowth } from '../steps/growth.js'
 import type { DecodeStep } from './step.js'
 
 /** Puts a text in the place of what is searched for, within each token. */
@@ -25,6 +26,7 @@ export const replace: Component<ReplaceDecoderDefinition, DecodeStep> = {
         matches.length = 0
         search.matches(token, 0, token.length, matches)
         if (matches.length === 0) return token
+        checkGrowth('decode', matches.length * content.length, token.length)
         const parts: string[] = []
         let from = 0
         for (let i = 0; i < 2 * matches.length; i += 2) {

@@ -1,5 +1,6 @@
 import type { JsonValue } from '../../base/index.js'
 import type { Component, ReadContext } from '../steps/component.js'
+import { checkGrowth } from '../steps/growth.js'
 import type { DecodeStep } from './step.js'
 
 /** Decoders one after another: each takes what the one before gives. */
@@ -19,7 +20,21 @@ export function sequenceOf<Item>(
     }),
     create({ decoders }) {
       const steps = decoders.map(create)
-      return (tokens) => steps.reduce((parts, step) => step(parts), tokens)
+      return (tokens) => {
+        let parts = tokens
+        const before = tokens.length + lengthOf(tokens)
+        for (const step of steps) {
+          parts = step(parts)
+          checkGrowth('decode', lengthOf(parts), before)
+        }
+        return parts
+      }
     },
   }
+}
+
+function lengthOf(parts: readonly string[]): number {
+  let length = 0
+  for (const part of parts) length += part.length
+  return length
 }

@@ -2,6 +2,7 @@ import { unitsBefore } from '../byte-alphabet.js'
 import { MatchList } from '../pattern/index.js'
 import { createSearch, readSearched, type SearchedDefinition } from '../split/index.js'
 import type { Component } from '../steps/component.js'
+import { checkGrowth } from '../steps/growth.js'
 import { Rewriter } from '../steps/normalized-text.js'
 import type { Normalizer } from '../steps/pieces.js'
 
@@ -28,6 +29,7 @@ export const replace: Component<ReplaceDefinition, Normalizer> = {
       const list = new MatchList()
       search.matches(text, 0, text.length, list)
       if (list.length === 0) return input
+      checkGrowth('encode', list.length * content.length, text.length)
       const rewriter = new Rewriter(input)
       let done = 0
       for (let i = 0; i < 2 * list.length; i += 2) {

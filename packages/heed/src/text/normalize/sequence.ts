@@ -1,5 +1,6 @@
 import type { JsonValue } from '../../base/index.js'
 import type { Component, ReadContext } from '../steps/component.js'
+import { checkGrowth } from '../steps/growth.js'
 import type { Normalizer } from '../steps/pieces.js'
 
 /** Normalizers one after another: each takes what the one before gives. */
@@ -21,7 +22,10 @@ export function sequenceOf<Item>(
       const steps = normalizers.map(create)
       return (input) => {
         let text = input
-        for (const step of steps) text = step(text)
+        for (const step of steps) {
+          text = step(text)
+          checkGrowth('encode', text.text.length, input.text.length)
+        }
         return text
       }
     },

@@ -97,6 +97,18 @@ describe('a file', () => {
   })
 })
 
+it('stops steps that double a text again and again', () => {
+  const steps = Array.from({ length: 64 }, () => ({
+    type: 'ByteLevel' as const,
+    add_prefix_space: false,
+    trim_offsets: false,
+    use_regex: false,
+  }))
+  expect(() => piecesOf({ type: 'Sequence', pretokenizers: steps }, 'é'.repeat(1000))).toThrow(
+    'encode: expected steps that make a text at most 16 times as long, found 128000 characters made of 1000',
+  )
+})
+
 describe('Metaspace', () => {
   const first: PreTokenizerDefinition = {
     type: 'Metaspace',

@@ -1,5 +1,6 @@
 import type { JsonValue } from '../../base/index.js'
 import type { Component, ReadContext } from '../steps/component.js'
+import { checkGrowth } from '../steps/growth.js'
 import type { Splitter } from '../steps/pieces.js'
 
 /** Pre-tokenizers one after another: each cuts the pieces of the one before. */
@@ -21,7 +22,10 @@ export function sequenceOf<Item>(
       const steps = pretokenizers.map(create)
       return (input) => {
         let pieces = input
-        for (const step of steps) pieces = step(pieces)
+        for (const step of steps) {
+          pieces = step(pieces)
+          checkGrowth('encode', pieces.text.length, input.text.length)
+        }
         return pieces
       }
     },
