@@ -168,6 +168,9 @@ const sets = {
   punctuation8: ['PcPdPsPePiPfPo', where((point) => punctuation[point] === 1 || isAsciiPunctuation(point))],
   control8: ['CcCfCo', await inVersion(8, 'Cc', 'Cf', 'Co')],
   numeric17: ['NdNlNo', await inVersion(17, 'Number')],
+  pictograph17: ['', await members(17, 'Binary_Property/Extended_Pictographic')],
+  consonant17: ['', await members(17, 'Indic_Conjunct_Break/Consonant')],
+  linker17: ['', await members(17, 'Indic_Conjunct_Break/Linker')],
 }
 for (const [name, base] of Object.entries(properties))
   sets[name] = [base, await members(16, `Binary_Property/${name}`)]
@@ -235,6 +238,11 @@ const unexpected = changedRuns((point) =>
     : breaks[point],
 )
 
+const laterBreaks = await kinds(17, 'Grapheme_Cluster_Break', breakNames, 0)
+const changedBreaks = changedRuns((point) =>
+  breaks[point] === laterBreaks[point] ? undefined : laterBreaks[point],
+)
+
 const listed = (list) =>
   list.map(([gap, count, value]) => number(gap) + number(count - 1) + number(value)).join('')
 
@@ -257,6 +265,7 @@ const tables = {
     .join(''),
   combiningClasses: listed(combining),
   graphemeBreaks: listed(unexpected),
+  laterGraphemeBreaks: listed(changedBreaks),
 }
 const about = {
   categoryNames: 'The general categories by their short names, two letters each.',
@@ -273,6 +282,7 @@ const about = {
   longFoldings: 'Foldings to several characters: code points since the last, how many, which.',
   combiningClasses: 'Combining classes in Unicode 9: code points since the last run, length less one, class.',
   graphemeBreaks: 'Grapheme cluster breaks where they do not follow from the category, in the same form.',
+  laterGraphemeBreaks: 'Those of Unicode 17 that differ, in the same form.',
 }
 let text = `// Written by scripts/unicode-tables.mjs from the packages @unicode/unicode-8.0.0, -9.0.0, -16.0.0, -17.0.0
 // (MIT) and Python's unicodedata. The data are the Unicode Character Database's, (c) Unicode, Inc., under the

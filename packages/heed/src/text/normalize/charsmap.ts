@@ -68,7 +68,8 @@ export class Charsmap {
     const known = this.#known.get(place)
     if (known !== undefined) return known
     const end = this.#texts.indexOf(0, place)
-    const text = new TextDecoder().decode(this.#texts.subarray(place, end < 0 ? undefined : end))
+    const bytes = this.#texts.subarray(place, end < 0 ? undefined : end)
+    const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
     this.#known.set(place, text)
     return text
   }

@@ -3,7 +3,7 @@ import { FormatError } from '../../base/index.js'
 import type { Component } from '../steps/component.js'
 import { endOf, type NormalizedText, Rewriter, startOf } from '../steps/normalized-text.js'
 import type { Normalizer } from '../steps/pieces.js'
-import { graphemeEnd } from '../unicode/index.js'
+import { graphemeEndOfUnicode17 } from '../unicode/index.js'
 import { Charsmap, writeCharacter } from './charsmap.js'
 
 /** The rules of a SentencePiece model, as the package `tokenizers` follows them. */
@@ -57,7 +57,7 @@ class Precompiler {
     let at = 0
     while (at < text.length) {
       if (at === 0 && this.#stays[text.charCodeAt(0)] === 1) break
-      const clusterEnd = graphemeEnd(text, at, text.length)
+      const clusterEnd = graphemeEndOfUnicode17(text, at, text.length)
       const whole = this.#ofCluster(text, at, clusterEnd)
       if (whole >= 0) {
         if (this.#charsmap.textAt(whole) !== '') break
@@ -84,7 +84,7 @@ class Precompiler {
         at++
         continue
       }
-      const end = at < singles ? singles : graphemeEnd(text, at, text.length)
+      const end = at < singles ? singles : graphemeEndOfUnicode17(text, at, text.length)
       const whole = at < singles ? -1 : this.#ofCluster(text, at, end)
       if (whole >= 0) {
         writer ??= new ClusterWriter(input)

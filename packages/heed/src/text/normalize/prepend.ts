@@ -15,10 +15,13 @@ export const prepend: Component<PrependDefinition, Normalizer> = {
     ({ prepend: front }) =>
     (input) => {
       const { text } = input
-      if (text === '' || front === '') return input
+      if (text === '') return input
       const rewriter = new Rewriter(input)
-      rewriter.put(front, 0, codePointAt(text, 0) > 0xffff ? 2 : 1)
-      rewriter.keep(0, text.length)
+      const units = codePointAt(text, 0) > 0xffff ? 2 : 1
+      // After nothing the package finds no place for the first character either.
+      if (front === '') rewriter.putAt(text.slice(0, units), input.offset, input.offset)
+      else rewriter.put(front, 0, units)
+      rewriter.keep(front === '' ? units : 0, text.length)
       return rewriter.finish()
     },
 }
