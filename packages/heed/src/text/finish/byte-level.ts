@@ -1,24 +1,12 @@
+import { type ByteLevelDefinition, readByteLevel } from '../steps/byte-level.js'
 import type { Component } from '../steps/component.js'
 import { changed, ofSequence, type Part } from './part.js'
 import type { PostProcessor } from './post-processor.js'
 import { TokenEdges } from './token-edges.js'
 
 /** Leaves white space at the ends of tokens out of their spans, where `trim_offsets` says so. */
-export interface ByteLevelDefinition {
-  readonly type: 'ByteLevel'
-  readonly add_prefix_space: boolean
-  readonly trim_offsets: boolean
-  /** Of no account here. */
-  readonly use_regex: boolean
-}
-
 export const byteLevel: Component<ByteLevelDefinition, PostProcessor> = {
-  read: (value) => ({
-    type: 'ByteLevel',
-    add_prefix_space: value.member('add_prefix_space').boolean(),
-    trim_offsets: value.member('trim_offsets').boolean(),
-    use_regex: value.member('use_regex').boolean(true),
-  }),
+  read: readByteLevel,
 
   create({ add_prefix_space, trim_offsets }) {
     const trim = trim_offsets ? trimmer(add_prefix_space) : (part: Part) => part
