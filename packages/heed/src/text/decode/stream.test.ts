@@ -1,7 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { characterOfByte, tokenOfBytes } from '../byte-alphabet.js'
+import { componentFixture } from '../testing/components.js'
 import { createDecoder, type DecoderDefinition, DecodeStream } from './index.js'
+
+interface Fixture {
+  readonly tokens: readonly (readonly string[])[]
+  readonly decoders: readonly {
+    readonly decoder: DecoderDefinition
+    readonly streams: readonly ((string | null)[] | { readonly refused: string })[]
+  }[]
+}
 
 const byteLevel: DecoderDefinition = {
   type: 'ByteLevel',
@@ -34,6 +43,17 @@ function chunksOf(definition: DecoderDefinition, tokens: readonly string[]): str
 }
 
 describe('DecodeStream', () => {
+  it('gives the chunks that the package gives', () => {
+    const { tokens, decoders } = componentFixture('decoders') as Fixture
+    for (const { decoder, streams } of decoders)
+      streams.forEach((chunks, i) => {
+        // Of null there is nothing. Where the package stops with an error nothing is to be equal.
+        if (!Array.isArray(chunks)) return
+        const made = chunksOf(decoder, tokens[i]!).slice(0, -1)
+        expect(made, JSON.stringify([decoder, tokens[i]])).toEqual(chunks.map((chunk) => chunk ?? ''))
+      })
+  })
+
   it('gives the text that a token completes', () => {
     expect(chunksOf(byteLevel, ['Ġa', 'æ', 'Ĺ', '¥', 'b', 'Ã'])).toEqual([
       ' a',
