@@ -10,6 +10,7 @@ import { fuse, type FuseDefinition } from './fuse.js'
 import { metaspace } from './metaspace.js'
 import { replace, type ReplaceDecoderDefinition } from './replace.js'
 import { type DecoderSequenceDefinition, sequenceOf } from './sequence.js'
+import { sentencePiece, type SentencePieceDecoderDefinition } from './sentence-piece.js'
 import type { DecodeStep } from './step.js'
 import { strip, type StripDecoderDefinition } from './strip.js'
 import { wordPiece, type WordPieceDecoderDefinition } from './word-piece.js'
@@ -24,6 +25,7 @@ export type DecoderDefinition =
   | FuseDefinition
   | MetaspaceDefinition
   | ReplaceDecoderDefinition
+  | SentencePieceDecoderDefinition
   | StripDecoderDefinition
   | WordPieceDecoderDefinition
 
@@ -39,6 +41,7 @@ const components: {
   Fuse: fuse,
   Metaspace: metaspace,
   Replace: replace,
+  SentencePiece: sentencePiece,
   Sequence: sequenceOf(readDecoder, createStep),
   Strip: strip,
   WordPiece: wordPiece,

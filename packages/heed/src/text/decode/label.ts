@@ -46,10 +46,16 @@ function labelOf(definition: DecoderDefinition): (token: string) => string {
     case 'ByteLevel':
       return (token) => withStrayBytes(bytesOfToken(token))
     case 'ByteFallback':
+      return ofByte
+    case 'SentencePiece': {
+      const { byte_fallback, verbatim } = definition
+      const ownTokens = new Set(verbatim)
       return (token) => {
-        const byte = byteOfFallback(token)
-        return byte < 0 ? token : String.fromCharCode(byte < 0x80 ? byte : strayByte + byte)
+        if (ownTokens.has(token)) return token
+        const text = byte_fallback ? ofByte(token) : token
+        return text === token ? replaced(token, '▁', ' ') : text
       }
+    }
     case 'Replace': {
       const decode = createDecoder(definition)
       return (token) => decode([token])
@@ -58,6 +64,12 @@ function labelOf(definition: DecoderDefinition): (token: string) => string {
     case 'Strip':
       return itself
   }
+}
+
+/** The byte that `<0xE6>` names. */
+function ofByte(token: string): string {
+  const byte = byteOfFallback(token)
+  return byte < 0 ? token : String.fromCharCode(byte < 0x80 ? byte : strayByte + byte)
 }
 
 function itself(token: string): string {

@@ -3,7 +3,7 @@ import { type BytePairDefinition, MergeTable, type ModelDefinition } from '../su
 import { Vocabulary } from '../steps/vocabulary.js'
 import { largestId, mostMerges, mostTokens } from './limits.js'
 
-const types = ['BPE', 'WordPiece', 'WordLevel', 'Unigram'] as const
+const types = ['BPE', 'WordPiece', 'WordLevel', 'Unigram', 'SentencePiece'] as const
 
 /**
  * The model of a tokenizer.json while it is read. Vocabulary and merges, which may be long, are read as they
@@ -15,8 +15,9 @@ export class ModelReader {
   #prefix: JsonValue | undefined
   #vocabularyPlace: JsonPlace | undefined
   #vocabulary: Vocabulary | undefined
-  /** Of a vocabulary that is a list: each piece's score. */
+  /** Of a vocabulary that is a list: each piece's score, and its type. */
   #scores: Float64Array | undefined
+  #types: Uint8Array | undefined
   #mergesPlace: JsonPlace | undefined
   #merges: MergeTable | undefined
 
@@ -27,7 +28,7 @@ export class ModelReader {
       continuing_subword_prefix: () => (this.#prefix = reader.value()),
       vocab: () => {
         this.#vocabularyPlace = reader.place()
-        if (reader.sees('[')) [this.#vocabulary, this.#scores] = readPieces(reader)
+        if (reader.sees('[')) [this.#vocabulary, this.#scores, this.#types] = readPieces(reader)
         else this.#vocabulary = readVocabulary(reader)
       },
       merges: () => {
@@ -62,8 +63,9 @@ export class ModelReader {
     const type = fields.member('type')
     const name = type.isNull ? this.#likelyType() : type.choice(types)
     const vocab = this.vocabulary
-    if ((name === 'Unigram') !== (this.#scores !== undefined))
-      fields.member('vocab').refuse(name === 'Unigram' ? 'a list of pieces and scores' : 'tokens and ids')
+    const isList = name === 'Unigram' || name === 'SentencePiece'
+    if (isList !== (this.#scores !== undefined))
+      fields.member('vocab').refuse(isList ? 'a list of pieces and scores' : 'tokens and ids')
     switch (name) {
       case 'BPE':
         return this.#bytePair(vocab)
@@ -79,6 +81,8 @@ export class ModelReader {
         return { type: name, vocab, unk_token: fields.member('unk_token').string() }
       case 'Unigram':
         return this.#unigram(vocab)
+      case 'SentencePiece':
+        return this.#sentencePiece(vocab)
     }
   }
 
@@ -130,6 +134,20 @@ export class ModelReader {
     }
   }
 
+  #sentencePiece(vocab: Vocabulary): ModelDefinition {
+    const fields = this.#fields
+    return {
+      type: 'SentencePiece',
+      algorithm: fields.member('algorithm').choice(['BPE', 'Unigram']),
+      sums: fields.member('sums').choice(['f32', 'f64']),
+      unk_id: fields.member('unk_id').count(vocab.size - 1),
+      byte_fallback: fields.member('byte_fallback').boolean(),
+      vocab,
+      scores: this.#scores!,
+      types: this.#types ?? fields.member('vocab').refuse('a list of pieces, scores and types'),
+    }
+  }
+
   #field(name: string): JsonValue {
     const prefix = name === 'continuing_subword_prefix' ? this.#prefix : undefined
     return prefix ?? this.#fields.member(name)
@@ -151,10 +169,11 @@ function readVocabulary(reader: JsonReader): Vocabulary {
   return vocabulary
 }
 
-/** A list of pieces and scores, each piece once. A piece's id is its place. */
-function readPieces(reader: JsonReader): [Vocabulary, Float64Array] {
+/** A list of pieces and scores, and types if all have one; each piece once. A piece's id is its place. */
+function readPieces(reader: JsonReader): [Vocabulary, Float64Array, Uint8Array | undefined] {
   const vocabulary = new Vocabulary(1024)
   const scores: number[] = []
+  const pieceTypes: number[] = []
   reader.list((id) => {
     if (id === mostTokens) reader.refuse(`one of at most ${mostTokens} pieces`, { found: 'more' })
     const { at } = reader
@@ -163,12 +182,14 @@ function readPieces(reader: JsonReader): [Vocabulary, Float64Array] {
       if (part === 0) {
         if (!vocabulary.add(reader.string(), id)) reader.refuse('there once', { found: 'it again', at })
       } else if (part === 1) scores.push(reader.number())
+      else if (part === 2 && pieceTypes.length === id) pieceTypes.push(reader.count(6))
       else reader.refuse('a piece and its score')
       parts++
     })
-    if (parts !== 2) reader.refuse('a piece and its score', { at })
+    if (parts < 2 || (parts === 2 && pieceTypes.length > 0)) reader.refuse('a piece and its score', { at })
   })
-  return [vocabulary, Float64Array.from(scores)]
+  const isTyped = pieceTypes.length > 0
+  return [vocabulary, Float64Array.from(scores), isTyped ? Uint8Array.from(pieceTypes) : undefined]
 }
 
 /**

@@ -57,12 +57,22 @@ function modelFields(model: ModelDefinition): unknown {
       const { type, unk_id, vocab, scores, byte_fallback } = model
       return { type, unk_id, vocab: piecesOf(vocab, scores), byte_fallback }
     }
+    case 'SentencePiece': {
+      const { type, algorithm, sums, unk_id, byte_fallback, vocab, scores, types } = model
+      return { type, algorithm, sums, unk_id, byte_fallback, vocab: piecesOf(vocab, scores, types) }
+    }
     default:
       return model
   }
 }
 
-function* piecesOf(vocabulary: Vocabulary, scores: ArrayLike<number>): Generator<[string, Decimal]> {
-  for (let place = 0; place < vocabulary.size; place++)
-    yield [vocabulary.tokenAt(place), new Decimal(scores[place]!)]
+function* piecesOf(
+  vocabulary: Vocabulary,
+  scores: Float64Array,
+  types?: Uint8Array,
+): Generator<readonly unknown[]> {
+  for (let id = 0; id < vocabulary.size; id++) {
+    const piece = [vocabulary.tokenAt(id), new Decimal(scores[id]!)]
+    yield types === undefined ? piece : [...piece, types[id]]
+  }
 }

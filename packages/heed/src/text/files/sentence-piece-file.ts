@@ -21,6 +21,9 @@ export interface SentencePieceFile {
   readonly unknownId: number
   /** What unknown pieces are decoded to. */
   readonly unknownSurface: string
+  /** The pieces for a text's beginning and end, which need not be there. */
+  readonly beginning: string
+  readonly end: string
   readonly byteFallback: boolean
   readonly whitespaceAsSuffix: boolean
   readonly charsmap: Uint8Array
@@ -101,6 +104,8 @@ interface Training {
   readonly byteFallback: boolean
   readonly whitespaceAsSuffix: boolean
   readonly unknownSurface: string
+  readonly beginning: string
+  readonly end: string
 }
 
 const trainingDefaults: Training = {
@@ -108,17 +113,21 @@ const trainingDefaults: Training = {
   byteFallback: false,
   whitespaceAsSuffix: false,
   unknownSurface: ' \u2047 ',
+  beginning: '<s>',
+  end: '</s>',
 }
 
 function readTraining(reader: ProtobufReader, before: Training): Training {
-  let { modelType, byteFallback, whitespaceAsSuffix, unknownSurface } = before
+  let { modelType, byteFallback, whitespaceAsSuffix, unknownSurface, beginning, end } = before
   while (reader.next()) {
     if (reader.field === 3) modelType = reader.integer()
     else if (reader.field === 24) whitespaceAsSuffix = reader.boolean()
     else if (reader.field === 35) byteFallback = reader.boolean()
     else if (reader.field === 44) unknownSurface = reader.string()
+    else if (reader.field === 46) beginning = reader.string() || beginning
+    else if (reader.field === 47) end = reader.string() || end
   }
-  return { modelType, byteFallback, whitespaceAsSuffix, unknownSurface }
+  return { modelType, byteFallback, whitespaceAsSuffix, unknownSurface, beginning, end }
 }
 
 interface Normalization {

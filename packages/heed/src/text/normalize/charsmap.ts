@@ -9,6 +9,8 @@ import { FormatError } from '../../base/index.js'
  * there, whose unit holds the value.
  */
 export class Charsmap {
+  /** Where the key ends that `findLongest` found. */
+  end = 0
   readonly #units: Uint32Array
   readonly #texts: Uint8Array
   /** 256 of what `ofCharacter` gives, a page. */
@@ -63,7 +65,28 @@ export class Charsmap {
     return -1
   }
 
-  /** The text at a place that `find` or `ofCharacter` gave. */
+  /**
+   * The same for the longest key that `bytes` goes on with at a place; where it ends is in `end`.
+   */
+  findLongest(bytes: Uint8Array, from: number, length: number): number {
+    const units = this.#units
+    let place = -1
+    let at = childrenOf(units[0]!)
+    for (let i = from; i < length; i++) {
+      const byte = bytes[i]!
+      if (byte === 0) break
+      at ^= byte
+      const unit = units[at]!
+      if ((unit & 0x800000ff) !== byte) break
+      at ^= childrenOf(unit)
+      if ((unit & 0x100) === 0) continue
+      place = units[at]! & 0x7fffffff
+      this.end = i + 1
+    }
+    return place
+  }
+
+  /** The text at a place that `find`, `findLongest` or `ofCharacter` gave. */
   textAt(place: number): string {
     const known = this.#known.get(place)
     if (known !== undefined) return known

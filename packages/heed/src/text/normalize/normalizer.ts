@@ -10,6 +10,7 @@ import { precompiled, type PrecompiledDefinition } from './precompiled.js'
 import { prepend, type PrependDefinition } from './prepend.js'
 import { replace, type ReplaceDefinition } from './replace.js'
 import { type NormalizerSequenceDefinition, sequenceOf } from './sequence.js'
+import { sentencePiece, type SentencePieceNormalizerDefinition } from './sentence-piece.js'
 import { stripAccents, type StripAccentsDefinition } from './strip-accents.js'
 import { strip, type StripDefinition } from './strip.js'
 
@@ -27,6 +28,7 @@ export type NormalizerDefinition =
   | PrecompiledDefinition
   | PrependDefinition
   | ReplaceDefinition
+  | SentencePieceNormalizerDefinition
   | StripAccentsDefinition
   | StripDefinition
 
@@ -47,6 +49,7 @@ const components: {
   Prepend: prepend,
   Replace: replace,
   Sequence: sequenceOf(readNormalizer, createNormalizer),
+  SentencePiece: sentencePiece,
   Strip: strip,
   StripAccents: stripAccents,
 }

@@ -157,10 +157,11 @@ export class UnigramModel implements SubwordModel {
             ids = this.#ids
           }
         }
-        const candidate = scores[id]! + sum
+        let candidate = scores[id]! + sum
+        if (isSingle) candidate = Math.fround(candidate)
         const place = end - base
         if (from[place]! < 0 || candidate > sums[place]!) {
-          sums[place] = isSingle ? Math.fround(candidate) : candidate
+          sums[place] = candidate
           from[place] = own
           ids[place] = id
         }
