@@ -13,24 +13,24 @@ export interface MergeOptions {
   readonly prefix: string
 }
 
-export interface LearnedMerges {
-  /** All tokens in the order of their ids. */
-  readonly tokens: readonly string[]
-  readonly merges: readonly (readonly [left: string, right: string])[]
-  /** How frequent each pair was when it merged. */
-  readonly counts: readonly number[]
+/** A pair of tokens that becomes a third one, by ids, and how frequent the pair was when it merged. */
+export interface LearnedMerge {
+  readonly left: number
+  readonly right: number
+  readonly merged: number
+  readonly count: number
 }
 
 /**
  * Merges the most frequent pair over and over (Sennrich et al. 2016, algorithm 1), and adds the tokens that
- * come of it. Of equally frequent pairs, that of the lower ids comes first. Uses `letters` up.
+ * come of it to the letters'. Of equally frequent pairs, that of the lower ids comes first. Uses the words up.
  *
  * Counts are kept up to date by what each merge changes. The candidates lie in a heap, where a stale count is
  * corrected when it comes to the top. A token that two merges make can leave a pair with several candidates,
  * each for the words that it was found in. The pair then merges once for each, and its last merge is the one
  * that counts.
  */
-export function* learnMerges(letters: Letters, options: MergeOptions): TrainingSteps<LearnedMerges> {
+export function* learnMerges(letters: Letters, options: MergeOptions): TrainingSteps<LearnedMerge[]> {
   const { vocabularySize, minimumFrequency, prefix } = options
   const { tokens, vocabulary } = letters
   const merger = new Merger(letters, options.tokenLength)
@@ -42,7 +42,7 @@ export function* learnMerges(letters: Letters, options: MergeOptions): TrainingS
   const heap = new CandidateHeap(pairs)
   const push = (pair: number, node: number): void => heap.push(pairs.counts[pair]!, pair, node)
   pairs.takeFound(push)
-  const merges = new Map<number, number>()
+  const merges = new Map<number, LearnedMerge>()
   while (vocabulary.size < vocabularySize && !heap.isEmpty) {
     const pair = heap.topPair
     const node = heap.topNode
@@ -64,17 +64,13 @@ export function* learnMerges(letters: Letters, options: MergeOptions): TrainingS
       vocabulary.set(token, id)
     }
     merges.delete(pair)
-    merges.set(pair, count)
+    merges.set(pair, { left, right, merged: id, count })
     merger.merge(node, left, right, id)
     pairs.release(node)
     pairs.takeFound(push)
     yield { phase: 'merges', done: tokens.length, total: vocabularySize }
   }
-  return {
-    tokens,
-    merges: Array.from(merges.keys(), (pair) => [tokens[pairs.lefts[pair]!]!, tokens[pairs.rights[pair]!]!]),
-    counts: [...merges.values()],
-  }
+  return [...merges.values()]
 }
 
 /** Words as tokens, and how often each pair of neighbours occurs in them. */
@@ -94,7 +90,7 @@ class Merger {
     this.#starts = starts
     this.#counts = counts
     this.#lengths = new Int32Array(counts.length)
-    this.#tokenLength = tokenLength
+    this.#tokenLength = Math.min(tokenLength, 2 ** 31 - 1)
   }
 
   /** Counts the pairs of some words from `word` on, and gives the number of the next one. */

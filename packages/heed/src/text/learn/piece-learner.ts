@@ -41,6 +41,8 @@ export function* learnPieces(words: WordCounts, options: PieceOptions): Training
   const desired = Math.floor((options.vocabularySize * 11) / 10)
   // Counts of pieces have the unknown one with them, as in the package whose rule this is.
   let order = tree.order
+  let occurrences = 0
+  for (const count of flat.counts) occurrences += count
   const rounds = Math.floor(Math.log(desired / (order.length + 1)) / Math.log(shrinkingFactor)) + 1
   const total = Math.max(1, rounds) * subIterations
   let done = 0
@@ -71,7 +73,7 @@ export function* learnPieces(words: WordCounts, options: PieceOptions): Training
     }
     const kept = Math.max(desired, Math.floor((order.length + 1) * shrinkingFactor)) - 1
     const before = order.length
-    order = prune(tree, lattice, order, frequencies, kept)
+    order = yield* prune(tree, lattice, order, { frequencies, words: occurrences }, kept)
     if (order.length === before) break
   }
   yield { phase: 'pieces', done: total, total }
@@ -113,13 +115,13 @@ function maximize(tree: PieceTree, order: Int32Array, expected: Float64Array): I
  * Drops the pieces that the words' probability loses least without: about what it would be if the best cut
  * had, in the place of each, what that would be cut into.
  */
-function prune(
+function* prune(
   tree: PieceTree,
   lattice: UnigramLattice,
   order: Int32Array,
-  frequencies: Float64Array,
+  { frequencies, words }: { readonly frequencies: Float64Array; readonly words: number },
   most: number,
-): Int32Array {
+): TrainingSteps<Int32Array> {
   let sum = 0
   let unknown = 0
   for (let piece = 0; piece < frequencies.length; piece++) {
@@ -131,7 +133,8 @@ function prune(
   const kept: number[] = []
   const candidates: number[] = []
   const losses = new Float64Array(tree.lengths.length)
-  for (const piece of order) {
+  for (const [done, piece] of order.entries()) {
+    if ((done & 0xfff) === 0xfff) yield { phase: 'pieces', done, total: order.length }
     if (tree.lengths[piece] === 1) {
       kept.push(piece)
       continue
@@ -143,10 +146,13 @@ function prune(
       kept.push(piece)
       continue
     }
+    // One for each piece there is, not for each that replaces this one: so the package has it.
     const logSum = Math.log(sum + frequency * order.length)
-      let loss = Math.log(frequency) - Math.log(sum)
-    for (const other of others) loss -= Math.log(frequencyOf(other) + frequency) - logSum
-    losses[piece] = frequency * loss
+      let replaced = 0
+    for (let i = others.length - 1; i >= 0; i--) {
+      replaced += Math.log(frequencyOf(others[i]!) + frequency) - logSum
+    }
+    losses[piece] = (frequency / words) * (Math.log(frequency) - Math.log(sum) - replaced)
     candidates.push(piece)
   }
   candidates.sort((a, b) => losses[b]! - losses[a]!)
