@@ -1,5 +1,4 @@
-import type { ModelDefinition } from '../subword/index.js'
-import { MergeTable } from '../subword/merge-table.js'
+import { MergeTable, type ModelDefinition } from '../subword/index.js'
 import { Vocabulary } from '../steps/vocabulary.js'
 import { spellWords } from './letters.js'
 import { learnMerges } from './merge-learner.js'

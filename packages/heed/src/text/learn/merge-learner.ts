@@ -23,7 +23,8 @@ export interface LearnedMerge {
 
 /**
  * Merges the most frequent pair over and over (Sennrich et al. 2016, algorithm 1), and adds the tokens that
- * come of it to the letters'. Of equally frequent pairs, that of the lower ids comes first. Uses the words up.
+ * come of it to the letters'. Of equally frequent pairs, that of the lower ids comes first. Uses the words
+ * up.
  *
  * Counts are kept up to date by what each merge changes. The candidates lie in a heap, where a stale count is
  * corrected when it comes to the top. A token that two merges make can leave a pair with several candidates,

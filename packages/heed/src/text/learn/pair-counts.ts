@@ -112,7 +112,7 @@ function placeOf(left: number, right: number): number {
   return hash ^ (hash >>> 13)
 }
 
-function longer(numbers: Int32Array): Int32Array {
+function longer(numbers: Int32Array): Int32Array<ArrayBuffer> {
   const copy = new Int32Array(2 * numbers.length)
   copy.set(numbers)
   return copy

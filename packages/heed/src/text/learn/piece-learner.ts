@@ -1,4 +1,4 @@
-import { flatten, seedPieces } from './piece-tree.js'
+import { flatten, seedPieces, spellPiece } from './piece-tree.js'
 import type { FlatWords, PieceTree } from './piece-tree.js'
 import type { TrainingSteps } from './training-steps.js'
 import { UnigramLattice } from './unigram-lattice.js'
@@ -148,7 +148,7 @@ function* prune(
     }
     // One for each piece there is, not for each that replaces this one: so the package has it.
     const logSum = Math.log(sum + frequency * order.length)
-      let replaced = 0
+    let replaced = 0
     for (let i = others.length - 1; i >= 0; i--) {
       replaced += Math.log(frequencyOf(others[i]!) + frequency) - logSum
     }
@@ -181,14 +181,10 @@ function shortenPaths({ scores, lengths, parents, longest }: PieceTree): void {
 
 /** The letters, and the first of the other pieces, up to the size. */
 function finish(words: FlatWords, tree: PieceTree, order: Int32Array, options: PieceOptions): ScoredPiece[] {
-  const spell = (piece: number): string => {
-    const place = tree.places[piece]!
-    const points = words.text.subarray(place, place + tree.lengths[piece]!)
-    return String.fromCodePoint(...points.map((letter) => words.points[letter]!))
-  }
+  const spell = (piece: number): string => spellPiece(words, tree, piece)
   const known = new Map<string, number>()
   for (const piece of order) if (tree.lengths[piece] === 1) known.set(spell(piece), tree.scores[piece]!)
-  const letters = new Set(Array.from(words.points.subarray(1), (point) => String.fromCodePoint(point)))
+  const letters = new Set(words.letters)
   for (const text of options.initial) if (text !== '') letters.add(String.fromCodePoint(text.codePointAt(0)!))
   const pieces: ScoredPiece[] = []
   let missing = lowest(tree, order)

@@ -13,6 +13,8 @@ export interface FlatWords {
   readonly counts: Float64Array
   /** Number → code point. */
   readonly points: Int32Array
+  /** The different letters, by code point. */
+  readonly letters: readonly string[]
 }
 
 /**
@@ -52,7 +54,15 @@ export function flatten(words: WordCounts): FlatWords {
     }
     starts[word + 1] = ++length
   }
-  return { text: text.subarray(0, length), starts, counts, points: Int32Array.from(found) }
+  const letters = found.slice(frequency[0]! > 0 ? 0 : 1).map((point) => String.fromCodePoint(point))
+  return { text: text.subarray(0, length), starts, counts, points: Int32Array.from(found), letters }
+}
+
+/** A piece's letters. */
+export function spellPiece({ text, points }: FlatWords, tree: PieceTree, piece: number): string {
+  const place = tree.places[piece]!
+  const letters = text.subarray(place, place + tree.lengths[piece]!)
+  return String.fromCodePoint(...letters.map((letter) => points[letter]!))
 }
 
 /**
@@ -146,7 +156,9 @@ class Intervals {
   }
 }
 
-/** Keeps the best ones of the intervals as pieces, and finds the parents and the longest one of each place. */
+/**
+ * Keeps the best ones of the intervals as pieces, and finds the parents and the longest one of each place.
+ */
 function buildTree(words: FlatWords, order: Int32Array, found: Intervals, most: number): PieceTree {
   const letters: number[] = []
   const strings = new Float64Array(found.size)

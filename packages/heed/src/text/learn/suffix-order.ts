@@ -6,11 +6,7 @@ import type { TrainingSteps } from './training-steps.js'
  *
  * @param text symbols from 0 to `symbols` − 1
  */
-export function* suffixOrder(
-  text: Int32Array,
-  symbols: number,
-  depth: number,
-): TrainingSteps<Int32Array> {
+export function* suffixOrder(text: Int32Array, symbols: number, depth: number): TrainingSteps<Int32Array> {
   const size = text.length
   let order = new Int32Array(size)
   let ranks = new Int32Array(size)

@@ -1,4 +1,11 @@
-import { checkFunction, checkNames, checkWhole, inWords, type StopSignal, UsageError } from '../../base/index.js'
+import {
+  checkFunction,
+  checkNames,
+  checkWhole,
+  inWords,
+  type StopSignal,
+  UsageError,
+} from '../../base/index.js'
 import type { StepDefinition } from '../definition.js'
 import type { TrainingProgress } from './training-steps.js'
 
@@ -31,8 +38,8 @@ interface AlphabetOptions {
   /** How many different letters to keep at most, the most frequent ones. Default all. */
   readonly limitAlphabet?: number
   /**
-   * Letters to have in any case: the first character of each string. Default the 256 of the byte alphabet where
-   * the pre-tokenizer or normalizer is `ByteLevel`, else none.
+   * Letters to have in any case: the first character of each string. Default the 256 of the byte alphabet
+   * where the pre-tokenizer or normalizer is `ByteLevel`, else none.
    */
   readonly initialAlphabet?: readonly string[]
 }
@@ -81,11 +88,7 @@ export interface WordLevelTraining extends CommonOptions {
 }
 
 /** What `trainTokenizer` is told. */
-export type TrainTokenizerOptions =
-  | BytePairTraining
-  | WordPieceTraining
-  | UnigramTraining
-  | WordLevelTraining
+export type TrainTokenizerOptions = BytePairTraining | WordPieceTraining | UnigramTraining | WordLevelTraining
 
 const common = [
   'model',
@@ -124,7 +127,8 @@ export function checkOptions(options: TrainTokenizerOptions): void {
   }
   checkNames(operation, options, names[model!])
   // All names that any of them has; those of others are not there.
-  const given = options as Partial<BytePairTraining> & Omit<Partial<UnigramTraining>, 'model' | 'unknownToken'>
+  const given = options as Partial<BytePairTraining> &
+    Omit<Partial<UnigramTraining>, 'model' | 'unknownToken'>
   checkWhole(operation, 'vocabularySize', given.vocabularySize!, 1)
   if (given.vocabularySize! > mostTokens) {
     refuse(`vocabularySize up to ${mostTokens}`, String(given.vocabularySize), 'take fewer')

@@ -4,10 +4,9 @@ import { readDecoder } from '../decode/index.js'
 import type { StepDefinition, TokenizerDefinition } from '../definition.js'
 import { readPostProcessor } from '../finish/index.js'
 import { createNormalizer, readNormalizer } from '../normalize/index.js'
-import { createTokenizer } from '../pipeline.js'
 import { createPreTokenizer, readPreTokenizer } from '../split/index.js'
 import { ReadContext } from '../steps/component.js'
-import type { Tokenizer } from '../tokenizer.js'
+import type { ModelDefinition } from '../subword/index.js'
 import { learnModel } from './learn-model.js'
 import { TextWords } from './text-words.js'
 import { checkOptions, refuse, type StepSettings, type TrainTokenizerOptions } from './train-options.js'
@@ -17,10 +16,10 @@ import type { TrainingProgress, TrainingSteps } from './training-steps.js'
 const patience = 20
 
 /**
- * Trains a tokenizer on texts: byte pair encoding (Sennrich et al. 2016), WordPiece by the same merges,
- * Unigram (Kudo 2018), or whole words. Texts are normalized and cut as the tokenizer will do it; special tokens
- * in them are text like any other. Memory grows with the different words, not with the texts. The same
- * texts give the same tokenizer.
+ * Learns what a tokenizer does from texts: byte pair encoding (Sennrich et al. 2016), WordPiece by the same
+ * merges, Unigram (Kudo 2018), or whole words. Texts are normalized and cut as the tokenizer will do it;
+ * special tokens in them are text like any other. Memory grows with the different words, not with the texts.
+ * The same texts give the same tokenizer.
  *
  * Other work of the program goes on between the steps of the training.
  *
@@ -29,10 +28,10 @@ const patience = 20
  * understood
  * @throws the signal's reason where it is aborted
  */
-export async function trainTokenizer(
+export async function learnTokenizer(
   texts: Iterable<string> | AsyncIterable<string>,
   options: TrainTokenizerOptions,
-): Promise<Tokenizer> {
+): Promise<TokenizerDefinition<ModelDefinition>> {
   checkOptions(options)
   const unknown = options.unknownToken === undefined ? defaultUnknown[options.model] : options.unknownToken
   const given = new Set(options.special)
@@ -63,7 +62,7 @@ export async function trainTokenizer(
       initial: isByteLevel(normalizer) || isByteLevel(preTokenizer) ? characterOfByte : [],
     }),
   )
-  const definition: TokenizerDefinition<typeof model> = {
+  return {
     truncation: null,
     padding: null,
     addedTokens: special.map((content, id) => ({
@@ -81,7 +80,6 @@ export async function trainTokenizer(
     decoder,
     model,
   }
-  return createTokenizer(definition)
 }
 
 const defaultUnknown = { BPE: null, WordPiece: '[UNK]', Unigram: '<unk>', WordLevel: '<unk>' } as const
@@ -119,7 +117,8 @@ class Driver {
     let units = 0
     const add = (text: string): boolean => {
       this.#check()
-      if (typeof text !== 'string') refuse('texts that are strings', inWords(text), 'decode bytes to text first')
+      if (typeof text !== 'string')
+        refuse('texts that are strings', inWords(text), 'decode bytes to text first')
       words.add(text)
       done++
       units += text.length + 1
