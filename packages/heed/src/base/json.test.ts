@@ -34,6 +34,21 @@ describe('readJson', () => {
     )
   })
 
+  it('reads strings of any characters and escapes', () => {
+    const part = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 4 }).map((text) => JSON.stringify(text).slice(1, -1)),
+      fc.constantFrom('\\/', '\\b', '\\u00e9', '\\uD83D\\ude42', '\\u0000', 'é', '🙂', 'a'.repeat(30)),
+    )
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 12 }), (parts) => {
+        const text = `"${parts.join('')}"`
+        expect(read(text)).toBe(JSON.parse(text))
+        expect(read(`[${text}, ${text}]`)).toEqual(JSON.parse(`[${text}, ${text}]`))
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
   it('refuses what JSON.parse refuses, and accepts nothing more, whatever is changed', () => {
     const whole = '{"a": [1, -2.5e3, "x\\u0041\\n", true, null], "b": {"": false}, "é": 0}'
     const mutation = fc.record({
@@ -219,6 +234,34 @@ describe('JsonReader', () => {
     expect(() => reader.record(() => reader.string(), true)).toThrow(
       /big\['a'\] to be a string, found 1 at 1:15/,
     )
+  })
+
+  it('reads values one after the other, and leaves strings as bytes', () => {
+    const reader = new JsonReader(' { "é" : ["\\u00e9", "b"] , "c": [] , "\\"": {} }', options)
+    const seen: string[] = []
+    const seenSpan = (): void => {
+      seen.push(new TextDecoder().decode(reader.source.slice(reader.from, reader.to)))
+    }
+    expect(reader.enter('{')).toBe(true)
+    do {
+      reader.name(true)
+      seenSpan()
+      if (reader.sees('{')) expect(reader.enter('{')).toBe(false)
+      else if (reader.enter('['))
+        do {
+          reader.span()
+          seenSpan()
+        } while (reader.next(']'))
+    } while (reader.next('}'))
+    reader.end()
+    expect(seen).toEqual(['é', 'é', 'b', 'c', '"'])
+    const wrong = new JsonReader('{"a\\n": ["b", 1]}', options)
+    wrong.enter('{')
+    wrong.name(true)
+    wrong.enter('[')
+    wrong.span()
+    wrong.next(']')
+    expect(() => wrong.span()).toThrow(/\['a\\n'\]\[1\] to be a string, found 1 at 1:15/)
   })
 
   it('counts in digits alone', () => {
