@@ -36,8 +36,8 @@ export interface JsonPlace {
 
 /**
  * Reads values one after the other, each by the method for what is expected. `record` and `list` call back at
- * each of their values, which has to be read (or skipped) there. Texts are read as bytes of UTF-8: a string is
- * made only where somebody asks for it.
+ * each of their values, which has to be read (or skipped) there. Texts are read as bytes of UTF-8: a string
+ * is made only where somebody asks for it.
  */
 export class JsonReader extends JsonScanner {
   readonly #depth: number
@@ -220,6 +220,16 @@ export class JsonReader extends JsonScanner {
         return literal
       }
     return undefined
+  }
+
+  /** All that is read, in UTF-8: for whoever reads a long list faster where it is plain. */
+  get text(): Uint8Array {
+    return this.bytes
+  }
+
+  /** Goes on behind a value of the list or the record that is being read, which ends at `at`. */
+  resume(at: number): void {
+    this.position = at
   }
 
   /** Reads over a value. */

@@ -42,8 +42,9 @@ const closeBracket = 0x5d
 const closeBrace = 0x7d
 
 /**
- * Where a value stands in the lists and records around it: places in lists from 0 on, -1 where there is no key
- * yet, and for a name -2 - 2 × the place of its quote, 1 less where it is data, such as a vocabulary's token.
+ * Where a value stands in the lists and records around it: places in lists from 0 on, -1 where there is no
+ * key yet, and for a name -2 - 2 × the place of its quote, 1 less where it is data, such as a vocabulary's
+ * token.
  */
 export const noKey = -1
 
@@ -144,7 +145,7 @@ export class JsonScanner {
           i += 6
         }
       }
-      if ((point & 0xf800) === 0xd800) isWhole = false
+      if (point >> 11 === 0x1b) isWhole = false
       length = writeCodePoint(point, text, length)
     }
     if (!isWhole) this.refuse('a string without lone surrogates', { found: 'one', at: start - 1 })

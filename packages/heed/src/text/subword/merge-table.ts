@@ -22,6 +22,23 @@ export class MergeTable {
     this.slots = new Int32Array(4 << bits)
   }
 
+  /** @param ids left, right and joined token of each merge, by rank */
+  static of(ids: Int32Array, count: number): MergeTable {
+    const table = new MergeTable(count)
+    // A few at a time are looked for, and then set: so memory is waited for once, not once for each.
+    for (let begin = 0; begin < count; begin += 64) {
+      const end = Math.min(count, begin + 64)
+      let touched = 0
+      for (let i = begin; i < end; i++) {
+        const at = 4 * (hashOf(ids[3 * i]!, ids[3 * i + 1]!) >>> table.#shift)
+        touched ^= table.slots[at + 2]!
+      }
+      touchedLast = touched
+      for (let i = begin; i < end; i++) table.set(ids[3 * i]!, ids[3 * i + 1]!, i, ids[3 * i + 2]!)
+    }
+    return table
+  }
+
   /** How many pairs there are. */
   get size(): number {
     return this.#size
@@ -68,6 +85,9 @@ export class MergeTable {
       if (old[at + 2] !== 0) this.set(old[at]!, old[at + 1]!, old[at + 2]! - 1, old[at + 3]!)
   }
 }
+
+/** Written, and never read, so that looking is not left out. */
+export let touchedLast = 0
 
 function hashOf(left: number, right: number): number {
   let hash = Math.imul(left ^ seed, 0x9e3779b1)
