@@ -1,7 +1,13 @@
 import type { JsonPlace, JsonReader, JsonValue } from '../../base/index.js'
-import { type BytePairDefinition, MergeTable, type ModelDefinition } from '../subword/index.js'
+import {
+  type BytePairDefinition,
+  type MergeTable,
+  type ModelDefinition,
+  mostTokens,
+  readMerges,
+  readVocabulary,
+} from '../subword/index.js'
 import { Vocabulary } from '../steps/vocabulary.js'
-import { largestId, mostMerges, mostTokens } from './limits.js'
 
 const types = ['BPE', 'WordPiece', 'WordLevel', 'Unigram', 'SentencePiece'] as const
 
@@ -35,7 +41,7 @@ export class ModelReader {
         this.#mergesPlace = reader.place()
         // Most files have all else before. Where not, merges are read once more.
         if (this.#vocabulary !== undefined && this.#scores === undefined && this.#prefix?.value !== undefined)
-          this.#merges = readMerges(reader, this.#vocabulary, prefixLength(this.#prefix))
+          this.#merges = readMerges(reader, this.#vocabulary, prefixOf(this.#prefix))
         else reader.skip()
       },
     })
@@ -107,7 +113,7 @@ export class ModelReader {
     if (this.#merges === undefined) {
       if (this.#mergesPlace === undefined) return fields.member('merges').refuse('a list of merges')
       this.#reader.goTo(this.#mergesPlace)
-      this.#merges = readMerges(this.#reader, vocab, prefix?.length ?? 0)
+      this.#merges = readMerges(this.#reader, vocab, prefix)
     }
     return {
       type: 'BPE',
@@ -154,19 +160,8 @@ export class ModelReader {
   }
 }
 
-function prefixLength(prefix: JsonValue): number {
-  return prefix.isNull ? 0 : prefix.string().length
-}
-
-/** Tokens and ids, each token once. */
-function readVocabulary(reader: JsonReader): Vocabulary {
-  const vocabulary = new Vocabulary(1024)
-  reader.record((token) => {
-    if (vocabulary.size === mostTokens)
-      reader.refuse(`one of at most ${mostTokens} tokens`, { found: 'more' })
-    if (!vocabulary.add(token, reader.count(largestId))) reader.refuse('there once', { found: 'it again' })
-  }, true)
-  return vocabulary
+function prefixOf(prefix: JsonValue): string | null {
+  return prefix.isNull ? null : prefix.string()
 }
 
 /** A list of pieces and scores, and types if all have one; each piece once. A piece's id is its place. */
@@ -190,43 +185,4 @@ function readPieces(reader: JsonReader): [Vocabulary, Float64Array, Uint8Array |
   })
   const isTyped = pieceTypes.length > 0
   return [vocabulary, Float64Array.from(scores), isTyped ? Uint8Array.from(pieceTypes) : undefined]
-}
-
-/**
- * Merges are pairs, or in older files strings with a space between. Where a pair comes twice, the last
- * counts.
- *
- * @param prefix how long the prefix is that the joined token lacks of the right one
- */
-function readMerges(reader: JsonReader, vocabulary: Vocabulary, prefix: number): MergeTable {
-  const merges = new MergeTable(1024)
-  const idOf = (token: string): number =>
-    vocabulary.id(token) ??
-    reader.refuse('a merge of tokens that the vocabulary has', { found: `no '${token.slice(0, 100)}'` })
-  reader.list((rank) => {
-    if (rank === mostMerges) reader.refuse(`one of at most ${mostMerges} merges`, { found: 'more' })
-    const { at } = reader
-    let left = ''
-    let right = ''
-    if (reader.sees('"')) {
-      const merge = reader.string()
-      if (merge.startsWith('#version')) return
-      const space = merge.indexOf(' ')
-      left = merge.slice(0, Math.max(0, space))
-      right = merge.slice(space + 1)
-      if (left === '' || right === '' || right.includes(' ')) reader.refuse('two tokens', { at })
-    } else {
-      let parts = 0
-      reader.list((part) => {
-        if (part === 0) left = reader.string()
-        else if (part === 1) right = reader.string()
-        else reader.refuse('two tokens')
-        parts++
-      })
-      if (parts !== 2 || left === '' || right === '') reader.refuse('two tokens', { at })
-    }
-    if (right.length < prefix) reader.refuse(`a right token of ${prefix} characters at least`, { at })
-    merges.set(idOf(left), idOf(right), rank, idOf(left + right.slice(prefix)))
-  })
-  return merges
 }

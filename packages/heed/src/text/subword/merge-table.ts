@@ -68,12 +68,19 @@ export class MergeTable {
     if (rank >= this.#orders) this.#orders = rank + 1
   }
 
-  /** Where in `slots` the pairs are, by rank. */
+  /** Where in `slots` the pairs are, by rank; those of one rank by their tokens. */
   byRank(): Int32Array {
     const { slots } = this
     const places = new Int32Array(this.#orders).fill(-1)
     for (let at = 0; at < slots.length; at += 4) if (slots[at + 2] !== 0) places[slots[at + 2]! - 1] = at
-    return places.filter((at) => at >= 0)
+    const found = places.filter((at) => at >= 0)
+    if (found.length === this.#size) return found
+    // Some have the same rank.
+    const all: number[] = []
+    for (let at = 0; at < slots.length; at += 4) if (slots[at + 2] !== 0) all.push(at)
+    const order = (at: number, place: number): number => slots[at + place]!
+    all.sort((a, b) => order(a, 2) - order(b, 2) || order(a, 0) - order(b, 0) || order(a, 1) - order(b, 1))
+    return Int32Array.from(all)
   }
 
   #grow(): void {
