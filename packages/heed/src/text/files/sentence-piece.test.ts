@@ -13,7 +13,7 @@ import { readSentencePiece } from './sentence-piece.js'
 import { encoderOf } from './testing/encode.js'
 import { readTokenizerJson } from './tokenizer-json.js'
 
-const { normal, unknown, control, userDefined, unused, byte } = pieceType
+const { unknown, control, userDefined, unused, byte } = pieceType
 type Piece = readonly [text: string, score: number, type?: number]
 type Fields = readonly (readonly [number, FieldValue])[]
 
