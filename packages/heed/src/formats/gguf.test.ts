@@ -38,6 +38,11 @@ describe.each([
     expect(file.boolean('flag')).toBe(true)
     expect(file.strings('tokens')).toEqual(values.tokens)
     expect(file.countOf('tokens')).toBe(5)
+    const texts: string[] = []
+    file.eachText('tokens', (own, start, end, i) => {
+      texts[i] = new TextDecoder().decode(own.subarray(start, end))
+    })
+    expect(texts).toEqual(values.tokens)
     const numbers = ['byte', 'signedByte', 'short', 'signedShort', 'count', 'integer', 'float', 'long']
     expect(numbers.map((name) => file.number(name))).toEqual([
       200,
@@ -116,10 +121,12 @@ describe('a GGUF file', () => {
     const broken = Uint8Array.from(bytes)
     broken[at] = 0x62
     expect(() => new Gguf(broken).strings('tokens')).toThrow('text in UTF-8')
+    expect(() => new Gguf(broken).eachText('tokens', () => {})).toThrow('text in UTF-8')
     const cut = Uint8Array.from(bytes)
     cut.copyWithin(at + 1, at + 2)
     cut[24 + 8 + 6 + 16] = 2
     expect(() => new Gguf(cut).strings('tokens')).toThrow(FormatError)
+    expect(() => new Gguf(cut).eachText('tokens', () => {})).toThrow(FormatError)
   })
 
   it('with any byte changed is read or refused', () => {

@@ -6,7 +6,7 @@
  *     value:  name string  type u32  …
  *     tensor: name string  dimensions u32  size u64 each  type u32  offset u64
  */
-import { FormatError } from '../base/index.js'
+import { FormatError, utf8Length } from '../base/index.js'
 
 /** The bytes of a file, in memory or still on the disk. */
 export interface GgufBytes {
@@ -123,6 +123,30 @@ export class Gguf {
   strings(name: string): string[] | undefined {
     const place = this.#goTo(name, (type, isList) => isList && type === typeString, 'a list of texts')
     return place && this.#strings(place.count)
+  }
+
+  /**
+   * The texts of a list one after the other, as [start, end) of bytes in UTF-8, without a string for each.
+   *
+   * @throws FormatError for bytes that are no UTF-8
+   */
+  eachText(name: string, each: (bytes: Uint8Array, start: number, end: number, index: number) => void): void {
+    const place = this.#goTo(name, (type, isList) => isList && type === typeString, 'a list of texts')
+    if (place === undefined) return
+    for (let i = 0; i < place.count; i++) {
+      const length = this.#integer(8)
+      this.#need(length)
+      const bytes = this.#window
+      const start = this.#at - this.#windowStart
+      const end = start + length
+      for (let at = start; at < end;) {
+        const units = bytes[at]! < 0x80 ? 1 : utf8Length(bytes, at)
+        at += units
+        if (units === 0 || at > end) this.#refuse('text in UTF-8', 'other bytes')
+      }
+      this.#at += length
+      each(bytes, start, end, i)
+    }
   }
 
   /** A list of numbers of any type, as f64. */

@@ -13,6 +13,7 @@ import { type DecoderSequenceDefinition, sequenceOf } from './sequence.js'
 import { sentencePiece, type SentencePieceDecoderDefinition } from './sentence-piece.js'
 import type { DecodeStep } from './step.js'
 import { strip, type StripDecoderDefinition } from './strip.js'
+import { type VerbatimDefinition, verbatimOf } from './verbatim.js'
 import { wordPiece, type WordPieceDecoderDefinition } from './word-piece.js'
 
 /** How tokens become a text, in the words of tokenizer.json. */
@@ -27,6 +28,7 @@ export type DecoderDefinition =
   | ReplaceDecoderDefinition
   | SentencePieceDecoderDefinition
   | StripDecoderDefinition
+  | VerbatimDefinition<DecoderDefinition>
   | WordPieceDecoderDefinition
 
 type Type = DecoderDefinition['type']
@@ -44,6 +46,7 @@ const components: {
   SentencePiece: sentencePiece,
   Sequence: sequenceOf(readDecoder, createStep),
   Strip: strip,
+  Verbatim: verbatimOf(readDecoder, createStep),
   WordPiece: wordPiece,
 }
 

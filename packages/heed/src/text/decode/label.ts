@@ -47,6 +47,11 @@ function labelOf(definition: DecoderDefinition): (token: string) => string {
       return (token) => withStrayBytes(bytesOfToken(token))
     case 'ByteFallback':
       return ofByte
+    case 'Verbatim': {
+      const ownTokens = new Set(definition.tokens)
+      const label = labelOf(definition.decoder)
+      return (token) => (ownTokens.has(token) ? token : label(token))
+    }
     case 'SentencePiece': {
       const { byte_fallback, verbatim } = definition
       const ownTokens = new Set(verbatim)

@@ -39,20 +39,25 @@ export function splitAtPatterns(patterns: readonly string[], spellsBytes: boolea
   return steps.length < 2 ? (steps[0] ?? null) : step({ type: 'Sequence', pretokenizers: steps })
 }
 
+/** A special token, or text 0 or 1, and its type. */
+export type TemplatePart = readonly [part: string | 0 | 1, type: number]
+
 /**
- * A template of texts and special tokens: `[CLS] $A [SEP] $B:1 [SEP]:1`, where `:1` is the type.
+ * A template of texts and special tokens.
  *
  * @param idOf a special token's id
  */
-export function template(single: string, pair: string, idOf: (token: string) => number): TemplateDefinition {
+export function template(
+  single: readonly TemplatePart[],
+  pair: readonly TemplatePart[],
+  idOf: (token: string) => number,
+): TemplateDefinition {
   const special_tokens = new Map<string, { id: string; ids: number[]; tokens: string[] }>()
-  const pieces = (text: string): TemplatePiece[] =>
-    text.split(' ').map((word) => {
-      const [, name = '', type = '0'] = /^(.*?)(?::(\d+))?$/s.exec(word) ?? []
-      const type_id = Number(type)
-      if (name === '$A' || name === '$B') return { Sequence: { id: name === '$A' ? 'A' : 'B', type_id } }
-      special_tokens.set(name, { id: name, ids: [idOf(name)], tokens: [name] })
-      return { SpecialToken: { id: name, type_id } }
+  const pieces = (parts: readonly TemplatePart[]): TemplatePiece[] =>
+    parts.map(([part, type_id]) => {
+      if (typeof part === 'number') return { Sequence: { id: part === 0 ? 'A' : 'B', type_id } }
+      special_tokens.set(part, { id: part, ids: [idOf(part)], tokens: [part] })
+      return { SpecialToken: { id: part, type_id } }
     })
   return { type: 'TemplateProcessing', single: pieces(single), pair: pieces(pair), special_tokens }
 }

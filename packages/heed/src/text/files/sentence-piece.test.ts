@@ -7,10 +7,10 @@ import { FormatError, HeedError } from '../../base/index.js'
 import { type FieldValue, protobufMessage } from '../../formats/testing/protobuf-message.js'
 import { createDecoder, type DecoderDefinition } from '../decode/index.js'
 import type { TokenizerDefinition } from '../definition.js'
-import { type ModelDefinition, pieceType } from '../subword/index.js'
+import { pieceType } from '../subword/index.js'
 import { saveTokenizer } from './save-tokenizer.js'
 import { readSentencePiece } from './sentence-piece.js'
-import { encoderOf } from './testing/encode.js'
+import { plainTokenizer } from './testing/encode.js'
 import { readTokenizerJson } from './tokenizer-json.js'
 
 const { unknown, control, userDefined, unused, byte } = pieceType
@@ -42,8 +42,8 @@ const specials: readonly Piece[] = [
   ['</s>', 0, control],
 ]
 const letters: readonly Piece[] = [...'▁helo'].map((letter, i) => [letter, -100 - i])
-const tokens = (definition: TokenizerDefinition, text: string): (string | undefined)[] =>
-  encoderOf(definition)(text).map((id) => (definition.model as ModelDefinition).vocab.token(id))
+const tokens = (definition: TokenizerDefinition, text: string): string[] =>
+  plainTokenizer(definition).tokens(text)
 const decoded = (definition: TokenizerDefinition, pieces: string[]): string =>
   createDecoder(definition.decoder as DecoderDefinition)(pieces)
 
@@ -144,7 +144,7 @@ describe('a file of SentencePiece', () => {
     ['that is JSON', new TextEncoder().encode('{"version":"1.0"}'), 'a kind of'],
     ['with rules that are none', modelFile(specials, bpe, [[2, 'abc']]), 'rules of SentencePiece'],
   ])('%s is refused', (_, file, message) => {
-    const read = (): unknown => encoderOf(readSentencePiece(file))
+    const read = (): unknown => plainTokenizer(readSentencePiece(file))
     expect(read).toThrow(FormatError)
     expect(read).toThrow(message)
   })
@@ -162,7 +162,7 @@ describe('a file of SentencePiece', () => {
         const changed = Uint8Array.from(file)
         changed[at] = one
         try {
-          encoderOf(readSentencePiece(changed))('hello <s>')
+          plainTokenizer(readSentencePiece(changed)).ids('hello <s>')
         } catch (error) {
           expect(error).toBeInstanceOf(HeedError)
         }
@@ -176,7 +176,8 @@ const folder = shared === undefined ? '' : join(shared, 'reference', 'tokenizers
 
 describe.skipIf(!existsSync(folder))('the models of the reference (set HEED_SHARED to run)', () => {
   it.each(['llama', 'llama-no-space', 't5'])('%s: ids as SentencePiece gives them', (name) => {
-    const encode = encoderOf(readSentencePiece(readFileSync(join(folder, `${name}.sentencepiece.model`))))
+    const path = join(folder, `${name}.sentencepiece.model`)
+    const { ids: encode } = plainTokenizer(readSentencePiece(readFileSync(path)))
     const { cases } = JSON.parse(
       gunzipSync(readFileSync(join(folder, `${name}.cases.json.gz`))).toString(),
     ) as { cases: { text: string; ids: number[]; other?: number[] }[] }

@@ -1,5 +1,6 @@
 import type { AddedToken } from '../added-tokens.js'
 import type { TokenizerDefinition } from '../definition.js'
+import type { TemplateDefinition } from '../finish/index.js'
 import {
   type BytePairDefinition,
   type ModelDefinition,
@@ -8,7 +9,7 @@ import {
   ranksOf,
 } from '../subword/index.js'
 import type { Vocabulary } from '../steps/vocabulary.js'
-import { addedToken, step, template } from './parts.js'
+import { addedToken, step, template, type TemplatePart } from './parts.js'
 import { readSentencePieceFile, type SentencePieceFile } from './sentence-piece-file.js'
 
 /** What a file of SentencePiece leaves to who uses it. */
@@ -127,14 +128,14 @@ export function around(
   begin: string | undefined,
   end: string | undefined,
   idOf: (token: string) => number,
-): ReturnType<typeof template> | null {
+): TemplateDefinition | null {
   if (begin === undefined && end === undefined) return null
-  const text = (name: string, type: string): string =>
-    [begin && `${begin}${type}`, `${name}${type}`, end && `${end}${type}`].filter(Boolean).join(' ')
-  return template(text('$A', ''), `${text('$A', '')} ${text('$B', ':1')}`, idOf)
+  const parts = (text: 0 | 1): TemplatePart[] =>
+    [begin, text, end].flatMap((part) => (part === undefined ? [] : [[part, text] as const]))
+  return template(parts(0), [...parts(0), ...parts(1)], idOf)
 }
 
-function toBase64(bytes: Uint8Array): string {
+export function toBase64(bytes: Uint8Array): string {
   let text = ''
   for (let at = 0; at < bytes.length; at += 2 ** 13)
     text += String.fromCharCode(...bytes.subarray(at, at + 2 ** 13))

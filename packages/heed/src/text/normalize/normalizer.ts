@@ -3,6 +3,7 @@ import type { Component, ReadContext } from '../steps/component.js'
 import type { Normalizer } from '../steps/pieces.js'
 import { bertNormalizer, type BertNormalizerDefinition } from './bert.js'
 import { byteLevel, type ByteLevelNormalizerDefinition } from './byte-level.js'
+import { ggufBert, type GgufBertNormalizerDefinition } from './gguf-bert.js'
 import { lowercase, type LowercaseDefinition } from './lowercase.js'
 import { nmt, type NmtDefinition } from './nmt.js'
 import { nfc, nfd, nfkc, nfkd, type NormalFormDefinition } from './normal-form.js'
@@ -18,6 +19,7 @@ import { strip, type StripDefinition } from './strip.js'
 export type NormalizerDefinition =
   | BertNormalizerDefinition
   | ByteLevelNormalizerDefinition
+  | GgufBertNormalizerDefinition
   | LowercaseDefinition
   | NmtDefinition
   | NormalFormDefinition<'NFC'>
@@ -39,6 +41,7 @@ const components: {
 } = {
   BertNormalizer: bertNormalizer,
   ByteLevel: byteLevel,
+  GgufBert: ggufBert,
   Lowercase: lowercase,
   NFC: nfc,
   NFD: nfd,

@@ -9,6 +9,7 @@ import { charDelimiterSplit, type CharDelimiterSplitDefinition } from './char-de
 import { digits, type DigitsDefinition } from './digits.js'
 import { fixedLength, type FixedLengthDefinition } from './fixed-length.js'
 import { metaspace } from './metaspace.js'
+import { prepend, type PrependPreTokenizerDefinition } from './prepend.js'
 import { punctuation, type PunctuationDefinition } from './punctuation.js'
 import { type PreTokenizerSequenceDefinition, sequenceOf } from './sequence.js'
 import { split, type SplitDefinition } from './split.js'
@@ -24,6 +25,7 @@ export type PreTokenizerDefinition =
   | DigitsDefinition
   | FixedLengthDefinition
   | MetaspaceDefinition
+  | PrependPreTokenizerDefinition
   | PunctuationDefinition
   | PreTokenizerSequenceDefinition<PreTokenizerDefinition>
   | SplitDefinition
@@ -42,6 +44,7 @@ const components: {
   Digits: digits,
   FixedLength: fixedLength,
   Metaspace: metaspace,
+  Prepend: prepend,
   Punctuation: punctuation,
   Sequence: sequenceOf(readPreTokenizer, createPreTokenizer),
   Split: split,
