@@ -3,27 +3,39 @@ import { unitsBefore } from '../byte-alphabet.js'
 import { Automaton, unknown } from './automaton.js'
 import type { CharacterClasses } from './character-classes.js'
 import { noneClass, splitClass } from './character-classes.js'
+import { unitsAt } from './character-units.js'
 import type { MatchList } from './match-list.js'
+import { markMatches } from './place-bits.js'
 import type { PlaceBits } from './place-bits.js'
 import type { Program } from './program.js'
 
 /** Work on states that a search may cost, and more for each character of the text. */
-const mostWork = 2 ** 24
+const mostWork = 2 ** 22
 const workPerCharacter = 8
 /** Characters that may be looked at in vain, and more for each character of the text. */
-const mostVain = 2 ** 27
-const vainPerCharacter = 64
+const mostVain = 2 ** 25
+const vainPerCharacter = 32
+/** So many in vain, and more for each character, and it is worked out first where matches begin. */
+const vainBeforeMarks = 2 ** 12
+const vainPerCharacterBeforeMarks = 4
 
 /** Finds the matches of a program that an automaton can follow. */
 export class AutomatonSearch {
   readonly #automaton: Automaton
   readonly #classes: CharacterClasses
   readonly #bits: PlaceBits
+  /** From the end of a text to its beginning; undefined where that can't be. */
+  readonly #backward: Automaton | undefined
   #vain = 0
+  #beforeMarks = 0
+  /** Where matches begin, once it was worked out. */
+  #beginnings: Uint8Array | undefined
   #at = 0
 
-  constructor(program: Program, classes: CharacterClasses, bits: PlaceBits) {
+  /** @param backward the program that goes backwards, of any beginning, if there can be one */
+  constructor(program: Program, backward: Program | undefined, classes: CharacterClasses, bits: PlaceBits) {
     this.#automaton = new Automaton(program, classes, bits.count, true)
+    this.#backward = backward === undefined ? undefined : new Automaton(backward, classes, bits.count, false)
     this.#classes = classes
     this.#bits = bits
   }
@@ -33,6 +45,8 @@ export class AutomatonSearch {
     const length = end - start
     const work = mostWork + workPerCharacter * length
     this.#vain = mostVain + vainPerCharacter * length
+    this.#beforeMarks = vainBeforeMarks + vainPerCharacterBeforeMarks * length
+    this.#beginnings = undefined
     const bits = this.#bits.count === 0 ? undefined : this.#bits.read(text, start, end, work)
     this.#automaton.work = work
     if (bits === undefined && !this.#automaton.asksStart) this.#findPlain(text, start, end, list)
@@ -78,9 +92,11 @@ export class AutomatonSearch {
         last = from = stop
         continue
       }
-      from += isPair(text, from, end) ? 2 : 1
+      this.#beforeMarks -= at - from
+      from += unitsAt(text, from, end)
       // Passes what no match begins with.
       while (from < end && transitions[first + ofUnit[text.charCodeAt(from)]!] === 0) from++
+      if (this.#beforeMarks < 0) from = this.#nextBeginning(text, start, from, end, undefined)
     }
   }
 
@@ -96,23 +112,26 @@ export class AutomatonSearch {
         return transition & 1
       }
       state = transition >> 1
-      if (isPair(text, at, end)) at++
+      at += unitsAt(text, at, end) - 1
     }
   }
 
   /** Where the match from `from` on ended last, before `to`, or -1. */
   #lastStop(text: string, from: number, to: number, end: number): number {
-    const { transitions } = this.#automaton
+    let { transitions } = this.#automaton
     const { ofUnit } = this.#classes
     let state = this.#automaton.start(noneClass, false)
     let stop = -1
     for (let at = from; at < to; at++) {
       let transition = transitions[state + ofUnit[text.charCodeAt(at)]!]!
       const isKnown = transition !== unknown
-      if (!isKnown) transition = this.#follow(state, text, at, end)
+      if (!isKnown) {
+        transition = this.#follow(state, text, at, end)
+        transitions = this.#automaton.transitions
+      }
       if (transition & 1) stop = at
       state = transition >> 1
-      if (!isKnown && isPair(text, at, end)) at++
+      if (!isKnown) at += unitsAt(text, at, end) - 1
     }
     return stop
   }
@@ -147,7 +166,7 @@ export class AutomatonSearch {
         if (transition === unknown) {
           transition = this.#followAsking(state, text, at, end, bits === undefined ? 0 : bits[at - start]!)
           transitions = automaton.transitions
-          if (isPair(text, at, end)) units = 2
+          units = unitsAt(text, at, end)
         }
         if (transition & 1) stop = at
         state = transition >> 1
@@ -156,8 +175,10 @@ export class AutomatonSearch {
       }
       this.#spend(at - Math.max(from, stop))
       if (stop < 0 || (stop === from && last === from)) {
-        from += isPair(text, from, end) ? 2 : 1
+        this.#beforeMarks -= at - from
+        from += unitsAt(text, from, end)
         if (stop >= 0) searchStart = from
+        else if (this.#beforeMarks < 0) from = this.#nextBeginning(text, start, from, end, bits)
       } else {
         list.push(from, stop)
         last = searchStart = from = stop
@@ -172,16 +193,29 @@ export class AutomatonSearch {
     return transition === unknown ? this.#automaton.follow(state, column) : transition
   }
 
+  /** The first place from `from` on where a match begins, which is worked out for all places in one go. */
+  #nextBeginning(
+    text: string,
+    start: number,
+    from: number,
+    end: number,
+    bits: Uint8Array | undefined,
+  ): number {
+    const backward = this.#backward
+    if (backward === undefined) return from
+    if (this.#beginnings === undefined) {
+      this.#beginnings = new Uint8Array(end - start + 1)
+      backward.work = mostWork + workPerCharacter * (end - start)
+      markMatches(backward, this.#classes, false, text, start, end, bits, this.#beginnings, 1)
+    }
+    const index = this.#beginnings.indexOf(1, from - start)
+    return index < 0 ? end + 1 : start + index
+  }
+
   #spend(characters: number): void {
     this.#vain -= characters
     if (this.#vain < 0) refuseVain()
   }
-}
-
-function isPair(text: string, at: number, end: number): boolean {
-  return (
-    (text.charCodeAt(at) & 0xfc00) === 0xd800 && at + 1 < end && (text.charCodeAt(at + 1) & 0xfc00) === 0xdc00
-  )
 }
 
 function refuseVain(): never {

@@ -10,8 +10,8 @@ import type { Program } from './program.js'
 export const unknown = -1
 
 /** Numbers in all transitions, and in all lists of places in the program, that are kept. */
-const mostTransitions = 2 ** 20
-const mostPlaces = 2 ** 19
+const mostTransitions = 2 ** 19
+const mostPlaces = 2 ** 18
 
 /**
  * A program as a deterministic automaton, whose states are worked out when a text first needs them. A state
@@ -29,11 +29,12 @@ export class Automaton {
    */
   transitions: Int32Array
   readonly columns: number
+  /** How many bits a place has. A column is the class of what is ahead, then these. */
+  readonly bitCount: number
   /** How many places may still be looked at to work out states. */
   work = 0
   readonly #program: Program
   readonly #classes: CharacterClasses
-  readonly #bitCount: number
   readonly #first: boolean
   /** For each class, which of those that `behind` questions tell apart. */
   readonly #kindOfClass: Uint16Array
@@ -45,9 +46,11 @@ export class Automaton {
   /** For each state its places, then the kind of the character behind, then 1 where the search started. */
   #lists: Uint16Array[] = []
   #places = 0
+  /** For each place, when a list last got it, and when it was last passed outside of any round. */
   readonly #visited: Uint32Array
+  readonly #passed: Uint32Array
   #visit = 0
-  /** Flags of the rounds begun here, by place, where the program has loops that may take nothing. */
+  /** Places passed within rounds of loops that began here, with flags of those. */
   readonly #seen = new Set<number>()
 
   /**
@@ -57,11 +60,12 @@ export class Automaton {
   constructor(program: Program, classes: CharacterClasses, bitCount: number, first: boolean) {
     this.#program = program
     this.#classes = classes
-    this.#bitCount = bitCount
+    this.bitCount = bitCount
     this.#first = first
     this.columns = classes.count << bitCount
     const { ops, a } = program
     this.#visited = new Uint32Array(ops.length)
+    this.#passed = new Uint32Array(ops.length)
     this.#starts = new Int32Array(2 * classes.count)
     this.#searches = ops.includes(searchStartOp)
     const asked = [...new Set(a.filter((_, i) => ops[i] === behindOp))]
@@ -100,8 +104,8 @@ export class Automaton {
 
   /** Works out the transition of a state; `next` is the column of what is ahead. */
   follow(state: number, next: number): number {
-    const classAhead = next >> this.#bitCount
-    const bits = next & ((1 << this.#bitCount) - 1)
+    const classAhead = next >> this.bitCount
+    const bits = next & ((1 << this.bitCount) - 1)
     const list = this.#lists[state / this.columns]!
     const following: number[] = []
     const matched = this.#close(list, classAhead, bits, following)
@@ -126,6 +130,7 @@ export class Automaton {
     const isSearchStart = list[places + 1] === 1
     const taken = ++this.#visit
     const visited = this.#visited
+    const passed = this.#passed
     this.#seen.clear()
     const pending: number[] = []
     const rounds: number[] = []
@@ -145,9 +150,14 @@ export class Automaton {
           }
           continue
         }
-        const key = at + round * 0x10000
-        if (this.#seen.has(key)) continue
-        this.#seen.add(key)
+        if (round === 0) {
+          if (passed[at] === taken) continue
+          passed[at] = taken
+        } else {
+          const key = at + round * 0x10000
+          if (this.#seen.has(key)) continue
+          this.#seen.add(key)
+        }
         let next = b[at]!
         switch (op) {
           case matchOp:
@@ -217,10 +227,11 @@ export class Automaton {
     this.#lists = []
     this.#places = 0
     this.#starts.fill(-1)
-    this.transitions = new Int32Array(16 * this.columns).fill(unknown)
+    this.work -= this.columns
+    this.transitions = new Int32Array(4 * this.columns).fill(unknown)
     // State 0: no places, nothing follows.
     this.#stateOf(Uint16Array.of(0, 0))
-    this.transitions.fill(0, 1 << this.#bitCount, this.columns)
+    this.transitions.fill(0, 1 << this.bitCount, this.columns)
   }
 }
 

@@ -12,12 +12,12 @@ import {
 import type { Linked, Program } from './program.js'
 
 /** Instructions that a search may take, and more for each character of the text. */
-const mostSteps = 2 ** 25
+const mostSteps = 2 ** 24
 const stepsPerCharacter = 64
 /** Numbers in the list of what may still be tried. */
 const longestStack = 2 ** 22
-/** Bits for places of the program and the text from where all failed. */
-const mostMemory = 2 ** 25
+/** Pairs of a place in the program and one in the text that are remembered. */
+const mostTried = 2 ** 22
 
 // What an entry of the stack says, with two numbers x and y.
 /** Go on at instruction x, at place y of the text. */
@@ -30,7 +30,7 @@ const roundEntry = 2
 const limitEntry = 3
 /** Instruction x steps back from y by one more character. */
 const backEntry = 4
-/** Here begins what is cut off as a whole; the place was y. */
+/** Here begins what is tried as a whole; the place was y, and x the number of the whole around. */
 const baseEntry = 5
 
 /** Finds the matches of a program that needs more than an automaton, one way after the other. */
@@ -44,12 +44,15 @@ export class BacktrackingSearch {
   #stack: Int32Array = new Int32Array(3 * 256)
   #top = 0
   #steps = 0
-  /** For each instruction the number of its row in `#failed`, or -1. */
+  /** For each instruction the number of its row in `#tried`, or -1. */
   readonly #rows: Int32Array
   readonly #rowCount: number
-  #failed: Uint8Array | undefined
-  #marks: Int32Array = new Int32Array(256)
-  #markCount = 0
+  readonly #loops: number
+  /** For each pair of a place in the program and in the text: within which whole it was tried last. */
+  #tried: Int32Array | undefined
+  /** The number of the innermost part, tried as a whole, that the search is in. */
+  #whole = 0
+  #wholes = 0
 
   constructor(program: Program, linked: Linked, classes: CharacterClasses, bits: PlaceBits) {
     this.#program = program
@@ -58,12 +61,9 @@ export class BacktrackingSearch {
     this.#bits = bits
     this.#slots = new Int32Array(linked.slots)
     const { ops } = program
-    // What was matched, or where a round began, may make the same place go on otherwise.
-    const remembers = !ops.includes(referenceOp) && !ops.includes(roundOp)
+    this.#loops = 1 + ops.reduce((most, op, i) => (op === roundOp ? Math.max(most, program.a[i]!) : most), -1)
     let rows = 0
-    this.#rows = Int32Array.from(ops, (op, i) =>
-      op === splitOp && remembers && program.c[i] === 1 ? rows++ : -1,
-    )
+    this.#rows = Int32Array.from(ops, (op) => (op === splitOp ? rows++ : -1))
     this.#rowCount = rows
   }
 
@@ -74,8 +74,8 @@ export class BacktrackingSearch {
     const bits =
       this.#bits.count === 0 ? undefined : this.#bits.read(text, start, end, mostSteps + 8 * length)
     const cells = this.#rowCount * (length + 1)
-    this.#failed = cells > 0 && cells <= mostMemory ? new Uint8Array((cells + 7) >> 3) : undefined
-    this.#markCount = 0
+    this.#tried = cells > 0 && cells <= mostTried ? new Int32Array(cells) : undefined
+    this.#wholes = this.#whole = 1
     let searchStart = start
     let last = -1
     for (let from = start; from <= end;) {
@@ -89,11 +89,11 @@ export class BacktrackingSearch {
         list.push(begin, stop)
         last = searchStart = from = stop
       }
-      if (stop >= 0) this.#forget()
+      // After a match, what was tried for it may match again.
+      if (stop >= 0) this.#whole = ++this.#wholes
     }
-    this.#failed = undefined
+    this.#tried = undefined
     if (this.#stack.length > 2 ** 16) this.#stack = new Int32Array(3 * 256)
-    if (this.#marks.length > 2 ** 16) this.#marks = new Int32Array(256)
   }
 
   /** Where the match that begins at `from` ends, or -1. */
@@ -109,7 +109,8 @@ export class BacktrackingSearch {
     const classes = this.#classes
     const { members } = classes
     const slots = this.#slots.fill(-1)
-    const rounds = this.#rounds
+    const rounds = this.#rounds.fill(-1)
+    this.#steps -= slots.length >> 3
     this.#top = 0
     let limit = end
     let at = from
@@ -128,7 +129,7 @@ export class BacktrackingSearch {
           break
         }
         case splitOp:
-          if (this.#isKnown(place, at - start, end - start)) fails = true
+          if (this.#wasTried(place, at, start, end)) fails = true
           else {
             this.#push(tryEntry, next, at)
             next = x
@@ -162,6 +163,8 @@ export class BacktrackingSearch {
           break
         case keepOp:
           this.#keep(x, at)
+          // A group that begins anew has nothing until it ends.
+          if (x > 0 && (x & 1) === 0) this.#keep(x + 1, -1)
           break
         case referenceOp: {
           const stop = this.#reference(this.#linked.references[x]!, c[place] === 1, text, at, limit)
@@ -171,7 +174,7 @@ export class BacktrackingSearch {
         }
         case atomicOp:
           this.#keep(x, this.#top)
-          this.#push(baseEntry, 0, at)
+          this.#begin(at)
           break
         case atomicEndOp: {
           const before = this.#commit(slots[x]! + 6)
@@ -181,6 +184,7 @@ export class BacktrackingSearch {
         case notOp:
           this.#keep(c[place]!, this.#top)
           this.#push(tryEntry, next, at)
+          this.#begin(at)
           next = x
           break
         case notEndOp: {
@@ -285,18 +289,24 @@ export class BacktrackingSearch {
 
   #undo(kind: number, x: number, y: number, limit: number): number {
     if (kind === slotEntry) this.#slots[x] = y
+    else if (kind === baseEntry) this.#whole = x
     else if (kind === roundEntry) this.#rounds[x] = y
     return kind === limitEntry ? y : limit
   }
 
-  /**
-   * Drops what may still be tried above `base`, but not what is to be put back; gives the place at its base.
-   */
+  /** Begins what is tried as a whole. */
+  #begin(at: number): void {
+    this.#push(baseEntry, this.#whole, at)
+    this.#whole = ++this.#wholes
+  }
+
+  /** Drops what may still be tried above `base`, not what is to be put back; gives the place at its base. */
   #commit(base: number): number {
     const stack = this.#stack
+    this.#whole = stack[base - 2]!
     const at = stack[base - 1]!
     let kept = base - 3
-    for (let i = base - 3; i < this.#top; i += 3) {
+    for (let i = base; i < this.#top; i += 3) {
       const kind = stack[i]!
       if (kind !== slotEntry && kind !== roundEntry && kind !== limitEntry) continue
       stack.copyWithin(kept, i, i + 3)
@@ -318,28 +328,20 @@ export class BacktrackingSearch {
     return before
   }
 
-  /** Whether all failed before from here; if not, remembers that it is tried now. */
-  #isKnown(place: number, offset: number, length: number): boolean {
+  /** Whether this was tried before, in vain; if not, remembers that it is tried now. */
+  #wasTried(place: number, at: number, start: number, end: number): boolean {
     const row = this.#rows[place]!
-    const failed = this.#failed
-    if (row < 0 || failed === undefined) return false
-    const cell = row * (length + 1) + offset
-    const bit = 1 << (cell & 7)
-    if (failed[cell >> 3]! & bit) return true
-    failed[cell >> 3]! |= bit
-    if (this.#markCount === this.#marks.length) {
-      const longer = new Int32Array(2 * this.#markCount)
-      longer.set(this.#marks)
-      this.#marks = longer
-    }
-    this.#marks[this.#markCount++] = cell
+    const tried = this.#tried
+    if (row < 0 || tried === undefined) return false
+    this.#steps -= this.#linked.groupSlots >> 3
+    // What a group matched may make the same place go on otherwise.
+    for (let i = 2; i < this.#linked.groupSlots; i++) if (this.#slots[i]! >= 0) return false
+    // A round that began here would end a loop, one that began before wouldn't.
+    for (let i = 0; i < this.#loops; i++) if (this.#rounds[i] === at) return false
+    const cell = row * (end - start + 1) + at - start
+    if (tried[cell] === this.#whole) return true
+    tried[cell] = this.#whole
     return false
-  }
-
-  /** After a match: what was tried for it may match again. */
-  #forget(): void {
-    for (let i = 0; i < this.#markCount; i++) this.#failed![this.#marks[i]! >> 3] = 0
-    this.#markCount = 0
   }
 }
 

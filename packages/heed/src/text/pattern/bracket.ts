@@ -82,6 +82,7 @@ export function readBracket(source: PatternSource, options: ClassOptions, depth:
           value = undefined
           break
         }
+        if (pending[0]?.kind === '-') source.refuse('the end of a range, not another range')
         const last = following.kind === 'point' ? following.point : 0x2d
         if (last < (value as number)) source.refuse('a range that ascends')
         pairs.push(value as number, Math.min(last, lastPoint))

@@ -82,18 +82,35 @@ export function foldText(points: readonly number[], inLookbehind: boolean): Patt
  * unless it is negated, with ß also ss.
  */
 export function foldClass(set: Ranges, negated: boolean): PatternNode {
-  const added: string[] = []
+  const added: number[] = []
   const long: string[] = []
-  for (const [fold, others] of load()) {
-    const isLong = [...fold].length > 1
-    const same = isLong ? others : [fold, ...others]
-    if (!same.some((character) => includes(set, pointOf(character)))) continue
-    added.push(...same)
-    if (isLong && others.some((character) => includes(set, pointOf(character)))) long.push(fold)
+  for (const { points, fold } of groups()) {
+    if (!points.some((point) => includes(set, point))) continue
+    for (const point of points) added.push(point, point)
+    if (fold !== undefined) long.push(fold)
   }
-  const all = union(set, setOf(added))
+  const all = union(set, rangesOf(added))
   if (negated) return { kind: 'class', set: complement(all) }
   if (long.length === 0) return { kind: 'class', set: all }
-  long.sort((a, b) => [...a].length - [...b].length)
   return { kind: 'choice', items: [{ kind: 'class', set: all }, ...long.map(spelledOut)] }
+}
+
+/** Characters that fold to the same; `fold` says to what where that is several characters. */
+interface FoldingGroup {
+  readonly points: readonly number[]
+  readonly fold: string | undefined
+}
+
+let folding: readonly FoldingGroup[] | undefined
+
+/** All groups; those that fold to two characters come before those that fold to three. */
+function groups(): readonly FoldingGroup[] {
+  folding ??= [...load()]
+    .map(([fold, others]) => {
+      const isLong = [...fold].length > 1
+      const points = (isLong ? others : [fold, ...others]).map(pointOf)
+      return { points, fold: isLong ? fold : undefined }
+    })
+    .sort((a, b) => [...(a.fold ?? '')].length - [...(b.fold ?? '')].length)
+  return folding
 }

@@ -27,11 +27,12 @@ export class Pattern {
     const simple = simplify(parsed)
     const compiler = new Compiler(parsed.groups)
     const program = compiler.compile(simple, 'forward')
+    const backward = isRegular(simple) ? compiler.compile(simple, 'backward') : undefined
     const classes = new CharacterClasses(compiler.sets)
     const bits = new PlaceBits(compiler.bits, classes)
     this.#search =
       isRegular(simple, true) && compiler.bits.length <= mostBitsOfAutomaton
-        ? new AutomatonSearch(program, classes, bits)
+        ? new AutomatonSearch(program, backward, classes, bits)
         : new BacktrackingSearch(program, compiler, classes, bits)
   }
 

@@ -2,6 +2,7 @@ import { unitsBefore } from '../byte-alphabet.js'
 import { Automaton, unknown } from './automaton.js'
 import type { CharacterClasses } from './character-classes.js'
 import { noneClass } from './character-classes.js'
+import { unitsAt } from './character-units.js'
 import type { PlaceBit } from './program.js'
 import { markBoundaries } from './segments.js'
 
@@ -37,41 +38,50 @@ export class PlaceBits {
         continue
       }
       automaton.work = work
-      this.#look(automaton, bit.behind, text, start, end, bits, 1 << index)
+      markMatches(automaton, this.#classes, bit.behind, text, start, end, bits, bits, 1 << index)
     }
     return bits
   }
+}
 
-  #look(
-    automaton: Automaton,
-    forward: boolean,
-    text: string,
-    start: number,
-    end: number,
-    bits: Uint8Array,
-    mask: number,
-  ): void {
-    const classes = this.#classes
-    const { length: bitCount } = this.#bits
-    let state = automaton.start(noneClass, false)
-    let at = forward ? start : end
-    while (true) {
-      const units =
-        at === (forward ? end : start)
-          ? 0
-          : forward
-            ? text.codePointAt(at)! > 0xffff && at + 1 < end
-              ? 2
-              : 1
-            : -unitsBefore(text, at, start)
-      const ahead = units === 0 ? noneClass : classes.at(text, forward ? at : at + units, forward ? end : at)
-      const column = (ahead << bitCount) | bits[at - start]!
-      let transition = automaton.transitions[state + column]!
-      if (transition === unknown) transition = automaton.follow(state, column)
-      if (transition & 1) bits[at - start]! |= mask
-      if (units === 0) return
-      state = transition >> 1
-      at += units
+/**
+ * Marks the places of a text where a match of a program begins, looking from its end, or ends, looking
+ * `forward`.
+ *
+ * @param asked the bits of the places that the program asks for
+ * @param marked gets `mask` at those places
+ */
+export function markMatches(
+  automaton: Automaton,
+  classes: CharacterClasses,
+  forward: boolean,
+  text: string,
+  start: number,
+  end: number,
+  asked: Uint8Array | undefined,
+  marked: Uint8Array,
+  mask: number,
+): void {
+  const { bitCount } = automaton
+  const last = forward ? end : start
+  let state = automaton.start(noneClass, false)
+  for (let at = forward ? start : end; ;) {
+    let units = 0
+    let ahead = noneClass
+    if (at !== last) {
+      const unit = text.charCodeAt(forward ? at : at - 1)
+      units = forward ? 1 : -1
+      if ((unit & 0xf800) === 0xd800) {
+        units = forward ? unitsAt(text, at, end) : -unitsBefore(text, at, start)
+        ahead = classes.at(text, forward ? at : at + units, forward ? end : at)
+      } else ahead = classes.ofUnit[unit]!
     }
+    const column = asked === undefined ? ahead : (ahead << bitCount) | asked[at - start]!
+    let transition = automaton.transitions[state + column]!
+    if (transition === unknown) transition = automaton.follow(state, column)
+    if (transition & 1) marked[at - start]! |= mask
+    if (units === 0) return
+    state = transition >> 1
+    at += units
   }
 }

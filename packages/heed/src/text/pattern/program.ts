@@ -8,7 +8,7 @@ import type { PatternNode } from './syntax-tree.js'
 export const matchOp = 0
 /** Takes a character of set a, goes on at b. */
 export const characterOp = 1
-/** Goes on at a, and if that fails at b. If c is 1, it is in no part that is tried as a whole. */
+/** Goes on at a, and if that fails at b. */
 export const splitOp = 2
 /** Goes on at b if the character ahead is in set a, or, if c is 1, there is none. */
 export const aheadOp = 3
@@ -59,6 +59,8 @@ export interface Linked {
   readonly bits: readonly PlaceBit[]
   readonly references: readonly (readonly number[])[]
   readonly slots: number
+  /** The slots from 2 up to this are those of groups. */
+  readonly groupSlots: number
 }
 
 const mostInstructions = 20_000
@@ -73,6 +75,7 @@ export class Compiler implements Linked {
   readonly bits: PlaceBit[] = []
   readonly references: (readonly number[])[] = []
   slots: number
+  readonly groupSlots: number
   readonly #setNumbers = new Map<string, number>()
   readonly #looks = new Map<PatternNode, number>()
   #boundary = -1
@@ -80,11 +83,15 @@ export class Compiler implements Linked {
 
   /** `groups`: how many groups keep what they matched; the places of group g are in slots 2 g and 2 g + 1. */
   constructor(groups: number) {
-    this.slots = 2 * groups + 2
+    this.slots = this.groupSlots = 2 * groups + 2
   }
 
+  /**
+   * @param how 'anywhere' and 'backward': with any beginning; 'backward': from a match's end to its beginning
+   */
   compile(node: PatternNode, how: 'forward' | 'backward' | 'anywhere'): Program {
     const writer = new Writer(this, how === 'backward')
+    this.#steps = 0
     const end = writer.add(matchOp)
     let start = writer.node(node, end)
     if (how !== 'forward') {
@@ -150,8 +157,6 @@ class Writer {
   readonly #compiler: Compiler
   readonly #backward: boolean
   #loops = 0
-  /** How many parts that are tried as a whole are around. */
-  #around = 0
 
   constructor(compiler: Compiler, backward: boolean) {
     this.#compiler = compiler
@@ -191,7 +196,7 @@ class Writer {
         let at = -1
         for (let i = node.items.length - 1; i >= 0; i--) {
           const one = this.node(node.items[i]!, next)
-          at = at < 0 ? one : this.#split(one, at)
+          at = at < 0 ? one : this.add(splitOp, one, at)
         }
         return at < 0 ? this.add(characterOp, compiler.set(nothing)) : at
       }
@@ -217,7 +222,7 @@ class Writer {
       case 'atomic': {
         const slot = compiler.slots++
         const end = this.add(atomicEndOp, slot, next)
-        return this.add(atomicOp, slot, this.#whole(node.item, end))
+        return this.add(atomicOp, slot, this.node(node.item, end))
       }
       case 'text':
         throw new Error('text is taken apart before')
@@ -226,7 +231,7 @@ class Writer {
 
   #repeat({ item, minimum, maximum, greedy }: PatternNode & { kind: 'repeat' }, next: number): number {
     const split = (more: number, done: number): number =>
-      greedy ? this.#split(more, done) : this.#split(done, more)
+      greedy ? this.add(splitOp, more, done) : this.add(splitOp, done, more)
     let at = next
     if (maximum === Infinity) {
       at = split(0, next)
@@ -244,17 +249,6 @@ class Writer {
     return at
   }
 
-  #whole(node: PatternNode, next: number): number {
-    this.#around++
-    const start = this.node(node, next)
-    this.#around--
-    return start
-  }
-
-  #split(first: number, second: number): number {
-    return this.add(splitOp, first, second, this.#around === 0 ? 1 : 0)
-  }
-
   /** A lookaround that must be tried in its place. */
   #look({ item, behind, negated }: PatternNode & { kind: 'look' }, next: number): number {
     const compiler = this.#compiler
@@ -265,9 +259,9 @@ class Writer {
       const limit = compiler.slots
       compiler.slots += 2
       end = this.add(backEndOp, limit, end)
-      start = this.add(backOp, 0, this.#whole(item, end), limit)
+      start = this.add(backOp, 0, this.node(item, end), limit)
       this.a[start] = shortestMatch(item)
-    } else start = this.#whole(item, end)
+    } else start = this.node(item, end)
     return negated ? this.add(notOp, start, next, slot) : this.add(atomicOp, slot, start)
   }
 }

@@ -61,6 +61,7 @@ class Simplifier {
           if (node === segmentNode) return plainSegmentNode
           return atomic(this.node(node.item, within))
         }
+        if (node === lineEndNode) refuseInLookbehind('\\R')
         // A lookbehind's item doesn't see what is behind the place it ends at.
         if (node === segmentNode) return segmentNode.item
         const item = this.node(node.item, within)
@@ -103,7 +104,8 @@ class Simplifier {
 function refuseInLookbehind(what: string): never {
   throw new PatternError({
     operation: 'Pattern',
-    expected: 'a lookbehind without lookaheads, and a negative one without groups that keep their text',
+    expected:
+      'a lookbehind without lookaheads and \\R, and a negative one without groups that keep their text',
     found: what,
     hint: 'use (?:…) within it, and look ahead outside of it',
   })
