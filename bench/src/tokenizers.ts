@@ -20,7 +20,7 @@ import { pathOf, vocabularies, type Vocabulary } from './tokenizers-vocabularies
 
 const help = `
 --only A,B        only the works whose name contains one of these: byte-level, wordpiece, unigram, sentencepiece,
-                  a vocabulary's name, English, mixed, documents, lines, load, train, word, size
+                  a vocabulary's name, English, mixed, documents, lines, load, train, long word, size
 --peers A,B       only the peers whose name contains one of these; 'none' leaves heed alone
 --megabytes N     of each text (default 10)
 --rounds N        (default 5)
@@ -31,6 +31,7 @@ const help = `
 --json            print JSON
 --node PATH       the Node that runs the engines
 
+BENCH_HEED              a module that stands in for heed, such as another build of it
 BENCH_TOKENIZERS        a folder with NAME/tokenizer.json
 BENCH_TOKENIZERS_PYTHON a Python that has the package tokenizers; to make one:
                         python3 -m venv V && V/bin/pip install -r bench/peers/text/requirements.txt
@@ -340,7 +341,7 @@ function wordOf(length: number): string {
 
 /** Milliseconds for one word of 400,000 letters, and how many times those of half of it. */
 async function longWord(vocabulary: Vocabulary, options: TokenizersOptions): Promise<Result[]> {
-  const work = `word of 400,000 letters: ${vocabulary.family} ${vocabulary.name}`
+  const work = `one long word, 400,000 letters: ${vocabulary.family} ${vocabulary.name}`
   const path = pathOf(vocabulary.name)
   if (!isWanted(options, work) || path === undefined) return []
   process.stderr.write(`${work}\n`)

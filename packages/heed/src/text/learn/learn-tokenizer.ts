@@ -112,6 +112,9 @@ class Driver {
 
   async count(texts: Iterable<string> | AsyncIterable<string>, words: TextWords): Promise<void> {
     if (typeof texts === 'string') checkTexts('trainTokenizer', texts)
+    const given = (texts ?? {}) as Partial<Iterable<string> & AsyncIterable<string>>
+    if (given[Symbol.iterator] === undefined && given[Symbol.asyncIterator] === undefined)
+      refuse('a list or a stream of texts', inWords(texts), 'write [text] for a single text')
     const total = Array.isArray(texts) ? texts.length : undefined
     let done = 0
     let units = 0
