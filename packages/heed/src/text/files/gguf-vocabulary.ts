@@ -5,6 +5,7 @@ import { MergeTable, type ModelDefinition, pieceType } from '../subword/index.js
 import { type GgufPreTokenizer, ggufPreTokenizers } from './gguf-pre-tokenizers.js'
 import { addedTokensOf, correctTypes, type GgufTokens, readGgufTokens } from './gguf-tokens.js'
 import { mostMerges } from './limits.js'
+import { MergeLines } from './merge-lines.js'
 import { byteLevel, splitAtPatterns, step, template, type TemplatePart } from './parts.js'
 import { around, scoredBytePair, toBase64 } from './sentence-piece.js'
 
@@ -147,22 +148,14 @@ function readMerges(file: Gguf, { vocabulary }: GgufTokens, pre: string): MergeT
   if (count === undefined && pre === 'kimi-k2') return new MergeTable()
   if (count === undefined) return file.refuse(key, 'a list of merges', 'none')
   if (count > mostMerges) file.refuse(key, `at most ${mostMerges} merges`, count)
-  const merges = new MergeTable(count)
-  let joined = new Uint8Array(256)
+  const lines = new MergeLines(vocabulary, count, false)
   file.eachText(key, (bytes, start, end, rank) => {
-    const space = bytes.indexOf(0x20, start + 1)
-    if (space < 0 || space >= end) return
-    const left = vocabulary.idOfBytes(bytes, start, space)
-    const right = vocabulary.idOfBytes(bytes, space + 1, end)
-    if (joined.length < end - start) joined = new Uint8Array(2 * (end - start))
-    joined.set(bytes.subarray(start, space))
-    joined.set(bytes.subarray(space + 1, end), space - start)
-    const merged = vocabulary.idOfBytes(joined, 0, end - start - 1)
-    if (left < 0 || right < 0 || merged < 0)
-      file.refuse(key, 'merges of tokens that the vocabulary has', `another one at place ${rank}`)
-    if (merges.find(left, right) < 0) merges.set(left, right, rank, merged)
+    let space = start + 1
+    while (space < end && bytes[space] !== 0x20) space++
+    if (space >= end || lines.add(bytes, start, space, end, rank)) return
+    file.refuse(key, 'merges of tokens that the vocabulary has', `another one at place ${rank}`)
   })
-  return merges
+  return lines.merges
 }
 
 /** The byte alphabet, but tokens that happen to be spelled in it, and mean themselves. */

@@ -3,9 +3,11 @@ import { characterOfByte } from '../byte-alphabet.js'
 import type { TokenizerDefinition } from '../definition.js'
 import { type BytePairDefinition, rankedMerges } from '../subword/index.js'
 import { Vocabulary } from '../steps/vocabulary.js'
-import { largestFile, largestId, mostTokens } from './limits.js'
+import { largestId, mostTokens } from './limits.js'
 import { addedToken, byteLevel, splitAtPatterns } from './parts.js'
 
+import { SpelledBytes } from './spelled-base64.js'
+import { eachLine } from './text-lines.js'
 import { tiktokenEncodings } from './tiktoken-encodings.js'
 
 /** What a file of tiktoken lacks: say it, or name one of tiktoken's own encodings. */
@@ -107,99 +109,33 @@ export function rankedDefinition(
 }
 
 function readRanks(bytes: Uint8Array, file: string | undefined): Vocabulary {
-  const reader = new RankReader(bytes, file)
   const vocabulary = new Vocabulary(1024)
-  while (reader.next()) {
-    if (vocabulary.size === mostTokens) reader.refuse(`at most ${mostTokens} tokens`, 'more')
-    if (!vocabulary.addBytes(reader.token, 0, reader.length, reader.rank))
-      reader.refuse('tokens that are there once', 'one again')
+  const token = new SpelledBytes()
+  let line = 0
+  const refuse = (expected: string, found: string): never => {
+    const hint = 'check that it is a file of tiktoken'
+    throw new FormatError({ operation, expected, found: `${found} in line ${line}`, hint, file })
   }
+  eachLine(bytes, mostTokens, { operation, file }, (start, end, index) => {
+    line = index + 1
+    if (start === end) return
+    const space = bytes.indexOf(0x20, start)
+    if (space < 0 || space >= end - 1 || !token.read(bytes, start, space))
+      refuse('base64 and a rank', 'another line')
+    let rank = 0
+    for (let at = space + 1; at < end; at++) {
+      const digit = bytes[at]! - 0x30
+      if (!(digit >= 0 && digit <= 9)) refuse('base64 and a rank', 'another line')
+      rank = 10 * rank + digit
+      if (rank > largestId) refuse(`a rank up to ${largestId}`, 'more')
+    }
+    if (!vocabulary.addBytes(token.bytes, 0, token.length, rank))
+      refuse('tokens that are there once', 'one again')
+  })
   if (vocabulary.highestId >= 4 * vocabulary.size + 65_536)
-    reader.refuse('ranks without large gaps', String(vocabulary.highestId))
+    refuse('ranks without large gaps', String(vocabulary.highestId))
   for (let place = 0; place < vocabulary.size; place++)
     if (vocabulary.placeOfId(vocabulary.idAt(place)) !== place)
-      reader.refuse('ranks that are there once', `${vocabulary.idAt(place)} again`)
+      refuse('ranks that are there once', `${vocabulary.idAt(place)} again`)
   return vocabulary
-}
-
-/** GPT-2's character of each byte, in UTF-8: one or two bytes. */
-const spelled: readonly Uint8Array[] = characterOfByte.map((character) => new TextEncoder().encode(character))
-
-const sextetOf: Int8Array = new Int8Array(256).fill(-1)
-for (let i = 0; i < 64; i++)
-  sextetOf['ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'.charCodeAt(i)] = i
-
-/** Reads a file line by line. */
-class RankReader {
-  /** The token in the byte alphabet, in UTF-8. */
-  token: Uint8Array = new Uint8Array(256)
-  length = 0
-  rank = 0
-  readonly #bytes: Uint8Array
-  readonly #file: string | undefined
-  #at = 0
-  #line = 0
-
-  constructor(bytes: Uint8Array, file: string | undefined) {
-    this.#bytes = bytes
-    this.#file = file
-    if (bytes.length > largestFile) this.refuse(`at most ${largestFile} bytes`, String(bytes.length))
-  }
-
-  next(): boolean {
-    const bytes = this.#bytes
-    for (;;) {
-      if (this.#at >= bytes.length) return false
-      this.#line++
-      const start = this.#at
-      let end = bytes.indexOf(0x0a, start)
-      if (end < 0) end = bytes.length
-      this.#at = end + 1
-      if (end > start && bytes[end - 1] === 0x0d) end--
-      if (end === start) continue
-      this.#readLine(start, end)
-      return true
-    }
-  }
-
-  #readLine(start: number, end: number): void {
-    const bytes = this.#bytes
-    this.length = 0
-    // Two bytes of UTF-8 for each of three bytes in four characters.
-    if (this.token.length < 2 * (end - start)) this.token = new Uint8Array(2 * (end - start))
-    let at = start
-    let bits = 0
-    let held = 0
-    for (; at < end && bytes[at] !== 0x20; at++) {
-      if (bytes[at] === 0x3d) continue
-      const sextet = sextetOf[bytes[at]!]!
-      if (sextet < 0 || (at > start && bytes[at - 1] === 0x3d))
-        this.refuse('base64 and a rank', 'another character')
-      held = ((held << 6) | sextet) & 0xfff
-      bits += 6
-      if (bits < 8) continue
-      bits -= 8
-      for (const byte of spelled[(held >> bits) & 255]!) this.token[this.length++] = byte
-    }
-    if (this.length === 0 || (at - start) % 4 !== 0) this.refuse('base64 and a rank', 'another line')
-    const digits = at + 1
-    this.rank = 0
-    for (at++; at < end; at++) {
-      const digit = bytes[at]! - 0x30
-      if (!(digit >= 0 && digit <= 9)) this.refuse('base64 and a rank', 'another line')
-      this.rank = 10 * this.rank + digit
-      if (this.rank > largestId) this.refuse(`a rank up to ${largestId}`, 'more')
-    }
-    if (digits >= end) this.refuse('base64 and a rank', 'no rank')
-  }
-
-  refuse(expected: string, found: string): never {
-    throw new FormatError({
-      operation,
-      expected,
-      found: `${found} in line ${this.#line}`,
-      hint: 'check that it is a file of tiktoken',
-      file: this.#file,
-    })
-  }
 }
