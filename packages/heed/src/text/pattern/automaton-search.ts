@@ -13,7 +13,7 @@ import type { Program } from './program.js'
 const mostWork = 2 ** 22
 const workPerCharacter = 8
 /** Characters that may be looked at in vain, and more for each character of the text. */
-const mostVain = 2 ** 25
+const mostVain = 2 ** 24
 const vainPerCharacter = 32
 /** So many in vain, and more for each character, and it is worked out first where matches begin. */
 const vainBeforeMarks = 2 ** 12
@@ -71,7 +71,8 @@ export class AutomatonSearch {
         state = transition >> 1
         at++
       }
-      if (transition === unknown || at === end) {
+      if (at === end) transition = transitions[state + noneClass]!
+      if (transition === unknown) {
         // Now with characters of two units, and transitions that nobody needed before.
         this.#at = at
         transition = this.#goOn(state, text, end)

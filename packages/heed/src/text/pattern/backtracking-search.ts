@@ -12,8 +12,8 @@ import {
 import type { Linked, Program } from './program.js'
 
 /** Instructions that a search may take, and more for each character of the text. */
-const mostSteps = 2 ** 24
-const stepsPerCharacter = 64
+const mostSteps = 2 ** 23
+const stepsPerCharacter = 32
 /** Numbers in the list of what may still be tried. */
 const longestStack = 2 ** 22
 /** Pairs of a place in the program and one in the text that are remembered. */

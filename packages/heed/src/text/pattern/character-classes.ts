@@ -22,6 +22,8 @@ export class CharacterClasses {
   /** Where stretches of one class begin, and which class. */
   readonly #starts: Int32Array
   readonly #classes: Uint16Array
+  /** Classes of 256 code points a page, for those beyond U+FFFF, worked out when one is first needed. */
+  readonly #pages: (Uint16Array | undefined)[] = []
 
   constructor(sets: readonly Ranges[]) {
     const edges = new Set<number>([0, 0x10000, lastPoint + 1])
@@ -65,8 +67,18 @@ export class CharacterClasses {
   }
 
   ofPoint(point: number): number {
-    const index = indexOf(this.#starts, point + 1, 0) - 1
-    return this.#classes[index]!
+    return (this.#pages[point >> 8] ?? this.#buildPage(point >> 8))[point & 255]!
+  }
+
+  #buildPage(page: number): Uint16Array {
+    const classes = new Uint16Array(256)
+    const first = page << 8
+    let at = indexOf(this.#starts, first + 1, 0) - 1
+    for (let i = 0; i < 256; i++) {
+      if (this.#starts[at + 1]! <= first + i) at++
+      classes[i] = this.#classes[at]!
+    }
+    return (this.#pages[page] = classes)
   }
 
   /** The class of the character at a place of a text. */
