@@ -1,7 +1,9 @@
-import { characterOfByte, codePointAt, WordBytes } from '../byte-alphabet.js'
+import { writeCodePoint } from '../../base/index.js'
+import { characterOfByte, codePointAt } from '../byte-alphabet.js'
 import type { Component } from '../steps/component.js'
-import { type NormalizedText, Rewriter } from '../steps/normalized-text.js'
+import type { NormalizedText } from '../steps/normalized-text.js'
 import type { Normalizer } from '../steps/pieces.js'
+import { Rewriter } from '../steps/rewriter.js'
 
 /** Writes the bytes of every character in GPT-2's byte alphabet. Each has the place of its character. */
 export interface ByteLevelNormalizerDefinition {
@@ -23,17 +25,14 @@ function spelledInBytes(input: NormalizedText): NormalizedText {
       : { ...input, text: spelled.replace(control, (one) => characterOfByte[one.charCodeAt(0)]!) }
   }
   const rewriter = new Rewriter(input)
-  const bytes = new WordBytes()
   let done = 0
   for (let at = 0; at < text.length;) {
     const point = codePointAt(text, at)
     const next = at + (point > 0xffff ? 2 : 1)
     if (point <= 0x20 || point > 0x7e) {
       rewriter.keep(done, at)
-      let spelled = ''
-      bytes.read(text.slice(at, next))
-      for (let i = 0; i < bytes.length; i++) spelled += characterOfByte[bytes.bytes[i]!]!
-      rewriter.put(spelled, at, next)
+      const count = writeCodePoint(point, bytes, 0)
+      for (let i = 0; i < count; i++) rewriter.putPoint(letterOfByte[bytes[i]!]!, at, next)
       done = next
     }
     at = next
@@ -41,6 +40,9 @@ function spelledInBytes(input: NormalizedText): NormalizedText {
   rewriter.keep(done, text.length)
   return rewriter.finish()
 }
+
+const bytes = new Uint8Array(4)
+const letterOfByte = Uint16Array.from(characterOfByte, (character) => character.charCodeAt(0))
 
 // oxlint-disable-next-line no-control-regex
 const control = /[\0-\x1f\x7f]/g

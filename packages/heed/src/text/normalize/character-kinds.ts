@@ -1,5 +1,6 @@
 import { codePointAt } from '../byte-alphabet.js'
-import { type NormalizedText, Rewriter } from '../steps/normalized-text.js'
+import type { NormalizedText } from '../steps/normalized-text.js'
+import { Rewriter } from '../steps/rewriter.js'
 
 /** What becomes of a character. */
 export type Kind = 0 | 1 | 2 | 3 | 4
@@ -20,6 +21,7 @@ export class CharacterKinds {
   readonly #kindOf: (point: number) => Kind
   readonly #replacement: (point: number) => string
   readonly #pages: (Uint8Array | undefined)[] = []
+  readonly #replacements = new Map<number, string>()
 
   constructor(kindOf: (point: number) => Kind, replacement: (point: number) => string = () => '') {
     this.#kindOf = kindOf
@@ -50,8 +52,9 @@ export class CharacterKinds {
         if (kind === difficult) return undefined
         rewriter ??= new Rewriter(input)
         rewriter.keep(done, at)
-        if (kind === space) rewriter.put(' ', at, next)
-        else rewriter.put(kind === replaced ? this.#replacement(point) : '', at, next)
+        if (kind === space) rewriter.putPoint(0x20, at, next)
+        else if (kind === replaced) rewriter.put(this.#replacementOf(point), at, next)
+        else rewriter.put('', at, next)
         done = next
       }
       at = next
@@ -61,8 +64,18 @@ export class CharacterKinds {
     return rewriter.finish()
   }
 
+  #replacementOf(point: number): string {
+    let text = this.#replacements.get(point)
+    if (text === undefined) this.#replacements.set(point, (text = this.#replacement(point)))
+    return text
+  }
+
   #build(number: number): Uint8Array {
     const first = number * 256
-    return (this.#pages[number] = Uint8Array.from({ length: 256 }, (_, low) => this.#kindOf(first + low)))
+    const page = Uint8Array.from({ length: 256 }, (_, low) => this.#kindOf(first + low))
+    // Those where everything stays share one.
+    return (this.#pages[number] = page.every((kind) => kind === kept) ? unchanged : page)
   }
 }
+
+const unchanged = new Uint8Array(256)

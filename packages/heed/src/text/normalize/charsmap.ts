@@ -1,4 +1,4 @@
-import { FormatError } from '../../base/index.js'
+import { FormatError, writeCodePoint } from '../../base/index.js'
 
 /**
  * The rules of SentencePiece's normalization, as its models hold them: four bytes for the size of a
@@ -93,29 +93,30 @@ export class Charsmap {
     const end = this.#texts.indexOf(0, place)
     const bytes = this.#texts.subarray(place, end < 0 ? undefined : end)
     const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
-    this.#known.set(place, text)
+    if (this.#known.size < mostKnown) this.#known.set(place, text)
     return text
   }
 
   #build(number: number): Int32Array {
     const bytes = new Uint8Array(4)
     const page = Int32Array.from({ length: 256 }, (_, low) =>
-      this.find(bytes, writeCharacter(number * 256 + low, bytes, 0)),
+      this.find(bytes, writeCodePoint(number * 256 + low, bytes, 0)),
     )
-    return (this.#pages[number] = page)
+    // Most have no rule at all, and share one.
+    return (this.#pages[number] = page.every((place) => place < 0) ? withoutRules : page)
   }
 }
 
-/** Writes a character in UTF-8. Returns where its bytes end. */
-export function writeCharacter(point: number, bytes: Uint8Array, at: number): number {
-  if (point < 0x80) {
-    bytes[at] = point
-    return at + 1
-  }
-  const more = point < 0x800 ? 1 : point < 0x10000 ? 2 : 3
-  bytes[at] = ((0xff00 >> (more + 1)) & 0xff) | (point >> (6 * more))
-  for (let i = 1; i <= more; i++) bytes[at + i] = 0x80 | ((point >> (6 * (more - i))) & 0x3f)
-  return at + more + 1
+/** A page of characters that all stay. */
+const withoutRules = new Int32Array(256).fill(-1)
+/** What a key becomes has at most so many bytes; those of SentencePiece have 33. */
+const longestText = 1000
+/** How many texts are kept as strings. */
+const mostKnown = 1 << 14
+
+function lengthAt(texts: Uint8Array, place: number): number {
+  const end = texts.subarray(place, place + longestText + 1).indexOf(0)
+  return end < 0 ? Math.min(texts.length - place, longestText + 1) : end
 }
 
 function childrenOf(unit: number): number {
@@ -152,6 +153,8 @@ function checkTrie(units: Uint32Array, texts: Uint8Array): void {
       if ((unit & 0x100) !== 0) {
         const place = units[children]! & 0x7fffffff
         if (place > texts.length || (texts[place]! & 0xc0) === 0x80) outside()
+        if (lengthAt(texts, place) > longestText)
+          refuse(`texts of at most ${longestText} bytes`, 'a longer one')
       }
       pending.push(children)
     }

@@ -1,7 +1,7 @@
 import { codePointAt } from '../byte-alphabet.js'
 import type { Component } from '../steps/component.js'
-import { Rewriter } from '../steps/normalized-text.js'
 import type { Normalizer } from '../steps/pieces.js'
+import { Rewriter } from '../steps/rewriter.js'
 import { capitalDottedI, lowercaseOf, propertySet, whiteSpace } from '../unicode/index.js'
 import { decompositions } from './decomposition.js'
 

@@ -1,7 +1,8 @@
 import { codePointAt } from '../byte-alphabet.js'
 import type { Component } from '../steps/component.js'
-import { type NormalizedText, Rewriter } from '../steps/normalized-text.js'
+import type { NormalizedText } from '../steps/normalized-text.js'
 import type { Normalizer } from '../steps/pieces.js'
+import { Rewriter } from '../steps/rewriter.js'
 import { capitalDottedI, lowercaseOf } from '../unicode/index.js'
 
 /** Makes every letter lowercase by itself: Σ gives σ, also at the end of a word. */
@@ -47,7 +48,8 @@ function letterByLetter(input: NormalizedText): NormalizedText {
     const lower = lowercaseOf(point)
     if (lower !== point) {
       rewriter.keep(done, at)
-      rewriter.put(point === capitalDottedI ? 'i\u0307' : String.fromCodePoint(lower), at, next)
+      if (point === capitalDottedI) rewriter.put('i\u0307', at, next)
+      else rewriter.putPoint(lower, at, next)
       done = next
     }
     at = next

@@ -1,10 +1,11 @@
 import { codePointAt } from '../byte-alphabet.js'
-import { FormatError } from '../../base/index.js'
+import { FormatError, writeCodePoint } from '../../base/index.js'
 import type { Component } from '../steps/component.js'
-import { endOf, type NormalizedText, Rewriter, startOf } from '../steps/normalized-text.js'
+import { endOf, type NormalizedText, startOf } from '../steps/normalized-text.js'
 import type { Normalizer } from '../steps/pieces.js'
-import { graphemeEndOfUnicode17 } from '../unicode/index.js'
-import { Charsmap, writeCharacter } from './charsmap.js'
+import { Rewriter } from '../steps/rewriter.js'
+import { graphemeEndOfUnicode17, standsAloneInUnicode17 } from '../unicode/index.js'
+import { Charsmap } from './charsmap.js'
 
 /** The rules of a SentencePiece model, as the package `tokenizers` follows them. */
 export interface PrecompiledDefinition {
@@ -32,18 +33,19 @@ export const precompiled: Component<PrecompiledDefinition, Normalizer> = {
 
 /** A grapheme cluster of so many bytes goes character by character. */
 const bytesOfLongCluster = 6
+/** A character that joins none of its neighbours, if they are so too. */
+const alone = 1
+/** One that has no rule beside. */
+const settled = 3
 
 class Precompiler {
   readonly #charsmap: Charsmap
-  /** Of ASCII: whether a character that nothing extends stays. */
-  readonly #stays: Uint8Array
+  /** 256 characters a page: how each stands beside others. */
+  readonly #pages: (Uint8Array | undefined)[] = []
   readonly #bytes = new Uint8Array(bytesOfLongCluster + 3)
 
   constructor(charsmap: Charsmap) {
     this.#charsmap = charsmap
-    this.#stays = Uint8Array.from({ length: 128 }, (_, point) =>
-      point >= 0x20 && point < 0x7f && charsmap.ofCharacter(point) < 0 ? 1 : 0,
-    )
   }
 
   apply(input: NormalizedText): NormalizedText {
@@ -56,7 +58,6 @@ class Precompiler {
   #removedInFront(text: string): { readonly end: number; readonly clusterEnd: number } {
     let at = 0
     while (at < text.length) {
-      if (at === 0 && this.#stays[text.charCodeAt(0)] === 1) break
       const clusterEnd = graphemeEndOfUnicode17(text, at, text.length)
       const whole = this.#ofCluster(text, at, clusterEnd)
       if (whole >= 0) {
@@ -77,12 +78,23 @@ class Precompiler {
   /** @param singles where the first cluster ends, if what is left of it goes character by character */
   #rewrite(input: NormalizedText, singles: number): NormalizedText {
     const { text } = input
-    const stays = this.#stays
+    const pages = this.#pages
     let writer: ClusterWriter | undefined
     for (let at = 0; at < text.length;) {
-      if (stays[text.charCodeAt(at)] === 1 && text.charCodeAt(at + 1) < 0x300) {
-        at++
-        continue
+      // Most characters stay and don't join what is beside them.
+      if (at >= singles) {
+        let unit = text.charCodeAt(at)
+        let flags = (pages[unit >> 8] ?? this.#build(unit >> 8))[unit & 255]!
+        while (flags === settled) {
+          if (++at === text.length) break
+          unit = text.charCodeAt(at)
+          flags = (pages[unit >> 8] ?? this.#build(unit >> 8))[unit & 255]!
+          if ((flags & alone) === 0) {
+            at--
+            break
+          }
+        }
+        if (at === text.length) break
       }
       const end = at < singles ? singles : graphemeEndOfUnicode17(text, at, text.length)
       const whole = at < singles ? -1 : this.#ofCluster(text, at, end)
@@ -106,6 +118,15 @@ class Precompiler {
     return writer === undefined ? input : writer.finish()
   }
 
+  #build(number: number): Uint8Array {
+    const flags = Uint8Array.from({ length: 256 }, (_, low) => {
+      const point = number * 256 + low
+      if ((point & 0xf800) === 0xd800 || !standsAloneInUnicode17(point)) return 0
+      return this.#charsmap.ofCharacter(point) < 0 ? settled : alone
+    })
+    return (this.#pages[number] = flags)
+  }
+
   /** Where the text is that a short cluster of several characters becomes as a whole; -1: there is none. */
   #ofCluster(text: string, start: number, end: number): number {
     if (end - start === 1 || end - start >= bytesOfLongCluster) return -1
@@ -113,7 +134,7 @@ class Precompiler {
     let length = 0
     for (let at = start; at < end;) {
       const point = codePointAt(text, at, end)
-      length = writeCharacter(point, bytes, length)
+      length = writeCodePoint(point, bytes, length)
       if (length >= bytesOfLongCluster) return -1
       at += point > 0xffff ? 2 : 1
     }

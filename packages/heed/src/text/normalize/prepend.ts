@@ -1,7 +1,7 @@
 import { codePointAt } from '../byte-alphabet.js'
 import type { Component } from '../steps/component.js'
-import { Rewriter } from '../steps/normalized-text.js'
 import type { Normalizer } from '../steps/pieces.js'
+import { Rewriter } from '../steps/rewriter.js'
 
 /** Puts a text in front, unless there is nothing. It has the place of the first character. */
 export interface PrependDefinition {

@@ -3,8 +3,8 @@ import { MatchList } from '../pattern/index.js'
 import { createSearch, readSearched, type SearchedDefinition } from '../split/index.js'
 import type { Component } from '../steps/component.js'
 import { checkGrowth } from '../steps/growth.js'
-import { Rewriter } from '../steps/normalized-text.js'
 import type { Normalizer } from '../steps/pieces.js'
+import { Rewriter, withUnitReplaced } from '../steps/rewriter.js'
 
 /** Puts a text, as it is, in the place of each match. */
 export interface ReplaceDefinition {
@@ -49,10 +49,10 @@ export const replace: Component<ReplaceDefinition, Normalizer> = {
 
 /** One code unit for another: everything stays in its place. */
 function unitReplacer(pattern: string, content: string): Normalizer {
-  // Of what is put, JavaScript reads `$` in its own way.
-  const safe = content === '$' ? '$$' : content
+  const from = pattern.charCodeAt(0)
+  const to = content.charCodeAt(0)
   return (input) => {
-    const text = input.text.replaceAll(pattern, safe)
+    const text = withUnitReplaced(input.text, from, to)
     return text === input.text ? input : { ...input, text }
   }
 }

@@ -1,5 +1,6 @@
 import { codePointAt, unitsBefore } from '../byte-alphabet.js'
-import { endOf, type NormalizedText, type Rewriter, startOf } from '../steps/normalized-text.js'
+import type { NormalizedText } from '../steps/normalized-text.js'
+import type { Rewriter } from '../steps/rewriter.js'
 import { combiningClass } from '../unicode/index.js'
 import { compose } from './composition.js'
 import type { Decompositions } from './decomposition.js'
@@ -62,15 +63,13 @@ export class Segment {
       const point = this.#points[i]!
       const change = this.#changes[i]!
       if (change > 0) {
-        const from = at === 0 ? 0 : at - unitsBefore(text, at)
-        const written = String.fromCodePoint(point)
-        if (at === 0) rewriter.putAt(written, offset, offset)
-        else rewriter.putAt(written, startOf(input, from), endOf(input, at))
+        if (at === 0) rewriter.putAt(String.fromCodePoint(point), offset, offset)
+        else rewriter.putPoint(point, at - unitsBefore(text, at), at)
         continue
       }
       const next = after(at)
       if (codePointAt(text, at, end) === point) rewriter.keep(at, next)
-      else rewriter.put(String.fromCodePoint(point), at, next)
+      else rewriter.putPoint(point, at, next)
       at = next
       for (let removed = change; removed < 0; removed++) at = after(at)
     }

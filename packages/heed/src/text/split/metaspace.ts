@@ -1,7 +1,8 @@
 import type { Component } from '../steps/component.js'
 import { type MetaspaceDefinition, readMetaspace } from '../steps/metaspace.js'
-import { Rewriter, startOf } from '../steps/normalized-text.js'
+import { startOf } from '../steps/normalized-text.js'
 import { Bounds, type Pieces, type Splitter } from '../steps/pieces.js'
+import { Rewriter, withUnitReplaced } from '../steps/rewriter.js'
 import { withPrefix } from './prefix.js'
 import { spelledOut } from './spelled-out.js'
 
@@ -19,7 +20,8 @@ export const metaspace: Component<MetaspaceDefinition, Splitter> = {
 function spacesReplaced(pieces: Pieces, replacement: string): Pieces {
   const { text, bounds } = pieces
   // One code unit for one: nothing moves. What lies between pieces is in none whatever it is.
-  if (replacement.length === 1) return { ...pieces, text: text.replaceAll(' ', replacement) }
+  if (replacement.length === 1)
+    return { ...pieces, text: withUnitReplaced(text, 0x20, replacement.charCodeAt(0)) }
   const rewriter = new Rewriter(pieces)
   const cut = new Int32Array(bounds.length)
   let shift = 0

@@ -86,6 +86,14 @@ export function graphemeEndOfUnicode17(text: string, at: number, end: number): n
   return endOfCluster(text, at, end, (laterPages ??= readBreaks(true)))
 }
 
+/**
+ * Whether a character is a cluster of its own beside others of which that is said, in Unicode 17: most
+ * letters and ideographs, no marks and nothing that counts its neighbours.
+ */
+export function standsAloneInUnicode17(point: number): boolean {
+  return breakOf(point, (laterPages ??= readBreaks(true))) === other
+}
+
 function endOfCluster(text: string, at: number, end: number, table: Pages): number {
   let point = codePointAt(text, at, end)
   at += point > 0xffff ? 2 : 1

@@ -13,7 +13,7 @@ export {
   wordCharacter,
 } from './fixed-sets.js'
 export { generalCategoryOf } from './general-category.js'
-export { graphemeEnd, graphemeEndOfUnicode17 } from './grapheme.js'
+export { graphemeEnd, graphemeEndOfUnicode17, standsAloneInUnicode17 } from './grapheme.js'
 export { capitalDottedI, caseFoldings, foldingOf, lowercaseOf } from './letter-case.js'
 export { propertyRanges, propertySet } from './property.js'
 export { complement, difference, intersection, pointCount, rangesOf, union } from './ranges.js'
