@@ -87,10 +87,10 @@ export class CandidateHeap {
 
   #precedes(count: number, pair: number, otherCount: number, otherPair: number): boolean {
     if (count !== otherCount) return count > otherCount
-    const { lefts, rights } = this.#pairs
-    const left = lefts[pair]!
-    const otherLeft = lefts[otherPair]!
-    return left !== otherLeft ? left < otherLeft : rights[pair]! < rights[otherPair]!
+    const pairs = this.#pairs
+    const left = pairs.left(pair)
+    const otherLeft = pairs.left(otherPair)
+    return left !== otherLeft ? left < otherLeft : pairs.right(pair) < pairs.right(otherPair)
   }
 
   #grow(): void {

@@ -8,6 +8,7 @@ import { createPreTokenizer, readPreTokenizer } from '../split/index.js'
 import { ReadContext } from '../steps/component.js'
 import type { ModelDefinition } from '../subword/index.js'
 import { learnModel } from './learn-model.js'
+import { specialTokens } from './special-tokens.js'
 import { TextWords } from './text-words.js'
 import { checkOptions, refuse, type StepSettings, type TrainTokenizerOptions } from './train-options.js'
 import type { TrainingProgress, TrainingSteps } from './training-steps.js'
@@ -65,15 +66,7 @@ export async function learnTokenizer(
   return {
     truncation: null,
     padding: null,
-    addedTokens: special.map((content, id) => ({
-      id,
-      content,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    })),
+    addedTokens: specialTokens(special),
     normalizer,
     preTokenizer,
     postProcessor,

@@ -41,21 +41,21 @@ export function* learnMerges(letters: Letters, options: MergeOptions): TrainingS
   }
   const { pairs } = merger
   const heap = new CandidateHeap(pairs)
-  const push = (pair: number, node: number): void => heap.push(pairs.counts[pair]!, pair, node)
+  const push = (pair: number, node: number): void => heap.push(pairs.count(pair), pair, node)
   pairs.takeFound(push)
   const merges = new Map<number, LearnedMerge>()
   while (vocabulary.size < vocabularySize && !heap.isEmpty) {
     const pair = heap.topPair
     const node = heap.topNode
-    const count = pairs.counts[pair]!
+    const count = pairs.count(pair)
     if (heap.topCount !== count) {
       heap.correctTop(count)
       continue
     }
     if (count < 1 || count < minimumFrequency) break
     heap.pop()
-    const left = pairs.lefts[pair]!
-    const right = pairs.rights[pair]!
+    const left = pairs.left(pair)
+    const right = pairs.right(pair)
     const end = tokens[right]!
     const token = tokens[left]! + (end.startsWith(prefix) ? end.slice(prefix.length) : end)
     let id = vocabulary.get(token)
@@ -117,8 +117,8 @@ class Merger {
       this.#letters = longer
     }
     this.#letters[id] = this.#letters[left]! + this.#letters[right]!
-    for (; node >= 0; node = pairs.nodeNexts[node]!) {
-      this.#mergeInWord(pairs.nodeWords[node]!, left, right, id)
+    for (; node >= 0; node = pairs.next(node)) {
+      this.#mergeInWord(pairs.word(node), left, right, id)
     }
   }
 

@@ -1,59 +1,78 @@
+/** A pair's record: left token, right token, first node of its words or -1, nothing, count in two. */
+const stride = 6
+
 /**
  * How often each pair of neighbouring tokens occurs, and in which words it was found since it was last asked
  * for. The words of a pair form a linked list, whose nodes are used again when the list was taken.
  */
 export class PairCounts {
-  /** Pair → its two tokens, and its count. */
-  lefts: Int32Array = new Int32Array(1 << 12)
-  rights: Int32Array = new Int32Array(1 << 12)
-  counts: Float64Array = new Float64Array(1 << 12)
-  /** Pair → the first node of its words, or -1. */
-  #heads = new Int32Array(1 << 12)
+  /** What is known of a pair lies together, so that memory is waited for once. */
+  #records = new Int32Array(stride << 12)
+  #counts = new Float64Array(this.#records.buffer)
   #size = 0
   /** Number of a pair + 1, or 0. At most half of the slots are taken. */
   #slots = new Int32Array(1 << 13)
-  /** Node → its word, and the next node or -1. */
-  nodeWords: Int32Array = new Int32Array(1 << 12)
-  nodeNexts: Int32Array = new Int32Array(1 << 12)
-  #nodes = 0
+  /** Two numbers a node: its word, and the next node or -1. */
+  #nodes = new Int32Array(1 << 13)
+  #nodesUsed = 0
   #freeNode = -1
   /** Pairs that words were added to. */
   #found = new Int32Array(1 << 8)
   #foundSize = 0
 
+  left(pair: number): number {
+    return this.#records[stride * pair]!
+  }
+
+  right(pair: number): number {
+    return this.#records[stride * pair + 1]!
+  }
+
+  count(pair: number): number {
+    return this.#counts[(stride / 2) * pair + 2]!
+  }
+
+  /** The word of a node. */
+  word(node: number): number {
+    return this.#nodes[2 * node]!
+  }
+
+  /** The node after one, or -1. */
+  next(node: number): number {
+    return this.#nodes[2 * node + 1]!
+  }
+
   add(left: number, right: number, count: number, word: number): void {
     const pair = this.#indexOf(left, right)
-    this.counts[pair]! += count
-    const head = this.#heads[pair]!
+    const records = this.#records
+    this.#counts[(stride / 2) * pair + 2]! += count
+    const head = records[stride * pair + 2]!
     if (head < 0) {
       if (this.#foundSize === this.#found.length) this.#found = longer(this.#found)
       this.#found[this.#foundSize++] = pair
-    } else if (this.nodeWords[head] === word) return
+    } else if (this.#nodes[2 * head] === word) return
     let node = this.#freeNode
-    if (node >= 0) this.#freeNode = this.nodeNexts[node]!
+    if (node >= 0) this.#freeNode = this.#nodes[2 * node + 1]!
     else {
-      node = this.#nodes++
-      if (node === this.nodeWords.length) {
-        this.nodeWords = longer(this.nodeWords)
-        this.nodeNexts = longer(this.nodeNexts)
-      }
+      node = this.#nodesUsed++
+      if (2 * node === this.#nodes.length) this.#nodes = longer(this.#nodes)
     }
-    this.nodeWords[node] = word
-    this.nodeNexts[node] = head
-    this.#heads[pair] = node
+    this.#nodes[2 * node] = word
+    this.#nodes[2 * node + 1] = head
+    records[stride * pair + 2] = node
   }
 
   remove(left: number, right: number, count: number): void {
-    this.counts[this.#indexOf(left, right)]! -= count
+    this.#counts[(stride / 2) * this.#indexOf(left, right) + 2]! -= count
   }
 
   /** The pairs that words were added to since the last call, and the first node of each pair's words. */
   takeFound(take: (pair: number, node: number) => void): void {
     for (let i = 0; i < this.#foundSize; i++) {
       const pair = this.#found[i]!
-      const head = this.#heads[pair]!
-      this.#heads[pair] = -1
-      if (this.counts[pair]! > 0) take(pair, head)
+      const head = this.#records[stride * pair + 2]!
+      this.#records[stride * pair + 2] = -1
+      if (this.count(pair) > 0) take(pair, head)
       else this.release(head)
     }
     this.#foundSize = 0
@@ -61,35 +80,31 @@ export class PairCounts {
 
   /** Gives the nodes of a list back. */
   release(head: number): void {
-    if (head < 0) return
+    const nodes = this.#nodes
     let last = head
-    while (this.nodeNexts[last]! >= 0) last = this.nodeNexts[last]!
-    this.nodeNexts[last] = this.#freeNode
+    while (nodes[2 * last + 1]! >= 0) last = nodes[2 * last + 1]!
+    nodes[2 * last + 1] = this.#freeNode
     this.#freeNode = head
   }
 
   #indexOf(left: number, right: number): number {
-    const { lefts, rights } = this
+    const records = this.#records
     const slots = this.#slots
     const mask = slots.length - 1
     let slot = placeOf(left, right) & mask
     for (; slots[slot] !== 0; slot = (slot + 1) & mask) {
       const pair = slots[slot]! - 1
-      if (lefts[pair] === left && rights[pair] === right) return pair
+      if (records[stride * pair] === left && records[stride * pair + 1] === right) return pair
     }
     const pair = this.#size++
     slots[slot] = this.#size
-    if (pair === lefts.length) {
-      this.lefts = longer(lefts)
-      this.rights = longer(rights)
-      this.#heads = longer(this.#heads)
-      const counts = new Float64Array(2 * pair)
-      counts.set(this.counts)
-      this.counts = counts
+    if (stride * pair === records.length) {
+      this.#records = longer(records)
+      this.#counts = new Float64Array(this.#records.buffer)
     }
-    this.lefts[pair] = left
-    this.rights[pair] = right
-    this.#heads[pair] = -1
+    this.#records[stride * pair] = left
+    this.#records[stride * pair + 1] = right
+    this.#records[stride * pair + 2] = -1
     if (2 * this.#size > slots.length) this.#growSlots()
     return pair
   }
@@ -98,7 +113,7 @@ export class PairCounts {
     const slots = new Int32Array(2 * this.#slots.length)
     const mask = slots.length - 1
     for (let pair = 0; pair < this.#size; pair++) {
-      let slot = placeOf(this.lefts[pair]!, this.rights[pair]!) & mask
+      let slot = placeOf(this.left(pair), this.right(pair)) & mask
       while (slots[slot] !== 0) slot = (slot + 1) & mask
       slots[slot] = pair + 1
     }
