@@ -47,10 +47,17 @@ export class AutomatonSearch {
     this.#vain = mostVain + vainPerCharacter * length
     this.#beforeMarks = vainBeforeMarks + vainPerCharacterBeforeMarks * length
     this.#beginnings = undefined
-    const bits = this.#bits.count === 0 ? undefined : this.#bits.read(text, start, end, work)
     this.#automaton.work = work
-    if (bits === undefined && !this.#automaton.asksStart) this.#findPlain(text, start, end, list)
-    else this.#findAsking(text, start, end, bits, list)
+    try {
+      const bits = this.#bits.count === 0 ? undefined : this.#bits.read(text, start, end, work)
+      if (bits === undefined && !this.#automaton.asksStart) this.#findPlain(text, start, end, list)
+      else this.#findAsking(text, start, end, bits, list)
+    } finally {
+      this.#automaton.trim()
+      this.#backward?.trim()
+      this.#bits.trim()
+      this.#beginnings = undefined
+    }
   }
 
   /** Where only characters matter that a match has, and the one behind it. */

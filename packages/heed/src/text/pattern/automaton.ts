@@ -10,8 +10,10 @@ import type { Program } from './program.js'
 export const unknown = -1
 
 /** Numbers in all transitions, and in all lists of places in the program, that are kept. */
-const mostTransitions = 2 ** 19
-const mostPlaces = 2 ** 18
+const mostTransitions = 2 ** 18
+const mostPlaces = 2 ** 17
+/** The same of what is kept until the next text. */
+const mostKept = 2 ** 14
 
 /**
  * A program as a deterministic automaton, whose states are worked out when a text first needs them. A state
@@ -214,6 +216,11 @@ export class Automaton {
       }
     }
     return state
+  }
+
+  /** Forgets the states if they take more memory than those of a tokenizer's pattern would. */
+  trim(): void {
+    if (this.transitions.length > mostKept || this.#places > mostKept) this.#clear()
   }
 
   #isFull(places: number): boolean {

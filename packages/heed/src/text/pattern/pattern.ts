@@ -14,11 +14,19 @@ interface Search {
   find(text: string, start: number, end: number, list: MatchList): void
 }
 
-/** A compiled regular expression of Oniguruma's dialect. */
+/**
+ * A compiled regular expression in Oniguruma's own syntax, which finds what Oniguruma finds: the leftmost
+ * match, and of those that begin there the first that backtracking would come upon. Unicode is version 16.
+ *
+ * Most patterns run as an automaton, in time that grows with the text alone. References to groups, and atomic
+ * groups that nothing simpler replaces, are tried one way after the other, up to a number of steps.
+ *
+ * Not taken: calls of groups, conditions, callouts, absent operators, `\R` and lookaheads in lookbehinds,
+ * word mode of `\X`, blocks (`\p{In_…}`), and more than 30,000 steps with repeats written out.
+ */
 export class Pattern {
   readonly source: string
   readonly #search: Search
-  readonly #list: MatchList = new MatchList()
 
   /** @throws PatternError where the source isn't understood, or more than heed takes */
   constructor(source: string) {
@@ -38,7 +46,10 @@ export class Pattern {
 
   /**
    * Adds the matches in text[start, end) to a list, from left to right. What is outside is not looked at:
-   * there the text begins and ends. An empty text has no matches.
+   * there the text begins and ends. An empty text has no matches. An empty match is left out where another
+   * match ended.
+   *
+   * @throws UsageError where the pattern takes far more steps on this text than tokenizers' patterns do
    */
   matches(text: string, start: number, end: number, list: MatchList): void {
     if (start < end) this.#search.find(text, start, end, list)
@@ -53,8 +64,7 @@ export class Pattern {
     end: number,
     found: (start: number, end: number, isMatch: boolean) => void,
   ): void {
-    const list = this.#list
-    list.length = 0
+    const list = new MatchList()
     this.matches(text, start, end, list)
     let last = start
     for (let i = 0; i < list.length; i++) {

@@ -24,6 +24,10 @@ export class PlaceBits {
     return this.#bits.length
   }
 
+  trim(): void {
+    for (const automaton of this.#automata) automaton?.trim()
+  }
+
   /**
    * The bits of each place from `start` to `end` of a text, those of `start` first.
    *

@@ -46,10 +46,10 @@ export type PlaceBit =
   | { readonly kind: 'look'; readonly behind: boolean; readonly program: Program }
 
 export interface Program {
-  readonly ops: readonly number[]
-  readonly a: readonly number[]
-  readonly b: readonly number[]
-  readonly c: readonly number[]
+  readonly ops: Uint8Array
+  readonly a: Int32Array
+  readonly b: Int32Array
+  readonly c: Int32Array
   readonly start: number
 }
 
@@ -63,8 +63,8 @@ export interface Linked {
   readonly groupSlots: number
 }
 
-const mostInstructions = 20_000
-const mostSets = 2000
+const mostInstructions = 30_000
+const mostSets = 500
 const mostLoops = 24
 /** A place's bits are one byte. */
 export const mostBits = 8
@@ -77,6 +77,7 @@ export class Compiler implements Linked {
   slots: number
   readonly groupSlots: number
   readonly #setNumbers = new Map<string, number>()
+  readonly #known = new Map<Ranges, number>()
   readonly #looks = new Map<PatternNode, number>()
   #boundary = -1
   #steps = 0
@@ -91,7 +92,6 @@ export class Compiler implements Linked {
    */
   compile(node: PatternNode, how: 'forward' | 'backward' | 'anywhere'): Program {
     const writer = new Writer(this, how === 'backward')
-    this.#steps = 0
     const end = writer.add(matchOp)
     let start = writer.node(node, end)
     if (how !== 'forward') {
@@ -100,10 +100,12 @@ export class Compiler implements Linked {
       writer.b[split] = writer.add(characterOp, this.set(everything), split)
       start = split
     }
-    return { ops: writer.ops, a: writer.a, b: writer.b, c: writer.c, start }
+    return writer.finish(start)
   }
 
   set(set: Ranges): number {
+    const known = this.#known.get(set)
+    if (known !== undefined) return known
     const key = set.join()
     let number = this.#setNumbers.get(key)
     if (number === undefined) {
@@ -111,6 +113,7 @@ export class Compiler implements Linked {
       this.#setNumbers.set(key, (number = this.sets.length))
       this.sets.push(set)
     }
+    this.#known.set(set, number)
     return number
   }
 
@@ -169,6 +172,16 @@ class Writer {
     this.b.push(b)
     this.c.push(c)
     return this.ops.push(op) - 1
+  }
+
+  finish(start: number): Program {
+    return {
+      ops: Uint8Array.from(this.ops),
+      a: Int32Array.from(this.a),
+      b: Int32Array.from(this.b),
+      c: Int32Array.from(this.c),
+      start,
+    }
   }
 
   /** Writes a node that goes on at `next`; gives where it begins. */
