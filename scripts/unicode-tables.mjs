@@ -135,20 +135,17 @@ function changedRuns(valueOf) {
   return list
 }
 
-// Sets: the general categories that a set is nearest to, then where it differs from them.
+// Sets: what a set is nearest to, general categories (with ! only what Unicode 9 has of them) or (with @)
+// another set, then where it differs.
 
 const properties = {
   Alphabetic: 'LuLlLtLmLoNl', Bidi_Control: '', Case_Ignorable: 'MnMeLmSkCf', Cased: 'LuLlLt', Dash: 'Pd',
-  Default_Ignorable_Code_Point: '', Deprecated: '', Diacritic: 'Sk', Emoji: '', Emoji_Component: '',
-  Emoji_Modifier: '', Emoji_Modifier_Base: '', Emoji_Presentation: '', Extended_Pictographic: '', Extender: '',
-  Grapheme_Base: 'LuLlLtLmLoMcNdNlNoPcPdPsPePiPfPoSmScSkSoZs', Grapheme_Extend: 'MnMe', Grapheme_Link: '',
-  Hex_Digit: '', Hyphen: '', ID_Continue: 'LuLlLtLmLoMnMcNdNlPc', ID_Start: 'LuLlLtLmLoNl',
-  IDS_Binary_Operator: '', IDS_Trinary_Operator: '', Ideographic: '', Join_Control: '',
-  Logical_Order_Exception: '', Lowercase: 'Ll', Math: 'Sm', Noncharacter_Code_Point: '', Pattern_Syntax: '',
-  Pattern_White_Space: '', Prepended_Concatenation_Mark: '', Quotation_Mark: 'PiPf', Radical: '',
-  Regional_Indicator: '', Sentence_Terminal: '', Soft_Dotted: '', Terminal_Punctuation: '',
-  Unified_Ideograph: '', Uppercase: 'Lu', Variation_Selector: '', White_Space: 'Zs',
-  XID_Continue: 'LuLlLtLmLoMnMcNdNlPc', XID_Start: 'LuLlLtLmLoNl',
+  Default_Ignorable_Code_Point: '', Emoji: '', Emoji_Component: '', Emoji_Modifier: '',
+  Emoji_Modifier_Base: '', Emoji_Presentation: '', Extended_Pictographic: '', Grapheme_Extend: 'MnMe',
+  Hex_Digit: '', Hyphen: '', ID_Continue: 'LuLlLtLmLoMnMcNdNlPc', ID_Start: 'LuLlLtLmLoNl', Ideographic: '',
+  Join_Control: '', Lowercase: 'Ll', Noncharacter_Code_Point: '', Quotation_Mark: 'PiPf',
+  Regional_Indicator: '', Unified_Ideograph: '', Uppercase: 'Lu', Variation_Selector: '', White_Space: 'Zs',
+  XID_Continue: '@ID_Continue', XID_Start: '@ID_Start',
 } // prettier-ignore
 
 const union = (...sets) => where((point) => sets.some((set) => set[point] === 1))
@@ -163,21 +160,27 @@ const punctuation = await inVersion(8, 'Punctuation')
 /** @type {Record<string, [string, Uint8Array]>} */
 const sets = {
   unassigned9: ['Cn', unassignedIn9],
-  nonspacing8: ['Mn', await inVersion(8, 'Mn')],
-  mark9: ['MnMcMe', await inVersion(9, 'Mark')],
+  nonspacing8: ['!Mn', await inVersion(8, 'Mn')],
+  mark9: ['!MnMcMe', await inVersion(9, 'Mark')],
   punctuation8: ['PcPdPsPePiPfPo', where((point) => punctuation[point] === 1 || isAsciiPunctuation(point))],
-  control8: ['CcCfCo', await inVersion(8, 'Cc', 'Cf', 'Co')],
+  control8: ['!CcCfCo', await inVersion(8, 'Cc', 'Cf', 'Co')],
   numeric17: ['NdNlNo', await inVersion(17, 'Number')],
-  pictograph17: ['', await members(17, 'Binary_Property/Extended_Pictographic')],
+  pictograph17: ['@Emoji', await members(17, 'Binary_Property/Extended_Pictographic')],
   consonant17: ['', await members(17, 'Indic_Conjunct_Break/Consonant')],
   linker17: ['', await members(17, 'Indic_Conjunct_Break/Linker')],
 }
 for (const [name, base] of Object.entries(properties))
   sets[name] = [base, await members(16, `Binary_Property/${name}`)]
 
+function nearest(base) {
+  if (base.startsWith('@')) return sets[base.slice(1)][1]
+  const wanted = categoryNames.map((name) => base.includes(name))
+  return where((point) => wanted[category[point]] && !(base.startsWith('!') && unassignedIn9[point]))
+}
+
 const setTable = Object.entries(sets).map(([name, [base, set]]) => {
-  const wanted = categoryNames.map((category) => base.includes(category))
-  return `${name}=${base}:${rising(edges(where((point) => set[point] ^ wanted[category[point]])))}`
+  const near = nearest(base)
+  return `${name}=${base.replaceAll('_', '')}:${rising(edges(where((point) => set[point] ^ near[point])))}`
 })
 
 // Lowercase of one character for one, in Unicode 17; the full foldings of Unicode 16, where they differ.
@@ -202,6 +205,14 @@ function shifts(map) {
     .join('')
 }
 
+/** Runs of equal values over the characters of a set: value, length less one. */
+const over = (set, valueOf) =>
+  runs([...set.keys()].filter((point) => set[point]).map(valueOf)).map(([value, length]) => [
+    value,
+    length - 1,
+  ])
+
+const uppercase = nearest('Lu')
 const lowercase = await load(17, 'Simple_Case_Mapping/Lowercase/code-points')
 const folding = new Map(await load(16, 'Case_Folding/C/code-points'))
 const fullFolding = await load(16, 'Case_Folding/F/code-points')
@@ -221,7 +232,7 @@ const classes = new Map(
     .split(' ')
     .map((pair) => pair.split(',').map(Number)),
 )
-const combining = changedRuns((point) => (unassignedIn9[point] === 1 ? undefined : classes.get(point)))
+const combining = over(nearest('!MnMcMe'), (point) => classes.get(point) ?? 0)
 
 // Grapheme cluster breaks: where they aren't what the general category lets expect. Hangul syllables are
 // left out.
@@ -255,7 +266,10 @@ const tables = {
   scriptRuns: scriptRuns.map(([value, length]) => number(value) + number(length - 1)).join(''),
   earlierScripts: earlierScripts.join(''),
   sets: setTable.join(' '),
-  lowercase: shifts(lowercase),
+  uppercase: over(uppercase, (point) => (lowercase.get(point) ?? point) - point)
+    .map(([shift, length]) => signed(shift) + number(length))
+    .join(''),
+  lowercase: shifts([...lowercase].filter(([point]) => !uppercase[point])),
   foldings: shifts(differs),
   longFoldings: long
     .map(
@@ -263,7 +277,7 @@ const tables = {
         number(point - (long[i - 1]?.[0] ?? 0)) + number(to.length) + to.map(number).join(''),
     )
     .join(''),
-  combiningClasses: listed(combining),
+  combiningClasses: combining.map((run) => run.map(number).join('')).join(''),
   graphemeBreaks: listed(unexpected),
   laterGraphemeBreaks: listed(changedBreaks),
 }
@@ -275,13 +289,14 @@ const about = {
   scriptNames: 'The scripts.',
   scriptRuns: 'Runs over the assigned characters: script, length less one.',
   earlierScripts: 'Where Unicode 9 differs: code points since the last run, length less one, script.',
-  sets: 'Sets: a name, the general categories it is nearest to, and where it begins or ends to differ from them.',
+  sets: 'Sets: a name, what it is nearest to, and where it begins or ends to differ from that.',
   lowercase:
     'Lowercase in Unicode 17: code points since the last character of a run, 2 (length - 1) + step - 1, shift.',
-  foldings: 'Case foldings in Unicode 16 where they are not that, in the same form.',
+  foldings: 'Case foldings in Unicode 16 where they are not lowercase, in the same form.',
   longFoldings: 'Foldings to several characters: code points since the last, how many, which.',
-  combiningClasses: 'Combining classes in Unicode 9: code points since the last run, length less one, class.',
-  graphemeBreaks: 'Grapheme cluster breaks where they do not follow from the category, in the same form.',
+  combiningClasses: 'Combining classes of the marks of Unicode 9: runs of class, length less one.',
+  graphemeBreaks:
+    'Grapheme cluster breaks where they do not follow from the category: code points since the last run, length less one, break.',
   laterGraphemeBreaks: 'Those of Unicode 17 that differ, in the same form.',
 }
 let text = `// Written by scripts/unicode-tables.mjs from the packages @unicode/unicode-8.0.0, -9.0.0, -16.0.0, -17.0.0

@@ -33,7 +33,8 @@ export class Charsmap {
     const size = bytes.length < 4 ? 0 : view.getUint32(0, true)
     if (size === 0 || size % 4 !== 0 || size > bytes.length - 4)
       refuse('the rules of SentencePiece: a trie and texts', `${bytes.length} bytes`)
-    const units = Uint32Array.from({ length: size / 4 }, (_, i) => view.getUint32(4 + 4 * i, true))
+    const units = new Uint32Array(size / 4)
+    for (let i = 0; i < units.length; i++) units[i] = view.getUint32(4 + 4 * i, true)
     const texts = bytes.subarray(4 + size)
     try {
       new TextDecoder('utf-8', { fatal: true }).decode(texts)
@@ -163,7 +164,10 @@ function checkTrie(units: Uint32Array, texts: Uint8Array): void {
 
 function decodeBase64(text: string): Uint8Array {
   if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) refuse('Base64', 'other characters')
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
+  const characters = atob(text)
+  const bytes = new Uint8Array(characters.length)
+  for (let i = 0; i < bytes.length; i++) bytes[i] = characters.charCodeAt(i)
+  return bytes
 }
 
 function refuse(expected: string, found: string): never {

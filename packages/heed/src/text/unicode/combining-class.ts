@@ -1,4 +1,5 @@
 import { TableReader } from './numbers.js'
+import { ofUnicode9 } from './property.js'
 import { combiningClasses } from './tables.js'
 
 let pages: (Uint8Array | undefined)[] | undefined
@@ -14,11 +15,16 @@ export function combiningClass(point: number): number {
 function readClasses(): (Uint8Array | undefined)[] {
   const read: (Uint8Array | undefined)[] = []
   const table = new TableReader(combiningClasses)
-  for (let point = 0; !table.isDone;) {
-    point += table.next()
-    const end = point + table.next() + 1
-    for (const value = table.next(); point < end; point++)
-      (read[point >> 8] ??= new Uint8Array(256))[point & 255] = value
-  }
+  const marks = ofUnicode9('MnMcMe')
+  let value = 0
+  let left = 0
+  for (let i = 0; i < marks.length; i += 2)
+    for (let point = marks[i]!; point <= marks[i + 1]!; point++) {
+      if (left-- === 0) {
+        value = table.next()
+        left = table.next()
+      }
+      if (value > 0) (read[point >> 8] ??= new Uint8Array(256))[point & 255] = value
+    }
   return read
 }

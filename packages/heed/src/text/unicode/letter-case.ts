@@ -1,11 +1,29 @@
+import { categoryRanges } from './general-category.js'
 import { TableReader } from './numbers.js'
-import { foldings, longFoldings, lowercase } from './tables.js'
+import { foldings, longFoldings, lowercase, uppercase } from './tables.js'
 
 /** 256 code points a page → what is added to each. Pages without any are left out. */
 type ShiftPages = (Int32Array | undefined)[]
 
 let lowercasePages: ShiftPages | undefined
 let folded: Map<number, string> | undefined
+
+/** Calls `found` with each code point that has a lowercase of its own, and with that. */
+function eachLowercase(found: (point: number, to: number) => void): void {
+  const table = new TableReader(uppercase)
+  const letters = categoryRanges('Lu')
+  let shift = 0
+  let left = 0
+  for (let i = 0; i < letters.length; i += 2)
+    for (let point = letters[i]!; point <= letters[i + 1]!; point++) {
+      if (left-- === 0) {
+        shift = table.nextSigned()
+        left = table.next()
+      }
+      if (shift !== 0) found(point, point + shift)
+    }
+  eachShift(lowercase, found)
+}
 
 /** Calls `found` with each code point of a table and what it becomes. */
 function eachShift(source: string, found: (point: number, to: number) => void): void {
@@ -37,7 +55,7 @@ export const capitalDottedI = 0x130
 
 function readLowercase(): ShiftPages {
   const pages: ShiftPages = []
-  eachShift(lowercase, (point, to) => {
+  eachLowercase((point, to) => {
     const page = (pages[point >> 8] ??= new Int32Array(256))
     page[point & 255] = to - point
   })
@@ -52,7 +70,7 @@ export function caseFoldings(): ReadonlyMap<number, string> {
   if (folded !== undefined) return folded
   folded = new Map()
   const simple = new Map<number, number>()
-  eachShift(lowercase, (point, to) => simple.set(point, to))
+  eachLowercase((point, to) => simple.set(point, to))
   eachShift(foldings, (point, to) => simple.set(point, to))
   for (const [point, to] of simple) if (point !== to) folded.set(point, String.fromCodePoint(to))
   const table = new TableReader(longFoldings)

@@ -1,7 +1,7 @@
 import { CharacterSet } from './character-set.js'
 import { categoriesByName, categoryRanges, plainName } from './general-category.js'
 import { TableReader } from './numbers.js'
-import { complement, difference, pointCount, union } from './ranges.js'
+import { complement, difference, intersection, pointCount, union } from './ranges.js'
 import type { Ranges } from './ranges.js'
 import { scriptRanges, scriptsByName } from './script.js'
 import { sets } from './tables.js'
@@ -29,7 +29,18 @@ export function storedRanges(name: string): Ranges | undefined {
     edges.push(point - (edges.length & 1))
   }
   if ((edges.length & 1) === 1) edges.push(pointCount - 1)
-  return difference(categoryRanges(entry.slice(0, colon)), Int32Array.from(edges))
+  return difference(nearest(entry.slice(0, colon)), Int32Array.from(edges))
+}
+
+/** What a set of the table is nearest to. */
+function nearest(base: string): Ranges {
+  if (base.startsWith('@')) return stored(plainName(base.slice(1)))
+  return base.startsWith('!') ? ofUnicode9(base.slice(1)) : categoryRanges(base)
+}
+
+/** The characters of some general categories of Unicode 16 that Unicode 9 has too. */
+export function ofUnicode9(categories: string): Ranges {
+  return intersection(categoryRanges(categories), complement(stored('unassigned9')))
 }
 
 const ascii = (first: number, last: number): Ranges => Int32Array.of(first, last)
