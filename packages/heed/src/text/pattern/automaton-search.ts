@@ -13,7 +13,7 @@ import type { Program } from './program.js'
 const mostWork = 2 ** 22
 const workPerCharacter = 8
 /** Characters that may be looked at in vain, and more for each character of the text. */
-const mostVain = 2 ** 24
+const mostVain = 2 ** 25
 const vainPerCharacter = 32
 /** So many in vain, and more for each character, and it is worked out first where matches begin. */
 const vainBeforeMarks = 2 ** 12
@@ -32,10 +32,20 @@ export class AutomatonSearch {
   #beginnings: Uint8Array | undefined
   #at = 0
 
-  /** @param backward the program that goes backwards, of any beginning, if there can be one */
-  constructor(program: Program, backward: Program | undefined, classes: CharacterClasses, bits: PlaceBits) {
-    this.#automaton = new Automaton(program, classes, bits.count, true)
-    this.#backward = backward === undefined ? undefined : new Automaton(backward, classes, bits.count, false)
+  /**
+   * @param backward the program that goes backwards, of any beginning, if there can be one
+   * @param most numbers that the automaton may keep
+   */
+  constructor(
+    program: Program,
+    backward: Program | undefined,
+    classes: CharacterClasses,
+    bits: PlaceBits,
+    most?: number,
+  ) {
+    this.#automaton = new Automaton(program, classes, bits.count, true, most)
+    this.#backward =
+      backward === undefined ? undefined : new Automaton(backward, classes, bits.count, false, most)
     this.#classes = classes
     this.#bits = bits
   }
@@ -64,8 +74,9 @@ export class AutomatonSearch {
   #findPlain(text: string, start: number, end: number, list: MatchList): void {
     const automaton = this.#automaton
     const { ofUnit } = this.#classes
-    let { transitions } = automaton
     let first = automaton.start(noneClass, false)
+    // A new state may need a longer list: it is asked for last.
+    let { transitions } = automaton
     let last = -1
     for (let from = start; from <= end;) {
       let at = from
@@ -84,16 +95,16 @@ export class AutomatonSearch {
         this.#at = at
         transition = this.#goOn(state, text, end)
         at = this.#at
-        transitions = automaton.transitions
         first = automaton.start(noneClass, false)
+        transitions = automaton.transitions
       }
       let stop = at
       if (transition === 0 && at === from) stop = -1
       else if (transition !== 1) {
         this.#spend(at - from)
         stop = this.#lastStop(text, from, at, end)
-        transitions = automaton.transitions
         first = automaton.start(noneClass, false)
+        transitions = automaton.transitions
       }
       if (stop > from || (stop === from && last !== from)) {
         list.push(from, stop)
@@ -126,9 +137,9 @@ export class AutomatonSearch {
 
   /** Where the match from `from` on ended last, before `to`, or -1. */
   #lastStop(text: string, from: number, to: number, end: number): number {
-    let { transitions } = this.#automaton
     const { ofUnit } = this.#classes
     let state = this.#automaton.start(noneClass, false)
+    let { transitions } = this.#automaton
     let stop = -1
     for (let at = from; at < to; at++) {
       let transition = transitions[state + ofUnit[text.charCodeAt(at)]!]!

@@ -9,9 +9,8 @@ import type { Program } from './program.js'
 /** No transition is worked out yet. */
 export const unknown = -1
 
-/** Numbers in all transitions, and in all lists of places in the program, that are kept. */
-const mostTransitions = 2 ** 18
-const mostPlaces = 2 ** 17
+/** Numbers in all transitions, and half as many in all lists of places in the program, that there may be. */
+const mostNumbers = 2 ** 18
 /** The same of what is kept until the next text. */
 const mostKept = 2 ** 14
 
@@ -38,6 +37,7 @@ export class Automaton {
   readonly #program: Program
   readonly #classes: CharacterClasses
   readonly #first: boolean
+  readonly #most: number
   /** For each class, which of those that `behind` questions tell apart. */
   readonly #kindOfClass: Uint16Array
   readonly #kinds: number[] = []
@@ -58,8 +58,16 @@ export class Automaton {
   /**
    * @param bitCount how many bits a place has
    * @param first whether only the preferred match counts
+   * @param most numbers in all transitions before they are forgotten
    */
-  constructor(program: Program, classes: CharacterClasses, bitCount: number, first: boolean) {
+  constructor(
+    program: Program,
+    classes: CharacterClasses,
+    bitCount: number,
+    first: boolean,
+    most: number = mostNumbers,
+  ) {
+    this.#most = most
     this.#program = program
     this.#classes = classes
     this.bitCount = bitCount
@@ -225,7 +233,7 @@ export class Automaton {
 
   #isFull(places: number): boolean {
     return (
-      this.#lists.length * this.columns + this.columns > mostTransitions || this.#places + places > mostPlaces
+      this.#lists.length * this.columns + this.columns > this.#most || this.#places + places > this.#most >> 1
     )
   }
 
