@@ -3,7 +3,7 @@ import { characterOfByte, codePointAt } from '../byte-alphabet.js'
 import type { Component } from '../steps/component.js'
 import type { NormalizedText } from '../steps/normalized-text.js'
 import type { Normalizer } from '../steps/pieces.js'
-import { Rewriter } from '../steps/rewriter.js'
+import { Rewriter, withAsciiReplaced } from '../steps/rewriter.js'
 
 /** Writes the bytes of every character in GPT-2's byte alphabet. Each has the place of its character. */
 export interface ByteLevelNormalizerDefinition {
@@ -19,10 +19,8 @@ function spelledInBytes(input: NormalizedText): NormalizedText {
   const { text } = input
   // One character for one: everything stays in its place.
   if (!/[^\0-\x7f]/.test(text)) {
-    const spelled = text.replaceAll(' ', characterOfByte[0x20]!).replaceAll('\n', characterOfByte[0x0a]!)
-    return spelled === text && !control.test(text)
-      ? input
-      : { ...input, text: spelled.replace(control, (one) => characterOfByte[one.charCodeAt(0)]!) }
+    if (!notSpelledAlike.test(text)) return input
+    return { ...input, text: withAsciiReplaced(text, letterOfByte) }
   }
   const rewriter = new Rewriter(input)
   let done = 0
@@ -44,5 +42,4 @@ function spelledInBytes(input: NormalizedText): NormalizedText {
 const bytes = new Uint8Array(4)
 const letterOfByte = Uint16Array.from(characterOfByte, (character) => character.charCodeAt(0))
 
-// oxlint-disable-next-line no-control-regex
-const control = /[\0-\x1f\x7f]/g
+const notSpelledAlike = /[^!-~]/

@@ -34,6 +34,13 @@ export function inForm(form: Form): Normalizer {
   return (input) => normalForm.apply(input)
 }
 
+/** A character stays as it is whatever comes before it, and nothing moves past it. It may yet compose. */
+const settled = 0
+/** In a form that doesn't compose: it is taken apart, and nothing before it matters. */
+const begins = 1
+/** What comes before it matters. */
+const follows = 2
+
 const forms = new Map<Form, NormalForm>()
 
 class NormalForm {
@@ -41,7 +48,7 @@ class NormalForm {
   readonly #decompositions: Decompositions
   /** The first character that isn't settled. */
   readonly #first: number
-  /** 256 flags a page, 1 for characters that aren't settled. */
+  /** How characters stand to those before them, 256 a page. */
   readonly #pages: (Uint8Array | undefined)[] = []
   readonly #segment: Segment
 
@@ -61,16 +68,25 @@ class NormalForm {
       while (at < text.length && text.charCodeAt(at) < first) at++
       if (at >= text.length) break
       const point = codePointAt(text, at)
-      if (this.#isSettled(point)) {
-        at += point > 0xffff ? 2 : 1
+      const stand = this.#standOf(point)
+      const next = at + (point > 0xffff ? 2 : 1)
+      if (stand === settled) {
+        at = next
+        continue
+      }
+      if (stand === begins && (next === text.length || this.#standOf(codePointAt(text, next)) !== follows)) {
+        rewriter ??= new Rewriter(input)
+        rewriter.keep(done, at)
+        rewriter.put(this.#decompositions.of(point)!, at, next)
+        done = at = next
         continue
       }
       // What comes before is a starter, and may compose with what is here.
       const start = this.#composes && at > done ? at - unitsBefore(text, at, done) : at
-      while (at < text.length) {
-        const next = codePointAt(text, at)
-        if (next < first || this.#isSettled(next)) break
-        at += next > 0xffff ? 2 : 1
+      for (at = next; at < text.length;) {
+        const following = codePointAt(text, at)
+        if (this.#standOf(following) !== follows) break
+        at += following > 0xffff ? 2 : 1
       }
       if (!this.#segment.read(text, start, at)) continue
       rewriter ??= new Rewriter(input)
@@ -83,34 +99,33 @@ class NormalForm {
     return rewriter.finish()
   }
 
-  /**
-   * Whether a character stays as it is whatever comes before it, and nothing moves past it. One that is
-   * settled may still compose with what comes after.
-   */
-  #isSettled(point: number): boolean {
-    return (this.#pages[point >> 8] ?? this.#build(point >> 8))[point & 255] === 0
+  #standOf(point: number): number {
+    return (this.#pages[point >> 8] ?? this.#build(point >> 8))[point & 255]!
   }
 
   #build(number: number): Uint8Array {
-    const page = new Uint8Array(256)
-    for (let low = 0; low < 256; low++) if (!this.#settles(number * 256 + low)) page[low] = 1
-    return (this.#pages[number] = page)
+    return (this.#pages[number] = Uint8Array.from({ length: 256 }, (_, low) =>
+      this.#find(number * 256 + low),
+    ))
   }
 
-  #settles(point: number): boolean {
-    if (point < this.#first) return true
-    if (combiningClass(point) > 0) return false
+  #find(point: number): number {
+    if (point < this.#first) return settled
+    if (combiningClass(point) > 0) return follows
     const decomposed = this.#decompositions.of(point)
-    if (!this.#composes) return decomposed === undefined
-    if (composesBackward(point)) return false
-    if (decomposed === undefined) return true
+    if (!this.#composes) {
+      if (decomposed === undefined) return settled
+      return combiningClass(codePointAt(decomposed, 0)) > 0 ? follows : begins
+    }
+    if (composesBackward(point)) return follows
+    if (decomposed === undefined) return settled
     let composed = -1
     for (const letter of decomposed) {
       const next = letter.codePointAt(0)!
-      if (composed < 0 && composesBackward(next)) return false
+      if (composed < 0 && composesBackward(next)) return follows
       composed = composed < 0 ? next : compose(composed, next)
-      if (composed < 0) return false
+      if (composed < 0) return follows
     }
-    return composed === point
+    return composed === point ? settled : follows
   }
 }

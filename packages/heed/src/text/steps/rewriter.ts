@@ -187,13 +187,23 @@ export function withUnitReplaced(text: string, from: number, to: number): string
   let at = 0
   while (at < text.length && text.charCodeAt(at) !== from) at++
   if (at === text.length) return text
-  const units =
-    text.length > spareLength ? new Uint16Array(text.length) : (spareUnits ?? new Uint16Array(spareLength))
+  const units = roomFor(text.length)
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i)
     units[i] = unit === from ? to : unit
   }
   return textOf(units, text.length)
+}
+
+/** A text of ASCII with each code unit replaced by that of a table. */
+export function withAsciiReplaced(text: string, by: Uint16Array): string {
+  const units = roomFor(text.length)
+  for (let i = 0; i < text.length; i++) units[i] = by[text.charCodeAt(i)]!
+  return textOf(units, text.length)
+}
+
+function roomFor(length: number): Uint16Array {
+  return length > spareLength ? new Uint16Array(length) : (spareUnits ??= new Uint16Array(spareLength))
 }
 
 /** Code units as a string; a lone surrogate may become U+FFFD. */
