@@ -399,7 +399,9 @@ function sequenceOf(nodes: readonly PatternNode[]): PatternNode {
       if (points.length === 0) items.push({ kind: 'text', points })
       for (const point of item.points) points.push(point)
     }
-  return items.length === 1 ? items[0]! : items.length === 0 ? emptyNode : { kind: 'sequence', items }
+  if (items.length !== 1) return items.length === 0 ? emptyNode : { kind: 'sequence', items }
+  // A place with something beside it, be it nothing, may be repeated.
+  return nodes.length > 1 && isPlace(items[0]!) ? { kind: 'group', number: 0, item: items[0]! } : items[0]!
 }
 
 function isPlace(node: PatternNode): boolean {
