@@ -3,7 +3,7 @@ import { Vocabulary } from '../steps/vocabulary.js'
 import { spellWords } from './letters.js'
 import { learnMerges } from './merge-learner.js'
 import { learnPieces } from './piece-learner.js'
-import { refuse, type TrainTokenizerOptions } from './train-options.js'
+import { tooSmall, type TrainTokenizerOptions } from './train-options.js'
 import type { TrainingSteps } from './training-steps.js'
 import { learnWords } from './word-learner.js'
 import type { WordCounts } from './word-counter.js'
@@ -23,6 +23,7 @@ export function* learnModel(words: WordCounts, task: ModelTask): TrainingSteps<M
   const { options, special, unknown } = task
   const { model, vocabularySize } = options
   const size = vocabularySize - special.length
+  if (size < 0) tooSmall(vocabularySize, special.length, 'vocabularySize')
   if (model === 'WordLevel') {
     const learned = learnWords(words, size, options.minimumFrequency ?? 1, new Set(special))
     const vocab = Vocabulary.of([...special, ...learned].map((token, id) => [token, id]))
@@ -39,7 +40,6 @@ export function* learnModel(words: WordCounts, task: ModelTask): TrainingSteps<M
       initial,
       taken: new Set(special),
     })
-    if (pieces.length > size) tooSmall(vocabularySize, special.length + pieces.length, 'vocabularySize')
     return {
       type: 'Unigram',
       unk_id: special.indexOf(unknown!),
@@ -90,12 +90,4 @@ export function* learnModel(words: WordCounts, task: ModelTask): TrainingSteps<M
     vocab,
     merges,
   }
-}
-
-function tooSmall(size: number, least: number, raise: string): never {
-  refuse(
-    `vocabularySize of at least ${least}, for the special tokens and letters`,
-    String(size),
-    `raise ${raise}`,
-  )
 }

@@ -226,6 +226,11 @@ describe('refuses', () => {
     ],
     ['no function', { ...plain, onProgress: true }, 'onProgress to be a function'],
     ['fewer tokens than letters', { model: 'BPE', vocabularySize: 9 }, 'or set limitAlphabet'],
+    [
+      'fewer tokens than special ones',
+      { model: 'WordLevel', vocabularySize: 1, special: ['a'] },
+      'at least 2',
+    ],
     ['fewer pieces than letters', { model: 'Unigram', vocabularySize: 9 }, 'vocabularySize of at least '],
   ])('%s', async (_, options, message) => {
     const training = learnTokenizer(texts, options as TrainTokenizerOptions)

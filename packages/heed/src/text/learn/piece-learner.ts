@@ -1,5 +1,6 @@
 import { flatten, seedPieces, spellPiece } from './piece-tree.js'
 import type { FlatWords, PieceTree } from './piece-tree.js'
+import { tooSmall } from './train-options.js'
 import type { TrainingSteps } from './training-steps.js'
 import { UnigramLattice } from './unigram-lattice.js'
 import type { WordCounts } from './word-counter.js'
@@ -32,13 +33,20 @@ const mostSeeds = 1_000_000
  * "Subword Regularization", section 3.2). Begins with frequent substrings. Each round estimates their
  * probabilities by expectation maximization, with a sparse prior, and drops those that the words' probability
  * loses least without. The pieces come by probability.
+ *
+ * @throws UsageError for more letters than pieces
  */
 export function* learnPieces(words: WordCounts, options: PieceOptions): TrainingSteps<ScoredPiece[]> {
   const { shrinkingFactor, subIterations } = options
   const flat = flatten(words)
+  const letters = new Set(flat.letters)
+  for (const text of options.initial) if (text !== '') letters.add(String.fromCodePoint(text.codePointAt(0)!))
+  for (const text of options.taken) letters.delete(text)
+  const { size, vocabularySize } = options
+  if (letters.size > size) tooSmall(vocabularySize, vocabularySize - size + letters.size, 'vocabularySize')
   const tree = yield* seedPieces(flat, options.maxPieceLength, mostSeeds)
   const lattice = new UnigramLattice(flat, tree)
-  const desired = Math.floor((options.vocabularySize * 11) / 10)
+  const desired = Math.floor((vocabularySize * 11) / 10)
   // Counts of pieces have the unknown one with them, as in the package whose rule this is.
   let order = tree.order
   let occurrences = 0
@@ -51,17 +59,17 @@ export function* learnPieces(words: WordCounts, options: PieceOptions): Training
       lattice.update(unknownScore(tree, order))
       const expected = new Float64Array(tree.lengths.length)
       let logProbability = 0
-      let letters = 0
+      let length = 0
       for (const { from, to } of batches(flat)) {
         for (let word = from; word < to; word++) {
           const times = flat.counts[word]!
           logProbability += times * lattice.expect(word, expected)
-          letters += times * (flat.starts[word + 1]! - 1 - flat.starts[word]!)
+          length += times * (flat.starts[word + 1]! - 1 - flat.starts[word]!)
         }
         yield { phase: 'pieces', done: Math.min(done, total - 1), total }
       }
       order = maximize(tree, order, expected)
-      if (letters > 0) lattice.letterScore = logProbability / letters
+      if (length > 0) lattice.letterScore = logProbability / length
       done++
     }
     if (order.length + 1 <= desired) break
@@ -77,7 +85,7 @@ export function* learnPieces(words: WordCounts, options: PieceOptions): Training
     if (order.length === before) break
   }
   yield { phase: 'pieces', done: total, total }
-  return finish(flat, tree, order, options)
+  return finish(flat, tree, order, letters, options)
 }
 
 /** Words in batches of some ten thousand letters. */
@@ -180,26 +188,29 @@ function shortenPaths({ scores, lengths, parents, longest }: PieceTree): void {
 }
 
 /** The letters, and the first of the other pieces, up to the size. */
-function finish(words: FlatWords, tree: PieceTree, order: Int32Array, options: PieceOptions): ScoredPiece[] {
+function finish(
+  words: FlatWords,
+  tree: PieceTree,
+  order: Int32Array,
+  letters: ReadonlySet<string>,
+  { size, taken }: PieceOptions,
+): ScoredPiece[] {
   const spell = (piece: number): string => spellPiece(words, tree, piece)
   const known = new Map<string, number>()
   for (const piece of order) if (tree.lengths[piece] === 1) known.set(spell(piece), tree.scores[piece]!)
-  const letters = new Set(words.letters)
-  for (const text of options.initial) if (text !== '') letters.add(String.fromCodePoint(text.codePointAt(0)!))
   const pieces: ScoredPiece[] = []
   let missing = lowest(tree, order)
   for (const letter of letters) {
-    if (options.taken.has(letter)) continue
     const score = known.get(letter)
     pieces.push([letter, score ?? missing])
     // Letters without a probability of their own get different ones.
     if (score === undefined) missing += 0.0001
   }
   for (const piece of order) {
-    if (pieces.length >= options.size) break
+    if (pieces.length >= size) break
     if (tree.lengths[piece] === 1) continue
     const text = spell(piece)
-    if (!options.taken.has(text)) pieces.push([text, tree.scores[piece]!])
+    if (!taken.has(text)) pieces.push([text, tree.scores[piece]!])
   }
   return pieces.sort((a, b) => b[1] - a[1])
 }

@@ -175,3 +175,12 @@ function checkText(name: string, text: unknown, needsContent = name === 'special
 export function refuse(expected: string, found: string, hint: string): never {
   throw new UsageError({ operation, expected, found, hint })
 }
+
+/** Refuses a vocabulary that hasn't room for what it must have. */
+export function tooSmall(size: number, least: number, raise: string): never {
+  refuse(
+    `vocabularySize of at least ${least}, for the special tokens and letters`,
+    String(size),
+    `raise ${raise}`,
+  )
+}

@@ -9,6 +9,9 @@ export interface WordCounts {
   readonly counts: Float64Array
 }
 
+/** Another one in each process, so that no text can be made for long searches. It changes no result. */
+const multiplier = (Math.random() * 2 ** 32) | 0x01000193
+
 /**
  * Counts words, which are parts of texts. No string is made for a word: its code units are hashed where they
  * stand, and kept once for each different word. Memory grows with the different words alone.
@@ -35,12 +38,13 @@ export class WordCounter {
       if ((unit & 0xf800) === 0xd800) {
         const isPair = codePointAt(text, i, end) > 0xffff
         if (!isPair) return this.#addMended(text, start, end, times)
-        hash = Math.imul(hash ^ unit, 0x01000193)
+        hash = Math.imul(hash ^ unit, multiplier)
         i++
       }
-      hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+      hash = Math.imul(hash ^ text.charCodeAt(i), multiplier)
     }
-    hash ^= hash >>> 15
+    hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d)
+    hash ^= hash >>> 13
     const length = end - start
     const slots = this.#slots
     const mask = slots.length - 1
