@@ -1,7 +1,7 @@
 import { checkTexts, inWords, readJson, StateError, type JsonValue } from '../../base/index.js'
 import { characterOfByte } from '../byte-alphabet.js'
 import { readDecoder } from '../decode/index.js'
-import type { StepDefinition, TokenizerDefinition } from '../definition.js'
+import type { TokenizerDefinition } from '../definition.js'
 import { readPostProcessor } from '../finish/index.js'
 import { createNormalizer, readNormalizer } from '../normalize/index.js'
 import { createPreTokenizer, readPreTokenizer } from '../split/index.js'
@@ -84,12 +84,16 @@ function asJson(name: string, settings: StepSettings): JsonValue {
   return readJson(text, { operation: 'trainTokenizer', file: name, hint: `correct ${name}` })
 }
 
+interface Step {
+  readonly type: string
+}
+
 /** Whether a step, or one of its steps, spells texts in the byte alphabet. */
-function isByteLevel(step: StepDefinition | null): boolean {
+function isByteLevel(step: Step | null): boolean {
   if (step === null) return false
   const { pretokenizers, normalizers } = step as {
-    readonly pretokenizers?: readonly StepDefinition[]
-    readonly normalizers?: readonly StepDefinition[]
+    readonly pretokenizers?: readonly Step[]
+    readonly normalizers?: readonly Step[]
   }
   return step.type === 'ByteLevel' || (pretokenizers ?? normalizers ?? []).some(isByteLevel)
 }

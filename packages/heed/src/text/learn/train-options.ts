@@ -6,11 +6,10 @@ import {
   type StopSignal,
   UsageError,
 } from '../../base/index.js'
-import type { StepDefinition } from '../definition.js'
 import type { TrainingProgress } from './training-steps.js'
 
 /** A step as tokenizer.json has it: its type and settings. */
-export type StepSettings = StepDefinition | Readonly<Record<string, unknown>>
+export type StepSettings = { readonly type: string } | Readonly<Record<string, unknown>>
 
 /** What every kind of training is told. */
 interface CommonOptions {
