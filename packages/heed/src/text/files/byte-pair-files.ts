@@ -151,7 +151,8 @@ function readMergeLines(
   vocab: Vocabulary,
   file: string | undefined,
 ): BytePairDefinition['merges'] {
-  const merges = new MergeLines(vocab, 1024, true)
+  const merges = new MergeLines(vocab, true)
+  const lines: number[] = []
   const version = new TextEncoder().encode('#version')
   const refuse = (line: number, expected: string): never => {
     throw new FormatError({
@@ -168,7 +169,10 @@ function readMergeLines(
     const next = space < 0 ? -1 : bytes.indexOf(0x20, space + 1)
     if (space <= start || space >= end - 1 || (next >= 0 && next < end))
       refuse(line, 'two tokens with a space between')
-    if (!merges.add(bytes, start, space, end, line)) refuse(line, 'a merge of tokens that vocab.json has')
+    lines.push(line)
+    merges.add(bytes, start, space, end)
   })
-  return merges.merges
+  const table = merges.finish()
+  if (merges.missing >= 0) refuse(lines[merges.missing]!, 'a merge of tokens that vocab.json has')
+  return table
 }

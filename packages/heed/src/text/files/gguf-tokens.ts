@@ -23,12 +23,7 @@ export function readGgufTokens(file: Gguf): GgufTokens {
   const count = file.countOf(name)
   if (count === undefined || count === 0) return file.refuse(name, 'a list of tokens', 'none')
   if (count > mostTokens) file.refuse(name, `at most ${mostTokens} tokens`, count)
-  const vocabulary = new Vocabulary(count)
-  file.eachText(name, (bytes, start, end, id) => {
-    const isAdded =
-      start === end ? vocabulary.add(`[EMPTY_${id}]`, id) : vocabulary.addBytes(bytes, start, end, id)
-    if (!isAdded) file.refuse(name, 'tokens that are there once', `the one of id ${id} again`)
-  })
+  const vocabulary = readVocabulary(file, name, count)
   const listOf = (key: string): Float64Array | undefined => {
     const length = file.countOf(`${prefix}${key}`)
     if (length !== undefined && (length < count || length > 2 * mostTokens))
@@ -40,6 +35,36 @@ export function readGgufTokens(file: Gguf): GgufTokens {
   const types = new Uint8Array(count).fill(normal)
   listOf('token_type')?.forEach((type, id) => (types[id] = type >= 1 && type <= 6 ? type : 0))
   return { vocabulary, scores, types }
+}
+
+/** So many tokens are added together, so that memory is waited for once. */
+const together = 256
+
+function readVocabulary(file: Gguf, name: string, count: number): Vocabulary {
+  const vocabulary = new Vocabulary(count)
+  const bounds = new Int32Array(2 * together)
+  const ids = new Int32Array(together)
+  let pending = 0
+  let from = new Uint8Array(0)
+  const flush = (): void => {
+    if (!vocabulary.addAll(from, bounds, ids, pending))
+      file.refuse(name, 'tokens that are there once', `one of the first ${vocabulary.size + pending} again`)
+    pending = 0
+  }
+  file.eachText(name, (bytes, start, end, id) => {
+    if (pending > 0 && (bytes !== from || pending === together)) flush()
+    from = bytes as Uint8Array<ArrayBuffer>
+    if (start === end) {
+      if (pending > 0) flush()
+      if (!vocabulary.add(`[EMPTY_${id}]`, id)) file.refuse(name, 'tokens that are there once', 'one again')
+      return
+    }
+    bounds[2 * pending] = start
+    bounds[2 * pending + 1] = end
+    ids[pending++] = id
+  })
+  if (pending > 0) flush()
+  return vocabulary
 }
 
 /** Tokens that end a text, and so mean none, whatever type the file gives them. */

@@ -147,12 +147,16 @@ describe('the vocabulary of a GGUF file', () => {
     ['of another model', vocabularyFile('rwkv', [['a']]), "found 'rwkv'"],
     ['of an unknown pre-tokenizer', vocabularyFile('gpt2', [['a']], { pre: 'qwen3', merges: [] }), "'qwen2'"],
     ['without tokens', ggufFile({ 'tokenizer.ggml.model': 'llama' }), 'tokenizer.ggml.tokens'],
-    ['with a token twice', vocabularyFile('llama', [['a'], ['a']]), 'id 1 again'],
+    [
+      'with a token twice',
+      vocabularyFile('llama', [['a'], ['a']]),
+      'tokens that are there once, found one of the first',
+    ],
     ['without merges', vocabularyFile('gpt2', [['a']]), 'tokenizer.ggml.merges'],
     [
       'with a merge of other tokens',
       vocabularyFile('gpt2', [['a']], { merges: ['a b'] }),
-      'another one at place 0',
+      'number 1 of others',
     ],
     [
       'with fewer types',

@@ -148,14 +148,16 @@ function readMerges(file: Gguf, { vocabulary }: GgufTokens, pre: string): MergeT
   if (count === undefined && pre === 'kimi-k2') return new MergeTable()
   if (count === undefined) return file.refuse(key, 'a list of merges', 'none')
   if (count > mostMerges) file.refuse(key, `at most ${mostMerges} merges`, count)
-  const lines = new MergeLines(vocabulary, count, false)
-  file.eachText(key, (bytes, start, end, rank) => {
+  const lines = new MergeLines(vocabulary, false)
+  file.eachText(key, (bytes, start, end) => {
     let space = start + 1
     while (space < end && bytes[space] !== 0x20) space++
-    if (space >= end || lines.add(bytes, start, space, end, rank)) return
-    file.refuse(key, 'merges of tokens that the vocabulary has', `another one at place ${rank}`)
+    if (space < end) lines.add(bytes, start, space, end)
   })
-  return lines.merges
+  const merges = lines.finish()
+  if (lines.missing >= 0)
+    file.refuse(key, 'merges of tokens that the vocabulary has', `number ${lines.missing + 1} of others`)
+  return merges
 }
 
 /** The byte alphabet, but tokens that happen to be spelled in it, and mean themselves. */
