@@ -1,6 +1,6 @@
 import { FormatError, UsageError } from '../base/index.js'
 import { codePointAt, unitsBefore } from './byte-alphabet.js'
-import { whiteSpace, wordCharacter } from './character-class.js'
+import { whiteSpace, wordCharacter } from './unicode/index.js'
 import { PairTable } from './pair-table.js'
 
 /** A token that is looked for in the text as it stands, before the text is split into words. */

@@ -1,24 +1,33 @@
 export type { AddedToken } from './added-tokens.js'
-export type { BytePairDefinition } from './byte-pair-model.js'
-export { PatternError } from './pattern-syntax.js'
+export type { DecoderDefinition } from './decode/index.js'
+export type { TokenizerDefinition } from './definition.js'
+export { saveTokenizer, type SaveTokenizerOptions } from './files/save-tokenizer.js'
+export {
+  Encoding,
+  type PaddingDefinition,
+  type PostProcessorDefinition,
+  type TruncationDefinition,
+} from './finish/index.js'
+export { loadTokenizer } from './load-tokenizer.js'
+export type { NormalizerDefinition } from './normalize/index.js'
+export { PatternError } from './pattern/index.js'
+export { createTokenizer } from './pipeline.js'
+export type { PreTokenizerDefinition } from './split/index.js'
 export type {
-  ByteLevelDefinition,
-  DigitsDefinition,
-  PreTokenizerDefinition,
-  PreTokenizerSequence,
-  SplitBehavior,
-  SplitDefinition,
-} from './pre-tokenizer.js'
-export { tokenLabels } from './token-label.js'
-export type { DecodeOptions, EncodeOptions, Encoding, StreamDecoder, Tokenizer } from './tokenizer.js'
+  BytePairDefinition,
+  ModelDefinition,
+  UnigramDefinition,
+  WordLevelDefinition,
+  WordPieceDefinition,
+} from './subword/index.js'
+export { tokenLabels } from './token-labels.js'
 export type {
-  NormalizerDefinition,
-  PostProcessorDefinition,
-  TemplateDefinition,
-  TemplatePiece,
-  TemplateTokens,
-  TokenizerDefinition,
-} from './tokenizer-definition.js'
-export { loadTokenizer, saveTokenizer } from './tokenizer-file.js'
+  DecodeOptions,
+  EncodeOptions,
+  StreamDecoder,
+  TextInput,
+  TextPair,
+  Tokenizer,
+} from './tokenizer.js'
 export { trainByteLevel } from './trainer.js'
 export type { TrainOptions } from './trainer.js'

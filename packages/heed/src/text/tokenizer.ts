@@ -1,30 +1,34 @@
-import type { TokenizerDefinition } from './tokenizer-definition.js'
+import type { TokenizerDefinition } from './definition.js'
+import type { Encoding, PaddingDefinition, TruncationDefinition } from './finish/index.js'
 
-/** A text as tokens. */
-export interface Encoding {
-  /** Token ids, in the order of the text. */
-  readonly ids: Int32Array
-  /** The tokens as the vocabulary spells them. */
-  readonly tokens: readonly string[]
-  /**
-   * Two numbers a token, start and end, in UTF-16 code units: the place [start, end) in the original text of
-   * the characters that the token has bytes of. Tokens that share a character share its span. A token that
-   * isn't in the text (one of the template's) has [0, 0).
-   */
-  readonly spans: Int32Array
+/** A text, or a text that is cut into words already. */
+export type TextInput = string | readonly string[]
+
+/** Two texts that belong together, such as a question and a passage. */
+export interface TextPair {
+  readonly text: TextInput
+  readonly pair: TextInput
 }
 
-/**
- * Whether special tokens are added around a text, and whether they are found in it. Give `matchSpecial:
- * false` for text of users, so that nobody can write a token such as `<|endoftext|>` out.
- */
+/** How texts are encoded. */
 export interface EncodeOptions {
+  /**
+   * What becomes of special tokens that are spelled in the text. `text`: they are text as any other, so that
+   * no user can write a token such as `<|endoftext|>`. No special id comes out of the text then, whatever it
+   * spells, but for that of the unknown token. `allow`: they become special tokens. Default 'text'.
+   */
+  readonly specials?: 'text' | 'allow'
   /**
    * Add what the tokenizer's template puts around a text, such as a beginning-of-text token. Default true.
    */
   readonly addSpecial?: boolean
-  /** Find special tokens written out in the text; false takes them as ordinary text. Default true. */
-  readonly matchSpecial?: boolean
+  /**
+   * Cuts an encoding to a length; what is cut off is in its `overflow`. null: doesn't. Default: what the file
+   * says.
+   */
+  readonly truncation?: TruncationDefinition | null
+  /** Fills encodings up to a length. null: doesn't. Default: what the file says. */
+  readonly padding?: PaddingDefinition | null
 }
 
 /** Whether special tokens are part of the decoded text. */
@@ -47,7 +51,15 @@ export interface Tokenizer {
   readonly size: number
   /** What the tokenizer does, and its vocabulary, as tokenizer.json has it. */
   readonly definition: TokenizerDefinition
-  encode(text: string, options?: EncodeOptions): Encoding
+  /**
+   * A text as tokens, with the place of each in the text. Of a text that is given as words, places are within
+   * each word, and `wordIds` say which.
+   *
+   * @throws UsageError for anything but texts, or where truncation can't be done as it says
+   */
+  encode(text: TextInput, options?: EncodeOptions & { readonly pair?: TextInput }): Encoding
+  /** Several texts, or pairs, which are filled up to one length where padding says so. */
+  encodeBatch(inputs: readonly (TextInput | TextPair)[], options?: EncodeOptions): Encoding[]
   /** Throws a UsageError for an id without a token. Bytes that are no UTF-8 become U+FFFD. */
   decode(ids: ArrayLike<number>, options?: DecodeOptions): string
   stream(options?: DecodeOptions): StreamDecoder

@@ -1,9 +1,12 @@
 import { checkNames, checkTexts, UsageError } from '../base/index.js'
 import { bytesOfToken, characterOfByte, detached, readsAsBytes, WordBytes } from './byte-alphabet.js'
-import { ByteLevelTokenizer } from './byte-level-tokenizer.js'
 import { learnMerges } from './merge-learner.js'
 import type { CountedWords } from './merge-learner.js'
-import { createPreTokenizer } from './pre-tokenizer.js'
+import { createTokenizer } from './pipeline.js'
+import { createPreTokenizer } from './split/index.js'
+import { type Splitter, wholePiece } from './steps/pieces.js'
+import { Vocabulary } from './steps/vocabulary.js'
+import { MergeTable } from './subword/index.js'
 import type { Tokenizer } from './tokenizer.js'
 
 /** How large a byte-level vocabulary becomes, and how texts are split before pairs are merged. */
@@ -59,7 +62,14 @@ export function trainByteLevel(texts: Iterable<string>, options: TrainOptions): 
     minimumFrequency,
     ...(onProgress === undefined ? {} : { onProgress }),
   })
-  return new ByteLevelTokenizer({
+  const vocab = Vocabulary.of(vocabulary)
+  const table = new MergeTable(merges.length)
+  merges.forEach(([left, right], rank) =>
+    table.set(vocab.id(left)!, vocab.id(right)!, rank, vocab.id(left + right)!),
+  )
+  return createTokenizer({
+    truncation: null,
+    padding: null,
     addedTokens: contents.map((content, id) => ({
       id,
       content,
@@ -73,7 +83,18 @@ export function trainByteLevel(texts: Iterable<string>, options: TrainOptions): 
     preTokenizer,
     postProcessor: { ...plain, trim_offsets: trimSpans },
     decoder: plain,
-    model: { vocabulary, merges, unknownToken: null, fuseUnknown: false, ignoreMerges: false },
+    model: {
+      type: 'BPE',
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: false,
+      vocab,
+      merges: table,
+    },
   })
 }
 
@@ -105,10 +126,9 @@ function checkOptions(size: number, frequency: number, special: readonly string[
   }
 }
 
-type PreTokenize = ReturnType<typeof createPreTokenizer>
 
 /** How often each word occurs. */
-function countWords(texts: Iterable<string>, preTokenize: PreTokenize): Map<string, number> {
+function countWords(texts: Iterable<string>, split: Splitter): Map<string, number> {
   const counts = new Map<string, number>()
   const add = (word: string): void => {
     const count = counts.get(word)
@@ -124,7 +144,8 @@ function countWords(texts: Iterable<string>, preTokenize: PreTokenize): Map<stri
         hint: 'decode bytes to text first',
       })
     }
-    preTokenize(text, 0, text.length, add)
+    const { text: written, bounds } = split(wholePiece({ text, offset: 0 }))
+    for (let i = 0; i < bounds.length; i += 2) add(written.slice(bounds[i]!, bounds[i + 1]!))
   }
   return counts
 }

@@ -1,12 +1,7 @@
 /** Parts of definitions that several kinds of files are turned into. */
 import type { AddedToken } from '../added-tokens.js'
-import type { StepDefinition } from '../definition.js'
 import type { TemplateDefinition, TemplatePiece } from '../finish/index.js'
-
-/** A step of any type. */
-export function step<Step extends StepDefinition>(definition: Step): StepDefinition {
-  return definition
-}
+import type { PreTokenizerDefinition } from '../split/index.js'
 
 export function addedToken(id: number, content: string, changes: Partial<AddedToken> = {}): AddedToken {
   return {
@@ -31,12 +26,20 @@ export function byteLevel(
 }
 
 /** Cuts at each of the patterns, and spells what is left in the byte alphabet if asked to. */
-export function splitAtPatterns(patterns: readonly string[], spellsBytes: boolean): StepDefinition | null {
-  const splits = patterns.map((Regex) =>
-    step({ type: 'Split', pattern: { Regex }, behavior: 'Isolated', invert: false }),
+export function splitAtPatterns(
+  patterns: readonly string[],
+  spellsBytes: boolean,
+): PreTokenizerDefinition | null {
+  const splits = patterns.map(
+    (Regex): PreTokenizerDefinition => ({
+      type: 'Split',
+      pattern: { Regex },
+      behavior: 'Isolated',
+      invert: false,
+    }),
   )
   const steps = spellsBytes ? [...splits, byteLevel(false, true, false)] : splits
-  return steps.length < 2 ? (steps[0] ?? null) : step({ type: 'Sequence', pretokenizers: steps })
+  return steps.length < 2 ? (steps[0] ?? null) : { type: 'Sequence', pretokenizers: steps }
 }
 
 /** A special token, or text 0 or 1, and its type. */
