@@ -27,12 +27,12 @@ async function heed(): Promise<Engine> {
     version: '',
     load(path) {
       const tokenizer = loadTokenizer(readFileSync(path), path)
-      const options = { addSpecial: false, specials: 'allow' }
+      const options = { addSpecial: false, specials: 'allow' } as const
       return { encode: (text) => tokenizer.encode(text, options).ids }
     },
     train(texts, vocabularySize) {
       const { definition } = ours.trainByteLevel(texts, { vocabularySize })
-      return [...definition.model.vocabulary].sort(([, a], [, b]) => a - b).map(([token]) => token)
+      return [...definition.model.vocab].sort(([, a], [, b]) => a - b).map(([token]) => token)
     },
   }
 }

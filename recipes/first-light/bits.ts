@@ -60,7 +60,7 @@ export function bitsOf(
   }
   const windows = texts
     .flatMap((text) => {
-      const { ids } = tokenizer.encode(text, { addSpecial: false, matchSpecial: false })
+      const { ids } = tokenizer.encode(text, { addSpecial: false })
       return windowsOf(ids, separator, config.context)
     })
     // Windows of one length share a batch, so that little is padding.

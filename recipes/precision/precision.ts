@@ -127,7 +127,7 @@ async function shipped(folder: string): Promise<Row[]> {
   }
   const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
   const tokens = texts.reduce(
-    (sum, text) => sum + tokenizer.encode(text, { addSpecial: false, matchSpecial: false }).ids.length + 1,
+    (sum, text) => sum + tokenizer.encode(text, { addSpecial: false }).ids.length + 1,
     0,
   )
   const logitsOf = (each: Quantized<Decoder>): Float32Array[] =>

@@ -78,7 +78,7 @@ describe('heed tokenize', () => {
   })
 
   test('special tokens in a text are text, unless they are allowed', async () => {
-    const [special] = tokenizer.encode('<|endoftext|>', { matchSpecial: true }).ids
+    const [special] = tokenizer.encode('<|endoftext|>', { specials: 'allow' }).ids
     const [asText] = await json('a<|endoftext|>')
     expect(asText!.ids).not.toContain(special)
     const [allowed] = await json('a<|endoftext|>', '--specials', 'allow')
@@ -93,7 +93,7 @@ describe('heed tokenize', () => {
     expect((await tokenize('--decode', `[${ids.join()}]`, '--json')).out).toContain('"text":"The cat, ')
     writeFileSync(at('ids.txt'), `${ids.join(' ')}\n\n{"ids":[${ids.join()}]}\n`)
     expect((await tokenize('--decode', '--file', at('ids.txt'))).out).toBe(`${text}\n\n${text}\n`)
-    const [special] = tokenizer.encode('<|endoftext|>', { matchSpecial: true }).ids
+    const [special] = tokenizer.encode('<|endoftext|>', { specials: 'allow' }).ids
     expect((await tokenize('--decode', `${special} ${ids[0]}`)).out).toBe('<|endoftext|>The\n')
     expect((await tokenize('--decode', `${special} ${ids[0]}`, '--no-special')).out).toBe('The\n')
   })

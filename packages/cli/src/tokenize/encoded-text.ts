@@ -30,7 +30,7 @@ export class EncodedText {
     { specials, addSpecial }: TextOptions,
   ) {
     this.texts = pair === undefined ? [text] : [text, pair]
-    const options = { addSpecial, matchSpecial: specials === 'allow' }
+    const options = { addSpecial, specials }
     const encoding = tokenizer.encode(text, options)
     this.ids = encoding.ids
     this.tokens = encoding.tokens

@@ -1,8 +1,16 @@
 import { UsageError } from '../base/index.js'
 import { type AddedToken, AddedTokenMatcher } from './added-tokens.js'
+import { tokenOfBytes } from './byte-alphabet.js'
 import { createDecoder, DecodeStream } from './decode/index.js'
 import type { TokenizerDefinition } from './definition.js'
-import { createPostProcessor, type Encoding, finish, padBatch, type PostProcessor, type TextTokens } from './finish/index.js'
+import {
+  createPostProcessor,
+  type Encoding,
+  finish,
+  padBatch,
+  type PostProcessor,
+  type TextTokens,
+} from './finish/index.js'
 import { createNormalizer } from './normalize/index.js'
 import { createPreTokenizer } from './split/index.js'
 import { createModel } from './subword/index.js'
@@ -10,7 +18,14 @@ import type { SubwordModel } from './steps/model.js'
 import { endOf, type NormalizedText, sliceOf, startOf } from './steps/normalized-text.js'
 import { type Normalizer, type Pieces, type Splitter, wholePiece } from './steps/pieces.js'
 import { TokenList } from './steps/token-list.js'
-import type { DecodeOptions, EncodeOptions, StreamDecoder, TextInput, TextPair, Tokenizer } from './tokenizer.js'
+import type {
+  DecodeOptions,
+  EncodeOptions,
+  StreamDecoder,
+  TextInput,
+  TextPair,
+  Tokenizer,
+} from './tokenizer.js'
 
 /**
  * Builds the tokenizer of a definition.
@@ -43,7 +58,15 @@ class Pipeline implements Tokenizer {
   readonly #added = new Map<number, string>()
   readonly #idOfAdded = new Map<string, number>()
   readonly #special = new Set<number>()
-  readonly #tokenOf = (id: number): string | undefined => this.token(id)
+  /** What is decoded in the place of special tokens that would be taken for something else. */
+  readonly #specialBytes = new Map<number, string>()
+  /**
+   * What is left out of a decoded text where special tokens are: ids that are spelled as a special token is.
+   */
+  readonly #markup = new Set<number>()
+  /** The token of an id as encodings have it. */
+  readonly #tokenOf = (id: number): string | undefined =>
+    this.#model.vocabulary.token(id) ?? this.#added.get(id)
 
   constructor(definition: TokenizerDefinition) {
     const { addedTokens, model } = definition
@@ -70,11 +93,26 @@ class Pipeline implements Tokenizer {
       this.#added.set(id, normal)
       if (normal !== content && !this.#idOfAdded.has(normal)) this.#idOfAdded.set(normal, id)
       this.#idOfAdded.set(content, id)
-      if (special) this.#special.add(id)
+      if (special) {
+        this.#special.add(id)
+        this.#spellSpecial(id, normal)
+      }
       if (id >= size) size = id + 1
     }
+    const markup = new Set(addedTokens.filter(({ special }) => special).map(({ content }) => content))
+    for (const [id, spelling] of this.#added) if (markup.has(spelling)) this.#markup.add(id)
     this.size = size
     this.#model.bar(this.#special)
+  }
+
+  /**
+   * A special token decodes to itself, also where its letters could be taken for bytes of GPT-2's alphabet: é
+   * for the byte E9.
+   */
+  #spellSpecial(id: number, token: string): void {
+    const bytes = tokenOfBytes(new TextEncoder().encode(token))
+    if (bytes === token || this.#decode([token]) === token || this.#decode([bytes]) !== token) return
+    this.#specialBytes.set(id, bytes)
   }
 
   encode(text: TextInput, options: EncodeOptions & { readonly pair?: TextInput } = {}): Encoding {
@@ -161,7 +199,7 @@ class Pipeline implements Tokenizer {
   }
 
   #push(list: TokenList, token: AddedToken, spelled: string, start: number, end: number, word: number): void {
-    if (spelled === this.#added.get(token.id)) list.push(token.id, start, end, word)
+    if (spelled === this.#tokenOf(token.id)) list.push(token.id, start, end, word)
     else list.pushSpelled(token.id, spelled, start, end, word)
   }
 
@@ -177,13 +215,14 @@ class Pipeline implements Tokenizer {
           found: String(id),
           hint: 'decode with the tokenizer that the ids come from',
         })
-      if (!skipSpecial || !this.#special.has(id)) tokens.push(token)
+      if (!skipSpecial || !this.#markup.has(id)) tokens.push(this.#specialBytes.get(id) ?? token)
     }
     return this.#decode(tokens)
   }
 
   stream(options: DecodeOptions = {}): StreamDecoder {
-    return new DecodeStream((ids) => this.decode(ids, options))
+    const isLeftOut = (id: number): boolean => options.skipSpecial === true && this.#markup.has(id)
+    return new DecodeStream((ids) => this.decode(ids, options), isLeftOut)
   }
 
   token(id: number): string | undefined {

@@ -2,10 +2,15 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { loadTokenizer, saveTokenizer } from './index.js'
-import { differences, readGzipped, type ReferenceCases, referenceTokenizer } from './testing/reference-cases.js'
+import {
+  differences,
+  readGzipped,
+  type ReferenceCases,
+  referenceTokenizer,
+} from './testing/reference-cases.js'
 
-// What the package `tokenizers` makes of the same files and texts: ids, tokens, spans, masks and decoded texts
-// have no tolerance.
+// What the package `tokenizers` makes of the same files and texts: ids, tokens, spans, masks and decoded
+// texts have no tolerance.
 
 const shared = process.env['HEED_SHARED']
 const folder = shared === undefined ? '' : join(shared, 'reference', 'tokenizers')
@@ -21,9 +26,23 @@ describe.skipIf(missing).each(['made', 'real'])('the reference %s', (kind) => {
     if (file === undefined) return
     const cases = readGzipped(join(place, name, 'cases.json.gz')) as ReferenceCases
     const tokenizer = loadTokenizer(file)
-    const { count, shown } = differences(tokenizer, cases)
+    const { count, shown } = differences(
+      tokenizer,
+      cases,
+      // The cases of published files are without what they cut and fill up.
+      kind === 'real' ? { truncation: null, padding: null } : {},
+    )
     expect(count).toBeGreaterThan(100)
-    expect(shown).toEqual([])
-    expect(JSON.parse(saveTokenizer(tokenizer))).toEqual(JSON.parse(Buffer.from(file).toString()))
+    expect(shown.slice(0, 5)).toEqual([])
+    // Not by toEqual, which takes minutes to show how large files differ.
+    const saved = JSON.stringify(JSON.parse(saveTokenizer(tokenizer)))
+    const original = JSON.stringify(JSON.parse(Buffer.from(file).toString()))
+    expect(saved === original ? '' : firstDifference(saved, original)).toBe('')
   })
 })
+
+function firstDifference(a: string, b: string): string {
+  let at = 0
+  while (a[at] === b[at]) at++
+  return `${a.slice(at - 40, at + 60)} for ${b.slice(at - 40, at + 60)}`
+}

@@ -35,20 +35,22 @@ function spellings(content: string): string[] {
   ]
 }
 
-function checkSpecials(tokenizer: Tokenizer): void {
+/** Texts of which a special token came. */
+function specialsFound(tokenizer: Tokenizer): unknown[] {
+  const problems: unknown[] = []
   const { addedTokens, model } = tokenizer.definition
   const special = addedTokens.filter((token) => token.special)
   const ids = new Set(special.map(({ id }) => id))
   // What is unknown is the unknown token, whatever the text.
   const settings = model as { readonly unk_token?: string | null; readonly unk_id?: number | null }
-  if (settings.unk_token != null) ids.delete(tokenizer.id(settings.unk_token)!)
-  if (settings.unk_id != null) ids.delete(settings.unk_id)
+  if (typeof settings.unk_token === 'string') ids.delete(tokenizer.id(settings.unk_token)!)
+  if (typeof settings.unk_id === 'number') ids.delete(settings.unk_id)
   for (const { content, id } of special.length > 300 ? special.slice(0, 300) : special) {
     for (const text of spellings(content)) {
       for (const input of [text, [text, 'and', text]]) {
         const found = tokenizer.encode(input, { addSpecial: false, truncation: null, padding: null })
         const bad = [...found.ids].filter((one) => ids.has(one))
-        if (bad.length > 0) expect({ content, text, bad, tokens: found.tokens }).toEqual('no special token')
+        if (bad.length > 0) problems.push({ content, text, bad, tokens: found.tokens })
       }
     }
     const allowed = tokenizer.encode(content, {
@@ -57,14 +59,15 @@ function checkSpecials(tokenizer: Tokenizer): void {
       truncation: null,
       padding: null,
     })
-    expect([content, ...allowed.ids]).toEqual([content, id])
+    if (!allowed.ids.includes(id)) problems.push({ content, allowed: allowed.tokens })
   }
+  return problems
 }
 
 describe('special tokens that are spelled in a text stay text', () => {
   it.each(['prefix-space', 'split-nfc-template'])('in the fixture %s', (name) => {
     const tokenizer = loadTokenizer(readFixture(name).tokenizer)
-    checkSpecials(tokenizer)
+    expect(specialsFound(tokenizer)).toEqual([])
     const specials = tokenizer.definition.addedTokens.filter((token) => token.special)
     const ids = new Set(specials.map(({ id }) => id))
     fc.assert(
@@ -85,7 +88,7 @@ describe('special tokens that are spelled in a text stay text', () => {
     it.each(['', ...names].slice(names.length === 0 ? 0 : 1))('%s', (name) => {
       const fetched = process.env['HEED_REFERENCE_TOKENIZERS']
       const file = referenceTokenizer(join(folder, kind), fetched, name)
-      if (file !== undefined) checkSpecials(loadTokenizer(file))
+      expect(file === undefined ? [] : specialsFound(loadTokenizer(file)).slice(0, 5)).toEqual([])
     })
   })
 })

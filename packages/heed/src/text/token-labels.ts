@@ -4,9 +4,9 @@ import type { Tokenizer } from './tokenizer.js'
 
 /**
  * The texts of tokens one by one, as pictures label them: what marks that a token goes on with a word is left
- * out, what stands for a space is a space. A token's bytes may be no whole character. Each such byte stands as
- * a lone surrogate, U+DC80 to U+DCFF, so that nothing is lost. Pictures of `@heed/studio` show it as `E6`. An
- * added token is named by what it is.
+ * out, what stands for a space is a space. A token's bytes may be no whole character. Each such byte stands
+ * as a lone surrogate, U+DC80 to U+DCFF, so that nothing is lost. Pictures of `@heed/studio` show it as `E6`.
+ * An added token is named by what it is.
  *
  * @throws UsageError for an id without a token
  */

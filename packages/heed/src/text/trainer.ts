@@ -126,7 +126,6 @@ function checkOptions(size: number, frequency: number, special: readonly string[
   }
 }
 
-
 /** How often each word occurs. */
 function countWords(texts: Iterable<string>, split: Splitter): Map<string, number> {
   const counts = new Map<string, number>()

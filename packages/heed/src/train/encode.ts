@@ -36,7 +36,7 @@ export function encodeDocuments(
   let ids = new Ids(1 << 16)
   let length = 0
   for (const document of documents) {
-    const found = tokenizer.encode(document, { addSpecial: false, matchSpecial: false }).ids
+    const found = tokenizer.encode(document, { addSpecial: false }).ids
     const needed = length + found.length + 1
     if (needed > ids.length) {
       const larger = new Ids(Math.max(needed, ids.length * 2))

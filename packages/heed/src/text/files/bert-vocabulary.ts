@@ -2,7 +2,7 @@ import { FormatError, readUtf8, utf8Length } from '../../base/index.js'
 import type { TokenizerDefinition } from '../definition.js'
 import { Vocabulary } from '../steps/vocabulary.js'
 import { mostTokens } from './limits.js'
-import { addedToken, step, template, type TemplatePart } from './parts.js'
+import { addedToken, template, type TemplatePart } from './parts.js'
 import { eachLine } from './text-lines.js'
 
 /** What `vocab.txt` leaves to `tokenizer_config.json`. */
@@ -58,23 +58,23 @@ export function readBertVocabulary(
     truncation: null,
     padding: null,
     addedTokens: specials.map((token) => addedToken(idOf(token), token)).sort((a, b) => a.id - b.id),
-    normalizer: step({
+    normalizer: {
       type: 'BertNormalizer',
       clean_text: true,
       handle_chinese_chars: splitChinese,
       strip_accents: stripAccents,
       lowercase,
-    }),
-    preTokenizer: step({ type: 'BertPreTokenizer' }),
+    },
+    preTokenizer: { type: 'BertPreTokenizer' },
     postProcessor: hasTemplate ? template(single, [...single, [1, 1], [end, 1]], idOf) : null,
-    decoder: step({ type: 'WordPiece', prefix: '##', cleanup: true }),
-    model: step({
+    decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
+    model: {
       type: 'WordPiece',
       unk_token: unknown,
       continuing_subword_prefix: '##',
       max_input_chars_per_word: 100,
       vocab,
-    }),
+    },
   }
 }
 

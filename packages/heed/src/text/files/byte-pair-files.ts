@@ -1,11 +1,13 @@
 import { FormatError, JsonReader } from '../../base/index.js'
-import type { StepDefinition, TokenizerDefinition } from '../definition.js'
+import type { TokenizerDefinition } from '../definition.js'
+import type { NormalizerDefinition } from '../normalize/index.js'
+import type { PreTokenizerDefinition } from '../split/index.js'
 import type { PostProcessorDefinition } from '../finish/index.js'
 import { type BytePairDefinition, readVocabulary } from '../subword/index.js'
 import type { Vocabulary } from '../steps/vocabulary.js'
 import { largestFile, mostMerges } from './limits.js'
 import { MergeLines } from './merge-lines.js'
-import { addedToken, byteLevel, splitAtPatterns, step } from './parts.js'
+import { addedToken, byteLevel, splitAtPatterns } from './parts.js'
 import { around } from './sentence-piece.js'
 import { eachLine } from './text-lines.js'
 
@@ -102,29 +104,29 @@ function namesOf(family: BytePairFamily, options: BytePairFilesOptions): Names {
   return { ...defaults, ...Object.fromEntries(given) }
 }
 
-function normalizerOf(family: BytePairFamily): StepDefinition | null {
-  if (family === 'Qwen2') return step({ type: 'NFC' })
+function normalizerOf(family: BytePairFamily): NormalizerDefinition | null {
+  if (family === 'Qwen2') return { type: 'NFC' }
   if (family !== 'CLIP') return null
-  return step({
+  return {
     type: 'Sequence',
     normalizers: [
-      step({ type: 'NFC' }),
-      step({ type: 'Replace', pattern: { Regex: '\\s+' }, content: ' ' }),
-      step({ type: 'Lowercase' }),
+      { type: 'NFC' },
+      { type: 'Replace', pattern: { Regex: '\\s+' }, content: ' ' },
+      { type: 'Lowercase' },
     ],
-  })
+  }
 }
 
-function preTokenizerOf(family: BytePairFamily, addPrefixSpace: boolean): StepDefinition | null {
+function preTokenizerOf(family: BytePairFamily, addPrefixSpace: boolean): PreTokenizerDefinition | null {
   if (family === 'Qwen2') return splitAtPatterns([qwen2], true)
   if (family !== 'CLIP') return byteLevel(addPrefixSpace, true, true)
-  return step({
+  return {
     type: 'Sequence',
     pretokenizers: [
-      step({ type: 'Split', pattern: { Regex: clip }, behavior: 'Removed', invert: true }),
+      { type: 'Split', pattern: { Regex: clip }, behavior: 'Removed', invert: true },
       byteLevel(false, true, true),
     ],
-  })
+  }
 }
 
 function postProcessorOf(

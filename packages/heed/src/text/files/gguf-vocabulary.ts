@@ -1,12 +1,15 @@
 import { nearest } from '../../base/index.js'
 import { Gguf, type GgufBytes } from '../../formats/index.js'
-import type { StepDefinition, TokenizerDefinition } from '../definition.js'
+import type { DecoderDefinition } from '../decode/index.js'
+import type { TokenizerDefinition } from '../definition.js'
+import type { NormalizerDefinition } from '../normalize/index.js'
+import type { PreTokenizerDefinition, SplitBehavior } from '../split/index.js'
 import { MergeTable, type ModelDefinition, pieceType } from '../subword/index.js'
 import { type GgufPreTokenizer, ggufPreTokenizers } from './gguf-pre-tokenizers.js'
 import { addedTokensOf, correctTypes, type GgufTokens, readGgufTokens } from './gguf-tokens.js'
 import { mostMerges } from './limits.js'
 import { MergeLines } from './merge-lines.js'
-import { byteLevel, splitAtPatterns, step, template, type TemplatePart } from './parts.js'
+import { byteLevel, splitAtPatterns, template, type TemplatePart } from './parts.js'
 import { around, scoredBytePair, toBase64 } from './sentence-piece.js'
 
 const operation = 'readGgufVocabulary'
@@ -44,9 +47,9 @@ export function readGgufVocabulary(bytes: Uint8Array | GgufBytes, file?: string)
 
 /** What all kinds have. */
 interface Parts {
-  readonly normalizer?: StepDefinition | null
-  readonly preTokenizer?: StepDefinition | null
-  readonly decoder: StepDefinition
+  readonly normalizer?: NormalizerDefinition | null
+  readonly preTokenizer?: PreTokenizerDefinition | null
+  readonly decoder: DecoderDefinition
   readonly model: ModelDefinition
   readonly begins: string | undefined
   readonly ends: string | undefined
@@ -102,7 +105,7 @@ function bytePair(file: Gguf, kind: 'gpt2' | 'gemma4' | 'whitespace'): Tokenizer
     normalizer: spacesOf(file, kind, escapesSpaces),
     preTokenizer:
       kind === 'whitespace'
-        ? step({ type: 'Split', pattern: { Regex: '\\s+' }, behavior: 'Removed', invert: false })
+        ? { type: 'Split', pattern: { Regex: '\\s+' }, behavior: 'Removed', invert: false }
         : splitAtPatterns(cut.patterns, !isPlain),
     decoder: isPlain ? piecesDecoder(tokens) : bytesDecoder(tokens),
     model: {
@@ -134,10 +137,10 @@ function refuseName(file: Gguf, key: string, name: string): GgufPreTokenizer {
   )
 }
 
-function spacesOf(file: Gguf, kind: string, escapesSpaces: boolean): StepDefinition | null {
+function spacesOf(file: Gguf, kind: string, escapesSpaces: boolean): NormalizerDefinition | null {
   if (kind === 'whitespace')
-    return file.boolean(`${prefix}normalizer.lowercase`) === true ? step({ type: 'Lowercase' }) : null
-  return escapesSpaces ? step({ type: 'Replace', pattern: { String: ' ' }, content: '▁' }) : null
+    return file.boolean(`${prefix}normalizer.lowercase`) === true ? { type: 'Lowercase' } : null
+  return escapesSpaces ? { type: 'Replace', pattern: { String: ' ' }, content: '▁' } : null
 }
 
 /** Pairs with a space between; of a pair that comes twice the first counts. */
@@ -161,10 +164,10 @@ function readMerges(file: Gguf, { vocabulary }: GgufTokens, pre: string): MergeT
 }
 
 /** The byte alphabet, but tokens that happen to be spelled in it, and mean themselves. */
-function bytesDecoder(tokens: GgufTokens): StepDefinition {
+function bytesDecoder(tokens: GgufTokens): DecoderDefinition {
   const own = verbatimTokens(tokens).filter((token) => /[^\0-\x7f]/.test(token))
   const decoder = byteLevel(true, true, true)
-  return own.length === 0 ? decoder : step({ type: 'Verbatim', tokens: own, decoder })
+  return own.length === 0 ? decoder : { type: 'Verbatim', tokens: own, decoder }
 }
 
 function verbatimTokens({ vocabulary, types }: GgufTokens): string[] {
@@ -177,8 +180,8 @@ function verbatimTokens({ vocabulary, types }: GgufTokens): string[] {
 }
 
 /** Decodes `▁` as a space and `<0xE6>` as a byte, but tokens that mean no text as they are spelled. */
-function piecesDecoder(tokens: GgufTokens): StepDefinition {
-  return step({
+function piecesDecoder(tokens: GgufTokens): DecoderDefinition {
+  return {
     type: 'SentencePiece',
     byte_fallback: tokens.types.includes(pieceType.byte),
     unk_piece: '',
@@ -187,7 +190,7 @@ function piecesDecoder(tokens: GgufTokens): StepDefinition {
     remove_extra_whitespaces: false,
     verbatim: verbatimTokens(tokens),
     replaces: 'characters',
-  })
+  }
 }
 
 /** Byte pair encoding whose merges are ranked by the scores of what they make. */
@@ -197,11 +200,11 @@ function scored(file: Gguf): TokenizerDefinition {
   const isMarked = (id: number): boolean =>
     types[id] === pieceType.control || types[id] === pieceType.unknown || types[id] === pieceType.byte
   const unknown = vocabulary.id(namedToken(file, tokens, 'unknown', 0) ?? '') ?? 0
-  const escape = step({ type: 'Replace', pattern: { String: ' ' }, content: '▁' })
+  const escape: NormalizerDefinition = { type: 'Replace', pattern: { String: ' ' }, content: '▁' }
   const isPrefixed = file.boolean(`${prefix}add_space_prefix`) ?? true
   return definitionOf(file, tokens, {
     normalizer: isPrefixed
-      ? step({ type: 'Sequence', normalizers: [step({ type: 'Prepend', prepend: '▁' }), escape] })
+      ? { type: 'Sequence', normalizers: [{ type: 'Prepend', prepend: '▁' }, escape] }
       : escape,
     decoder: piecesDecoder(tokens),
     model: scoredBytePair(vocabulary, scores, (id) => !isMarked(id), unknown, true),
@@ -218,22 +221,26 @@ function wordPiece(file: Gguf): TokenizerDefinition {
   const chinese =
     '\\u4E00-\\u9FFF\\u3400-\\u4DBF\\x{20000}-\\x{2A6DF}\\x{2A700}-\\x{2B73F}\\x{2B740}-\\x{2B81F}' +
     '\\x{2B920}-\\x{2CEAF}\\uF900-\\uFAFF\\x{2F800}-\\x{2FA1F}'
-  const split = (Regex: string, behavior: string): StepDefinition =>
-    step({ type: 'Split', pattern: { Regex }, behavior, invert: false })
+  const split = (Regex: string, behavior: SplitBehavior): PreTokenizerDefinition => ({
+    type: 'Split',
+    pattern: { Regex },
+    behavior,
+    invert: false,
+  })
   const definition = definitionOf(file, tokens, {
-    normalizer: step({
+    normalizer: {
       type: 'GgufBert',
       lowercase,
       strip_accents: file.boolean(`${prefix}normalizer.strip_accents`) ?? lowercase,
-    }),
-    preTokenizer: step({
+    },
+    preTokenizer: {
       type: 'Sequence',
       pretokenizers: [
         split('\\s+', 'Removed'),
         split(`[\\p{P}$+<=>^\`|~${chinese}]`, 'Isolated'),
-        step({ type: 'Prepend', prepend: '▁' }),
+        { type: 'Prepend', prepend: '▁' },
       ],
-    }),
+    },
     decoder: piecesDecoder(tokens),
     model: {
       type: 'WordPiece',
@@ -266,7 +273,7 @@ function unigram(file: Gguf): TokenizerDefinition {
   const unknown = vocabulary.id(namedToken(file, tokens, 'unknown', 2) ?? '')
   if (unknown === undefined) return file.refuse(`${prefix}unknown_token_id`, 'the id of a token', 'another')
   return definitionOf(file, tokens, {
-    normalizer: step({
+    normalizer: {
       type: 'SentencePiece',
       precompiled_charsmap: charsmap === undefined ? null : toBase64(charsmap),
       // llama.cpp puts a space before every word where it removes those that were there.
@@ -275,7 +282,7 @@ function unigram(file: Gguf): TokenizerDefinition {
       escape_whitespaces: true,
       treat_whitespace_as_suffix: false,
       user_defined: [],
-    }),
+    },
     decoder: piecesDecoder(tokens),
     model: {
       type: 'SentencePiece',

@@ -30,14 +30,12 @@ export function splitAtPatterns(
   patterns: readonly string[],
   spellsBytes: boolean,
 ): PreTokenizerDefinition | null {
-  const splits = patterns.map(
-    (Regex): PreTokenizerDefinition => ({
-      type: 'Split',
-      pattern: { Regex },
-      behavior: 'Isolated',
-      invert: false,
-    }),
-  )
+  const splits = patterns.map((Regex): PreTokenizerDefinition => ({
+    type: 'Split',
+    pattern: { Regex },
+    behavior: 'Isolated',
+    invert: false,
+  }))
   const steps = spellsBytes ? [...splits, byteLevel(false, true, false)] : splits
   return steps.length < 2 ? (steps[0] ?? null) : { type: 'Sequence', pretokenizers: steps }
 }

@@ -9,7 +9,7 @@ import {
   ranksOf,
 } from '../subword/index.js'
 import type { Vocabulary } from '../steps/vocabulary.js'
-import { addedToken, step, template, type TemplatePart } from './parts.js'
+import { addedToken, template, type TemplatePart } from './parts.js'
 import { readSentencePieceFile, type SentencePieceFile } from './sentence-piece-file.js'
 
 /** What a file of SentencePiece leaves to who uses it. */
@@ -54,7 +54,7 @@ export function readSentencePiece(
     truncation: null,
     padding: null,
     addedTokens,
-    normalizer: step({
+    normalizer: {
       type: 'SentencePiece',
       precompiled_charsmap: file.charsmap.length === 0 ? null : toBase64(file.charsmap),
       add_dummy_prefix: file.addDummyPrefix,
@@ -62,10 +62,10 @@ export function readSentencePiece(
       escape_whitespaces: file.escapeWhitespaces,
       treat_whitespace_as_suffix: file.whitespaceAsSuffix,
       user_defined: userDefined,
-    }),
+    },
     preTokenizer: null,
     postProcessor: around(begins, ends, (token) => vocabulary.id(token)!),
-    decoder: step({
+    decoder: {
       type: 'SentencePiece',
       byte_fallback: file.byteFallback,
       unk_piece: vocabulary.token(unknownId)!,
@@ -74,7 +74,7 @@ export function readSentencePiece(
       remove_extra_whitespaces: file.removeExtraWhitespaces,
       verbatim: addedTokens.filter(({ id }) => id !== unknownId).map(({ content }) => content),
       replaces: 'bytes',
-    }),
+    },
     model: modelOf(file),
   }
 }

@@ -1,11 +1,12 @@
 import { FormatError } from '../../base/index.js'
 import type { AddedToken } from '../added-tokens.js'
-import type { StepDefinition, TokenizerDefinition } from '../definition.js'
+import type { TokenizerDefinition } from '../definition.js'
+import type { NormalizerDefinition } from '../normalize/index.js'
 import type { ModelDefinition } from '../subword/index.js'
 import { readBertVocabulary } from './bert-vocabulary.js'
 import { type BytePairFamily, readBytePairFiles } from './byte-pair-files.js'
 import { readGgufVocabulary } from './gguf-vocabulary.js'
-import { addedToken, step } from './parts.js'
+import { addedToken } from './parts.js'
 import { around, readSentencePiece } from './sentence-piece.js'
 import { readTekken } from './tekken.js'
 import { readTiktoken } from './tiktoken.js'
@@ -192,14 +193,14 @@ function configured(
   const { className, flag } = config
   let { normalizer, postProcessor } = definition
   if (className !== undefined && bertClasses.test(className) && normalizer?.type === 'BertNormalizer')
-    normalizer = step({
+    normalizer = {
       ...normalizer,
       ...given({
         lowercase: flag('do_lower_case'),
         strip_accents: flag('strip_accents'),
         handle_chinese_chars: flag('tokenize_chinese_chars'),
       }),
-    })
+    }
   const { bos, eos } = config.specials
   const [begins, ends] = [flag('add_bos_token'), flag('add_eos_token')]
   const isLlama = className === 'LlamaTokenizer' || className === 'GemmaTokenizer'
@@ -209,7 +210,7 @@ function configured(
       ids.get(token) ?? (definition.model as ModelDefinition).vocab.id(token) ?? refuseToken(token)
     postProcessor = around(begins === false ? undefined : bos, ends === true ? eos : undefined, idOf)
   }
-  return { ...definition, addedTokens, normalizer: normalizer as StepDefinition | null, postProcessor }
+  return { ...definition, addedTokens, normalizer: normalizer as NormalizerDefinition | null, postProcessor }
 }
 
 function refuseToken(token: string): never {

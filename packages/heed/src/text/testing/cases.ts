@@ -23,7 +23,7 @@ export function readFixture(name: string): Fixture {
 
 /** A text's encoding and decoded texts in the form of a case. */
 export function caseOf(tokenizer: Tokenizer, text: string): TokenizerCase {
-  const { ids, tokens, spans }: Encoding = tokenizer.encode(text)
+  const { ids, tokens, spans }: Encoding = tokenizer.encode(text, { specials: 'allow' })
   return {
     text,
     ids: [...ids],

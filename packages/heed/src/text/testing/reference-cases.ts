@@ -51,7 +51,10 @@ export interface ReferenceCases {
   readonly bare_pairs?: readonly Case[]
   readonly words?: readonly Case[]
   readonly decodings?: readonly Case[]
-  readonly streams?: readonly { readonly ids: readonly number[]; readonly chunks: readonly (string | null)[] }[]
+  readonly streams?: readonly {
+    readonly ids: readonly number[]
+    readonly chunks: readonly (string | null)[]
+  }[]
   readonly truncations?: readonly Case[]
   readonly batches?: readonly {
     readonly padding: Record<string, unknown>
@@ -68,7 +71,11 @@ export function readGzipped(path: string): unknown {
 }
 
 /** A tokenizer.json of the reference, kept there or fetched; undefined where it isn't there. */
-export function referenceTokenizer(folder: string, fetched: string | undefined, name: string): Uint8Array | undefined {
+export function referenceTokenizer(
+  folder: string,
+  fetched: string | undefined,
+  name: string,
+): Uint8Array | undefined {
   const plain = join(folder, name, 'tokenizer.json')
   if (existsSync(plain)) return readFileSync(plain)
   if (existsSync(`${plain}.gz`)) return gunzipSync(readFileSync(`${plain}.gz`))
@@ -77,7 +84,12 @@ export function referenceTokenizer(folder: string, fetched: string | undefined, 
 }
 
 /** What differs between a tokenizer and the cases: a line each, the first few of every list. */
-export function differences(tokenizer: Tokenizer, cases: ReferenceCases): { count: number; shown: string[] } {
+export function differences(
+  tokenizer: Tokenizer,
+  cases: ReferenceCases,
+  /** What the reference turned off. */
+  settings: EncodeOptions = {},
+): { count: number; shown: string[] } {
   let count = 0
   const shown: string[] = []
   const check = (list: string, input: unknown, expected: Expected, run: () => Encoding | Found): void => {
@@ -93,7 +105,7 @@ export function differences(tokenizer: Tokenizer, cases: ReferenceCases): { coun
     ['words', true],
   ] as const)
     for (const one of cases[list] ?? [])
-      check(list, inputOf(one), one, () => encoded(tokenizer, one, { addSpecial }))
+      check(list, inputOf(one), one, () => encoded(tokenizer, one, { ...settings, addSpecial }))
   for (const one of cases.truncations ?? [])
     check('truncations', { ...one.truncation, ...inputOf(one), add: one.add_special_tokens }, one, () =>
       encoded(tokenizer, one, {
@@ -148,7 +160,11 @@ function batchInput(input: Input): TextInput | TextPair {
 }
 
 /** `longest_first` and `right`, as Python calls them, or `LongestFirst` and `Right`. */
-function truncationOf({ strategy, direction, ...rest }: NonNullable<Case['truncation']>): TruncationDefinition {
+function truncationOf({
+  strategy,
+  direction,
+  ...rest
+}: NonNullable<Case['truncation']>): TruncationDefinition {
   return {
     ...rest,
     strategy: camel(strategy) as TruncationDefinition['strategy'],
@@ -205,9 +221,7 @@ function compare(tokenizer: Tokenizer, expected: Expected, run: () => Encoding |
 /** The windows as a set: some of the package's come twice. */
 function compareOverflow(found: readonly Encoding[], expected: readonly Expected[]): string | undefined {
   const names = Object.keys(expected[0] ?? {})
-  const actual = new Set(
-    found.map((one) => JSON.stringify(names.map((name) => field(undefined, one, name)))),
-  )
+  const actual = new Set(found.map((one) => JSON.stringify(names.map((name) => field(undefined, one, name)))))
   const wanted = new Set(
     expected.map((one) => JSON.stringify(names.map((name) => one[name as keyof Expected]))),
   )
