@@ -158,6 +158,18 @@ describe.each(setups)('nothing acts on %s', (_, isTTY, environment) => {
     await checked([...args, HOSTILE, '--specials', NAME], 2)
   })
 
+  test('train-tokenizer: what it learned, names, errors', async () => {
+    const out = at(`tokenizer${NAME}.json`)
+    const args = ['train-tokenizer', at(`data${NAME}`), '--out', out, '--vocabulary-size', '300']
+    for (const model of ['bpe', 'wordpiece', 'unigram', 'wordlevel'])
+      await checked([...args, '--model', model, '--special', HOSTILE.replace('\ud800', '')], 0)
+    await checked([...args, '--json'], 0)
+    await checked(['tokenize', HOSTILE, '--tokenizer', out], 0)
+    await checked(['train-tokenizer', at(NAME), '--out', out], 1)
+    await checked([...args, '--out', at(NAME, 'x')], 1)
+    await checked([...args, '--model', HOSTILE], 2)
+  })
+
   test('kernel, doctor, and what is no command', async () => {
     await checked(['kernel', HOSTILE], 2)
     await checked(['kernel', 'softmax', '--target', HOSTILE], 2)

@@ -6,11 +6,12 @@ import { register as generate } from './commands/generate.js'
 import { register as kernel } from './commands/kernel.js'
 import { register as tokenize } from './commands/tokenize.js'
 import { register as train } from './commands/train.js'
+import { register as trainTokenizer } from './commands/train-tokenizer.js'
 import type { Context, Register } from './context.js'
 import { describeError, isWrongUse } from './errors.js'
 import { guarded, hasColor, styled, widthOf, type Environment, type Output } from './terminal.js'
 
-const commands: readonly Register[] = [attend, generate, train, tokenize, kernel, doctor]
+const commands: readonly Register[] = [attend, generate, train, tokenize, trainTokenizer, kernel, doctor]
 
 /** Exit statuses of `heed`: done; failed; called wrongly. */
 export type ExitStatus = 0 | 1 | 2

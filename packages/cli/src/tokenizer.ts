@@ -1,6 +1,6 @@
-import { readFile, stat } from 'node:fs/promises'
-import { basename, join, resolve } from 'node:path'
-import { FormatError, loadTokenizer, type Tokenizer } from 'heed'
+import { open, readdir, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { FormatError, loadTokenizer, loadTokenizerFiles, type Tokenizer } from 'heed'
 import { shippedModelFolder } from './model.js'
 
 /** A tokenizer with where it comes from. */
@@ -10,8 +10,12 @@ export interface NamedTokenizer {
   readonly tokenizer: Tokenizer
 }
 
-/** Files of a folder that may hold a tokenizer, the one that says most first. */
-const known = ['tokenizer.json']
+/** What else a folder may have that a tokenizer is made of, or changed by. */
+const others = /^(vocab\.(json|txt)|merges\.txt|tekken\.json|added_tokens\.json|special_tokens_map\.json)$/
+const configuration = 'tokenizer_config.json'
+const endings = /\.(model|tiktoken|gguf)$/
+/** A vocabulary is at the beginning of a GGUF file; the tensors behind it aren't read. */
+const mostBytes = 2 ** 28
 
 /**
  * The tokenizer in a file or a folder, or of an installed model's package; without a name the one of the
@@ -22,9 +26,8 @@ const known = ['tokenizer.json']
 export async function openTokenizer(name: string | undefined): Promise<NamedTokenizer> {
   const path = await placeOf(name)
   const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() === true
-  const file = isFolder ? join(path, known[0]!) : path
-  const bytes = await contentOf(file)
-  return { name: basename(path), path, tokenizer: loadTokenizer(bytes, file) }
+  const tokenizer = isFolder ? await ofFolder(path) : await ofFile(path)
+  return { name: basename(path), path, tokenizer }
 }
 
 async function placeOf(name: string | undefined): Promise<string> {
@@ -42,9 +45,43 @@ async function placeOf(name: string | undefined): Promise<string> {
   }
 }
 
-async function contentOf(file: string): Promise<Uint8Array> {
+async function ofFolder(folder: string): Promise<Tokenizer> {
+  const names = await readdir(folder)
+  // The first that is there says all; what stands beside a tokenizer.json of its own can only change it.
+  const wanted = names.includes('tokenizer.json')
+    ? ['tokenizer.json']
+    : names.filter((name) => others.test(name) || name === configuration || endings.test(name))
+  const files = await Promise.all(
+    wanted.map(async (name) => [name, await beginningOf(join(folder, name))] as const),
+  )
+  return loadTokenizerFiles(Object.fromEntries(files))
+}
+
+/** Some files tell what they are by their names alone; others need the ones beside them. */
+async function ofFile(file: string): Promise<Tokenizer> {
+  const name = basename(file)
+  const bytes = await beginningOf(file)
+  if (name === 'vocab.json' || name === 'merges.txt') return ofFolder(dirname(file))
+  const known = name.endsWith('.model') ? 'tokenizer.model' : name.endsWith('.txt') ? 'vocab.txt' : name
+  if (known.endsWith('.json') && known !== 'tekken.json') return loadTokenizer(bytes, file)
+  // Such as /dev/fd/63.
+  return !known.includes('.') ? loadTokenizer(bytes, file) : loadTokenizerFiles({ [known]: bytes })
+}
+
+async function beginningOf(file: string): Promise<Uint8Array> {
   try {
-    return await readFile(file)
+    const handle = await open(file)
+    try {
+      const { size } = await handle.stat()
+      if (size <= mostBytes) return await handle.readFile()
+      const bytes = new Uint8Array(mostBytes)
+      let length = 0
+      for (let read = -1; read !== 0 && length < mostBytes; length += read)
+        read = (await handle.read(bytes, length, mostBytes - length, length)).bytesRead
+      return bytes.subarray(0, length)
+    } finally {
+      await handle.close()
+    }
   } catch (cause) {
     throw new FormatError({
       operation: 'tokenize',

@@ -98,13 +98,40 @@ describe('heed tokenize', () => {
     expect((await tokenize('--decode', `${special} ${ids[0]}`, '--no-special')).out).toBe('The\n')
   })
 
+  test('--pair: both texts, and which one a token is of', async () => {
+    const { out } = await tokenize('The cat', '--pair', 'sat on')
+    expect(out).toMatch(/^The\|␣cat\ns\|?at\|␣on\n/)
+    const [line] = await json('The cat', '--pair', 'sat on')
+    expect(line).toMatchObject({ text: 'The cat', pair: 'sat on' })
+    const { texts } = line as Line & { texts: number[] }
+    expect([texts[0], texts.at(-1)]).toEqual([0, 1])
+  })
+
+  test('every kind of file: a SentencePiece-like one, one of words, a vocab.txt, a folder', async () => {
+    const vocabulary = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'the', 'cat', '##s']
+    writeFileSync(at('vocab.txt'), `${vocabulary.join('\n')}\n`)
+    const tokensOf = async (path: string) => {
+      const { out } = await heed(['tokenize', 'The cats', '--json', '--tokenizer', path])
+      return (JSON.parse(out) as Line).tokens
+    }
+    expect(await tokensOf(at('vocab.txt'))).toEqual(['[CLS]', 'the', 'cat', '##s', '[SEP]'])
+    mkdirSync(at('bert'))
+    writeFileSync(at('bert', 'vocab.txt'), `${vocabulary.join('\n')}\n`)
+    expect(await tokensOf(at('bert'))).toEqual(['[CLS]', 'the', 'cat', '##s', '[SEP]'])
+    expect((await heed(['tokenize', 'a', '--tokenizer', folder.path])).status).toBe(0)
+    mkdirSync(at('empty'))
+    const { status, err } = await heed(['tokenize', 'a', '--tokenizer', at('empty')])
+    expect(status).toBe(1)
+    expect(err).toContain('expected the files of a tokenizer, found none')
+  })
+
   test('--compare shows two tokenizers side by side', async () => {
     const { status, out } = await tokenize('--compare', at('model'), at('letters.json'), 'The cat')
     expect(status).toBe(0)
     expect(out).toMatch(/≠ The +T\|h\|e\n/)
     expect(out).toMatch(/\nmodel +2 +3\.50 +0\.286\nletters\.json +7 +1\.00 +1\.000\n/)
     expect(out).toContain(
-      "borders within the text: 1 at the same places, 0 only model's, 5 only letters.json's",
+      "borders within the text: 1 at the same places, 0 only model's, 4 only letters.json's",
     )
     // One beside --tokenizer, on a file.
     const file = await tokenize('--compare', at('letters.json'), '--file', at('lines.txt'))
@@ -116,7 +143,7 @@ describe('heed tokenize', () => {
       text: 'The cat',
       first: { tokenizer: 'model', tokens: ['The', 'Ġcat'] },
       second: { tokenizer: 'letters.json' },
-      borders: { same: 1, onlyFirst: 0, onlySecond: 5 },
+      borders: { same: 1, onlyFirst: 0, onlySecond: 4 },
     })
   })
 

@@ -30,7 +30,11 @@ test('cells together are the text, whatever the spans', () => {
 })
 
 test('borders: each place once, in order', () => {
-  expect(bordersOf({ tokens: ['', 'a', 'b', 'b'], spans: [0, 0, 1, 3, 0, 1, 0, 1] })).toEqual([0, 1, 3])
+  const spans = [0, 0, 1, 3, 0, 1, 0, 1]
+  expect(bordersOf('abc', { tokens: ['', 'a', 'b', 'b'], spans })).toEqual([0, 1, 3])
+  // White space within a token, before it, or between two.
+  expect(bordersOf('a bc', { tokens: ['a', ' bc'], spans: [0, 1, 1, 4] })).toEqual([0, 1, 4])
+  expect(bordersOf('a bc', { tokens: ['a', 'bc'], spans: [0, 1, 2, 4] })).toEqual([0, 1, 4])
 })
 
 test('characters are code points; a lone surrogate is one', () => {

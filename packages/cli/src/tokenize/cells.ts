@@ -40,13 +40,18 @@ export function cellsOf(text: string, { tokens, spans }: TokenPlaces): Cell[] {
   return cells
 }
 
-/** Where in the text tokens begin and end, in order, each place once. */
-export function bordersOf({ spans }: TokenPlaces): number[] {
+/**
+ * Where in the text tokens begin and end, in order, each place once. What is white space between two tokens
+ * belongs to the second: tokenizers that have it in a token, and those that leave it out, have the same
+ * borders.
+ */
+export function bordersOf(text: string, { spans }: TokenPlaces): number[] {
   const places = new Set<number>()
-  for (let i = 0; i < spans.length; i += 2) {
-    if (spans[i] === spans[i + 1]) continue
-    places.add(spans[i]!)
-    places.add(spans[i + 1]!)
+  for (let i = 0; i < spans.length; i++) {
+    if (spans[i & ~1] === spans[i | 1]) continue
+    let place = spans[i]!
+    while (place > 0 && place < text.length && /\s/.test(text[place - 1]!)) place--
+    places.add(place)
   }
   return [...places].sort((a, b) => a - b)
 }

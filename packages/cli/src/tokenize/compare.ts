@@ -20,7 +20,7 @@ interface Section {
 /** Counts where borders fall, within the text: not its ends. */
 export function comparedBorders(text: string, first: TokenPlaces, second: TokenPlaces): Borders {
   const inner = (places: TokenPlaces): number[] =>
-    bordersOf(places).filter((place) => place > 0 && place < text.length)
+    bordersOf(text, places).filter((place) => place > 0 && place < text.length)
   const ours = new Set(inner(first))
   const theirs = inner(second)
   const same = theirs.filter((place) => ours.has(place)).length
@@ -29,16 +29,20 @@ export function comparedBorders(text: string, first: TokenPlaces, second: TokenP
 
 /** Cuts the text where both tokenizers have a border, or neither has a token. */
 function sectionsOf(text: string, first: TokenPlaces, second: TokenPlaces): Section[] {
-  const theirs = new Set(bordersOf(second))
-  const places = bordersOf(first).filter((place) => theirs.has(place))
+  const theirs = new Set(bordersOf(text, second))
+  const places = bordersOf(text, first).filter((place) => theirs.has(place))
   const rows = [first, second].map((tokens) => new Rows(text, tokens))
   const sections: Section[] = []
   for (const end of new Set([...places, text.length])) {
     const [one, other] = rows.map((row) => row.upTo(end)) as [string, string]
-    if (one !== '' || other !== '') sections.push({ first: one, second: other, isSame: one === other })
+    if (one !== '' || other !== '')
+      sections.push({ first: one, second: other, isSame: bare(one) === bare(other) })
   }
   return sections
 }
+
+/** Whether white space is part of the token doesn't matter. */
+const bare = (row: string): string => row.replace(/^[ ␣]+/, '')
 
 /** Pictures of a text's parts, one after the other. */
 class Rows {

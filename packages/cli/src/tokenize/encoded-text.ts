@@ -30,14 +30,20 @@ export class EncodedText {
     { specials, addSpecial }: TextOptions,
   ) {
     this.texts = pair === undefined ? [text] : [text, pair]
-    const options = { addSpecial, specials }
-    const encoding = tokenizer.encode(text, options)
+    const encoding = tokenizer.encode(text, {
+      specials,
+      addSpecial,
+      // The whole text, whatever its file says.
+      truncation: null,
+      padding: null,
+      ...(pair === undefined ? {} : { pair }),
+    })
     this.ids = encoding.ids
     this.tokens = encoding.tokens
     this.spans = encoding.spans
-    this.#sequenceIds = new Int32Array(this.ids.length)
-    this.#wordIds = new Int32Array(this.ids.length)
-    this.#typeIds = new Int32Array(this.ids.length)
+    this.#sequenceIds = encoding.sequenceIds
+    this.#wordIds = encoding.wordIds
+    this.#typeIds = encoding.typeIds
   }
 
   get length(): number {
