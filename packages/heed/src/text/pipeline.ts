@@ -1,5 +1,6 @@
 import { UsageError } from '../base/index.js'
 import { type AddedToken, AddedTokenMatcher } from './added-tokens.js'
+import { tokenOfBytes } from './byte-alphabet.js'
 import { createDecoder, DecodeStream } from './decode/index.js'
 import type { TokenizerDefinition } from './definition.js'
 import {
@@ -57,6 +58,8 @@ class Pipeline implements Tokenizer {
   readonly #added = new Map<number, string>()
   readonly #idOfAdded = new Map<string, number>()
   readonly #special = new Set<number>()
+  /** What is decoded in the place of special tokens that would be taken for something else. */
+  readonly #specialBytes = new Map<number, string>()
   /**
    * What is left out of a decoded text where special tokens are: ids that are spelled as a special token is.
    */
@@ -90,13 +93,26 @@ class Pipeline implements Tokenizer {
       this.#added.set(id, normal)
       if (normal !== content && !this.#idOfAdded.has(normal)) this.#idOfAdded.set(normal, id)
       this.#idOfAdded.set(content, id)
-      if (special) this.#special.add(id)
+      if (special) {
+        this.#special.add(id)
+        this.#spellSpecial(id, normal)
+      }
       if (id >= size) size = id + 1
     }
     const markup = new Set(addedTokens.filter(({ special }) => special).map(({ content }) => content))
     for (const [id, spelling] of this.#added) if (markup.has(spelling)) this.#markup.add(id)
     this.size = size
     this.#model.bar(this.#special)
+  }
+
+  /**
+   * A special token decodes to itself, also where its letters could be taken for bytes of GPT-2's alphabet: é
+   * for the byte E9.
+   */
+  #spellSpecial(id: number, token: string): void {
+    const bytes = tokenOfBytes(new TextEncoder().encode(token))
+    if (bytes === token || this.#decode([token]) === token || this.#decode([bytes]) !== token) return
+    this.#specialBytes.set(id, bytes)
   }
 
   encode(text: TextInput, options: EncodeOptions & { readonly pair?: TextInput } = {}): Encoding {
@@ -199,7 +215,7 @@ class Pipeline implements Tokenizer {
           found: String(id),
           hint: 'decode with the tokenizer that the ids come from',
         })
-      if (!skipSpecial || !this.#markup.has(id)) tokens.push(token)
+      if (!skipSpecial || !this.#markup.has(id)) tokens.push(this.#specialBytes.get(id) ?? token)
     }
     return this.#decode(tokens)
   }
