@@ -18,6 +18,9 @@ const missing = !existsSync(folder)
 if (missing) console.warn('Skipped: the reference of tokenizers; HEED_SHARED names the folder that has it.')
 const names = (kind: string): string[] => (missing ? ['(no reference)'] : readdirSync(join(folder, kind)))
 
+/** Published files with merges in one string, or without fields that have come since. */
+const olderSpellings = ['claude', 'deepseek-v3', 'gpt-4o', 'minilm']
+
 describe.skipIf(missing).each(['made', 'real'])('the reference %s', (kind) => {
   it.each(names(kind).filter((name) => !name.includes('.')))('%s', (name) => {
     const place = join(folder, kind)
@@ -26,23 +29,31 @@ describe.skipIf(missing).each(['made', 'real'])('the reference %s', (kind) => {
     if (file === undefined) return
     const cases = readGzipped(join(place, name, 'cases.json.gz')) as ReferenceCases
     const tokenizer = loadTokenizer(file)
-    const { count, shown } = differences(
-      tokenizer,
-      cases,
-      // The cases of published files are without what they cut and fill up.
-      kind === 'real' ? { truncation: null, padding: null } : {},
-    )
+    // The cases of published files are without what they cut and fill up.
+    const settings = kind === 'real' ? { truncation: null, padding: null } : {}
+    const { count, shown } = differences(tokenizer, cases, settings)
     expect(count).toBeGreaterThan(100)
     expect(shown.slice(0, 5)).toEqual([])
     // Not by toEqual, which takes minutes to show how large files differ.
-    const saved = JSON.stringify(JSON.parse(saveTokenizer(tokenizer)))
-    const original = JSON.stringify(JSON.parse(Buffer.from(file).toString()))
-    expect(saved === original ? '' : firstDifference(saved, original)).toBe('')
+    const saved = saveTokenizer(tokenizer)
+    if (plainly(JSON.parse(saved)) === plainly(JSON.parse(Buffer.from(file).toString()))) return
+    // A file in an older spelling is saved in today's, and stays as it is from then on.
+    expect(olderSpellings).toContain(name)
+    const again = loadTokenizer(saved)
+    expect(saveTokenizer(again) === saved).toBe(true)
+    expect(differences(again, cases, settings).shown.slice(0, 5)).toEqual([])
   })
 })
 
-function firstDifference(a: string, b: string): string {
-  let at = 0
-  while (a[at] === b[at]) at++
-  return `${a.slice(at - 40, at + 60)} for ${b.slice(at - 40, at + 60)}`
+/** Fields by name, without those that say no more than their absence: older files leave them out. */
+function plainly(file: unknown): string {
+  return JSON.stringify(file, (_, value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(
+          Object.entries(value)
+            .filter(([, field]) => field !== null && field !== false)
+            .sort(([a], [b]) => (a < b ? -1 : 1)),
+        )
+      : value,
+  )
 }

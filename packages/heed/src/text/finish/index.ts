@@ -102,10 +102,8 @@ export function finish(input: FinishInput): Encoding {
   const { texts, postProcessor, addSpecial, truncation, tokenOf } = input
   const added = addSpecial && postProcessor !== null ? postProcessor.added(texts.length === 2) : 0
   const parts = truncated(texts, truncation, added)
-  if (postProcessor === null) {
-    // Windows of a pair don't know which text they are of, as in the package.
-    return encodingOf(parts.length === 1 ? parts : parts.map(ofSequence), tokenOf)
-  }
+  // A text alone, without a post-processor, isn't counted.
+  if (postProcessor === null && parts.length === 1) return encodingOf(parts, tokenOf)
   const known = parts.map((part, i) => changed(part, (own) => ofSequence(own, i)))
-  return encodingOf(postProcessor.process(known, addSpecial), tokenOf)
+  return encodingOf(postProcessor === null ? known : postProcessor.process(known, addSpecial), tokenOf)
 }

@@ -46,10 +46,12 @@ export function truncated(
 
 function keptLengths(
   lengths: readonly number[],
-  { max_length, strategy }: TruncationDefinition,
+  { max_length, strategy, stride }: TruncationDefinition,
   added: number,
 ): readonly number[] {
   const most = max_length - added
+  if (most >= 0 && stride > most)
+    refuse(`a stride of at most ${most}, the tokens left for texts`, String(stride), 'make it smaller')
   const total = lengths.reduce((sum, length) => sum + length, 0)
   if (most < 0 || total <= most) return lengths
   if (most === 0) return lengths.map(() => 0)

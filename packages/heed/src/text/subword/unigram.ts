@@ -77,7 +77,7 @@ export class UnigramModel implements SubwordModel {
     this.#isSingle = settings.isSingle === true
     this.#spellsUnknown = settings.isLeftOut === undefined
     this.vocabulary = vocab
-    this.#scores = scores
+    this.#scores = definition.type === 'Unigram' ? scores.map(asOriginalReads) : scores
     this.#unknown = unk_id ?? -1
     let worst = Infinity
     for (const score of scores) if (score < worst) worst = score
@@ -301,6 +301,21 @@ class Output {
 
 function tokenOfByte(byte: number): string {
   return `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`
+}
+
+/**
+ * A score as the package reads the number in a file: its digits as a whole number, divided by a power of ten.
+ * Each of the two steps is rounded, so that the sum of one cut may be above that of another which would be
+ * its equal.
+ */
+function asOriginalReads(score: number): number {
+  const [mantissa = '', exponent = '0'] = String(score).split('e')
+  const point = mantissa.indexOf('.')
+  // Up to 15 digits are exact, and one rounding gives the nearest number.
+  if (mantissa.length < 17) return score
+  const power = Number(exponent) - (point < 0 ? 0 : mantissa.length - point - 1)
+  const digits = Number(mantissa.replace('.', ''))
+  return power < 0 ? digits / Number(`1e${-power}`) : digits * Number(`1e${power}`)
 }
 
 function checkPieces({ vocab, scores, unk_id }: UnigramDefinition): void {
