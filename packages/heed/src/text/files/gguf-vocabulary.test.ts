@@ -128,6 +128,7 @@ describe('the vocabulary of a GGUF file', () => {
       vocabularyFile('t5', tokens, { add_space_prefix: true, remove_extra_whitespaces: true }),
     )
     expect(cut('  aa  a </s>')).toEqual(['▁', 'aa', '▁a', '▁', '<unk>'])
+    expect(cut('a▁  ')).toEqual(['▁a', '▁'])
     expect(withSpecial('a')).toEqual([5, 1])
   })
 

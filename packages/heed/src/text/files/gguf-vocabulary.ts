@@ -280,6 +280,7 @@ function unigram(file: Gguf): TokenizerDefinition {
       add_dummy_prefix: isPrefixed || removes,
       remove_extra_whitespaces: removes,
       escape_whitespaces: true,
+      removes_escaped: false,
       treat_whitespace_as_suffix: false,
       user_defined: [],
     },

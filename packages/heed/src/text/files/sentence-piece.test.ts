@@ -96,6 +96,7 @@ describe('a file of SentencePiece', () => {
     expect(text(read([], [[3, 0]]))).toBe('h▁e')
     expect(text(read([], [[4, 0]]))).toBe('▁▁h▁▁e▁')
     expect(text(read([[24, 1]], []))).toBe('h▁e▁')
+    expect(tokens(read([], []), 'h▁ ▁')).toEqual(['▁', 'h'])
     expect(tokens(read([], []), '   ')).toEqual([])
     expect(decoded(read([], []), ['▁', '▁h', 'e', '▁l'])).toBe('he l')
     expect(decoded(read([], [[4, 0]]), ['▁', '▁h', 'e', '▁l'])).toBe(' he l')

@@ -60,6 +60,7 @@ export function readSentencePiece(
       add_dummy_prefix: file.addDummyPrefix,
       remove_extra_whitespaces: file.removeExtraWhitespaces,
       escape_whitespaces: file.escapeWhitespaces,
+      removes_escaped: true,
       treat_whitespace_as_suffix: file.whitespaceAsSuffix,
       user_defined: userDefined,
     },

@@ -22,6 +22,8 @@ export interface SentencePieceNormalizerDefinition {
   readonly remove_extra_whitespaces: boolean
   /** A space becomes `▁`. */
   readonly escape_whitespaces: boolean
+  /** Of spaces at the end `▁` that stands in the text is one, too. */
+  readonly removes_escaped: boolean
   /** The dummy prefix goes to the end. */
   readonly treat_whitespace_as_suffix: boolean
   readonly user_defined: readonly string[]
@@ -38,6 +40,7 @@ export const sentencePiece: Component<SentencePieceNormalizerDefinition, Normali
       add_dummy_prefix: flag('add_dummy_prefix'),
       remove_extra_whitespaces: flag('remove_extra_whitespaces'),
       escape_whitespaces: flag('escape_whitespaces'),
+      removes_escaped: flag('removes_escaped'),
       treat_whitespace_as_suffix: flag('treat_whitespace_as_suffix'),
       user_defined: readUserDefined(value.member('user_defined')),
     }
@@ -126,7 +129,8 @@ class SentencePieceWriter {
     }
     if (from >= 0) rewriter.keep(from, unit)
     let output = rewriter.finish()
-    if (removes) output = withoutEnd(output, space)
+    if (removes && this.#definition.removes_escaped) output = withoutEnd(output, space)
+    else if (removes && isAfterSpace) output = sliceOf(output, 0, output.text.length - 1)
     return isAdded && isSuffix ? withSuffix(output, space, input) : output
   }
 
