@@ -362,7 +362,13 @@ export {
   withSafetensors,
   writeSafetensors,
 } from './models/index.js'
-export { batchOf, type BatchOptions, type EncodedText, type TextBatch } from './models/index.js'
+export {
+  batchOf,
+  type BatchOptions,
+  type EncodedText,
+  type TextBatch,
+  type TextPlace,
+} from './models/index.js'
 export {
   createDecoder,
   type Decoder,

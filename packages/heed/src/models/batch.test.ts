@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { randomKey, UsageError } from '../base/index.js'
 import { Device } from '../device/index.js'
-import { KeyValueCache, padding } from '../nn/index.js'
+import { KeyValueCache, padding, sameDocument } from '../nn/index.js'
 import { interpreter } from '../targets/index.js'
 import { scope, slice, tensor, type Tensor, withDevice } from '../tensor/index.js'
 import { batchOf, createDecoder, decoderConfig, decoderLogits } from './index.js'
@@ -93,6 +93,77 @@ describe('batches of texts', () => {
     )
   })
 
+  test('are packed: each text once and whole, in rows no longer than allowed', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.array(fc.nat(1000), { maxLength: 9 }), { minLength: 1, maxLength: 12 }),
+        fc.integer({ min: 1, max: 20 }),
+        fc.constantFrom('left' as const, 'right' as const),
+        fc.boolean(),
+        (all, maximum, side, sort) =>
+          on(() => {
+            const texts = all.map((ids) => ({ ids }))
+            const batch = batchOf(texts, { pad: 7, maximum, pack: true, side, sort })
+            const [ids, documents, positions, real] = [
+              batch.ids,
+              batch.documents!,
+              batch.positions,
+              batch.real,
+            ].map(rows)
+            expect(batch.ids.size('position')).toBeLessThanOrEqual(maximum)
+            expect(batch.order.toSorted((a, b) => a - b)).toEqual(all.map((_, number) => number))
+            let tokens = 0
+            batch.places.forEach(({ row, start, end }, number) => {
+              const own = all[number]!.slice(0, maximum)
+              expect(ids![row]!.slice(start, end)).toEqual(own)
+              expect(documents![row]!.slice(start, end)).toEqual(own.map(() => number))
+              expect(positions![row]!.slice(start, end)).toEqual(own.map((_, i) => i))
+              tokens += own.length
+            })
+            expect(real!.flat().reduce((sum, one) => sum + one, 0)).toBe(tokens)
+            expect(documents!.flat().filter((number) => number >= 0)).toHaveLength(tokens)
+            // No two rows would fit into one.
+            const [shortest, next] = [...batch.lengths.values()].sort((a, b) => a - b)
+            if (next !== undefined) expect(shortest! + next).toBeGreaterThan(maximum)
+          }),
+      ),
+    )
+    on(() => {
+      const batch = batchOf([{ ids: [1, 2, 3] }, { ids: [4, 5] }, { ids: [6] }], { pad: 0, pack: true })
+      expect(rows(batch.ids)).toEqual([
+        [1, 2, 3],
+        [4, 5, 6],
+      ])
+      expect(rows(batch.documents!)).toEqual([
+        [0, 0, 0],
+        [1, 1, 2],
+      ])
+    })
+  })
+
+  test('keep the types of encodings, and leave out what they were filled up with', () =>
+    on(() => {
+      const encoding = {
+        ids: [101, 5, 102, 6, 102, 0, 0],
+        typeIds: [0, 0, 0, 1, 1, 0, 0],
+        attentionMask: [1, 1, 1, 1, 1, 0, 0],
+        specialTokensMask: [1, 0, 1, 0, 1, 1, 1],
+        spans: new Array<number>(14).fill(0),
+      }
+      const batch = batchOf([encoding, { ids: [1] }], { pad: 9 })
+      expect(rows(batch.ids)).toEqual([
+        [101, 5, 102, 6, 102],
+        [1, 9, 9, 9, 9],
+      ])
+      expect(rows(batch.types!)).toEqual([
+        [0, 0, 0, 1, 1],
+        [0, 0, 0, 0, 0],
+      ])
+      const cut = batchOf([encoding], { pad: 9, maximum: 4 })
+      expect(rows(cut.ids)).toEqual([[101, 5, 102, 102]])
+      expect(rows(cut.types!)).toEqual([[0, 0, 0, 1]])
+    }))
+
   test.each<[string, () => unknown]>([
     ['no text', () => batchOf([], { pad: 0 })],
     ['pairs and others', () => batchOf([{ ids: [1] }, [{ ids: [1] }, { ids: [2] }]], { pad: 0 })],
@@ -171,6 +242,24 @@ describe.each(['learned', 'sinusoidal', 'rotary', 'alibi'] as const)('%s positio
         ),
       )
       cache.dispose()
+      // Packed into one row, each text is as it is alone.
+      const packed = batchOf(
+        texts.map((own) => ({ ids: own })),
+        { pad: 0, maximum: 9, pack: true },
+      )
+      expect(packed.ids.size('batch')).toBe(2)
+      const logits = decoderLogits(model, config, packed.ids, {
+        mask: sameDocument(packed.documents!.rename({ position: 'key' })),
+        positions: packed.positions,
+      })
+      near(
+        packed.places.map(({ row, end }) => [
+          ...logits
+            .at('batch', row)
+            .at('position', end - 1)
+            .values(),
+        ]),
+      )
     }))
 
   test('that are in no table are refused', () =>
