@@ -56,11 +56,6 @@ export function readsAsBytes(token: string): boolean {
   }
 }
 
-/** A string without the text that it was cut from, which a slice keeps in memory. */
-export function detached(word: string): string {
-  return word.length < 13 ? word : ` ${word}`.slice(1)
-}
-
 /** The token that stands for bytes. */
 export function tokenOfBytes(bytes: Uint8Array, start: number = 0, end: number = bytes.length): string {
   let token = ''
@@ -89,54 +84,4 @@ export function unitsBefore(text: string, at: number, start: number = 0): number
     (text.charCodeAt(at - 2) & 0xfc00) === 0xd800
     ? 2
     : 1
-}
-
-/** A word's UTF-8 bytes, and for each byte where its character begins and ends in UTF-16 code units. */
-export class WordBytes {
-  bytes: Uint8Array = new Uint8Array(64)
-  starts: Int32Array = new Int32Array(64)
-  ends: Int32Array = new Int32Array(64)
-  length: number = 0
-
-  /** Replaces the content by `word`. */
-  read(word: string): void {
-    this.#reserve(3 * word.length)
-    const { bytes, starts, ends } = this
-    let length = 0
-    for (let at = 0; at < word.length;) {
-      const point = codePointAt(word, at)
-      const units = point > 0xffff ? 2 : 1
-      const first = length
-      if (point < 0x80) bytes[length++] = point
-      else if (point < 0x800) {
-        bytes[length++] = 0xc0 | (point >> 6)
-        bytes[length++] = 0x80 | (point & 0x3f)
-      } else {
-        if (point < 0x10000) bytes[length++] = 0xe0 | (point >> 12)
-        else {
-          bytes[length++] = 0xf0 | (point >> 18)
-          bytes[length++] = 0x80 | ((point >> 12) & 0x3f)
-        }
-        bytes[length++] = 0x80 | ((point >> 6) & 0x3f)
-        bytes[length++] = 0x80 | (point & 0x3f)
-      }
-      for (let i = first; i < length; i++) {
-        starts[i] = at
-        ends[i] = at + units
-      }
-      at += units
-    }
-    this.length = length
-  }
-
-  #reserve(size: number): void {
-    // Grows for a long word, and lets its memory go with the next ordinary one.
-    const capacity = this.bytes.length
-    if (size <= capacity && capacity <= 1 << 16) return
-    if (size <= capacity && size > capacity >> 2) return
-    const length = Math.max(64, size)
-    this.bytes = new Uint8Array(length)
-    this.starts = new Int32Array(length)
-    this.ends = new Int32Array(length)
-  }
 }

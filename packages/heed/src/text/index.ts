@@ -8,15 +8,16 @@ export {
   type PostProcessorDefinition,
   type TruncationDefinition,
 } from './finish/index.js'
-export {
-  type BytePairTraining,
-  type StepSettings,
-  type TrainTokenizerOptions,
-  type UnigramTraining,
-  type WordLevelTraining,
-  type WordPieceTraining,
-} from './learn/train-options.js'
-export type { TrainingProgress } from './learn/training-steps.js'
+export type {
+  BytePairTraining,
+  StepSettings,
+  TrainingProgress,
+  TrainOptions,
+  TrainTokenizerOptions,
+  UnigramTraining,
+  WordLevelTraining,
+  WordPieceTraining,
+} from './learn/index.js'
 export { loadTokenizerFiles } from './load-tokenizer-files.js'
 export { loadTokenizer } from './load-tokenizer.js'
 export type { NormalizerDefinition } from './normalize/index.js'
@@ -39,6 +40,5 @@ export type {
   TextPair,
   Tokenizer,
 } from './tokenizer.js'
+export { trainByteLevel } from './train-byte-level.js'
 export { trainTokenizer } from './train-tokenizer.js'
-export { trainByteLevel } from './trainer.js'
-export type { TrainOptions } from './trainer.js'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { tokenLabels } from './token-labels.js'
-import { trainByteLevel } from './trainer.js'
+import { trainByteLevel } from './train-byte-level.js'
 
 const tokenizer = trainByteLevel(['naïve 日本 '.repeat(20)], {
   vocabularySize: 262,

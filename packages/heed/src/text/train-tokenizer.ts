@@ -1,5 +1,4 @@
-import { learnTokenizer } from './learn/learn-tokenizer.js'
-import type { TrainTokenizerOptions } from './learn/train-options.js'
+import { learnTokenizer, type TrainTokenizerOptions } from './learn/index.js'
 import { createTokenizer } from './pipeline.js'
 import type { Tokenizer } from './tokenizer.js'
 
@@ -11,6 +10,14 @@ import type { Tokenizer } from './tokenizer.js'
  * tokenizer.
  *
  * Other work of the program goes on between the steps of the training.
+ *
+ *     const tokenizer = await trainTokenizer(lines, {
+ *       model: 'Unigram',
+ *       vocabularySize: 8000,
+ *       special: ['<unk>', '</s>'],
+ *       preTokenizer: { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true },
+ *       decoder: { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true },
+ *     })
  *
  * @throws UsageError for options that make no sense, and texts that are no strings
  * @throws FormatError, PatternError for a normalizer, pre-tokenizer, post-processor or decoder that isn't

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { trainByteLevel } from './trainer.js'
+import { trainByteLevel } from './train-byte-level.js'
 
 test('one string is no list of texts: it would be taken for its characters', () => {
   expect(() => trainByteLevel('to be or not to be', { vocabularySize: 300 })).toThrow(
