@@ -69,6 +69,13 @@ export class PairMerger {
     }
   }
 
+  /** The order of a pair's merge; 0 where it has none. */
+  #order(left: number, right: number, barred: Uint8Array | undefined): number {
+    const { slots } = this.#merges
+    const at = this.#merges.find(left, right)
+    return at < 0 || (barred !== undefined && barred[slots[at + 3]!] !== 0) ? 0 : slots[at + 2]!
+  }
+
   /** O(n log n) for n symbols. */
   #mergeMany(ids: Int32Array, lengths: Int32Array, count: number, barred: Uint8Array | undefined): number {
     const merges = this.#merges
@@ -78,14 +85,10 @@ export class PairMerger {
     const next = new Int32Array(count)
     const previous = new Int32Array(count)
     heap.reset(count)
-    const order = (left: number, right: number): number => {
-      const at = merges.find(ids[left]!, ids[right]!)
-      return at < 0 || (barred !== undefined && barred[slots[at + 3]!] !== 0) ? 0 : slots[at + 2]!
-    }
     for (let i = 0; i < count; i++) {
       next[i] = i + 1 < count ? i + 1 : -1
       previous[i] = i - 1
-      if (i + 1 < count) heap.push(order(i, i + 1), i)
+      if (i + 1 < count) heap.push(this.#order(ids[i]!, ids[i + 1]!, barred), i)
     }
     while (heap.pop()) {
       const { position } = heap
@@ -103,9 +106,9 @@ export class PairMerger {
       next[right] = -1
       if (after >= 0) {
         previous[after] = position
-        heap.push(order(position, after), position)
+        heap.push(this.#order(ids[position]!, ids[after]!, barred), position)
       }
-      if (before >= 0) heap.push(order(before, position), before)
+      if (before >= 0) heap.push(this.#order(ids[before]!, ids[position]!, barred), before)
     }
     let left = 0
     for (let i = 0; i >= 0; i = next[i]!) {

@@ -3,9 +3,9 @@ import type { TokenList } from '../steps/token-list.js'
 /** A longer word isn't remembered, in UTF-16 code units. */
 export const longestCachedWord = 128
 
-const mostWords = 1 << 17
-const mostUnits = 1 << 20
-const mostNumbers = 1 << 20
+const mostWords = 1 << 18
+const mostUnits = 1 << 21
+const mostNumbers = 1 << 21
 /** A table that somebody made crowded costs no more than this many comparisons a word. */
 const longestSearch = 16
 
