@@ -47,6 +47,8 @@ const longestStretch = 1 << 16
  */
 export class UnigramModel implements SubwordModel {
   readonly vocabulary: Vocabulary
+  /** As the file has them, and as the package reads them: NaN until a piece is found. */
+  readonly #written: Float64Array
   readonly #scores: Float64Array
   readonly #unknown: number
   readonly #unknownScore: number
@@ -77,11 +79,13 @@ export class UnigramModel implements SubwordModel {
     this.#isSingle = settings.isSingle === true
     this.#spellsUnknown = settings.isLeftOut === undefined
     this.vocabulary = vocab
-    this.#scores = definition.type === 'Unigram' ? scores.map(asOriginalReads) : scores
+    this.#written = scores
+    // To read them all takes longer than all else.
+    this.#scores = definition.type === 'Unigram' ? new Float64Array(scores.length).fill(NaN) : scores
     this.#unknown = unk_id ?? -1
     let worst = Infinity
     for (const score of scores) if (score < worst) worst = score
-    this.#unknownScore = settings.unknownScore ?? worst - unknownPenalty
+    this.#unknownScore = settings.unknownScore ?? asOriginalReads(worst) - unknownPenalty
     this.#trie = PieceTrie.of(vocab, new Uint8Array(0), Infinity, settings.isLeftOut)
     if (byte_fallback)
       this.#idOfByte = Int32Array.from({ length: 256 }, (_, byte) => vocab.id(tokenOfByte(byte)) ?? -1)
@@ -157,7 +161,9 @@ export class UnigramModel implements SubwordModel {
             ids = this.#ids
           }
         }
-        let candidate = scores[id]! + sum
+        let score = scores[id]!
+        if (Number.isNaN(score)) scores[id] = score = asOriginalReads(this.#written[id]!)
+        let candidate = score + sum
         if (isSingle) candidate = Math.fround(candidate)
         const place = end - base
         if (from[place]! < 0 || candidate > sums[place]!) {
