@@ -80,12 +80,13 @@ export class UnigramModel implements SubwordModel {
     this.#spellsUnknown = settings.isLeftOut === undefined
     this.vocabulary = vocab
     this.#written = scores
-    // To read them all takes longer than all else.
-    this.#scores = definition.type === 'Unigram' ? new Float64Array(scores.length).fill(NaN) : scores
+    // To read them all takes longer than all else. SentencePiece's own files have no digits.
+    this.#scores = this.#isSingle ? scores : new Float64Array(scores.length).fill(NaN)
     this.#unknown = unk_id ?? -1
     let worst = Infinity
     for (const score of scores) if (score < worst) worst = score
-    this.#unknownScore = settings.unknownScore ?? asOriginalReads(worst) - unknownPenalty
+    this.#unknownScore =
+      settings.unknownScore ?? (this.#isSingle ? worst : asOriginalReads(worst)) - unknownPenalty
     this.#trie = PieceTrie.of(vocab, new Uint8Array(0), Infinity, settings.isLeftOut)
     if (byte_fallback)
       this.#idOfByte = Int32Array.from({ length: 256 }, (_, byte) => vocab.id(tokenOfByte(byte)) ?? -1)
