@@ -56,6 +56,7 @@ export interface BytePairTraining extends CommonOptions, AlphabetOptions {
   readonly maxTokenLength?: number
 }
 
+/** Trains WordPiece: merges as of BPE, for words that are cut by the longest match. */
 export interface WordPieceTraining extends CommonOptions, AlphabetOptions {
   readonly model: 'WordPiece'
   /** Stands for words that can't be cut into tokens. Default `[UNK]`. */
@@ -64,6 +65,7 @@ export interface WordPieceTraining extends CommonOptions, AlphabetOptions {
   readonly continuingSubwordPrefix?: string
 }
 
+/** Trains Unigram (Kudo 2018): from many pieces, those are left out whose loss costs the least. */
 export interface UnigramTraining extends CommonOptions {
   readonly model: 'Unigram'
   /** Stands for letters that are not in the vocabulary. Default `<unk>`. */
@@ -78,6 +80,7 @@ export interface UnigramTraining extends CommonOptions {
   readonly maxPieceLength?: number
 }
 
+/** Makes a vocabulary of the most frequent words. */
 export interface WordLevelTraining extends CommonOptions {
   readonly model: 'WordLevel'
   /** Stands for words that are not in the vocabulary. Default `<unk>`. */
