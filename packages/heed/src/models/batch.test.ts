@@ -6,6 +6,7 @@ import { KeyValueCache, padding, sameDocument } from '../nn/index.js'
 import { interpreter } from '../targets/index.js'
 import { scope, slice, tensor, type Tensor, withDevice } from '../tensor/index.js'
 import { batchOf, createDecoder, decoderConfig, decoderLogits } from './index.js'
+import { packRows } from './pack-rows.js'
 
 const device = new Device(interpreter)
 const on = (run: () => void): void => withDevice(device, () => scope(run))
@@ -66,6 +67,54 @@ describe('batches of texts', () => {
       expect(rows(short.types!)).toEqual([[0, 0, 0, 0, 1, 1]])
       expect(() => batchOf([pair], { pad: 0, maximum: 2 })).toThrow(/room for the template's tokens in 2/)
     }))
+
+  test('of encodings keep what was added, leave padding out, and have their types', () =>
+    on(() => {
+      const encoding = {
+        ids: [0, 101, 1, 2, 102, 7, 8, 9, 102],
+        spans: [0, 0, 0, 0, 0, 1, 1, 2, 0, 0, 0, 0, 0, 1, 1, 2, 0, 0],
+        specialTokensMask: [1, 1, 0, 0, 1, 0, 0, 0, 1],
+        attentionMask: [0, 1, 1, 1, 1, 1, 1, 1, 1],
+        sequenceIds: [-1, -1, 0, 0, -1, 1, 1, 1, -1],
+        typeIds: [3, 0, 0, 0, 0, 1, 1, 1, 1],
+      }
+      const whole = batchOf([encoding], { pad: 0 })
+      expect(rows(whole.ids)).toEqual([[101, 1, 2, 102, 7, 8, 9, 102]])
+      expect(rows(whole.types!)).toEqual([[0, 0, 0, 0, 1, 1, 1, 1]])
+      const short = (maximum: number): number[] => rows(batchOf([encoding], { pad: 0, maximum }).ids)[0]!
+      expect(short(7)).toEqual([101, 1, 2, 102, 7, 8, 102])
+      expect(short(6)).toEqual([101, 1, 2, 102, 7, 102])
+      expect(short(5)).toEqual([101, 1, 102, 7, 102])
+      expect(short(3)).toEqual([101, 102, 102])
+      expect(() => short(2)).toThrow(/room for the template's tokens in 2 positions/)
+      const plain = batchOf([{ ...encoding, typeIds: encoding.ids.map(() => 0) }], { pad: 0 })
+      expect(plain).not.toHaveProperty('types')
+      expect(() => batchOf([{ ids: [1, 2], typeIds: [0] }], { pad: 0 })).toThrow(/typeIds as long as ids/)
+    }))
+
+  test('packed leave room for what fits nowhere, whatever the maximum', () =>
+    on(() => {
+      const many = Array.from({ length: 1000 }, (_, i) => ({ ids: [i] }))
+      const batch = batchOf(many, { pad: 0, pack: true, maximum: 2 ** 40 })
+      expect(batch.ids.shape).toEqual({ batch: 1, position: 1000 })
+      expect(rows(batchOf([{ ids: [] }, { ids: [] }], { pad: 9, pack: true }).ids)).toEqual([[9]])
+    }))
+
+  test('packed hold each text once, and no two rows would fit into one', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.nat(40), { maxLength: 60 }),
+        fc.integer({ min: 40, max: 100 }),
+        (lengths, capacity) => {
+          const packed = packRows(lengths, capacity)
+          expect(packed.flat().sort((a, b) => a - b)).toEqual(lengths.map((_, i) => i))
+          const sums = packed.map((row) => row.reduce((sum, i) => sum + lengths[i]!, 0)).sort((a, b) => a - b)
+          expect(sums.at(-1) ?? 0).toBeLessThanOrEqual(capacity)
+          if (sums.length > 1) expect(sums[0]! + sums[1]!).toBeGreaterThan(capacity)
+        },
+      ),
+    )
+  })
 
   test('hold each text whole, whatever the lengths', () => {
     fc.assert(

@@ -1,6 +1,7 @@
 /** Texts of several lengths as one batch: what a model, a mask and a table of positions take. */
 import { checkNames, checkWhole, UsageError } from '../base/index.js'
 import { type Tensor, tensor } from '../tensor/index.js'
+import { packRows } from './pack-rows.js'
 
 /** A text as token ids: what a tokenizer's `encode` gives. */
 export interface EncodedText {
@@ -16,6 +17,8 @@ export interface EncodedText {
   readonly typeIds?: ArrayLike<number>
   /** 0 where the tokenizer filled up: those are left out. */
   readonly attentionMask?: ArrayLike<number>
+  /** Of a pair in one encoding: 1 where a token is of the second text. Truncation cuts the longer text. */
+  readonly sequenceIds?: ArrayLike<number>
 }
 
 /** How `batchOf` fills rows up, cuts and orders them. */
@@ -116,14 +119,7 @@ export function batchOf(
   const pairs = texts.filter(isPair).length
   if (pairs !== 0 && pairs !== texts.length)
     throw refused('only pairs, or no pairs', `${pairs} pairs of ${texts.length} texts`)
-  const rowsOf = texts.map((text, number): Row => {
-    const parts = (isPair(text) ? text : [text]).map(kept)
-    cut(parts, maximum, number)
-    const types = isPair(text)
-      ? parts.flatMap(({ ids }, second) => ids.map(() => second))
-      : (parts[0]!.types ?? parts[0]!.ids.map(() => 0))
-    return { number, ids: parts.flatMap(({ ids }) => ids), types }
-  })
+  const rowsOf = texts.map((text, number) => cut(kept(text), maximum, number))
   const rows = pack ? packed(rowsOf, maximum) : rowsOf.map((row) => [row])
   const lengths = new Map(rows.map((row) => [row, row.reduce((sum, { ids }) => sum + ids.length, 0)]))
   // Of equals the first stays the first.
@@ -173,40 +169,20 @@ interface Row {
   readonly types: readonly number[]
 }
 
-/**
- * Texts in as few rows as best fit decreasing finds: the longest first, each into the row that it fills best.
- * A row's texts are in order, and so are the rows by their first.
- */
+/** Texts in few rows. A row's texts are in order, and so are the rows by their first. */
 function packed(texts: readonly Row[], maximum: number): Row[][] {
-  const room = maximum === Infinity ? texts.reduce((most, { ids }) => Math.max(most, ids.length), 1) : maximum
-  /** Rows by how many positions are free. */
-  const free = new Map<number, Row[][]>()
-  const rows: Row[][] = []
-  for (const text of texts.toSorted((a, b) => b.ids.length - a.ids.length || a.number - b.number)) {
-    const { length } = text.ids
-    let left = length
-    while (left < room && !free.get(left)?.length) left++
-    let row = free.get(left)?.pop()
-    if (row === undefined) {
-      left = room
-      rows.push((row = []))
-    }
-    row.push(text)
-    const rest = left - length
-    if (!free.has(rest)) free.set(rest, [])
-    free.get(rest)!.push(row)
-  }
-  for (const row of rows) row.sort((a, b) => a.number - b.number)
-  return rows.sort((a, b) => a[0]!.number - b[0]!.number)
+  const lengths = texts.map(({ ids }) => ids.length)
+  const longest = lengths.reduce((most, length) => Math.max(most, length), 0)
+  return packRows(lengths, maximum === Infinity ? longest : maximum)
+    .map((row) => row.sort((a, b) => a - b).map((number) => texts[number]!))
+    .sort((a, b) => a[0]!.number - b[0]!.number)
 }
 
-/** Ids of a text that may be cut, and of each whether it is of the text itself. */
+/** Tokens that may be cut, and of each the text that it is of, 0 or 1; −1: of none, it stays. */
 interface Kept {
-  readonly ids: number[]
-  readonly own: boolean[]
-  readonly types: number[] | undefined
-  /** How many are of the text itself. */
-  left: number
+  readonly ids: readonly number[]
+  readonly types: readonly number[]
+  readonly owners: readonly number[]
 }
 
 function isPair(
@@ -215,47 +191,53 @@ function isPair(
   return Array.isArray(text)
 }
 
-function kept(text: EncodedText): Kept {
-  const { spans, specialTokensMask, typeIds, attentionMask } = text
-  const numbers = Array.from(text.ids)
-  const wrong = numbers.find((id) => !Number.isInteger(id) || id < 0 || id >= 2 ** 31)
-  if (wrong !== undefined) throw refused('ids that are whole numbers of at least 0', String(wrong))
-  const isOwn = (i: number): boolean =>
-    specialTokensMask !== undefined
-      ? specialTokensMask[i] === 0
-      : spans === undefined || spans[2 * i] !== 0 || spans[2 * i + 1] !== 0
-  const real = numbers.map((_, i) => i).filter((i) => attentionMask?.[i] !== 0)
-  const own = real.map(isOwn)
-  return {
-    ids: real.map((i) => numbers[i]!),
-    own,
-    types: typeIds && real.map((i) => typeIds[i]!),
-    left: own.filter(Boolean).length,
-  }
+function kept(text: EncodedText | readonly [EncodedText, EncodedText]): Kept {
+  const ids: number[] = []
+  const types: number[] = []
+  const owners: number[] = []
+  const parts = isPair(text) ? text : [text]
+  parts.forEach((one, part) => {
+    const { spans, specialTokensMask, typeIds, attentionMask, sequenceIds } = one
+    const count = one.ids.length
+    for (const [name, list] of Object.entries({ specialTokensMask, typeIds, attentionMask, sequenceIds }))
+      if (list !== undefined && list.length !== count)
+        throw refused(`${name} as long as ids, which are ${count}`, String(list.length))
+    for (let i = 0; i < count; i++) {
+      const id = one.ids[i]!
+      if (!Number.isInteger(id) || id < 0 || id >= 2 ** 31)
+        throw refused('ids that are whole numbers of at least 0', String(id))
+      if (attentionMask?.[i] === 0) continue
+      const isAdded =
+        specialTokensMask !== undefined
+          ? specialTokensMask[i] !== 0
+          : spans !== undefined && spans[2 * i] === 0 && spans[2 * i + 1] === 0
+      ids.push(id)
+      types.push(isPair(text) ? part : (typeIds?.[i] ?? 0))
+      owners.push(isAdded ? -1 : isPair(text) ? part : sequenceIds?.[i] === 1 ? 1 : 0)
+    }
+  })
+  return { ids, types, owners }
 }
 
 /**
  * Leaves out the last tokens of the text, of two texts those of the longer one (the second of equals), until
  * they fit.
  */
-function cut(parts: readonly Kept[], maximum: number, number: number): void {
-  let over = parts.reduce((sum, { ids }) => sum + ids.length, 0) - maximum
-  const removed = parts.map(() => 0)
-  for (; over > 0; over--) {
-    const longest = parts.reduce((best, { left }, i) => (left >= parts[best]!.left ? i : best), 0)
-    if (parts[longest]!.left === 0)
-      throw refused(`room for the template's tokens in ${maximum} positions`, `more in text ${number}`)
-    parts[longest]!.left--
-    removed[longest]!++
-  }
-  parts.forEach(({ ids, own, types }, part) => {
-    for (let i = ids.length - 1; removed[part]! > 0; i--) {
-      if (!own[i]) continue
-      ids.splice(i, 1)
-      types?.splice(i, 1)
-      removed[part]!--
-    }
-  })
+function cut({ ids, types, owners }: Kept, maximum: number, number: number): Row {
+  let over = ids.length - maximum
+  if (over <= 0) return { number, ids, types }
+  const left = [0, 0] as [number, number]
+  for (const owner of owners) if (owner >= 0) left[owner as 0 | 1]++
+  if (left[0] + left[1] < over)
+    throw refused(`room for the template's tokens in ${maximum} positions`, `more in text ${number}`)
+  const longer = left[0] > left[1] ? 0 : 1
+  const uneven = Math.min(over, Math.abs(left[0] - left[1]))
+  left[longer] -= uneven
+  over -= uneven
+  left[1] -= Math.ceil(over / 2)
+  left[0] -= Math.floor(over / 2)
+  const stays = owners.map((owner) => owner < 0 || left[owner as 0 | 1]-- > 0)
+  return { number, ids: ids.filter((_, i) => stays[i]), types: types.filter((_, i) => stays[i]) }
 }
 
 function refused(expected: string, found: string): UsageError {

@@ -251,7 +251,13 @@ describe('truncation', () => {
     ],
     ['a second text that is not there', () => cut(2, { strategy: 'OnlySecond' }, null)],
     ['a stride as long as what is left', () => cut(5, { stride: 3 })],
+    ['a stride longer than what could be left', () => cut(9, { stride: 8 }, bert, text([3]))],
   ])('refuses %s', (_, call) => expect(call).toThrow(UsageError))
+
+  it('takes a stride that only a pair leaves no room for, where nothing is cut', () => {
+    expect(cut(6, { stride: 4 }, roberta, text([3]), text([4]))).toEqual(['[CLS] a [SEP] [SEP] b [SEP]'])
+    expect(() => cut(6, { stride: 4 }, roberta, text([3, 3]), text([4]))).toThrow(UsageError)
+  })
 
   it('makes windows only where they are asked for, and only so many', () => {
     const long = text(Array.from({ length: 300_000 }, () => 3))

@@ -101,7 +101,7 @@ export interface FinishInput {
 export function finish(input: FinishInput): Encoding {
   const { texts, postProcessor, addSpecial, truncation, tokenOf } = input
   const added = addSpecial && postProcessor !== null ? postProcessor.added(texts.length === 2) : 0
-  const parts = truncated(texts, truncation, added)
+  const parts = truncated(texts, truncation, added, postProcessor?.added(false) ?? 0)
   // A text alone, without a post-processor, isn't counted.
   if (postProcessor === null && parts.length === 1) return encodingOf(parts, tokenOf)
   const known = parts.map((part, i) => changed(part, (own) => ofSequence(own, i)))

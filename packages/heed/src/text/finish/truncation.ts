@@ -30,7 +30,8 @@ export function readTruncation(value: JsonValue): TruncationDefinition | null {
 /**
  * One or two texts as parts, cut to what `definition` allows.
  *
- * @param added how many tokens the post-processor adds. Where they alone are too many, nothing is cut
+ * @param added how many tokens are added. Where they alone are too many, nothing is cut
+ * @param addedToOne how many the post-processor adds to one text. More than they leave is no stride at all
  * @throws UsageError where the text to be cut is too short, or not there, or where `stride` is as long as
  * what is left
  */
@@ -38,7 +39,14 @@ export function truncated(
   texts: readonly TextTokens[],
   definition: TruncationDefinition | null,
   added: number,
+  addedToOne: number = added,
 ): readonly Part[] {
+  if (definition !== null) {
+    const { max_length, stride } = definition
+    const left = max_length - addedToOne
+    if (left >= 0 && stride > left)
+      refuse(`a stride of at most ${left}, the tokens left of a text`, String(stride), 'make it smaller')
+  }
   const lengths = texts.map(({ list }) => list.length)
   const kept = definition === null ? lengths : keptLengths(lengths, definition, added)
   return texts.map((text, i) => cut(text, i, kept[i]!, definition))
@@ -46,12 +54,10 @@ export function truncated(
 
 function keptLengths(
   lengths: readonly number[],
-  { max_length, strategy, stride }: TruncationDefinition,
+  { max_length, strategy }: TruncationDefinition,
   added: number,
 ): readonly number[] {
   const most = max_length - added
-  if (most >= 0 && stride > most)
-    refuse(`a stride of at most ${most}, the tokens left for texts`, String(stride), 'make it smaller')
   const total = lengths.reduce((sum, length) => sum + length, 0)
   if (most < 0 || total <= most) return lengths
   if (most === 0) return lengths.map(() => 0)
