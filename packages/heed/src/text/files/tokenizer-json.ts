@@ -11,7 +11,7 @@ import { largestFile } from './limits.js'
 import { ModelReader } from './model-json.js'
 
 const operation = 'loadTokenizer'
-const mostValues = 2 ** 19
+const mostValues = 2 ** 17
 
 /**
  * Reads a tokenizer.json in Hugging Face's format: its text, its bytes, or what JSON.parse made of it.
