@@ -1,4 +1,4 @@
-import { HeedError, writeCodePoint, writeUtf8 } from '../../base/index.js'
+import { FormatError, writeCodePoint, writeUtf8 } from '../../base/index.js'
 import { characterOfByte, codePointAt } from '../byte-alphabet.js'
 import type { Spelling } from '../steps/pieces.js'
 import type { Vocabulary } from '../steps/vocabulary.js'
@@ -181,7 +181,7 @@ export class InitialSymbols {
   #addUnknown(): void {
     if (this.#unknownLength === 0) return
     if (this.#unknown < 0)
-      throw new HeedError({
+      throw new FormatError({
         operation: 'encode',
         expected: 'a vocabulary with the unk_token',
         found: 'none',
