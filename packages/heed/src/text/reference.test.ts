@@ -21,7 +21,7 @@ const names = (kind: string): string[] => (missing ? ['(no reference)'] : readdi
 /** Published files with merges in one string, or without fields that have come since. */
 const olderSpellings = ['claude', 'deepseek-v3', 'gpt-4o', 'minilm']
 
-describe.skipIf(missing).each(['made', 'real'])('the reference %s', (kind) => {
+describe.skipIf(missing).each(['made', 'real', 'byte-level'])('the reference %s', (kind) => {
   it.each(names(kind).filter((name) => !name.includes('.')))('%s', (name) => {
     const place = join(folder, kind)
     const file = referenceTokenizer(place, process.env['HEED_REFERENCE_TOKENIZERS'], name)
