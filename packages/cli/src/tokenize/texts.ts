@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { FormatError } from 'heed'
+import { linesFile, textMember } from '../text-member.js'
 
 /** A text of what is read, and how many bytes of its file have been read by then. */
 export interface ReadText {
@@ -15,9 +16,6 @@ export interface Source {
   /** Ends it where it stands. */
   readonly signal: AbortSignal
 }
-
-/** Files with a JSON value on each line, by their names. */
-const linesFile = /\.(jsonl|ndjson)$/i
 
 /** UTF-16 code units of a text at most. */
 export const longestText: number = 2 ** 24
@@ -87,7 +85,14 @@ export async function* textsOf(source: Source): AsyncGenerator<ReadText> {
   for await (const line of linesOf(source)) {
     number++
     if (line.text.trim() === '') continue
-    yield { ...line, text: textMember(line.text, name, number) }
+    const text = textMember(line.text)
+    if (text === undefined)
+      throw refusal(
+        name,
+        `{"text": "…"} as JSON on line ${number} of '${name}'`,
+        JSON.stringify(line.text.slice(0, 60)),
+      )
+    yield { ...line, text }
   }
 }
 
@@ -135,22 +140,6 @@ async function* readable({ name, chunks, signal }: Source): AsyncGenerator<Uint8
     signal.removeEventListener('abort', stop)
     await iterator.return?.()
   }
-}
-
-function textMember(line: string, name: string, number: number): string {
-  let value: unknown
-  try {
-    value = JSON.parse(line)
-  } catch {
-    value = undefined
-  }
-  const text = (value as { text?: unknown } | null | undefined)?.text
-  if (typeof text === 'string') return text
-  throw refusal(
-    name,
-    `{"text": "…"} as JSON on line ${number} of '${name}'`,
-    JSON.stringify(line.slice(0, 60)),
-  )
 }
 
 function refusal(file: string, expected: string, found: string, cause?: unknown): FormatError {

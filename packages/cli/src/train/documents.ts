@@ -2,9 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { FormatError } from 'heed'
 import { documentToken } from '../generate.js'
-
-/** Files with a JSON value on each line, by their names. */
-const linesFile = /\.(jsonl|ndjson)$/i
+import { linesFile, textMember } from '../text-member.js'
 
 /** The documents of some files, and what they were made of. */
 export interface Documents {
@@ -70,20 +68,13 @@ function fromLines(text: string, file: string): string[] {
   const documents: string[] = []
   text.split('\n').forEach((line, index) => {
     if (line.trim() === '') return
-    let value: unknown
-    try {
-      value = JSON.parse(line)
-    } catch {
-      value = undefined
-    }
-    const document = (value as { text?: unknown } | null | undefined)?.text
-    if (typeof document !== 'string') {
+    const document = textMember(line)
+    if (document === undefined)
       throw refusal(
         file,
         `{"text": "…"} as JSON on line ${index + 1} of '${file}'`,
         JSON.stringify(line.slice(0, 60)),
       )
-    }
     documents.push(document)
   })
   return documents

@@ -1,14 +1,6 @@
 import { countText, durationText } from '../format.js'
-import {
-  clipped,
-  escaped,
-  isLive,
-  stringWidth,
-  styled,
-  widthOf,
-  type Environment,
-  type Output,
-} from '../terminal.js'
+import { shareLine } from '../progress-line.js'
+import { clipped, escaped, isLive, styled, widthOf, type Environment, type Output } from '../terminal.js'
 
 /** How far a run is. */
 export interface Moment {
@@ -21,8 +13,6 @@ export interface Moment {
   readonly secondsLeft: number
 }
 
-const longestBar = 30
-const shortestBar = 8
 /** Between two drawings of the bar, and between two lines where there is no terminal, in milliseconds. */
 const drawEvery = 100
 const lineEvery = 10_000
@@ -40,17 +30,7 @@ function facts({ step, steps, loss, validation, tokensPerSecond, secondsLeft }: 
 
 /** The bar with as many facts as fit into `width` columns. */
 export function barLine(moment: Moment, width: number): string {
-  const share = Math.min(1, moment.step / moment.steps)
-  const percent = `${Math.floor(100 * share)}%`.padStart(4)
-  let text = ''
-  for (const fact of facts(moment)) {
-    const longer = `${text}  ${fact}`
-    if (shortestBar + percent.length + stringWidth(longer) > width) break
-    text = longer
-  }
-  const length = Math.max(0, Math.min(longestBar, width - percent.length - stringWidth(text)))
-  const filled = Math.round(length * share)
-  return `${'█'.repeat(filled)}${'░'.repeat(length - filled)}${percent}${text}`.slice(0, Math.max(0, width))
+  return shareLine(moment.step / moment.steps, facts(moment), width)
 }
 
 /**

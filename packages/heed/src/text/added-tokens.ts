@@ -19,6 +19,20 @@ export interface AddedToken {
   readonly special: boolean
 }
 
+/** A special token without flags, changed as asked. */
+export function addedToken(id: number, content: string, changes: Partial<AddedToken> = {}): AddedToken {
+  return {
+    id,
+    content,
+    single_word: false,
+    lstrip: false,
+    rstrip: false,
+    normalized: false,
+    special: true,
+    ...changes,
+  }
+}
+
 /**
  * How often each character of a text may be looked at for an added token, in all. Tokens that begin alike may
  * be long, but not so long and so alike that a text takes its length squared.
@@ -32,7 +46,7 @@ export class AddedTokenMatcher {
   /** By node, the token that ends there. */
   readonly #tokens: (AddedToken | undefined)[] = [undefined]
   /** Which code units some token begins with. */
-  readonly #first = new Uint8Array(1 << 16)
+  readonly #first: Uint8Array
   readonly isEmpty: boolean
   /** How long the text was that `#longestAt` found. */
   #length = 0
@@ -43,8 +57,9 @@ export class AddedTokenMatcher {
    * @throws FormatError where two have the same
    */
   constructor(entries: Iterable<readonly [string, AddedToken]>) {
-    for (const [content, token] of entries) {
-      if (content === '') continue
+    const list = [...entries].filter(([content]) => content !== '')
+    this.#first = new Uint8Array(list.length === 0 ? 0 : 1 << 16)
+    for (const [content, token] of list) {
       this.#first[content.charCodeAt(0)] = 1
       let node = 0
       for (let i = 0; i < content.length; i++) {

@@ -5,11 +5,6 @@ import type { NormalizerDefinition } from './normalize/index.js'
 import type { PreTokenizerDefinition } from './split/index.js'
 import type { ModelDefinition } from './subword/index.js'
 
-/** A step as a file describes it: its type and settings. */
-export interface StepDefinition {
-  readonly type: string
-}
-
 /**
  * What a tokenizer does, step by step, as tokenizer.json has it. Names in snake_case are the file's own; what
  * older files leave out or spell otherwise is filled in.

@@ -1,4 +1,4 @@
-import { UsageError } from '../base/index.js'
+import { checkNames, UsageError } from '../base/index.js'
 import { type AddedToken, AddedTokenMatcher } from './added-tokens.js'
 import { tokenOfBytes } from './byte-alphabet.js'
 import { createDecoder, DecodeStream } from './decode/index.js'
@@ -76,20 +76,15 @@ class Pipeline implements Tokenizer {
     this.#model = createModel(model)
     this.#postProcessor = createPostProcessor(definition.postProcessor)
     this.#decode = createDecoder(definition.decoder)
-    const spelled = ({ content, normalized }: AddedToken): string =>
-      normalized ? this.#normalize({ text: content, offset: 0 }).text : content
-    const matcher = (normalized: boolean): AddedTokenMatcher =>
-      new AddedTokenMatcher(
-        addedTokens
-          .filter((token) => token.normalized === normalized)
-          .map((token) => [spelled(token), token]),
-      )
-    this.#original = matcher(false)
-    this.#normalized = matcher(true)
+    /** Each token as it is looked for: in the original, or in the normalized text. */
+    const spelled = addedTokens.map((token) => {
+      const { content, normalized } = token
+      return [normalized ? this.#normalize({ text: content, offset: 0 }).text : content, token] as const
+    })
+    this.#original = new AddedTokenMatcher(spelled.filter(([, { normalized }]) => !normalized))
+    this.#normalized = new AddedTokenMatcher(spelled.filter(([, { normalized }]) => normalized))
     let size = this.#model.vocabulary.highestId + 1
-    for (const token of addedTokens) {
-      const { id, content, special } = token
-      const normal = spelled(token)
+    for (const [normal, { id, content, special }] of spelled) {
       this.#added.set(id, normal)
       if (normal !== content && !this.#idOfAdded.has(normal)) this.#idOfAdded.set(normal, id)
       this.#idOfAdded.set(content, id)
@@ -116,12 +111,15 @@ class Pipeline implements Tokenizer {
   }
 
   encode(text: TextInput, options: EncodeOptions & { readonly pair?: TextInput } = {}): Encoding {
+    checkNames('encode', options, encodeOneOptions)
     const { pair, padding = this.definition.padding } = options
     const encoding = this.#encode(text, pair, options)
     return padding === null ? encoding : padBatch([encoding], padding)[0]!
   }
 
   encodeBatch(inputs: readonly (TextInput | TextPair)[], options: EncodeOptions = {}): Encoding[] {
+    if (!Array.isArray(inputs)) refuseInput(inputs, 'a list of texts, or of pairs')
+    checkNames('encodeBatch', options, encodeOptions)
     const { padding = this.definition.padding } = options
     const encodings = inputs.map((input) =>
       isPair(input) ? this.#encode(input.text, input.pair, options) : this.#encode(input, undefined, options),
@@ -234,6 +232,14 @@ class Pipeline implements Tokenizer {
   }
 }
 
+const encodeOptions = Object.keys({
+  specials: true,
+  addSpecial: true,
+  truncation: true,
+  padding: true,
+} satisfies Record<keyof EncodeOptions, true>)
+const encodeOneOptions = [...encodeOptions, 'pair']
+
 /** Maps the places of tokens from `first` on from the pieces' text to the original. */
 function toOriginal(list: TokenList, first: number, { starts, ends, offset }: Pieces): void {
   const { length } = list
@@ -257,10 +263,10 @@ function isPair(input: TextInput | TextPair): input is TextPair {
   return typeof input === 'object' && input !== null && !Array.isArray(input)
 }
 
-function refuseInput(input: unknown): never {
+function refuseInput(input: unknown, expected = 'a string, or a list of words'): never {
   throw new UsageError({
     operation: 'encode',
-    expected: 'a string, or a list of words',
+    expected,
     found: input === null ? 'null' : `a value of type ${typeof input}`,
     hint: 'pass the text itself',
   })

@@ -1,6 +1,6 @@
 import type { JsonValue } from '../../base/index.js'
 import type { ByteLevelDefinition } from '../steps/byte-level.js'
-import type { Component, ReadContext } from '../steps/component.js'
+import { type Components, createStep, type ReadContext, readStep, sequenceOf } from '../steps/component.js'
 import type { MetaspaceDefinition } from '../steps/metaspace.js'
 import { bpeDecoder, type BpeDecoderDefinition } from './bpe.js'
 import { byteFallback, type ByteFallbackDefinition } from './byte-fallback.js'
@@ -9,7 +9,6 @@ import { ctc, type CtcDecoderDefinition } from './ctc.js'
 import { fuse, type FuseDefinition } from './fuse.js'
 import { metaspace } from './metaspace.js'
 import { replace, type ReplaceDecoderDefinition } from './replace.js'
-import { type DecoderSequenceDefinition, sequenceOf } from './sequence.js'
 import { sentencePiece, type SentencePieceDecoderDefinition } from './sentence-piece.js'
 import type { DecodeStep } from './step.js'
 import { strip, type StripDecoderDefinition } from './strip.js'
@@ -22,7 +21,7 @@ export type DecoderDefinition =
   | ByteFallbackDefinition
   | ByteLevelDefinition
   | CtcDecoderDefinition
-  | DecoderSequenceDefinition<DecoderDefinition>
+  | DecoderSequenceDefinition
   | FuseDefinition
   | MetaspaceDefinition
   | ReplaceDecoderDefinition
@@ -31,11 +30,13 @@ export type DecoderDefinition =
   | VerbatimDefinition<DecoderDefinition>
   | WordPieceDecoderDefinition
 
-type Type = DecoderDefinition['type']
+/** Decoders one after another: each takes what the one before gives. */
+export interface DecoderSequenceDefinition {
+  readonly type: 'Sequence'
+  readonly decoders: readonly DecoderDefinition[]
+}
 
-const components: {
-  readonly [Name in Type]: Component<Extract<DecoderDefinition, { readonly type: Name }>, DecodeStep>
-} = {
+const components: Components<DecoderDefinition, DecodeStep> = {
   BPEDecoder: bpeDecoder,
   ByteFallback: byteFallback,
   ByteLevel: byteLevel,
@@ -44,16 +45,14 @@ const components: {
   Metaspace: metaspace,
   Replace: replace,
   SentencePiece: sentencePiece,
-  Sequence: sequenceOf(readDecoder, createStep),
+  Sequence: sequenceOf('decoders', 'decode', readDecoder, stepOf, lengthOf),
   Strip: strip,
-  Verbatim: verbatimOf(readDecoder, createStep),
+  Verbatim: verbatimOf(readDecoder, stepOf),
   WordPiece: wordPiece,
 }
 
-const types = Object.keys(components) as Type[]
-
 /** A field by which a decoder is known that has no `type`, as the oldest files have it. */
-const marks: readonly (readonly [field: string, type: Type])[] = [
+const marks: readonly (readonly [field: string, type: DecoderDefinition['type']])[] = [
   ['suffix', 'BPEDecoder'],
   ['prefix', 'WordPiece'],
   ['pad_token', 'CTC'],
@@ -63,10 +62,7 @@ const marks: readonly (readonly [field: string, type: Type])[] = [
 
 /** @throws FormatError for a type that isn't known, and for fields that don't fit it */
 export function readDecoder(value: JsonValue, context: ReadContext): DecoderDefinition {
-  const named = value.member('type')
-  const mark =
-    named.value === undefined ? marks.find(([field]) => value.member(field).value !== undefined) : undefined
-  return components[mark?.[1] ?? named.choice(types)].read(value, context)
+  return readStep(components, value, context, marks)
 }
 
 /**
@@ -77,10 +73,17 @@ export function readDecoder(value: JsonValue, context: ReadContext): DecoderDefi
  */
 export function createDecoder(definition: DecoderDefinition | null): (tokens: readonly string[]) => string {
   if (definition === null) return (tokens) => tokens.join(' ')
-  const step = createStep(definition)
+  const step = stepOf(definition)
   return (tokens) => step(tokens).join('')
 }
 
-function createStep(definition: DecoderDefinition): DecodeStep {
-  return (components[definition.type] as Component<DecoderDefinition, DecodeStep>).create(definition)
+function stepOf(definition: DecoderDefinition): DecodeStep {
+  return createStep(components, definition)
+}
+
+/** A token without characters counts as one. */
+function lengthOf(tokens: readonly string[]): number {
+  let length = tokens.length
+  for (const token of tokens) length += token.length
+  return length
 }

@@ -1,8 +1,9 @@
 import { FormatError, readUtf8, utf8Length } from '../../base/index.js'
+import { addedToken } from '../added-tokens.js'
 import type { TokenizerDefinition } from '../definition.js'
 import { Vocabulary } from '../steps/vocabulary.js'
 import { mostTokens } from './limits.js'
-import { addedToken, template, type TemplatePart } from './parts.js'
+import { template, type TemplatePart } from './parts.js'
 import { eachLine } from './text-lines.js'
 
 /** What `vocab.txt` leaves to `tokenizer_config.json`. */

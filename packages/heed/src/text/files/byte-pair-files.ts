@@ -1,13 +1,14 @@
 import { FormatError, JsonReader } from '../../base/index.js'
+import { addedToken } from '../added-tokens.js'
 import type { TokenizerDefinition } from '../definition.js'
 import type { NormalizerDefinition } from '../normalize/index.js'
 import type { PreTokenizerDefinition } from '../split/index.js'
 import type { PostProcessorDefinition } from '../finish/index.js'
-import { type BytePairDefinition, readVocabulary } from '../subword/index.js'
+import { type BytePairDefinition, bytePairDefinition, readVocabulary } from '../subword/index.js'
 import type { Vocabulary } from '../steps/vocabulary.js'
 import { largestFile, mostMerges } from './limits.js'
 import { MergeLines } from './merge-lines.js'
-import { addedToken, byteLevel, splitAtPatterns } from './parts.js'
+import { byteLevel, splitAtPatterns } from './parts.js'
 import { around } from './sentence-piece.js'
 import { eachLine } from './text-lines.js'
 
@@ -58,18 +59,11 @@ export function readBytePairFiles(
     reader.refuse('tokens, numbered from 0 on without large gaps', { found: String(vocab.highestId), at: 0 })
   const names = namesOf(family, options)
   const unknown = family === 'CLIP' ? names.unknown : undefined
-  const model: BytePairDefinition = {
-    type: 'BPE',
-    dropout: null,
+  const model = bytePairDefinition(vocab, readMergeLines(merges, vocab, file), {
     unk_token: unknown ?? null,
     continuing_subword_prefix: '',
     end_of_word_suffix: family === 'CLIP' ? '</w>' : '',
-    fuse_unk: false,
-    byte_fallback: false,
-    ignore_merges: false,
-    vocab,
-    merges: readMergeLines(merges, vocab, file),
-  }
+  })
   const specials = Object.entries(names).flatMap(([name, token]) => {
     const id = token === undefined ? undefined : vocab.id(token)
     return id === undefined ? [] : [addedToken(id, token!, { lstrip: name === 'mask' })]

@@ -3,7 +3,7 @@ import type { AddedToken } from '../added-tokens.js'
 import { pieceType } from '../subword/index.js'
 import { Vocabulary } from '../steps/vocabulary.js'
 import { mostTokens } from './limits.js'
-import { addedToken } from './parts.js'
+import { addedToken } from '../added-tokens.js'
 
 /** The tokens of a GGUF file. */
 export interface GgufTokens {

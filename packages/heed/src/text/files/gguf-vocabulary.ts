@@ -4,7 +4,7 @@ import type { DecoderDefinition } from '../decode/index.js'
 import type { TokenizerDefinition } from '../definition.js'
 import type { NormalizerDefinition } from '../normalize/index.js'
 import type { PreTokenizerDefinition, SplitBehavior } from '../split/index.js'
-import { MergeTable, type ModelDefinition, pieceType } from '../subword/index.js'
+import { bytePairDefinition, MergeTable, type ModelDefinition, pieceType } from '../subword/index.js'
 import { type GgufPreTokenizer, ggufPreTokenizers } from './gguf-pre-tokenizers.js'
 import { addedTokensOf, correctTypes, type GgufTokens, readGgufTokens } from './gguf-tokens.js'
 import { mostMerges } from './limits.js'
@@ -108,18 +108,10 @@ function bytePair(file: Gguf, kind: 'gpt2' | 'gemma4' | 'whitespace'): Tokenizer
         ? { type: 'Split', pattern: { Regex: '\\s+' }, behavior: 'Removed', invert: false }
         : splitAtPatterns(cut.patterns, !isPlain),
     decoder: isPlain ? piecesDecoder(tokens) : bytesDecoder(tokens),
-    model: {
-      type: 'BPE',
-      dropout: null,
-      unk_token: null,
-      continuing_subword_prefix: null,
-      end_of_word_suffix: null,
-      fuse_unk: false,
+    model: bytePairDefinition(tokens.vocabulary, readMerges(file, tokens, name), {
       byte_fallback: isPlain,
       ignore_merges: cut.ignoresMerges === true,
-      vocab: tokens.vocabulary,
-      merges: readMerges(file, tokens, name),
-    },
+    }),
     // The file may not say otherwise for Gemma.
     begins: isGemma
       ? namedToken(file, tokens, 'bos', assumed)

@@ -1,20 +1,6 @@
 /** Parts of definitions that several kinds of files are turned into. */
-import type { AddedToken } from '../added-tokens.js'
 import type { TemplateDefinition, TemplatePiece } from '../finish/index.js'
 import type { PreTokenizerDefinition } from '../split/index.js'
-
-export function addedToken(id: number, content: string, changes: Partial<AddedToken> = {}): AddedToken {
-  return {
-    id,
-    content,
-    single_word: false,
-    lstrip: false,
-    rstrip: false,
-    normalized: false,
-    special: true,
-    ...changes,
-  }
-}
 
 /** GPT-2's byte alphabet, as a pre-tokenizer, post-processor or decoder. */
 export function byteLevel(

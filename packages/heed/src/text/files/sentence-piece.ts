@@ -1,15 +1,17 @@
+import { addedToken } from '../added-tokens.js'
 import type { AddedToken } from '../added-tokens.js'
 import type { TokenizerDefinition } from '../definition.js'
 import type { TemplateDefinition } from '../finish/index.js'
 import {
   type BytePairDefinition,
+  bytePairDefinition,
   type ModelDefinition,
   pieceType,
   rankedMerges,
   ranksOf,
 } from '../subword/index.js'
 import type { Vocabulary } from '../steps/vocabulary.js'
-import { addedToken, template, type TemplatePart } from './parts.js'
+import { template, type TemplatePart } from './parts.js'
 import { readSentencePieceFile, type SentencePieceFile } from './sentence-piece-file.js'
 
 /** What a file of SentencePiece leaves to who uses it. */
@@ -110,18 +112,9 @@ export function scoredBytePair(
   byte_fallback: boolean,
 ): BytePairDefinition {
   const ranks = ranksOf(scores)
-  return {
-    type: 'BPE',
-    dropout: null,
-    unk_token: vocab.token(unknownId) ?? null,
-    continuing_subword_prefix: null,
-    end_of_word_suffix: null,
-    fuse_unk: true,
-    byte_fallback,
-    ignore_merges: false,
-    vocab,
-    merges: rankedMerges(vocab, (id) => (isNormal(id) ? ranks[id]! : -1), isNormal, 'loadTokenizer'),
-  }
+  const merges = rankedMerges(vocab, (id) => (isNormal(id) ? ranks[id]! : -1), isNormal, 'loadTokenizer')
+  const unk_token = vocab.token(unknownId) ?? null
+  return bytePairDefinition(vocab, merges, { unk_token, fuse_unk: true, byte_fallback })
 }
 
 /** A token in front of a text and one behind it; both texts of a pair one after the other. */

@@ -1,10 +1,11 @@
 import { FormatError, UsageError } from '../../base/index.js'
+import { addedToken } from '../added-tokens.js'
 import { characterOfByte } from '../byte-alphabet.js'
 import type { TokenizerDefinition } from '../definition.js'
-import { type BytePairDefinition, rankedMerges } from '../subword/index.js'
+import { bytePairDefinition, rankedMerges } from '../subword/index.js'
 import { Vocabulary } from '../steps/vocabulary.js'
 import { largestId, mostTokens } from './limits.js'
-import { addedToken, byteLevel, splitAtPatterns } from './parts.js'
+import { byteLevel, splitAtPatterns } from './parts.js'
 
 import { SpelledBytes } from './spelled-base64.js'
 import { eachLine } from './text-lines.js'
@@ -79,23 +80,9 @@ export function rankedDefinition(
   }
   for (const letter of characterOfByte)
     if (!vocab.has(letter)) refuse('a token for each byte', `none for '${letter}' of the byte alphabet`)
-  const model: BytePairDefinition = {
-    type: 'BPE',
-    dropout: null,
-    unk_token: null,
-    continuing_subword_prefix: null,
-    end_of_word_suffix: null,
-    fuse_unk: false,
-    byte_fallback: false,
-    ignore_merges: true,
-    vocab,
-    merges: rankedMerges(
-      vocab,
-      (place) => vocab.idAt(place),
-      () => true,
-      settings.operation,
-    ),
-  }
+  const rankOf = (place: number): number => vocab.idAt(place)
+  const merges = rankedMerges(vocab, rankOf, () => true, settings.operation)
+  const model = bytePairDefinition(vocab, merges, { ignore_merges: true })
   return {
     truncation: null,
     padding: null,

@@ -1,7 +1,7 @@
 import { type JsonValue, readJson } from '../../base/index.js'
 import { type AddedToken } from '../added-tokens.js'
 import { largestId } from './limits.js'
-import { addedToken } from './parts.js'
+import { addedToken } from '../added-tokens.js'
 
 /** The names that the hub has for special tokens. */
 const specialNames = ['bos', 'eos', 'unk', 'sep', 'pad', 'cls', 'mask'] as const

@@ -1,10 +1,10 @@
+import { addedToken } from '../added-tokens.js'
 import { checkNames, checkTexts, inWords, UsageError } from '../../base/index.js'
 import { bytesOfToken, characterOfByte, readsAsBytes } from '../byte-alphabet.js'
 import type { TokenizerDefinition } from '../definition.js'
 import { createPreTokenizer } from '../split/index.js'
 import type { ModelDefinition } from '../subword/index.js'
 import { learnModel } from './learn-model.js'
-import { specialTokens } from './special-tokens.js'
 import { TextWords } from './text-words.js'
 import { runSteps } from './training-steps.js'
 
@@ -74,7 +74,7 @@ export function learnByteLevel(
   return {
     truncation: null,
     padding: null,
-    addedTokens: specialTokens(special),
+    addedTokens: special.map((content, id) => addedToken(id, content)),
     normalizer: null,
     preTokenizer,
     postProcessor: { ...plain, trim_offsets: trimSpans },

@@ -1,4 +1,4 @@
-import { MergeTable, type ModelDefinition } from '../subword/index.js'
+import { bytePairDefinition, MergeTable, type ModelDefinition } from '../subword/index.js'
 import { Vocabulary } from '../steps/vocabulary.js'
 import { spellWords } from './letters.js'
 import { learnMerges } from './merge-learner.js'
@@ -78,16 +78,9 @@ export function* learnModel(words: WordCounts, task: ModelTask): TrainingSteps<M
   }
   const merges = new MergeTable(learned.length)
   learned.forEach(({ left, right, merged }, rank) => merges.set(left, right, rank, merged))
-  return {
-    type: 'BPE',
-    dropout: null,
+  return bytePairDefinition(vocab, merges, {
     unk_token: unknown,
     continuing_subword_prefix: prefix === '' ? null : prefix,
     end_of_word_suffix: suffix === '' ? null : suffix,
-    fuse_unk: false,
-    byte_fallback: false,
-    ignore_merges: false,
-    vocab,
-    merges,
-  }
+  })
 }

@@ -1,3 +1,4 @@
+import { addedToken } from '../added-tokens.js'
 import { checkTexts, inWords, readJson, StateError, type JsonValue } from '../../base/index.js'
 import { characterOfByte } from '../byte-alphabet.js'
 import { readDecoder } from '../decode/index.js'
@@ -8,7 +9,6 @@ import { createPreTokenizer, readPreTokenizer } from '../split/index.js'
 import { ReadContext } from '../steps/component.js'
 import type { ModelDefinition } from '../subword/index.js'
 import { learnModel } from './learn-model.js'
-import { specialTokens } from './special-tokens.js'
 import { TextWords } from './text-words.js'
 import { checkOptions, refuse, type StepSettings, type TrainTokenizerOptions } from './train-options.js'
 import type { TrainingProgress, TrainingSteps } from './training-steps.js'
@@ -66,7 +66,7 @@ export async function learnTokenizer(
   return {
     truncation: null,
     padding: null,
-    addedTokens: specialTokens(special),
+    addedTokens: special.map((content, id) => addedToken(id, content)),
     normalizer,
     preTokenizer,
     postProcessor,

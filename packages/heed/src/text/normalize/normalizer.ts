@@ -1,5 +1,5 @@
 import type { JsonValue } from '../../base/index.js'
-import type { Component, ReadContext } from '../steps/component.js'
+import { type Components, createStep, type ReadContext, readStep, sequenceOf } from '../steps/component.js'
 import type { Normalizer } from '../steps/pieces.js'
 import { bertNormalizer, type BertNormalizerDefinition } from './bert.js'
 import { byteLevel, type ByteLevelNormalizerDefinition } from './byte-level.js'
@@ -10,7 +10,6 @@ import { nfc, nfd, nfkc, nfkd, type NormalFormDefinition } from './normal-form.j
 import { precompiled, type PrecompiledDefinition } from './precompiled.js'
 import { prepend, type PrependDefinition } from './prepend.js'
 import { replace, type ReplaceDefinition } from './replace.js'
-import { type NormalizerSequenceDefinition, sequenceOf } from './sequence.js'
 import { sentencePiece, type SentencePieceNormalizerDefinition } from './sentence-piece.js'
 import { stripAccents, type StripAccentsDefinition } from './strip-accents.js'
 import { strip, type StripDefinition } from './strip.js'
@@ -26,7 +25,7 @@ export type NormalizerDefinition =
   | NormalFormDefinition<'NFD'>
   | NormalFormDefinition<'NFKC'>
   | NormalFormDefinition<'NFKD'>
-  | NormalizerSequenceDefinition<NormalizerDefinition>
+  | NormalizerSequenceDefinition
   | PrecompiledDefinition
   | PrependDefinition
   | ReplaceDefinition
@@ -34,11 +33,13 @@ export type NormalizerDefinition =
   | StripAccentsDefinition
   | StripDefinition
 
-type Type = NormalizerDefinition['type']
+/** Normalizers one after another: each takes what the one before gives. */
+export interface NormalizerSequenceDefinition {
+  readonly type: 'Sequence'
+  readonly normalizers: readonly NormalizerDefinition[]
+}
 
-const components: {
-  readonly [Name in Type]: Component<Extract<NormalizerDefinition, { readonly type: Name }>, Normalizer>
-} = {
+const components: Components<NormalizerDefinition, Normalizer> = {
   BertNormalizer: bertNormalizer,
   ByteLevel: byteLevel,
   GgufBert: ggufBert,
@@ -51,16 +52,14 @@ const components: {
   Precompiled: precompiled,
   Prepend: prepend,
   Replace: replace,
-  Sequence: sequenceOf(readNormalizer, createNormalizer),
+  Sequence: sequenceOf('normalizers', 'encode', readNormalizer, createNormalizer, ({ text }) => text.length),
   SentencePiece: sentencePiece,
   Strip: strip,
   StripAccents: stripAccents,
 }
 
-const types = Object.keys(components) as Type[]
-
 /** A field by which a normalizer is known that has no `type`, as the oldest files have it. */
-const marks: readonly (readonly [field: string, type: Type])[] = [
+const marks: readonly (readonly [field: string, type: NormalizerDefinition['type']])[] = [
   ['clean_text', 'BertNormalizer'],
   ['strip_left', 'Strip'],
   ['normalizers', 'Sequence'],
@@ -71,11 +70,8 @@ const marks: readonly (readonly [field: string, type: Type])[] = [
 
 /** @throws FormatError for a type that isn't known, and for fields that don't fit it */
 export function readNormalizer(value: JsonValue, context: ReadContext): NormalizerDefinition {
-  const named = value.member('type')
-  if (named.value === 'Bert') return bertNormalizer.read(value, context)
-  const mark =
-    named.value === undefined ? marks.find(([field]) => value.member(field).value !== undefined) : undefined
-  return components[mark?.[1] ?? named.choice(types)].read(value, context)
+  if (value.member('type').value === 'Bert') return bertNormalizer.read(value, context)
+  return readStep(components, value, context, marks)
 }
 
 /**
@@ -85,5 +81,5 @@ export function readNormalizer(value: JsonValue, context: ReadContext): Normaliz
  */
 export function createNormalizer(definition: NormalizerDefinition | null): Normalizer {
   if (definition === null) return (text) => text
-  return (components[definition.type] as Component<NormalizerDefinition, Normalizer>).create(definition)
+  return createStep(components, definition)
 }

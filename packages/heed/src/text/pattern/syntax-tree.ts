@@ -59,7 +59,6 @@ export type PatternNode =
   | { readonly kind: 'keep' }
 
 export const emptyNode: PatternNode = { kind: 'sequence', items: [] }
-export const failNode: PatternNode = { kind: 'choice', items: [] }
 
 const classNode = (...ranges: number[]): PatternNode => ({ kind: 'class', set: rangesFrom(...ranges) })
 

@@ -1,6 +1,6 @@
 import type { JsonValue } from '../../base/index.js'
 import type { ByteLevelDefinition } from '../steps/byte-level.js'
-import type { Component, ReadContext } from '../steps/component.js'
+import { type Components, createStep, type ReadContext, readStep, sequenceOf } from '../steps/component.js'
 import type { MetaspaceDefinition } from '../steps/metaspace.js'
 import type { Splitter } from '../steps/pieces.js'
 import { bertPreTokenizer, type BertPreTokenizerDefinition } from './bert.js'
@@ -11,7 +11,6 @@ import { fixedLength, type FixedLengthDefinition } from './fixed-length.js'
 import { metaspace } from './metaspace.js'
 import { prepend, type PrependPreTokenizerDefinition } from './prepend.js'
 import { punctuation, type PunctuationDefinition } from './punctuation.js'
-import { type PreTokenizerSequenceDefinition, sequenceOf } from './sequence.js'
 import { split, type SplitDefinition } from './split.js'
 import { unicodeScripts, type UnicodeScriptsDefinition } from './unicode-scripts.js'
 import { whitespaceSplit, type WhitespaceSplitDefinition } from './whitespace-split.js'
@@ -27,17 +26,19 @@ export type PreTokenizerDefinition =
   | MetaspaceDefinition
   | PrependPreTokenizerDefinition
   | PunctuationDefinition
-  | PreTokenizerSequenceDefinition<PreTokenizerDefinition>
+  | PreTokenizerSequenceDefinition
   | SplitDefinition
   | UnicodeScriptsDefinition
   | WhitespaceDefinition
   | WhitespaceSplitDefinition
 
-type Type = PreTokenizerDefinition['type']
+/** Pre-tokenizers one after another: each takes what the one before gives. */
+export interface PreTokenizerSequenceDefinition {
+  readonly type: 'Sequence'
+  readonly pretokenizers: readonly PreTokenizerDefinition[]
+}
 
-const components: {
-  readonly [Name in Type]: Component<Extract<PreTokenizerDefinition, { readonly type: Name }>, Splitter>
-} = {
+const components: Components<PreTokenizerDefinition, Splitter> = {
   BertPreTokenizer: bertPreTokenizer,
   ByteLevel: byteLevel,
   CharDelimiterSplit: charDelimiterSplit,
@@ -46,18 +47,22 @@ const components: {
   Metaspace: metaspace,
   Prepend: prepend,
   Punctuation: punctuation,
-  Sequence: sequenceOf(readPreTokenizer, createPreTokenizer),
+  Sequence: sequenceOf(
+    'pretokenizers',
+    'encode',
+    readPreTokenizer,
+    createPreTokenizer,
+    ({ text }) => text.length,
+  ),
   Split: split,
   UnicodeScripts: unicodeScripts,
   Whitespace: whitespace,
   WhitespaceSplit: whitespaceSplit,
 }
 
-const types = Object.keys(components) as Type[]
-
 /** @throws FormatError for a type that isn't known, and for fields that don't fit it */
 export function readPreTokenizer(value: JsonValue, context: ReadContext): PreTokenizerDefinition {
-  return components[value.member('type').choice(types)].read(value, context)
+  return readStep(components, value, context)
 }
 
 /**
@@ -67,5 +72,5 @@ export function readPreTokenizer(value: JsonValue, context: ReadContext): PreTok
  */
 export function createPreTokenizer(definition: PreTokenizerDefinition | null): Splitter {
   if (definition === null) return (pieces) => pieces
-  return (components[definition.type] as Component<PreTokenizerDefinition, Splitter>).create(definition)
+  return createStep(components, definition)
 }

@@ -12,3 +12,24 @@ export interface BytePairDefinition extends SymbolSettings {
   readonly vocab: Vocabulary
   readonly merges: MergeTable
 }
+
+/** The model without what few files ask for. */
+export function bytePairDefinition(
+  vocab: Vocabulary,
+  merges: MergeTable,
+  changes: Partial<BytePairDefinition> = {},
+): BytePairDefinition {
+  return {
+    type: 'BPE',
+    dropout: null,
+    unk_token: null,
+    continuing_subword_prefix: null,
+    end_of_word_suffix: null,
+    fuse_unk: false,
+    byte_fallback: false,
+    ignore_merges: false,
+    vocab,
+    merges,
+    ...changes,
+  }
+}

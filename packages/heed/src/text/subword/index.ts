@@ -8,7 +8,7 @@ import { type UnigramDefinition, UnigramModel } from './unigram.js'
 import { type WordLevelDefinition, WordLevelModel } from './word-level.js'
 import { type WordPieceDefinition, WordPieceModel } from './word-piece.js'
 
-export type { BytePairDefinition } from './byte-pair-definition.js'
+export { type BytePairDefinition, bytePairDefinition } from './byte-pair-definition.js'
 export { MergeTable } from './merge-table.js'
 export { rankedMerges } from './ranked-merges.js'
 export { pieceType, ranksOf, type SentencePieceDefinition } from './sentence-piece.js'

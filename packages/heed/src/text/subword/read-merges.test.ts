@@ -4,7 +4,8 @@ import { FormatError, JsonReader } from '../../base/index.js'
 import { Vocabulary } from '../steps/vocabulary.js'
 import { mostMerges, readMerges } from './read-merges.js'
 import { mostTokens, readVocabulary } from './read-vocabulary.js'
-import { mergesOf, spelledMerges } from './spelled-merges.js'
+import { spelledMerges } from './spelled-merges.js'
+import { mergesOf } from './testing/plain-byte-pair.js'
 
 const options = { operation: 'loadTokenizer', file: 'tokenizer.json', length: 2 ** 27 }
 const readerOf = (text: string): JsonReader => new JsonReader(text, options)
@@ -82,7 +83,7 @@ describe('readMerges', () => {
         const list = [...merges.values()]
         const file = spaced ? ['#version: 0.2', ...list.map((pair) => pair.join(' '))] : list
         expect(merged(vocabulary, written(file, indent, escapes))).toEqual(list)
-        expect([...spelledMerges(mergesOf(list, vocabulary, null, 'test'), vocabulary)]).toEqual(list)
+        expect([...spelledMerges(mergesOf(list, vocabulary), vocabulary)]).toEqual(list)
       }),
     )
   })

@@ -2,6 +2,7 @@ import type { SubwordModel } from '../steps/model.js'
 import type { Pieces } from '../steps/pieces.js'
 import { TokenList } from '../steps/token-list.js'
 import type { Vocabulary } from '../steps/vocabulary.js'
+import { bytePairDefinition } from './byte-pair-definition.js'
 import { BytePairModel } from './byte-pair-model.js'
 import { PieceTrie } from './piece-trie.js'
 import { rankedMerges } from './ranked-merges.js'
@@ -153,23 +154,14 @@ function bytePairOf(definition: SentencePieceDefinition, joinsUnused = true): By
     return type === pieceType.normal || type === pieceType.userDefined || type === pieceType.unused
   }
   const ranks = ranksOf(scores)
-  return new BytePairModel({
-    type: 'BPE',
-    dropout: null,
-    unk_token: vocab.token(unk_id) ?? null,
-    continuing_subword_prefix: null,
-    end_of_word_suffix: null,
-    fuse_unk: true,
-    byte_fallback,
-    ignore_merges: false,
+  const merges = rankedMerges(
     vocab,
-    merges: rankedMerges(
-      vocab,
-      (id) => (isPart(id) && (joinsUnused || types[id] !== pieceType.unused) ? ranks[id]! : -1),
-      isPart,
-      'loadTokenizer',
-    ),
-  })
+    (id) => (isPart(id) && (joinsUnused || types[id] !== pieceType.unused) ? ranks[id]! : -1),
+    isPart,
+    'loadTokenizer',
+  )
+  const unk_token = vocab.token(unk_id) ?? null
+  return new BytePairModel(bytePairDefinition(vocab, merges, { unk_token, fuse_unk: true, byte_fallback }))
 }
 
 /** Id → how many scores are higher, without counting one twice. */

@@ -8,7 +8,8 @@ import { longestPiece, PieceTrie } from './piece-trie.js'
 import { withCharacters } from './spelled-pieces.js'
 import { refuseUnknown } from './unknown-token.js'
 import { unitsOf, WordBytes } from './word-bytes.js'
-import { longestCachedWord, WordCache } from './word-cache.js'
+import { encodeWords } from './encode-words.js'
+import { WordCache } from './word-cache.js'
 
 /** The model Unigram, as a tokenizer.json has it, where `vocab` is a list of [piece, score]. */
 export interface UnigramDefinition {
@@ -98,30 +99,21 @@ export class UnigramModel implements SubwordModel {
   }
 
   encode(pieces: Pieces, firstWord: number, list: TokenList, allowsSpecial: boolean): void {
-    withCharacters(pieces, list, ({ text, bounds }) => {
-      const barred = allowsSpecial ? undefined : this.#barred
-      const words = barred === undefined ? this.#words : this.#wordsWithoutBarred!
-      for (let i = 0; i < bounds.length; i += 2) {
-        const start = bounds[i]!
-        const end = bounds[i + 1]!
-        const word = firstWord + (i >> 1)
-        const isCached = end - start <= longestCachedWord
-        if (isCached && words.find(text, start, end)) {
-          list.pushPacked(words.tokens, words.from, words.to, start, word)
-          continue
-        }
-        const before = list.length
-        const spelled = list.spelled.size
-        this.#word.read(text, start, end)
-        this.#encodeWord(start, word, list, barred)
-        // A token with a spelling of its own isn't remembered.
-        if (isCached && list.spelled.size === spelled)
-          words.add(end - start, list, list.length - before, start)
-      }
-    })
+    const barred = allowsSpecial ? undefined : this.#barred
+    const words = barred === undefined ? this.#words : this.#wordsWithoutBarred!
+    withCharacters(pieces, list, (spelled) => encodeWords(spelled, firstWord, list, words, this, barred))
   }
 
-  #encodeWord(unit: number, word: number, list: TokenList, barred: Uint8Array | undefined): void {
+  /** Adds the tokens of one word. */
+  encodeWord(
+    text: string,
+    unit: number,
+    wordEnd: number,
+    word: number,
+    list: TokenList,
+    barred: Uint8Array | undefined,
+  ): void {
+    this.#word.read(text, unit, wordEnd)
     const { bytes, length } = this.#word
     const scores = this.#scores
     const trie = this.#trie

@@ -7,7 +7,8 @@ import { PieceTrie } from './piece-trie.js'
 import { withCharacters } from './spelled-pieces.js'
 import { refuseUnknown } from './unknown-token.js'
 import { unitsOf, WordBytes } from './word-bytes.js'
-import { longestCachedWord, WordCache } from './word-cache.js'
+import { encodeWords } from './encode-words.js'
+import { WordCache } from './word-cache.js'
 
 /** The model WordPiece, as a tokenizer.json has it. */
 export interface WordPieceDefinition {
@@ -55,26 +56,13 @@ export class WordPieceModel implements SubwordModel {
   }
 
   encode(pieces: Pieces, firstWord: number, list: TokenList, allowsSpecial: boolean): void {
-    withCharacters(pieces, list, ({ text, bounds }) => {
-      const barred = allowsSpecial ? undefined : this.#barred
-      const words = barred === undefined ? this.#words : this.#wordsWithoutBarred!
-      for (let i = 0; i < bounds.length; i += 2) {
-        const start = bounds[i]!
-        const end = bounds[i + 1]!
-        const word = firstWord + (i >> 1)
-        const isCached = end - start <= longestCachedWord
-        if (isCached && words.find(text, start, end)) {
-          list.pushPacked(words.tokens, words.from, words.to, start, word)
-          continue
-        }
-        const before = list.length
-        this.#encodeWord(text, start, end, word, list, barred)
-        if (isCached) words.add(end - start, list, list.length - before, start)
-      }
-    })
+    const barred = allowsSpecial ? undefined : this.#barred
+    const words = barred === undefined ? this.#words : this.#wordsWithoutBarred!
+    withCharacters(pieces, list, (spelled) => encodeWords(spelled, firstWord, list, words, this, barred))
   }
 
-  #encodeWord(
+  /** Adds the tokens of one word. */
+  encodeWord(
     text: string,
     start: number,
     end: number,

@@ -67,20 +67,23 @@ export interface ReferenceCases {
 }
 
 export function readGzipped(path: string): unknown {
-  return JSON.parse(gunzipSync(readFileSync(path)).toString())
+  return JSON.parse(Buffer.from(contentOf(path)).toString())
 }
 
-/** A tokenizer.json of the reference, kept there or fetched; undefined where it isn't there. */
-export function referenceTokenizer(
-  folder: string,
-  fetched: string | undefined,
-  name: string,
-): Uint8Array | undefined {
-  const plain = join(folder, name, 'tokenizer.json')
-  if (existsSync(plain)) return readFileSync(plain)
-  if (existsSync(`${plain}.gz`)) return gunzipSync(readFileSync(`${plain}.gz`))
-  const other = fetched === undefined ? undefined : join(fetched, name, 'tokenizer.json')
-  return other !== undefined && existsSync(other) ? readFileSync(other) : undefined
+/** Where a tokenizer.json of the reference is: kept there, or fetched; undefined where it isn't. */
+export function referencePath(folder: string, name: string): string | undefined {
+  const fetched = process.env['HEED_REFERENCE_TOKENIZERS']
+  return [
+    join(folder, name, 'tokenizer.json'),
+    join(folder, name, 'tokenizer.json.gz'),
+    ...(fetched === undefined ? [] : [join(fetched, name, 'tokenizer.json')]),
+  ].find((path) => existsSync(path))
+}
+
+/** The bytes of a file, which may be compressed. */
+export function contentOf(path: string): Uint8Array {
+  const bytes = readFileSync(path)
+  return path.endsWith('.gz') ? gunzipSync(bytes) : bytes
 }
 
 /** What differs between a tokenizer and the cases: a line each, the first few of every list. */

@@ -16,19 +16,6 @@ function startsOfRuns(): Int32Array {
   return starts
 }
 
-/** The general category of a character in Unicode 16 by its short name, such as `Lu`. */
-export function generalCategoryOf(point: number): string {
-  const runs = startsOfRuns()
-  let low = 0
-  for (let high = runs.length - 1; low + 1 < high;) {
-    const middle = (low + high) >> 1
-    if (runs[middle]! <= point) low = middle
-    else high = middle
-  }
-  const category = digitAt(categoryValues, low)
-  return categoryNames.slice(2 * category, 2 * category + 2)
-}
-
 /**
  * The characters of some general categories in Unicode 16. `categories`: short names, one after the other.
  */

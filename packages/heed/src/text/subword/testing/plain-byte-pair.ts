@@ -2,9 +2,10 @@ import { characterOfByte } from '../../byte-alphabet.js'
 import { Vocabulary } from '../../steps/vocabulary.js'
 import { TokenList } from '../../steps/token-list.js'
 import type { Spelling } from '../../steps/pieces.js'
-import type { BytePairDefinition } from '../byte-pair-definition.js'
+import { type BytePairDefinition, bytePairDefinition } from '../byte-pair-definition.js'
 import type { BytePairModel } from '../byte-pair-model.js'
-import { mergesOf, type SpelledMerge } from '../spelled-merges.js'
+import { MergeTable } from '../merge-table.js'
+import type { SpelledMerge } from '../spelled-merges.js'
 
 export interface PlainBytePair extends Partial<Omit<BytePairDefinition, 'vocab' | 'merges'>> {
   readonly vocab: Readonly<Record<string, number>>
@@ -13,19 +14,18 @@ export interface PlainBytePair extends Partial<Omit<BytePairDefinition, 'vocab' 
 
 export function definitionOf({ vocab, merges, ...rest }: PlainBytePair): BytePairDefinition {
   const vocabulary = Vocabulary.of(Object.entries(vocab))
-  return {
-    type: 'BPE',
-    dropout: null,
-    unk_token: null,
-    continuing_subword_prefix: null,
-    end_of_word_suffix: null,
-    fuse_unk: false,
-    byte_fallback: false,
-    ignore_merges: false,
-    ...rest,
-    vocab: vocabulary,
-    merges: mergesOf(merges, vocabulary, rest.continuing_subword_prefix ?? null, 'test'),
-  }
+  const merged = mergesOf(merges, vocabulary, rest.continuing_subword_prefix ?? '')
+  return bytePairDefinition(vocabulary, merged, rest)
+}
+
+/** The table of merges that are given as tokens. The joined token lacks the right one's `prefix`. */
+export function mergesOf(merges: readonly SpelledMerge[], vocabulary: Vocabulary, prefix = ''): MergeTable {
+  const table = new MergeTable()
+  const idOf = (token: string): number => vocabulary.id(token)!
+  merges.forEach(([left, right], rank) =>
+    table.set(idOf(left), idOf(right), rank, idOf(left + right.slice(prefix.length))),
+  )
+  return table
 }
 
 /** A token with its place in the word. */
