@@ -9,31 +9,38 @@ import type { WasmOptions } from './lowering.js'
 /** Where the probes' operands and results lie in their memory, in bytes. */
 const operands = 1024
 const count = 64
-const chains = 10
-const turns = 4000
 
 /**
  * V8's major versions that know the flag: Node 24 has 13, Node 26 has 14. Another would complain on stderr.
  */
 const versions: readonly number[] = [13, 14]
 
+/** Whether this Node was built with the pass that merges pairs, which V8 has for x86-64 alone. */
+function builtIn(): boolean {
+  const { process } = globalThis as {
+    process?: { arch?: string; config?: { variables?: Readonly<Record<string, unknown>> } }
+  }
+  return process?.arch === 'x64' && process.config?.variables?.['v8_enable_wasm_simd256_revec'] === 1
+}
+
 /**
  * Whether V8 merges the two halves of an 8-lane vector into one 256-bit instruction, and does it right. V8's
- * flag is set first, and the optimizing compiler is asked for. Then three kernels are tried:
+ * flag is set first, and the optimizing compiler is asked for. Then two kernels are tried:
  *
  * - Every kind of vector instruction, on numbers that are hard on each, must give the same bits with 8 lanes
  *   as with 4.
  * - A product tile must be exact.
- * - Ten independent sums of 8 lanes must take about as long as ten of 4. Pairs would take twice as long.
  *
- * Where one of them fails, the flag is taken back and nothing is said.
+ * Where one of them fails, the flag is taken back and nothing is said. Nothing is timed: the number of lanes
+ * decides the order of sums, so that it may not depend on how busy the machine is. A processor with fused
+ * multiply-adds and without AVX2 runs 8 lanes as two instructions each.
  */
 export function probeRevectorization(relaxed: boolean): boolean {
-  if (!relaxed || !versions.includes(engineVersion())) return false
+  if (!relaxed || !builtIn() || !versions.includes(engineVersion())) return false
   setEngineFlags('--experimental-wasm-revectorize', '--no-liftoff', '--no-wasm-lazy-compilation')
   let works = false
   try {
-    works = sameBits() && exactTile() && mergesPairs()
+    works = sameBits() && exactTile()
   } catch {
     works = false
   } finally {
@@ -143,32 +150,6 @@ function exactTile(): boolean {
     }
   }
   return x[8192 + 96] === total
-}
-
-const sumsAtOnce: Probe = kernel('probe-chains', { x: 'f32*', count: 'i32' }, (k, { x, count: steps }) => {
-  const sums = Array.from({ length: chains }, (_, i) => k.variable(k.load(x.at(i * k.lanes))))
-  const [factor, addend] = [k.load(x.at(512)), k.load(x.at(520))]
-  k.loop(0, steps, 1, () => sums.forEach((sum) => sum.set(sum.get().fma(factor, addend))))
-  sums.forEach((sum, i) => k.store(x.at(i * k.lanes), sum.get()))
-})
-
-/** Some 5 µs a run: the least of several is steady even on a busy machine. */
-function mergesPairs(): boolean {
-  const [narrow, wide] = ([4, 8] as const).map((lanes) => {
-    const { run, floats } = prepare(sumsAtOnce, lanes)
-    floats.fill(0.5, operands / 4, operands / 4 + 1024)
-    return () => {
-      const start = performance.now()
-      run(turns)
-      return performance.now() - start
-    }
-  })
-  let [least, leastWide] = [Infinity, Infinity]
-  for (let round = 0; round < 30; round++) {
-    least = Math.min(least, narrow!())
-    leastWide = Math.min(leastWide, wide!())
-  }
-  return leastWide < 1.5 * least
 }
 
 function prepare(
