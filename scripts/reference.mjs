@@ -22,8 +22,11 @@ const pages = {
   autograd: 'Gradients',
   observe: 'Reading and replacing values of a running model',
   nn: 'Layers, masks, scores, positions, recurrent layers, pooling',
+  formats: 'Files of weights, files written whole',
   text: 'Tokenizers',
-  models: 'Models, weights, generation',
+  checkpoint: 'Weights by name',
+  models: 'Models',
+  generation: 'Writing on',
   train: 'Training, optimizers, schedules, data, checkpoints',
   studio: 'The page and the terminal’s pictures: the package `@heed/studio`',
 }

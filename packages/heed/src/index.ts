@@ -348,20 +348,17 @@ export {
 
 export {
   type ForeignDtype,
-  loadWeights,
   readSafetensors,
   type Safetensors,
   SafetensorsTensor,
-  type SaveOptions,
-  saveWeights,
   type StoredArray,
   type StoredArrays,
   type StoredDtype,
   type StoredTensor,
-  type WeightDtype,
   withSafetensors,
   writeSafetensors,
-} from './models/index.js'
+} from './formats/index.js'
+export { loadWeights, type SaveOptions, saveWeights, type WeightDtype } from './checkpoint/index.js'
 export {
   batchOf,
   type BatchOptions,
@@ -378,10 +375,7 @@ export {
   decoderLogits,
   type DecoderOptions,
   decoderStates,
-  generate,
-  type GenerateOptions,
   type LanguageModel,
-  lastLogits,
   loadModel,
   logitsOf,
   type ModelFileName,
@@ -393,7 +387,14 @@ export {
   saveModel,
   parseDecoderConfig,
 } from './models/index.js'
-export { type Candidate, likeliest, probabilitiesOf, sample, type SamplingOptions } from './models/index.js'
+export { generate, type GenerateOptions, lastLogits } from './generation/index.js'
+export {
+  type Candidate,
+  likeliest,
+  probabilitiesOf,
+  sample,
+  type SamplingOptions,
+} from './generation/index.js'
 export {
   createRecurrentTranslator,
   type RecurrentTranslator,

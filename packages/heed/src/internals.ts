@@ -12,7 +12,10 @@ export * from './autograd/index.js'
 export * from './observe/index.js'
 export * from './nn/index.js'
 export * from './text/index.js'
+export * from './formats/index.js'
+export * from './checkpoint/index.js'
 export * from './models/index.js'
+export * from './generation/index.js'
 export * from './train/index.js'
 
 // Of two things of one name the one that users meet: who may attend to whom, and a transformer's block. The

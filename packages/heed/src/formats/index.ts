@@ -1,3 +1,7 @@
 export { Gguf } from './gguf.js'
 export type { GgufBytes, GgufTensor } from './gguf.js'
 export { ProtobufReader, wire } from './protobuf.js'
+export type { FileBytes } from './bytes-in-memory.js'
+export { readSmallFile, withFileBytes } from '#file-bytes'
+export * from './files.js'
+export * from './safetensors.js'

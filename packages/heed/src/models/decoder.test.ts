@@ -9,7 +9,7 @@ import { interpreter } from '../targets/index.js'
 import { crossEntropy, isTensor, memoryUse, scope, tensor, type Tensor, withDevice } from '../tensor/index.js'
 import { createDecoder, type Decoder, decoderLogits } from './decoder.js'
 import { type DecoderConfig, decoderConfig } from './decoder-config.js'
-import { generate, lastLogits } from './generate.js'
+import { generate, lastLogits } from '../generation/index.js'
 
 const small = { vocabulary: 23, context: 16, width: 16, layers: 2, heads: 4, hidden: 24 }
 const configs: Readonly<Record<string, DecoderConfig>> = {

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { HeedError, readJson } from '../base/index.js'
 import { loadTokenizer } from '../text/index.js'
 import { parseDecoderConfig } from './decoder-config.js'
-import { readSafetensors } from './safetensors.js'
+import { readSafetensors } from '../formats/index.js'
 
 const runs = 50 * Number(process.env['HEED_LONG'] ?? 1)
 const folder = new URL('../../../../models/first-light/', import.meta.url)

@@ -7,7 +7,7 @@ import { isTensor, type Tensor } from '../tensor/index.js'
 import { trainByteLevel } from '../text/index.js'
 import { createDecoder } from './decoder.js'
 import { decoderConfig } from './decoder-config.js'
-import { lastLogits } from './generate.js'
+import { lastLogits } from '../generation/index.js'
 import { loadModel, modelFiles, modelFromFiles, type LanguageModel, saveModel } from './model-files.js'
 
 const tokenizer = trainByteLevel(['a few words, a few more words'], {

@@ -7,9 +7,8 @@ import { isTensor, scope, type Tensor } from '../tensor/index.js'
 import { loadTokenizer, saveTokenizer, type Tokenizer } from '../text/index.js'
 import { createDecoder, type Decoder } from './decoder.js'
 import { type DecoderConfig, parseDecoderConfig } from './decoder-config.js'
-import { readSmallFile, withFileBytes } from '#file-bytes'
-import { writeFileWhole } from './files.js'
-import { loadWeights, saveWeights, type WeightDtype } from './weights.js'
+import { loadWeights, saveWeights, type WeightDtype } from '../checkpoint/index.js'
+import { readSmallFile, withFileBytes, writeFileWhole } from '../formats/index.js'
 
 /** A decoder with all that is needed to use it. */
 export interface LanguageModel {

@@ -6,7 +6,8 @@ import { plainWeight } from '../nn/index.js'
 import { collect } from '../observe/index.js'
 import { memoryUse, scope, sum, tensor, type Tensor, withDevice } from '../tensor/index.js'
 import { devices } from '../tensor/testing/devices.js'
-import { createDecoder, decoderConfig, decoderLogits, generate, quantizeDecoder } from './index.js'
+import { generate } from '../generation/index.js'
+import { createDecoder, decoderConfig, decoderLogits, quantizeDecoder } from './index.js'
 
 const [tied, untied] = [true, false].map((tied) =>
   decoderConfig({

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FormatError, HeedError } from '../base/index.js'
-import { loadWeights } from '../models/index.js'
+import { loadWeights } from '../checkpoint/index.js'
 import { dispose, memoryUse, scope, tensor, type Tensor, viewOver, withDevice } from '../tensor/index.js'
 import {
   adafactor,

@@ -1,5 +1,6 @@
 import { FormatError, HeedError, type JsonOptions, readJson, UsageError } from '../base/index.js'
-import { readSafetensors, type SafetensorsTensor, treeBytes } from '../models/index.js'
+import { readSafetensors, type SafetensorsTensor } from '../formats/index.js'
+import { treeBytes } from '../checkpoint/index.js'
 import { dispose } from '../tensor/index.js'
 import { type FileLayer, nodeFiles } from './file-layer.js'
 import type { OptimizerState } from './optimizer.js'

@@ -1,5 +1,5 @@
 import { checkTexts, nodeModule, UsageError } from '../base/index.js'
-import { readSafetensors, writeFileWhole, writeSafetensors } from '../models/index.js'
+import { readSafetensors, writeFileWhole, writeSafetensors } from '../formats/index.js'
 import type { Tokenizer } from '../text/index.js'
 import { sha256 } from './sha256.js'
 import type { TokenIds } from './tokens.js'

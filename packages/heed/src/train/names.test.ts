@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { randomKey, UsageError } from '../base/index.js'
-import { batchOf, generate } from '../models/index.js'
+import { batchOf } from '../models/index.js'
+import { generate } from '../generation/index.js'
 import { createBlock, createCrossBlock, crossDecoderBlock, decoderBlock, encoderBlock } from '../nn/index.js'
 import { attention, attentionFilter, attentionScores, crossEntropy, tensor, zeros } from '../tensor/index.js'
 import { trainByteLevel } from '../text/index.js'

@@ -1,5 +1,5 @@
 import { FormatError, mapTree } from '../base/index.js'
-import type { SafetensorsTensor } from '../models/index.js'
+import type { SafetensorsTensor } from '../formats/index.js'
 import { emptyArranged, isTensor, physicalOrder, type Tensor, tensor, writeInto } from '../tensor/index.js'
 
 /**

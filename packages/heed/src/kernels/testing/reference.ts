@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readSafetensors } from '../../models/index.js'
+import { readSafetensors } from '../../formats/index.js'
 import {
   type AttentionDefinition,
   attentionDefinition,

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import { valueAndGrad } from '../../autograd/index.js'
 import { Device } from '../../device/index.js'
-import { readSafetensors, type SafetensorsTensor } from '../../models/index.js'
+import { readSafetensors, type SafetensorsTensor } from '../../formats/index.js'
 import { interpreter, wasmFeatures, wasmTarget, x64Target, x64Widths } from '../../targets/index.js'
 import { type AnyTensor, scope, sum, type Tensor, tensor, withDevice } from '../../tensor/index.js'
 

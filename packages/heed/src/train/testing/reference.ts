@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { readSafetensors } from '../../models/index.js'
+import { readSafetensors } from '../../formats/index.js'
 
 /** What another implementation computed, as reference/training/cases.json tells it. */
 export interface TrainingCase {

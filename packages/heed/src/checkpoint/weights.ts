@@ -20,7 +20,7 @@ import {
   type StoredTensor,
   withSafetensors,
   writeSafetensors,
-} from './safetensors.js'
+} from '../formats/index.js'
 
 /** What f32 tensors are stored as; others keep their dtype. */
 export type WeightDtype = 'f32' | 'f16' | 'bf16'

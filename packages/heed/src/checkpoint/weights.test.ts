@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { f16ToF32, f32ToF16, FormatError, randomKey } from '../base/index.js'
 import { normal, scope, tensor, zeros, type Tensor } from '../tensor/index.js'
-import { readSafetensors, writeSafetensors } from './safetensors.js'
+import { readSafetensors, writeSafetensors } from '../formats/index.js'
 import { loadWeights, saveWeights } from './weights.js'
 
 interface Model {

@@ -11,8 +11,7 @@ import {
 } from '../base/index.js'
 import { KeyValueCache, type Quantized } from '../nn/index.js'
 import { scope, tensor } from '../tensor/index.js'
-import { type Decoder, decoderStates, logitsOf } from './decoder.js'
-import type { DecoderConfig } from './decoder-config.js'
+import { type Decoder, type DecoderConfig, decoderStates, logitsOf } from '../models/index.js'
 import { checkSampling, sample, type SamplingOptions } from './sampling.js'
 
 /**

@@ -7,7 +7,7 @@ import { FormatError, HeedError, MemoryError, ShapeError } from '../base/index.j
 import { scope, tensor, zeros } from '../tensor/index.js'
 import { readSmallFile } from './file-bytes.js'
 import { readSafetensors, type StoredTensor, withSafetensors, writeSafetensors } from './safetensors.js'
-import { loadWeights, saveWeights } from './weights.js'
+import { loadWeights, saveWeights } from '../checkpoint/index.js'
 
 const stored = new Map<string, StoredTensor>([
   ['half', { dtype: 'f16', shape: [2, 2], data: Uint16Array.of(0x3c00, 0x4000, 0xc000, 0) }],
