@@ -178,7 +178,7 @@ function notRevectorizedText(fused: boolean): string {
     return `no, V8 ${v8.split('-')[0]} can't (Node 24 or newer can)`
   if (process.arch !== 'x64') return `no, V8 merges 128-bit instructions on x64 alone`
   return fused
-    ? "no, the check at start found that V8 does not merge them rightly here"
+    ? 'no, the check at start found that V8 does not merge them rightly here'
     : 'no, multiply-adds are not fused here'
 }
 
