@@ -1,3 +1,4 @@
+export type { FileTensor, FileTensors } from './file-tensor.js'
 export { Gguf } from './gguf.js'
 export type { GgufBytes, GgufTensor } from './gguf.js'
 export { ProtobufReader, wire } from './protobuf.js'

@@ -23,6 +23,7 @@ import {
 import { empty, heapView, tensor, type Tensor, type Values } from '../tensor/index.js'
 import { withFileBytes } from '#file-bytes'
 import { bytesInMemory, type FileBytes } from './bytes-in-memory.js'
+import type { FileTensor } from './file-tensor.js'
 import { readHeader } from './safetensors-header.js'
 
 /** The number formats that a file may hold: heed's own, and two that only files have. */
@@ -92,7 +93,7 @@ export interface StoredTensor {
 }
 
 /** A tensor in a file that was read. */
-export class SafetensorsTensor implements StoredTensor {
+export class SafetensorsTensor implements StoredTensor, FileTensor {
   /**
    * Of a dtype that heed doesn't read the format's name, in capital letters: reading the numbers is refused.
    */
@@ -118,6 +119,14 @@ export class SafetensorsTensor implements StoredTensor {
     this.#file = file
     this.#begin = begin
     this.#end = end
+  }
+
+  get byteLength(): number {
+    return this.#end - this.#begin
+  }
+
+  bytes(): Uint8Array {
+    return this.#file.slice(this.#begin, this.#end)
   }
 
   /**

@@ -1,2 +1,3 @@
+export type { Decoding, Writable } from './decoding.js'
 export * from './sampling.js'
 export * from './generate.js'
