@@ -350,7 +350,7 @@ export {
   type ForeignDtype,
   readSafetensors,
   type Safetensors,
-  SafetensorsTensor,
+  type SafetensorsTensor,
   type StoredArray,
   type StoredArrays,
   type StoredDtype,

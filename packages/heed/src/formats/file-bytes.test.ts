@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FormatError, HeedError, MemoryError, ShapeError } from '../base/index.js'
 import { scope, tensor, zeros } from '../tensor/index.js'
 import { readSmallFile } from './file-bytes.js'
-import { readSafetensors, type StoredTensor, withSafetensors, writeSafetensors } from './safetensors.js'
+import { readSafetensors, type StoredTensor, withSafetensors, writeSafetensors } from './index.js'
 import { loadWeights, saveWeights } from '../checkpoint/index.js'
 
 const stored = new Map<string, StoredTensor>([

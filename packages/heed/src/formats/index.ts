@@ -4,5 +4,13 @@ export type { GgufBytes, GgufTensor } from './gguf.js'
 export { ProtobufReader, wire } from './protobuf.js'
 export type { FileBytes } from './bytes-in-memory.js'
 export { readSmallFile, withFileBytes } from '#file-bytes'
-export * from './files.js'
-export * from './safetensors.js'
+export { writeFileWhole } from './files.js'
+export type { ForeignDtype, StoredArray, StoredArrays, StoredDtype } from './stored-dtypes.js'
+export { DenseTensor, type StoredTensor } from './dense-tensor.js'
+export {
+  readSafetensors,
+  type Safetensors,
+  type SafetensorsTensor,
+  withSafetensors,
+} from './safetensors-read.js'
+export { writeSafetensors } from './safetensors-write.js'
