@@ -347,6 +347,23 @@ export {
 } from './text/index.js'
 
 export {
+  type Gguf,
+  ggufBytes,
+  type GgufContent,
+  ggufCopy,
+  type GgufEntry,
+  type GgufFile,
+  ggufNumbers,
+  type GgufTensor,
+  type GgufType,
+  ggufTypeFor,
+  type GgufValue,
+  type GgufValueType,
+  readGguf,
+  withGguf,
+  writeGguf,
+} from './formats/index.js'
+export {
   type ForeignDtype,
   readSafetensors,
   type Safetensors,

@@ -13,20 +13,25 @@ const paths = (): typeof import('node:path') => nodeModule('node:path', operatio
  * and nothing between. They go into a temporary file in the same folder, which is flushed to the disk and
  * renamed; then the folder is flushed.
  *
+ * Parts are asked for one after the other, as they are written, so that the whole is never in memory.
+ *
  * The new file has the old one's mode, and its owner where that is allowed. A symbolic link is followed. What
  * is no file, such as a pipe or a device, is written to as it is.
  *
- * @throws HeedError, with the system's error as its cause; what stood at `path` before then stands still
+ * @throws HeedError, with the system's error as its cause, and what the parts throw; what stood at `path`
+ * before then stands still
  */
-export async function writeFileWhole(path: string, bytes: Uint8Array): Promise<void> {
+export async function writeFileWhole(path: string, bytes: Uint8Array | Iterable<Uint8Array>): Promise<void> {
   try {
     const old = await unlessAbsent(files().stat(path))
     if (old === undefined || old.isFile()) await replaceFile(await targetOf(path), bytes, old)
     else await writeInto(path, bytes)
   } catch (cause) {
+    if (cause instanceof HeedError) throw cause
+    const size = bytes instanceof Uint8Array ? `${bytes.length} bytes to ` : ''
     throw new HeedError({
       operation,
-      expected: `to write ${bytes.length} bytes to '${path}'`,
+      expected: `to write ${size}'${path}'`,
       found: cause instanceof Error ? cause.message : String(cause),
       hint: 'check that the folder exists, may be written to and has room',
       cause,
@@ -36,7 +41,7 @@ export async function writeFileWhole(path: string, bytes: Uint8Array): Promise<v
 
 async function replaceFile(
   path: string,
-  bytes: Uint8Array,
+  bytes: Uint8Array | Iterable<Uint8Array>,
   old: import('node:fs').Stats | undefined,
 ): Promise<void> {
   const { access, constants, open, rename, rm } = files()
@@ -52,7 +57,7 @@ async function replaceFile(
         if (uid !== old.uid || gid !== old.gid) await file.chown(old.uid, old.gid).catch(() => {})
         await file.chmod(old.mode & 0o7777)
       }
-      await file.writeFile(bytes)
+      await writeParts(file, bytes)
       await file.sync()
     } finally {
       await file.close()
@@ -72,13 +77,20 @@ async function replaceFile(
   }
 }
 
-async function writeInto(path: string, bytes: Uint8Array): Promise<void> {
+async function writeInto(path: string, bytes: Uint8Array | Iterable<Uint8Array>): Promise<void> {
   const file = await files().open(path, 'w')
   try {
-    await file.writeFile(bytes)
+    await writeParts(file, bytes)
   } finally {
     await file.close()
   }
+}
+
+async function writeParts(
+  file: import('node:fs/promises').FileHandle,
+  bytes: Uint8Array | Iterable<Uint8Array>,
+): Promise<void> {
+  for (const part of bytes instanceof Uint8Array ? [bytes] : bytes) await file.writeFile(part)
 }
 
 /** Where the symbolic links of a path lead, whether there is something yet or not. */

@@ -16,7 +16,7 @@ export interface GgufBytes {
 }
 
 /** A tensor as the list of tensors states it. */
-export interface GgufTensor {
+export interface GgufTensorEntry {
   readonly name: string
   /** The innermost dimension first. */
   readonly shape: readonly number[]
@@ -26,11 +26,46 @@ export interface GgufTensor {
   readonly offset: number
 }
 
-const typeNames = 'u8 i8 u16 i16 u32 i32 f32 bool string list u64 i64 f64'.split(' ')
-const sizes = [1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8]
+/** Of what is in a list, or alone. */
+export type GgufValueType =
+  | 'u8'
+  | 'i8'
+  | 'u16'
+  | 'i16'
+  | 'u32'
+  | 'i32'
+  | 'f32'
+  | 'bool'
+  | 'string'
+  | 'u64'
+  | 'i64'
+  | 'f64'
+
+/** The types of values by the numbers that the file writes for them. */
+export const ggufValueTypes: readonly (GgufValueType | 'list')[] =
+  'u8 i8 u16 i16 u32 i32 f32 bool string list u64 i64 f64'.split(' ') as GgufValueType[]
+/** What a number of each type takes, in bytes. */
+export const ggufValueBytes: readonly number[] = [1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8]
+
+/** A value with its type, exact: whole numbers of 64 bits are bigints. A list has one type. */
+export interface GgufValue {
+  readonly type: GgufValueType
+  readonly value:
+    | string
+    | boolean
+    | number
+    | bigint
+    | readonly string[]
+    | readonly boolean[]
+    | ArrayLike<number>
+    | ArrayLike<bigint>
+}
+
+const typeNames = ggufValueTypes
+const sizes = ggufValueBytes
 const [typeFloat, typeBoolean, typeString, typeList] = [6, 7, 8, 9]
 const mostValues = 2 ** 16
-const mostTensors = 2 ** 20
+const mostTensors = 2 ** 16
 const mostDimensions = 4
 const longestName = 2 ** 16
 /** Read from the disk at a time. */
@@ -55,8 +90,9 @@ export class Gguf {
   readonly #operation: string
   readonly #file: string | undefined
   readonly #places = new Map<string, Place>()
-  readonly #littleEndian: boolean
-  #tensorsAt: number
+  /** False of files for machines of that kind: the tensors' numbers are big-endian, too. */
+  readonly isLittleEndian: boolean
+  readonly #tensorsAt: number
   #at = 0
   #window: Uint8Array = new Uint8Array(0)
   #view: DataView = new DataView(this.#window.buffer)
@@ -78,7 +114,7 @@ export class Gguf {
     if (magic !== 0x47475546) this.#refuse("'GGUF' at the beginning", 'other bytes')
     this.#at = 4
     this.#need(4)
-    this.#littleEndian = this.#view.getUint16(this.#at - this.#windowStart, true) !== 0
+    this.isLittleEndian = this.#view.getUint16(this.#at - this.#windowStart, true) !== 0
     this.version = this.#integer(4)
     if (this.version !== 2 && this.version !== 3) this.#refuse('version 2 or 3', this.version)
     this.tensorCount = this.#count(mostTensors, 24, 'tensors')
@@ -159,7 +195,7 @@ export class Gguf {
       this.#need(4 * count)
       const start = this.#at - this.#windowStart
       const view = this.#view
-      const little = this.#littleEndian
+      const little = this.isLittleEndian
       if (type === 5) for (let i = 0; i < count; i++) numbers[i] = view.getInt32(start + 4 * i, little)
       else for (let i = 0; i < count; i++) numbers[i] = view.getFloat32(start + 4 * i, little)
     } else for (let i = 0; i < count; i++) numbers[i] = this.#number(type)
@@ -175,12 +211,50 @@ export class Gguf {
     return this.#window.slice(start, start + place.count)
   }
 
+  /** A value or a list of any type, exact; undefined where there is none of the name. */
+  value(name: string): GgufValue | undefined {
+    const place = this.#goTo(name, () => true, '')
+    if (place === undefined) return undefined
+    const { isList, count } = place
+    const type = typeNames[place.type] as GgufValueType
+    if (place.type === typeString) {
+      const texts = this.#strings(count)
+      return { type, value: isList ? texts : texts[0]! }
+    }
+    const next = (): number | bigint =>
+      place.type === 10 || place.type === 11 ? this.#long(place.type) : this.#number(place.type)
+    if (place.type === typeBoolean) {
+      const value = isList ? Array.from({ length: count }, () => next() !== 0) : next() !== 0
+      return { type, value }
+    }
+    if (!isList) return { type, value: next() }
+    const list = new listTypes[type as keyof typeof listTypes](count) as { [index: number]: number | bigint }
+    for (let i = 0; i < count; i++) list[i] = next()
+    return { type, value: list as ArrayLike<number> }
+  }
+
+  /** What offsets of tensors are multiples of, in bytes. */
+  alignment(): number {
+    const name = 'general.alignment'
+    const alignment = this.number(name) ?? 32
+    if (alignment < 1 || alignment > 2 ** 31 || !Number.isInteger(Math.log2(alignment)))
+      this.refuse(name, 'a power of two up to 2^31', alignment)
+    return alignment
+  }
+
+  /** Where the tensors' data begins, in bytes: behind their list, aligned. */
+  dataStart(): number {
+    const alignment = this.alignment()
+    this.tensors()
+    return Math.ceil(this.#at / alignment) * alignment
+  }
+
   /**
    * The list of tensors.
    *
    * @throws FormatError where it ends too early, has a name twice or more dimensions than there are
    */
-  tensors(): GgufTensor[] {
+  tensors(): GgufTensorEntry[] {
     this.#at = this.#tensorsAt
     const names = new Set<string>()
     return Array.from({ length: this.tensorCount }, () => {
@@ -254,7 +328,7 @@ export class Gguf {
     this.#need(size)
     const start = this.#at - this.#windowStart
     this.#at += size
-    const little = this.#littleEndian
+    const little = this.isLittleEndian
     if (size === 4) return this.#view.getUint32(start, little)
     const low = this.#view.getUint32(start + (little ? 0 : 4), little)
     return low + 2 ** 32 * this.#view.getUint32(start + (little ? 4 : 0), little)
@@ -265,7 +339,7 @@ export class Gguf {
     const start = this.#at - this.#windowStart
     this.#at += sizes[type]!
     const view = this.#view
-    const little = this.#littleEndian
+    const little = this.isLittleEndian
     switch (type) {
       case 1:
         return view.getInt8(start)
@@ -280,14 +354,20 @@ export class Gguf {
       case 6:
         return view.getFloat32(start, little)
       case 10:
-        return Number(view.getBigUint64(start, little))
       case 11:
-        return Number(view.getBigInt64(start, little))
+        return Number(readLong(view, start, type, little))
       case 12:
         return view.getFloat64(start, little)
       default:
         return view.getUint8(start)
     }
+  }
+
+  #long(type: number): bigint {
+    this.#need(8)
+    const start = this.#at - this.#windowStart
+    this.#at += 8
+    return readLong(this.#view, start, type, this.isLittleEndian)
   }
 
   /** Texts that follow each other: decoded together, then cut. */
@@ -364,6 +444,23 @@ export class Gguf {
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+const listTypes = {
+  u8: Uint8Array,
+  i8: Int8Array,
+  u16: Uint16Array,
+  i16: Int16Array,
+  u32: Uint32Array,
+  i32: Int32Array,
+  f32: Float32Array,
+  u64: BigUint64Array,
+  i64: BigInt64Array,
+  f64: Float64Array,
+} as const
+
+function readLong(view: DataView, at: number, type: number, isLittleEndian: boolean): bigint {
+  return type === 10 ? view.getBigUint64(at, isLittleEndian) : view.getBigInt64(at, isLittleEndian)
+}
 
 function isNumber(type: number): boolean {
   return (type < typeString && type !== typeBoolean) || type > typeList

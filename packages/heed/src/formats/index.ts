@@ -1,6 +1,17 @@
 export type { FileTensor, FileTensors } from './file-tensor.js'
 export { Gguf } from './gguf.js'
-export type { GgufBytes, GgufTensor } from './gguf.js'
+export type { GgufBytes, GgufTensorEntry, GgufValue, GgufValueType } from './gguf.js'
+export { type GgufFile, GgufTensor, readGguf, withGguf } from './gguf-tensors.js'
+export {
+  ggufBytes,
+  type GgufContent,
+  ggufCopy,
+  type GgufEntry,
+  ggufNumbers,
+  ggufTypeFor,
+  writeGguf,
+} from './gguf-writer.js'
+export { type GgufType, ggufTypes, ggufTypesByName } from './gguf-types.js'
 export { ProtobufReader, wire } from './protobuf.js'
 export type { FileBytes } from './bytes-in-memory.js'
 export { readSmallFile, withFileBytes } from '#file-bytes'
