@@ -2,6 +2,8 @@
 import {
   crossEntropy,
   type Decoder,
+  type DecoderConfig,
+  type DecoderDesign,
   decoderLogits,
   type LanguageModel,
   type Quantized,
@@ -45,7 +47,11 @@ export function windowsOf(ids: ArrayLike<number>, separator: number, context: nu
  * @throws UsageError where the tokenizer has no end-of-text token
  */
 export function bitsOf(
-  { model, config, tokenizer }: Omit<LanguageModel, 'model'> & { readonly model: Quantized<Decoder> },
+  {
+    model,
+    config,
+    tokenizer,
+  }: Omit<LanguageModel<DecoderConfig | DecoderDesign>, 'model'> & { readonly model: Quantized<Decoder> },
   texts: readonly string[],
   onProgress?: (done: number) => void,
 ): number {

@@ -10,7 +10,7 @@ import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { loadModel } from 'heed'
+import { loadDecoder } from 'heed'
 import { writeFileWhole } from 'heed/internals'
 import { bitsOf } from './bits.js'
 import { readDocuments, sources, type Source } from './document.js'
@@ -20,7 +20,7 @@ const { values: options } = parseArgs({
 })
 const here = (path: string): string => fileURLToPath(new URL(`../../first-light/${path}`, import.meta.url))
 const folder = resolve(options.data ?? here('.cache'))
-const language = await loadModel(resolve(options.model ?? here('../../models/first-light')))
+const language = await loadDecoder(resolve(options.model ?? here('../../models/first-light')))
 
 type Row = { readonly method: string; readonly overall: number } & Readonly<Partial<Record<Source, number>>>
 type Report = Readonly<

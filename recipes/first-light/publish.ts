@@ -11,7 +11,7 @@ import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { loadModel, modelFileNames, UsageError } from 'heed'
+import { loadDecoder, modelFileNames, UsageError } from 'heed'
 import { writeFileWhole } from 'heed/internals'
 
 /** Weights of more bytes than this don't belong into the repository. */
@@ -21,7 +21,7 @@ const { values: options } = parseArgs({ options: { run: { type: 'string' }, to: 
 const here = (path: string): string => fileURLToPath(new URL(`../../first-light/${path}`, import.meta.url))
 const from = join(resolve(options.run ?? here('.cache/run')), 'model')
 const to = resolve(options.to ?? here('../../models/first-light'))
-await loadModel(from)
+await loadDecoder(from)
 const files = modelFileNames.map((name) => [name, readFileSync(join(from, name))] as const)
 const weights = files.find(([name]) => name === 'model.safetensors')![1].length
 if (weights > limitBytes) {

@@ -18,13 +18,14 @@ import {
   decoderLogits,
   isTensor,
   leavesOf,
-  loadModel,
+  loadDecoder,
   quantizeDecoder,
   QuantizedWeights,
   scope,
   tensor,
   type Decoder,
   type DecoderConfig,
+  type DecoderDesign,
   type Quantized,
   type Tensor,
 } from 'heed'
@@ -75,7 +76,11 @@ interface Reading {
 }
 
 /** One run of tokens, each predicted from all before it. */
-function read(model: Quantized<Decoder>, config: DecoderConfig, ids: readonly number[]): Reading {
+function read(
+  model: Quantized<Decoder>,
+  config: DecoderConfig | DecoderDesign,
+  ids: readonly number[],
+): Reading {
   return scope(() => {
     const shape = { batch: 1, position: ids.length - 1 }
     const logits = decoderLogits(model, config, tensor(ids.slice(0, -1), shape, { dtype: 'i32' }))
@@ -110,7 +115,7 @@ const models = (model: Decoder): ReadonlyMap<Format, Quantized<Decoder>> =>
 
 /** The shipped model on its test documents; logits of the first 20,000 bytes of each source. */
 async function shipped(folder: string): Promise<Row[]> {
-  const { model, config, tokenizer } = await loadModel(here('../models/first-light'))
+  const { model, config, tokenizer } = await loadDecoder(here('../models/first-light'))
   const texts: string[] = []
   const runs: number[][] = []
   const separator = tokenizer.id('<|endoftext|>')!

@@ -112,7 +112,7 @@ export function attendTo(
       const filter = values.get(`blocks.${layer}.attention.filter`)!
       return layerView(filter.withAxes('batch', 'head', 'query', 'key'), ids)
     })
-    const logits = logitsOf(model, states.slice('position', ids.length - 1, ids.length)).values()
+    const logits = logitsOf(model, config, states.slice('position', ids.length - 1, ids.length)).values()
     return {
       text,
       tokens,

@@ -3,8 +3,10 @@ import { basename, dirname, resolve } from 'node:path'
 import {
   isTensor,
   leavesOf,
-  loadModel,
+  loadDecoder,
   type Decoder,
+  type DecoderConfig,
+  type DecoderDesign,
   type LanguageModel,
   type Quantized,
   quantizeDecoder,
@@ -19,7 +21,7 @@ import type { ModelSummary } from '@heed/studio'
 export const shippedModel = '@heed/first-light'
 
 /** A model to run: its matrices may be quantized. */
-export interface RunnableModel extends Omit<LanguageModel, 'model'> {
+export interface RunnableModel extends Omit<LanguageModel<DecoderConfig | DecoderDesign>, 'model'> {
   readonly model: Quantized<Decoder>
 }
 
@@ -60,7 +62,7 @@ export async function openModel(
   weights: WeightFormat | 'f32' = 'f32',
 ): Promise<NamedModel> {
   const path = folder === undefined ? shippedModelFolder() : resolve(folder)
-  const { model, ...rest } = await loadModel(path)
+  const { model, ...rest } = await loadDecoder(path)
   const running = weights === 'f32' ? model : quantizeDecoder(model, weights, { freeing: true })
   return { ...rest, model: running, name: basename(path), folder: path }
 }

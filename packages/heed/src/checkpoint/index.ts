@@ -1,1 +1,4 @@
+export * from './binding.js'
+export * from './config.js'
+export * from './load-tree.js'
 export * from './weights.js'

@@ -11,7 +11,13 @@ import {
 } from '../base/index.js'
 import { KeyValueCache, type Quantized } from '../nn/index.js'
 import { scope, tensor } from '../tensor/index.js'
-import { type Decoder, type DecoderConfig, decoderStates, logitsOf } from '../models/index.js'
+import {
+  type Decoder,
+  type DecoderConfig,
+  type DecoderDesign,
+  decoderStates,
+  logitsOf,
+} from '../models/index.js'
 import { checkSampling, sample, type SamplingOptions } from './sampling.js'
 
 /**
@@ -38,7 +44,7 @@ export interface GenerateOptions extends SamplingOptions {
  */
 export function generate(
   model: Quantized<Decoder>,
-  config: DecoderConfig,
+  config: DecoderConfig | DecoderDesign,
   prompt: ArrayLike<number>,
   options: GenerateOptions,
 ): Generator<number, void, void> {
@@ -68,7 +74,7 @@ export function generate(
 
 function* writeOn(
   model: Quantized<Decoder>,
-  config: DecoderConfig,
+  config: DecoderConfig | DecoderDesign,
   ids: number[],
   options: {
     readonly tokens: number
@@ -132,7 +138,7 @@ function checkIds(operation: string, ids: ArrayLike<number>, vocabulary: number)
  */
 export function lastLogits(
   model: Quantized<Decoder>,
-  config: DecoderConfig,
+  config: DecoderConfig | DecoderDesign,
   ids: ArrayLike<number>,
   cache?: KeyValueCache,
 ): Float32Array | Float64Array {
@@ -140,6 +146,10 @@ export function lastLogits(
   return scope(() => {
     const input = tensor(Int32Array.from(ids), { batch: 1, position: ids.length }, { dtype: 'i32' })
     const states = decoderStates(model, config, input, { cache })
-    return logitsOf(model, states.slice('position', ids.length - 1, ids.length)).values() as Float32Array
+    return logitsOf(
+      model,
+      config,
+      states.slice('position', ids.length - 1, ids.length),
+    ).values() as Float32Array
   })
 }

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { HeedError, readJson } from '../base/index.js'
 import { loadTokenizer } from '../text/index.js'
-import { parseDecoderConfig } from './decoder-config.js'
+import { parseDecoderConfig } from './decoder/index.js'
 import { readSafetensors } from '../formats/index.js'
 
 const runs = 50 * Number(process.env['HEED_LONG'] ?? 1)

@@ -2,17 +2,29 @@
  * A model as a folder: `config.json` says how it is built, `model.safetensors` has its weights,
  * `tokenizer.json` its vocabulary.
  */
-import { FormatError, makeFolder, nodeModule, randomKey, readJson, type Shape } from '../base/index.js'
-import { isTensor, scope, type Tensor } from '../tensor/index.js'
+import { FormatError, makeFolder, nodeModule, randomKey, readJson } from '../base/index.js'
+import { scope } from '../tensor/index.js'
 import { loadTokenizer, saveTokenizer, type Tokenizer } from '../text/index.js'
-import { createDecoder, type Decoder } from './decoder.js'
-import { type DecoderConfig, parseDecoderConfig } from './decoder-config.js'
-import { loadWeights, saveWeights, type WeightDtype } from '../checkpoint/index.js'
-import { readSmallFile, withFileBytes, writeFileWhole } from '../formats/index.js'
+import {
+  describing,
+  isWanted,
+  loadWeights,
+  saveWeights,
+  type WantedLeaf,
+  type WeightDtype,
+} from '../checkpoint/index.js'
+import { writeFileWhole } from '../formats/index.js'
+import {
+  createDecoder,
+  type Decoder,
+  type DecoderConfig,
+  type DecoderDesign,
+  parseDecoderConfig,
+} from './decoder/index.js'
 
 /** A decoder with all that is needed to use it. */
-export interface LanguageModel {
-  readonly config: DecoderConfig
+export interface LanguageModel<C extends DecoderConfig | DecoderDesign = DecoderConfig> {
+  readonly config: C
   readonly model: Decoder
   readonly tokenizer: Tokenizer
 }
@@ -24,7 +36,6 @@ export type ModelFileName = (typeof modelFileNames)[number]
 
 /** In bytes: many times what any has. */
 const largestConfig = 2 ** 20
-const largestTokenizer = 2 ** 27
 
 type ModelBytes = Readonly<Record<Exclude<ModelFileName, 'model.safetensors'>, Uint8Array>>
 
@@ -65,27 +76,28 @@ export function modelFromFiles(
       file: path('tokenizer.json'),
     })
   }
-  const weights = files['model.safetensors']
-  checkLength(config, weights, path('model.safetensors'))
-  const model = scope(() => {
-    // The shapes alone: what the file doesn't have is never room in memory.
-    const like = createDecoder(config, randomKey(0), {
-      initializer: <A extends string>(_: unknown, shape: Shape<A>) =>
-        new Described(shape) as unknown as Tensor<A>,
-    })
-    const isLeaf = (value: unknown): value is Described => value instanceof Described || isTensor(value)
-    return loadWeights<Decoder, Described>(weights, like, { isLeaf, ...withFile(path('model.safetensors')) })
-  })
-  return { config, model, tokenizer }
+  const weights = ownWeights(files['model.safetensors'], config, path('model.safetensors'))
+  return { config, model: weights, tokenizer }
 }
 
-/** A weight that is still to come. */
-class Described {
-  readonly shape: Shape
-
-  constructor(shape: Shape) {
-    this.shape = shape
-  }
+/**
+ * The weights of heed's own decoder, from the bytes of a file or its path.
+ *
+ * @throws FormatError where they aren't those of this configuration
+ */
+export function ownWeights(
+  weights: Uint8Array | string,
+  config: DecoderConfig,
+  file: string | undefined,
+): Decoder {
+  // The shapes alone: what the file doesn't have is never room in memory.
+  const like = createDecoder(config, randomKey(0), { initializer: describing })
+  return scope(() =>
+    loadWeights<Decoder, WantedLeaf>(weights, like, {
+      isLeaf: isWanted,
+      ...(file === undefined ? {} : { file }),
+    }),
+  )
 }
 
 function configIn(bytes: Uint8Array, file: string | undefined): DecoderConfig {
@@ -94,33 +106,6 @@ function configIn(bytes: Uint8Array, file: string | undefined): DecoderConfig {
     readJson(bytes, { operation: 'loadModel', file, hint, length: largestConfig }),
     file,
   )
-}
-
-/**
- * A configuration of a few bytes must not claim memory that the weights don't have: each takes two bytes at
- * least.
- */
-function checkLength(config: DecoderConfig, weights: Uint8Array | string, file: string | undefined): void {
-  const { vocabulary, context, width, layers, hidden, position, tied } = config
-  const parameters =
-    vocabulary * width * (tied ? 1 : 2) +
-    (position === 'learned' ? context * width : 0) +
-    layers * width * (2 * width + 2 * hidden)
-  if (parameters < 2 ** 24) return
-  const length =
-    typeof weights === 'string' ? withFileBytes(weights, (bytes) => bytes.length) : weights.length
-  if (length >= 2 * parameters) return
-  throw new FormatError({
-    operation: 'loadModel',
-    expected: `weights of at least ${2 * parameters} bytes, as the configuration says`,
-    found: String(length),
-    hint: 'the files belong to different models',
-    file,
-  })
-}
-
-function withFile(file: string | undefined): { file?: string } {
-  return file === undefined ? {} : { file }
 }
 
 /**
@@ -142,37 +127,4 @@ export async function saveModel(
   }
   for (const [name, bytes] of Object.entries(modelFiles(model, dtype)))
     await writeFileWhole(paths.join(folder, name), bytes)
-}
-
-/**
- * Reads a model from a folder of this machine: `config.json`, `model.safetensors`, `tokenizer.json`.
- *
- * @throws FormatError where a file is missing, or as `modelFromFiles` does
- */
-export async function loadModel(folder: string): Promise<LanguageModel> {
-  const paths = nodeModule<typeof import('node:path')>('node:path', 'loadModel')
-  const found = <T>(name: ModelFileName, look: (path: string) => T): T => {
-    try {
-      return look(paths.join(folder, name))
-    } catch (cause) {
-      if (!(cause instanceof FormatError)) throw cause
-      throw new FormatError({
-        operation: 'loadModel',
-        expected: `a folder with ${modelFileNames.join(', ')}`,
-        found: cause.found,
-        hint: 'name the folder of a model',
-        file: paths.join(folder, name),
-        cause,
-      })
-    }
-  }
-  const config = found('config.json', (path) => readSmallFile(path, largestConfig))
-  // What is no configuration of heed's says so, whatever else the folder has.
-  configIn(config, paths.join(folder, 'config.json'))
-  const weights = found('model.safetensors', (path) => withFileBytes(path, () => path))
-  const tokenizer = found('tokenizer.json', (path) => readSmallFile(path, largestTokenizer))
-  return modelFromFiles(
-    { 'config.json': config, 'model.safetensors': weights, 'tokenizer.json': tokenizer },
-    folder,
-  )
 }

@@ -1,7 +1,7 @@
 import type { WeightFormat } from '../kernels/index.js'
 import { type Quantized, quantizeBlock, quantizeLinear, type QuantizeOptions } from '../nn/index.js'
 import { quantize } from '../tensor/index.js'
-import type { Decoder } from './decoder.js'
+import type { Decoder } from './decoder/index.js'
 
 /** The format of a quantized decoder's tables, and whether its f32 matrices are freed. */
 export interface QuantizeDecoderOptions extends QuantizeOptions {

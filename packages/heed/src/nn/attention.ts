@@ -19,6 +19,7 @@ import {
   attentionScores,
   dot,
   filterScores,
+  hasAxis,
   type Mask,
   mixValues,
   type Score,
@@ -42,9 +43,12 @@ export interface AttentionParameters {
   readonly key: Linear<'width', 'head' | 'headWidth'>
   readonly value: Linear<'width', 'head' | 'headWidth'>
   readonly output: Linear<'head' | 'headWidth', 'width'>
-  /** Query-key normalization, head by head (Henry et al. 2020; Qwen 3, Gemma 3). */
-  readonly queryNorm?: Norm<'headWidth'>
-  readonly keyNorm?: Norm<'headWidth'>
+  /**
+   * Query-key normalization, head by head (Henry et al. 2020; Qwen 3, Gemma 3), or over all heads together
+   * where the weight has the axis 'head' (OLMo 2).
+   */
+  readonly queryNorm?: Norm<'headWidth'> | Norm<'head' | 'headWidth'>
+  readonly keyNorm?: Norm<'headWidth'> | Norm<'head' | 'headWidth'>
   /** A learned sink: for each head one more logit that takes a share of the filter and gives nothing. */
   readonly sink?: Tensor<'head'>
 }
@@ -226,7 +230,13 @@ function normed(
   { headNorm = { kind: 'rms' } }: CrossAttentionOptions,
 ): Heads {
   if (parameters === undefined) return heads
-  return within(name, () => norm(parameters, heads, 'headWidth', headNorm))
+  const { weight } = parameters as Norm<'head' | 'headWidth'>
+  const together = weight !== undefined && hasAxis(weight, 'head')
+  return within(name, () =>
+    together
+      ? norm(parameters as Norm<'head' | 'headWidth'>, heads, ['head', 'headWidth'], headNorm)
+      : norm(parameters as Norm<'headWidth'>, heads, 'headWidth', headNorm),
+  )
 }
 
 /** The heads joined by the output projection. */

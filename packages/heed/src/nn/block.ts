@@ -13,21 +13,26 @@ import { feedForward, type FeedForward } from './feed-forward.js'
 import { allOf, causal } from './mask.js'
 import type { Quantized } from './linear.js'
 import { norm, type Norm, type NormOptions } from './norm.js'
-import type { Dropout, Sequence } from './sequence.js'
+import { addTo, type Dropout, type Residual, type Sequence } from './sequence.js'
 
 /**
  * Attention among the positions, then a feed-forward layer at each: a block of an encoder or of a decoder.
+ * Where a norm is absent nothing is normalized there (ModernBERT's first block, OLMo 2).
  */
 export interface Block {
-  readonly attentionNorm: Norm
+  readonly attentionNorm?: Norm
   readonly attention: AttentionParameters
-  readonly feedForwardNorm: Norm
+  /** Of what attention gives, before it is added (Gemma 2, OLMo 2). */
+  readonly attentionOutputNorm?: Norm
+  readonly feedForwardNorm?: Norm
   readonly feedForward: FeedForward
+  /** Of what the feed-forward layer gives, before it is added. */
+  readonly feedForwardOutputNorm?: Norm
 }
 
 /** A block of a decoder that also attends to what an encoder made. */
 export interface CrossBlock extends Block {
-  readonly crossAttentionNorm: Norm
+  readonly crossAttentionNorm?: Norm
   readonly crossAttention: AttentionParameters
 }
 
@@ -39,9 +44,10 @@ export interface CrossBlock extends Block {
 export interface BlockOptions {
   /**
    * Where the norms stand. 'pre': x + layer(norm(x)), as in nearly every model since GPT-2 (Xiong et al.
-   * 2020). 'post': norm(x + layer(x)), as in Vaswani et al. 2017 and BERT. Default 'pre'.
+   * 2020). 'post': norm(x + layer(x)), as in Vaswani et al. 2017 and BERT. 'parallel': both layers read x,
+   * x + attention(norm(x)) + feedForward(norm(x)), as in GPT-NeoX (Black et al. 2022). Default 'pre'.
    */
-  readonly arrangement?: 'pre' | 'post' | undefined
+  readonly arrangement?: 'pre' | 'post' | 'parallel' | undefined
   readonly norm?: NormOptions | undefined
   /** Of the feed-forward layer; default 'gelu'. */
   readonly activation?: Activation | undefined
@@ -96,7 +102,7 @@ export function encoderBlock(
   return scope(() => {
     const before = tap('residualBefore', x)
     const middle = tap('residualMiddle', attentionLayer(parameters, before, options))
-    return tap('residualAfter', feedForwardLayer(parameters, middle, options))
+    return tap('residualAfter', feedForwardLayer(parameters, before, middle, options))
   })
 }
 
@@ -115,7 +121,7 @@ export function decoderBlock(
   return scope(() => {
     const before = tap('residualBefore', x)
     const middle = tap('residualMiddle', attentionLayer(parameters, before, options, causalAnd(options)))
-    return tap('residualAfter', feedForwardLayer(parameters, middle, options))
+    return tap('residualAfter', feedForwardLayer(parameters, before, middle, options))
   })
 }
 
@@ -136,7 +142,7 @@ export function crossDecoderBlock(
     const before = tap('residualBefore', x)
     const middle = tap('residualMiddle', attentionLayer(parameters, before, options, causalAnd(options)))
     const cross = tap('residualMiddleCross', crossLayer(parameters, middle, context, options))
-    return tap('residualAfter', feedForwardLayer(parameters, cross, options))
+    return tap('residualAfter', feedForwardLayer(parameters, cross, cross, options))
   })
 }
 
@@ -150,16 +156,13 @@ function attentionLayer(
   options: DecoderBlockOptions,
   mask: Mask | undefined = options.attention?.mask,
 ): Sequence {
-  return arranged('attentionNorm', parameters.attentionNorm, x, options, (input) =>
-    within('attention', () =>
-      selfAttention(parameters.attention, input, {
-        ...options.attention,
-        mask,
-        cache: options.cache,
-        residual: x,
-        dropout: droppedFor('attention', options),
-      }),
-    ),
+  return arranged(parameters, 'attention', x, x, options, (input, residual) =>
+    selfAttention(parameters.attention, input, {
+      ...options.attention,
+      mask,
+      cache: options.cache,
+      ...residual,
+    }),
   )
 }
 
@@ -169,43 +172,55 @@ function crossLayer(
   context: Sequence,
   options: CrossBlockOptions,
 ): Sequence {
-  return arranged('crossAttentionNorm', parameters.crossAttentionNorm, x, options, (input) =>
-    within('crossAttention', () =>
-      crossAttention(parameters.crossAttention, input, context, {
-        ...options.crossAttention,
-        cache: options.cache,
-        residual: x,
-        dropout: droppedFor('crossAttention', options),
-      }),
-    ),
+  return arranged(parameters, 'crossAttention', x, x, options, (input, residual) =>
+    crossAttention(parameters.crossAttention, input, context, {
+      ...options.crossAttention,
+      cache: options.cache,
+      ...residual,
+    }),
   )
 }
 
-function feedForwardLayer(parameters: Quantized<Block>, x: Sequence, options: BlockOptions): Sequence {
-  const { activation } = options
-  return arranged('feedForwardNorm', parameters.feedForwardNorm, x, options, (input) =>
-    within('feedForward', () =>
-      feedForward(parameters.feedForward, input, {
-        ...(activation === undefined ? {} : { activation }),
-        residual: x,
-        dropout: droppedFor('feedForward', options),
-      }),
-    ),
-  )
-}
-
-/** x + layer(norm(x)), or norm(x + layer(x)); `layer` adds x itself. */
-function arranged(
-  name: string,
-  parameters: Norm,
-  x: Sequence,
-  { arrangement = 'pre', norm: options }: BlockOptions,
-  layer: (input: Sequence) => Sequence,
+/** What attention added to `before` is `middle`; a parallel block reads `before` here too. */
+function feedForwardLayer(
+  parameters: Quantized<Block>,
+  before: Sequence,
+  middle: Sequence,
+  options: BlockOptions,
 ): Sequence {
-  const normed = (input: Sequence): Sequence => within(name, () => norm(parameters, input, 'width', options))
-  return arrangement === 'pre' ? layer(normed(x)) : normed(layer(x))
+  const { activation, arrangement } = options
+  const x = arrangement === 'parallel' ? before : middle
+  return arranged(parameters, 'feedForward', x, middle, options, (input, residual) =>
+    feedForward(parameters.feedForward, input, {
+      ...(activation === undefined ? {} : { activation }),
+      ...residual,
+    }),
+  )
 }
 
-function droppedFor(layer: string, { dropout }: BlockOptions): Dropout | undefined {
-  return dropout && { rate: dropout.rate, key: foldIn(dropout.key, layer) }
+type LayerName = 'attention' | 'crossAttention' | 'feedForward'
+type NormName = `${LayerName}Norm` | `${LayerName}OutputNorm`
+
+/**
+ * One half of a block: stream + layer(norm(x)), or norm(stream + layer(x)). `layer` adds the stream itself,
+ * unless its own result is normalized first.
+ */
+function arranged(
+  parameters: { readonly [K in NormName]?: Norm },
+  name: LayerName,
+  x: Sequence,
+  stream: Sequence,
+  { arrangement = 'pre', norm: options, dropout }: BlockOptions,
+  layer: (input: Sequence, end: Residual) => Sequence,
+): Sequence {
+  const normed = (which: NormName, input: Sequence): Sequence => {
+    const own = parameters[which]
+    return own === undefined ? input : within(which, () => norm(own, input, 'width', options))
+  }
+  const dropped = dropout && { rate: dropout.rate, key: foldIn(dropout.key, name) }
+  const run = (input: Sequence, end: Residual): Sequence => within(name, () => layer(input, end))
+  if (arrangement === 'post') return normed(`${name}Norm`, run(x, { residual: stream, dropout: dropped }))
+  const input = normed(`${name}Norm`, x)
+  if (parameters[`${name}OutputNorm`] === undefined) return run(input, { residual: stream, dropout: dropped })
+  return addTo(stream, normed(`${name}OutputNorm`, run(input, {})), dropped)
 }

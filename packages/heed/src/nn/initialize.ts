@@ -3,7 +3,7 @@
  * that a change to one layer leaves the others' numbers as they were.
  */
 import { checkWhole, foldIn, type RandomKey, type Shape, UsageError } from '../base/index.js'
-import { normal, ones, type Tensor, uniform, zeros } from '../tensor/index.js'
+import { full, normal, type Tensor, uniform } from '../tensor/index.js'
 import type { AttentionParameters } from './attention.js'
 import type { Block, CrossBlock } from './block.js'
 import type { Embedding } from './embedding.js'
@@ -12,12 +12,17 @@ import type { Linear } from './linear.js'
 import type { Norm } from './norm.js'
 
 /** A weight of this shape: `inputs` numbers go into each of `outputs` numbers. */
-export type Initializer = <A extends string>(
-  key: RandomKey,
+export interface Initializer {
+  <A extends string>(key: RandomKey, shape: Shape<A>, inputs: number, outputs: number): Tensor<A>
+  /** What starts at one number: biases and norms. Default: a tensor full of it. */
+  readonly constant?: (<A extends string>(shape: Shape<A>, value: 0 | 1) => Tensor<A>) | undefined
+}
+
+const constant = <A extends string>(
   shape: Shape<A>,
-  inputs: number,
-  outputs: number,
-) => Tensor<A>
+  value: 0 | 1,
+  initializer: Initializer | undefined,
+): Tensor<A> => (initializer?.constant ?? full)(shape, value)
 
 /** Normal with mean 0; GPT-2 and BERT have a deviation of 0.02. */
 export function normalInitializer(deviation = 0.02): Initializer {
@@ -51,16 +56,24 @@ export function createLinear<I extends string, O extends string>(
     Object.values<number>(shape).reduce((product, size) => product * size, 1)
   const shape = { ...inputs, ...outputs } as Shape<I | O>
   const weight = initializer(key, shape, count(inputs), count(outputs))
-  return bias ? { weight, bias: zeros(outputs) } : { weight }
+  return bias ? { weight, bias: constant(outputs, 0, initializer) } : { weight }
+}
+
+/** What a norm has beside its axes. */
+export interface NormShape {
+  readonly bias?: boolean
+  readonly onePlus?: boolean
+  /** For its `constant`. */
+  readonly initializer?: Initializer | undefined
 }
 
 /** The parameters of a norm before training: weight 1 (0 where the norm multiplies by 1 + weight), bias 0. */
 export function createNorm<K extends string>(
   shape: Shape<K>,
-  { bias = true, onePlus = false }: { readonly bias?: boolean; readonly onePlus?: boolean } = {},
+  { bias = true, onePlus = false, initializer }: NormShape = {},
 ): Norm<K> {
-  const weight = onePlus ? zeros(shape) : ones(shape)
-  return bias ? { weight, bias: zeros(shape) } : { weight }
+  const weight = constant(shape, onePlus ? 0 : 1, initializer)
+  return bias ? { weight, bias: constant(shape, 0, initializer) } : { weight }
 }
 
 /** A vector of `width` numbers for each entry of the vocabulary. */
@@ -87,8 +100,12 @@ export interface AttentionShape {
   readonly contextWidth?: number | undefined
   /** Biases of the four projections; default true. */
   readonly bias?: boolean | undefined
-  /** Query-key normalization; default false. */
-  readonly headNorm?: boolean | undefined
+  /** A bias of the output projection; default `bias`. */
+  readonly outputBias?: boolean | undefined
+  /** Query-key normalization, head by head or over all heads `together`; default false. */
+  readonly headNorm?: boolean | 'together' | undefined
+  /** Whether these norms multiply by 1 + weight; default false. */
+  readonly onePlus?: boolean | undefined
   readonly initializer?: Initializer | undefined
   /** Of the output projection; default the same. GPT-2 divides its deviation by √(2 × layers). */
   readonly outputInitializer?: Initializer | undefined
@@ -104,7 +121,8 @@ export interface AttentionShape {
 export function createAttention(key: RandomKey, shape: AttentionShape): AttentionParameters {
   checkHeads(shape)
   const { width, heads, keyValueHeads = heads, headWidth = width / heads, valueWidth = headWidth } = shape
-  const { contextWidth = width, bias = true, headNorm = false, initializer = normalInitializer() } = shape
+  const { contextWidth = width, bias = true, outputBias = bias, onePlus = false } = shape
+  const { headNorm = false, initializer = normalInitializer() } = shape
   const project = (
     name: string,
     from: number,
@@ -112,7 +130,10 @@ export function createAttention(key: RandomKey, shape: AttentionShape): Attentio
     size: number,
   ): Linear<'width', 'head' | 'headWidth'> =>
     createLinear(foldIn(key, name), { width: from }, { head, headWidth: size }, { bias, initializer })
-  const normOf = (): Norm<'headWidth'> => createNorm({ headWidth }, { bias: false })
+  const normOf = (head: number): Norm<'headWidth'> | Norm<'head' | 'headWidth'> =>
+    headNorm === 'together'
+      ? createNorm({ head, headWidth }, { bias: false, onePlus, initializer })
+      : createNorm({ headWidth }, { bias: false, onePlus, initializer })
   return {
     query: project('query', width, heads, headWidth),
     key: project('key', contextWidth, keyValueHeads, headWidth),
@@ -121,9 +142,9 @@ export function createAttention(key: RandomKey, shape: AttentionShape): Attentio
       foldIn(key, 'output'),
       { head: heads, headWidth: valueWidth },
       { width },
-      { bias, initializer: shape.outputInitializer ?? initializer },
+      { bias: outputBias, initializer: shape.outputInitializer ?? initializer },
     ),
-    ...(headNorm ? { queryNorm: normOf(), keyNorm: normOf() } : {}),
+    ...(headNorm ? { queryNorm: normOf(heads), keyNorm: normOf(keyValueHeads) } : {}),
   }
 }
 
@@ -181,33 +202,43 @@ export interface BlockShape extends AttentionShape {
   readonly hidden: number
   /** A gate in the feed-forward layer; default false. */
   readonly gated?: boolean | undefined
+  /** Biases of the feed-forward layer; default `bias`. */
+  readonly feedForwardBias?: boolean | undefined
   /** Biases of the norms; default as `bias`. RMS norms have none. */
   readonly normBias?: boolean | undefined
-  /** Norms that multiply by 1 + weight; default false. */
-  readonly onePlus?: boolean | undefined
+  /** Which norms there are; default those before (or, where they stand after the sum, behind) both layers. */
+  readonly norms?: readonly BlockNorm[] | undefined
 }
+
+/** The norms that a block may have. */
+export type BlockNorm = 'attentionNorm' | 'attentionOutputNorm' | 'feedForwardNorm' | 'feedForwardOutputNorm'
 
 /**
  * A block of an encoder or of a decoder: attention and feed-forward layer, each with its norm. Throws what
  * `createAttention` throws.
  */
 export function createBlock(key: RandomKey, shape: BlockShape): Block {
-  const { width, bias = true, normBias = bias, onePlus = false } = shape
+  const { width, bias = true, feedForwardBias = bias, normBias = bias, onePlus = false } = shape
+  const { norms = ['attentionNorm', 'feedForwardNorm'], initializer } = shape
+  const normOf = (name: BlockNorm): { readonly [K in BlockNorm]?: Norm } =>
+    norms.includes(name) ? { [name]: createNorm({ width }, { bias: normBias, onePlus, initializer }) } : {}
   return {
-    attentionNorm: createNorm({ width }, { bias: normBias, onePlus }),
+    ...normOf('attentionNorm'),
     attention: createAttention(foldIn(key, 'attention'), shape),
-    feedForwardNorm: createNorm({ width }, { bias: normBias, onePlus }),
-    feedForward: createFeedForward(foldIn(key, 'feedForward'), shape),
+    ...normOf('attentionOutputNorm'),
+    ...normOf('feedForwardNorm'),
+    feedForward: createFeedForward(foldIn(key, 'feedForward'), { ...shape, bias: feedForwardBias }),
+    ...normOf('feedForwardOutputNorm'),
   }
 }
 
 /** `createBlock` with attention to a context, of `contextWidth`, between its two layers. */
 export function createCrossBlock(key: RandomKey, shape: BlockShape): CrossBlock {
-  const { width, bias = true, normBias = bias, onePlus = false } = shape
+  const { width, bias = true, normBias = bias, onePlus = false, initializer } = shape
   const self = { ...shape, contextWidth: width }
   return {
     ...createBlock(key, self),
-    crossAttentionNorm: createNorm({ width }, { bias: normBias, onePlus }),
+    crossAttentionNorm: createNorm({ width }, { bias: normBias, onePlus, initializer }),
     crossAttention: createAttention(foldIn(key, 'crossAttention'), shape),
   }
 }

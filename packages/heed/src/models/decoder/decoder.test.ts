@@ -1,15 +1,23 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { grad, checkGradient } from '../autograd/index.js'
-import { leavesOf, randomKey, HeedError, UsageError } from '../base/index.js'
-import { Device } from '../device/index.js'
-import { KeyValueCache, normalInitializer } from '../nn/index.js'
-import { collect } from '../observe/index.js'
-import { interpreter } from '../targets/index.js'
-import { crossEntropy, isTensor, memoryUse, scope, tensor, type Tensor, withDevice } from '../tensor/index.js'
+import { grad, checkGradient } from '../../autograd/index.js'
+import { leavesOf, randomKey, HeedError, UsageError } from '../../base/index.js'
+import { Device } from '../../device/index.js'
+import { KeyValueCache, normalInitializer } from '../../nn/index.js'
+import { collect } from '../../observe/index.js'
+import { interpreter } from '../../targets/index.js'
+import {
+  crossEntropy,
+  isTensor,
+  memoryUse,
+  scope,
+  tensor,
+  type Tensor,
+  withDevice,
+} from '../../tensor/index.js'
 import { createDecoder, type Decoder, decoderLogits } from './decoder.js'
 import { type DecoderConfig, decoderConfig } from './decoder-config.js'
-import { generate, lastLogits } from '../generation/index.js'
+import { generate, lastLogits } from '../../generation/index.js'
 
 const small = { vocabulary: 23, context: 16, width: 16, layers: 2, heads: 4, hidden: 24 }
 const configs: Readonly<Record<string, DecoderConfig>> = {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { FormatError } from '../base/index.js'
+import { FormatError } from '../../base/index.js'
 import { decoderConfig, type DecoderConfigOptions, parseDecoderConfig } from './decoder-config.js'
 
 const least = { vocabulary: 100, context: 64, width: 48, layers: 2, heads: 4 }

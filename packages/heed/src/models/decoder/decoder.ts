@@ -2,13 +2,12 @@
  * The decoder-only transformer: token ids in, at every position the logits of the token that follows out.
  * GPT-2 (Radford et al. 2019) and Llama (Touvron et al. 2023) are configurations of it.
  */
-import { foldIn, type RandomKey } from '../base/index.js'
+import { foldIn, type RandomKey } from '../../base/index.js'
+import { checkpoint } from '../../autograd/index.js'
 import {
   addPositions,
-  alibi,
-  alibiSlopes,
+  allOf,
   type Block,
-  type BlockOptions,
   createBlock,
   createEmbedding,
   createLinear,
@@ -23,30 +22,30 @@ import {
   type Linear,
   norm,
   type Norm,
-  type NormOptions,
   normalInitializer,
   type PositionNumbers,
   positionsEnd,
   type PositionTable,
   type Quantized,
-  rotaryTable,
-  type RotaryTable,
   type Sequence,
   sinusoidalTable,
+  slidingWindow,
   unembed,
-} from '../nn/index.js'
-import { observedAsNow, tap, within } from '../observe/index.js'
-import { checkpoint } from '../autograd/index.js'
+} from '../../nn/index.js'
+import { observedAsNow, tap, within } from '../../observe/index.js'
 import {
   axisOf,
   currentDevice,
   dropout as drop,
   keep,
+  map,
   type Mask,
   scope,
   type Tensor,
-} from '../tensor/index.js'
+} from '../../tensor/index.js'
+import { blockOptions, tableLength } from '../layer-design.js'
 import type { DecoderConfig } from './decoder-config.js'
+import { decoderDesign, type DecoderDesign } from './design.js'
 
 /** The parameters of a decoder. */
 export interface Decoder {
@@ -66,34 +65,29 @@ export interface Decoder {
  * @param initializer another one for all weights
  */
 export function createDecoder(
-  config: DecoderConfig,
+  config: DecoderConfig | DecoderDesign,
   key: RandomKey,
   { initializer }: { readonly initializer?: Initializer } = {},
 ): Decoder {
-  const { vocabulary, context, width, layers, heads, keyValueHeads, hidden, gated, bias, position, tied } =
-    config
+  const { vocabulary, context, width, layers, blocks, position, tied, ...rest } = decoderDesign(config)
+  const { finalNorm, finalNormBias, headBias = false } = rest
   const plain = initializer ?? normalInitializer()
   const residual = initializer ?? normalInitializer(0.02 / Math.sqrt(2 * layers))
-  const normBias = bias && config.norm === 'layer'
+  const last = blocks.at(-1)!.shape
+  const normBias = finalNormBias ?? last.normBias ?? last.bias ?? true
   return {
     embedding: createEmbedding(foldIn(key, 'embedding'), { vocabulary, width }, plain),
     ...(position === 'learned'
       ? { position: plain(foldIn(key, 'position'), { position: context, width }, context, width) }
       : {}),
-    blocks: Array.from({ length: layers }, (_, layer) =>
+    blocks: blocks.map(({ shape }, layer) =>
       createBlock(foldIn(foldIn(key, 'blocks'), layer), {
-        width,
-        heads,
-        keyValueHeads,
-        hidden,
-        gated,
-        bias,
-        normBias,
+        ...shape,
         initializer: plain,
         outputInitializer: residual,
       }),
     ),
-    norm: createNorm({ width }, { bias: normBias }),
+    norm: createNorm({ width }, { bias: normBias, onePlus: finalNorm.onePlus === true, initializer }),
     ...(tied
       ? {}
       : {
@@ -101,7 +95,7 @@ export function createDecoder(
             foldIn(key, 'head'),
             { width },
             { vocabulary },
-            { bias: false, initializer: plain },
+            { bias: headBias, initializer: plain },
           ),
         }),
   }
@@ -131,102 +125,97 @@ export interface DecoderOptions {
 /**
  * The residual stream after the last norm: one vector of `width` numbers for each position.
  *
+ * @param config heed's own, or the design of another architecture
  * @param ids i32
  * @throws ShapeError for ids outside the vocabulary; UsageError for positions beyond a table of learned ones
  */
 export function decoderStates(
   model: Quantized<Decoder>,
-  config: DecoderConfig,
+  config: DecoderConfig | DecoderDesign,
   ids: Tensor<'batch' | 'position'>,
   { cache, dropout, mask, positions: given, rematerialize = false }: DecoderOptions = {},
 ): Sequence {
+  const design = decoderDesign(config)
   const start = cache?.length ?? 0
   const end = Math.max(
     start + axisOf('decoder', ids, 'position').size,
     given === undefined ? 0 : positionsEnd(given),
   )
-  const { rotary, positions, slopes } = tablesOf(config, end)
-  let x: Sequence = tap('embedding', embed(model.embedding, ids))
-  const table = model.position ?? positions
+  const { embeddingScale, finalNorm } = design
+  let x: Sequence = embed(model.embedding, ids)
+  if (embeddingScale !== undefined) x = x.mul(embeddingScale)
+  x = tap('embedding', x)
+  const table = model.position ?? sinesFor(design, end)
   if (table !== undefined) x = addPositions(x, table, given ?? start)
   if (dropout !== undefined && dropout.rate > 0) x = drop(x, dropout.rate, foldIn(dropout.key, 'embedding'))
-  const normOptions = normOf(config)
   model.blocks.forEach((block, layer) => {
-    const options: BlockOptions = {
-      norm: normOptions,
-      activation: config.activation,
-      attention: { mask, rotary, positions: given, ...(slopes && { score: alibi(slopes) }) },
+    const own = design.blocks[layer]!
+    const { window } = own.attention
+    const masks = [window === undefined ? undefined : slidingWindow(window), mask]
+    const options = {
+      ...blockOptions(own, { length: end, positions: given, masks }, (all) => allOf(...all)),
       dropout: dropout && { rate: dropout.rate, key: foldIn(foldIn(dropout.key, 'blocks'), layer) },
     }
     const run = (parameters: Quantized<Block>, input: Sequence): Sequence =>
       decoderBlock(parameters, input, { ...options, cache: cache?.layer(layer) })
     x = within(`blocks.${layer}`, () => (rematerialize ? checkpoint(observedAsNow(run)) : run)(block, x))
   })
-  return within('finalNorm', () => norm(model.norm, x, 'width', normOptions))
+  return within('finalNorm', () => norm(model.norm, x, 'width', finalNorm))
 }
 
 /**
  * The logits of the token that follows each position. Names, for `observe`: embedding, position, blocks.N.*,
  * finalNorm.*, logits.
  *
+ * @param config heed's own, or the design of another architecture
  * @param ids i32
  * @throws as `decoderStates` does
  */
 export function decoderLogits(
   model: Quantized<Decoder>,
-  config: DecoderConfig,
+  config: DecoderConfig | DecoderDesign,
   ids: Tensor<'batch' | 'position'>,
   options: DecoderOptions = {},
 ): Tensor<'batch' | 'position' | 'vocabulary'> {
-  return scope(() => logitsOf(model, decoderStates(model, config, ids, options)))
+  return scope(() => logitsOf(model, config, decoderStates(model, config, ids, options)))
 }
 
 /**
  * Logits from the vectors that `decoderStates` gave: the output projection alone. Take some positions of the
  * states first, where not all logits are wanted.
+ *
+ * @param config heed's own, or the design of another architecture
  */
-export function logitsOf(
+export function logitsOf<A extends string = 'batch' | 'position'>(
   model: Quantized<Decoder>,
-  states: Sequence,
-): Tensor<'batch' | 'position' | 'vocabulary'> {
-  return tap(
-    'logits',
-    model.head === undefined ? unembed(model.embedding, states) : linear(model.head, states, 'width'),
-  )
+  config: DecoderConfig | DecoderDesign,
+  states: Tensor<A | 'width'>,
+): Tensor<Exclude<A, 'width'> | 'vocabulary'> {
+  const { softCap: cap } = decoderDesign(config)
+  const logits =
+    model.head === undefined ? unembed<A>(model.embedding, states) : projected(model.head, states)
+  return tap('logits', cap === undefined ? logits : map((v) => v.div(cap).tanh().mul(cap), logits))
 }
 
-function normOf({ norm, epsilon }: DecoderConfig): NormOptions {
-  return { kind: norm, epsilon }
+function projected<A extends string>(
+  head: Quantized<Linear<'width', 'vocabulary'>>,
+  states: Tensor<A | 'width'>,
+): Tensor<Exclude<A, 'width'> | 'vocabulary'> {
+  return linear<A | 'width', 'width', 'vocabulary'>(head, states, 'width') as never
 }
 
-/** What follows from the configuration alone. */
-interface Tables {
-  readonly length: number
-  readonly rotary: RotaryTable | undefined
-  readonly positions: PositionTable | undefined
-  readonly slopes: Tensor<'head'> | undefined
-}
+const sines = new WeakMap<object, Map<number, { readonly length: number; readonly table: PositionTable }>>()
 
-const tables = new WeakMap<object, WeakMap<DecoderConfig, Tables>>()
-
-/** The tables for at least so many positions, kept with the configuration for each device. */
-function tablesOf(config: DecoderConfig, needed: number): Tables {
+/** The table of sines for at least so many positions, where the design has them. */
+function sinesFor({ position, width }: DecoderDesign, needed: number): PositionTable | undefined {
+  if (position !== 'sinusoidal') return undefined
   const device = currentDevice()
-  let byConfig = tables.get(device)
-  if (byConfig === undefined) tables.set(device, (byConfig = new WeakMap()))
-  const known = byConfig.get(config)
-  if (known !== undefined && needed <= known.length) return known
-  // As far as is needed, to a power of two: what a configuration claims may be far more than there is memory
-  // for.
-  const length = Math.max(64, 2 ** Math.ceil(Math.log2(needed)))
-  const { position, width, heads, rotaryBase } = config
-  const made: Tables = keep({
-    length,
-    rotary:
-      position === 'rotary' ? rotaryTable(length, { width: width / heads, base: rotaryBase }) : undefined,
-    positions: position === 'sinusoidal' ? sinusoidalTable(length, width) : undefined,
-    slopes: position === 'alibi' ? (known?.slopes ?? alibiSlopes(heads)) : undefined,
-  })
-  byConfig.set(config, made)
-  return made
+  const own = sines.get(device) ?? new Map<number, { length: number; table: PositionTable }>()
+  sines.set(device, own)
+  const known = own.get(width)
+  if (known !== undefined && needed <= known.length) return known.table
+  const length = tableLength(needed)
+  const table = keep(sinusoidalTable(length, width))
+  own.set(width, { length, table })
+  return table
 }

@@ -1,6 +1,6 @@
 /** What a decoder is built like: checked where it comes from outside. */
-import { FormatError, JsonValue, nearest } from '../base/index.js'
-import { type Activation, activations } from '../tensor/index.js'
+import { FormatError, JsonValue, nearest } from '../../base/index.js'
+import { type Activation, activations } from '../../tensor/index.js'
 
 /**
  * A decoder-only transformer (Radford et al. 2018; with RMS norm, rotary positions and gates as Touvron et

@@ -1,0 +1,263 @@
+/** A tree of weights out of a checkpoint's files, by an architecture's bindings. */
+import { FormatError, leavesOf, mapTree, nearest, type Shape, sizeOf } from '../base/index.js'
+import type { FileTensor, FileTensors } from '../formats/index.js'
+import type { Initializer } from '../nn/index.js'
+import { isTensor, type Tensor, tensor } from '../tensor/index.js'
+import { type Binding, type Bindings, BindingTable, type Part } from './binding.js'
+
+/** A leaf that is still to be read: what shape it has. */
+export class DescribedTensor {
+  readonly shape: Shape
+
+  constructor(shape: Shape) {
+    this.shape = shape
+  }
+}
+
+/** A leaf of the tree that says what is to stand there. */
+export type WantedLeaf = DescribedTensor | Tensor
+
+/** For `create…`: says what shape each leaf has, and makes no tensor. */
+export const describing: Initializer = Object.assign(
+  <A extends string>(_key: unknown, shape: Shape<A>) => described(shape),
+  { constant: described },
+)
+
+function described<A extends string>(shape: Shape<A>): Tensor<A> {
+  return new DescribedTensor(shape) as unknown as Tensor<A>
+}
+
+export const isWanted = (value: unknown): value is WantedLeaf =>
+  value instanceof DescribedTensor || isTensor(value)
+
+/** How weights are read. */
+export interface LoadTreeOptions {
+  /** The files' path, for errors. */
+  readonly file?: string | undefined
+  /**
+   * Takes a weight that has just been read and gives what is to stand in its place: a quantized one. Given
+   * only leaves that products sum over.
+   */
+  readonly changed?: ((weight: Tensor, binding: Binding) => unknown) | undefined
+  /** Takes a tensor of the file straight to what is to stand there, where it can; else undefined. */
+  readonly taken?: ((stored: FileTensor, binding: Binding, shape: Shape) => unknown) | undefined
+}
+
+/** A leaf, its binding and the tensor that it is read from. */
+interface Found {
+  readonly leaf: WantedLeaf
+  readonly binding: Binding
+  readonly stored: FileTensor
+  readonly name: string
+}
+
+/**
+ * A tree of the form of `like`, with the tensors of a checkpoint in the places of its leaves, as f32. All
+ * names and sizes are checked before anything is read. Tensors that several leaves share are read once.
+ *
+ * @param like a tree of tensors, or of `DescribedTensor`s
+ * @throws FormatError where the file lacks a tensor, has one that nobody asks for, or one of other sizes
+ */
+export function loadTree<M>(
+  files: FileTensors,
+  like: M,
+  bindings: Bindings,
+  { file, changed, taken }: LoadTreeOptions = {},
+): M {
+  const found = findAll(files, like, bindings, file)
+  const reader = new PartReader(found)
+  const done = new Map<WantedLeaf, unknown>()
+  return mapTree<M, WantedLeaf>(like, isWanted, (leaf, path) => {
+    if (done.has(leaf)) return done.get(leaf) as WantedLeaf
+    const { binding, stored } = found.get(path)!
+    const whole = binding.part === undefined
+    let made: unknown
+    if (whole && binding.over !== undefined) made = taken?.(stored, binding, leaf.shape)
+    if (made === undefined) {
+      const read = reader.read(found.get(path)!, files.format === 'gguf')
+      made = binding.over === undefined ? read : (changed?.(read, binding) ?? read)
+    }
+    done.set(leaf, made)
+    return made as WantedLeaf
+  })
+}
+
+/** Which tensor of the files each leaf is read from, with every name and size checked. */
+function findAll(
+  files: FileTensors,
+  like: unknown,
+  bindings: Bindings,
+  file: string | undefined,
+): Map<string, Found> {
+  const refuse = (expected: string, found: string, hint: string): never => {
+    throw new FormatError({ operation: 'load weights', expected, found, hint, file })
+  }
+  const gguf = files.format === 'gguf'
+  const names = new Map<string, string>()
+  for (const name of files.tensors.keys()) {
+    const known = gguf ? name : canonical(name, bindings)
+    const other = names.get(known)
+    if (other !== undefined)
+      refuse(`one tensor for '${known}'`, `'${other}' and '${name}'`, 'take one of them out of the file')
+    names.set(known, name)
+  }
+  const table = new BindingTable(bindings)
+  const found = new Map<string, Found>()
+  const used = new Set<string>()
+  const missing: string[] = []
+  for (const [path, leaf] of leavesOf<WantedLeaf>(like, isWanted)) {
+    const binding = table.at(path)
+    const wanted = gguf ? binding?.gguf : binding?.file
+    if (binding === undefined || wanted === undefined)
+      return refuse(`a place for '${path}' in ${files.format}`, 'none', 'the architecture does not say where')
+    const name = names.get(gguf ? wanted : canonical(wanted, bindings))
+    if (name === undefined) {
+      missing.push(wanted)
+      continue
+    }
+    used.add(name)
+    const stored = files.tensors.get(name)!
+    const expected = fileShape(binding, leaf.shape)
+    if (expected.join() !== stored.shape.join())
+      refuse(
+        `'${name}' of shape [${expected.join(', ')}] (${binding.axes.join('; ')})`,
+        `[${stored.shape.join(', ')}]`,
+        'the weights belong to another model, or to another configuration of it',
+      )
+    found.set(path, { leaf, binding, stored, name })
+  }
+  const unused = [...files.tensors.keys()].filter((name) => !used.has(name))
+  if (missing.length > 0) {
+    const close = nearest(missing[0]!, unused)
+    refuse(
+      `tensors ${some(missing)}`,
+      `a file without ${missing.length === 1 ? 'it' : 'them'}`,
+      close === undefined
+        ? 'the weights belong to another model, or to another configuration of it'
+        : `the nearest name in the file is '${close}'`,
+    )
+  }
+  const ignored = (bindings.ignored ?? []).map(patternOf)
+  const extra = unused.filter((name) => {
+    const known = gguf ? name : canonical(name, bindings)
+    return !ignored.some((pattern) => pattern.test(known))
+  })
+  if (extra.length > 0)
+    refuse(
+      `only the tensors of the model (${used.size})`,
+      `also ${some(extra)}`,
+      'the weights belong to another model, or to another configuration of it',
+    )
+  return found
+}
+
+/** A name without its file's prefix and in today's spelling. */
+function canonical(name: string, { prefixes = [] }: Bindings): string {
+  const prefix = prefixes.find((one) => one !== '' && name.startsWith(one)) ?? ''
+  return name
+    .slice(prefix.length)
+    .replace(/\.gamma$/, '.weight')
+    .replace(/\.beta$/, '.bias')
+}
+
+function patternOf(written: string): RegExp {
+  const escaped = written
+    .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('#', '\\d+')
+    .replaceAll('*', '.*')
+  return new RegExp(`^${escaped}$`)
+}
+
+/** The sizes that the file's tensor must have. */
+export function fileShape({ axes, part }: Binding, shape: Shape): number[] {
+  return axes.map((joined, place) =>
+    part !== undefined && 'from' in part && place === 0
+      ? part.of
+      : joined
+          .split(' ')
+          .reduce(
+            (size, name) =>
+              size * (name === 'part' && part !== undefined && 'index' in part ? part.of : shape[name]!),
+            1,
+          ),
+  )
+}
+
+/** Reads leaves; keeps a tensor that several leaves are parts of until the last of them is read. */
+class PartReader {
+  readonly #waiting = new Map<string, number>()
+  readonly #kept = new Map<string, Float32Array>()
+
+  constructor(found: ReadonlyMap<string, Found>) {
+    for (const { binding, name } of found.values())
+      if (binding.part !== undefined) this.#waiting.set(name, (this.#waiting.get(name) ?? 0) + 1)
+  }
+
+  read({ leaf, binding, stored, name }: Found, gguf: boolean): Tensor {
+    const names = binding.axes.flatMap((joined) => joined.split(' ')).filter((one) => one !== 'part')
+    const shape: Shape = Object.fromEntries(names.map((one) => [one, leaf.shape[one]!]))
+    const pairs = gguf && binding.ggufPairs === true
+    if (binding.part === undefined && !pairs) return stored.toTensor(shape) as Tensor
+    const numbers =
+      binding.part === undefined
+        ? stored.toFloat32()
+        : partOf(this.#whole(name, stored), binding, binding.part, leaf.shape)
+    return tensor(pairs ? halvesOf(numbers, shape) : numbers, shape) as Tensor
+  }
+
+  #whole(name: string, stored: FileTensor): Float32Array {
+    const whole = this.#kept.get(name) ?? stored.toFloat32()
+    const left = this.#waiting.get(name)! - 1
+    this.#waiting.set(name, left)
+    if (left > 0) this.#kept.set(name, whole)
+    else this.#kept.delete(name)
+    return whole
+  }
+}
+
+/** The numbers of one part of a tensor, row-major. */
+function partOf(whole: Float32Array, { axes }: Binding, part: Part, shape: Shape): Float32Array {
+  if ('from' in part) {
+    const row = whole.length / part.of
+    return whole.slice(part.from * row, (part.from + part.size) * row)
+  }
+  const names = axes.flatMap((joined) => joined.split(' '))
+  const inner = names.slice(names.indexOf('part') + 1).reduce((size, name) => size * shape[name]!, 1)
+  const outer = whole.length / (part.of * inner)
+  const numbers = new Float32Array(outer * inner)
+  for (let i = 0; i < outer; i++) {
+    const from = (i * part.of + part.index) * inner
+    numbers.set(whole.subarray(from, from + inner), i * inner)
+  }
+  return numbers
+}
+
+/** Rows of each head from rotary pairs (0, 1), (2, 3), … to halves: the first ones, then the second ones. */
+function halvesOf(numbers: Float32Array, shape: Shape): Float32Array {
+  const rows = rowsInHalves(shape)
+  const row = numbers.length / rows.length
+  const turned = new Float32Array(numbers.length)
+  rows.forEach((from, to) => turned.set(numbers.subarray(from * row, (from + 1) * row), to * row))
+  return turned
+}
+
+/** For each row of the hub's layout the row of GGUF's, where GGUF keeps rotary pairs. */
+export function rowsInHalves({ head, headWidth }: Shape): Int32Array {
+  const half = headWidth! / 2
+  return Int32Array.from({ length: head! * headWidth! }, (_, row) => {
+    const [own, place] = [Math.floor(row / headWidth!), row % headWidth!]
+    return own * headWidth! + 2 * (place % half) + (place < half ? 0 : 1)
+  })
+}
+
+/** How many numbers the leaves of a tree have, each counted once. */
+export function leafElements(like: unknown): number {
+  const seen = new Set(leavesOf<WantedLeaf>(like, isWanted).values())
+  return [...seen].reduce((sum, { shape }) => sum + sizeOf(shape), 0)
+}
+
+/** The first few of a list of names, and how many more there are. */
+function some(names: readonly string[]): string {
+  const shown = names.slice(0, 5).map((name) => `'${name.slice(0, 100)}'`)
+  return shown.join(', ') + (names.length > 5 ? ` and ${names.length - 5} more` : '')
+}

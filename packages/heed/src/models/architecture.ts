@@ -1,0 +1,59 @@
+/** An architecture as a value: what loading, saving, training and looking need to know of it. */
+import type { RandomKey } from '../base/index.js'
+import type { Bindings, CheckpointConfig } from '../checkpoint/index.js'
+import type { Initializer } from '../nn/index.js'
+
+/** What kind of model it is: which function runs it. */
+export type Family = 'decoder' | 'encoder' | 'encoder-decoder'
+
+/** An attention of a model: what its filter is called, and whose positions attend to whose. */
+export interface AttentionPlace {
+  /** For `observe`: `blocks.3.attention.filter`. */
+  readonly name: string
+  readonly kind: 'self' | 'cross'
+  /** Whose positions ask. */
+  readonly queries: 'source' | 'target'
+  /** Whose positions answer. */
+  readonly keys: 'source' | 'target'
+  readonly layer: number
+}
+
+/**
+ * An architecture. `D` is its design: all that its configuration says, in the family's form. `M` is its tree
+ * of weights.
+ */
+export interface Architecture<D extends Design = Design, M = unknown> {
+  /** `llama` */
+  readonly name: string
+  readonly family: Family
+  /** The paper or the model card that says how it is built. */
+  readonly source: string
+  /** `model_type` of the hub's configurations. */
+  readonly modelTypes: readonly string[]
+  /** `general.architecture` of GGUF files. */
+  readonly gguf?: readonly string[] | undefined
+  /**
+   * The design that a configuration describes.
+   *
+   * @throws FormatError naming a field that is missing, makes no sense, or isn't handled
+   */
+  design(config: CheckpointConfig): D
+  /** The weights before training. */
+  create(design: D, key: RandomKey, options?: { readonly initializer?: Initializer }): M
+  /** Where the weights stand in files. */
+  bindings(design: D): Bindings
+  /** Its attentions, in the order in which they run. */
+  attentions(design: D): readonly AttentionPlace[]
+}
+
+/** What every design says, whatever the family. */
+export interface Design {
+  /** The architecture's name. */
+  readonly architecture: string
+  readonly vocabulary: number
+  /** The longest sequence, in tokens. */
+  readonly context: number
+  readonly width: number
+  readonly layers: number
+  readonly heads: number
+}

@@ -1,0 +1,129 @@
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { KeyValueCache, padding } from '../../nn/index.js'
+import { collect } from '../../observe/index.js'
+import { type AnyTensor, scope, type Tensor, tensor, withDevice } from '../../tensor/index.js'
+import { devices } from '../../tensor/testing/devices.js'
+import {
+  architectures,
+  decoderLogits,
+  type DecoderOptions,
+  loadDecoder,
+  ofFamily,
+  readModel,
+  type LoadedDecoder,
+} from '../index.js'
+import {
+  idsOf,
+  integersOf,
+  largestDifference,
+  type ModelCase,
+  type ModelReference,
+  noReference,
+  readReference,
+  referenceFolders,
+  referenceModels,
+} from '../testing/reference.js'
+
+const tolerance = 1e-4
+const types = architectures()
+  .filter(({ family }) => family === 'decoder')
+  .flatMap(({ modelTypes }) => modelTypes)
+
+if (referenceModels === undefined) test.skip(`decoders: ${noReference}`, () => {})
+
+describe.each(referenceFolders(types))('%s', (name) => {
+  test.each(devices)('%s: states, filters and logits', (_, device) => {
+    const reference = readReference(name)
+    withDevice(device, () => {
+      const loaded = ofFamily(readModel(reference.folder), 'decoder')
+      for (const one of reference.cases) compare(reference, loaded, one)
+    })
+  })
+
+  test('with a cache, token by token', async () => {
+    const reference = readReference(name)
+    const loaded = await loadDecoder(reference.folder)
+    const one = reference.cases.find((each) => each.name === 'len17')!
+    const { ids, length } = idsOf(reference, one.inputs['input_ids']!)
+    const cache = new KeyValueCache()
+    const expected = reference.tensors.get(one.outputs['logits'] as string)!.toFloat32()
+    const found = [[0, 5], ...Array.from({ length: length - 5 }, (__, i) => [5 + i, 6 + i])].flatMap(
+      ([from, to]) => [
+        ...decoderLogits(loaded.model, loaded.config, ids.slice('position', from!, to!), { cache })
+          .values()
+          .values(),
+      ],
+    )
+    cache.dispose()
+    expect(largestDifference(found, expected)).toBeLessThan(tolerance)
+  })
+
+  test('older spellings of its files give the same', async () => {
+    const reference = readReference(name)
+    const folder = mkdtempSync(join(tmpdir(), 'heed-legacy-'))
+    try {
+      const files = readdirSync(reference.folder)
+      for (const file of files)
+        if (/^(config|generation_config|model).*json$|^model-.*safetensors$/.test(file))
+          copyFileSync(join(reference.folder, file), join(folder, file))
+      const older = files.includes('config.legacy.json') || files.includes('model.legacy.safetensors')
+      for (const file of ['config.json', 'model.safetensors']) {
+        const legacy = file.replace('.', '.legacy.')
+        const from = files.includes(legacy) ? legacy : file
+        if (existsSync(join(reference.folder, from)))
+          copyFileSync(join(reference.folder, from), join(folder, file))
+      }
+      if (!older) return
+      compare(
+        reference,
+        await loadDecoder(folder),
+        reference.cases.find((each) => each.name === 'len7')!,
+      )
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+})
+
+function compare(reference: ModelReference, loaded: LoadedDecoder, one: ModelCase): void {
+  scope(() => {
+    const { ids, rows, length } = idsOf(reference, one.inputs['input_ids']!)
+    const real = integersOf(reference, one.inputs['attention_mask']!).values
+    const positions = one.inputs['position_ids']
+    const options: DecoderOptions = {
+      ...(real.includes(0) && {
+        mask: padding(tensor(real, { batch: rows, key: length }, { dtype: 'i32' })),
+      }),
+      ...(positions !== undefined && { positions: idsOf(reference, positions).ids }),
+    }
+    const { result: logits, values } = collect(
+      ['blocks.*.residualBefore', 'blocks.*.attention.filter', 'finalNorm.output'],
+      () => decoderLogits(loaded.model, loaded.config, ids, options),
+    )
+    const { layers } = loaded.config
+    const check = (found: AnyTensor, axes: readonly string[], expected: string): void => {
+      const numbers = reference.tensors.get(expected)!.toFloat32()
+      const each = numbers.length / (rows * length)
+      const perHead = axes.includes('head') ? numbers.length / rows / length / length : 1
+      const counts = axes.includes('head')
+        ? (i: number) =>
+            real[Math.floor(i / (length * length * perHead)) * length + (Math.floor(i / length) % length)] ===
+            1
+        : (i: number) => real[Math.floor(i / each)] === 1
+      const difference = largestDifference((found as Tensor).values(axes), numbers, counts)
+      expect(difference, `${reference.name} ${expected}`).toBeLessThan(tolerance)
+    }
+    for (const [i, expected] of Object.entries(one.outputs['hidden'] as Record<string, string>))
+      check(
+        values.get(Number(i) === layers ? 'finalNorm.output' : `blocks.${i}.residualBefore`)!,
+        ['batch', 'position', 'width'],
+        expected,
+      )
+    for (const [i, expected] of Object.entries(one.outputs['attention'] as Record<string, string>))
+      check(values.get(loaded.attentions[Number(i)]!.name)!, ['batch', 'head', 'query', 'key'], expected)
+    check(logits, ['batch', 'position', 'vocabulary'], one.outputs['logits'] as string)
+  })
+}

@@ -1,0 +1,6 @@
+export * from './decoder-config.js'
+export * from './design.js'
+export * from './decoder.js'
+export * from './architecture.js'
+export * from './gpt2.js'
+export * from './llama.js'
