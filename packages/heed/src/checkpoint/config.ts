@@ -8,102 +8,32 @@ import { type JsonValue, nearest } from '../base/index.js'
  * Fields that change nothing in what a trained model computes: of training, of files, of libraries, and of
  * generation (which reads its own).
  */
-const harmless: ReadonlySet<string> = new Set([
-  ...[
-    '_name_or_path',
-    '_attn_implementation',
-    '_attn_implementation_autoset',
-    '_commit_hash',
-    'attn_implementation',
-  ],
-  ...[
-    'architectures',
-    'auto_map',
-    'dtype',
-    'model_type',
-    'torch_dtype',
-    'transformers_version',
-    'torchscript',
-  ],
-  ...[
-    'attention_dropout',
-    'attention_probs_dropout_prob',
-    'attn_pdrop',
-    'activation_dropout',
-    'classifier_dropout',
-  ],
-  ...[
-    'classifier_dropout_prob',
-    'dropout',
-    'dropout_rate',
-    'embd_pdrop',
-    'embedding_dropout',
-    'hidden_dropout',
-  ],
-  ...['hidden_dropout_prob', 'mlp_dropout', 'resid_pdrop', 'seq_classif_dropout', 'summary_first_dropout'],
-  ...['encoder_layerdrop', 'decoder_layerdrop', 'layerdrop', 'qa_dropout'],
-  ...[
-    'initializer_range',
-    'initializer_cutoff_factor',
-    'init_std',
-    'initializer_factor',
-    'embedding_size_initializer',
-  ],
-  ...['gradient_checkpointing', 'use_cache', 'cache_implementation', 'problem_type', 'finetuning_task'],
-  ...['id2label', 'label2id', 'num_labels', 'task_specific_params', 'language', 'tokenizer_class', 'prefix'],
-  ...[
-    'output_attentions',
-    'output_hidden_states',
-    'output_past',
-    'return_dict',
-    'use_return_dict',
-    'pruned_heads',
-  ],
-  ...[
-    'bos_token_id',
-    'eos_token_id',
-    'pad_token_id',
-    'sep_token_id',
-    'cls_token_id',
-    'mask_token_id',
-    'unk_token_id',
-  ],
-  ...[
-    'decoder_start_token_id',
-    'forced_bos_token_id',
-    'forced_eos_token_id',
-    'suppress_tokens',
-    'begin_suppress_tokens',
-  ],
-  ...['bad_words_ids', 'diversity_penalty', 'do_sample', 'early_stopping', 'encoder_no_repeat_ngram_size'],
-  ...['exponential_decay_length_penalty', 'length_penalty', 'max_length', 'max_new_tokens', 'min_length'],
-  ...['no_repeat_ngram_size', 'num_beam_groups', 'num_beams', 'num_return_sequences', 'output_scores'],
-  ...[
-    'remove_invalid_values',
-    'repetition_penalty',
-    'return_dict_in_generate',
-    'temperature',
-    'top_k',
-    'top_p',
-  ],
-  ...[
-    'typical_p',
-    'chunk_size_feed_forward',
-    'pretraining_tp',
-    'sentence_transformers',
-    'summary_activation',
-  ],
-  ...['sbert_ce_default_activation_function', 'sbert_ce_default_activation_fn', 'heed.source', 'model_file'],
-  ...[
-    'use_bfloat16',
-    'tf_legacy_loss',
-    'cross_attention_hidden_size',
-    'summary_proj_to_labels',
-    'summary_type',
-  ],
-  ...['summary_use_proj', 'summary_last_dropout', 'is_encoder_decoder', 'add_cross_attention', 'is_decoder'],
-  ...['unsloth_version', 'unsloth_fixed', 'quantization_config'],
-])
+const harmless: ReadonlySet<string> = new Set(
+  `
+  _name_or_path _attn_implementation _attn_implementation_autoset _commit_hash attn_implementation
+  architectures auto_map dtype model_type torch_dtype transformers_version torchscript
+  attention_dropout attention_probs_dropout_prob attn_pdrop activation_dropout classifier_dropout
+  classifier_dropout_prob dropout dropout_rate embd_pdrop embedding_dropout hidden_dropout
+  hidden_dropout_prob mlp_dropout resid_pdrop seq_classif_dropout summary_first_dropout
+  encoder_layerdrop decoder_layerdrop layerdrop qa_dropout initializer_range initializer_cutoff_factor
+  init_std initializer_factor embedding_size_initializer gradient_checkpointing use_cache
+  cache_implementation problem_type finetuning_task id2label label2id num_labels task_specific_params
+  language tokenizer_class prefix output_attentions output_hidden_states output_past return_dict
+  use_return_dict pruned_heads bos_token_id eos_token_id pad_token_id sep_token_id cls_token_id
+  mask_token_id unk_token_id decoder_start_token_id forced_bos_token_id forced_eos_token_id
+  suppress_tokens begin_suppress_tokens bad_words_ids diversity_penalty do_sample early_stopping
+  encoder_no_repeat_ngram_size exponential_decay_length_penalty length_penalty max_length
+  max_new_tokens min_length no_repeat_ngram_size num_beam_groups num_beams num_return_sequences
+  output_scores remove_invalid_values repetition_penalty return_dict_in_generate temperature top_k
+  top_p typical_p chunk_size_feed_forward pretraining_tp sentence_transformers summary_activation
+  sbert_ce_default_activation_function sbert_ce_default_activation_fn heed.source model_file
+  use_bfloat16 tf_legacy_loss cross_attention_hidden_size summary_proj_to_labels summary_type
+  summary_use_proj summary_last_dropout is_encoder_decoder add_cross_attention is_decoder
+  unsloth_version unsloth_fixed quantization_config
+  `
+    .trim()
+    .split(/\s+/),
+)
 
 /** What a configuration was read from: which decides what its weights are like. */
 export type CheckpointFormat = 'safetensors' | 'gguf' | 'llama2.c'

@@ -82,8 +82,8 @@ export function ofFamily<F extends LoadedModel['family']>(
 }
 
 function ownDecoder({ path, design }: StoredModel): Decoder {
-  const { join } = nodeModule<typeof import('node:path')>('node:path', 'loadModel')
-  const file = join(path, 'model.safetensors')
+  const paths = nodeModule<typeof import('node:path')>('node:path', 'loadModel')
+  const file = paths.join(path, 'model.safetensors')
   return ownWeights(file, design as DecoderConfig, file)
 }
 

@@ -33,8 +33,15 @@ export interface StoredModel {
 }
 
 const tokenizerNames: readonly string[] = [
-  ...['tokenizer.json', 'tokenizer.model', 'spiece.model', 'sentencepiece.bpe.model', 'spm.model'],
-  ...['vocab.json', 'merges.txt', 'vocab.txt', 'tekken.json'],
+  'tokenizer.json',
+  'tokenizer.model',
+  'spiece.model',
+  'sentencepiece.bpe.model',
+  'spm.model',
+  'vocab.json',
+  'merges.txt',
+  'vocab.txt',
+  'tekken.json',
 ]
 /** What changes a tokenizer that another file describes. */
 const besideTokenizer: readonly string[] = [
@@ -51,7 +58,8 @@ const besideTokenizer: readonly string[] = [
  */
 export function openCheckpoint(path: string): StoredModel {
   const { existsSync, readdirSync } = nodeModule<typeof import('node:fs')>('node:fs', 'openCheckpoint')
-  const { join } = nodeModule<typeof import('node:path')>('node:path', 'openCheckpoint')
+  const paths = nodeModule<typeof import('node:path')>('node:path', 'openCheckpoint')
+  const join = (...parts: readonly string[]): string => paths.join(...parts)
   const configPath = join(path, 'config.json')
   const json = (name: string): JsonValue | undefined => {
     const file = join(path, name)

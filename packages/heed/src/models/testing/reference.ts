@@ -10,9 +10,6 @@ export const referenceModels: string | undefined =
   shared !== undefined && existsSync(join(shared, 'reference/models'))
     ? join(shared, 'reference/models')
     : undefined
-/** Why tests of it are skipped. */
-export const noReference = 'HEED_SHARED names no folder with reference/models'
-
 /** One case: what goes in, and what comes out, as names of tensors. */
 export interface ModelCase {
   readonly name: string
@@ -41,6 +38,13 @@ export function referenceFolders(types: readonly string[]): string[] {
       const { model_type: type } = JSON.parse(readFileSync(config, 'utf8')) as { model_type?: string }
       return type !== undefined && types.includes(type)
     })
+}
+
+/** These folders; where there is no reference, a name that says why the test is skipped. */
+export function foldersOr(types: readonly string[]): string[] {
+  return referenceModels === undefined
+    ? ['HEED_SHARED names no folder with reference/models']
+    : referenceFolders(types)
 }
 
 export function readReference(name: string): ModelReference {
