@@ -2,17 +2,19 @@
  * The bytes of a file on the disk. Where a bundler writes for browsers, file-bytes-browser.ts stands in this
  * module's place.
  */
-import { FormatError, MemoryError, nodeModule } from '../base/index.js'
+import { FormatError, MemoryError, nodeModule, StateError } from '../base/index.js'
 import type { FileBytes } from './bytes-in-memory.js'
 
 /** Systems read at most 2^31 bytes at a time. */
 const mostAtOnce = 2 ** 30
 
 /**
- * Runs `use` with the bytes of a file on the disk, which are read when they are asked for.
+ * Runs `use` with the bytes of a file on the disk, which are read when they are asked for: until `use` is
+ * done, or the promise that it gave.
  *
  * @throws FormatError where there is no file (but a folder, or a pipe), it can't be read, or loses bytes
  * meanwhile
+ * @throws StateError for bytes that are asked for later
  */
 export function withFileBytes<T>(path: string, use: (bytes: FileBytes) => T): T {
   const fs = nodeModule<typeof import('node:fs')>('node:fs', 'read')
@@ -29,11 +31,25 @@ export function withFileBytes<T>(path: string, use: (bytes: FileBytes) => T): T 
   }
   // Opening a pipe would wait for somebody who writes into it.
   const file = tried(() => fs.openSync(path, fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0)))
+  let isOpen = true
+  const close = (): void => {
+    isOpen = false
+    fs.closeSync(file)
+  }
+  let lasts = false
   try {
     const status = tried(() => fs.fstatSync(file))
     if (!status.isFile())
       refuse('a file', `a ${status.isDirectory() ? 'folder' : 'pipe or device'}, '${path}'`)
     const copy = (begin: number, target: Uint8Array): void => {
+      // Another file may have the same number by then.
+      if (!isOpen)
+        throw new StateError({
+          operation: 'read',
+          expected: `'${path}' to be open`,
+          found: 'it closed',
+          hint: 'read it within the function that it was given to',
+        })
       for (let done = 0; done < target.length;) {
         const length = Math.min(target.length - done, mostAtOnce)
         const read = tried(() => fs.readSync(file, target, done, length, begin + done))
@@ -41,7 +57,7 @@ export function withFileBytes<T>(path: string, use: (bytes: FileBytes) => T): T 
         done += read
       }
     }
-    return use({
+    const result = use({
       length: status.size,
       path,
       slice(begin, end) {
@@ -51,8 +67,11 @@ export function withFileBytes<T>(path: string, use: (bytes: FileBytes) => T): T 
       },
       copy,
     })
+    if (!(result instanceof Promise)) return result
+    lasts = true
+    return result.finally(close) as T
   } finally {
-    fs.closeSync(file)
+    if (!lasts) close()
   }
 }
 

@@ -41,13 +41,15 @@ export function encodeBlocks(type: string, numbers: Float32Array, name: string):
     )
   const most = largest[type]!
   if (most < Infinity)
-    for (const number of numbers)
-      if (!(Math.abs(number) <= most) && (type === 'Q8_0' || Number.isFinite(number)))
+    for (let i = 0; i < numbers.length; i++) {
+      const size = Math.abs(numbers[i]!)
+      if (!(size <= most) && (type === 'Q8_0' || size < Infinity))
         refuse(
           `numbers of ${shown} up to ${most}, as ${type} holds them`,
-          String(number),
+          String(numbers[i]),
           'write it as F32 or BF16',
         )
+    }
   return encode(numbers)
 }
 
@@ -66,7 +68,10 @@ export function quantizeQ8_0(numbers: Float32Array): Uint8Array {
     const from = 32 * block
     const to = 34 * block
     let largestSize = 0
-    for (let i = 0; i < 32; i++) largestSize = Math.max(largestSize, Math.abs(numbers[from + i]!))
+    for (let i = 0; i < 32; i++) {
+      const size = Math.abs(numbers[from + i]!)
+      if (size > largestSize) largestSize = size
+    }
     const d = Math.fround(largestSize / 127)
     const inverse = d === 0 ? 0 : Math.fround(1 / d)
     const half = f32ToF16(d)
@@ -74,7 +79,8 @@ export function quantizeQ8_0(numbers: Float32Array): Uint8Array {
     bytes[to + 1] = half >> 8
     for (let i = 0; i < 32; i++) {
       const scaled = Math.fround(numbers[from + i]! * inverse)
-      bytes[to + 2 + i] = scaled < 0 ? -Math.floor(0.5 - scaled) : Math.floor(scaled + 0.5)
+      // Conversion to a whole number cuts towards zero.
+      bytes[to + 2 + i] = scaled < 0 ? scaled - 0.5 : scaled + 0.5
     }
   }
   return bytes

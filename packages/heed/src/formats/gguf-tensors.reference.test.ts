@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { type GgufTensor, readGguf, readSafetensors, withGguf } from './index.js'
+import { ggufBytes, ggufNumbers, type GgufTensor, readGguf, readSafetensors, withGguf } from './index.js'
 
 // Dequantized numbers against another implementation's, bit for bit: every type, and real weights.
 
@@ -44,6 +44,16 @@ describe.skipIf(!existsSync(join(types, 'cases.json')))(
         }
       }
       expect(cases().length).toBeGreaterThanOrEqual(24)
+    })
+
+    it('is what the numbers that it was made of are written as', () => {
+      const source = expected().tensors.get('source')!.toFloat32()
+      for (const type of ['F32', 'F16', 'BF16', 'Q8_0']) {
+        const entry = ggufNumbers([3, 512], source, type)
+        const written = readGguf(ggufBytes({ metadata: new Map(), tensors: new Map([['matrix', entry]]) }))
+        const stored = Buffer.from(all().tensors.get(`matrix.${type}`)!.bytes())
+        expect(stored.equals(written.tensors.get('matrix')!.bytes()), type).toBe(true)
+      }
     })
 
     it('has metadata of each kind', () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
-import { FormatError, HeedError, ShapeError, UsageError } from '../base/index.js'
+import { FormatError, HeedError, ShapeError, StateError, UsageError } from '../base/index.js'
 import { scope } from '../tensor/index.js'
 import {
   type GgufEntry,
@@ -105,6 +105,21 @@ describe('a GGUF file', () => {
       expect([...file.tensors.get('a.weight')!.toFloat32()]).toEqual([...ramp(192)])
       expect(file.tensors.get('b.weight')!.bytes()).toHaveLength(204)
     })
+  })
+
+  it('stays open as long as a promise lasts, and no longer', async () => {
+    const path = join(folder, 'b.gguf')
+    await writeGguf(path, { metadata, tensors })
+    const copy = join(folder, 'copy.gguf')
+    const tensor = await withGguf(path, async (file) => {
+      const copies = new Map([...file.tensors].map(([name, own]) => [name, ggufCopy(own)] as const))
+      await writeGguf(copy, { metadata, tensors: copies })
+      return file.tensors.get('a.weight')!
+    })
+    expect(readFileSync(copy).equals(bytes)).toBe(true)
+    expect(() => tensor.toFloat32()).toThrow(StateError)
+    const failed = withGguf(path, () => Promise.reject(new Error('no')))
+    await expect(failed).rejects.toThrow('no')
   })
 
   it('gives parts of whole blocks', () => {
