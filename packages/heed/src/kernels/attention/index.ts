@@ -10,4 +10,5 @@ export type { BackwardPlaces, CapturePlace, ForwardPlaces, Place, Plan, Statisti
 export { captureGradientSlots } from './derivative.js'
 export { attentionBackward } from './plan-backward.js'
 export { attentionForward } from './plan-forward.js'
+export { attentionForwardRagged, type RaggedSequence } from './ragged.js'
 export { planScores, planScoresBackward, type ScoreGradientPlaces, type ScorePlaces } from './scores.js'

@@ -1,4 +1,4 @@
-import type { Machine } from '../language/index.js'
+import type { Kernel, Machine } from '../language/index.js'
 import { launchOf } from '../launch.js'
 import { checkPlaces } from './check.js'
 import type { AttentionDefinition, AttentionSizes } from './definition.js'
@@ -17,6 +17,35 @@ import { sourceValues } from './workspace.js'
  */
 const fewRows = 16
 
+/** How the forward pass of some sizes is computed. */
+export interface ForwardForm {
+  readonly kernel: Kernel
+  readonly scratchBytes: number
+  readonly tasks: number
+  /** What the kernel is told beside where things lie. */
+  readonly own: Readonly<Partial<Record<'panels' | 'partKeys', number>>>
+  /** Parts that the keys are cut into; where there are several, `combine` follows. */
+  readonly parts: number
+  readonly combine?: Pick<ForwardForm, 'kernel' | 'scratchBytes' | 'tasks'>
+}
+
+/**
+ * How the forward pass of these sizes is computed. `neighbours`: how many more attentions run in the same
+ * launch; it changes how work is shared out, and no number.
+ */
+export function forwardForm(
+  machine: Machine,
+  definition: AttentionDefinition,
+  sizes: AttentionSizes,
+  statistics: boolean,
+  neighbours = 0,
+): ForwardForm {
+  const half = machine.lanes === 1 ? fewRows : blockTileFor(machine).panel / 2
+  return sizes.queries <= half && sizes.queries * groupOf(sizes) <= fewRows
+    ? rowsForm(machine, definition, sizes, statistics)
+    : blocksForm(machine, definition, sizes, statistics, neighbours)
+}
+
 /**
  * output = softmax over the keys of score(q·k), masked, times value. No query × key numbers are held. The
  * plan also gives the largest score and the inverse sum of each row, which the backward pass needs. All
@@ -28,10 +57,34 @@ export function attentionForward(
   sizes: AttentionSizes,
   statistics = false,
 ): Plan<ForwardPlaces> {
-  const half = machine.lanes === 1 ? fewRows : blockTileFor(machine).panel / 2
-  return sizes.queries <= half && sizes.queries * groupOf(sizes) <= fewRows
-    ? rowsForward(machine, definition, sizes, statistics)
-    : blocksForward(machine, definition, sizes, statistics)
+  const { kernel, scratchBytes, tasks, own, parts, combine } = forwardForm(
+    machine,
+    definition,
+    sizes,
+    statistics,
+  )
+  const { batch, heads, queries } = sizes
+  return {
+    workspaceBytes:
+      combine === undefined
+        ? 0
+        : batch * heads * queries * parts * partElements(definition) * machine.floatBytes,
+    launches(places, workspace) {
+      checkPlaces('attention', definition, sizes, places)
+      const result = resultValues(definition, places, statistics)
+      const states = { states: workspace, parts }
+      const values = {
+        ...sourceValues(places, sizes),
+        ...(combine === undefined ? result : states),
+        ...own,
+        ...leafValues(places.parameters, places.captures),
+      }
+      const forward = launchOf(kernel, values, tasks, scratchBytes)
+      if (combine === undefined) return [forward]
+      const combined = { ...states, heads, queries, ...result }
+      return [forward, launchOf(combine.kernel, combined, combine.tasks, combine.scratchBytes)]
+    },
+  }
 }
 
 /** Query heads that share a key/value head. */
@@ -44,31 +97,24 @@ function groupOf({ heads, kvHeads }: AttentionSizes): number {
  */
 const fewestTasks = 24
 
-function blocksForward(
+function blocksForm(
   machine: Machine,
   definition: AttentionDefinition,
-  sizes: AttentionSizes,
+  { batch, heads, queries }: AttentionSizes,
   statistics: boolean,
-): Plan<ForwardPlaces> {
-  const { batch, heads, queries } = sizes
+  neighbours: number,
+): ForwardForm {
   const tile = blockTileFor(machine)
   const panels = Math.ceil(queries / tile.panel)
-  const cuts = Math.max(Math.ceil(panels / mostPanels), Math.ceil(fewestTasks / Math.max(1, batch * heads)))
+  const matrices = Math.max(1, (batch + neighbours) * heads)
+  const cuts = Math.max(Math.ceil(panels / mostPanels), Math.ceil(fewestTasks / matrices))
   const each = Math.ceil(panels / Math.min(panels, cuts))
-  const kernel = forwardBlocksKernel(definition, tile, statistics)
-  const scratchBytes = forwardBlocksScratchBytes(definition, tile, machine.floatBytes)
   return {
-    workspaceBytes: 0,
-    launches(places) {
-      checkPlaces('attention', definition, sizes, places)
-      const values = {
-        ...sourceValues(places, sizes),
-        panels: each,
-        ...resultValues(definition, places, statistics),
-        ...leafValues(places.parameters, places.captures),
-      }
-      return [launchOf(kernel, values, batch * heads * Math.ceil(panels / each), scratchBytes)]
-    },
+    kernel: forwardBlocksKernel(definition, tile, statistics),
+    scratchBytes: forwardBlocksScratchBytes(definition, tile, machine.floatBytes),
+    tasks: batch * heads * Math.ceil(panels / each),
+    own: { panels: each },
+    parts: 1,
   }
 }
 
@@ -84,12 +130,12 @@ const rowsTasks = 64
 const roundsPerPart = 16
 
 /** Of few rows; the parts of the keys depend on the sizes alone, so that threads change nothing. */
-function rowsForward(
+function rowsForm(
   machine: Machine,
   definition: AttentionDefinition,
   sizes: AttentionSizes,
   statistics: boolean,
-): Plan<ForwardPlaces> {
+): ForwardForm {
   const { batch, heads, kvHeads, queries, keys } = sizes
   const group = groupOf(sizes)
   const matrices = batch * kvHeads
@@ -101,25 +147,18 @@ function rowsForward(
   const partKeys = roundUp(Math.ceil(keys / Math.max(1, most)), tile.keys)
   const parts = Math.max(1, Math.ceil(keys / Math.max(1, partKeys)))
   const split = parts > 1
-  const rows = batch * heads * queries
-  const kernel = forwardRowsKernel(definition, { tile, statistics, grouped: group > 1, split })
-  const scratchBytes = forwardRowsScratchBytes(definition, tile, machine.floatBytes)
-  const combine = split ? combineParts(definition, statistics) : undefined
   return {
-    workspaceBytes: split ? rows * parts * partElements(definition) * machine.floatBytes : 0,
-    launches(places, workspace) {
-      checkPlaces('attention', definition, sizes, places)
-      const result = resultValues(definition, places, statistics)
-      const states = { states: workspace, parts }
-      const values = {
-        ...sourceValues(places, sizes),
-        ...(split ? { ...states, partKeys } : result),
-        ...leafValues(places.parameters, places.captures),
-      }
-      const forward = launchOf(kernel, values, matrices * parts, scratchBytes)
-      if (combine === undefined) return [forward]
-      const combined = { ...states, heads, queries, ...result }
-      return [forward, launchOf(combine, combined, rows, parts * machine.floatBytes)]
-    },
+    kernel: forwardRowsKernel(definition, { tile, statistics, grouped: group > 1, split }),
+    scratchBytes: forwardRowsScratchBytes(definition, tile, machine.floatBytes),
+    tasks: matrices * parts,
+    own: split ? { partKeys } : {},
+    parts,
+    ...(split && {
+      combine: {
+        kernel: combineParts(definition, statistics),
+        scratchBytes: parts * machine.floatBytes,
+        tasks: batch * heads * queries,
+      },
+    }),
   }
 }

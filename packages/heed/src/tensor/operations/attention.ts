@@ -209,7 +209,8 @@ export function attentionGradient(
   ]
 }
 
-function storedOf([query, key, value]: readonly [AnyTensor, AnyTensor, AnyTensor]): StoredOperands {
+/** How the three are stored. */
+export function storedOf([query, key, value]: readonly [AnyTensor, AnyTensor, AnyTensor]): StoredOperands {
   const of = ({ dtype }: AnyTensor): StoredFloat => (isStoredFloat(dtype) ? dtype : 'f32')
   return { query: of(query), key: of(key), value: of(value) }
 }

@@ -11,6 +11,7 @@ export {
   type AttentionWithStatistics,
   type ScoreOptions,
 } from './attention.js'
+export { attentionRagged, type Stretch } from './attention-ragged.js'
 export * from './choose.js'
 export * from './concat.js'
 export {
