@@ -142,6 +142,7 @@ export {
   attention,
   attentionFilter,
   type AttentionOptions,
+  attentionRagged,
   attentionScores,
   cosineSimilarity,
   attentionWithStatistics,
@@ -158,6 +159,7 @@ export {
   type Score,
   type ScoreOptions,
   type Similarity,
+  type Stretch,
 } from './tensor/index.js'
 
 export {
@@ -233,6 +235,9 @@ export {
   quantizeLinear,
   type QuantizeOptions,
   type Residual,
+  RowCaches,
+  rowPositions,
+  type Rows,
   selfAttention,
   type SelfAttentionOptions,
   type Sequence,

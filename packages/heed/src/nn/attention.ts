@@ -16,21 +16,26 @@ import { tap, watched, within } from '../observe/index.js'
 import {
   type AnyTensor,
   attention,
+  attentionRagged,
   attentionScores,
+  concat,
   dot,
   filterScores,
   hasAxis,
   type Mask,
   mixValues,
   type Score,
+  slice,
   sum,
   type Tensor,
 } from '../tensor/index.js'
-import type { Key, LayerCache } from './cache.js'
+import type { LayerCache } from './cache.js'
+import type { Key } from './growing.js'
 import { linears, type Linear, plainWeight, type Quantized, type Weight } from './linear.js'
 import { norm, type Norm, type NormOptions } from './norm.js'
 import type { PositionNumbers } from './position.js'
 import { applyRotary, type RotaryTable } from './rotary.js'
+import { appendRows, contextRows, packedMemory, type RowMemory, rowPositions, type Rows } from './rows.js'
 import { addTo, projectOut, type Residual, type Sequence } from './sequence.js'
 
 /**
@@ -69,6 +74,12 @@ export interface CrossAttentionOptions<A extends string = never> extends Residua
   readonly sink?: Tensor<'head'> | undefined
   /** Remembers keys and values from step to step. */
   readonly cache?: LayerCache | undefined
+  /**
+   * Several texts of lengths of their own, one after the other in a batch of 1, each with its own cache. The
+   * values under names are of all rows together; scores and filter are of each, as `rows.0.filter`, where
+   * there are several.
+   */
+  readonly rows?: Rows | undefined
   /** How queryNorm and keyNorm normalize; default RMS norm. */
   readonly headNorm?: NormOptions | undefined
 }
@@ -80,7 +91,10 @@ export interface CrossAttentionOptions<A extends string = never> extends Residua
 export interface SelfAttentionOptions<A extends string = never> extends CrossAttentionOptions<A> {
   /** Rotary positions: queries and keys are turned by their position. */
   readonly rotary?: RotaryTable | undefined
-  /** Where the positions of `x` stand, for rotary; default: after those in the cache, or from 0 on. */
+  /**
+   * Where the positions of `x` stand, for rotary; default: after those in the cache, or from 0 on, in each
+   * row.
+   */
   readonly positions?: PositionNumbers | undefined
 }
 
@@ -120,15 +134,29 @@ function attendToSelf(
   let value = tap('value', valuesOf(valueHeads))
 
   // Order: rotary positions turn queries and keys, so that their product knows the distance.
-  const { rotary, cache, positions = cache?.length ?? 0 } = options
+  const { rotary, cache, rows, positions = rotary && startOf(options) } = options
   if (rotary !== undefined) {
     query = tap('rotatedQuery', applyRotary(query, 'query', rotary, positions))
     key = tap('rotatedKey', applyRotary(key, 'key', rotary, positions))
   }
   // Memory: what came before stands in the cache.
+  if (rows !== undefined) {
+    const memory = rows.caches ? appendRows(rows, key, value) : packedMemory(key, value, rows.lengths)
+    return attendInRows(parameters, query, memory, rows, options)
+  }
   if (cache !== undefined) ({ key, value } = cache.append(key, value))
 
   return attend(parameters, query, key, value, options)
+}
+
+/** Where the positions begin that follow the cache, or those of each row. */
+function startOf({ cache, rows }: SelfAttentionOptions): PositionNumbers {
+  if (rows === undefined) return cache?.length ?? 0
+  const { lengths, caches } = rows
+  return rowPositions(
+    lengths,
+    caches?.map(({ length }) => length),
+  )
 }
 
 /**
@@ -160,6 +188,13 @@ function attendToContext(
     const [keyHeads, valueHeads] = headsOf([parameters.key, parameters.value], context)
     return { key: keysOf(parameters, keyHeads, options), value: valuesOf(valueHeads) }
   }
+  if (options.rows !== undefined) {
+    const memory = contextRows(options.rows, () => {
+      const { key, value } = compute()
+      return { key: tap('key', key), value: tap('value', value) }
+    })
+    return attendInRows(parameters, query, memory, options.rows, options)
+  }
   const remembered = options.cache === undefined ? compute() : options.cache.context(compute)
   const key = tap('key', remembered.key)
   const value = tap('value', remembered.value)
@@ -174,18 +209,55 @@ function attend(
   value: Key,
   options: CrossAttentionOptions,
 ): Sequence {
-  const { score, mask, scale, sink = parameters.sink } = options
-  let mixed: Query
-  if (watched('scores', 'filter')) {
-    // Somebody looks at the filter: step by step.
-    const scores = tap('scores', attentionScores(query, key, { score, mask, scale }))
-    const filter = tap('filter', filterScores(scores, sink))
-    mixed = mixValues(filter, value)
-  } else {
-    // Nobody does: all of it in one kernel that never holds the filter.
-    mixed = attention(query, key, value, { score, mask, scale, sink })
-  }
+  const how = mixOptions(parameters, options)
+  // Nobody looks at the filter: all of it in one kernel that never holds it.
+  const mixed = watched('scores', 'filter')
+    ? mixedInSteps(query, key, value, how)
+    : attention(query, key, value, how)
   return joinHeads(parameters, tap('mixed', mixed), options)
+}
+
+/** The same of rows, which don't see each other. */
+function attendInRows(
+  parameters: Quantized<AttentionParameters>,
+  query: Query,
+  { keys, values }: RowMemory,
+  { lengths }: Rows,
+  options: CrossAttentionOptions,
+): Sequence {
+  const how = mixOptions(parameters, options)
+  const inRow = <T>(row: number, work: () => T): T =>
+    lengths.length === 1 ? work() : within(`rows.${row}`, work)
+  let mixed: Query
+  if (lengths.some((_, row) => inRow(row, () => watched('scores', 'filter')))) {
+    let start = 0
+    const parts = lengths.map((length, row) =>
+      inRow(row, () => {
+        const [key, value] = [keys[row]!, values[row]!].map(({ tensor, start: from, length: count }) =>
+          slice(tensor, 'key', from, from + count),
+        )
+        return mixedInSteps(slice(query, 'query', start, (start += length)), key!, value!, how)
+      }),
+    )
+    mixed = concat(parts, 'query')
+  } else mixed = attentionRagged(query, lengths, keys, values, how) as Query
+  return joinHeads(parameters, tap('mixed', mixed), options)
+}
+
+type MixOptions = Pick<CrossAttentionOptions, 'score' | 'mask' | 'scale' | 'sink'>
+
+function mixOptions(
+  { sink: own }: Quantized<AttentionParameters>,
+  { score, mask, scale, sink = own }: CrossAttentionOptions,
+): MixOptions {
+  return { score, mask, scale, sink }
+}
+
+/** Step by step, for somebody who looks at scores or filter. */
+function mixedInSteps(query: Query, key: Key, value: Key, { score, mask, scale, sink }: MixOptions): Query {
+  const scores = tap('scores', attentionScores(query, key, { score, mask, scale }))
+  const filter = tap('filter', filterScores(scores, sink))
+  return mixValues(filter, value)
 }
 
 function queriesOf(

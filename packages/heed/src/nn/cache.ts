@@ -1,28 +1,7 @@
-import { checkWhole, disposedByUsing, ShapeError, StateError, UsageError } from '../base/index.js'
-import { input, planNarrow, type StoredFloat } from '../kernels/index.js'
-import {
-  alone,
-  type AnyTensor,
-  arrange,
-  axisOf,
-  copy,
-  emptyArranged,
-  execute,
-  keep,
-  mapInto,
-  physicalOrder,
-  slice,
-  storedBytes,
-  type Tensor,
-  together,
-  tracked,
-  viewOver,
-} from '../tensor/index.js'
-
-export type Key = Tensor<'batch' | 'head' | 'key' | 'width'>
-
-/** Positions for which there is room at first. */
-const firstRoom = 64
+import { checkWhole, disposedByUsing, StateError, UsageError } from '../base/index.js'
+import type { StoredFloat } from '../kernels/index.js'
+import { keep, rename, together, tracked } from '../tensor/index.js'
+import { checkForgotten, Growing, type Key } from './growing.js'
 
 /** What a key/value cache stores its numbers as. */
 export interface CacheOptions {
@@ -73,10 +52,26 @@ export class KeyValueCache {
   /**
    * Forgets all positions from `length` on.
    *
-   * @throws UsageError unless 0 ≤ length ≤ the positions in it
+   * @throws UsageError or StateError unless 0 ≤ length ≤ the positions in it
    */
   truncate(length: number): void {
+    checkForgotten(length, this.length)
     for (const layer of this.#layers) layer.truncate(length)
+  }
+
+  /**
+   * Another that holds the same and goes on by itself. Both share their memory: who first adds positions goes
+   * on in place, and the other copies when it adds some.
+   */
+  fork(): KeyValueCache {
+    const other = new KeyValueCache({ dtype: this.#dtype })
+    for (const layer of this.#layers) other.#layers.push(layer.fork())
+    return other
+  }
+
+  /** The blocks of memory that it holds, which forks share. */
+  *blocks(): Generator<{ readonly bytes: number }> {
+    for (const layer of this.#layers) yield* layer.blocks()
   }
 
   dispose(): void {
@@ -87,15 +82,25 @@ export class KeyValueCache {
 
 disposedByUsing(KeyValueCache)
 
+/** Keys and values. */
+export interface Remembered {
+  readonly key: Key
+  readonly value: Key
+}
+
 /** Keys and values of one layer. */
 export class LayerCache {
   readonly #keys: Growing
   readonly #values: Growing
-  #context: { readonly key: Key; readonly value: Key } | undefined
+  #context: Remembered | undefined
 
-  constructor({ dtype = 'f32' }: CacheOptions = {}) {
-    this.#keys = new Growing('keys', dtype)
-    this.#values = new Growing('values', dtype)
+  constructor(
+    { dtype = 'f32' }: CacheOptions = {},
+    keys: Growing = new Growing('keys', dtype),
+    values: Growing = new Growing('values', dtype),
+  ) {
+    this.#keys = keys
+    this.#values = values
   }
 
   /** Positions in it. */
@@ -109,7 +114,7 @@ export class LayerCache {
    * @throws StateError where a gradient is wanted: training sees whole sequences
    * @throws ShapeError if batch, heads or width are not as before
    */
-  append(key: Key, value: Key): { readonly key: Key; readonly value: Key } {
+  append(key: Key, value: Key): Remembered {
     refuseGradient(key, value)
     return together(() => ({ key: this.#keys.append(key), value: this.#values.append(value) }))
   }
@@ -119,16 +124,38 @@ export class LayerCache {
    *
    * @throws StateError where a gradient is wanted
    */
-  context(compute: () => { readonly key: Key; readonly value: Key }): {
-    readonly key: Key
-    readonly value: Key
-  } {
+  context(compute: () => Remembered): Remembered {
     if (this.#context === undefined) {
       const { key, value } = compute()
       refuseGradient(key, value)
       this.#context = keep({ key, value })
     }
     return this.#context
+  }
+
+  /** Whether `context` has been computed. */
+  get hasContext(): boolean {
+    return this.#context !== undefined
+  }
+
+  /** Room for `count` positions more, like those of `key` and `value`: where the caller writes them. */
+  extend(key: Key, value: Key, count: number): Record<keyof Remembered, ReturnType<Growing['extend']>> {
+    return { key: this.#keys.extend(key, count), value: this.#values.extend(value, count) }
+  }
+
+  fork(): LayerCache {
+    const other = new LayerCache({}, this.#keys.fork(), this.#values.fork())
+    if (this.#context !== undefined) {
+      const { key, value } = this.#context
+      other.#context = keep({ key: rename(key, {}), value: rename(value, {}) })
+    }
+    return other
+  }
+
+  *blocks(): Generator<{ readonly bytes: number }> {
+    const { key, value } = this.#context ?? {}
+    for (const block of [this.#keys.block, this.#values.block, key?.storage, value?.storage])
+      if (block !== undefined) yield block
   }
 
   truncate(length: number): void {
@@ -145,7 +172,8 @@ export class LayerCache {
   }
 }
 
-function refuseGradient(key: Key, value: Key): void {
+/** @throws StateError where a gradient is wanted */
+export function refuseGradient(key: Key, value: Key): void {
   if (!tracked([key, value])) return
   throw new StateError({
     operation: 'cache',
@@ -153,126 +181,4 @@ function refuseGradient(key: Key, value: Key): void {
     found: 'a gradient wanted through the cache',
     hint: 'leave the cache out in training',
   })
-}
-
-/**
- * A tensor that grows along its axis 'key', with room for more than it holds. What is given out are views of
- * what it holds now.
- */
-class Growing {
-  readonly #name: string
-  readonly #dtype: StoredFloat
-  #room: Key | undefined
-  length = 0
-
-  constructor(name: string, dtype: StoredFloat) {
-    this.#name = name
-    this.#dtype = dtype
-  }
-
-  append(added: Key): Key {
-    const count = added.size('key')
-    const room = this.#reserve(added, this.length + count)
-    write(added, room, this.length)
-    this.length += count
-    return slice(room, 'key', 0, this.length)
-  }
-
-  truncate(length: number): void {
-    checkWhole('cache.truncate', 'length', length)
-    if (length > this.length)
-      throw new StateError({
-        operation: 'cache.truncate',
-        expected: `at most ${this.length}, the positions in the cache`,
-        found: String(length),
-        hint: 'a cache can only forget',
-      })
-    if (length === this.length) return
-    this.length = length
-    // What was given out before may still be in use: new positions must not overwrite it.
-    if (this.#room?.storage.shared) this.#move(this.#make(this.#room, this.#room.size('key')))
-  }
-
-  dispose(): void {
-    this.#room?.dispose()
-    this.#room = undefined
-    this.length = 0
-  }
-
-  #reserve(like: Key, needed: number): Key {
-    const room = this.#room
-    if (room === undefined) return (this.#room = this.#make(like, Math.max(firstRoom, needed)))
-    for (const { name, size } of room.layout) {
-      if (name !== 'key' && axisOf('cache', like, name).size !== size)
-        throw new ShapeError({
-          operation: 'cache',
-          axis: name,
-          expected: `${this.#name} with axis '${name}' of size ${size}, as before`,
-          found: like.describe(),
-          hint: 'use a cache for one batch and one model, and another for the next',
-        })
-    }
-    if (needed <= room.size('key')) return room
-    return this.#move(this.#make(like, Math.max(2 * room.size('key'), needed)))
-  }
-
-  /** To another room. */
-  #move(to: Key): Key {
-    const from = this.#room!
-    const held = slice(from, 'key', 0, this.length)
-    alone(() => write(held, to, 0)) // it is freed below
-    held.dispose()
-    from.dispose()
-    return (this.#room = to)
-  }
-
-  /** Room for so many positions; the positions of a head lie one after the other, as attention reads them. */
-  #make(like: Key, positions: number): Key {
-    const order = [...like.axes.filter((name) => name !== 'key' && name !== 'width'), 'key', 'width']
-    const shape = Object.fromEntries(
-      order.map((name) => [name, name === 'key' ? positions : axisOf('cache', like, name).size]),
-    )
-    const room = keep(emptyArranged(like.device, this.#dtype, shape)) as AnyTensor as Key
-    room.storage.changing = true
-    return room
-  }
-}
-
-const same = input(0)
-
-/** Writes positions into the room, from `start` on. Nobody has a view of those yet. */
-function write(from: Key, room: Key, start: number): void {
-  const count = from.size('key')
-  if (count === 0) return
-  const axis = axisOf('cache', room, 'key')
-  const { dtype } = room
-  if (dtype === 'f16' || dtype === 'bf16') return writeNarrow(from, room, start, dtype)
-  const target = viewOver(
-    room,
-    room.layout.map((other) => (other === axis ? { ...axis, size: count } : other)),
-    room.offset + start * axis.stride,
-  )
-  mapInto('cache', [same], [from], [target])
-  target.dispose()
-}
-
-/** The same, rounded: the positions of a head lie one after the other in the room. */
-function writeNarrow(from: Key, room: Key, start: number, element: 'f16' | 'bf16'): void {
-  const order = physicalOrder(room)
-  const lying = from.dtype === 'f32' ? arrange(from, order) : copy(from, 'f32', order)
-  const width = axisOf('cache', room, 'width').size
-  const length = from.size('key') * width
-  const bytes = storedBytes(room.device, element)
-  execute(room.device, () =>
-    planNarrow({
-      element,
-      stretches: length === 0 ? 0 : from.elements / length,
-      length,
-      source: lying.address,
-      sourceStep: length,
-      target: room.address + start * width * bytes,
-      targetStep: axisOf('cache', room, 'key').size * width,
-    }),
-  )
-  lying.dispose()
 }

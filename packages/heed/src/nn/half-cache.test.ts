@@ -3,7 +3,8 @@ import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16, randomKey, UsageError } from 
 import { Device } from '../device/index.js'
 import { everyTarget } from '../kernels/testing/targets.js'
 import { attention, cast, normal, slice, tensor, type Tensor, withDevice } from '../tensor/index.js'
-import { type Key, KeyValueCache } from './cache.js'
+import { KeyValueCache } from './cache.js'
+import type { Key } from './growing.js'
 import { causal } from './mask.js'
 
 describe.each(everyTarget())('a key/value cache of half precision, on %s', (name, target) => {

@@ -67,13 +67,13 @@ export function isRowMajor(tensor: AnyTensor, order: readonly string[]): boolean
  * The rows along one axis, where they can be addressed by one stride: elements of a row adjacent, rows evenly
  * apart.
  */
-export interface Rows {
+export interface StridedRows {
   readonly rows: number
   readonly width: number
   readonly stride: number
 }
 
-export function rowsAlong(tensor: AnyTensor, name: string): Rows | undefined {
+export function rowsAlong(tensor: AnyTensor, name: string): StridedRows | undefined {
   const axis = tensor.layout.find((candidate) => candidate.name === name)!
   if (axis.size > 1 && axis.stride !== 1) return undefined
   const outer = tensor.layout.filter((other) => other !== axis && other.size !== 1)

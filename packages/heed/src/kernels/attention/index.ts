@@ -7,6 +7,7 @@ export {
   type StoredOperands,
 } from './definition.js'
 export type { BackwardPlaces, CapturePlace, ForwardPlaces, Place, Plan, StatisticsPlaces } from './places.js'
+export { type Appended, planAppend } from './append.js'
 export { captureGradientSlots } from './derivative.js'
 export { attentionBackward } from './plan-backward.js'
 export { attentionForward } from './plan-forward.js'
