@@ -19,15 +19,25 @@ export {
   writeGguf,
 } from './formats/index.js'
 export {
+  type FileTensor,
+  type FileTensors,
   type ForeignDtype,
+  type Llama2cFile,
+  openWeights,
   readSafetensors,
   type Safetensors,
   type SafetensorsTensor,
+  saveSafetensors,
+  type SaveSafetensorsOptions,
+  type ShardedSafetensors,
   type StoredArray,
   type StoredArrays,
   type StoredDtype,
   type StoredTensor,
+  type Weights,
+  weightsFile,
   withSafetensors,
+  withSafetensorsIndex,
   writeSafetensors,
 } from './formats/index.js'
 export { loadWeights, type SaveOptions, saveWeights, type WeightDtype } from './checkpoint/index.js'

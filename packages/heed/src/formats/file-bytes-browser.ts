@@ -6,6 +6,11 @@ export function withFileBytes(): never {
 }
 
 /** @throws UsageError, as a page has no files on a disk */
+export function withFiles(): never {
+  return nodeModule('node:fs', 'read')
+}
+
+/** @throws UsageError, as a page has no files on a disk */
 export function readSmallFile(): never {
   return nodeModule('node:fs', 'read')
 }

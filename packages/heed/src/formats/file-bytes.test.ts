@@ -3,10 +3,16 @@ import { mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { FormatError, HeedError, MemoryError, ShapeError } from '../base/index.js'
+import { FormatError, HeedError, MemoryError, ShapeError, StateError } from '../base/index.js'
 import { scope, tensor, zeros } from '../tensor/index.js'
 import { readSmallFile } from './file-bytes.js'
-import { readSafetensors, type StoredTensor, withSafetensors, writeSafetensors } from './index.js'
+import {
+  readSafetensors,
+  type Safetensors,
+  type StoredTensor,
+  withSafetensors,
+  writeSafetensors,
+} from './index.js'
 import { loadWeights, saveWeights } from '../checkpoint/index.js'
 
 const stored = new Map<string, StoredTensor>([
@@ -78,6 +84,29 @@ describe('a file on the disk', () => {
       truncateSync(path, bytes.length - 4)
       expect(() => tensors.get('half')!.data).toThrow(/an end at/)
     })
+  })
+
+  test('stays open for a promise, and is closed then, and after an error', async () => {
+    await writeFile(path, writeSafetensors(stored))
+    let kept: Safetensors | undefined
+    const numbers = await withSafetensors(path, async (file) => {
+      await Promise.resolve()
+      return [...((kept = file).tensors.get('ids')!.data as Int32Array)]
+    })
+    expect(numbers).toEqual([1, -2, 3])
+    expect(() => kept!.tensors.get('ids')!.data).toThrow(StateError)
+    const failing = withSafetensors(path, async (file) => {
+      kept = file
+      await Promise.reject(new Error('lost'))
+    })
+    await expect(failing).rejects.toThrow('lost')
+    expect(() => kept!.tensors.get('ids')!.data).toThrow(/closed; read within the function/)
+    const thrown = (file: Safetensors): never => {
+      kept = file
+      throw new Error('lost')
+    }
+    expect(() => withSafetensors(path, thrown)).toThrow('lost')
+    expect(() => kept!.tensors.get('ids')!.data).toThrow(StateError)
   })
 
   test('is refused where it is a folder, a pipe or a device, at once', () => {

@@ -218,7 +218,8 @@ export function withGguf<T>(path: string, use: (file: GgufFile) => T): T {
   return withFileBytes(path, (bytes) => use(ggufIn(bytes, path)))
 }
 
-function ggufIn(bytes: FileBytes, file?: string): GgufFile {
+/** The content of a GGUF file, whose bytes must not change from here on. */
+export function ggufIn(bytes: FileBytes, file: string | undefined = bytes.path): GgufFile {
   const metadata = new Gguf(bytes, operation, file)
   const refuse = (expected: string, found: string, offset?: number): never => {
     const hint = 'the file is damaged, cut short, or of a kind that heed does not know'

@@ -25,3 +25,7 @@ export {
   withSafetensors,
 } from './safetensors-read.js'
 export { writeSafetensors } from './safetensors-write.js'
+export { saveSafetensors, type SaveSafetensorsOptions } from './save-safetensors.js'
+export { type ShardedSafetensors, withSafetensorsIndex } from './safetensors-index.js'
+export type { Llama2cFile } from './llama2c.js'
+export { openWeights, type Weights, weightsFile } from './open-weights.js'

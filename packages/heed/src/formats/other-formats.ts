@@ -20,12 +20,16 @@ const beginning = 512
  */
 export function refuseOtherFormats(bytes: FileBytes, operation: string): void {
   const first = bytes.slice(0, Math.min(bytes.length, beginning))
-  // A header of safetensors: a length that no text has, and a brace.
-  if (first[8] === 0x7b && first[7] === 0) return
+  if (beginsAsSafetensors(first)) return
   const other = otherFormat(first, bytes.path)
   if (other === undefined) return
   const expected = 'weights in safetensors, GGUF or the legacy layout of llama2.c'
   throw new FormatError({ operation, expected, ...other, file: bytes.path, offset: 0 })
+}
+
+/** Whether a file begins as safetensors do: a length that no text has, and a brace. */
+export function beginsAsSafetensors(first: Uint8Array): boolean {
+  return first[7] === 0 && first[8] === 0x7b
 }
 
 function otherFormat(first: Uint8Array, path: string | undefined): OtherFormat | undefined {
@@ -63,6 +67,18 @@ function otherFormat(first: Uint8Array, path: string | undefined): OtherFormat |
   return undefined
 }
 
+/**
+ * Refuses a file of pickles by its name.
+ *
+ * @param list the file that names it
+ * @throws FormatError with the lines that convert it
+ */
+export function refusePickle(operation: string, list: string | undefined, path: string): never {
+  const expected = 'weights in safetensors, GGUF or the legacy layout of llama2.c'
+  const found = `${JSON.stringify(path.slice(0, 100))}, named as PyTorch's pickles are`
+  throw new FormatError({ operation, expected, ...pickle(found, path), file: list })
+}
+
 /** Whether a file is named as PyTorch names its pickles. */
 export function hasPickleName(path: string | undefined): boolean {
   return /\.(bin|pt|pth|ckpt|pkl|pickle)$/i.test(path ?? '')
@@ -76,17 +92,23 @@ function pickle(found: string, path: string | undefined): OtherFormat {
 }
 
 /**
- * The lines of Python that convert a pickle into a safetensors file beside it. `weights_only` keeps PyTorch
- * from running what is in it.
+ * The lines of Python that convert a pickle, or all pieces of one, into a safetensors file beside it.
+ * `weights_only` keeps PyTorch from running what is in it.
  */
 export function pickleConversion(path: string = 'pytorch_model.bin'): string {
   const folder = path.slice(0, Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1)
+  const piece = /-\d{5}-of-\d{5}(?=\.\w+$)/
+  const files = piece.test(path)
+    ? `sorted(glob.glob(${JSON.stringify(path.replace(piece, '-*'))}))`
+    : `[${JSON.stringify(path)}]`
   return [
-    'import torch',
+    'import glob, torch',
     'from safetensors.torch import save_file',
-    `weights = torch.load(${JSON.stringify(path)}, map_location='cpu', weights_only=True)`,
-    "weights = weights.get('state_dict', weights)",
-    'weights = {name: x.clone().contiguous() for name, x in weights.items() if torch.is_tensor(x)}',
+    'weights = {}',
+    `for file in ${files}:`,
+    "    state = torch.load(file, map_location='cpu', weights_only=True)",
+    "    state = state.get('state_dict', state)",
+    '    weights.update({name: x.clone().contiguous() for name, x in state.items() if torch.is_tensor(x)})',
     `save_file(weights, ${JSON.stringify(`${folder}model.safetensors`)}, {'format': 'pt'})`,
   ].join('\n')
 }
