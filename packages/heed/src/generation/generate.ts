@@ -1,14 +1,5 @@
 /** Writing on: token by token, each chosen from the model's logits and given back to it. */
-import {
-  checkNames,
-  checkWhole,
-  randomKey,
-  type RandomKey,
-  ShapeError,
-  uniformAt,
-  UsageError,
-  inWords,
-} from '../base/index.js'
+import { checkNames, checkWhole, randomKey, type RandomKey, uniformAt, UsageError } from '../base/index.js'
 import { KeyValueCache, type Quantized } from '../nn/index.js'
 import { scope, tensor } from '../tensor/index.js'
 import {
@@ -18,6 +9,7 @@ import {
   decoderStates,
   logitsOf,
 } from '../models/index.js'
+import { checkIds } from './plan.js'
 import { checkSampling, sample, type SamplingOptions } from './sampling.js'
 
 /**
@@ -55,6 +47,8 @@ export function generate(
     temperature: true,
     topK: true,
     topP: true,
+    minP: true,
+    typicalP: true,
   }
   checkNames('generate', options, Object.keys(known))
   const { tokens, seed = 0, stop = [], ...sampling } = options
@@ -102,31 +96,6 @@ function* writeOn(
     }
   } finally {
     cache.dispose()
-  }
-}
-
-/**
- * @throws UsageError where there is no id, or one is no whole number
- * @throws ShapeError where one is outside the vocabulary
- */
-function checkIds(operation: string, ids: ArrayLike<number>, vocabulary: number): void {
-  const refuse = (found: string, hint: string): never => {
-    throw new UsageError({ operation, expected: 'at least one token id, a whole number', found, hint })
-  }
-  if (!Number.isInteger((ids as ArrayLike<number> | null)?.length) || typeof ids === 'string')
-    refuse(inWords(ids), 'give a list of them, or a typed array: Array.from(ids)')
-  if (ids.length === 0) refuse('none', 'start with the end-of-text token')
-  for (let i = 0; i < ids.length; i++) {
-    const id: unknown = ids[i]
-    if (!Number.isInteger(id)) refuse(`${String(id)} at place ${i}`, "take the tokenizer's ids")
-    if ((id as number) < 0 || (id as number) >= vocabulary)
-      throw new ShapeError({
-        operation,
-        expected: `token ids from 0 to ${vocabulary - 1}, the model's vocabulary`,
-        found: `id ${String(id)} at place ${i}`,
-        hint: 'encode with the tokenizer that belongs to the model',
-        axis: 'vocabulary',
-      })
   }
 }
 

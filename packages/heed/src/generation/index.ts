@@ -1,3 +1,7 @@
 export type { Decoding, Writable } from './decoding.js'
 export * from './sampling.js'
+export * from './logit-functions.js'
+export * from './options.js'
+export type { LogProbability, Piece, TextEnd, TokenLogProbability } from './rows.js'
+export * from './write.js'
 export * from './generate.js'

@@ -3,7 +3,7 @@ import { checkWhole, inWords, UsageError } from '../base/index.js'
 
 /**
  * Applied in this order, which is that of Hugging Face's `generate`: temperature, topK, topP among what topK
- * leaves.
+ * leaves, minP, typicalP among what those leave.
  */
 export interface SamplingOptions {
   /**
@@ -22,13 +22,36 @@ export interface SamplingOptions {
    * all.
    */
   readonly topP?: number
+  /**
+   * Only tokens that are at least so likely, as a part of the likeliest one's probability, stay (Nguyen et
+   * al. 2024, "Turning Up the Heat: Min-p Sampling"). From 0, all, to 1. Default 0.
+   */
+  readonly minP?: number
+  /**
+   * Only the least number of tokens whose probabilities sum to this stay, those whose information −log p is
+   * nearest to the entropy first (Meister et al. 2023, "Locally Typical Sampling", equation 10). Above 0, at
+   * most 1. Default 1: all.
+   */
+  readonly typicalP?: number
 }
 
+/** Names of the options, for those who check them. */
+export const samplingNames: readonly (keyof SamplingOptions)[] = [
+  'temperature',
+  'topK',
+  'topP',
+  'minP',
+  'typicalP',
+]
+
 /** @throws UsageError naming the option that makes no sense */
-export function checkSampling({ temperature = 1, topK = 1, topP = 1 }: SamplingOptions): void {
+export function checkSampling(
+  { temperature = 1, topK = 1, topP = 1, minP = 0, typicalP = 1 }: SamplingOptions,
+  operation: string = 'sample',
+): void {
   const refuse = (expected: string, found: unknown): never => {
     throw new UsageError({
-      operation: 'sample',
+      operation,
       expected,
       found: String(found),
       hint: 'leave it out for the default',
@@ -37,6 +60,9 @@ export function checkSampling({ temperature = 1, topK = 1, topP = 1 }: SamplingO
   if (!(Number.isFinite(temperature) && temperature >= 0)) refuse('a temperature of 0 or more', temperature)
   if (!Number.isInteger(topK) || topK < 1) refuse('topK, a whole number from 1 on', topK)
   if (!(Number.isFinite(topP) && topP > 0 && topP <= 1)) refuse('topP above 0, at most 1', topP)
+  if (!(Number.isFinite(minP) && minP >= 0 && minP <= 1)) refuse('minP from 0 to 1', minP)
+  if (!(Number.isFinite(typicalP) && typicalP > 0 && typicalP <= 1))
+    refuse('typicalP above 0, at most 1', typicalP)
 }
 
 /**
@@ -47,11 +73,26 @@ export function checkSampling({ temperature = 1, topK = 1, topP = 1 }: SamplingO
  */
 export function probabilitiesOf(logits: ArrayLike<number>): Float64Array {
   checkLogits('probabilitiesOf', logits)
-  const weights = weightsOf(logits, largestOf(logits), 1)
-  let sum = 0
-  for (let id = 0; id < weights.length; id++) sum += weights[id]!
-  if (sum > 0) for (let id = 0; id < weights.length; id++) weights[id]! /= sum
+  const weights = new Float64Array(logits.length)
+  const largest = largestOf(logits)
+  if (largest === -Infinity) return weights
+  const weigh: Weigh = { logits, largest, temperature: 1 }
+  const sum = sumOfWeights(weigh)
+  for (let id = 0; id < weights.length; id++) weights[id] = weightOf(weigh, logits[id]!) / sum
   return weights
+}
+
+/**
+ * What turns a logit of these into the logarithm of its probability, in f64.
+ *
+ * @throws UsageError for NaN
+ */
+export function logProbabilityOf(logits: ArrayLike<number>): (logit: number) => number {
+  const largest = largestOf(logits)
+  if (largest === -Infinity) return () => -Infinity
+  const weigh: Weigh = { logits, largest, temperature: 1 }
+  const logSum = Math.log(sumOfWeights(weigh))
+  return (logit) => logWeightOf(weigh, logit) - logSum
 }
 
 /** @throws UsageError unless these are numbers in a row: a tensor gives its own by `values()` */
@@ -79,13 +120,11 @@ export interface Candidate {
 export function likeliest(logits: ArrayLike<number>, count: number): Candidate[] {
   checkLogits('likeliest', logits)
   checkWhole('likeliest', 'count', count)
-  const probabilities = probabilitiesOf(logits)
-  const ids = largestFirst(
-    logits,
-    Int32Array.from(logits, (_, id) => id),
-    count,
-  )
-  return Array.from(ids, (id) => ({ id, probability: probabilities[id]! }))
+  const probabilityOf = logProbabilityOf(logits)
+  return Array.from(largestIds(logits, count), (id) => ({
+    id,
+    probability: Math.exp(probabilityOf(logits[id]!)),
+  }))
 }
 
 /**
@@ -98,60 +137,152 @@ export function likeliest(logits: ArrayLike<number>, count: number): Candidate[]
 export function sample(logits: ArrayLike<number>, uniform: number, options: SamplingOptions = {}): number {
   checkLogits('sample', logits)
   checkSampling(options)
-  const { temperature = 1, topK = logits.length, topP = 1 } = options
   if (!(uniform >= 0 && uniform < 1)) refuse('a uniform number from 0 up to but without 1', String(uniform))
   const largest = largestOf(logits)
   if (largest === -Infinity) {
     const found = logits.length === 0 ? 'no logits' : 'none'
     refuse('a logit above −infinity', found, 'leave the mask of logits at least one token')
   }
-  if (temperature === 0) return Array.prototype.indexOf.call(logits, largest)
-  const weights = weightsOf(logits, largest, temperature)
-  let ids = Int32Array.from(weights, (_, id) => id).filter((id) => weights[id]! > 0)
-  if (topK < ids.length) ids = largestFirst(logits, ids, topK)
-  const total = ids.reduce((sum, id) => sum + weights[id]!, 0)
-  if (topP < 1) {
-    // Those below it have less than 1 − topP together, so none of them stays: of a large vocabulary few are
-    // left to be sorted.
-    const least = ((1 - topP) * total) / ids.length
-    ids = ids.filter((id) => weights[id]! >= least)
-  }
-  ids = largestFirst(logits, ids, ids.length)
-  let kept = 0
-  let mass = 0
-  while (kept < ids.length && (kept === 0 || topP === 1 || mass < topP * total))
-    mass += weights[ids[kept++]!]!
+  const { temperature = 1, topK, typicalP = 1 } = options
+  if (temperature === 0 || topK === 1) return Array.prototype.indexOf.call(logits, largest)
+  const weigh: Weigh = { logits, largest, temperature }
+  const { ids, mass } =
+    typicalP === 1 ? keptOf(weigh, options, uniform) : typicalOf(weigh, keptOf(weigh, options), typicalP)
   let left = uniform * mass
-  for (let i = 0; i < kept - 1; i++) {
-    left -= weights[ids[i]!]!
-    if (left < 0) return ids[i]!
+  for (const id of ids) {
+    left -= weightOf(weigh, logits[id]!)
+    if (left < 0) return id
   }
-  return ids[kept - 1]!
+  return ids.at(-1)!
+}
+
+/** What a token's weight follows from: exp((logit − largest) / temperature). */
+interface Weigh {
+  readonly logits: ArrayLike<number>
+  readonly largest: number
+  readonly temperature: number
+}
+
+/** Candidates and the sum of their weights. */
+interface Kept {
+  readonly ids: Int32Array
+  readonly mass: number
+}
+
+/** So many are put in order at first, where it isn't known how many stay: more than mostly do. */
+const firstOrdered = 256
+
+/**
+ * What topK, topP and minP leave, the likeliest first. Of a large vocabulary few stay mostly: only as many are
+ * put in order as it takes to see which.
+ *
+ * @param uniform where all stay, those beyond this part of their sum are left out; without it none are, and
+ * they are in order of their ids
+ */
+function keptOf(
+  weigh: Weigh,
+  { topK = weigh.logits.length, topP = 1, minP = 0 }: SamplingOptions,
+  uniform?: number,
+): Kept {
+  const { logits } = weigh
+  const most = Math.min(topK, logits.length)
+  const limited = most < logits.length
+  const plain = topP === 1 && minP === 0
+  const whole = limited || (minP > 0 && topP === 1) ? 0 : sumOfWeights(weigh)
+  if (plain && !limited && uniform === undefined) return { ids: possibleIds(weigh), mass: whole }
+  for (let count = limited ? most : Math.min(firstOrdered, most); ; count = Math.min(16 * count, most)) {
+    const ids = largestIds(logits, count)
+    const weights = Float64Array.from(ids, (id) => weightOf(weigh, logits[id]!))
+    const total = limited ? weights.reduce((sum, weight) => sum + weight, 0) : whole
+    const enough = topP < 1 ? topP * total : plain && uniform !== undefined ? uniform * total : Infinity
+    let stay = 0
+    let mass = 0
+    while (stay < count && weights[stay]! > 0 && weights[stay]! >= minP) {
+      if (topP < 1 ? stay > 0 && mass >= enough : mass > enough) break
+      mass += weights[stay++]!
+    }
+    if (stay === count && count < most) continue
+    return { ids: ids.subarray(0, stay), mass: plain ? total : mass }
+  }
+}
+
+/** Of some candidates those that are typical, the likeliest first. */
+function typicalOf(weigh: Weigh, { ids, mass }: Kept, typicalP: number): Kept {
+  const { logits } = weigh
+  const logMass = Math.log(mass)
+  const information = Float64Array.from(ids, (id) => logMass - logWeightOf(weigh, logits[id]!))
+  const entropy = information.reduce((sum, value) => sum + value * Math.exp(-value), 0)
+  const nearness = information.map((value) => -Math.abs(value - entropy))
+  for (let count = Math.min(firstOrdered, ids.length); ; count = Math.min(16 * count, ids.length)) {
+    const nearest = largestIds(nearness, count)
+    let stay = 0
+    let part = 0
+    while (stay < count && (stay === 0 || part < typicalP)) part += Math.exp(-information[nearest[stay++]!]!)
+    if (stay === count && part < typicalP && count < ids.length) continue
+    const found = nearest.subarray(0, stay).map((place) => ids[place]!)
+    return { ids: found.sort((a, b) => logits[b]! - logits[a]! || a - b), mass: part * mass }
+  }
+}
+
+function logWeightOf({ largest, temperature }: Weigh, logit: number): number {
+  // The difference of equal infinities is NaN, where the limit is 0.
+  return logit === largest ? 0 : (logit - largest) / temperature
+}
+
+/** 1 for the largest, also where it is infinite, and 0 for −infinity. */
+function weightOf(weigh: Weigh, logit: number): number {
+  return Math.exp(logWeightOf(weigh, logit))
+}
+
+function sumOfWeights({ logits, largest, temperature }: Weigh): number {
+  let sum = 0
+  for (let id = 0; id < logits.length; id++) {
+    const logit = logits[id]!
+    sum += logit === largest ? 1 : Math.exp((logit - largest) / temperature)
+  }
+  return sum
+}
+
+/** All ids whose weight is above 0. */
+function possibleIds(weigh: Weigh): Int32Array {
+  const ids = new Int32Array(weigh.logits.length)
+  let count = 0
+  for (let id = 0; id < ids.length; id++) if (weightOf(weigh, weigh.logits[id]!) > 0) ids[count++] = id
+  return ids.subarray(0, count)
 }
 
 /**
- * exp((logit − largest) / temperature): 1 for the largest, also where it is infinite, and 0 for −infinity.
+ * The `count` places of the largest numbers, the largest first, of equals the lower place: a heap of the best
+ * so far, whose root is the worst of them.
  */
-function weightsOf(logits: ArrayLike<number>, largest: number, temperature: number): Float64Array {
-  const weights = new Float64Array(logits.length)
-  if (largest === -Infinity) return weights
-  for (let id = 0; id < weights.length; id++) {
-    const logit = logits[id]!
-    weights[id] = logit === largest ? 1 : Math.exp((logit - largest) / temperature)
+export function largestIds(numbers: ArrayLike<number>, count: number): Int32Array {
+  const size = Math.min(count, numbers.length)
+  const heap = new Int32Array(size)
+  if (size === 0) return heap
+  const isWorse = (a: number, b: number): boolean => {
+    const difference = numbers[a]! - numbers[b]!
+    return difference < 0 || (!(difference > 0) && a > b)
   }
-  return weights
-}
-
-/** The `count` of some ids that have the largest logits, the largest first, of equals the lower id. */
-function largestFirst(logits: ArrayLike<number>, ids: Int32Array, count: number): Int32Array<ArrayBuffer> {
-  if (count === 0) return new Int32Array(0)
-  let some = Int32Array.from(ids)
-  if (count < some.length) {
-    const least = Float64Array.from(some, (id) => logits[id]!).sort()[some.length - count]!
-    some = some.filter((id) => logits[id]! >= least)
+  const sink = (id: number, from: number): void => {
+    let at = from
+    for (let child = 2 * at + 1; child < size; child = 2 * at + 1) {
+      if (child + 1 < size && isWorse(heap[child + 1]!, heap[child]!)) child++
+      if (!isWorse(heap[child]!, id)) break
+      heap[at] = heap[child]!
+      at = child
+    }
+    heap[at] = id
   }
-  // The difference of equal infinities is NaN, which is no order either: the id decides.
-  return some.sort((a, b) => logits[b]! - logits[a]! || a - b).subarray(0, count)
+  for (let id = 0; id < size; id++) heap[id] = id
+  for (let at = (size >> 1) - 1; at >= 0; at--) sink(heap[at]!, at)
+  let least = numbers[heap[0]!]!
+  for (let id = size; id < numbers.length; id++) {
+    if (!(numbers[id]! > least)) continue
+    sink(id, 0)
+    least = numbers[heap[0]!]!
+  }
+  // The difference of equal infinities is NaN, which is no order either: the place decides.
+  return heap.sort((a, b) => numbers[b]! - numbers[a]! || a - b)
 }
 
 /**

@@ -1,4 +1,12 @@
-import { disposedByUsing, foldIn, leavesOf, randomKey, type RandomKey, UsageError } from '../base/index.js'
+import {
+  disposedByUsing,
+  foldIn,
+  leavesOf,
+  pause,
+  randomKey,
+  type RandomKey,
+  UsageError,
+} from '../base/index.js'
 import { currentDevice, dispose, isTensor, keep, scope, type Tensor, withDevice } from '../tensor/index.js'
 import type { Device } from '../device/index.js'
 import { accumulateGradients } from './accumulate.js'
@@ -476,12 +484,4 @@ function evaluated(means: Means): Means {
 
 function now(): number {
   return performance.now()
-}
-
-/** Lets signals, timers and input be handled. */
-function pause(): Promise<void> {
-  return new Promise((resolve) => {
-    if (typeof setImmediate === 'function') setImmediate(resolve)
-    else setTimeout(resolve, 0)
-  })
 }
