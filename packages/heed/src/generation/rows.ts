@@ -10,8 +10,8 @@ import { TextPieces } from './text-pieces.js'
 import { observedStep } from './watch.js'
 
 /**
- * Why a text ends: an id or a string of those that end it; as many tokens as were wanted; the model's context;
- * the signal.
+ * Why a text ends: an id or a string of those that end it; as many tokens as were wanted; the model's
+ * context; the signal.
  */
 export type TextEnd = 'stop' | 'tokens' | 'context' | 'aborted'
 

@@ -173,8 +173,8 @@ interface Kept {
 const firstOrdered = 256
 
 /**
- * What topK, topP and minP leave, the likeliest first. Of a large vocabulary few stay mostly: only as many are
- * put in order as it takes to see which.
+ * What topK, topP and minP leave, the likeliest first. Of a large vocabulary few stay mostly: only as many
+ * are put in order as it takes to see which.
  *
  * @param uniform where all stay, those beyond this part of their sum are left out; without it none are, and
  * they are in order of their ids

@@ -2,8 +2,8 @@
 import type { StreamDecoder } from '../text/index.js'
 
 /**
- * Gives out a text as it comes, and ends it where one of some strings begins. What may be the beginning of one
- * is held back until that is known: no part of a stop string is ever given out.
+ * Gives out a text as it comes, and ends it where one of some strings begins. What may be the beginning of
+ * one is held back until that is known: no part of a stop string is ever given out.
  */
 export class TextPieces {
   readonly #decoder: StreamDecoder
