@@ -320,6 +320,7 @@ export {
   type DecoderDefinition,
   type EncodeOptions,
   Encoding,
+  loadGgufTokenizer,
   loadTokenizer,
   loadTokenizerFiles,
   type ModelDefinition,

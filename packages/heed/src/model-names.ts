@@ -40,7 +40,21 @@ export {
   withSafetensorsIndex,
   writeSafetensors,
 } from './formats/index.js'
-export { loadWeights, type SaveOptions, saveWeights, type WeightDtype } from './checkpoint/index.js'
+export {
+  type Binding,
+  type Bindings,
+  CheckpointConfig,
+  linearBinding,
+  loadWeights,
+  normBinding,
+  quantizeTree,
+  type QuantizeTreeOptions,
+  type SaveOptions,
+  saveWeights,
+  tableBinding,
+  treeTensors,
+  type WeightDtype,
+} from './checkpoint/index.js'
 export {
   batchOf,
   type BatchOptions,
@@ -83,7 +97,6 @@ export {
   modelFiles,
   modelFromFiles,
   quantizeDecoder,
-  type QuantizeDecoderOptions,
   saveModel,
   parseDecoderConfig,
 } from './models/index.js'

@@ -216,20 +216,33 @@ class PartReader {
 }
 
 /** The numbers of one part of a tensor, row-major. */
-function partOf(whole: Float32Array, { axes }: Binding, part: Part, shape: Shape): Float32Array {
+function partOf(whole: Float32Array, binding: Binding, part: Part, shape: Shape): Float32Array {
+  const numbers = new Float32Array((whole.length / part.of) * ('from' in part ? part.size : 1))
+  placeOfPart(binding, shape, whole.length, (from, to, length) =>
+    numbers.set(whole.subarray(from, from + length), to),
+  )
+  return numbers
+}
+
+/**
+ * Where the numbers of a part stand in the whole tensor, of `total` numbers: calls `copy` with each run of
+ * them, its place in the whole and in the part.
+ */
+export function placeOfPart(
+  { axes, part }: Binding,
+  shape: Shape,
+  total: number,
+  copy: (inWhole: number, inPart: number, length: number) => void,
+): void {
+  if (part === undefined) return copy(0, 0, total)
   if ('from' in part) {
-    const row = whole.length / part.of
-    return whole.slice(part.from * row, (part.from + part.size) * row)
+    const row = total / part.of
+    return copy(part.from * row, 0, part.size * row)
   }
   const names = axes.flatMap((joined) => joined.split(' '))
   const inner = names.slice(names.indexOf('part') + 1).reduce((size, name) => size * shape[name]!, 1)
-  const outer = whole.length / (part.of * inner)
-  const numbers = new Float32Array(outer * inner)
-  for (let i = 0; i < outer; i++) {
-    const from = (i * part.of + part.index) * inner
-    numbers.set(whole.subarray(from, from + inner), i * inner)
-  }
-  return numbers
+  const outer = total / (part.of * inner)
+  for (let i = 0; i < outer; i++) copy((i * part.of + part.index) * inner, i * inner, inner)
 }
 
 /** Rows of each head from rotary pairs (0, 1), (2, 3), … to halves: the first ones, then the second ones. */

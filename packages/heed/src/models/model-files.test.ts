@@ -9,7 +9,8 @@ import { createDecoder } from './decoder/index.js'
 import { decoderConfig } from './decoder/index.js'
 import { lastLogits } from '../generation/index.js'
 import { loadDecoder } from './load.js'
-import { modelFiles, modelFromFiles, type LanguageModel, saveModel } from './model-files.js'
+import { modelFiles, modelFromFiles, type LanguageModel } from './model-files.js'
+import { saveModel } from './save.js'
 
 const tokenizer = trainByteLevel(['a few words, a few more words'], {
   vocabularySize: 262,

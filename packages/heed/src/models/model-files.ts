@@ -2,7 +2,7 @@
  * A model as a folder: `config.json` says how it is built, `model.safetensors` has its weights,
  * `tokenizer.json` its vocabulary.
  */
-import { FormatError, makeFolder, nodeModule, randomKey, readJson } from '../base/index.js'
+import { FormatError, randomKey, readJson } from '../base/index.js'
 import { scope } from '../tensor/index.js'
 import { loadTokenizer, saveTokenizer, type Tokenizer } from '../text/index.js'
 import {
@@ -13,7 +13,6 @@ import {
   type WantedLeaf,
   type WeightDtype,
 } from '../checkpoint/index.js'
-import { writeFileWhole } from '../formats/index.js'
 import {
   createDecoder,
   type Decoder,
@@ -106,25 +105,4 @@ function configIn(bytes: Uint8Array, file: string | undefined): DecoderConfig {
     readJson(bytes, { operation: 'loadModel', file, hint, length: largestConfig }),
     file,
   )
-}
-
-/**
- * Writes a model into a folder of this machine, which is made where it is not there; each file whole.
- *
- * @param dtype what weights are stored as; f16 and bf16 take half the bytes
- * @throws HeedError where the disk refuses
- */
-export async function saveModel(
-  folder: string,
-  model: LanguageModel,
-  dtype: WeightDtype = 'f32',
-): Promise<void> {
-  const paths = nodeModule<typeof import('node:path')>('node:path', 'saveModel')
-  try {
-    makeFolder(folder)
-  } catch {
-    // Where it cannot be made, writing says so.
-  }
-  for (const [name, bytes] of Object.entries(modelFiles(model, dtype)))
-    await writeFileWhole(paths.join(folder, name), bytes)
 }

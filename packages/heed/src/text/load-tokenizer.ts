@@ -1,4 +1,5 @@
-import { readTokenizerJson } from './files/tokenizer-json.js'
+import type { GgufBytes } from '../formats/index.js'
+import { readGgufVocabulary, readTokenizerJson } from './files/index.js'
 import { createTokenizer } from './pipeline.js'
 import type { Tokenizer } from './tokenizer.js'
 
@@ -12,4 +13,15 @@ import type { Tokenizer } from './tokenizer.js'
  */
 export function loadTokenizer(json: unknown, file?: string): Tokenizer {
   return createTokenizer(readTokenizerJson(json, file))
+}
+
+/**
+ * Builds the tokenizer of a GGUF file, which gives what llama.cpp gives with it.
+ *
+ * @param bytes the file, of which only what stands before the tensors' data is read
+ * @param file its path, for errors
+ * @throws FormatError, PatternError as `loadTokenizer` does
+ */
+export function loadGgufTokenizer(bytes: Uint8Array | GgufBytes, file?: string): Tokenizer {
+  return createTokenizer(readGgufVocabulary(bytes, file))
 }

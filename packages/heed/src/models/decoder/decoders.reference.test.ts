@@ -2,12 +2,14 @@ import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { treeTensors } from '../../checkpoint/index.js'
 import { KeyValueCache, padding } from '../../nn/index.js'
 import { collect } from '../../observe/index.js'
 import { type AnyTensor, scope, type Tensor, tensor, withDevice } from '../../tensor/index.js'
 import { devices } from '../../tensor/testing/devices.js'
 import {
   architectures,
+  type DecoderDesign,
   decoderLogits,
   type DecoderOptions,
   loadDecoder,
@@ -59,6 +61,19 @@ describe.skipIf(referenceModels === undefined).each(foldersOr(types))('%s', (nam
     expect(largestDifference(found, expected)).toBeLessThan(tolerance)
   })
 
+  test('is written as it was read', () => {
+    const loaded = ofFamily(readModel(join(referenceModels!, name)), 'decoder')
+    const written = treeTensors(loaded.model, loaded.architecture!.bindings(loaded.config as DecoderDesign))
+    const wrong = loaded.stored.weights(({ tensors }) => {
+      const unlike = [...tensors].filter(([one, stored]) => {
+        const own = written.get(one)
+        return own?.shape.join() !== stored.shape.join() || !equalBits(own.data, stored.toFloat32())
+      })
+      return [...unlike.map(([one]) => one), ...[...written.keys()].filter((one) => !tensors.has(one))]
+    })
+    expect(wrong).toEqual([])
+  })
+
   test('older spellings of its files give the same', async () => {
     const reference = readReference(name)
     const folder = mkdtempSync(join(tmpdir(), 'heed-legacy-'))
@@ -80,6 +95,11 @@ describe.skipIf(referenceModels === undefined).each(foldersOr(types))('%s', (nam
     }
   })
 })
+
+function equalBits(a: ArrayBufferView, b: ArrayBufferView): boolean {
+  const [first, second] = [a, b].map((one) => Buffer.from(one.buffer, one.byteOffset, one.byteLength))
+  return first!.equals(second!)
+}
 
 /** What is further from the reference than it may be. */
 function differences(reference: ModelReference, loaded: LoadedDecoder, one: ModelCase): string[] {

@@ -1,0 +1,55 @@
+import { mapTree } from '../base/index.js'
+import type { WeightFormat } from '../kernels/index.js'
+import type { Quantized, QuantizeOptions } from '../nn/index.js'
+import { isTensor, quantize, type Tensor } from '../tensor/index.js'
+import { type Binding, type Bindings, BindingTable } from './binding.js'
+import { isModelLeaf, type ModelLeaf } from './save-tree.js'
+
+/** The format of a quantized model's tables, and whether its f32 matrices are freed. */
+export interface QuantizeTreeOptions extends QuantizeOptions {
+  /**
+   * Of the embedding and of the output: what `int4` does to them shows most in the logits. Default: `int8`
+   * for `int4`, else the same.
+   */
+  readonly table?: WeightFormat
+}
+
+/**
+ * A model for inference with its matrices in fewer bits; see `quantize` for what each format does. Which
+ * matrices, and over which axes products sum, stands in the architecture's bindings. Norms, biases and
+ * positions stay as they are, and are shared with the model. Embeddings are looked up in the quantized table.
+ */
+export function quantizeTree<M>(
+  model: M,
+  bindings: Bindings,
+  format: WeightFormat,
+  { table = tableFormat(format), freeing = false }: QuantizeTreeOptions = {},
+): Quantized<M> {
+  const leaves = new BindingTable(bindings)
+  const done = new Map<ModelLeaf, ModelLeaf>()
+  return mapTree<M, ModelLeaf>(model, isModelLeaf, (leaf, path) => {
+    const binding = leaves.at(path)
+    if (binding?.over === undefined || !isTensor(leaf)) return leaf
+    const known = done.get(leaf)
+    if (known !== undefined) return known
+    const made = quantized(leaf, binding, format, table)
+    if (freeing) leaf.dispose()
+    done.set(leaf, made)
+    return made
+  }) as Quantized<M>
+}
+
+/** What a model's tables are rounded to, where its other matrices have this format. */
+export function tableFormat(format: WeightFormat): WeightFormat {
+  return format === 'int4' ? 'int8' : format
+}
+
+/** A weight rounded as its place asks for. */
+export function quantized(
+  weight: Tensor,
+  { over, axes }: Binding,
+  format: WeightFormat,
+  table: WeightFormat = tableFormat(format),
+): ModelLeaf {
+  return quantize(weight, over!, axes.includes('vocabulary') ? table : format)
+}

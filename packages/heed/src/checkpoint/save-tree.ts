@@ -1,0 +1,116 @@
+/** A tree of weights as the tensors of a checkpoint, by an architecture's bindings. */
+import { f32ArrayToBf16, f32ArrayToF16, leavesOf, StateError } from '../base/index.js'
+import type { StoredTensor } from '../formats/index.js'
+import { isTensor, QuantizedWeights, type Tensor } from '../tensor/index.js'
+import { type Binding, type Bindings, BindingTable } from './binding.js'
+import { fileShape, placeOfPart, rowsInHalves } from './load-tree.js'
+import type { WeightDtype } from './weights.js'
+
+/** A leaf of a model that runs: as it is trained, or quantized. */
+export type ModelLeaf = Tensor | QuantizedWeights
+
+export const isModelLeaf = (value: unknown): value is ModelLeaf =>
+  isTensor(value) || value instanceof QuantizedWeights
+
+/** A tensor that is to be written, made when it is asked for. */
+export interface TreeTensor extends StoredTensor {
+  /** One of the leaves that it is made of. */
+  readonly binding: Binding
+  /** The numbers in f32, row-major. */
+  toFloat32(): Float32Array
+}
+
+/** How a tree is written. */
+export interface TreeTensorOptions {
+  /** Whose names and layout: the hub's (default), or GGUF's. */
+  readonly format?: 'safetensors' | 'gguf' | undefined
+  /** What the numbers are stored as; default f32. */
+  readonly dtype?: WeightDtype | undefined
+}
+
+/**
+ * The tensors of a checkpoint that a tree is written as, in the tree's order. A leaf that stands at several
+ * paths is written once. Quantized weights are written as what they stand for.
+ *
+ * @throws StateError for a leaf that the bindings have no place for
+ */
+export function treeTensors(
+  model: unknown,
+  bindings: Bindings,
+  { format = 'safetensors', dtype = 'f32' }: TreeTensorOptions = {},
+): Map<string, TreeTensor> {
+  const table = new BindingTable(bindings)
+  const seen = new Set<unknown>()
+  const leaves = new Map<string, { readonly leaf: ModelLeaf; readonly binding: Binding }[]>()
+  for (const [path, leaf] of leavesOf<ModelLeaf>(model, isModelLeaf)) {
+    if (seen.has(leaf)) continue
+    seen.add(leaf)
+    const binding = table.at(path)
+    const name = format === 'gguf' ? binding?.gguf : binding?.file
+    if (binding === undefined || name === undefined)
+      throw new StateError({
+        operation: 'save weights',
+        expected: `a place for '${path}' in ${format}`,
+        found: 'none',
+        hint: 'the architecture does not say where it stands there',
+      })
+    leaves.set(name, [...(leaves.get(name) ?? []), { leaf, binding }])
+  }
+  return new Map(
+    [...leaves].map(([name, parts]) => {
+      const { leaf, binding } = parts[0]!
+      const toFloat32 = (): Float32Array => joined(parts, format)
+      return [
+        name,
+        {
+          dtype,
+          binding,
+          shape: fileShape(binding, leaf.shape),
+          toFloat32,
+          get data() {
+            const numbers = toFloat32()
+            if (dtype === 'f32') return numbers
+            return dtype === 'f16' ? f32ArrayToF16(numbers) : f32ArrayToBf16(numbers)
+          },
+        },
+      ]
+    }),
+  )
+}
+
+/** The numbers of a file's tensor, out of the leaves that are its parts. */
+function joined(
+  parts: readonly { readonly leaf: ModelLeaf; readonly binding: Binding }[],
+  format: 'safetensors' | 'gguf',
+): Float32Array {
+  const numbers = parts.map(({ leaf, binding }) => {
+    const plain = numbersOf(leaf, binding)
+    return format === 'gguf' && binding.ggufPairs === true ? pairsOf(plain, leaf) : plain
+  })
+  const { leaf, binding } = parts[0]!
+  if (binding.part === undefined) return numbers[0]!
+  const whole = new Float32Array(fileShape(binding, leaf.shape).reduce((size, one) => size * one, 1))
+  parts.forEach((own, i) => {
+    placeOfPart(own.binding, own.leaf.shape, whole.length, (from, to, length) =>
+      whole.set(numbers[i]!.subarray(to, to + length), from),
+    )
+  })
+  return whole
+}
+
+function numbersOf(leaf: ModelLeaf, { axes }: Binding): Float32Array {
+  const names = axes.flatMap((one) => one.split(' ')).filter((one) => one !== 'part')
+  const plain = isTensor(leaf) ? leaf : leaf.operations.dequantize(leaf)
+  const values = plain.values(names)
+  if (plain !== leaf) plain.dispose()
+  return values instanceof Float32Array ? values : Float32Array.from(values)
+}
+
+/** Rows of each head from halves to rotary pairs. */
+function pairsOf(numbers: Float32Array, { shape }: ModelLeaf): Float32Array {
+  const rows = rowsInHalves(shape)
+  const row = numbers.length / rows.length
+  const turned = new Float32Array(numbers.length)
+  rows.forEach((to, from) => turned.set(numbers.subarray(from * row, (from + 1) * row), to * row))
+  return turned
+}
