@@ -100,6 +100,7 @@ export {
   saveModel,
   parseDecoderConfig,
 } from './models/index.js'
+export { type KnownPrefix, PrefixCache, writable, type WritableOptions } from './generation/index.js'
 export {
   type Candidate,
   type Decoding,

@@ -6,3 +6,5 @@ export type { LogProbability, Piece, TextEnd, TokenLogProbability } from './rows
 export * from './write.js'
 export * from './generation-config.js'
 export * from './generate.js'
+export { writable, type WritableOptions } from './cached-decoding.js'
+export { type KnownPrefix, PrefixCache } from './prefix-cache.js'

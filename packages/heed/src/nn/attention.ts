@@ -153,6 +153,7 @@ function attendToSelf(
 function startOf({ cache, rows }: SelfAttentionOptions): PositionNumbers {
   if (rows === undefined) return cache?.length ?? 0
   const { lengths, caches } = rows
+  if (lengths.length === 1) return caches?.[0]?.length ?? 0
   return rowPositions(
     lengths,
     caches?.map(({ length }) => length),

@@ -56,7 +56,8 @@ export class KeyValueCache {
    */
   truncate(length: number): void {
     checkForgotten(length, this.length)
-    for (const layer of this.#layers) layer.truncate(length)
+    // A step that failed left some layers with less.
+    for (const layer of this.#layers) layer.truncate(Math.min(length, layer.length))
   }
 
   /**

@@ -189,6 +189,16 @@ export function applyRotary<A extends string>(
   return rotate(x, 'width', along(cosine), along(sine), pairs)
 }
 
+/**
+ * The rows of a table for positions that are no run: to be used with positions from 0 on, in every layer of a
+ * call.
+ */
+export function rotaryAt({ cosine, sine, pairs }: RotaryTable, positions: Tensor<'position'>): RotaryTable {
+  const rows = (table: Tensor<'position' | 'pair'>): Tensor<'position' | 'pair'> =>
+    gather(table, positions, 'position')
+  return { cosine: rows(cosine), sine: rows(sine), pairs }
+}
+
 function checkRotary(width: number, base: number, scaling: RotaryScaling | undefined): void {
   const operation = 'rotaryFrequencies'
   checkWhole(operation, 'width', width)

@@ -27,6 +27,24 @@ export interface Rows {
   readonly caches?: readonly LayerCache[] | undefined
 }
 
+/** The same for all layers of a model. */
+export interface ModelRows {
+  /** How many positions each row has in this call. */
+  readonly lengths: readonly number[]
+  /** What each row remembers: `caches.of()` of `RowCaches`. The positions follow it. */
+  readonly caches?: readonly KeyValueCache[] | undefined
+}
+
+/** What a layer's attention is told of a model's rows. */
+export function layerRows({ lengths, caches }: ModelRows, layer: number): Rows {
+  return { lengths, caches: caches?.map((cache) => cache.layer(layer)) }
+}
+
+/** Where the positions of each row begin: after what it remembers. */
+export function rowStarts({ lengths, caches }: ModelRows): readonly number[] {
+  return caches?.map(({ length }) => length) ?? lengths.map(() => 0)
+}
+
 type Axes = 'batch' | 'head' | 'key' | 'width'
 
 /** Where keys and values of each row stand. */
@@ -235,14 +253,14 @@ export class RowCaches {
     return this.#rows.map(({ length }) => length)
   }
 
-  /** The cache of each row, in their order. */
-  get rows(): readonly KeyValueCache[] {
-    return this.#rows
+  /** The part of one layer, of each of these rows, or of all. */
+  layer(index: number, rows?: readonly number[]): readonly LayerCache[] {
+    return this.of(rows).map((cache) => cache.layer(index))
   }
 
-  /** The part of one layer, of each of these rows, or of all. */
-  layer(index: number, rows: readonly number[] = this.#rows.map((_, row) => row)): readonly LayerCache[] {
-    return rows.map((row) => this.#row('layer', row).layer(index))
+  /** The caches of these rows, or of all. */
+  of(rows?: readonly number[]): readonly KeyValueCache[] {
+    return rows?.map((row) => this.#row('of', row)) ?? this.#rows
   }
 
   /**

@@ -8,6 +8,7 @@ import {
   addPositions,
   allOf,
   type Block,
+  type BlockOptions,
   createBlock,
   createEmbedding,
   createLinear,
@@ -18,8 +19,10 @@ import {
   type Embedding,
   type Initializer,
   type KeyValueCache,
+  layerRows,
   linear,
   type Linear,
+  type ModelRows,
   norm,
   type Norm,
   normalInitializer,
@@ -27,6 +30,10 @@ import {
   positionsEnd,
   type PositionTable,
   type Quantized,
+  rotaryAt,
+  type RotaryTable,
+  rowPositions,
+  rowStarts,
   type Sequence,
   sinusoidalTable,
   slidingWindow,
@@ -109,6 +116,8 @@ export function createDecoder(
 export interface DecoderOptions {
   /** What came before: the ids are taken to follow it, and are added to it. */
   readonly cache?: KeyValueCache | undefined
+  /** Texts of lengths of their own, one after the other in a batch of 1, each with its own cache. */
+  readonly rows?: ModelRows | undefined
   /** While training. */
   readonly dropout?: Dropout | undefined
   /** Beside the causal one: padding, documents, a window. */
@@ -133,27 +142,26 @@ export function decoderStates(
   model: Quantized<Decoder>,
   config: DecoderConfig | DecoderDesign,
   ids: Tensor<'batch' | 'position'>,
-  { cache, dropout, mask, positions: given, rematerialize = false }: DecoderOptions = {},
+  { cache, rows, dropout, mask, positions: given, rematerialize = false }: DecoderOptions = {},
 ): Sequence {
   const design = decoderDesign(config)
-  const start = cache?.length ?? 0
-  const end = Math.max(
-    start + axisOf('decoder', ids, 'position').size,
-    given === undefined ? 0 : positionsEnd(given),
-  )
+  const { positions, start, end } = placesOf(ids, { cache, rows, positions: given })
   const { embeddingScale, finalNorm } = design
   let x: Sequence = embed(model.embedding, ids)
   if (embeddingScale !== undefined) x = x.mul(embeddingScale)
   x = tap('embedding', x)
   const table = model.position ?? sinesFor(design, end)
-  if (table !== undefined) x = addPositions(x, table, given ?? start)
+  if (table !== undefined) x = addPositions(x, table, positions ?? start)
   if (dropout !== undefined && dropout.rate > 0) x = drop(x, dropout.rate, foldIn(dropout.key, 'embedding'))
+  const turned = new Map<RotaryTable, RotaryTable>()
   model.blocks.forEach((block, layer) => {
     const own = design.blocks[layer]!
     const { window } = own.attention
     const masks = [window === undefined ? undefined : slidingWindow(window), mask]
+    const common = blockOptions(own, { length: end, positions: given, masks }, (all) => allOf(...all))
     const options = {
-      ...blockOptions(own, { length: end, positions: given, masks }, (all) => allOf(...all)),
+      ...common,
+      ...(rows && { attention: inRows(common.attention, layerRows(rows, layer), positions, turned) }),
       dropout: dropout && { rate: dropout.rate, key: foldIn(foldIn(dropout.key, 'blocks'), layer) },
     }
     const run = (parameters: Quantized<Block>, input: Sequence): Sequence =>
@@ -161,6 +169,35 @@ export function decoderStates(
     x = within(`blocks.${layer}`, () => (rematerialize ? checkpoint(observedAsNow(run)) : run)(block, x))
   })
   return within('finalNorm', () => norm(model.norm, x, 'width', finalNorm))
+}
+
+/** Where the ids stand: from `start` on, or each at its own position; and where the last ends. */
+function placesOf(
+  ids: Tensor<'batch' | 'position'>,
+  { cache, rows, positions }: Pick<DecoderOptions, 'cache' | 'rows' | 'positions'>,
+): { readonly start: number; readonly end: number; readonly positions: DecoderOptions['positions'] } {
+  const { size } = axisOf('decoder', ids, 'position')
+  const starts = rows === undefined ? [cache?.length ?? 0] : rowStarts(rows)
+  const ends = rows === undefined ? [starts[0]! + size] : starts.map((start, i) => start + rows.lengths[i]!)
+  const end = Math.max(...ends, positions === undefined ? 0 : positionsEnd(positions))
+  if (rows === undefined || rows.lengths.length === 1) return { start: starts[0] ?? 0, end, positions }
+  return { start: 0, end, positions: positions ?? rowPositions(rows.lengths, starts) }
+}
+
+type AttentionOptions = NonNullable<BlockOptions['attention']>
+
+/** The attention of a layer, of rows; what of a rotary table their positions need is looked up once. */
+function inRows(
+  attention: AttentionOptions = {},
+  rows: AttentionOptions['rows'],
+  positions: DecoderOptions['positions'],
+  turned: Map<RotaryTable, RotaryTable>,
+): AttentionOptions {
+  const { rotary } = attention
+  if (rotary === undefined || positions === undefined) return { ...attention, rows }
+  const known = turned.get(rotary) ?? rotaryAt(rotary, positions as Tensor<'position'>)
+  turned.set(rotary, known)
+  return { ...attention, rows, rotary: known, positions: 0 }
 }
 
 /**
