@@ -129,14 +129,15 @@ class CachedDecoding implements Decoding {
 
   /** Runs what is not in the caches yet, and gives the logits after the last id of each row, or after all. */
   #run(ids: readonly (readonly number[])[], all: boolean): Tensor<'row' | 'vocabulary'> {
-    const { vocabulary, logits } = this.#runner
+    const { vocabulary } = this.#runner
     const running = ids.flatMap(({ length }, row) => (length > 0 ? [row] : []))
     if (running.length === 0) return zeros({ row: 0, vocabulary })
     const caches = this.#caches.of(running)
     const fresh = running.map((row, i) => ids[row]!.slice(caches[i]!.length - this.#texts[row]!.length))
     const states = this.#states(fresh, caches)
     const single = fresh.every(({ length }) => length === 1)
-    return logits(all || single ? states : lastOf(states, fresh))
+    return this.#runner
+      .logits(all || single ? states : lastOf(states, fresh))
       .at('batch', 0)
       .rename({ position: 'row' })
   }
