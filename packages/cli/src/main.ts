@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { register as attend } from './commands/attend.js'
 import { register as doctor } from './commands/doctor.js'
 import { register as generate } from './commands/generate.js'
+import { register as inspect } from './commands/inspect.js'
 import { register as kernel } from './commands/kernel.js'
 import { register as tokenize } from './commands/tokenize.js'
 import { register as train } from './commands/train.js'
@@ -11,7 +12,16 @@ import type { Context, Register } from './context.js'
 import { describeError, isWrongUse } from './errors.js'
 import { guarded, hasColor, styled, widthOf, type Environment, type Output } from './terminal.js'
 
-const commands: readonly Register[] = [attend, generate, train, tokenize, trainTokenizer, kernel, doctor]
+const commands: readonly Register[] = [
+  attend,
+  generate,
+  train,
+  inspect,
+  tokenize,
+  trainTokenizer,
+  kernel,
+  doctor,
+]
 
 /** Exit statuses of `heed`: done; failed; called wrongly. */
 export type ExitStatus = 0 | 1 | 2

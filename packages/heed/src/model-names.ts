@@ -84,6 +84,8 @@ export {
   registerArchitecture,
   type StoredModel,
   type LanguageModel,
+  type Inspection,
+  inspectCheckpoint,
   loadDecoder,
   type Loaded,
   type LoadedDecoder,

@@ -1,5 +1,5 @@
 /** The architectures that heed knows: by name, by `model_type` of the hub, by name in GGUF. */
-import { FormatError, nearest, UsageError } from '../base/index.js'
+import { nearest, UsageError } from '../base/index.js'
 import type { CheckpointConfig } from '../checkpoint/index.js'
 import type { Architecture, Design } from './architecture.js'
 import { gpt2, llama } from './decoder/index.js'
@@ -46,20 +46,5 @@ export function architectureOf(config: CheckpointConfig): Architecture {
       close === undefined
         ? 'add the architecture with registerArchitecture, or take another model'
         : `the nearest is '${close}'; or add the architecture with registerArchitecture`,
-  })
-}
-
-/** The architecture of this name in a GGUF file. */
-export function ggufArchitecture(name: string, file: string | undefined): Architecture {
-  const found = known.find(({ gguf = [] }) => gguf.includes(name))
-  if (found !== undefined) return found
-  const names = known.flatMap(({ gguf = [] }) => gguf)
-  const close = nearest(name, names)
-  throw new FormatError({
-    operation: 'loadModel',
-    expected: `a GGUF file of one of the architectures ${names.join(', ')}`,
-    found: `'${name.slice(0, 100)}'`,
-    hint: close === undefined ? 'take another model' : `the nearest is '${close}'`,
-    file,
   })
 }

@@ -20,7 +20,11 @@ export interface StoredModel {
   /** A folder, or the file that has everything. */
   readonly path: string
   readonly format: CheckpointFormat
-  /** Undefined where it is heed's own decoder. */
+  /**
+   * Undefined where it is heed's own decoder. This and `design` are read when they are first asked for.
+   *
+   * @throws FormatError where the configuration describes nothing that heed runs
+   */
   readonly architecture: Architecture | undefined
   readonly design: Design | DecoderConfig
   /** `config.json`, or what a file says that stands for it. */
@@ -59,7 +63,7 @@ const besideTokenizer: readonly string[] = [
  * Opens a checkpoint: reads its configuration and no weights.
  *
  * @param path a folder with config.json, or a file in GGUF or in llama2.c's legacy layout
- * @throws FormatError where there is none, or it describes nothing that heed runs
+ * @throws FormatError where there is none
  */
 export function openCheckpoint(path: string): StoredModel {
   const fs = nodeModule<typeof import('node:fs')>('node:fs', operation)
@@ -95,12 +99,9 @@ function storedFolder(folder: string): StoredModel {
   }
   const names = fs.readdirSync(folder)
   const ofTokenizer = names.filter((name) => tokenizerNames.includes(name) || name.endsWith('.tiktoken'))
-  const config = json('config.json')!
-  return {
+  return described(json('config.json')!, at('config.json'), {
     path: folder,
     format: 'safetensors',
-    config,
-    ...described(config, 'safetensors', at('config.json')),
     json,
     file,
     hasTokenizer: ofTokenizer.length > 0,
@@ -113,7 +114,7 @@ function storedFolder(folder: string): StoredModel {
         ),
       ),
     weights: (use) => openWeights(folder, use),
-  }
+  })
 }
 
 /** A file that says itself what it is. */
@@ -128,18 +129,15 @@ function storedFile(path: string): StoredModel {
         file: path,
       })
     const text = weights.format === 'gguf' ? notYet(path) : weights.config
-    const config = jsonIn(new TextEncoder().encode(text), path)
-    return {
+    return described(jsonIn(new TextEncoder().encode(text), path), path, {
       path,
       format: weights.format,
-      config,
-      ...described(config, weights.format, path),
       json: () => undefined,
       file: () => undefined,
       hasTokenizer: weights.format === 'gguf',
       tokenizer: () => tokenizerIn(path),
       weights: (use) => openWeights(path, use),
-    }
+    })
   })
 }
 
@@ -162,17 +160,31 @@ function jsonIn(bytes: Uint8Array, file: string): JsonValue {
   return readJson(bytes, { operation, file, hint, length: largestConfig })
 }
 
-/** What a configuration is of: an architecture of the registry, or heed's own decoder. */
+/** With what the configuration is of: an architecture of the registry, or heed's own decoder. */
 function described(
-  json: JsonValue,
-  format: CheckpointFormat,
+  config: JsonValue,
   file: string,
-): Pick<StoredModel, 'architecture' | 'design'> {
-  if (json.member('model_type').isNull)
-    return { architecture: undefined, design: parseDecoderConfig(json, file) }
-  const config = new CheckpointConfig(json, format)
-  const architecture = architectureOf(config)
-  const design = architecture.design(config)
-  config.end()
-  return { architecture, design }
+  stored: Omit<StoredModel, 'architecture' | 'design' | 'config'>,
+): StoredModel {
+  let found: Pick<StoredModel, 'architecture' | 'design'> | undefined
+  const look = (): Pick<StoredModel, 'architecture' | 'design'> => {
+    if (found !== undefined) return found
+    if (config.member('model_type').isNull)
+      return (found = { architecture: undefined, design: parseDecoderConfig(config, file) })
+    const fields = new CheckpointConfig(config, stored.format)
+    const architecture = architectureOf(fields)
+    const design = architecture.design(fields)
+    fields.end()
+    return (found = { architecture, design })
+  }
+  return {
+    ...stored,
+    config,
+    get architecture() {
+      return look().architecture
+    },
+    get design() {
+      return look().design
+    },
+  }
 }
