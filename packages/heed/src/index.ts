@@ -19,7 +19,7 @@ export { availableThreads } from './base/index.js'
 
 // What functions given to `map`, scores and masks are made of.
 export { boolean, type Expression, float, integer } from './kernels/index.js'
-export type { Activation, WeightFormat } from './kernels/index.js'
+export type { Activation, BlockFormat, PackedFormat, WeightFormat } from './kernels/index.js'
 
 export {
   interpreter,
@@ -111,7 +111,16 @@ export {
   stack,
   stopGradient,
 } from './tensor/index.js'
-export { dequantize, dotQuantized, gatherQuantized, quantize, QuantizedWeights } from './tensor/index.js'
+export {
+  type BlockBytes,
+  dequantize,
+  dotQuantized,
+  gatherQuantized,
+  quantize,
+  quantizedFrom,
+  type QuantizedFromOptions,
+  QuantizedWeights,
+} from './tensor/index.js'
 export {
   gruCell,
   gruReset,

@@ -4,8 +4,9 @@ import { compile } from '../targets/x64/compile.js'
 import { assemble, type Kernel, type Launch, type Machine } from './index.js'
 import { type MatmulAxis, type MatmulRequest, planMatmul } from './matmul/index.js'
 import {
-  packedShape,
-  type PackedWeights,
+  type BlockFormat,
+  blockFormats,
+  planPackBlocks,
   planPackWeights,
   planQuantizedProduct,
   planUnpackColumns,
@@ -59,13 +60,15 @@ function* products(machine: Machine): Generator<Launch> {
 }
 
 function* quantized(machine: Machine): Generator<Launch> {
-  const [columns, depth] = [200, 300]
-  for (const format of weightFormats) {
-    const { scalesAt } = packedShape(format, machine, columns, depth)
-    const words = 65536
-    const weights: PackedWeights = { machine, format, words, scales: words + scalesAt, columns, depth }
-    yield* planPackWeights(weights, 65536, 1, depth)
-    yield* planPackWeights(weights, 65536, columns, 1)
+  const columns = 200
+  for (const format of [...weightFormats, ...blockFormats]) {
+    const own = weightFormats.find((each) => each === format)
+    const depth = own ? 300 : 512
+    const weights = { machine, format, address: 65536, columns, depth }
+    if (own) {
+      yield* planPackWeights({ ...weights, format: own }, 65536, 1, depth)
+      yield* planPackWeights({ ...weights, format: own }, 65536, columns, 1)
+    } else yield* planPackBlocks({ ...weights, format: format as BlockFormat }, 65536, 0, columns)
     yield* planUnpackColumns(weights, 65536, 3, 65536)
     for (const m of [...Array.from({ length: 17 }, (_, i) => i + 1), 100])
       for (const { scale, bias, activation, residual } of [

@@ -1,6 +1,6 @@
 import { type Shape, StateError } from '../base/index.js'
 import type { Device } from '../device/index.js'
-import { packedShape, type PackedWeights, type WeightFormat } from '../kernels/index.js'
+import type { PackedFormat, PackedWeights } from '../kernels/index.js'
 import { Holder } from './holder.js'
 import type { Storage } from './storage.js'
 import type { AnyTensor, Tensor } from './tensor.js'
@@ -9,7 +9,7 @@ import type { AnyTensor, Tensor } from './tensor.js'
 export interface AnyQuantizedWeights {
   readonly storage: Storage
   readonly device: Device
-  readonly format: WeightFormat
+  readonly format: PackedFormat
   /** Axis names with their sizes. */
   readonly shape: Readonly<Record<string, number>>
   /** The axes that products sum over, the outermost in memory first. */
@@ -40,14 +40,14 @@ export interface QuantizedOperations {
 
 /**
  * A matrix of weights in fewer bits than f32 has, packed for products that sum over some of its axes: what
- * `quantize` gives. It takes a weight's place in `linear`, `embed` and `unembed`; it has no gradient.
+ * `quantize` and `quantizedFrom` give. It takes a weight's place in `linear`, `embed` and `unembed`; it has no gradient.
  *
  * Freed by `dispose()`, by the `scope()` it was made in, or at the latest when it is garbage.
  */
 export class QuantizedWeights<A extends string = string> extends Holder implements AnyQuantizedWeights {
   /** Keeps weights of other axes apart, as `Tensor`'s does; never present at run time. */
   declare readonly axisNames: (axis: A) => A
-  readonly format: WeightFormat
+  readonly format: PackedFormat
   readonly shape: Shape<A>
   readonly over: readonly A[]
   readonly operations: QuantizedOperations
@@ -55,7 +55,7 @@ export class QuantizedWeights<A extends string = string> extends Holder implemen
   /** Takes over one reference to `storage`. */
   constructor(
     storage: Storage,
-    format: WeightFormat,
+    format: PackedFormat,
     shape: Shape<A>,
     over: readonly A[],
     operations: QuantizedOperations,
@@ -92,9 +92,7 @@ export class QuantizedWeights<A extends string = string> extends Holder implemen
     const { machine } = this.device.target
     const sizes = (names: readonly A[]): number => names.reduce((count, name) => count * this.shape[name], 1)
     const [columns, depth] = [sizes(this.columnAxes), sizes(this.over)]
-    const words = this.storage.address
-    const { scalesAt } = packedShape(this.format, machine, columns, depth)
-    return { machine, format: this.format, words, scales: words + scalesAt, columns, depth }
+    return { machine, format: this.format, address: this.storage.address, columns, depth }
   }
 
   /** `int8 width 768, head 12, headWidth 64, summed over width` */

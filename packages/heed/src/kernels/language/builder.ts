@@ -286,6 +286,12 @@ export class Builder implements TermWriter {
   dotBytes(sum: IntVector, a: IntVector, b: IntVector): IntVector {
     return this.machine.dots.has('bytes') ? this.#dot('bytes', sum, a, b) : dotBytesByShorts(this, sum, a, b)
   }
+  /** `dotBytes` where each byte of `a` is below 128, which more machines have. */
+  dotSevenBits(sum: IntVector, a: IntVector, b: IntVector): IntVector {
+    return this.machine.dots.has('sevenBits')
+      ? this.#dot('sevenBits', sum, a, b)
+      : this.dotBytes(sum, a, b)
+  }
   /** sum + the products of two signed 16-bit integers in each lane: exact, wrapping. */
   dotShorts(sum: IntVector, a: IntVector, b: IntVector): IntVector {
     return this.#dot('shorts', sum, a, b)
@@ -396,9 +402,11 @@ export class Builder implements TermWriter {
 
   #load(pointer: Pointer, vector: boolean, mask?: Mask): Term<Type> {
     const { element, address, offset } = pointer
-    const half = element === 'f16' || element === 'bf16'
-    const machineElement: MachineElement = half ? 'u16' : element
-    const type: Type = machineElement === 'f32' ? (vector ? 'vector' : 'f32') : vector ? 'ivector' : 'i32'
+    const direct = element === 'f16' && vector && mask === undefined && this.machine.loadsF16 === true
+    const half = element === 'bf16' || (element === 'f16' && !direct)
+    const machineElement: MachineElement = half ? 'u16' : (element as MachineElement)
+    const float = element === 'f32' || direct
+    const type: Type = float ? (vector ? 'vector' : 'f32') : vector ? 'ivector' : 'i32'
     const loaded = this.#result(type, (result) => ({
       op: 'load',
       element: machineElement,
@@ -408,7 +416,7 @@ export class Builder implements TermWriter {
       ...(mask && { mask: mask.id }),
     }))
     if (element === 'bf16') return (loaded as IntVector).shl(16).fromBits()
-    if (element === 'f16') return halfToFloat(loaded as IntVector)
+    if (element === 'f16' && !direct) return halfToFloat(loaded as IntVector)
     return loaded
   }
 

@@ -36,18 +36,21 @@ export interface Machine {
    * The sums of products of narrow elements that are one instruction of the machine, beside `shorts`; the
    * builder writes the others out.
    */
-  readonly dots: ReadonlySet<'bytes' | 'halves'>
+  readonly dots: ReadonlySet<Exclude<NarrowDot, 'shorts'>>
+  /** Whole vectors of f16 become floats as they are loaded; else the builder writes that out. */
+  readonly loadsF16?: true
 }
 
 /**
  * (a: ivector, b: ivector, c) -> c + the sum of the products of narrow elements, within each lane of 32 bits:
  * - `bytes`: four bytes, those of `a` unsigned and those of `b` signed. Exact; sums wrap as `add` does.
+ * - `sevenBits`: `bytes` where each of `a`'s is below 128; unspecified where one is not.
  * - `shorts`: two signed 16-bit integers. Exact; sums wrap.
  * - `halves`: two bf16 numbers; c and the result are vectors of floats. The product of the upper two is added
  *   first, then that of the lower two, each as `fma` does. Where it is an instruction each step rounds once,
  *   and subnormal numbers count as 0.
  */
-export type NarrowDot = 'bytes' | 'shorts' | 'halves'
+export type NarrowDot = 'bytes' | 'sevenBits' | 'shorts' | 'halves'
 
 /**
  * (a: T, b: T) -> T, T a vector: its lanes, in groups of four, in another order. Numbers count the elements
@@ -186,8 +189,9 @@ export type Instruction =
   /**
    * Reads at byte address `address + offset` (offset ≥ 0). A scalar result reads one element, a vector result
    * `lanes` consecutive ones. `mask` (vectors only): lanes outside it are 0. Addresses are unsigned 32-bit
-   * and aligned to the element. Element `f32` gives f32/vector; `i32`, `u16`, `u8`, `i8` give i32/ivector
-   * (f16 and bf16 are read as u16 and converted by the builder).
+   * and aligned to the element. Element `f32` gives f32/vector, and so does `f16`, of which whole vectors are
+   * read where the machine `loadsF16`; `i32`, `u16`, `u8`, `i8` give i32/ivector (else f16, and bf16, are
+   * read as u16 and converted by the builder).
    */
   | {
       readonly op: 'load'
@@ -217,7 +221,7 @@ export type Instruction =
    */
   | {
       readonly op: 'store'
-      readonly element: MachineElement
+      readonly element: StoredElement
       readonly value: number
       readonly address: number
       readonly offset: number
@@ -247,8 +251,9 @@ export type Instruction =
   | { readonly op: 'while'; readonly condition: Block; readonly test: number; readonly body: Block }
   | { readonly op: 'if'; readonly test: number; readonly then: Block; readonly otherwise: Block }
 
-/** The elements that load and store instructions know. */
-export type MachineElement = 'f32' | 'i32' | 'u16' | 'u8' | 'i8'
+/** The elements that store instructions know, and those of loads. */
+export type StoredElement = 'f32' | 'i32' | 'u16' | 'u8' | 'i8'
+export type MachineElement = StoredElement | 'f16'
 
 /**
  * A kernel assembled for a machine. Every target gives it the same calling form:

@@ -1,2 +1,13 @@
-export { groupDepth, packedShape, type PackedShape, type WeightFormat, weightFormats } from './format.js'
+export { blockSize } from './block-layout.js'
+export {
+  type BlockFormat,
+  blockFormats,
+  groupDepth,
+  type PackedFormat,
+  packedShape,
+  type PackedShape,
+  packings,
+  type WeightFormat,
+  weightFormats,
+} from './format.js'
 export * from './plan.js'

@@ -1,5 +1,5 @@
 import { bf16ToF32, f32ToBf16 } from '../../base/index.js'
-import { groupDepth, type Multiplication, type WeightFormat } from './format.js'
+import { groupDepth, type Multiplication, type PackedFormat, packings, type WeightFormat } from './format.js'
 import { steps } from './weights-kernel.js'
 
 /** Numbers in fewer bits: `whole[i] × scales[group of i]`. */
@@ -33,16 +33,17 @@ export function quantizeColumn(format: WeightFormat, column: readonly number[]):
 
 /** The definition of how a row of activations is rounded. */
 export function quantizeRow(
-  format: WeightFormat,
+  format: PackedFormat,
   multiplication: Multiplication,
   row: readonly number[],
 ): Quantized {
   if (multiplication === 'floats') return { whole: row, scales: [1], values: row }
   if (multiplication === 'halves') return quantizeColumn('bf16', row)
-  if (format === 'int8') return quantizeColumn('int8', row)
+  const { group } = packings[format]
+  if (group === 'column') return quantizeColumn('int8', row)
   const groups: Quantized[] = []
-  for (let start = 0; start < row.length; start += groupDepth)
-    groups.push(quantizeColumn('int8', row.slice(start, start + groupDepth)))
+  for (let start = 0; start < row.length; start += group)
+    groups.push(quantizeColumn('int8', row.slice(start, start + group)))
   return {
     whole: groups.flatMap(({ whole }) => whole),
     scales: groups.flatMap(({ scales }) => scales),

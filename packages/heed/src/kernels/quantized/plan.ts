@@ -2,27 +2,30 @@ import { type Launch, launchOf } from '../launch.js'
 import type { Machine } from '../language/index.js'
 import { addendOf, type Epilogue } from '../matmul/epilogue.js'
 import type { MatmulActivation } from '../matmul/request.js'
+import { blockSize } from './block-layout.js'
+import { blocksKernel } from './blocks-kernel.js'
 import {
-  groupDepth,
+  type BlockFormat,
   type Multiplication,
   multiplicationFor,
+  type PackedFormat,
   packedShape,
-  perWord,
+  type PackedShape,
+  packings,
+  scaleElement,
   type WeightFormat,
-  zeroOf,
 } from './format.js'
-import { partsOf, quantizedProductKernel } from './product-kernel.js'
+import { quantizedProductKernel } from './product-kernel.js'
 import { rowsKernel } from './rows-kernel.js'
 import { quantizedTile } from './tile.js'
 import { unpackKernel } from './unpack-kernel.js'
 import { weightsKernel } from './weights-kernel.js'
 
-/** Packed weights: the addresses of their words and their scales, which lie as `packedShape` says. */
+/** Packed weights: where they begin; what they have lies as `packedShape` says. */
 export interface PackedWeights {
   readonly machine: Machine
-  readonly format: WeightFormat
-  readonly words: number
-  readonly scales: number
+  readonly format: PackedFormat
+  readonly address: number
   readonly columns: number
   readonly depth: number
 }
@@ -32,17 +35,17 @@ export interface PackedWeights {
  * elements after `source`.
  */
 export function planPackWeights(
-  weights: PackedWeights,
+  weights: PackedWeights & { readonly format: WeightFormat },
   source: number,
   depthStep: number,
   columnStep: number,
 ): Launch[] {
-  const { machine, format, columns, depth } = weights
-  const { words, groups, panels } = packedShape(format, machine, columns, depth)
+  const { machine, format, address, columns, depth } = weights
+  const { words, groups, panels, scalesAt } = packedShape(format, machine, columns, depth)
   const values = {
     source,
-    target: weights.words,
-    scales: weights.scales,
+    target: address,
+    scales: address + scalesAt,
     columns,
     depth,
     columnStep,
@@ -54,6 +57,34 @@ export function planPackWeights(
   return [launchOf(kernel, values, depth === 0 ? 0 : panels)]
 }
 
+/**
+ * Packs columns from `firstColumn` on, a multiple of the lanes, that lie one after the other at `source`, each
+ * in blocks of the format. Their number is a multiple of the lanes, too, but for the last ones.
+ */
+export function planPackBlocks(
+  weights: PackedWeights & { readonly format: BlockFormat },
+  source: number,
+  firstColumn: number,
+  count: number,
+): Launch[] {
+  const { machine, format, address, columns, depth } = weights
+  const { lanes, floatBytes } = machine
+  const { weights: blockWeights } = blockSize(format)
+  const shape = packedShape(format, machine, columns, depth)
+  const panel = firstColumn / lanes
+  const kinds = packings[format].minimum ? 2 : 1
+  const scaleBytes = scaleElement(packings[format], machine) === 'f32' ? floatBytes : 2
+  const values = {
+    source,
+    words: address + firstColumn * shape.words * shape.wordBytes,
+    scales: address + shape.scalesAt + panel * shape.scales * kinds * lanes * scaleBytes,
+    factors: address + shape.factorsAt + panel * shape.groups * kinds * lanes,
+    columns: count,
+    blocks: depth / blockWeights,
+  }
+  return [launchOf(blocksKernel(format), values, Math.ceil(count / lanes))]
+}
+
 /** Writes columns as rows of f32: the ones whose numbers lie at `numbers`, i32. */
 export function planUnpackColumns(
   weights: PackedWeights,
@@ -61,12 +92,20 @@ export function planUnpackColumns(
   count: number,
   target: number,
 ): Launch[] {
-  const { machine, format, columns, depth } = weights
-  const { words, groups } = packedShape(format, machine, columns, depth)
-  const { words: w, scales } = weights
-  return [
-    launchOf(unpackKernel(format), { w, scales, columns: numbers, target, depth, words, groups }, count),
-  ]
+  const { machine, format, address, columns, depth } = weights
+  const { words, groups, scales, scalesAt, factorsAt } = packedShape(format, machine, columns, depth)
+  const values = {
+    w: address,
+    scales: address + scalesAt,
+    factors: address + factorsAt,
+    columns: numbers,
+    target,
+    depth,
+    words,
+    groups,
+    scaleCount: scales,
+  }
+  return [launchOf(unpackKernel(format), values, count)]
 }
 
 /** C = activation(scale · A·W + bias) + residual; C's rows are runs of memory, `cRow` elements apart. */
@@ -105,10 +144,11 @@ export function planQuantizedProduct(
   const { weights, m, c, cRow, scale = 1, bias, activation = 'none', residual } = request
   const { machine, format, columns, depth } = weights
   if (m === 0 || columns === 0) return []
-  const { words, groups, panels: panelCount } = packedShape(format, machine, columns, depth)
+  const shape = packedShape(format, machine, columns, depth)
+  const { words, groups, panels: panelCount } = shape
   const multiplication = multiplicationFor(format, machine)
   const launches: Launch[] = []
-  const rows = planRows(request, multiplication, words, groups, allocate, launches)
+  const rows = planRows(request, multiplication, shape, allocate, launches)
   const tile = quantizedTile(machine, format, multiplication, m)
   const epilogue: Epilogue = {
     scaled: scale !== 1,
@@ -119,10 +159,10 @@ export function planQuantizedProduct(
   const blockRows =
     Math.min(Math.ceil(m / tile.rows), Math.max(1, Math.round(blockHeight / tile.rows))) * tile.rows
   const blocksM = Math.ceil(m / blockRows)
-  const perPanel = Math.max(1, words * perWord[format] * machine.lanes * Math.min(m, blockRows))
+  const perPanel = Math.max(1, shape.pitch * machine.lanes * Math.min(m, blockRows))
   const wanted = Math.min(
     taskProducts / perPanel,
-    m > tile.rows ? Infinity : taskBytes / (words * machine.lanes * 4),
+    m > tile.rows ? Infinity : taskBytes / (words * machine.lanes * shape.wordBytes),
   )
   const few = Math.ceil((panelCount * blocksM) / fewestTasks)
   const blockPanels = Math.max(1, Math.ceil(Math.min(wanted, few) / tile.panels)) * tile.panels
@@ -131,14 +171,16 @@ export function planQuantizedProduct(
     a: rows.address,
     aScales: rows.scales,
     aStarts: rows.starts,
-    w: weights.words,
-    wScales: weights.scales,
+    w: weights.address,
+    scales: weights.address + shape.scalesAt,
+    factors: weights.address + shape.factorsAt,
     c,
     m,
     n: columns,
     aRow: rows.step,
     words,
     groups,
+    scaleCount: shape.scales,
     cRow,
     panelCount,
     blocksM,
@@ -160,19 +202,18 @@ export function planQuantizedProduct(
 function planRows(
   { weights, a, aRow, m }: QuantizedProductRequest,
   multiplication: Multiplication,
-  words: number,
-  groups: number,
+  { pitch, groups }: PackedShape,
   allocate: (bytes: number) => number,
   launches: Launch[],
 ): { readonly address: number; readonly step: number; readonly scales: number; readonly starts: number } {
   const { machine, format, depth } = weights
-  const pitch = words * perWord[format]
   if (multiplication === 'floats' && pitch === depth) return { address: a, step: aRow, scales: 0, starts: 0 }
+  const { group, zero, minimum } = packings[format]
   const bytes = { bytes: 1, shorts: 2, halves: 2, floats: machine.floatBytes }[multiplication]
   const address = allocate(m * pitch * bytes)
   const integers = multiplication === 'bytes' || multiplication === 'shorts'
   const scales = integers ? allocate(m * groups * machine.floatBytes) : 0
-  const starts = integers ? allocate(m * groups * 4) : 0
+  const starts = integers ? allocate(m * groups * (minimum ? machine.floatBytes : 4)) : 0
   const values = {
     source: a,
     target: address,
@@ -181,10 +222,10 @@ function planRows(
     depth,
     rowStep: aRow,
     pitch,
-    group: format === 'int4' ? groupDepth : pitch,
+    group: group === 'column' ? pitch : group,
     groups,
-    zero: zeroOf[format],
+    zero,
   }
-  launches.push(launchOf(rowsKernel(multiplication), values, m))
-  return { address, step: words * partsOf(format, multiplication), scales, starts }
+  launches.push(launchOf(rowsKernel(multiplication, minimum), values, m))
+  return { address, step: multiplication === 'floats' ? pitch : (pitch * bytes) / 4, scales, starts }
 }

@@ -70,9 +70,8 @@ interface Case {
 /** Packs k × n numbers in [place][column] order. */
 function pack(arena: Arena, { format, n, k, turned }: Case, weights: readonly number[]): PackedWeights {
   const { machine } = arena.target
-  const { bytes, scalesAt } = packedShape(format, machine, n, k)
-  const words = arena.allocate(bytes)
-  const packed: PackedWeights = { machine, format, columns: n, depth: k, words, scales: words + scalesAt }
+  const { bytes } = packedShape(format, machine, n, k)
+  const packed = { machine, format, columns: n, depth: k, address: arena.allocate(bytes) }
   const laid = turned ? weights.map((_, i) => weights[(i % k) * n + Math.floor(i / k)]!) : weights
   const source = arena.floats(laid)
   arena.run(turned ? planPackWeights(packed, source, 1, k) : planPackWeights(packed, source, n, 1))

@@ -1,5 +1,5 @@
 import type { Machine } from '../language/index.js'
-import { type Multiplication, type WeightFormat } from './format.js'
+import { type Multiplication, type PackedFormat, packings } from './format.js'
 
 /** How a machine's registers are spent on a tile of C. */
 export interface QuantizedTile {
@@ -14,11 +14,13 @@ export interface QuantizedTile {
  */
 export function quantizedTile(
   { lanes, registers }: Machine,
-  format: WeightFormat,
+  format: PackedFormat,
   multiplication: Multiplication,
   m: number,
 ): QuantizedTile {
-  const grouped = format === 'int4'
+  const { group, bits } = packings[format]
+  const grouped = group !== 'column'
+  if (bits === 16) return floatTile(lanes, registers, multiplication, m)
   if (lanes === 1) return { rows: 2, panels: 2, unroll: grouped ? 1 : 2 }
   if (m === 1) return { rows: 1, panels: 1, unroll: grouped ? 1 : 4 }
   if (registers >= 32) {
@@ -38,6 +40,33 @@ export function quantizedTile(
   return best(m, [
     { rows: 4, panels: 2, unroll: 1 },
     { rows: multiplication === 'bytes' ? 5 : 6, panels: 2, unroll: 1 },
+  ])
+}
+
+/**
+ * Of floats the order of a sum shows in its last bits: it is that of the depth, whatever the number of rows,
+ * so that a row's results are the same alone and among others.
+ */
+function floatTile(
+  lanes: number,
+  registers: number,
+  multiplication: Multiplication,
+  m: number,
+): QuantizedTile {
+  if (lanes === 1) return { rows: 2, panels: 2, unroll: 1 }
+  if (registers >= 32) {
+    if (m <= 3) return { rows: m, panels: 4, unroll: 1 }
+    return best(m, [
+      { rows: 4, panels: 4, unroll: 1 },
+      { rows: 6, panels: 4, unroll: 1 },
+      { rows: 8, panels: 3, unroll: 1 },
+    ])
+  }
+  if (m === 1) return { rows: 1, panels: 4, unroll: 1 }
+  if (m === 2) return { rows: 2, panels: 2, unroll: 1 }
+  return best(m, [
+    { rows: 4, panels: 2, unroll: 1 },
+    { rows: multiplication === 'halves' ? 5 : 6, panels: 2, unroll: 1 },
   ])
 }
 

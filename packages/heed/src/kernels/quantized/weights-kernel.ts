@@ -9,7 +9,7 @@ import type {
   Vector,
 } from '../language/index.js'
 import { kernel } from '../language/index.js'
-import { bitOf, groupDepth, multiplicationFor, perWord, type WeightFormat, zeroOf } from './format.js'
+import { groupDepth, packings, type WeightFormat } from './format.js'
 import { fromHalf, leastScale, toHalf } from './round.js'
 
 /** What is fixed while a kernel that packs weights is written. */
@@ -58,16 +58,27 @@ function write(name: string, { format, contiguous }: WeightsForm): WeightsKernel
     const at = (place: Int): Vector =>
       place.lt(p.depth).select(read(place.min(p.depth.sub(1)).mul(p.depthStep)), 0)
     const target = p.target.at(panel.mul(p.words.mul(k.lanes)))
-    const pack = (word: Int, encode: (value: Vector) => IntVector): void => {
-      const count = perWord[format]
-      const how = multiplicationFor(format, k.machine)
+    const { bits, zero } = packings[format]
+    /** As many elements as a word has, the first half from `first` on, the others from `second` on. */
+    const pack = (
+      word: Int,
+      [first, second]: readonly [Int, Int],
+      encode: (value: Vector) => IntVector,
+    ): void => {
+      const half = 16 / bits
       let packed = k.intVector(0)
-      for (let j = 0; j < count; j++)
-        packed = packed.or(encode(at(word.mul(count).add(j))).shl(bitOf(format, how, j)))
+      for (let j = 0; j < 2 * half; j++) {
+        const encoded = encode(at(j < half ? first.add(j) : second.add(j - half)))
+        packed = packed.or(encoded.shl(bits === 4 ? 8 * (j & 3) + 4 * (j >> 2) : bits * j))
+      }
       k.store(target.at(word.mul(k.lanes)), packed)
     }
+    const run = (word: Int): readonly [Int, Int] => {
+      const first = word.mul(32 / bits)
+      return [first, first.add(16 / bits)]
+    }
     if (format === 'bf16') {
-      k.loop(0, p.words, 1, (word) => pack(word, (value) => toHalf(value)))
+      k.loop(0, p.words, 1, (word) => pack(word, run(word), (value) => toHalf(value)))
       return
     }
     if (format === 'int8') {
@@ -81,19 +92,21 @@ function write(name: string, { format, contiguous }: WeightsForm): WeightsKernel
       const inverse = reciprocal(k, 127, most)
       k.store((p.scales as Pointer<'f32'>).at(first), most.div(127).add(faulty.get()))
       k.loop(0, p.words, 1, (word) =>
-        pack(word, (value) => value.mul(inverse).round().toInt().max(-127).min(127).add(zeroOf.int8)),
+        pack(word, run(word), (value) => value.mul(inverse).round().toInt().max(-127).min(127).add(zero)),
       )
       return
     }
-    const groupWords = groupDepth / perWord.int4
+    const groupWords = (groupDepth * bits) / 32
     k.loop(0, p.groups, 1, (group) => {
       const scale = groupScale(k, (step) => at(group.mul(groupDepth).add(step)))
       const half = toHalf(scale)
       k.store((p.scales as Pointer<'u16'>).at(panel.mul(p.groups).add(group).mul(k.lanes)), half)
       const inverse = reciprocal(k, 1, fromHalf(half))
-      k.loop(0, groupWords, 1, (step) =>
-        pack(group.mul(groupWords).add(step), (value) => nearest(value, inverse).toInt().add(zeroOf.int4)),
-      )
+      k.loop(0, groupWords, 1, (step) => {
+        const first = group.mul(groupDepth).add(step.mul(4))
+        const places = [first, first.add(groupDepth / 2)] as const
+        pack(group.mul(groupWords).add(step), places, (value) => nearest(value, inverse).toInt().add(zero))
+      })
     })
   })
 }

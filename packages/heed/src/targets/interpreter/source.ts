@@ -1,4 +1,4 @@
-import type { BinaryOperation, Block, Instruction, MachineElement, Program } from '../../kernels/index.js'
+import type { BinaryOperation, Block, Instruction, MachineElement, Program, StoredElement } from '../../kernels/index.js'
 
 /**
  * A program as the body of a JavaScript function of (parameters, begin, end, scratch): one lane, floats in
@@ -244,6 +244,6 @@ function literal(value: number): string {
 function loader(element: MachineElement): string {
   return `load${element.toUpperCase()}`
 }
-function storer(element: MachineElement): string {
+function storer(element: StoredElement): string {
   return `store${element.toUpperCase()}`
 }

@@ -1,3 +1,4 @@
+import { f16ToF32 } from '../../base/index.js'
 import type {
   BinaryOperation,
   Block,
@@ -5,6 +6,7 @@ import type {
   Conversion,
   Instruction,
   MachineElement,
+  StoredElement,
   Program,
   Reduction,
   Type,
@@ -221,6 +223,8 @@ class Evaluator {
         return heap.getInt32(address, true)
       case 'u16':
         return heap.getUint16(address, true)
+      case 'f16':
+        return f16ToF32(heap.getUint16(address, true))
       case 'u8':
         return heap.getUint8(address)
       case 'i8':
@@ -228,7 +232,7 @@ class Evaluator {
     }
   }
 
-  #store(element: MachineElement, address: number, value: number): void {
+  #store(element: StoredElement, address: number, value: number): void {
     if (element === 'f32') this.#heap.setFloat32(address, value, true)
     else if (element === 'i32') this.#heap.setInt32(address, value, true)
     else if (element === 'u16') this.#heap.setUint16(address, value, true)
@@ -236,7 +240,14 @@ class Evaluator {
   }
 }
 
-const sizes: Readonly<Record<MachineElement, number>> = { f32: 4, i32: 4, u16: 2, u8: 1, i8: 1 }
+const sizes: Readonly<Record<MachineElement, number>> = {
+  f32: 4,
+  i32: 4,
+  u16: 2,
+  f16: 2,
+  u8: 1,
+  i8: 1,
+}
 
 function fill(count: number, value: (index: number) => number): readonly number[] {
   return Array.from({ length: count }, (_, index) => value(index))

@@ -219,13 +219,17 @@ export function lowerFma({ result, a, b, c }: Of<'fma'>, lowering: Lowering): vo
   )
 }
 
-/** Pairs of shorts: the others are written out by the builder. */
-export function lowerDot({ result, a, b, c }: Of<'dot'>, lowering: Lowering): void {
+/** Pairs of shorts, and bytes below 128: the others are written out by the builder. */
+export function lowerDot({ name, result, a, b, c }: Of<'dot'>, lowering: Lowering): void {
   const values = [lowering.use(a), lowering.use(b), lowering.use(c)] as const
   const [x, y, sum] = values
   lowering.define(
     result,
-    x.parts.map((part, i) => node('i32x4.add', node('i32x4.dot_i16x8_s', part, y.parts[i]!), sum.parts[i]!)),
+    x.parts.map((part, i) =>
+      name === 'sevenBits'
+        ? node('i32x4.relaxed_dot_i8x16_i7x16_add_s', y.parts[i]!, part, sum.parts[i]!)
+        : node('i32x4.add', node('i32x4.dot_i16x8_s', part, y.parts[i]!), sum.parts[i]!),
+    ),
     values,
   )
 }

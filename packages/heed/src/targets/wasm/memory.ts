@@ -1,19 +1,19 @@
-import type { Instruction, MachineElement } from '../../kernels/index.js'
+import type { Instruction, MachineElement, StoredElement } from '../../kernels/index.js'
 import type { Lowering } from './lowering.js'
 import { allLanes } from './lowering.js'
 import type { Node } from './node.js'
 import { branch, int, lane, memory, memoryLane, node, shuffle } from './node.js'
 
 /** log2 of an element's bytes. */
-const alignments: Readonly<Record<MachineElement, number>> = { f32: 2, i32: 2, u16: 1, u8: 0, i8: 0 }
-const scalarLoads: Readonly<Record<MachineElement, string>> = {
+const alignments: Readonly<Record<MachineElement, number>> = { f32: 2, i32: 2, u16: 1, f16: 1, u8: 0, i8: 0 }
+const scalarLoads: Readonly<Record<StoredElement, string>> = {
   f32: 'f32.load',
   i32: 'i32.load',
   u16: 'i32.load16_u',
   u8: 'i32.load8_u',
   i8: 'i32.load8_s',
 }
-const scalarStores: Readonly<Record<MachineElement, string>> = {
+const scalarStores: Readonly<Record<StoredElement, string>> = {
   f32: 'f32.store',
   i32: 'i32.store',
   u16: 'i32.store16',
@@ -29,7 +29,7 @@ export function lowerLoad(instruction: Instruction & { op: 'load' }, lowering: L
     const address = lowering.use(instruction.address)
     lowering.define(
       result,
-      [memory(scalarLoads[element], alignment, offset, address.parts[0]!)],
+      [memory(scalarLoads[element as StoredElement], alignment, offset, address.parts[0]!)],
       [address],
       true,
     )
@@ -108,7 +108,7 @@ export function lowerStore(instruction: Instruction & { op: 'store' }, lowering:
 }
 
 function vectorStore(
-  element: MachineElement,
+  element: StoredElement,
   alignment: number,
   offset: number,
   address: Node,

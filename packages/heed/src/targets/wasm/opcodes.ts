@@ -168,4 +168,5 @@ export const opcodes: Readonly<Record<string, readonly [bytes: readonly number[]
     'f64x2.convert_low_i32x4_s': [simd(0xfe), none],
     'i32x4.relaxed_trunc_f32x4_s': [simd(0x101), none],
     'f32x4.relaxed_madd': [simd(0x105), none],
+    'i32x4.relaxed_dot_i8x16_i7x16_add_s': [simd(0x113), none],
   }

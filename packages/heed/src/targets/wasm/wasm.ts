@@ -31,7 +31,7 @@ export function wasmTarget(options: WasmOptions): WasmTarget {
     floatBytes: 4,
     math: false,
     fused: options.relaxed && vectorFeatures().fused,
-    dots: new Set(),
+    dots: new Set(options.relaxed && vectorFeatures().dots ? ['sevenBits'] : []),
   }
   return {
     machine,

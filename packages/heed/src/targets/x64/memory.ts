@@ -1,13 +1,21 @@
-import type { MachineElement } from '../../kernels/index.js'
+import type { MachineElement, StoredElement } from '../../kernels/index.js'
 import { general, immediate, vector } from './code.js'
 import type { Memory, Register } from './operand.js'
 import type { Lowering } from './lowering.js'
 import type { Of } from './value.js'
 
 /** Bytes of an element. */
-const sizes: Readonly<Record<MachineElement, number>> = { f32: 4, i32: 4, u16: 2, u8: 1, i8: 1 }
+const sizes: Readonly<Record<MachineElement, number>> = {
+  f32: 4,
+  i32: 4,
+  u16: 2,
+  f16: 2,
+  u8: 1,
+  i8: 1,
+}
 const widening: Readonly<Partial<Record<MachineElement, string>>> = {
   u16: 'vpmovzxwd',
+  f16: 'vcvtph2ps',
   u8: 'vpmovzxbd',
   i8: 'vpmovsxbd',
 }
@@ -168,7 +176,7 @@ export function lowerStore(instruction: Of<'store'>, lowering: Lowering): void {
 }
 
 /** The low 16 or 8 bits of each lane, gathered within halves and then joined. */
-function narrowStore(element: MachineElement, to: Memory, from: Register, lowering: Lowering): void {
+function narrowStore(element: StoredElement, to: Memory, from: Register, lowering: Lowering): void {
   const { code } = lowering
   const pick = element === 'u16' ? [0x05040100, 0x0d0c0908, -1, -1] : [0x0c080400, -1, -1, -1]
   const packed = lowering.temporary('ivector')

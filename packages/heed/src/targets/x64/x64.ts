@@ -38,6 +38,7 @@ export function x64Target({ width, dots, cache }: X64Options): Target {
     math: false,
     fused: true,
     dots: dots ?? dotsOf(processor(native), width),
+    loadsF16: true,
   }
   // All that code depends on, but for the kernel.
   const kind = ['x64', String(width), ...[...machine.dots].sort(), native.convention].join('-')
@@ -77,8 +78,8 @@ export function x64Target({ width, dots, cache }: X64Options): Target {
  * widened.
  */
 function dotsOf({ vendor, bf16, vnni, avxVnni }: Processor, width: 256 | 512): Machine['dots'] {
-  const dots = new Set<'bytes' | 'halves'>()
-  if (width === 512 ? vnni : avxVnni) dots.add('bytes')
+  const dots = new Set<'bytes' | 'sevenBits' | 'halves'>()
+  dots.add((width === 512 ? vnni : avxVnni) ? 'bytes' : 'sevenBits')
   if (width === 512 && bf16 && vendor !== 'GenuineIntel') dots.add('halves')
   return dots
 }

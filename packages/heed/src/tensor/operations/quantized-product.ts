@@ -49,11 +49,11 @@ export function contractQuantized(
       const plan = planFor(x, weights, options)
       if (plan === 'x') return alone(() => withRows(x, weights, options))
       if (plan === 'addends') return alone(() => finishProduct(contractQuantized(x, weights, {}), options))
-      prepared = prepare(device, key, [plan.output], 6, ([a, words, scales, c, first, second], allocate) =>
+      prepared = prepare(device, key, [plan.output], 5, ([a, address, c, first, second], allocate) =>
         planQuantizedProduct(
           {
             ...plan.request,
-            weights: { ...weights.packed, words: words!, scales: scales! },
+            weights: { ...weights.packed, address: address! },
             a: a!,
             c: c!,
             ...(plan.bias && { bias: { ...plan.bias, address: first! } }),
@@ -63,12 +63,11 @@ export function contractQuantized(
         ),
       )
     }
-    const { words, scales } = weights.packed
     const output = outputOf(device, prepared, 0)
     runWithOthers(
       device,
       prepared,
-      [x.address, words, scales, output.address, bias?.address ?? 0, residual?.address ?? 0],
+      [x.address, weights.packed.address, output.address, bias?.address ?? 0, residual?.address ?? 0],
       [x, weights, ...addends],
       [output],
     )

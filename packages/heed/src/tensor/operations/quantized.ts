@@ -10,7 +10,7 @@ import { values } from '../create.js'
 import { execute } from '../execute.js'
 import { emptyArranged, isRowMajor, sameDevice, shapeOf } from '../layout.js'
 import { prepare, preparedFor, runPrepared } from '../prepared.js'
-import { type AnyQuantizedWeights, QuantizedWeights } from '../quantized-weights.js'
+import { type AnyQuantizedWeights, type QuantizedOperations, QuantizedWeights } from '../quantized-weights.js'
 import { allOrNothing } from '../scope.js'
 import { Storage } from '../storage.js'
 import { type AnyTensor, axisOf, rowMajor, type Tensor } from '../tensor.js'
@@ -80,12 +80,20 @@ export function quantize<A extends string>(
       format,
       shapeOf(weights) as Shape<A>,
       summed,
-      { dot: contractQuantized, gather: gatherQuantized, dequantize },
+      quantizedOperations,
     )
-    execute(device, () => planPackWeights(made.packed, laid.address, turned ? 1 : count, turned ? depth : 1))
+    execute(device, () =>
+      planPackWeights({ ...made.packed, format }, laid.address, turned ? 1 : count, turned ? depth : 1))
     if (laid !== weights) laid.dispose()
     return made
   })
+}
+
+/** What weights carry: see `QuantizedOperations`. */
+export const quantizedOperations: QuantizedOperations = {
+  dot: contractQuantized,
+  gather: gatherQuantized,
+  dequantize,
 }
 
 /** The numbers that quantized weights stand for, as f32. */
@@ -110,16 +118,16 @@ function unpack(weights: AnyQuantizedWeights, numbers: Int32Array, target: Tenso
   const key = `unpack ${format} ${columns} ${depth} ${numbers.length}`
   const prepared =
     preparedFor(device, key) ??
-    prepare(device, key, [], 4, (values) =>
+    prepare(device, key, [], 3, (values) =>
       planUnpackColumns(
-        { ...packed, words: values[0]!, scales: values[1]! },
-        values[2]!,
+        { ...packed, address: values[0]! },
+        values[1]!,
         numbers.length,
-        values[3]!,
+        values[2]!,
       ),
     )
   withIntegers(device, numbers, (placed) =>
-    runPrepared(device, prepared, [packed.words, packed.scales, placed, target.address]),
+    runPrepared(device, prepared, [packed.address, placed, target.address]),
   )
 }
 
