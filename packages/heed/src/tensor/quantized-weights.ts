@@ -40,7 +40,8 @@ export interface QuantizedOperations {
 
 /**
  * A matrix of weights in fewer bits than f32 has, packed for products that sum over some of its axes: what
- * `quantize` and `quantizedFrom` give. It takes a weight's place in `linear`, `embed` and `unembed`; it has no gradient.
+ * `quantize` and `quantizedFrom` give. It takes a weight's place in `linear`, `embed` and `unembed`; it has
+ * no gradient.
  *
  * Freed by `dispose()`, by the `scope()` it was made in, or at the latest when it is garbage.
  */

@@ -288,9 +288,7 @@ export class Builder implements TermWriter {
   }
   /** `dotBytes` where each byte of `a` is below 128, which more machines have. */
   dotSevenBits(sum: IntVector, a: IntVector, b: IntVector): IntVector {
-    return this.machine.dots.has('sevenBits')
-      ? this.#dot('sevenBits', sum, a, b)
-      : this.dotBytes(sum, a, b)
+    return this.machine.dots.has('sevenBits') ? this.#dot('sevenBits', sum, a, b) : this.dotBytes(sum, a, b)
   }
   /** sum + the products of two signed 16-bit integers in each lane: exact, wrapping. */
   dotShorts(sum: IntVector, a: IntVector, b: IntVector): IntVector {

@@ -48,13 +48,7 @@ function write(format: BlockFormat): BlocksKernel {
 type EachLane = (body: (lane: Int, column: Int) => void) => void
 
 /** f16 one by one, bf16 two to a word. */
-function packFloats(
-  k: Builder,
-  format: 'F16' | 'BF16',
-  p: Operands,
-  panel: Int,
-  eachLane: EachLane,
-): void {
+function packFloats(k: Builder, format: 'F16' | 'BF16', p: Operands, panel: Int, eachLane: EachLane): void {
   const source = p.source.as('u16')
   eachLane((lane, column) => {
     const from = source.at(column.mul(p.blocks))
@@ -72,9 +66,7 @@ function packFloats(
       const low = k.loadScalar(pair.at(i.mul(2)))
       k.store(to.at(i.mul(k.lanes)), low.or(k.loadScalar(pair.at(i.mul(2)).at(1)).shl(16)))
     })
-    k.if(whole.lt(words), () =>
-      k.store(to.at(whole.mul(k.lanes)), k.loadScalar(pair.at(whole.mul(2)))),
-    )
+    k.if(whole.lt(words), () => k.store(to.at(whole.mul(k.lanes)), k.loadScalar(pair.at(whole.mul(2)))))
   })
 }
 
@@ -102,9 +94,7 @@ function packBlocks(
         const quads = Array.from({ length: layout.weights / groups / 4 }, (_, q) =>
           layout.quad(block, group, q),
         )
-        wordsFrom(packing, quads).forEach((word, w) =>
-          k.store(to.at((group * groupWords + w) * lanes), word),
-        )
+        wordsFrom(packing, quads).forEach((word, w) => k.store(to.at((group * groupWords + w) * lanes), word))
       }
       const scales = scalePlace.add(index.mul(kinds * lanes).add(lane))
       const place = (offset: number, kind: number, negative: boolean): void => {
@@ -113,7 +103,13 @@ function packBlocks(
           k.store(p.scales.at(scales).at(kind * lanes), negative ? bits.xor(0x8000) : bits)
         } else {
           const value = block.float(offset)
-          k.store(p.scales.as('f32').at(scales).at(kind * lanes), negative ? value.neg() : value)
+          k.store(
+            p.scales
+              .as('f32')
+              .at(scales)
+              .at(kind * lanes),
+            negative ? value.neg() : value,
+          )
         }
       }
       place(layout.scaleAt, 0, false)

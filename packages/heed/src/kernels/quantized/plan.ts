@@ -58,8 +58,8 @@ export function planPackWeights(
 }
 
 /**
- * Packs columns from `firstColumn` on, a multiple of the lanes, that lie one after the other at `source`, each
- * in blocks of the format. Their number is a multiple of the lanes, too, but for the last ones.
+ * Packs columns from `firstColumn` on, a multiple of the lanes, that lie one after the other at `source`,
+ * each in blocks of the format. Their number is a multiple of the lanes, too, but for the last ones.
  */
 export function planPackBlocks(
   weights: PackedWeights & { readonly format: BlockFormat },

@@ -1,18 +1,10 @@
 import type { Builder, Int, Kernel, ParameterType, Pointer, Vector } from '../language/index.js'
 import { kernel } from '../language/index.js'
 import { type Epilogue, epilogueName, writeFinish } from '../matmul/epilogue.js'
-import { type Multiplication, type PackedFormat } from './format.js'
-import { type ProductOperands, sumTile } from './product-sums.js'
+import { type ProductOperands, type SumsForm, sumTile } from './product-sums.js'
 
 /** What is fixed while a kernel that multiplies with packed weights is written. */
-export interface QuantizedProductForm {
-  readonly format: PackedFormat
-  readonly multiplication: Multiplication
-  /** Rows of activations and panels of weights whose products are summed at the same time. */
-  readonly rows: number
-  readonly panels: number
-  /** Words of a panel at a time, each with sums of its own: with few sums the units would wait. */
-  readonly unroll: number
+export interface QuantizedProductForm extends SumsForm {
   readonly epilogue: Epilogue
 }
 

@@ -1,9 +1,19 @@
 import type { Builder, Int, IntVector, Variable, Vector } from '../language/index.js'
 import { Pointer } from '../language/index.js'
-import { type Multiplication, packedShape, packings } from './format.js'
-import type { QuantizedProductForm } from './product-kernel.js'
+import { type Multiplication, type PackedFormat, packedShape, packings } from './format.js'
 import { pairsOf, quadFrom, quadsOf } from './quads.js'
 import { panelScales, type ScaleOperands } from './scales.js'
+
+/** What is fixed while the sums of a tile are written. */
+export interface SumsForm {
+  readonly format: PackedFormat
+  readonly multiplication: Multiplication
+  /** Rows of activations and panels of weights whose products are summed at the same time. */
+  readonly rows: number
+  readonly panels: number
+  /** Words of a panel at a time, each with sums of its own: with few sums the units would wait. */
+  readonly unroll: number
+}
 
 /** What the sums of a tile read. */
 export interface ProductOperands extends ScaleOperands {
@@ -18,7 +28,7 @@ export interface ProductOperands extends ScaleOperands {
 /** The sums of one tile, [row][panel], scales included. */
 export function sumTile(
   k: Builder,
-  form: QuantizedProductForm,
+  form: SumsForm,
   p: ProductOperands,
   rows: readonly Int[],
   panels: readonly Int[],
@@ -64,9 +74,7 @@ export function sumTile(
       line.forEach((sum, v) => {
         const { factor, minimum } = groupScales[v]!
         const total = totals[r]![v]!
-        const start = minimum
-          ? minimum.fma(k.loadBroadcast(rowSums[r]!.at(group)), total.get())
-          : total.get()
+        const start = minimum ? minimum.fma(k.loadBroadcast(rowSums[r]!.at(group)), total.get()) : total.get()
         total.set(sum.toFloat().fma(factor.mul(rowScale), start))
       })
     })
@@ -83,12 +91,12 @@ const activationBytes = { bytes: 1, shorts: 2, halves: 2 } as const
 /** Where each row and each panel is read next. */
 class Places {
   readonly #k: Builder
-  readonly #form: QuantizedProductForm
+  readonly #form: SumsForm
   readonly #wordBytes: number
   readonly #a: readonly Variable<'i32'>[]
   readonly #w: readonly Variable<'i32'>[]
 
-  constructor(k: Builder, form: QuantizedProductForm, a: readonly Pointer[], w: readonly Pointer[]) {
+  constructor(k: Builder, form: SumsForm, a: readonly Pointer[], w: readonly Pointer[]) {
     const place = ({ address, offset }: Pointer): Variable<'i32'> => k.variable(address.add(offset))
     this.#k = k
     this.#form = form
@@ -124,12 +132,12 @@ class Places {
 /** Sums of a tile in registers, [unroll][row][panel]. */
 class Sums<T extends 'vector' | 'ivector'> {
   readonly #k: Builder
-  readonly #form: QuantizedProductForm
+  readonly #form: SumsForm
   readonly #sums: readonly (readonly (readonly Variable<T>[])[])[]
 
   constructor(
     k: Builder,
-    form: QuantizedProductForm,
+    form: SumsForm,
     start: (row: number, unroll: number) => ReturnType<Variable<T>['get']>,
   ) {
     this.#k = k
@@ -188,9 +196,15 @@ class Sums<T extends 'vector' | 'ivector'> {
     const load = (v: number): IntVector => k.load(places.panel(v, word, 'i32'))
     if (multiplication === 'bytes' || multiplication === 'shorts')
       return this.#quads(places, repeat(panels, load), word, to)
-    if (multiplication === 'halves') return this.#products(places, repeat(panels, load), word, to, multiplication)
+    if (multiplication === 'halves')
+      return this.#products(places, repeat(panels, load), word, to, multiplication)
     if (packings[format].float === 'f16')
-      return this.#floats(places, repeat(panels, (v) => k.load(places.panel(v, word, 'f16'))), word, to)
+      return this.#floats(
+        places,
+        repeat(panels, (v) => k.load(places.panel(v, word, 'f16'))),
+        word,
+        to,
+      )
     // Each word is read for each of its parts: it then is an operand of the instruction that takes the part,
     // and needs no register.
     const lower = repeat(panels, (v) => load(v).shl(16).fromBits())

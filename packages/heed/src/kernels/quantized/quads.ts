@@ -36,7 +36,12 @@ export function wordsFrom(packing: Packing, quads: readonly Int[]): readonly Int
   const base = quads.slice(0, half).map((quad, w) => lower(quad).or(lower(quads[w + half]!).shl(4)))
   if (bits === 4) return base
   const mask = bits === 5 ? 0x01010101 : 0x03030303
-  const high = quads.map((quad, w) => quad.ushr(4).and(mask).shl((bits - 4) * w))
+  const high = quads.map((quad, w) =>
+    quad
+      .ushr(4)
+      .and(mask)
+      .shl((bits - 4) * w),
+  )
   return [...base, high.reduce((all, bit) => all.or(bit))]
 }
 

@@ -10,8 +10,8 @@ const kernels = new Map<string, RowsKernel>()
  * Rows of activations in the form that weights are multiplied with, filled up with 0 to `pitch` elements.
  * They become signed bytes or shorts of a magnitude up to 127, bf16, or f32. Integers have a scale for each
  * group of `group` elements. They also have what a sum over the group starts with: −`zero` times the sum of
- * its integers; or, for weights with a minimum, that sum times the scale, a float. Shorts stand in `pairOrder`.
- * A task is one row.
+ * its integers; or, for weights with a minimum, that sum times the scale, a float. Shorts stand in
+ * `pairOrder`. A task is one row.
  */
 export function rowsKernel(multiplication: Multiplication, minimum: boolean): RowsKernel {
   const name = `rows-${multiplication}${minimum ? '-minimum' : ''}`

@@ -18,7 +18,9 @@ export function quantizedTile(
   multiplication: Multiplication,
   m: number,
 ): QuantizedTile {
-  const { group, bits } = packings[format]
+  const { group, bits, minimum } = packings[format]
+  /** Beside the sums there are vectors of minima, or of upper bits. */
+  const more = minimum || bits === 5 || bits === 6
   const grouped = group !== 'column'
   if (bits === 16) return floatTile(lanes, registers, multiplication, m)
   if (lanes === 1) return { rows: 2, panels: 2, unroll: grouped ? 1 : 2 }
@@ -26,7 +28,8 @@ export function quantizedTile(
   if (registers >= 32) {
     if (m === 2) return grouped ? { rows: 2, panels: 2, unroll: 1 } : { rows: 2, panels: 1, unroll: 4 }
     if (m <= 3) return { rows: 3, panels: grouped ? 2 : 4, unroll: 1 }
-    if (grouped) return { rows: multiplication === 'shorts' ? 3 : 4, panels: 3, unroll: 1 }
+    const fewer = (multiplication === 'shorts' ? 1 : 0) + (more ? 1 : 0)
+    if (grouped) return { rows: 4 - fewer, panels: 3, unroll: 1 }
     if (multiplication === 'shorts') return { rows: 4, panels: 4, unroll: 1 }
     return best(m, [
       { rows: 4, panels: 4, unroll: 1 },

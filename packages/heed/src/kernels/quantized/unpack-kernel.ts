@@ -52,7 +52,8 @@ function write(format: PackedFormat): UnpackKernel {
     const unit = 4 * count
     k.loop(0, packing.group === 'column' ? p.words : p.groups, 1, (group) => {
       const words = from.at(group.mul(groupWords * lanes))
-      const high = packing.bits === 5 || packing.bits === 6 ? k.loadScalar(words.at((count / 2) * lanes)) : undefined
+      const high =
+        packing.bits === 5 || packing.bits === 6 ? k.loadScalar(words.at((count / 2) * lanes)) : undefined
       const { factor, minimum } = scale(packing.group === 'column' ? k.int(0) : group)
       for (let word = 0; word < count / parts; word++) {
         const base = k.loadScalar(words.at(word * lanes))

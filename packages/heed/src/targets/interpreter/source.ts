@@ -1,4 +1,11 @@
-import type { BinaryOperation, Block, Instruction, MachineElement, Program, StoredElement } from '../../kernels/index.js'
+import type {
+  BinaryOperation,
+  Block,
+  Instruction,
+  MachineElement,
+  Program,
+  StoredElement,
+} from '../../kernels/index.js'
 
 /**
  * A program as the body of a JavaScript function of (parameters, begin, end, scratch): one lane, floats in

@@ -83,7 +83,8 @@ export function quantize<A extends string>(
       quantizedOperations,
     )
     execute(device, () =>
-      planPackWeights({ ...made.packed, format }, laid.address, turned ? 1 : count, turned ? depth : 1))
+      planPackWeights({ ...made.packed, format }, laid.address, turned ? 1 : count, turned ? depth : 1),
+    )
     if (laid !== weights) laid.dispose()
     return made
   })
@@ -119,12 +120,7 @@ function unpack(weights: AnyQuantizedWeights, numbers: Int32Array, target: Tenso
   const prepared =
     preparedFor(device, key) ??
     prepare(device, key, [], 3, (values) =>
-      planUnpackColumns(
-        { ...packed, address: values[0]! },
-        values[1]!,
-        numbers.length,
-        values[2]!,
-      ),
+      planUnpackColumns({ ...packed, address: values[0]! }, values[1]!, numbers.length, values[2]!),
     )
   withIntegers(device, numbers, (placed) =>
     runPrepared(device, prepared, [packed.address, placed, target.address]),
