@@ -41,6 +41,13 @@ export {
   writeSafetensors,
 } from './formats/index.js'
 export {
+  type GgufArchitecture,
+  ggufMetadata,
+  type GgufModel,
+  type HubConfig,
+  hubConfig,
+} from './checkpoint/index.js'
+export {
   type Binding,
   type Bindings,
   CheckpointConfig,
