@@ -112,6 +112,7 @@ export {
 export { type KnownPrefix, PrefixCache, writable, type WritableOptions } from './generation/index.js'
 export {
   type Candidate,
+  type ContinuationScore,
   type Decoding,
   type DraftOptions,
   generate,
@@ -129,6 +130,7 @@ export {
   probabilitiesOf,
   sample,
   type SamplingOptions,
+  scoreOf,
   type StepPlace,
   type StepWatcher,
   streamPieces,

@@ -9,7 +9,7 @@ import {
   decoderStates,
   logitsOf,
 } from '../models/index.js'
-import { checkIds } from './plan.js'
+import { checkIds } from './check-ids.js'
 import { checkSampling, sample, type SamplingOptions } from './sampling.js'
 
 /**

@@ -59,6 +59,7 @@ export function parseGenerationConfig(json: JsonValue): GenerationConfig {
   const earlyStopping = json.member('early_stopping')
   const minTokens = read.whole('min_new_tokens')
   const lookup = read.whole('prompt_lookup_num_tokens')
+  const temperature = read.number('temperature') ?? 1
   const topK = read.whole('top_k') ?? (draws ? 50 : undefined)
   const options = present({
     tokens: read.whole('max_new_tokens'),
@@ -67,7 +68,7 @@ export function parseGenerationConfig(json: JsonValue): GenerationConfig {
     minLength: minTokens === undefined ? read.whole('min_length') : undefined,
     stop: read.ids('eos_token_id'),
     stopStrings: read.strings('stop_strings'),
-    temperature: draws ? (read.number('temperature') ?? 1) : 0,
+    temperature: draws ? temperature : 0,
     topK: topK === 0 ? undefined : topK,
     topP: read.number('top_p'),
     minP: read.number('min_p'),

@@ -11,6 +11,7 @@ import {
 } from '../base/index.js'
 import type { Device } from '../device/index.js'
 import { currentDevice } from '../tensor/index.js'
+import { checkPrompts } from './check-ids.js'
 import type { Writable } from './decoding.js'
 import { type LogitFunction, logitFunctionsOf, type LogitOptions } from './logit-functions.js'
 import type { DraftOptions, LookupOptions, StepWatcher, WriteOptions } from './options.js'
@@ -93,7 +94,7 @@ export function planOf(
 ): Plan {
   checkNames(operation, options, names)
   const check = new Checks(operation, vocabulary)
-  const lists = check.prompts(prompts)
+  const lists = checkPrompts(operation, 'prompts', prompts, vocabulary)
   const {
     tokens,
     maxLength,
@@ -220,15 +221,6 @@ class Checks {
     throw new UsageError({ operation: this.#operation, expected, found: shown, hint })
   }
 
-  prompts(prompts: readonly ArrayLike<number>[]): (readonly number[])[] {
-    if (!Array.isArray(prompts) || typeof prompts[0] === 'number')
-      this.refuse('a list of prompts, each a list of ids', prompts, 'write [ids] for a single prompt')
-    return prompts.map((prompt) => {
-      checkIds(this.#operation, prompt, this.#vocabulary)
-      return Array.from(prompt)
-    })
-  }
-
   ids(name: string, ids: readonly number[]): void {
     if (!Array.isArray(ids)) this.refuse(`${name}, a list of ids`, ids)
     for (const id of ids) this.id(`each id of ${name}`, id)
@@ -307,30 +299,5 @@ class Checks {
   #sequence(name: string, ids: readonly number[]): void {
     this.ids(name, ids)
     if (ids.length === 0) this.refuse(`${name} with an id in each sequence`, 'none')
-  }
-}
-
-/**
- * @throws UsageError where there is no id, or one is no whole number
- * @throws ShapeError where one is outside the vocabulary
- */
-export function checkIds(operation: string, ids: ArrayLike<number>, vocabulary: number): void {
-  const refuse = (found: string, hint: string): never => {
-    throw new UsageError({ operation, expected: 'at least one token id, a whole number', found, hint })
-  }
-  if (!Number.isInteger((ids as ArrayLike<number> | null)?.length) || typeof ids === 'string')
-    refuse(inWords(ids), 'give a list of them, or a typed array: Array.from(ids)')
-  if (ids.length === 0) refuse('none', 'start with the end-of-text token')
-  for (let i = 0; i < ids.length; i++) {
-    const id: unknown = ids[i]
-    if (!Number.isInteger(id)) refuse(`${String(id)} at place ${i}`, "take the tokenizer's ids")
-    if ((id as number) < 0 || (id as number) >= vocabulary)
-      throw new ShapeError({
-        operation,
-        expected: `token ids from 0 to ${vocabulary - 1}, the model's vocabulary`,
-        found: `id ${String(id)} at place ${i}`,
-        hint: 'encode with the tokenizer that belongs to the model',
-        axis: 'vocabulary',
-      })
   }
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { UsageError } from '../base/index.js'
-import { likeliest, probabilitiesOf, sample } from './sampling.js'
+import { largestIds, likeliest, probabilitiesOf, sample, type SamplingOptions } from './sampling.js'
 
 const logits = Float32Array.of(0, Math.log(4), Math.log(2), Math.log(3))
 
@@ -127,6 +127,106 @@ test('ties of topK go to the lower ids', () => {
   ])
 })
 
+test('minP keeps what is likely beside the likeliest', () => {
+  const counts = (options: SamplingOptions): number[] => {
+    const found = [0, 0, 0, 0]
+    for (let i = 0; i < 700; i++) found[sample(logits, (i + 0.5) / 700, options)]!++
+    return found
+  }
+  expect(counts({ minP: 0.75 - 1e-9 })).toEqual([0, 400, 0, 300])
+  expect(counts({ minP: 0.75 + 1e-6 })).toEqual([0, 700, 0, 0])
+  expect(counts({ minP: 0 })[0]).toBe(70)
+  // At temperature 0.5 the squares: 16, 9, 4 and 1.
+  expect(counts({ minP: 0.5, temperature: 0.5 })).toEqual([0, 448, 0, 252])
+})
+
+test('typicalP keeps those of the information that is to be expected', () => {
+  // Probabilities 0.6, 0.25, 0.1, 0.05: entropy 1.0333 nats; −log p is 0.51, 1.39, 2.30, 3.00.
+  const four = [0.6, 0.25, 0.1, 0.05].map(Math.log)
+  const kept = (typicalP: number): number[] => [
+    ...new Set(Array.from({ length: 1000 }, (_, i) => sample(four, (i + 0.5) / 1000, { typicalP }))),
+  ]
+  expect(kept(0.2)).toEqual([1])
+  expect(kept(0.3)).toEqual([0, 1])
+  expect(kept(0.86)).toEqual([0, 1, 2])
+  expect(kept(0.96)).toEqual([0, 1, 2, 3])
+})
+
+/** What may be drawn, and how likely each is, by the definitions alone. */
+function plainly(values: readonly number[], options: SamplingOptions): Map<number, number> {
+  const { temperature = 1, topK = Infinity, topP = 1, minP = 0, typicalP = 1 } = options
+  const largest = Math.max(...values)
+  let kept = values.map((value, id) => ({ id, p: Math.exp((value - largest) / temperature) }))
+  const normalize = (): void => {
+    const sum = kept.reduce((total, { p }) => total + p, 0)
+    kept = kept.map(({ id, p }) => ({ id, p: p / sum }))
+  }
+  const takeUntil = (part: number): void => {
+    let sum = 0
+    kept = kept.filter(({ p }, i) => {
+      const stays = i === 0 || sum < part
+      sum += p
+      return stays
+    })
+    normalize()
+  }
+  kept.sort((a, b) => b.p - a.p || a.id - b.id)
+  kept = kept.slice(0, topK)
+  normalize()
+  if (topP < 1) takeUntil(topP)
+  kept = kept.filter(({ p }) => p >= minP * kept[0]!.p)
+  normalize()
+  const entropy = kept.reduce((sum, { p }) => sum - p * Math.log(p), 0)
+  if (typicalP < 1) {
+    const distance = ({ p }: { readonly p: number }): number => Math.abs(-Math.log(p) - entropy)
+    kept.sort((a, b) => distance(a) - distance(b))
+    takeUntil(typicalP)
+  }
+  kept.sort((a, b) => b.p - a.p || a.id - b.id)
+  return new Map(kept.map(({ id, p }) => [id, p]))
+}
+
+test('all options together are what their definitions say', () =>
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(fc.integer({ min: -4000, max: 4000 }), { minLength: 1, maxLength: 700, size: 'max' }),
+      fc.record(
+        {
+          temperature: fc.constantFrom(0.5, 1, 3),
+          topK: fc.integer({ min: 2, max: 800 }),
+          topP: fc.double({ min: 0.05, max: 0.999, noNaN: true }),
+          minP: fc.double({ min: 0, max: 0.5, noNaN: true }),
+          typicalP: fc.double({ min: 0.05, max: 0.999, noNaN: true }),
+        },
+        { requiredKeys: [] },
+      ),
+      (whole, options) => {
+        const values = whole.map((value) => value / 1000)
+        let before = 0
+        for (const [id, p] of plainly(values, options)) {
+          expect(sample(values, Math.min(before + p / 2, 1 - 1e-12), options)).toBe(id)
+          before += p
+        }
+      },
+    ),
+    { numRuns: 60 },
+  ))
+
+test('the largest, of equals those of lower places, without putting all in order', () =>
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof(fc.integer({ min: -5, max: 5 }), fc.constantFrom(Infinity, -Infinity)), {
+        maxLength: 60,
+      }),
+      fc.nat({ max: 70 }),
+      (numbers, count) => {
+        const order = numbers.map((_, place) => place)
+        order.sort((a, b) => (numbers[a] === numbers[b] ? a - b : numbers[a]! < numbers[b]! ? 1 : -1))
+        expect([...largestIds(numbers, count)]).toEqual(order.slice(0, count))
+      },
+    ),
+  ))
+
 test('what is far less likely than all others is still in order', () => {
   expect(likeliest([0, -900, -800, -Infinity], 4).map(({ id }) => id)).toEqual([0, 2, 1, 3])
   expect(likeliest([Infinity, 0, Infinity], 3).map(({ id }) => id)).toEqual([0, 2, 1])
@@ -150,6 +250,11 @@ test.each([
   { topK: 1.5 },
   { topP: 0 },
   { topP: 1.1 },
+  { minP: -0.1 },
+  { minP: 1.1 },
+  { minP: NaN },
+  { typicalP: 0 },
+  { typicalP: 1.1 },
 ])('refuses %o', (options) => {
   expect(() => sample(logits, 0.5, options)).toThrow(UsageError)
 })
