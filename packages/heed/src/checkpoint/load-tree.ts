@@ -151,6 +151,18 @@ function findAll(
   return found
 }
 
+/** Says whether files have a tensor for the leaf at a path. */
+export function hasLeaf({ format, tensors }: FileTensors, bindings: Bindings): (path: string) => boolean {
+  const gguf = format === 'gguf'
+  const table = new BindingTable(bindings)
+  const names = new Set([...tensors.keys()].map((name) => (gguf ? name : canonical(name, bindings))))
+  return (path) => {
+    const binding = table.at(path)
+    const name = gguf ? binding?.gguf : binding && canonical(binding.file, bindings)
+    return name !== undefined && names.has(name)
+  }
+}
+
 /** A name without its file's prefix and in today's spelling. */
 function canonical(name: string, { prefixes = [] }: Bindings): string {
   const prefix = prefixes.find((one) => one !== '' && name.startsWith(one)) ?? ''

@@ -38,6 +38,11 @@ export interface Architecture<D extends Design = Design, M = unknown> {
    * @throws FormatError naming a field that is missing, makes no sense, or isn't handled
    */
   design(config: CheckpointConfig): D
+  /**
+   * The design without what files may lack though their configuration has it; `has` says whether there is a
+   * tensor for the leaf at a path. Default: the design as it is.
+   */
+  fitted?(design: D, has: (path: string) => boolean): D
   /** The weights before training. */
   create(design: D, key: RandomKey, options?: { readonly initializer?: Initializer }): M
   /** Where the weights stand in files. */

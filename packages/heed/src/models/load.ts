@@ -1,11 +1,12 @@
 /** Models from this machine's disk, whatever their architecture. */
 import { nodeModule, randomKey, UsageError } from '../base/index.js'
-import { describing, loadTree } from '../checkpoint/index.js'
+import { describing, hasLeaf, loadTree } from '../checkpoint/index.js'
 import { scope } from '../tensor/index.js'
 import type { Tokenizer } from '../text/index.js'
 import type { Architecture, AttentionPlace, Design, Family } from './architecture.js'
 import { openCheckpoint, type StoredModel } from './stored-model.js'
 import { type Decoder, decoderAttentions, type DecoderConfig, type DecoderDesign } from './decoder/index.js'
+import type { Encoder, EncoderDesign } from './encoder/index.js'
 import { ownWeights } from './model-files.js'
 
 /** A model with all that is needed to use it. `D` is what its functions take beside the weights. */
@@ -27,8 +28,11 @@ export interface Loaded<F extends Family, D, M> {
 /** A decoder: what `decoderLogits` and generation run. */
 export type LoadedDecoder = Loaded<'decoder', DecoderConfig | DecoderDesign, Decoder>
 
+/** An encoder: what `encoderStates` and `encoderOutput` run. */
+export type LoadedEncoder = Loaded<'encoder', EncoderDesign, Encoder>
+
 /** A model of any family. */
-export type LoadedModel = LoadedDecoder | Loaded<'encoder', Design, unknown>
+export type LoadedModel = LoadedDecoder | LoadedEncoder
 
 /**
  * Reads a model from a folder of this machine: one in the hub's layout, or one that `saveModel` wrote.
@@ -42,8 +46,10 @@ export async function loadModel(path: string): Promise<LoadedModel> {
 /** `loadModel` at once, for `withDevice`: the process waits for the disk. Throws as it does. */
 export function readModel(path: string): LoadedModel {
   const stored = openCheckpoint(path)
-  const { architecture, design } = stored
-  const model = scope(() => (architecture === undefined ? ownDecoder(stored) : treeOf(stored, architecture)))
+  const { architecture } = stored
+  const { model, design } = scope(() =>
+    architecture === undefined ? ownDecoder(stored) : treeOf(stored, architecture),
+  )
   let tokenizer: Tokenizer | undefined
   return {
     family: architecture?.family ?? 'decoder',
@@ -67,6 +73,15 @@ export async function loadDecoder(path: string): Promise<LoadedDecoder> {
   return ofFamily(readModel(path), 'decoder')
 }
 
+/**
+ * An encoder from a folder of this machine.
+ *
+ * @throws FormatError as `loadModel` does; UsageError where the model is of another family
+ */
+export async function loadEncoder(path: string): Promise<LoadedEncoder> {
+  return ofFamily(readModel(path), 'encoder')
+}
+
 /** A loaded model as one of its family. Throws UsageError where it is of another. */
 export function ofFamily<F extends LoadedModel['family']>(
   loaded: LoadedModel,
@@ -81,16 +96,26 @@ export function ofFamily<F extends LoadedModel['family']>(
   })
 }
 
-function ownDecoder({ path, design }: StoredModel): Decoder {
-  const paths = nodeModule<typeof import('node:path')>('node:path', 'loadModel')
-  const file = paths.join(path, 'model.safetensors')
-  return ownWeights(file, design as DecoderConfig, file)
+/** Weights, and the design that they have. */
+interface Read {
+  readonly model: unknown
+  readonly design: StoredModel['design']
 }
 
-function treeOf(stored: StoredModel, architecture: Architecture): unknown {
-  const design = stored.design as Design
-  const like = architecture.create(design, randomKey(0), { initializer: describing })
-  return stored.weights((files) =>
-    loadTree(files, like, architecture.bindings(design), { file: stored.path }),
-  )
+function ownDecoder({ path, design }: StoredModel): Read {
+  const paths = nodeModule<typeof import('node:path')>('node:path', 'loadModel')
+  const file = paths.join(path, 'model.safetensors')
+  return { model: ownWeights(file, design as DecoderConfig, file), design }
+}
+
+function treeOf(stored: StoredModel, architecture: Architecture): Read {
+  const said = stored.design as Design
+  return stored.weights((files) => {
+    const design = architecture.fitted?.(said, hasLeaf(files, architecture.bindings(said))) ?? said
+    const like = architecture.create(design, randomKey(0), { initializer: describing })
+    return {
+      model: loadTree(files, like, architecture.bindings(design), { file: stored.path }),
+      design,
+    }
+  })
 }

@@ -1,0 +1,5 @@
+export type * from './head-design.js'
+export * from './head.js'
+export * from './masked-language.js'
+export * from './labels.js'
+export * from './head-config.js'

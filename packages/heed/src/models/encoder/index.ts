@@ -1,0 +1,6 @@
+export * from './design.js'
+export * from './encoder.js'
+export * from './output.js'
+export * from './heads/index.js'
+export * from './architecture.js'
+export * from './bert.js'
