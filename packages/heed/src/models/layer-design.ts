@@ -98,11 +98,19 @@ function scoreOf({ attention, shape }: LayerDesign): Score | undefined {
 }
 
 interface Tables {
-  readonly rotary: Map<string, { readonly length: number; readonly table: RotaryTable }>
+  readonly rotary: Map<string, KnownTable>
   readonly slopes: Map<number, Tensor<'head'>>
 }
 
+interface KnownTable {
+  readonly length: number
+  /** What the angles hang on beside the design. */
+  readonly of: number | boolean
+  readonly table: RotaryTable
+}
+
 const tables = new WeakMap<object, Tables>()
+const keys = new WeakMap<RotaryDesign, string>()
 
 function tablesHere(): Tables {
   const device = currentDevice()
@@ -112,22 +120,25 @@ function tablesHere(): Tables {
 }
 
 /** A power of two of positions: what a configuration claims may be far more than there is memory for. */
-function rotaryFor({ pairs = 'half', ...options }: RotaryDesign, needed: number): RotaryTable {
+function rotaryFor(design: RotaryDesign, needed: number): RotaryTable {
   const { rotary } = tablesHere()
-  const { scaling } = options
-  const dynamic = scaling?.type === 'dynamic'
-  const key = JSON.stringify([options, pairs, dynamic ? Math.max(needed, scaling.trained) : 0])
+  const key = keys.get(design) ?? JSON.stringify(design)
+  keys.set(design, key)
+  const { scaling } = design
+  const of =
+    scaling?.type === 'dynamic'
+      ? Math.max(needed, scaling.trained)
+      : scaling?.type === 'longrope' && needed > scaling.trained
   const known = rotary.get(key)
-  if (known !== undefined && needed <= known.length) return known.table
+  if (known !== undefined && needed <= known.length && of === known.of) return known.table
   const length = tableLength(needed)
   const table = keep(
     rotaryTable(length, {
-      ...options,
-      pairs,
-      ...(dynamic ? { scaling: { ...scaling, length: needed } } : {}),
+      ...design,
+      scaling: scaling !== undefined && 'length' in scaling ? { ...scaling, length: needed } : scaling,
     }),
   )
-  rotary.set(key, { length, table })
+  rotary.set(key, { length, of, table })
   return table
 }
 

@@ -60,6 +60,19 @@ export type RotaryScaling =
       /** Waves shorter than trained / high are kept. */
       readonly high: number
     }
+  /**
+   * Each pair slower by a factor of its own: `short` ones, and in texts longer than `trained` `long` ones
+   * (Ding et al. 2024, "LongRoPE", section 3; Phi-3). `length`: of the longest text, in positions.
+   */
+  | {
+      readonly type: 'longrope'
+      readonly short: readonly number[]
+      readonly long: readonly number[]
+      readonly trained: number
+      readonly length: number
+      /** What cosines and sines are multiplied by; default 1. */
+      readonly magnitude?: number
+    }
 
 /**
  * Which entries rotary positions turn, and how fast (Su et al. 2021). They must be those that the weights
@@ -132,6 +145,11 @@ export function rotaryFrequencies({ width, base = 10000, scaling }: RotaryOption
         return (f / factor) * share + f * (1 - share)
       })
       return { radiansPerPosition: scaled, magnitude }
+    }
+    case 'longrope': {
+      const { short, long, trained, length, magnitude = 1 } = scaling
+      const factors = length > trained ? long : short
+      return { radiansPerPosition: plain.map((f, i) => f / factors[i]!), magnitude }
     }
   }
 }
@@ -212,15 +230,16 @@ function checkRotary(width: number, base: number, scaling: RotaryScaling | undef
   checkPositive(operation, 'base', base)
   if (scaling === undefined) return
   const { type, ...numbers } = scaling
-  if (!['linear', 'ntk', 'dynamic', 'yarn', 'llama3'].includes(type))
+  if (!['linear', 'ntk', 'dynamic', 'yarn', 'llama3', 'longrope'].includes(type))
     throw new UsageError({
       operation,
-      expected: "a scaling of type 'linear', 'ntk', 'dynamic', 'yarn' or 'llama3'",
+      expected: "a scaling of type 'linear', 'ntk', 'dynamic', 'yarn', 'llama3' or 'longrope'",
       found: `'${String(type)}'`,
       hint: 'leave the scaling out for the plain frequencies',
     })
-  for (const [name, value] of Object.entries(numbers))
-    if (value !== undefined) checkPositive(operation, name, value)
+  for (const [name, value] of Object.entries<number | readonly number[] | undefined>(numbers))
+    if (typeof value === 'object') checkFactors(operation, name, value, width / 2)
+    else if (value !== undefined) checkPositive(operation, name, value)
   if (scaling.type === 'llama3' && scaling.low >= scaling.high)
     throw new UsageError({
       operation,
@@ -228,4 +247,15 @@ function checkRotary(width: number, base: number, scaling: RotaryScaling | undef
       found: `low ${scaling.low}, high ${scaling.high}`,
       hint: 'Llama 3.1 has 1 and 4',
     })
+}
+
+function checkFactors(operation: string, name: string, factors: readonly number[], pairs: number): void {
+  if (factors.length !== pairs)
+    throw new UsageError({
+      operation,
+      expected: `${name} with a factor for each of the ${pairs} pairs`,
+      found: `${factors.length} factors`,
+      hint: 'take the factors that the weights were trained with',
+    })
+  for (const factor of factors) checkPositive(operation, name, factor)
 }
