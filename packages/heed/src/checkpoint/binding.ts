@@ -28,8 +28,12 @@ export interface Binding {
   /** The file's axes, the outermost first; several that it keeps as one are joined by a space. */
   readonly axes: readonly string[]
   readonly part?: Part | undefined
+  /** GGUF's axes, where they are others. */
+  readonly ggufAxes?: readonly string[] | undefined
   /** GGUF keeps the rows of each head as rotary pairs, the hub as halves (Llama's queries and keys). */
   readonly ggufPairs?: boolean | undefined
+  /** GGUF keeps 1 + weight, the hub the weight (Gemma's norms). */
+  readonly ggufOnePlus?: boolean | undefined
   /** The axes that a product with it sums over: then it may be quantized. */
   readonly over?: readonly string[] | undefined
 }
@@ -43,7 +47,9 @@ export interface LinearPlace {
   readonly from: string
   /** Axes of its result, joined by a space. */
   readonly to: string
-  /** The file keeps [in, out], as GPT-2's do, instead of [out, in]. */
+  /** GGUF's axes of the result, where they stand in another order. */
+  readonly ggufTo?: string | undefined
+  /** The hub's file keeps [in, out], as GPT-2's do, instead of [out, in]; GGUF never does. */
   readonly inFirst?: boolean | undefined
   readonly part?: Part | undefined
   readonly ggufPairs?: boolean | undefined
@@ -54,7 +60,7 @@ export interface LinearPlace {
  * has it: `part head headWidth`.
  */
 export function linearBinding(path: string, place: LinearPlace): Binding[] {
-  const { file, gguf, from, to, inFirst = false, part, ggufPairs } = place
+  const { file, gguf, from, to, ggufTo = to, inFirst = false, part, ggufPairs } = place
   const named = (kind: string): Pick<Binding, 'path' | 'file' | 'gguf' | 'part' | 'ggufPairs'> => ({
     path: `${path}.${kind}`,
     file: `${file}.${kind}`,
@@ -63,8 +69,13 @@ export function linearBinding(path: string, place: LinearPlace): Binding[] {
     ggufPairs,
   })
   return [
-    { ...named('weight'), axes: inFirst ? [from, to] : [to, from], over: from.split(' ') },
-    { ...named('bias'), axes: [to] },
+    {
+      ...named('weight'),
+      axes: inFirst ? [from, to] : [to, from],
+      ggufAxes: [ggufTo, from],
+      over: from.split(' '),
+    },
+    { ...named('bias'), axes: [to], ggufAxes: [ggufTo] },
   ]
 }
 
@@ -95,12 +106,17 @@ export interface Bindings {
   readonly ignored?: readonly string[] | undefined
 }
 
-/** Finds the binding of a leaf: by its path with `#` in the place of one number. */
+/**
+ * Finds the binding of a leaf: by its path with `#` in the place of one number. `axes` of what it gives are
+ * those of the format.
+ */
 export class BindingTable {
   readonly #byPath: ReadonlyMap<string, Binding>
 
-  constructor({ leaves }: Bindings) {
-    this.#byPath = new Map(leaves.map((binding) => [binding.path, binding]))
+  constructor({ leaves }: Bindings, format: 'safetensors' | 'gguf' = 'safetensors') {
+    const here = (binding: Binding): Binding =>
+      format === 'gguf' ? { ...binding, axes: binding.ggufAxes ?? binding.axes } : binding
+    this.#byPath = new Map(leaves.map((binding) => [binding.path, here(binding)]))
   }
 
   /** The binding of the leaf at `path`, with the layer's number in its names. */

@@ -101,7 +101,7 @@ function findAll(
       refuse(`one tensor for '${known}'`, `'${other}' and '${name}'`, 'take one of them out of the file')
     names.set(known, name)
   }
-  const table = new BindingTable(bindings)
+  const table = new BindingTable(bindings, gguf ? 'gguf' : 'safetensors')
   const found = new Map<string, Found>()
   const used = new Set<string>()
   const missing: string[] = []
@@ -209,6 +209,11 @@ class PartReader {
     const names = binding.axes.flatMap((joined) => joined.split(' ')).filter((one) => one !== 'part')
     const shape: Shape = Object.fromEntries(names.map((one) => [one, leaf.shape[one]!]))
     const pairs = gguf && binding.ggufPairs === true
+    if (gguf && binding.ggufOnePlus === true)
+      return tensor(
+        stored.toFloat32().map((one) => one - 1),
+        shape,
+      ) as Tensor
     if (binding.part === undefined && !pairs) return stored.toTensor(shape) as Tensor
     const numbers =
       binding.part === undefined

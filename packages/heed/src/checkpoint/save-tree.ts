@@ -39,7 +39,7 @@ export function treeTensors(
   bindings: Bindings,
   { format = 'safetensors', dtype = 'f32' }: TreeTensorOptions = {},
 ): Map<string, TreeTensor> {
-  const table = new BindingTable(bindings)
+  const table = new BindingTable(bindings, format)
   const seen = new Set<unknown>()
   const leaves = new Map<string, { readonly leaf: ModelLeaf; readonly binding: Binding }[]>()
   for (const [path, leaf] of leavesOf<ModelLeaf>(model, isModelLeaf)) {
@@ -85,6 +85,7 @@ function joined(
 ): Float32Array {
   const numbers = parts.map(({ leaf, binding }) => {
     const plain = numbersOf(leaf, binding)
+    if (format === 'gguf' && binding.ggufOnePlus === true) return plain.map((one) => one + 1)
     return format === 'gguf' && binding.ggufPairs === true ? pairsOf(plain, leaf) : plain
   })
   const { leaf, binding } = parts[0]!

@@ -122,9 +122,9 @@ function tablesHere(): Tables {
 /** A power of two of positions: what a configuration claims may be far more than there is memory for. */
 function rotaryFor(design: RotaryDesign, needed: number): RotaryTable {
   const { rotary } = tablesHere()
+  const { pairs = 'half', scaling, ...rest } = design
   const key = keys.get(design) ?? JSON.stringify(design)
   keys.set(design, key)
-  const { scaling } = design
   const of =
     scaling?.type === 'dynamic'
       ? Math.max(needed, scaling.trained)
@@ -134,7 +134,8 @@ function rotaryFor(design: RotaryDesign, needed: number): RotaryTable {
   const length = tableLength(needed)
   const table = keep(
     rotaryTable(length, {
-      ...design,
+      ...rest,
+      pairs,
       scaling: scaling !== undefined && 'length' in scaling ? { ...scaling, length: needed } : scaling,
     }),
   )

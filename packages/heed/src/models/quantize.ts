@@ -1,7 +1,7 @@
 import type { WeightFormat } from '../kernels/index.js'
 import { quantizeTree, type QuantizeTreeOptions } from '../checkpoint/index.js'
 import type { Quantized } from '../nn/index.js'
-import { type Decoder, llamaBindings } from './decoder/index.js'
+import { type Decoder, llamaLeaves } from './decoder/index.js'
 
 /** `quantizeTree` of a decoder. Every decoder's matrices stand at the same paths. */
 export function quantizeDecoder(
@@ -9,5 +9,5 @@ export function quantizeDecoder(
   format: WeightFormat,
   options?: QuantizeTreeOptions,
 ): Quantized<Decoder> {
-  return quantizeTree(model, { leaves: llamaBindings() }, format, options)
+  return quantizeTree(model, { leaves: llamaLeaves() }, format, options)
 }

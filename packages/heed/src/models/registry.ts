@@ -2,11 +2,22 @@
 import { nearest, UsageError } from '../base/index.js'
 import type { CheckpointConfig } from '../checkpoint/index.js'
 import type { Architecture, Design } from './architecture.js'
-import { gpt2, llama } from './decoder/index.js'
+import { gemma2, gemma3, gpt2, gptNeoX, llama, olmo2, phi3, qwen2, qwen3 } from './decoder/index.js'
 import { bert } from './encoder/index.js'
 
 /** Of whatever design and tree: each gets only designs that it made itself. */
-const known: Architecture[] = [gpt2, llama, bert] as unknown as Architecture[]
+const known: Architecture[] = [
+  gpt2,
+  gptNeoX,
+  llama,
+  qwen2,
+  qwen3,
+  gemma2,
+  gemma3,
+  phi3,
+  olmo2,
+  bert,
+] as unknown as Architecture[]
 
 /** All architectures, in the order in which they were registered. */
 export function architectures(): readonly Architecture[] {
