@@ -8,7 +8,7 @@ import {
   type DecoderConfig,
   decoderDesign,
   type DecoderDesign,
-  llamaBindings,
+  llamaLeaves,
 } from './decoder/index.js'
 import { openCheckpoint, type StoredModel } from './stored-model.js'
 
@@ -131,7 +131,7 @@ function modelOf({ architecture, design }: StoredModel): Inspection['model'] {
     architecture === undefined
       ? createDecoder(design as DecoderConfig, randomKey(0), { initializer: describing })
       : architecture.create(design as Design, randomKey(0), { initializer: describing })
-  const table = new BindingTable(architecture?.bindings(design as Design) ?? { leaves: llamaBindings() })
+  const table = new BindingTable(architecture?.bindings(design as Design) ?? { leaves: llamaLeaves() })
   const { vocabulary, context, width, layers, heads } = design
   const family = architecture?.family ?? 'decoder'
   return {

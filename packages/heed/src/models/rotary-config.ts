@@ -24,11 +24,11 @@ export interface RotaryFields {
 }
 
 /** All fields of `rope_parameters` that heed handles for some kind of scaling. */
-const known: readonly string[] = [
-  ...['rope_type', 'type', 'rope_theta', 'partial_rotary_factor', 'factor', 'attention_factor'],
-  ...['original_max_position_embeddings', 'low_freq_factor', 'high_freq_factor', 'finetuned'],
-  ...['beta_fast', 'beta_slow', 'mscale', 'mscale_all_dim', 'truncate', 'short_factor', 'long_factor'],
-]
+const known: readonly string[] = (
+  'rope_type type rope_theta partial_rotary_factor factor attention_factor finetuned ' +
+  'original_max_position_embeddings low_freq_factor high_freq_factor beta_fast beta_slow mscale ' +
+  'mscale_all_dim truncate short_factor long_factor'
+).split(' ')
 
 /**
  * Rotary positions from `rope_parameters`, or from `rope_theta` and `rope_scaling` as older files have them.
@@ -125,7 +125,7 @@ function scalingOf(
         long: given.member('long_factor').items().map(numberOf),
         trained,
         length: trained,
-        magnitude: number('attention_factor', larger),
+        magnitude: number('attention_factor', larger < Infinity ? larger : undefined),
       }
     }
     default:

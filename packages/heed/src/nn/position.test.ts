@@ -107,7 +107,11 @@ describe('rotary frequencies', () => {
     ['an infinite base', { width: 4, base: Infinity }],
     ['factor 0', { width: 4, scaling: { type: 'linear', factor: 0 } }],
     ['a factor that is no number', { width: 4, scaling: { type: 'linear', factor: '2' as never } }],
-    ['an unknown scaling', { width: 4, scaling: { type: 'longrope' as 'linear', factor: 2 } }],
+    ['an unknown scaling', { width: 4, scaling: { type: 'other' as 'linear', factor: 2 } }],
+    [
+      'too few factors',
+      { width: 4, scaling: { type: 'longrope', short: [1, 2], long: [1], trained: 8, length: 8 } },
+    ],
     ['low above high', { width: 4, scaling: { type: 'llama3', factor: 2, trained: 8, low: 4, high: 1 } }],
     ['no trained length', { width: 4, scaling: { type: 'yarn', factor: 2, trained: NaN } }],
   ])('%s is refused', (_, options) => {

@@ -238,8 +238,9 @@ function checkRotary(width: number, base: number, scaling: RotaryScaling | undef
       hint: 'leave the scaling out for the plain frequencies',
     })
   for (const [name, value] of Object.entries<number | readonly number[] | undefined>(numbers))
-    if (typeof value === 'object') checkFactors(operation, name, value, width / 2)
-    else if (value !== undefined) checkPositive(operation, name, value)
+    if (typeof value === 'number') checkPositive(operation, name, value)
+  if (scaling.type === 'longrope')
+    for (const name of ['short', 'long'] as const) checkFactors(operation, name, scaling[name], width / 2)
   if (scaling.type === 'llama3' && scaling.low >= scaling.high)
     throw new UsageError({
       operation,
@@ -250,11 +251,11 @@ function checkRotary(width: number, base: number, scaling: RotaryScaling | undef
 }
 
 function checkFactors(operation: string, name: string, factors: readonly number[], pairs: number): void {
-  if (factors.length !== pairs)
+  if (factors?.length !== pairs)
     throw new UsageError({
       operation,
       expected: `${name} with a factor for each of the ${pairs} pairs`,
-      found: `${factors.length} factors`,
+      found: `${factors?.length ?? 'no'} factors`,
       hint: 'take the factors that the weights were trained with',
     })
   for (const factor of factors) checkPositive(operation, name, factor)
