@@ -238,7 +238,7 @@ function checkRotary(width: number, base: number, scaling: RotaryScaling | undef
       hint: 'leave the scaling out for the plain frequencies',
     })
   for (const [name, value] of Object.entries<number | readonly number[] | undefined>(numbers))
-    if (typeof value === 'number') checkPositive(operation, name, value)
+    if (value !== undefined && !Array.isArray(value)) checkPositive(operation, name, value as number)
   if (scaling.type === 'longrope')
     for (const name of ['short', 'long'] as const) checkFactors(operation, name, scaling[name], width / 2)
   if (scaling.type === 'llama3' && scaling.low >= scaling.high)
