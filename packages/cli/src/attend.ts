@@ -1,6 +1,7 @@
 import {
   collect,
   decoderStates,
+  encoderStates,
   headScores,
   likeliest,
   logitsOf,
@@ -8,11 +9,13 @@ import {
   tensor,
   tokenLabels,
   UsageError,
+  type LoadedEncoder,
+  type Running,
   type Tensor,
   type Tokenizer,
 } from 'heed'
-import type { AttendResult, LayerView, Token } from '@heed/studio'
-import type { RunnableModel } from './model.js'
+import { attentionResult, type AttendResult, type LayerView, type Token } from '@heed/studio'
+import type { NamedModel, RunnableModel } from './model.js'
 import { jsonText } from './terminal.js'
 
 /** How many next tokens are kept. */
@@ -26,9 +29,9 @@ export interface ReadText {
   readonly spans: Int32Array
 }
 
-/** A text as a model reads it, with no token put before it. */
-export function readText(tokenizer: Tokenizer, text: string): ReadText {
-  const { ids, spans } = tokenizer.encode(text, { addSpecial: false })
+/** A text as a model reads it. heed's own decoders get no token before it, others what they begin with. */
+export function readText(tokenizer: Tokenizer, text: string, addSpecial = false): ReadText {
+  const { ids, spans } = tokenizer.encode(text, { addSpecial, padding: null })
   return { text, ids, spans }
 }
 
@@ -79,13 +82,48 @@ export function textOfIds(tokenizer: Tokenizer, ids: ArrayLike<number>): ReadTex
   return { text, ids: Int32Array.from(ids), spans }
 }
 
+/** What `attend` may be given beside the text. */
+export interface AttendTexts {
+  /** A second text, for an encoder of pairs. */
+  readonly pair?: string | undefined
+}
+
 /**
- * A text, how every head of a model attends to it, and what comes next. No token is put before the text.
+ * A text, how every head of a model attends to it, and, of a decoder, what comes next.
  *
  * @throws {UsageError} for an empty text, and for one longer than the model's context
  */
-export function attend(language: RunnableModel, text: string, next: number = nextTokens): AttendResult {
-  return attendTo(language, readText(language.tokenizer, text), next)
+export function attend(language: NamedModel, text: string, { pair }: AttendTexts = {}): AttendResult {
+  if (language.family === 'decoder') {
+    if (pair !== undefined) refuseTexts('no --pair', `'${language.name}', a decoder, which reads one text`)
+    return attendTo(language, readText(language.tokenizer, text, language.architecture !== undefined))
+  }
+  return encoderAttention(language, text, pair)
+}
+
+function encoderAttention(
+  language: Running<LoadedEncoder>,
+  text: string,
+  pair: string | undefined,
+): AttendResult {
+  const { tokenizer, model, config, attentions } = language
+  const { ids, typeIds } = tokenizer.encode(text, { padding: null, ...(pair !== undefined && { pair }) })
+  checkLength(ids.length, config.context)
+  return scope(() => {
+    const shape = { batch: 1, position: ids.length }
+    const { values } = collect(
+      attentions.map(({ name }) => name),
+      () =>
+        encoderStates(model, config, tensor(ids, shape, { dtype: 'i32' }), {
+          tokenTypes: tensor(typeIds, shape, { dtype: 'i32' }),
+        }),
+    )
+    return attentionResult(values, tokenLabels(tokenizer, ids))
+  })
+}
+
+function refuseTexts(expected: string, found: string): never {
+  throw new UsageError({ operation: 'attend', expected, found, hint: 'see heed attend --help' })
 }
 
 /** The same of a text whose tokens are known. @throws {UsageError} as `attend` does */

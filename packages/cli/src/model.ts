@@ -3,33 +3,33 @@ import { basename, dirname, resolve } from 'node:path'
 import {
   isTensor,
   leavesOf,
-  loadDecoder,
+  loadModel,
   type Decoder,
   type DecoderConfig,
   type DecoderDesign,
-  type LanguageModel,
+  type LoadedModel,
   type Quantized,
-  quantizeDecoder,
   QuantizedWeights,
+  type Running,
   StateError,
   type Tensor,
-  type WeightFormat,
+  type Tokenizer,
 } from 'heed'
 import type { ModelSummary } from '@heed/studio'
+import type { WeightChoice } from './options.js'
 
 /** The package of the model that heed ships. */
 export const shippedModel = '@heed/first-light'
 
-/** A model to run: its matrices may be quantized. */
-export interface RunnableModel extends Omit<LanguageModel<DecoderConfig | DecoderDesign>, 'model'> {
+/** What a decoder is looked at and written with: its matrices may be quantized. */
+export interface RunnableModel {
+  readonly config: DecoderConfig | DecoderDesign
   readonly model: Quantized<Decoder>
+  readonly tokenizer: Tokenizer
 }
 
-/** A model with where it comes from. */
-export interface NamedModel extends RunnableModel {
-  readonly name: string
-  readonly folder: string
-}
+/** A model of any family, with what it is called. */
+export type NamedModel<L extends LoadedModel = LoadedModel> = Running<L> & { readonly name: string }
 
 /**
  * The folder of the model that heed ships, wherever the package manager has put it.
@@ -51,20 +51,19 @@ export function shippedModelFolder(packageName: string = shippedModel): string {
 }
 
 /**
- * The model in `folder`, or the one that heed ships.
+ * The model at `path`, or the one that heed ships.
  *
- * @param weights what its matrices are rounded to; default f32, as they are
+ * @param weights what its matrices are in memory; default f32
  * @throws {StateError} where none is named and none is installed
- * @throws {FormatError} where the folder's files are no model
+ * @throws {FormatError} where what stands there is no model
  */
 export async function openModel(
-  folder: string | undefined,
-  weights: WeightFormat | 'f32' = 'f32',
+  path: string | undefined,
+  weights: WeightChoice = 'f32',
 ): Promise<NamedModel> {
-  const path = folder === undefined ? shippedModelFolder() : resolve(folder)
-  const { model, ...rest } = await loadDecoder(path)
-  const running = weights === 'f32' ? model : quantizeDecoder(model, weights, { freeing: true })
-  return { ...rest, model: running, name: basename(path), folder: path }
+  const whole = path === undefined ? shippedModelFolder() : resolve(path)
+  const loaded = await loadModel(whole, { weights })
+  return Object.defineProperty(loaded, 'name', { value: basename(whole), enumerable: true }) as NamedModel
 }
 
 const isWeights = (value: unknown): value is Tensor | QuantizedWeights =>
@@ -80,7 +79,10 @@ export function parametersOf(model: unknown): number {
 }
 
 /** The model's size, for the heading of a page. */
-export function summaryOf(name: string, { model, config }: RunnableModel): ModelSummary {
+export function summaryOf(
+  name: string,
+  { model, config }: Pick<NamedModel, 'model' | 'config'>,
+): ModelSummary {
   const { layers, heads, width } = config
   return { name, parameters: parametersOf(model), layers, heads, width }
 }

@@ -24,3 +24,7 @@ export function realNumber(range: {
     throw new InvalidArgumentError(`Expected a number${low}${most === Infinity ? '' : ` to ${most}`}.`)
   }
 }
+
+/** What `--weights` may be. */
+export const weightChoices = ['stored', 'f32', 'bf16', 'int8', 'int4'] as const
+export type WeightChoice = (typeof weightChoices)[number]

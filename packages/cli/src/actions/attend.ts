@@ -8,6 +8,7 @@ import { escaped } from '../terminal.js'
 
 export interface AttendOptions {
   readonly model?: string
+  readonly pair?: string
   readonly html?: string
   readonly json?: boolean
   readonly layer?: number
@@ -23,7 +24,7 @@ export async function showAttention(
   if (options.html !== undefined) await checkPage(options.html)
   const language = await openModel(options.model)
   checkHead(options, language)
-  const result = attend(language, text)
+  const result = attend(language, text, { pair: options.pair })
   if (options.html !== undefined) {
     const model = summaryOf(language.name, language)
     await writeReport(options.html, { title: titleOf(text), model, attend: result })
@@ -36,11 +37,11 @@ export async function showAttention(
   )
 }
 
-function checkHead({ layer, head }: AttendOptions, { config }: NamedModel): void {
+function checkHead({ layer, head }: AttendOptions, { config, attentions }: NamedModel): void {
   const check = (name: string, value: number | undefined, count: number): void => {
     if (value === undefined || value < count) return
     throw new UsageError(`--${name} ${value}: the model has ${name}s 0 to ${count - 1}`)
   }
-  check('layer', layer, config.layers)
+  check('layer', layer, attentions.length)
   check('head', head, config.heads)
 }

@@ -1,20 +1,29 @@
+import { createReadStream } from 'node:fs'
+import { createInterface } from 'node:readline'
 import { briefPicture } from '@heed/studio'
-import type { WeightFormat } from 'heed'
 import { attendTo, lastTokens, textOfIds } from '../attend.js'
 import type { Context } from '../context.js'
-import { writeOn, type Continuation } from '../generate.js'
+import { UsageError } from '../errors.js'
+import { writeOn, writerOf, type Continuation, type GenerateOptions, type Writer } from '../generate.js'
 import { checkPage, titleOf, writeReport } from '../html.js'
 import { listenForInterruption } from '../interruption.js'
 import { openModel, summaryOf, type NamedModel } from '../model.js'
+import type { WeightChoice } from '../options.js'
+import { ProgressLine } from '../progress-line.js'
 import { escaped, jsonText, styled, textStream } from '../terminal.js'
 
 export interface GenerateCommandOptions {
   readonly model?: string
-  readonly weights: 'f32' | WeightFormat
-  readonly tokens: number
-  readonly temperature: number
+  readonly weights: WeightChoice
+  readonly prompts?: string
+  readonly tokens?: number
+  readonly temperature?: number
   readonly topK?: number
-  readonly topP: number
+  readonly topP?: number
+  readonly minP?: number
+  readonly repetitionPenalty?: number
+  readonly beams?: number
+  readonly stop?: readonly string[]
   readonly seed: number
   readonly attend?: boolean
   readonly html?: string
@@ -23,52 +32,108 @@ export interface GenerateCommandOptions {
 
 /** Of a longer text the picture shows the end. */
 const picturedTokens = 64
+/** Prompts of a file that are written on together. */
+const together = 16
 
-/** Writes on from a prompt, which is read once the model is there. */
+/** Writes on from a prompt, which is read once the model is there, or from each line of a file. */
 export async function generateText(
   readPrompt: () => Promise<string>,
   options: GenerateCommandOptions,
   context: Context,
 ): Promise<void> {
   if (options.html !== undefined) await checkPage(options.html)
+  if (options.prompts !== undefined && (options.attend === true || options.html !== undefined))
+    throw new UsageError('generate: --attend and --html show one text, and not those of --prompts')
   const language = await openModel(options.model, options.weights)
-  const continuation = await streamed(language, await readPrompt(), options, context)
+  const writer = writerOf(language)
+  if (options.prompts !== undefined)
+    return generateAll(language.name, writer, options.prompts, options, context)
+  const continuation = await streamed(language.name, writer, await readPrompt(), options, context)
   if (continuation.end !== 'interrupted') await show(language, continuation, options, context)
+}
+
+function asked(options: GenerateCommandOptions): GenerateOptions {
+  const { tokens, temperature, topK, topP, minP, repetitionPenalty, beams, stop, seed } = options
+  const given = { tokens, temperature, topK, topP, minP, repetitionPenalty, beams, stopStrings: stop, seed }
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 }
 
 /** Writes on, and streams the text out unless JSON is wanted. */
 async function streamed(
-  language: NamedModel,
+  name: string,
+  writer: Writer,
   prompt: string,
   options: GenerateCommandOptions,
   { output, rawOutput, errorOutput, environment }: Context,
 ): Promise<Continuation> {
-  const { tokens, temperature, topK, topP, seed, json } = options
-  const sampling = { tokens, temperature, topP, seed, ...(topK !== undefined && { topK }) }
-  const stream = json ? undefined : textStream(rawOutput, environment)
+  const stream = options.json ? undefined : textStream(rawOutput, environment)
   const interruption = listenForInterruption()
   try {
     stream?.write(prompt, 'bold')
-    const continuation = await writeOn(
-      language,
-      prompt,
-      sampling,
-      (text) => stream?.write(text),
+    const [continuation] = await writeOn(
+      writer,
+      [prompt],
+      asked(options),
+      (_, text) => stream?.write(text),
       interruption.signal,
     )
     stream?.end()
     stream?.write('\n')
-    const { promptIds: _, ...told } = continuation
-    if (json) output.write(`${jsonText({ model: language.name, ...told })}\n`)
+    const { promptIds: _, ...told } = continuation!
+    if (options.json) output.write(`${jsonText({ model: name, ...told })}\n`)
     else if (errorOutput.isTTY) {
-      const { ids, tokensPerSecond } = continuation
+      const { ids, tokensPerSecond } = continuation!
       const note = `${ids.length} tokens, ${Math.round(tokensPerSecond)} a second`
       errorOutput.write(`${styled(errorOutput, 'dim', note, environment)}\n`)
     }
-    return continuation
+    return continuation!
   } finally {
     interruption.end()
   }
+}
+
+/** Writes on from each line of a file, several at the same time; the results come in the file's order. */
+async function generateAll(
+  name: string,
+  writer: Writer,
+  path: string,
+  options: GenerateCommandOptions,
+  { output, rawOutput, errorOutput, environment }: Context,
+): Promise<void> {
+  const interruption = listenForInterruption()
+  const progress = rawOutput.isTTY === true ? undefined : new ProgressLine(errorOutput, environment)
+  try {
+    const prompts = await linesOf(path)
+    for (let at = 0; at < prompts.length && !interruption.signal.aborted; at += together) {
+      const some = prompts.slice(at, at + together)
+      const { seed } = options
+      const written = await writeOn(
+        writer,
+        some,
+        { ...asked(options), seed: seed + at },
+        () => {},
+        interruption.signal,
+      )
+      for (const { promptIds: _, ...told } of written) {
+        if (told.end === 'interrupted') continue
+        if (options.json) output.write(`${JSON.stringify({ model: name, ...told })}\n`)
+        else output.write(`${escaped(told.prompt)}${escaped(told.text)}\n`)
+      }
+      progress?.update('prompts', at + some.length, prompts.length, 'prompts')
+    }
+    if (interruption.signal.aborted)
+      errorOutput.write(`${styled(errorOutput, 'dim', 'stopped before the end', environment)}\n`)
+  } finally {
+    progress?.end()
+    interruption.end()
+  }
+}
+
+async function linesOf(path: string): Promise<string[]> {
+  const input = path === '-' ? process.stdin : createReadStream(path)
+  const lines: string[] = []
+  for await (const line of createInterface({ input, crlfDelay: Infinity })) if (line !== '') lines.push(line)
+  return lines
 }
 
 /** The picture and the page of what the model attended to in its own text. */
@@ -85,6 +150,7 @@ async function show(
     errorOutput.write('no tokens: nothing to show\n')
     return
   }
+  if (language.family !== 'decoder') return
   const result = attendTo(language, lastTokens(read, Math.min(picturedTokens, language.config.context)))
   if (options.attend && !options.json) {
     output.write(`\n${briefPicture(result, { output, environment })}`)

@@ -16,9 +16,10 @@ export function register(program: Command, context: Context): void {
         'followed earlier occurrences of the same token).',
     )
     .option(
-      '--model <folder>',
-      'a folder with config.json, model.safetensors and tokenizer.json (default: the model that heed ships)',
+      '--model <path>',
+      'a folder with config.json, weights and a tokenizer, or a GGUF file (default: the model that heed ships)',
     )
+    .option('--pair <text>', 'a second text, which an encoder reads beside the first')
     .option('--html <file>', 'write a page that shows it all, to open in a browser')
     .option('--layer <n>', 'show the heads of this layer alone, counted from 0', wholeNumber(0))
     .option(
@@ -34,6 +35,7 @@ Examples:
   $ heed attend "The cat sat on the mat. The cat sat on the"
   $ heed attend "The cat sat on the mat." --layer 2 --head 3
   $ heed attend "The cat sat on the mat." --html cat.html
+  $ heed attend --model all-MiniLM-L6-v2 "The cat sat on the mat." --pair "A cat sits."
   $ heed attend "The cat sat on the mat." --json | jq '.next[0]'`,
     )
     .action(async (text: string, options: AttendOptions) => {

@@ -2,9 +2,17 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createDecoder, decoderConfig, normalInitializer, quantizeDecoder, randomKey } from 'heed'
+import {
+  createDecoder,
+  decoderConfig,
+  normalInitializer,
+  quantizeDecoder,
+  randomKey,
+  writable,
+  write,
+} from 'heed'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { writeOn } from '../generate.js'
+import { documentToken } from '../generate.js'
 import { heed, temporaryFolder, tinyModel, writeModel } from '../testing.js'
 import { examplePrompt } from './generate.js'
 
@@ -150,16 +158,18 @@ describe('heed generate', () => {
 
   test.each(['bf16', 'int8', 'int4'] as const)('--weights %s: the rounded model writes', async (format) => {
     const args = ['The cat', '--tokens', '6', '--temperature', '0', '--weights', format]
-    const { model, ...rest } = tinyModel()
-    const sampling = { tokens: 6, temperature: 0, topP: 0.9, seed: 0 }
-    const rounded = { ...rest, model: quantizeDecoder(model, format) }
-    const { ids } = await writeOn(rounded, 'The cat', sampling, () => {})
+    const { model, config, tokenizer } = tinyModel()
+    const stop = tokenizer.id(documentToken)!
+    const prompt = [stop, ...tokenizer.encode('The cat', { addSpecial: false }).ids]
+    const options = { tokens: 6, temperature: 0, stop: [stop] }
+    const [written] = await write(writable(quantizeDecoder(model, format), config), [prompt], options)
+    const ids = written!.ids.filter((id) => id !== stop)
     expect((await json(...args)).ids).toEqual(ids)
     expect((await generate(...args, '--attend')).out).toContain('what comes next')
   })
 
   test.each([
-    [['--weights', 'int2'], 'Allowed choices are f32, bf16, int8, int4.'],
+    [['--weights', 'int2'], 'Allowed choices are stored, f32, bf16, int8, int4.'],
     [['--temperature', '-1'], 'Expected a number from 0 to 100.'],
     [['--top-p', '0'], 'Expected a number above 0 to 1.'],
     [['--top-k', '0'], 'Expected a whole number from 1 on.'],

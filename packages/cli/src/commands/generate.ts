@@ -2,7 +2,7 @@ import { text as readText } from 'node:stream/consumers'
 import { Option, type Command } from 'commander'
 import type { GenerateCommandOptions } from '../actions/generate.js'
 import type { Context } from '../context.js'
-import { realNumber, wholeNumber } from '../options.js'
+import { realNumber, weightChoices, wholeNumber } from '../options.js'
 
 /** What is written on where no prompt is given. */
 export const examplePrompt = 'The river flows through'
@@ -19,28 +19,46 @@ export function register(program: Command, context: Context): void {
     .summary('write on from a prompt')
     .description('Writes on from a prompt, token by token. The same seed gives the same text; Ctrl-C stops.')
     .option(
-      '--model <folder>',
-      'a folder with config.json, model.safetensors and tokenizer.json (default: the model that heed ships)',
+      '--model <path>',
+      'a folder with config.json, weights and a tokenizer, or a GGUF file (default: the model that heed ships)',
     )
+    .option('--prompts <file>', 'write on from each line of a file instead; "-" is the standard input')
     .addOption(
-      new Option('--weights <format>', 'what matrices are rounded to: less memory and time, see the guide')
-        .choices(['f32', 'bf16', 'int8', 'int4'])
-        .default('f32'),
+      new Option(
+        '--weights <format>',
+        'what matrices are in memory: as the file has them, or rounded; less is faster, see the guide',
+      )
+        .choices(weightChoices)
+        .default('stored'),
     )
-    .option('--tokens <n>', 'how many tokens at most', wholeNumber(0, 1_000_000), 60)
+    .option(
+      '--tokens <n>',
+      'how many tokens at most (default: 60, or what the model says)',
+      wholeNumber(0, 1_000_000),
+    )
     .option(
       '--temperature <t>',
-      '0 takes the likeliest token each time; higher is more varied',
+      '0 takes the likeliest token each time; higher is more varied (default: 0.8, or what the model says)',
       realNumber({ least: 0, most: 100 }),
-      0.8,
     )
     .option('--top-k <k>', 'choose among the k likeliest tokens', wholeNumber(1))
     .option(
       '--top-p <p>',
-      'choose among the likeliest tokens that have this probability together',
+      'choose among the likeliest tokens that have this probability together (default: 0.9, or what the model says)',
       realNumber({ above: 0, most: 1 }),
-      0.9,
     )
+    .option(
+      '--min-p <p>',
+      'choose among the tokens that are at least so likely, as a share of the likeliest',
+      realNumber({ least: 0, most: 1 }),
+    )
+    .option(
+      '--repetition-penalty <p>',
+      'above 1: what the text has already becomes less likely',
+      realNumber({ above: 0, most: 100 }),
+    )
+    .option('--beams <n>', 'search for the likeliest text with so many beams', wholeNumber(1, 1000))
+    .option('--stop <text...>', 'end before this text')
     .option('--seed <s>', 'of the random choices', wholeNumber(0), 0)
     .option('--attend', 'then show what the model attended to')
     .option('--html <file>', 'write a page that shows what the model attended to, to open in a browser')
@@ -52,6 +70,8 @@ Examples:
   $ heed generate "Once upon a time" --tokens 100 --seed 7
   $ heed generate "The capital of France is" --temperature 0
   $ heed generate --attend --html attention.html
+  $ heed generate --model SmolLM2-135M-Instruct.Q4_1.gguf "The capital of France is"
+  $ heed generate --prompts prompts.txt --json
   $ cat story.txt | heed generate -`,
     )
     .action(async (given: string | undefined, options: GenerateCommandOptions) => {

@@ -40,7 +40,9 @@ export interface LoadTreeOptions {
    */
   readonly changed?: ((weight: Tensor, binding: Binding) => unknown) | undefined
   /** Takes a tensor of the file straight to what is to stand there, where it can; else undefined. */
-  readonly taken?: ((stored: FileTensor, binding: Binding, shape: Shape) => unknown) | undefined
+  readonly taken?:
+    | ((stored: FileTensor, binding: Binding, shape: Shape, format: FileTensors['format']) => unknown)
+    | undefined
 }
 
 /** A leaf, its binding and the tensor that it is read from. */
@@ -72,7 +74,7 @@ export function loadTree<M>(
     const { binding, stored } = found.get(path)!
     const whole = binding.part === undefined
     let made: unknown
-    if (whole && binding.over !== undefined) made = taken?.(stored, binding, leaf.shape)
+    if (whole && binding.over !== undefined) made = taken?.(stored, binding, leaf.shape, files.format)
     if (made === undefined) {
       const read = reader.read(found.get(path)!, files.format === 'gguf')
       made = binding.over === undefined ? read : (changed?.(read, binding) ?? read)

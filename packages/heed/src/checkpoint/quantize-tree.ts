@@ -1,8 +1,10 @@
-import { mapTree } from '../base/index.js'
-import type { WeightFormat } from '../kernels/index.js'
+import { mapTree, type Shape } from '../base/index.js'
+import { type BlockFormat, blockFormats, blockSize, type WeightFormat } from '../kernels/index.js'
+import type { FileTensor, FileTensors } from '../formats/index.js'
 import type { Quantized, QuantizeOptions } from '../nn/index.js'
-import { isTensor, quantize, type Tensor } from '../tensor/index.js'
+import { isTensor, quantize, quantizedFrom, type QuantizedWeights, type Tensor } from '../tensor/index.js'
 import { type Binding, type Bindings, BindingTable } from './binding.js'
+import { rowsInHalves } from './load-tree.js'
 import { isModelLeaf, type ModelLeaf } from './save-tree.js'
 
 /** The format of a quantized model's tables, and whether its f32 matrices are freed. */
@@ -52,4 +54,26 @@ export function quantized(
   table: WeightFormat = tableFormat(format),
 ): ModelLeaf {
   return quantize(weight, over!, axes.includes('vocabulary') ? table : format)
+}
+
+/**
+ * A weight as its file has it, where products take that: GGUF's blocks, f16 and bf16, whose rows are what
+ * products sum over. Else undefined.
+ */
+export function asStored(
+  stored: FileTensor,
+  { axes, over, ggufPairs }: Binding,
+  shape: Shape,
+  format: FileTensors['format'],
+): QuantizedWeights | undefined {
+  const type = blockFormats.find((one) => one === stored.dtype.toUpperCase())
+  const [rows, row] = axes
+  if (type === undefined || over === undefined || row === undefined || row !== over.join(' '))
+    return undefined
+  if (stored.shape.at(-1)! % blockSize(type).weights !== 0) return undefined
+  const names = [...rows!.split(' '), ...over]
+  const ordered: Shape = Object.fromEntries(names.map((name) => [name, shape[name]!]))
+  return quantizedFrom(type satisfies BlockFormat, stored.bytes(), ordered, over, {
+    rows: ggufPairs === true && format === 'gguf' ? rowsInHalves(shape) : undefined,
+  })
 }

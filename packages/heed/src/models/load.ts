@@ -1,6 +1,15 @@
 /** Models from this machine's disk, whatever their architecture. */
-import { nodeModule, randomKey, UsageError } from '../base/index.js'
-import { describing, hasLeaf, loadTree } from '../checkpoint/index.js'
+import { checkNames, FormatError, nodeModule, randomKey, UsageError } from '../base/index.js'
+import type { WeightFormat } from '../kernels/index.js'
+import {
+  asStored,
+  describing,
+  hasLeaf,
+  loadTree,
+  type LoadTreeOptions,
+  quantized,
+} from '../checkpoint/index.js'
+import type { Quantized } from '../nn/index.js'
 import { scope } from '../tensor/index.js'
 import type { Tokenizer } from '../text/index.js'
 import type { Architecture, AttentionPlace, Design, Family } from './architecture.js'
@@ -8,6 +17,7 @@ import { openCheckpoint, type StoredModel } from './stored-model.js'
 import { type Decoder, decoderAttentions, type DecoderConfig, type DecoderDesign } from './decoder/index.js'
 import type { Encoder, EncoderDesign } from './encoder/index.js'
 import { ownWeights } from './model-files.js'
+import { quantizeDecoder } from './quantize.js'
 
 /** A model with all that is needed to use it. `D` is what its functions take beside the weights. */
 export interface Loaded<F extends Family, D, M> {
@@ -34,21 +44,43 @@ export type LoadedEncoder = Loaded<'encoder', EncoderDesign, Encoder>
 /** A model of any family. */
 export type LoadedModel = LoadedDecoder | LoadedEncoder
 
+/** What a model's matrices are in memory. */
+export interface LoadOptions {
+  /**
+   * `f32`: the file's numbers, exactly. `stored`: as the file has them, where products take that (GGUF's
+   * blocks, f16, bf16): as many bytes as in the file, and faster. `bf16`, `int8`, `int4`: rounded as
+   * `quantize` does it, one after the other. Default `f32`.
+   */
+  readonly weights?: 'f32' | 'stored' | WeightFormat | undefined
+}
+
+/** A model whose matrices may be quantized: it runs, and is not trained. */
+export type Running<L extends LoadedModel = LoadedModel> = L extends LoadedModel
+  ? Omit<L, 'model'> & { readonly model: Quantized<L['model']> }
+  : never
+
 /**
- * Reads a model from a folder of this machine: one in the hub's layout, or one that `saveModel` wrote.
+ * Reads a model from this machine's disk: a folder in the hub's layout, one that `saveModel` wrote, or a file
+ * in GGUF or in llama2.c's legacy layout.
  *
  * @throws FormatError where a file is missing or wrong, or they don't belong together
  */
-export async function loadModel(path: string): Promise<LoadedModel> {
-  return readModel(path)
+export async function loadModel(path: string): Promise<LoadedModel>
+export async function loadModel(path: string, options: LoadOptions): Promise<Running>
+export async function loadModel(path: string, options: LoadOptions = {}): Promise<Running> {
+  return readModel(path, options)
 }
 
 /** `loadModel` at once, for `withDevice`: the process waits for the disk. Throws as it does. */
-export function readModel(path: string): LoadedModel {
+export function readModel(path: string): LoadedModel
+export function readModel(path: string, options: LoadOptions): Running
+export function readModel(path: string, options: LoadOptions = {}): Running {
+  const { weights = 'f32' } = options
+  checkNames('loadModel', options, ['weights'])
   const stored = openCheckpoint(path)
   const { architecture } = stored
   const { model, design } = scope(() =>
-    architecture === undefined ? ownDecoder(stored) : treeOf(stored, architecture),
+    architecture === undefined ? ownDecoder(stored, weights) : treeOf(stored, architecture, weights),
   )
   let tokenizer: Tokenizer | undefined
   return {
@@ -59,18 +91,34 @@ export function readModel(path: string): LoadedModel {
     attentions: architecture?.attentions(design as Design) ?? decoderAttentions(design),
     stored,
     get tokenizer() {
-      return (tokenizer ??= stored.tokenizer())
+      return (tokenizer ??= checkedTokenizer(stored))
     },
-  } as LoadedModel
+  } as Running
+}
+
+/** A tokenizer whose ids the model knows. */
+function checkedTokenizer(stored: StoredModel): Tokenizer {
+  const tokenizer = stored.tokenizer()
+  const { vocabulary } = stored.design
+  if (tokenizer.size <= vocabulary) return tokenizer
+  throw new FormatError({
+    operation: 'loadModel',
+    expected: `a tokenizer of at most ${vocabulary} tokens, the model's vocabulary`,
+    found: String(tokenizer.size),
+    hint: 'the files belong to different models',
+    file: stored.path,
+  })
 }
 
 /**
- * A decoder from a folder of this machine.
+ * A decoder from this machine's disk.
  *
  * @throws FormatError as `loadModel` does; UsageError where the model is of another family
  */
-export async function loadDecoder(path: string): Promise<LoadedDecoder> {
-  return ofFamily(readModel(path), 'decoder')
+export async function loadDecoder(path: string): Promise<LoadedDecoder>
+export async function loadDecoder(path: string, options: LoadOptions): Promise<Running<LoadedDecoder>>
+export async function loadDecoder(path: string, options: LoadOptions = {}): Promise<Running<LoadedDecoder>> {
+  return ofFamily(readModel(path, options), 'decoder')
 }
 
 /**
@@ -78,16 +126,18 @@ export async function loadDecoder(path: string): Promise<LoadedDecoder> {
  *
  * @throws FormatError as `loadModel` does; UsageError where the model is of another family
  */
-export async function loadEncoder(path: string): Promise<LoadedEncoder> {
-  return ofFamily(readModel(path), 'encoder')
+export async function loadEncoder(path: string): Promise<LoadedEncoder>
+export async function loadEncoder(path: string, options: LoadOptions): Promise<Running<LoadedEncoder>>
+export async function loadEncoder(path: string, options: LoadOptions = {}): Promise<Running<LoadedEncoder>> {
+  return ofFamily(readModel(path, options), 'encoder')
 }
 
 /** A loaded model as one of its family. Throws UsageError where it is of another. */
-export function ofFamily<F extends LoadedModel['family']>(
-  loaded: LoadedModel,
+export function ofFamily<L extends Running, F extends Family>(
+  loaded: L,
   family: F,
-): Extract<LoadedModel, { readonly family: F }> {
-  if (loaded.family === family) return loaded as Extract<LoadedModel, { readonly family: F }>
+): Extract<L, { readonly family: F }> {
+  if ((loaded.family as Family) === family) return loaded as Extract<L, { readonly family: F }>
   throw new UsageError({
     operation: 'loadModel',
     expected: `a model of the family '${family}'`,
@@ -96,26 +146,39 @@ export function ofFamily<F extends LoadedModel['family']>(
   })
 }
 
+type Weights = NonNullable<LoadOptions['weights']>
+
 /** Weights, and the design that they have. */
 interface Read {
   readonly model: unknown
   readonly design: StoredModel['design']
 }
 
-function ownDecoder({ path, design }: StoredModel): Read {
+function ownDecoder({ path, design }: StoredModel, weights: Weights): Read {
   const paths = nodeModule<typeof import('node:path')>('node:path', 'loadModel')
   const file = paths.join(path, 'model.safetensors')
-  return { model: ownWeights(file, design as DecoderConfig, file), design }
+  const model = ownWeights(file, design as DecoderConfig, file)
+  const isExact = weights === 'f32' || weights === 'stored'
+  return { model: isExact ? model : quantizeDecoder(model, weights, { freeing: true }), design }
 }
 
-function treeOf(stored: StoredModel, architecture: Architecture): Read {
+function treeOf(stored: StoredModel, architecture: Architecture, weights: Weights): Read {
   const said = stored.design as Design
+  const options: LoadTreeOptions = {
+    file: stored.path,
+    ...(weights === 'stored' && { taken: asStored }),
+    ...(weights !== 'f32' &&
+      weights !== 'stored' && {
+        changed(weight, binding) {
+          const made = quantized(weight, binding, weights)
+          weight.dispose()
+          return made
+        },
+      }),
+  }
   return stored.weights((files) => {
     const design = architecture.fitted?.(said, hasLeaf(files, architecture.bindings(said))) ?? said
     const like = architecture.create(design, randomKey(0), { initializer: describing })
-    return {
-      model: loadTree(files, like, architecture.bindings(design), { file: stored.path }),
-      design,
-    }
+    return { model: loadTree(files, like, architecture.bindings(design), options), design }
   })
 }

@@ -3,7 +3,7 @@
  * heed wrote, or a file that has everything in it (GGUF, llama2.c).
  */
 import { FormatError, type JsonValue, nodeModule, readJson } from '../base/index.js'
-import { CheckpointConfig, type CheckpointFormat } from '../checkpoint/index.js'
+import { CheckpointConfig, type CheckpointFormat, hubConfig } from '../checkpoint/index.js'
 import { openWeights, readSmallFile, type Weights, weightsFile, withFileBytes } from '../formats/index.js'
 import { loadGgufTokenizer, loadTokenizerFiles, type Tokenizer } from '../text/index.js'
 import type { Architecture, Design } from './architecture.js'
@@ -128,7 +128,10 @@ function storedFile(path: string): StoredModel {
         hint: 'name the folder',
         file: path,
       })
-    const text = weights.format === 'gguf' ? notYet(path) : weights.config
+    const text =
+      weights.format === 'gguf'
+        ? JSON.stringify(hubConfig(weights.metadata, weights.tensors))
+        : weights.config
     return described(jsonIn(new TextEncoder().encode(text), path), path, {
       path,
       format: weights.format,
@@ -138,16 +141,6 @@ function storedFile(path: string): StoredModel {
       tokenizer: () => tokenizerIn(path),
       weights: (use) => openWeights(path, use),
     })
-  })
-}
-
-function notYet(file: string): never {
-  throw new FormatError({
-    operation,
-    expected: 'safetensors',
-    found: 'GGUF',
-    hint: 'GGUF is not read yet',
-    file,
   })
 }
 
