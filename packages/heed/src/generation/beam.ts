@@ -8,8 +8,9 @@ import type { Decoding, Writable } from './decoding.js'
 import { LogitRows } from './logit-rows.js'
 import type { Plan } from './plan.js'
 import type { TextEnd } from './rows.js'
-import { largestIds, logProbabilityOf } from './sampling.js'
+import { logProbabilityOf } from './sampling.js'
 import { observedStep } from './watch.js'
+import { largestIds } from './weights.js'
 
 /** A text that beam search found. */
 export interface FoundText {

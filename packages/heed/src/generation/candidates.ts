@@ -1,101 +1,132 @@
-/**
- * What may follow a text, to be tried in one step of the model: as many tries as agree with what the model
- * chooses itself are tokens won (Leviathan et al. 2023, "Fast Inference from Transformers via Speculative
- * Decoding"; prompt lookup: Saxena 2023).
- */
-import { scope } from '../tensor/index.js'
-import type { Decoding } from './decoding.js'
-import { LogitRows } from './logit-rows.js'
-import type { DraftOptions, LookupOptions } from './options.js'
-import { largestIds } from './sampling.js'
-
-/** Says what may follow each of some texts. */
-export interface Drafter {
-  /** @param most how many ids for each text at most */
-  propose(texts: readonly (readonly number[])[], most: readonly number[]): (readonly number[])[]
-  /** Goes on with these texts alone. */
-  keep(rows: readonly number[]): void
-  dispose(): void
-}
-
-/** Looks in the text itself. */
-export function lookupDrafter({ ngram, tokens }: Required<LookupOptions>): Drafter {
-  return {
-    propose: (texts, most) => texts.map((ids, row) => lookUp(ids, ngram, Math.min(tokens, most[row]!))),
-    keep() {},
-    dispose() {},
-  }
-}
+import { logWeightOf, type Weigh } from './weights.js'
 
 /**
- * What followed the last place where the text's last `ngram` ids came before; where they didn't, of fewer.
+ * Places in order go by buckets: so finely is a logarithm of a probability told apart, up to 64 below the
+ * largest. Only one bucket at a time is put in order.
  */
-export function lookUp(ids: readonly number[], ngram: number, most: number): readonly number[] {
-  if (most === 0) return []
-  for (let size = Math.min(ngram, ids.length - 1); size > 0; size--) {
-    const end = ids.length - size
-    for (let start = end - 1; start >= 0; start--) {
-      let met = 0
-      while (met < size && ids[start + met] === ids[end + met]) met++
-      if (met < size) continue
-      // A text that repeats itself goes on with what was found.
-      const found: number[] = []
-      for (let at = start + size; found.length < most; at++) found.push(ids[at] ?? found[at - ids.length]!)
-      return found
+const perUnit = 64
+const buckets = 64 * perUnit
+const masses = new Float64Array(buckets)
+
+/** For all tokens of a vocabulary: used again, as a step of a model must not wait for memory. */
+let room = { ids: new Int32Array(0), lags: new Float64Array(0), weights: new Float64Array(0) }
+
+/**
+ * The tokens that may come next, some of which are then left out. There is one set at a time: a new one takes
+ * the place of that before it.
+ */
+export class Candidates {
+  readonly #ids: Int32Array
+  /** How far the logarithm of the weight is below the largest: 0 or more. */
+  readonly #lags: Float64Array
+  readonly #weights: Float64Array
+  #count = 0
+  /** The sum of the weights. */
+  #mass = 0
+
+  /**
+   * @param ids those that there are; undefined: all whose logit is `least` or more
+   * @param mass that of all tokens, where some are left out already that will not stay
+   */
+  constructor(weigh: Weigh, ids: Int32Array | undefined, least: number = -Infinity, mass?: number) {
+    const { logits } = weigh
+    const most = ids?.length ?? logits.length
+    if (room.ids.length < most)
+      room = { ids: new Int32Array(most), lags: new Float64Array(most), weights: new Float64Array(most) }
+    this.#ids = room.ids
+    this.#lags = room.lags
+    this.#weights = room.weights
+    for (let i = 0; i < most; i++) {
+      const id = ids === undefined ? i : ids[i]!
+      const logit = logits[id]!
+      if (!(logit >= least)) continue
+      const lag = -logWeightOf(weigh, logit)
+      const weight = Math.exp(-lag)
+      if (weight > 0) this.#add(id, lag, weight)
     }
-  }
-  return []
-}
-
-/** Asks a smaller model for its likeliest tokens. */
-export class ModelDrafter implements Drafter {
-  readonly #decoding: Decoding
-  readonly #tokens: number
-  readonly #logits = new LogitRows()
-  /** The ids that the decoding of each row has. */
-  #held: number[][]
-
-  constructor({ model, tokens }: Required<DraftOptions>, prompts: number) {
-    this.#decoding = model.begin(prompts)
-    this.#tokens = tokens
-    this.#held = Array.from({ length: prompts }, () => [])
+    if (mass !== undefined) this.#mass = mass
   }
 
-  propose(texts: readonly (readonly number[])[], most: readonly number[]): (readonly number[])[] {
-    const { context } = this.#decoding
-    const counts = texts.map(({ length }, row) =>
-      Math.max(0, Math.min(this.#tokens, most[row]!, context - length + 1)),
+  #add(id: number, lag: number, weight: number): void {
+    const place = this.#count++
+    this.#ids[place] = id
+    this.#lags[place] = lag
+    this.#weights[place] = weight
+    this.#mass += weight
+  }
+
+  /** Leaves those that are at least so likely, as a part of the likeliest one's probability. */
+  keepAbove(part: number): void {
+    this.#keep((place) => this.#weights[place]! >= part)
+  }
+
+  /** Leaves the least number of the likeliest that have this part of the mass. */
+  keepLikeliest(part: number): void {
+    this.#keepFirst(this.#lags, part)
+  }
+
+  /**
+   * Leaves the least number of those of this part of the mass whose information is nearest to the entropy.
+   */
+  keepTypical(part: number): void {
+    let lag = 0
+    for (let place = 0; place < this.#count; place++) lag += this.#weights[place]! * this.#lags[place]!
+    // −log p is the lag and the logarithm of the mass; the entropy is the mean of that.
+    const mean = lag / this.#mass
+    this.#keepFirst(
+      this.#lags.subarray(0, this.#count).map((value) => Math.abs(value - mean)),
+      part,
     )
-    const found: number[][] = texts.map(() => [])
-    let fed = texts.map((ids, row) => (counts[row]! > 0 ? this.#catchUp(row, ids) : []))
-    while (fed.some((ids) => ids.length > 0)) {
-      const running = fed.flatMap((ids, row) => (ids.length > 0 ? [row] : []))
-      scope(() => this.#logits.read(this.#decoding.step(fed)))
-      running.forEach((row, place) => {
-        this.#held[row]!.push(...fed[row]!)
-        found[row]!.push(largestIds(this.#logits.row(place), 1)[0]!)
-      })
-      fed = found.map((ids, row) => (running.includes(row) && ids.length < counts[row]! ? [ids.at(-1)!] : []))
+  }
+
+  /**
+   * The token at this part of the row in which all stand, the likeliest first, as wide as they are likely.
+   */
+  pick(uniform: number): number {
+    return this.#ids[this.#placeAt(this.#lags, (mass) => mass > uniform * this.#mass)]!
+  }
+
+  #keepFirst(keys: Float64Array, part: number): void {
+    const enough = part * this.#mass
+    const last = this.#placeAt(keys, (mass) => mass >= enough)
+    const [key, id] = [keys[last]!, this.#ids[last]!]
+    this.#keep((place) => keys[place]! < key || (keys[place] === key && this.#ids[place]! <= id))
+  }
+
+  #keep(stays: (place: number) => boolean): void {
+    const before = this.#count
+    this.#count = 0
+    this.#mass = 0
+    // Each is written where one was read already.
+    for (let place = 0; place < before; place++)
+      if (stays(place)) this.#add(this.#ids[place]!, this.#lags[place]!, this.#weights[place]!)
+  }
+
+  /**
+   * Adds up the mass in the order of keys, of equals of ids: gives the place where it is `enough`, or the
+   * last.
+   */
+  #placeAt(keys: Float64Array, enough: (mass: number) => boolean): number {
+    const count = this.#count
+    masses.fill(0)
+    for (let place = 0; place < count; place++) masses[bucketOf(keys[place]!)]! += this.#weights[place]!
+    let mass = 0
+    let bucket = 0
+    let last = 0
+    for (; bucket < buckets; bucket++) {
+      if (masses[bucket]! > 0) last = bucket
+      if (masses[bucket]! > 0 && enough(mass + masses[bucket]!)) break
+      mass += masses[bucket]!
     }
-    return found
+    if (bucket === buckets) mass -= masses[(bucket = last)]!
+    const inside: number[] = []
+    for (let place = 0; place < count; place++) if (bucketOf(keys[place]!) === bucket) inside.push(place)
+    inside.sort((a, b) => keys[a]! - keys[b]! || this.#ids[a]! - this.#ids[b]!)
+    const found = inside.find((place) => enough((mass += this.#weights[place]!)))
+    return found ?? inside.at(-1)!
   }
+}
 
-  /** Forgets what the text went on otherwise with; gives what is missing, at least the last id. */
-  #catchUp(row: number, ids: readonly number[]): readonly number[] {
-    const held = this.#held[row]!
-    let same = 0
-    while (same < held.length && same < ids.length - 1 && held[same] === ids[same]) same++
-    if (same < held.length) this.#decoding.truncate(row, same)
-    held.length = same
-    return ids.slice(same)
-  }
-
-  keep(rows: readonly number[]): void {
-    this.#decoding.keep(rows)
-    this.#held = rows.map((row) => [...this.#held[row]!])
-  }
-
-  dispose(): void {
-    this.#decoding.dispose()
-  }
+function bucketOf(key: number): number {
+  return Math.min(buckets - 1, Math.floor(key * perUnit))
 }

@@ -1,13 +1,14 @@
 /** Texts that are written on together, row by row of a batch, step by step of the model. */
 import { randomKey, type RandomKey, StateError, uniformAt } from '../base/index.js'
 import { scope, withDevice } from '../tensor/index.js'
-import { type Drafter, lookupDrafter, ModelDrafter } from './candidates.js'
+import { type Drafter, lookupDrafter, ModelDrafter } from './drafters.js'
 import type { Decoding, Writable } from './decoding.js'
 import { LogitRows } from './logit-rows.js'
 import type { Plan } from './plan.js'
-import { largestIds, logProbabilityOf, sample } from './sampling.js'
+import { logProbabilityOf, sample } from './sampling.js'
 import { TextPieces } from './text-pieces.js'
 import { observedStep } from './watch.js'
+import { largestIds } from './weights.js'
 
 /**
  * Why a text ends: an id or a string of those that end it; as many tokens as were wanted; the model's

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { UsageError } from '../base/index.js'
-import { largestIds, likeliest, probabilitiesOf, sample, type SamplingOptions } from './sampling.js'
+import { likeliest, probabilitiesOf, sample, type SamplingOptions } from './sampling.js'
+import { largestIds, sumOfWeights, weightOf } from './weights.js'
 
 const logits = Float32Array.of(0, Math.log(4), Math.log(2), Math.log(3))
 
@@ -210,6 +211,19 @@ test('all options together are what their definitions say', () =>
       },
     ),
     { numRuns: 60 },
+  ))
+
+test('the sum of weights is that of their definition, to 13 digits', () =>
+  fc.assert(
+    fc.property(
+      fc.array(fc.double({ min: -900, max: 50, noNaN: true }), { minLength: 1, maxLength: 50 }),
+      fc.constantFrom(1e-300, 0.01, 1, 1e300),
+      (logits, temperature) => {
+        const weigh = { logits, largest: Math.max(...logits), temperature }
+        const plain = logits.reduce((sum, logit) => sum + weightOf(weigh, logit), 0)
+        expect(Math.abs(sumOfWeights(weigh) / plain - 1)).toBeLessThan(2e-13)
+      },
+    ),
   ))
 
 test('the largest, of equals those of lower places, without putting all in order', () =>

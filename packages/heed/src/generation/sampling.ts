@@ -1,5 +1,7 @@
 /** How the next token is chosen from a model's logits. */
 import { checkWhole, inWords, UsageError } from '../base/index.js'
+import { Candidates } from './candidates.js'
+import { largestIds, logWeightOf, sumOfWeights, type Weigh, weightOf } from './weights.js'
 
 /**
  * Applied in this order, which is that of Hugging Face's `generate`: temperature, topK, topP among what topK
@@ -143,146 +145,35 @@ export function sample(logits: ArrayLike<number>, uniform: number, options: Samp
     const found = logits.length === 0 ? 'no logits' : 'none'
     refuse('a logit above −infinity', found, 'leave the mask of logits at least one token')
   }
-  const { temperature = 1, topK, typicalP = 1 } = options
+  const { temperature = 1, topK, topP = 1, minP = 0, typicalP = 1 } = options
   if (temperature === 0 || topK === 1) return Array.prototype.indexOf.call(logits, largest)
-  const weigh: Weigh = { logits, largest, temperature }
-  const { ids, mass } =
-    typicalP === 1 ? keptOf(weigh, options, uniform) : typicalOf(weigh, keptOf(weigh, options), typicalP)
-  let left = uniform * mass
-  for (const id of ids) {
-    left -= weightOf(weigh, logits[id]!)
-    if (left < 0) return id
-  }
-  return ids.at(-1)!
+  const candidates = candidatesOf({ logits, largest, temperature }, options, uniform)
+  if (topP < 1) candidates.keepLikeliest(topP)
+  if (minP > 0) candidates.keepAbove(minP)
+  if (typicalP < 1) candidates.keepTypical(typicalP)
+  return candidates.pick(uniform)
 }
-
-/** What a token's weight follows from: exp((logit − largest) / temperature). */
-interface Weigh {
-  readonly logits: ArrayLike<number>
-  readonly largest: number
-  readonly temperature: number
-}
-
-/** Candidates and the sum of their weights. */
-interface Kept {
-  readonly ids: Int32Array
-  readonly mass: number
-}
-
-/** So many are put in order at first, where it isn't known how many stay: more than mostly do. */
-const firstOrdered = 256
 
 /**
- * What topK, topP and minP leave, the likeliest first. Of a large vocabulary few stay mostly: only as many
- * are put in order as it takes to see which.
- *
- * @param uniform where all stay, those beyond this part of their sum are left out; without it none are, and
- * they are in order of their ids
+ * The tokens that may be picked. Those that can't be, whatever comes of the options, are left out at once:
+ * the rest of the work goes by how many are left.
  */
-function keptOf(
+function candidatesOf(
   weigh: Weigh,
-  { topK = weigh.logits.length, topP = 1, minP = 0 }: SamplingOptions,
-  uniform?: number,
-): Kept {
-  const { logits } = weigh
-  const most = Math.min(topK, logits.length)
-  const limited = most < logits.length
-  const plain = topP === 1 && minP === 0
-  const whole = limited || (minP > 0 && topP === 1) ? 0 : sumOfWeights(weigh)
-  if (plain && !limited && uniform === undefined) return { ids: possibleIds(weigh), mass: whole }
-  for (let count = limited ? most : Math.min(firstOrdered, most); ; count = Math.min(16 * count, most)) {
-    const ids = largestIds(logits, count)
-    const weights = Float64Array.from(ids, (id) => weightOf(weigh, logits[id]!))
-    const total = limited ? weights.reduce((sum, weight) => sum + weight, 0) : whole
-    const enough = topP < 1 ? topP * total : plain && uniform !== undefined ? uniform * total : Infinity
-    let stay = 0
-    let mass = 0
-    while (stay < count && weights[stay]! > 0 && weights[stay]! >= minP) {
-      if (topP < 1 ? stay > 0 && mass >= enough : mass > enough) break
-      mass += weights[stay++]!
-    }
-    if (stay === count && count < most) continue
-    return { ids: ids.subarray(0, stay), mass: plain ? total : mass }
-  }
-}
-
-/** Of some candidates those that are typical, the likeliest first. */
-function typicalOf(weigh: Weigh, { ids, mass }: Kept, typicalP: number): Kept {
-  const { logits } = weigh
-  const logMass = Math.log(mass)
-  const information = Float64Array.from(ids, (id) => logMass - logWeightOf(weigh, logits[id]!))
-  const entropy = information.reduce((sum, value) => sum + value * Math.exp(-value), 0)
-  const nearness = information.map((value) => -Math.abs(value - entropy))
-  for (let count = Math.min(firstOrdered, ids.length); ; count = Math.min(16 * count, ids.length)) {
-    const nearest = largestIds(nearness, count)
-    let stay = 0
-    let part = 0
-    while (stay < count && (stay === 0 || part < typicalP)) part += Math.exp(-information[nearest[stay++]!]!)
-    if (stay === count && part < typicalP && count < ids.length) continue
-    const found = nearest.subarray(0, stay).map((place) => ids[place]!)
-    return { ids: found.sort((a, b) => logits[b]! - logits[a]! || a - b), mass: part * mass }
-  }
-}
-
-function logWeightOf({ largest, temperature }: Weigh, logit: number): number {
-  // The difference of equal infinities is NaN, where the limit is 0.
-  return logit === largest ? 0 : (logit - largest) / temperature
-}
-
-/** 1 for the largest, also where it is infinite, and 0 for −infinity. */
-function weightOf(weigh: Weigh, logit: number): number {
-  return Math.exp(logWeightOf(weigh, logit))
-}
-
-function sumOfWeights({ logits, largest, temperature }: Weigh): number {
-  let sum = 0
-  for (let id = 0; id < logits.length; id++) {
-    const logit = logits[id]!
-    sum += logit === largest ? 1 : Math.exp((logit - largest) / temperature)
-  }
-  return sum
-}
-
-/** All ids whose weight is above 0. */
-function possibleIds(weigh: Weigh): Int32Array {
-  const ids = new Int32Array(weigh.logits.length)
-  let count = 0
-  for (let id = 0; id < ids.length; id++) if (weightOf(weigh, weigh.logits[id]!) > 0) ids[count++] = id
-  return ids.subarray(0, count)
-}
-
-/**
- * The `count` places of the largest numbers, the largest first, of equals the lower place: a heap of the best
- * so far, whose root is the worst of them.
- */
-export function largestIds(numbers: ArrayLike<number>, count: number): Int32Array {
-  const size = Math.min(count, numbers.length)
-  const heap = new Int32Array(size)
-  if (size === 0) return heap
-  const isWorse = (a: number, b: number): boolean => {
-    const difference = numbers[a]! - numbers[b]!
-    return difference < 0 || (!(difference > 0) && a > b)
-  }
-  const sink = (id: number, from: number): void => {
-    let at = from
-    for (let child = 2 * at + 1; child < size; child = 2 * at + 1) {
-      if (child + 1 < size && isWorse(heap[child + 1]!, heap[child]!)) child++
-      if (!isWorse(heap[child]!, id)) break
-      heap[at] = heap[child]!
-      at = child
-    }
-    heap[at] = id
-  }
-  for (let id = 0; id < size; id++) heap[id] = id
-  for (let at = (size >> 1) - 1; at >= 0; at--) sink(heap[at]!, at)
-  let least = numbers[heap[0]!]!
-  for (let id = size; id < numbers.length; id++) {
-    if (!(numbers[id]! > least)) continue
-    sink(id, 0)
-    least = numbers[heap[0]!]!
-  }
-  // The difference of equal infinities is NaN, which is no order either: the place decides.
-  return heap.sort((a, b) => numbers[b]! - numbers[a]! || a - b)
+  { topK, topP = 1, minP = 0, typicalP = 1 }: SamplingOptions,
+  uniform: number,
+): Candidates {
+  const { logits, largest, temperature } = weigh
+  if (topK !== undefined && topK < logits.length) return new Candidates(weigh, largestIds(logits, topK))
+  /** Logits this far below the largest, and those just there, for all roundings. */
+  const least = (lag: number): number =>
+    largest === Infinity ? largest : largest - temperature * (lag + 1e-6)
+  if (topP === 1 && minP > 0) return new Candidates(weigh, undefined, least(-Math.log(minP)))
+  if (topP === 1 && typicalP < 1) return new Candidates(weigh, undefined)
+  const mass = sumOfWeights(weigh)
+  // The least likely, which have less than the rest of the mass together, are beyond the part that counts.
+  const rest = (1 - (topP < 1 ? topP : uniform)) * mass
+  return new Candidates(weigh, undefined, least(-Math.log(rest / logits.length)), mass)
 }
 
 /**
