@@ -5,6 +5,7 @@ import {
   headScores,
   likeliest,
   logitsOf,
+  ofFamily,
   scope,
   tensor,
   tokenLabels,
@@ -98,7 +99,7 @@ export function attend(language: NamedModel, text: string, { pair }: AttendTexts
     if (pair !== undefined) refuseTexts('no --pair', `'${language.name}', a decoder, which reads one text`)
     return attendTo(language, readText(language.tokenizer, text, language.architecture !== undefined))
   }
-  return encoderAttention(language, text, pair)
+  return encoderAttention(ofFamily(language, 'encoder'), text, pair)
 }
 
 function encoderAttention(

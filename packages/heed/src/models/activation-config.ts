@@ -25,3 +25,8 @@ export function activationOf(config: CheckpointConfig, field: string, absent: st
   const given = config.field(field)
   return names[given.isNull ? absent : given.choice(Object.keys(names))]!
 }
+
+/** The activation that the hub calls so; undefined where heed knows none. */
+export function activationNamed(name: string): Activation | undefined {
+  return Object.hasOwn(names, name) ? names[name] : undefined
+}

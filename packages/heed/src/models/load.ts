@@ -16,6 +16,7 @@ import type { Architecture, AttentionPlace, Design, Family } from './architectur
 import { openCheckpoint, type StoredModel } from './stored-model.js'
 import { type Decoder, decoderAttentions, type DecoderConfig, type DecoderDesign } from './decoder/index.js'
 import type { Encoder, EncoderDesign } from './encoder/index.js'
+import type { EncoderDecoder, EncoderDecoderDesign } from './encoder-decoder/index.js'
 import { ownWeights } from './model-files.js'
 import { quantizeDecoder } from './quantize.js'
 
@@ -41,8 +42,11 @@ export type LoadedDecoder = Loaded<'decoder', DecoderConfig | DecoderDesign, Dec
 /** An encoder: what `encoderStates` and `encoderOutput` run. */
 export type LoadedEncoder = Loaded<'encoder', EncoderDesign, Encoder>
 
+/** An encoder-decoder: what `encodeSource`, `targetLogits` and generation run. */
+export type LoadedEncoderDecoder = Loaded<'encoder-decoder', EncoderDecoderDesign, EncoderDecoder>
+
 /** A model of any family. */
-export type LoadedModel = LoadedDecoder | LoadedEncoder
+export type LoadedModel = LoadedDecoder | LoadedEncoder | LoadedEncoderDecoder
 
 /** What a model's matrices are in memory. */
 export interface LoadOptions {
@@ -130,6 +134,23 @@ export async function loadEncoder(path: string): Promise<LoadedEncoder>
 export async function loadEncoder(path: string, options: LoadOptions): Promise<Running<LoadedEncoder>>
 export async function loadEncoder(path: string, options: LoadOptions = {}): Promise<Running<LoadedEncoder>> {
   return ofFamily(readModel(path, options), 'encoder')
+}
+
+/**
+ * An encoder-decoder from a folder of this machine.
+ *
+ * @throws FormatError as `loadModel` does; UsageError where the model is of another family
+ */
+export async function loadEncoderDecoder(path: string): Promise<LoadedEncoderDecoder>
+export async function loadEncoderDecoder(
+  path: string,
+  options: LoadOptions,
+): Promise<Running<LoadedEncoderDecoder>>
+export async function loadEncoderDecoder(
+  path: string,
+  options: LoadOptions = {},
+): Promise<Running<LoadedEncoderDecoder>> {
+  return ofFamily(readModel(path, options), 'encoder-decoder')
 }
 
 /** A loaded model as one of its family. Throws UsageError where it is of another. */

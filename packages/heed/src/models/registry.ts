@@ -4,6 +4,7 @@ import type { CheckpointConfig } from '../checkpoint/index.js'
 import type { Architecture, Design } from './architecture.js'
 import { gemma2, gemma3, gpt2, gptNeoX, llama, olmo2, phi3, qwen2, qwen3 } from './decoder/index.js'
 import { bert } from './encoder/index.js'
+import { bart, m2m100, marian, mbart, pegasus, t5 } from './encoder-decoder/index.js'
 
 /** Of whatever design and tree: each gets only designs that it made itself. */
 const known: Architecture[] = [
@@ -17,6 +18,12 @@ const known: Architecture[] = [
   phi3,
   olmo2,
   bert,
+  t5,
+  bart,
+  mbart,
+  marian,
+  m2m100,
+  pegasus,
 ] as unknown as Architecture[]
 
 /** All architectures, in the order in which they were registered. */

@@ -1,0 +1,55 @@
+import type { Bindings, CheckpointConfig } from '../../checkpoint/index.js'
+import type { Architecture, AttentionPlace } from '../architecture.js'
+import type { EncoderDecoderDesign } from './design.js'
+import { createEncoderDecoder, type EncoderDecoder } from './encoder-decoder.js'
+
+/** What one encoder-decoder's file says: all that differs from other encoder-decoders. */
+export interface EncoderDecoderFile {
+  readonly name: string
+  readonly source: string
+  readonly modelTypes: readonly string[]
+  readonly gguf?: readonly string[] | undefined
+  design(config: CheckpointConfig): EncoderDecoderDesign
+  bindings(design: EncoderDecoderDesign): Bindings
+}
+
+/** An encoder-decoder as an architecture. */
+export function encoderDecoderArchitecture(
+  file: EncoderDecoderFile,
+): Architecture<EncoderDecoderDesign, EncoderDecoder> {
+  return {
+    ...file,
+    family: 'encoder-decoder',
+    create: createEncoderDecoder,
+    attentions: encoderDecoderAttentions,
+  }
+}
+
+/** The source among itself; then in each layer the target among itself, and the target to the source. */
+export function encoderDecoderAttentions({ encoder, decoder }: EncoderDecoderDesign): AttentionPlace[] {
+  return [
+    ...encoder.blocks.map((_, layer): AttentionPlace => ({
+      name: `encoder.blocks.${layer}.attention.filter`,
+      kind: 'self',
+      queries: 'source',
+      keys: 'source',
+      layer,
+    })),
+    ...decoder.blocks.flatMap((_, layer): AttentionPlace[] => [
+      {
+        name: `decoder.blocks.${layer}.attention.filter`,
+        kind: 'self',
+        queries: 'target',
+        keys: 'target',
+        layer,
+      },
+      {
+        name: `decoder.blocks.${layer}.crossAttention.filter`,
+        kind: 'cross',
+        queries: 'target',
+        keys: 'source',
+        layer,
+      },
+    ]),
+  ]
+}

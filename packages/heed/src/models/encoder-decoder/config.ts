@@ -1,0 +1,26 @@
+/** What the configurations of encoder-decoders share. */
+import type { CheckpointConfig } from '../../checkpoint/index.js'
+
+/** A token's id. */
+export function idOf(config: CheckpointConfig, name: string, absent: number): number {
+  const field = config.field(name)
+  return field.isNull ? absent : field.count(2 ** 24)
+}
+
+/**
+ * Refuses weights of another class than these: a model with another head, or a half of it. Gives the class
+ * that it is, the first where none is said.
+ */
+export function checkClass<const Name extends string>(
+  config: CheckpointConfig,
+  names: readonly [Name, ...Name[]],
+): Name {
+  const { className } = config
+  if (className === undefined) return names[0]
+  const found = names.find((name) => name === className)
+  if (found !== undefined) return found
+  return config.json.member('architectures').refuse(`weights of the class ${names.join(' or ')}`, {
+    found: className.slice(0, 100),
+    hint: 'take the checkpoint of the whole encoder-decoder with its output',
+  })
+}

@@ -1,0 +1,61 @@
+import type { NormOptions, SinusoidalOptions } from '../../nn/index.js'
+import type { Design } from '../architecture.js'
+import type { LayerDesign } from '../layer-design.js'
+
+/** Positions that are added to the embeddings of both stacks. */
+export type PositionDesign =
+  /** A learned table of `rows` rows, the first position being row `offset` (BART: 2). */
+  | { readonly kind: 'learned'; readonly rows: number; readonly offset: number }
+  /** Sines and cosines, computed. */
+  | ({
+      readonly kind: 'sinusoidal'
+      /**
+       * Counts from this id + 1 on, and only ids that are another: this one, padding, has no position
+       * (M2M100, after fairseq). Default: all count, from 0 on.
+       */
+      readonly padding?: number | undefined
+    } & SinusoidalOptions)
+
+/** Buckets of the distances between positions (T5). */
+export interface RelativeDesign {
+  readonly buckets: number
+  /** Distances from here on share the last bucket. */
+  readonly maximumDistance: number
+}
+
+/** One half of an encoder-decoder. */
+export interface StackDesign {
+  /** One for each layer; layers that are alike share one. */
+  readonly blocks: readonly LayerDesign[]
+  /** Of what goes into the first layer (BART). */
+  readonly embeddingNorm?: NormOptions | undefined
+  /** Of what the last layer gives. */
+  readonly finalNorm?: NormOptions | undefined
+  /** One table for all layers, added to the scores of self-attention (T5). */
+  readonly relative?: RelativeDesign | undefined
+}
+
+/**
+ * How an encoder-decoder is built. Each architecture makes one of its configuration; all encoder-decoders run
+ * by it. `layers` and `heads` are the decoder's.
+ */
+export interface EncoderDecoderDesign extends Design {
+  readonly encoder: StackDesign
+  /** Its blocks have cross-attention behind the self-attention, of the same sizes. */
+  readonly decoder: StackDesign
+  /** Rows of the source's embedding, where the target has one of its own; default: both share one. */
+  readonly sourceVocabulary?: number | undefined
+  readonly position?: PositionDesign | undefined
+  /** What embeddings are multiplied by (√width where `scale_embedding` is set). */
+  readonly embeddingScale?: number | undefined
+  /** Whether the output shares the target's embedding. */
+  readonly tied: boolean
+  /** What the last states are multiplied by before the output (T5: 1 / √width). */
+  readonly outputScale?: number | undefined
+  /** A bias of the output, `final_logits_bias`; default false. */
+  readonly outputBias?: boolean | undefined
+  /** The id that fills rows up. */
+  readonly padding: number
+  /** The id that the target starts with; undefined where that is its language, the last id of the labels. */
+  readonly start: number | undefined
+}
