@@ -44,21 +44,22 @@ export class DenseTensor implements StoredTensor, FileTensor {
    */
   readonly dtype: StoredDtype | ForeignDtype
   readonly shape: readonly number[]
-  readonly #place: TensorPlace
+  /** Where it lies. */
+  readonly place: TensorPlace
 
   /** A tensor of as many numbers as `place` has. */
   constructor(dtype: StoredDtype | ForeignDtype, shape: readonly number[], place: TensorPlace) {
     this.dtype = dtype
     this.shape = shape
-    this.#place = place
+    this.place = place
   }
 
   get byteLength(): number {
-    return this.#place.end - this.#place.begin
+    return this.place.end - this.place.begin
   }
 
   bytes(): Uint8Array {
-    const { bytes, begin, end } = this.#place
+    const { bytes, begin, end } = this.place
     return bytes.slice(begin, end)
   }
 
@@ -76,7 +77,7 @@ export class DenseTensor implements StoredTensor, FileTensor {
   #stored(): StoredDtype {
     const { dtype } = this
     if (isStored(dtype)) return dtype
-    const { bytes, begin, name } = this.#place
+    const { bytes, begin, name } = this.place
     throw new FormatError({
       operation: 'readSafetensors',
       expected: `${JSON.stringify(name.slice(0, 100))} in one of the dtypes ${storedDtypes.map(nameOfDtype).join(', ')}`,
@@ -116,13 +117,13 @@ export class DenseTensor implements StoredTensor, FileTensor {
         expected: dtype,
         found: `${nameOfDtype(stored)} in the file`,
         hint: 'ask for the dtype that the file has, or for f32',
-        file: this.#place.bytes.path,
+        file: this.place.bytes.path,
       })
     const elements = elementsOf(this.shape)
     if (sizeOf(shape) !== elements)
       throw new ShapeError({
         operation: 'toTensor',
-        expected: `a shape of ${elements} numbers, as ${JSON.stringify(this.#place.name.slice(0, 100))} has`,
+        expected: `a shape of ${elements} numbers, as ${JSON.stringify(this.place.name.slice(0, 100))} has`,
         found: `${sizeOf(shape)}`,
         hint: `give axes for the sizes ${this.shape.join(', ')}`,
       })
@@ -140,7 +141,7 @@ export class DenseTensor implements StoredTensor, FileTensor {
 
   /** Fills the numbers of a new tensor of as many: as they are, or in f32. */
   #fill(stored: StoredDtype, target: Values, asTheyAre: boolean): void {
-    const { bytes, begin } = this.#place
+    const { bytes, begin } = this.place
     const { buffer, byteOffset, byteLength } = target
     // A device that computes in f64 has no f32 as it is.
     if (asTheyAre && byteLength === this.byteLength)

@@ -13,29 +13,28 @@ export interface HeaderEntry {
   /** First byte and the byte after the last, counted from the end of the header. */
   readonly begin: number
   readonly end: number
-  /** Where its value stands in the header, for `refuse`. */
-  readonly at: number
-}
-
-export interface Header {
-  readonly entries: Map<string, HeaderEntry>
-  readonly metadata: Map<string, string>
-  /** Throws the error about a value that stands at `at`. */
-  readonly refuse: (at: number, expected: string, found: string) => never
+  /** Throws the error about it. */
+  refuse(expected: string, found: string): never
 }
 
 const maximumRank = 64
 /** Many times what the largest files that were published have. */
-const maximumTensors = 2 ** 17
+const maximumTensors = 2 ** 16
 const maximumMetadata = 2 ** 16
 const hint = 'the file is damaged, or not a safetensors file'
 
 /**
  * Reads the header that fills `bytes` from `start` on.
  *
+ * @param tensorOf what becomes of an entry: called for one after the other
  * @throws FormatError with the place
  */
-export function readHeader(bytes: Uint8Array, start: number, file: string | undefined): Header {
+export function readHeader<T>(
+  bytes: Uint8Array,
+  start: number,
+  file: string | undefined,
+  tensorOf: (name: string, entry: HeaderEntry) => T,
+): { tensors: Map<string, T>; metadata: Map<string, string> } {
   const operation = 'readSafetensors'
   if (bytes[start] === 0xef)
     throw new FormatError({
@@ -47,45 +46,40 @@ export function readHeader(bytes: Uint8Array, start: number, file: string | unde
       offset: start,
     })
   const reader = new JsonReader(bytes.subarray(start), { operation, file, hint, length: Infinity, start })
-  const entries = new Map<string, HeaderEntry>()
+  const tensors = new Map<string, T>()
   const metadata = new Map<string, string>()
-  const once = (map: ReadonlyMap<string, unknown>, before: number): void => {
-    if (map.size === before) reader.refuse('there once', { found: 'it again' })
+  const once = (isThere: boolean): void => {
+    if (isThere) reader.refuse('there once', { found: 'it again' })
   }
   const readMetadata = (): void =>
     reader.record((name) => {
-      const before = metadata.size
-      if (before === maximumMetadata) reader.refuse(`one of at most ${maximumMetadata}`, { found: 'more' })
+      once(metadata.has(name))
+      if (metadata.size === maximumMetadata)
+        reader.refuse(`one of at most ${maximumMetadata}`, { found: 'more' })
       metadata.set(name, reader.string())
-      once(metadata, before)
     }, true)
 
   let hasMetadata = false
   reader.record((name) => {
     if (name === '__metadata__') {
-      if (hasMetadata) reader.refuse('there once', { found: 'it again' })
+      once(hasMetadata)
       hasMetadata = true
       return readMetadata()
     }
-    const before = entries.size
-    if (before === maximumTensors)
+    once(tensors.has(name))
+    if (tensors.size === maximumTensors)
       reader.refuse(`one of at most ${maximumTensors} tensors`, { found: 'more', hint: 'split the file' })
-    entries.set(name, readEntry(reader))
-    once(entries, before)
+    tensors.set(name, tensorOf(name, readEntry(reader)))
   }, true)
   reader.end()
-  return {
-    entries,
-    metadata,
-    refuse: (at, expected, found) => reader.refuseAt(at, '', expected, { found }),
-  }
+  return { tensors, metadata }
 }
 
 function readEntry(reader: JsonReader): HeaderEntry {
   const { at } = reader
   let dtype: string | undefined
-  let shape: number[] | undefined
-  let offsets: number[] | undefined
+  let shape: readonly number[] | undefined
+  let offsets: readonly number[] | undefined
   reader.record((field) => {
     if (field === 'dtype') dtype = reader.string()
     else if (field === 'shape') shape = readIntegers(reader, maximumRank)
@@ -94,14 +88,20 @@ function readEntry(reader: JsonReader): HeaderEntry {
   })
   if (dtype === undefined || shape === undefined || offsets?.length !== 2)
     return reader.refuse('a dtype, a shape and two data_offsets', { found: 'less', at })
-  return { dtype, shape, begin: offsets[0]!, end: offsets[1]!, at }
+  const refuse = (expected: string, found: string): never => reader.refuseAt(at, '', expected, { found })
+  return { dtype, shape, begin: offsets[0]!, end: offsets[1]!, refuse }
 }
 
+/** Where a list is read before it is known how long it is. */
+const numbers: number[] = Array.from({ length: maximumRank }, () => 0)
+
 function readIntegers(reader: JsonReader, most: number): number[] {
-  const numbers: number[] = []
+  let length = 0
   reader.list((index) => {
     if (index === most) reader.refuse(`one of at most ${most} numbers`, { found: 'more' })
-    numbers.push(reader.count())
+    numbers[index] = reader.count()
+    length = index + 1
   })
-  return numbers
+  // A list that grows has room for many more.
+  return numbers.slice(0, length)
 }

@@ -144,7 +144,7 @@ describe('a list of files is refused', () => {
     await write({ [one]: ['a', 'b'] }, { a: one })
     expectRefused(/only the tensors that the list places there, found also "b", which the list lacks/)
     await write({ [one]: ['a'], [two]: ['b', 'a'] }, { a: one, b: two })
-    expectRefused(/found also "a", which the list places in "1\.safetensors"/)
+    expectRefused(/found also "a", which the list places in ".*1\.safetensors"/)
     await write({ [one]: ['a'] })
     await writeFile(join(folder, one), fileOf('a').subarray(0, 20))
     expectRefused(/header of/)

@@ -12,7 +12,7 @@ import { safetensorsIn, type Safetensors } from './safetensors-read.js'
 const operation = 'readSafetensorsIndex'
 /** In bytes: many times what any has. */
 const longestIndex = 2 ** 25
-/** As in a file. */
+/** Twice as many as one file may have. */
 const mostTensors = 2 ** 17
 /** Each is open as long as it is used. */
 const mostFiles = 2 ** 10
@@ -23,8 +23,14 @@ export interface ShardedSafetensors extends Safetensors {
   readonly files: readonly string[]
 }
 
-/** The list of which tensor stands in which file: names of tensors by names of files. */
-type Places = ReadonlyMap<string, ReadonlySet<string>>
+/** What a list says. */
+interface Index {
+  /** In which file each tensor stands, until it is found there. */
+  readonly tensors: Map<string, number | DenseTensor>
+  readonly files: readonly string[]
+  /** How many tensors each file has. */
+  readonly counts: readonly number[]
+}
 
 /**
  * Runs `use` with the tensors of all files that a list names, in the order of the list. Their headers are
@@ -36,26 +42,21 @@ type Places = ReadonlyMap<string, ReadonlySet<string>>
  */
 export function withSafetensorsIndex<T>(path: string, use: (files: ShardedSafetensors) => T): T {
   return withFiles((open) => {
-    const { names, places } = readIndex(open(path))
-    const folder = paths().dirname(path)
-    const found = new Map<string, DenseTensor>()
+    const index = readIndex(open(path))
     const metadata = new Map<string, string>()
-    const files: string[] = []
-    for (const [file, wanted] of places) {
-      const shard = pathWithin(folder, file, path)
-      files.push(shard)
-      const read = safetensorsIn(open(shard))
-      checkShard(read, wanted, places, shard)
-      for (const [name, tensor] of read.tensors) found.set(name, tensor)
-      for (const [key, text] of read.metadata) metadata.set(key, text)
-    }
-    const tensors = new Map(names.map((name) => [name, found.get(name)!] as const))
+    const files = index.files.map((name, i) => {
+      const file = pathWithin(paths().dirname(path), name, path)
+      const shard = safetensorsIn(open(file))
+      takeShard(index, i, shard, file)
+      for (const [key, text] of shard.metadata) metadata.set(key, text)
+      return file
+    })
+    const tensors = index.tensors as Map<string, DenseTensor>
     return use({ format: 'safetensors', tensors, metadata, files })
   })
 }
 
-/** What the list says, each name once. */
-function readIndex(bytes: FileBytes): { names: string[]; places: Places } {
+function readIndex(bytes: FileBytes): Index {
   const file = bytes.path
   const hint = 'the list of files is damaged; fetch it again'
   if (bytes.length > longestIndex)
@@ -67,43 +68,46 @@ function readIndex(bytes: FileBytes): { names: string[]; places: Places } {
       file,
     })
   const reader = new JsonReader(bytes.slice(0, bytes.length), { operation, file, hint, length: Infinity })
-  const places = new Map<string, Set<string>>()
-  const names = new Set<string>()
+  const tensors = new Map<string, number>()
+  const numbers = new Map<string, number>()
+  const counts: number[] = []
+  const numberOf = (name: string, at: number): number => {
+    const known = numbers.get(name)
+    if (known !== undefined) return known
+    if (!isWithin(name)) {
+      if (hasPickleName(name)) refusePickle(operation, file, name)
+      const expected = 'the name of a safetensors file in the same folder'
+      reader.refuse(expected, { found: JSON.stringify(name.slice(0, 100)), at })
+    }
+    if (counts.length === mostFiles)
+      reader.refuse(`in one of at most ${mostFiles} files`, { found: 'more', at })
+    numbers.set(name, counts.length)
+    return counts.push(0) - 1
+  }
   let hasMap = false
   reader.record((field) => {
     if (field !== 'weight_map') return reader.skip()
     hasMap = true
     return reader.record((name) => {
-      if (names.has(name)) reader.refuse('there once', { found: 'it again' })
-      if (names.size === mostTensors)
+      if (tensors.has(name)) reader.refuse('there once', { found: 'it again' })
+      if (tensors.size === mostTensors)
         reader.refuse(`one of at most ${mostTensors} tensors`, { found: 'more' })
-      names.add(name)
       const { at } = reader
-      const shard = reader.string()
-      let place = places.get(shard)
-      if (place === undefined) {
-        if (!isWithin(shard)) {
-          if (hasPickleName(shard)) refusePickle(operation, file, shard)
-          const found = JSON.stringify(shard.slice(0, 100))
-          reader.refuse('the name of a safetensors file in the same folder', { found, at })
-        }
-        if (places.size === mostFiles)
-          reader.refuse(`in one of at most ${mostFiles} files`, { found: 'more', at })
-        places.set(shard, (place = new Set()))
-      }
-      place.add(name)
+      const number = numberOf(reader.string(), at)
+      counts[number]!++
+      tensors.set(name, number)
     }, true)
   })
   reader.end()
   if (!hasMap)
     throw new FormatError({ operation, expected: "a list with a 'weight_map'", found: 'none', hint, file })
-  return { names: [...names], places }
+  return { tensors, files: [...numbers.keys()], counts }
 }
 
 /** Whether a name can only be that of a file in the folder, or in one inside of it, on any system. */
 function isWithin(name: string): boolean {
   return (
-    name.length <= 1024 &&
+    name.length <= 255 &&
     /^[^\\:\0-\x1f]+\.safetensors$/.test(name) &&
     name.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
   )
@@ -144,28 +148,31 @@ function pathWithin(folder: string, name: string, index: string): string {
 
 const paths = (): typeof import('node:path') => nodeModule('node:path', operation)
 
-/** Refuses a file that has other tensors than the list says. */
-function checkShard(
-  { tensors }: Safetensors,
-  wanted: ReadonlySet<string>,
-  places: Places,
+/** Puts the tensors of a file in their places, where it has exactly those that the list says. */
+function takeShard(
+  { tensors, files, counts }: Index,
+  number: number,
+  shard: Safetensors,
   file: string,
 ): void {
   const refuse = (expected: string, found: string): never => {
     const hint = 'the files are of different versions of the model; fetch all of them again'
     throw new FormatError({ operation, expected, found, hint, file })
   }
-  for (const name of wanted)
-    if (!tensors.has(name)) refuse(`the tensor ${shown(name)}, as the list says`, `a file without it`)
-  for (const name of tensors.keys()) {
-    if (wanted.has(name)) continue
-    const other = [...places].find(([, names]) => names.has(name))?.[0]
-    refuse(
-      'only the tensors that the list places there',
-      other === undefined
-        ? `also ${shown(name)}, which the list lacks`
-        : `also ${shown(name)}, which the list places in ${shown(other)}`,
-    )
+  if (shard.tensors.size < counts[number]!)
+    for (const [name, place] of tensors)
+      if (place === number && !shard.tensors.has(name))
+        refuse(`the tensor ${shown(name)}, as the list says`, 'a file without it')
+  for (const [name, tensor] of shard.tensors) {
+    const place = tensors.get(name)
+    if (place !== number) {
+      const other = typeof place === 'number' ? files[place]! : (place?.place.bytes.path ?? '')
+      refuse(
+        'only the tensors that the list places there',
+        `also ${shown(name)}, which the list ${place === undefined ? 'lacks' : `places in ${shown(other)}`}`,
+      )
+    }
+    tensors.set(name, tensor)
   }
 }
 

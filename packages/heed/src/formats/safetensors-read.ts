@@ -12,7 +12,7 @@ import { bytesInMemory, type FileBytes } from './bytes-in-memory.js'
 import { DenseTensor } from './dense-tensor.js'
 import type { FileTensors } from './file-tensor.js'
 import { refuseOtherFormats } from './other-formats.js'
-import { readHeader, type Header } from './safetensors-header.js'
+import { type HeaderEntry, readHeader } from './safetensors-header.js'
 import { bitsOf, dtypeOfName, elementsOf, nameOfDtype } from './stored-dtypes.js'
 
 /** The longest header, in bytes. The format's own limit is 100 MB, of which no file makes use. */
@@ -71,43 +71,50 @@ export function safetensorsIn(bytes: FileBytes): Safetensors {
   if (start > bytes.length)
     refuse(`a header of ${length} bytes`, `${bytes.length - 8} bytes behind its length`, 0)
 
-  const header = readHeader(bytes.slice(0, start), 8, file)
-  const tensors = tensorsOf(header, bytes, start)
-  const covered = coveredBy(header)
-  if (covered !== bytes.length - start)
-    refuse(`${covered} bytes of data`, String(bytes.length - start), start + covered)
-  return { format: 'safetensors', tensors, metadata: header.metadata }
-}
-
-function tensorsOf({ entries, refuse }: Header, bytes: FileBytes, start: number): Map<string, DenseTensor> {
-  const tensors = new Map<string, DenseTensor>()
   const room = bytes.length - start
-  for (const [name, { dtype: fileDtype, shape, begin, end, at }] of entries) {
-    const dtype = dtypeOfName(fileDtype)
-    if (dtype === undefined)
-      return refuse(at, `a dtype such as F32 for ${shown(name)}`, JSON.stringify(fileDtype.slice(0, 100)))
-    if (begin > end || end > room)
-      refuse(at, `${shown(name)} within ${room} bytes of data`, `bytes ${begin} to ${end}`)
-    const bits = bitsOf(dtype)
-    // Of elements of less than a byte the last byte may be filled up.
-    if (bits !== undefined && Math.ceil((elementsOf(shape) * bits) / 8) !== end - begin)
-      refuse(
-        at,
-        `${end - begin} bytes for ${shown(name)}`,
-        `shape [${shape.join(', ')}] of ${nameOfDtype(dtype)}`,
-      )
-    tensors.set(name, new DenseTensor(dtype, shape, { bytes, begin: start + begin, end: start + end, name }))
-  }
-  return tensors
+  const { tensors, metadata } = readHeader(bytes.slice(0, start), 8, file, (name, entry) => {
+    const { shape, begin, end } = entry
+    const dtype = checkedDtype(name, entry, room)
+    return new DenseTensor(dtype, shape, { bytes, begin: start + begin, end: start + end, name })
+  })
+  const covered = coveredBy(tensors, start, refuse)
+  if (covered !== bytes.length) refuse(`${covered - start} bytes of data`, String(room), covered)
+  return { format: 'safetensors', tensors, metadata }
 }
 
-/** How many bytes of data the tensors have, which lie end to end. */
-function coveredBy({ entries, refuse }: Header): number {
-  let covered = 0
-  const byPlace = [...entries].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)
-  for (const [name, { begin, end, at }] of byPlace) {
+/** The dtype of a tensor that has as many bytes as its shape says, within the file. */
+function checkedDtype(name: string, entry: HeaderEntry, room: number): DenseTensor['dtype'] {
+  const { shape, begin, end } = entry
+  const dtype = dtypeOfName(entry.dtype)
+  if (dtype === undefined)
+    return entry.refuse(`a dtype such as F32 for ${shown(name)}`, JSON.stringify(entry.dtype.slice(0, 100)))
+  if (begin > end || end > room)
+    entry.refuse(`${shown(name)} within ${room} bytes of data`, `bytes ${begin} to ${end}`)
+  const bits = bitsOf(dtype)
+  // Of elements of less than a byte the last byte may be filled up.
+  if (bits !== undefined && Math.ceil((elementsOf(shape) * bits) / 8) !== end - begin)
+    entry.refuse(
+      `${end - begin} bytes for ${shown(name)}`,
+      `shape [${shape.join(', ')}] of ${nameOfDtype(dtype)}`,
+    )
+  return dtype
+}
+
+/** Where the last tensor ends, if they lie end to end from `start` on. */
+function coveredBy(
+  tensors: ReadonlyMap<string, DenseTensor>,
+  start: number,
+  refuse: (expected: string, found: string, offset: number) => never,
+): number {
+  let covered = start
+  const places = [...tensors.values()].map(({ place }) => place)
+  for (const { name, begin, end } of places.sort((a, b) => a.begin - b.begin || a.end - b.end)) {
     if (begin !== covered)
-      refuse(at, `${shown(name)} to begin at byte ${covered} of the data, end to end`, `byte ${begin}`)
+      refuse(
+        `${shown(name)} to begin at byte ${covered - start} of the data, end to end`,
+        `byte ${begin - start}`,
+        begin,
+      )
     covered = end
   }
   return covered
