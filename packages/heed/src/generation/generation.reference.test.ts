@@ -2,9 +2,16 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { readJson } from '../base/index.js'
-import { architectures, ofFamily, readModel } from '../models/index.js'
+import { architectures, type Decoder, type LoadedDecoder, ofFamily, readModel } from '../models/index.js'
 import { foldersOr, referenceModels } from '../models/testing/reference.js'
-import { parseGenerationConfig, type Writable, write, type WriteOptions, type Written } from './index.js'
+import {
+  parseGenerationConfig,
+  type Writable,
+  writable,
+  write,
+  type WriteOptions,
+  type Written,
+} from './index.js'
 import { recomputing } from './testing/recomputing.js'
 
 // What another implementation wrote with models of every architecture that heed runs: ids are equal, scores
@@ -23,19 +30,20 @@ interface Case {
 }
 
 /** What writes with a folder's model: of an encoder-decoder, for the sources of a case. */
-type MakeWritable = (folder: string, { inputs }: Case) => { writable: Writable; prompts: number[][] }
+type MakeWritable = (folder: string, one: Case) => { writable: Writable; prompts: number[][] }
 
 /** Prompts without the padding at their left. */
 const promptsOf = ({ inputs }: Case): number[][] =>
   inputs.input_ids.map((row, i) => row.filter((_, at) => inputs.attention_mask[i]![at] === 1))
 
+const decoder =
+  (make: (model: Decoder, config: LoadedDecoder['config']) => Writable): MakeWritable =>
+  (folder, one) => {
+    const { model, config } = ofFamily(readModel(folder), 'decoder')
+    return { writable: make(model, config), prompts: promptsOf(one) }
+  }
 const families: Readonly<Record<string, Readonly<Record<string, MakeWritable>>>> = {
-  decoder: {
-    'without a cache': (folder, one) => {
-      const { model, config } = ofFamily(readModel(folder), 'decoder')
-      return { writable: recomputing(model, config), prompts: promptsOf(one) }
-    },
-  },
+  decoder: { 'with a cache': decoder(writable), 'without a cache': decoder(recomputing) },
 }
 
 for (const [family, ways] of Object.entries(families)) {
@@ -48,13 +56,13 @@ for (const [family, ways] of Object.entries(families)) {
       const generation = casesOf(folder)
       const orNone = generation.length === 0 ? [{ name: 'no case of generation' } as Case] : generation
       test.skipIf(generation.length === 0).each(orNone)('$name', async (one) => {
-        const { writable, prompts } = make(folder, one)
-        expect(difference(one, prompts, await write(writable, prompts, optionsOf(one)))).toEqual([])
+        const { writable: model, prompts } = make(folder, one)
+        expect(difference(one, prompts, await write(model, prompts, optionsOf(one)))).toEqual([])
       })
       test.skipIf(!generation.some(isPlain))('greedy, several ids tried in a step', async () => {
         for (const one of generation.filter(isPlain)) {
-          const { writable, prompts } = make(folder, one)
-          const found = await write(writable, prompts, { ...optionsOf(one), lookup: true })
+          const { writable: model, prompts } = make(folder, one)
+          const found = await write(model, prompts, { ...optionsOf(one), lookup: true })
           expect(difference(one, prompts, found)).toEqual([])
         }
       })
