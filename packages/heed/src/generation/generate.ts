@@ -1,6 +1,6 @@
-/** Writing on: token by token, each chosen from the model's logits and given back to it. */
-import { checkNames, checkWhole, randomKey, type RandomKey, uniformAt, UsageError } from '../base/index.js'
-import { KeyValueCache, type Quantized } from '../nn/index.js'
+/** Writing on by a plain generator: one text, without waiting for anything. */
+import { checkNames, checkWhole } from '../base/index.js'
+import { type KeyValueCache, type Quantized } from '../nn/index.js'
 import { scope, tensor } from '../tensor/index.js'
 import {
   type Decoder,
@@ -9,8 +9,12 @@ import {
   decoderStates,
   logitsOf,
 } from '../models/index.js'
+import { writable } from './cached-decoding.js'
 import { checkIds } from './check-ids.js'
-import { checkSampling, sample, type SamplingOptions } from './sampling.js'
+import type { Writable } from './decoding.js'
+import { type Plan, planOf } from './plan.js'
+import { writtenPieces } from './rows.js'
+import { samplingNames, type SamplingOptions } from './sampling.js'
 
 /**
  * How many tokens `generate` gives at most, where it ends, and how each is chosen. Without options for
@@ -26,7 +30,8 @@ export interface GenerateOptions extends SamplingOptions {
 }
 
 /**
- * The ids that follow `prompt`, one by one. Keys and values of what came before are kept; once the model's
+ * The ids that follow `prompt`, one by one: `streamPieces` for a single text of a decoder, without awaiting
+ * anything. Keys and values of what came before are kept; once the model's
  * context is full, its older half is forgotten and the rest computed anew.
  *
  * @param prompt at least one id: start a text with the tokenizer's end-of-text token, as training did
@@ -40,63 +45,15 @@ export function generate(
   prompt: ArrayLike<number>,
   options: GenerateOptions,
 ): Generator<number, void, void> {
-  const known: Record<keyof GenerateOptions, true> = {
-    tokens: true,
-    seed: true,
-    stop: true,
-    temperature: true,
-    topK: true,
-    topP: true,
-    minP: true,
-    typicalP: true,
-  }
-  checkNames('generate', options, Object.keys(known))
-  const { tokens, seed = 0, stop = [], ...sampling } = options
-  checkSampling(sampling)
-  checkIds('generate', prompt, config.vocabulary)
-  if (!Number.isSafeInteger(tokens) || tokens < 0)
-    throw new UsageError({
-      operation: 'generate',
-      expected: 'tokens, a whole number from 0 on',
-      found: String(tokens),
-      hint: 'say how many are wanted',
-    })
-  for (const id of stop) checkWhole('generate', 'each id of stop', id)
-  const key = randomKey(seed, 'generate')
-  return writeOn(model, config, Array.from(prompt), { tokens, key, stop, sampling })
+  checkNames('generate', options, ['tokens', 'seed', 'stop', ...samplingNames])
+  checkWhole('generate', 'tokens', options.tokens)
+  const decoder = writable(model, config)
+  return idsOf(decoder, planOf('generate', decoder, [prompt], { ...options, contextEnd: 'slide' }))
 }
 
-function* writeOn(
-  model: Quantized<Decoder>,
-  config: DecoderConfig | DecoderDesign,
-  ids: number[],
-  options: {
-    readonly tokens: number
-    readonly key: RandomKey
-    readonly stop: readonly number[]
-    readonly sampling: SamplingOptions
-  },
-): Generator<number, void, void> {
-  const { tokens, key, stop, sampling } = options
-  const half = Math.max(1, config.context >> 1)
-  let cache = new KeyValueCache()
-  try {
-    let fresh = ids.slice(-config.context)
-    for (let step = 0; step < tokens; step++) {
-      if (cache.length + fresh.length > config.context) {
-        cache.dispose()
-        cache = new KeyValueCache()
-        fresh = ids.slice(-half)
-      }
-      const id = sample(lastLogits(model, config, fresh, cache), uniformAt(key, step), sampling)
-      if (stop.includes(id)) return
-      yield id
-      ids.push(id)
-      fresh = [id]
-    }
-  } finally {
-    cache.dispose()
-  }
+function* idsOf(decoder: Writable, plan: Plan): Generator<number, void, void> {
+  for (const pieces of writtenPieces(decoder, plan))
+    for (const { ids } of pieces) for (const id of ids) if (!plan.stop.has(id)) yield id
 }
 
 /**

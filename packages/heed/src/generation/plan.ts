@@ -119,7 +119,9 @@ export function planOf(
   if (tokens !== undefined) checkWhole(operation, 'tokens', tokens)
   if (maxLength !== undefined) checkWhole(operation, 'maxLength', maxLength)
   checkWhole(operation, 'seed', seed)
-  check.ids('stop', stop)
+  check.list('stop', stop)
+  // One that the model lacks never comes.
+  for (const id of stop) checkWhole(operation, 'each id of stop', id)
   check.stopStrings(stopStrings, tokenizer)
   check.choice('contextEnd', contextEnd, ['stop', 'slide', 'error'])
   if (logprobs !== undefined) checkWhole(operation, 'logprobs', logprobs)
@@ -221,8 +223,12 @@ class Checks {
     throw new UsageError({ operation: this.#operation, expected, found: shown, hint })
   }
 
-  ids(name: string, ids: readonly number[]): void {
+  list(name: string, ids: readonly number[]): void {
     if (!Array.isArray(ids)) this.refuse(`${name}, a list of ids`, ids)
+  }
+
+  ids(name: string, ids: readonly number[]): void {
+    this.list(name, ids)
     for (const id of ids) this.id(`each id of ${name}`, id)
   }
 

@@ -477,12 +477,7 @@ describe('options that make no sense', () => {
   })
 
   test('ids outside the vocabulary, and prompts that are none', async () => {
-    for (const options of [
-      { stop: [10] },
-      { logitBias: { 10: 1 } },
-      { suppressed: [11] },
-      { forbidden: [[1, 12]] },
-    ])
+    for (const options of [{ logitBias: { 10: 1 } }, { suppressed: [11] }, { forbidden: [[1, 12]] }])
       await expect(first(counting(), [1], options)).rejects.toThrow(ShapeError)
     await expect(first(counting(), [10], {})).rejects.toThrow(ShapeError)
     for (const prompts of [[[]], [1, 2], 'text', [['a']], undefined, [[-0.5]]])

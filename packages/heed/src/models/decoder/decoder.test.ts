@@ -218,7 +218,7 @@ describe('generation', () => {
         ...generate(model, config, prompt, { tokens: 1, ...options }),
       ]
       expect(() => run([], {})).toThrow(UsageError)
-      expect(() => run([1], { tokens: 1.5 })).toThrow(/tokens, a whole number/)
+      expect(() => run([1], { tokens: 1.5 })).toThrow(/tokens to be a whole number/)
       expect(() => run([23], {})).toThrow(/found id 23/)
       expect(() => run([1], { temperature: -1 })).toThrow(/temperature/)
       expect(() => run([1], { stop: [0.5] })).toThrow(UsageError)
