@@ -185,10 +185,11 @@ describe('what is known, or several have alike, is computed once', () => {
   const model = make(config)
   const long = Array.from({ length: 40 }, (_, i) => (i * 7) % vocabulary)
   /** How many positions ran through the model. */
-  function positions(work: () => void): number {
+  function positions(work: () => void, ...more: readonly string[]): number {
     let count = 0
     const add = (states: Tensor): void => void (count += (states as Tensor<'position'>).size('position'))
-    scope(() => observe({ embedding: add as never }, work))
+    const names = ['embedding', ...more]
+    scope(() => observe(Object.fromEntries(names.map((name) => [name, add as never])), work))
     return count
   }
 
@@ -196,7 +197,7 @@ describe('what is known, or several have alike, is computed once', () => {
     const decoding = writable(model, config).begin(4)
     const texts = [long, [...long, 3], [...long.slice(0, 30), 1, 2], [9, 9]]
     // 31 that three of them have, and then 9, 10, 1 and 2.
-    expect(positions(() => void decoding.step(texts))).toBe(53)
+    expect(positions(() => void decoding.step(texts), 'shared.embedding')).toBe(53)
     expect(decoding.lengths.join()).toBe('40,41,32,2')
     decoding.dispose()
   })

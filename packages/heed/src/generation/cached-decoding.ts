@@ -10,6 +10,7 @@ import {
   logitsOf,
 } from '../models/index.js'
 import { type CacheOptions, type ModelRows, type Quantized, RowCaches, type Sequence } from '../nn/index.js'
+import { within } from '../observe/index.js'
 import { gather, scope, tensor, type Tensor, zeros } from '../tensor/index.js'
 import type { Decoding, Writable } from './decoding.js'
 import type { PrefixCache } from './prefix-cache.js'
@@ -123,7 +124,8 @@ class CachedDecoding implements Decoding {
         begin.map((row) => ids[row]!.slice(0, -1)),
         begin,
         this.#caches,
-        (lists, caches) => scope(() => void this.#states(lists, caches)),
+        // Its rows are others than the step's: so are its names.
+        (lists, caches) => within('shared', () => scope(() => void this.#states(lists, caches))),
       )
   }
 

@@ -11,10 +11,12 @@ import type { SamplingOptions } from './sampling.js'
 export interface StepPlace {
   /** Counts the model's steps: 0 is the one that reads the prompts. */
   readonly step: number
-  /** Which text each row of the batch is, by its place in what `write` gives. */
+  /** Which texts it writes on, by their places in what `write` gives; of beam search, by their prompts'. */
   readonly rows: readonly number[]
-  /** The ids that each row gets in this step. */
+  /** The ids that each of them gets in this step. */
   readonly ids: readonly (readonly number[])[]
+  /** Which of them the value is of; undefined where it is of all together. Scores and filters are of one. */
+  readonly row: number | undefined
 }
 
 /** Looks at a value of one step, or replaces it, as a watcher of `observe` does. */
@@ -89,7 +91,10 @@ export interface WriteOptions extends SamplingOptions, LogitOptions {
   readonly lookup?: LookupOptions | true
   /** The same, with what a smaller model says. */
   readonly draft?: DraftOptions
-  /** Values of each step by their names, as `observe` takes them: filters, in particular. */
+  /**
+   * Values of each step by their names, as `observe` takes them: filters, in particular. Of what
+   * several prompts begin with alike names are `shared.blocks.…`; what is known already isn't shown.
+   */
   readonly watch?: Readonly<Record<string, StepWatcher>>
   /** Where the model's weights are. Default: the device that is current at the call. */
   readonly device?: Device

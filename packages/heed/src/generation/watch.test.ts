@@ -4,35 +4,49 @@ import { Device } from '../device/index.js'
 import { createDecoder, decoderConfig } from '../models/index.js'
 import { interpreter } from '../targets/index.js'
 import { type Tensor, withDevice } from '../tensor/index.js'
-import { type StepPlace, write } from './index.js'
+import { writable, write } from './index.js'
 import { recomputing } from './testing/recomputing.js'
 
 const device = new Device(interpreter)
 const config = decoderConfig({ vocabulary: 11, context: 16, width: 8, layers: 2, heads: 2, hidden: 12 })
 const model = withDevice(device, () => createDecoder(config, randomKey(1)))
 
-test('filters of each step, with whose they are', async () => {
+test.each([
+  ['with a cache', writable, ['0: 3 3', '1: 2 2', '0: 1 4', '1: 1 3']],
+  ['without one', recomputing, ['?: 3 3', '?: 2 2', '?: 4 4', '?: 3 3']],
+] as const)('filters of each step and text, %s', async (_, make, expected) => {
   const seen: string[] = []
-  const places: StepPlace[] = []
-  await write(recomputing(model, config), [[1, 2, 3], [4]], {
-    tokens: 2,
-    device,
-    watch: {
-      'blocks.1.attention.filter': (filter, name, place) => {
-        seen.push(`${name} ${filter.size('query')} ${filter.size('key')}`)
-        places.push(place)
+  const steps: string[] = []
+  await write(
+    make(model, config),
+    [
+      [1, 2, 3],
+      [4, 5],
+    ],
+    {
+      tokens: 2,
+      device,
+      watch: {
+        'blocks.1.attention.filter': (filter, name, { step, rows, ids, row }) => {
+          expect(name).toMatch(/^blocks\.1\.attention\.(rows\.\d\.)?filter$/)
+          seen.push(`${row ?? '?'}: ${filter.size('query')} ${filter.size('key')}`)
+          steps.push(`${step}: ${rows.join(' ')}, ${ids.map(({ length }) => length).join(' ')}`)
+        },
       },
     },
+  )
+  expect(seen).toEqual(expected)
+  expect(steps).toEqual(['0: 0 1, 3 2', '0: 0 1, 3 2', '1: 0 1, 1 1', '1: 0 1, 1 1'])
+})
+
+test('a text that is left alone is row 0 of its step', async () => {
+  const seen: string[] = []
+  await write(writable(model, config), [[1, 2], [3]], {
+    maxLength: 3,
+    device,
+    watch: { 'blocks.0.attn.hook_pattern': (_, __, { rows, row }) => void seen.push(`${rows[row!]}`) },
   })
-  const name = 'blocks.1.attention.filter'
-  expect(seen).toEqual([`${name} 3 3`, `${name} 1 1`, `${name} 4 4`, `${name} 2 2`])
-  expect(places.map(({ step, rows }) => [step, ...rows])).toEqual([
-    [0, 0, 1],
-    [0, 0, 1],
-    [1, 0, 1],
-    [1, 0, 1],
-  ])
-  expect(places[0]!.ids).toEqual([[1, 2, 3], [4]])
+  expect(seen).toEqual(['0', '1', '1'])
 })
 
 test('a watcher may replace a value, in beam search as well', async () => {

@@ -1,6 +1,9 @@
 import { UsageError } from '../base/index.js'
 
-/** A name to look for: parts joined by dots, `*` for any one part: `blocks.*.attention.filter`. */
+/**
+ * A name to look for: parts joined by dots, `*` for any one part: `blocks.*.attention.filter`. Where several
+ * texts run together, one that names no row is that of each row: `blocks.0.attention.rows.2.filter` too.
+ */
 export interface Pattern {
   /** As the user wrote it. */
   readonly written: string
@@ -27,7 +30,13 @@ export function patternOf(written: string, name: string): Pattern {
   return {
     written,
     parts,
-    matches: (found) =>
-      found.length === parts.length && parts.every((part, i) => part === '*' || part === found[i]),
+    matches(found) {
+      const row = found.indexOf('rows')
+      return isLike(parts, found) || (row >= 0 && isLike(parts, found.toSpliced(row, 2)))
+    },
   }
+}
+
+function isLike(parts: readonly string[], found: readonly string[]): boolean {
+  return found.length === parts.length && parts.every((part, i) => part === '*' || part === found[i])
 }
