@@ -3,7 +3,7 @@ import { nearest, UsageError } from '../base/index.js'
 import type { CheckpointConfig } from '../checkpoint/index.js'
 import type { Architecture, Design } from './architecture.js'
 import { gemma2, gemma3, gpt2, gptNeoX, llama, olmo2, phi3, qwen2, qwen3 } from './decoder/index.js'
-import { bert } from './encoder/index.js'
+import { albert, bert, deberta, distilbert, electra, modernbert, mpnet, roberta } from './encoder/index.js'
 import { bart, m2m100, marian, mbart, pegasus, t5 } from './encoder-decoder/index.js'
 
 /** Of whatever design and tree: each gets only designs that it made itself. */
@@ -18,6 +18,13 @@ const known: Architecture[] = [
   phi3,
   olmo2,
   bert,
+  roberta,
+  distilbert,
+  electra,
+  mpnet,
+  albert,
+  deberta,
+  modernbert,
   t5,
   bart,
   mbart,

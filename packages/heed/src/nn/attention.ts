@@ -66,6 +66,8 @@ export interface AttentionParameters {
 export interface CrossAttentionOptions<A extends string = never> extends Residual<A> {
   /** From q·k × scale to the score; nn/score.ts has the known ones. */
   readonly score?: Score<A> | undefined
+  /** Makes the score from the layer's own queries and keys (DeBERTa); instead of `score`. */
+  readonly scoreFrom?: ScoreFrom | undefined
   /** Who may see whom; default: everybody everybody. nn/mask.ts has the known ones. */
   readonly mask?: Mask<A> | undefined
   /** Default 1 / √width of a head. */
@@ -99,6 +101,9 @@ export interface SelfAttentionOptions<A extends string = never> extends CrossAtt
 }
 
 type Query = Tensor<'batch' | 'head' | 'query' | 'width'>
+
+/** A score that is made from the queries and keys of one attention, of one row where there are several. */
+export type ScoreFrom = (query: Query, key: Key) => Score
 
 /**
  * Self-attention: every position of `x` attends to the positions of `x`, and to those in the cache. Batch
@@ -210,12 +215,21 @@ function attend(
   value: Key,
   options: CrossAttentionOptions,
 ): Sequence {
-  const how = mixOptions(parameters, options)
+  return joinHeads(parameters, tap('mixed', mixedOf(parameters, query, key, value, options)), options)
+}
+
+function mixedOf(
+  parameters: Quantized<AttentionParameters>,
+  query: Query,
+  key: Key,
+  value: Key,
+  options: CrossAttentionOptions,
+): Query {
+  const how = mixOptions(parameters, options, query, key)
   // Nobody looks at the filter: all of it in one kernel that never holds it.
-  const mixed = watched('scores', 'filter')
+  return watched('scores', 'filter')
     ? mixedInSteps(query, key, value, how)
     : attention(query, key, value, how)
-  return joinHeads(parameters, tap('mixed', mixed), options)
 }
 
 /** The same of rows, which don't see each other. */
@@ -226,22 +240,26 @@ function attendInRows(
   { lengths }: Rows,
   options: CrossAttentionOptions,
 ): Sequence {
-  const how = mixOptions(parameters, options)
   const inRow = <T>(row: number, work: () => T): T =>
     lengths.length === 1 ? work() : within(`rows.${row}`, work)
   let mixed: Query
-  if (lengths.some((_, row) => inRow(row, () => watched('scores', 'filter')))) {
+  const apart = options.scoreFrom !== undefined
+  if (apart || lengths.some((_, row) => inRow(row, () => watched('scores', 'filter')))) {
     let start = 0
     const parts = lengths.map((length, row) =>
       inRow(row, () => {
         const [key, value] = [keys[row]!, values[row]!].map(({ tensor, start: from, length: count }) =>
           slice(tensor, 'key', from, from + count),
         )
-        return mixedInSteps(slice(query, 'query', start, (start += length)), key!, value!, how)
+        const own = slice(query, 'query', start, (start += length))
+        return mixedOf(parameters, own, key!, value!, options)
       }),
     )
     mixed = concat(parts, 'query')
-  } else mixed = attentionRagged(query, lengths, keys, values, how) as Query
+  } else {
+    const how = mixOptions(parameters, options)
+    mixed = attentionRagged(query, lengths, keys, values, how) as Query
+  }
   return joinHeads(parameters, tap('mixed', mixed), options)
 }
 
@@ -249,9 +267,11 @@ type MixOptions = Pick<CrossAttentionOptions, 'score' | 'mask' | 'scale' | 'sink
 
 function mixOptions(
   { sink: own }: Quantized<AttentionParameters>,
-  { score, mask, scale, sink = own }: CrossAttentionOptions,
+  { score, scoreFrom, mask, scale, sink = own }: CrossAttentionOptions,
+  query?: Query,
+  key?: Key,
 ): MixOptions {
-  return { score, mask, scale, sink }
+  return { score: query && key && scoreFrom ? scoreFrom(query, key) : score, mask, scale, sink }
 }
 
 /** Step by step, for somebody who looks at scores or filter. */

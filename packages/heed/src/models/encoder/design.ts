@@ -55,6 +55,8 @@ export interface EmbeddingDesign {
   readonly normBias?: boolean | undefined
   /** Whether the norm stands after the projection to the model's width; default before it. */
   readonly normAfterProjection?: boolean | undefined
+  /** Whether there is a projection to the model's width; default where the embedding is narrower. */
+  readonly projects?: boolean | undefined
   /** Whether the projection has a bias; default true. */
   readonly projectionBias?: boolean | undefined
 }

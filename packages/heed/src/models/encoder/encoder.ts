@@ -46,6 +46,8 @@ import {
 } from '../../tensor/index.js'
 import { blockOptions } from '../layer-design.js'
 import type { EmbeddingDesign, EncoderDesign } from './design.js'
+import { type Convolution, convolved, createConvolution } from './convolution.js'
+import { createDistances, type Distances, distanceVectors, scoreByDistance } from './distances.js'
 import { createHead, type Head } from './heads/index.js'
 
 /** The parameters of an encoder. */
@@ -61,6 +63,10 @@ export interface Encoder {
   readonly projection?: Linear<'narrow', 'width'>
   /** A bias by distance that all layers share. */
   readonly relativeBias?: Tensor<'bucket' | 'head'>
+  /** Vectors of distances (DeBERTa). */
+  readonly distance?: Distances
+  /** Beside the first layer (DeBERTa v2). */
+  readonly convolution?: Convolution
   /** One for each layer, or for each group of layers that share it. */
   readonly blocks: readonly Block[]
   readonly norm?: Norm
@@ -78,7 +84,8 @@ export function createEncoder(
   key: RandomKey,
   { initializer = normalInitializer() }: { readonly initializer?: Initializer } = {},
 ): Encoder {
-  const { vocabulary, width, embedding, blocks, layers, groups = layers, relativeBias, heads } = design
+  const { vocabulary, width, embedding, blocks, layers, groups = layers, heads } = design
+  const { relativeBias, disentangled } = design
   const { width: narrow, positions, tokenTypes, normAfterProjection = false } = embedding
   const random = <A extends string>(name: string, shape: { readonly [K in A]: number }): Tensor<A> => {
     const [inputs, outputs] = Object.values<number>(shape) as [number, number]
@@ -94,7 +101,7 @@ export function createEncoder(
       { width: normAfterProjection ? width : narrow },
       { bias: embedding.normBias ?? true, initializer },
     ),
-    ...(narrow !== width && {
+    ...((embedding.projects ?? narrow !== width) && {
       projection: createLinear(
         foldIn(key, 'projection'),
         { narrow },
@@ -103,6 +110,16 @@ export function createEncoder(
       ),
     }),
     ...(relativeBias && { relativeBias: random('relativeBias', { bucket: relativeBias.rows, head: heads }) }),
+    ...(disentangled && {
+      distance: createDistances(foldIn(key, 'distance'), disentangled, design, initializer),
+      ...(disentangled.convolution && {
+        convolution: createConvolution(
+          foldIn(key, 'convolution'),
+          { ...disentangled.convolution, width },
+          initializer,
+        ),
+      }),
+    }),
     blocks: Array.from({ length: groups }, (_, group) =>
       createBlock(foldIn(foldIn(key, 'blocks'), group), {
         ...blocks[Math.floor((group * layers) / groups)]!.shape,
@@ -167,6 +184,8 @@ export function encoderStates(
     if (dropout !== undefined && dropout.rate > 0) x = drop(x, dropout.rate, foldIn(dropout.key, 'embedding'))
     const filled = real && padding(real)
     const score = sharedBias(model, design)
+    const first = x
+    const distances = distanceVectors(model, design)
     design.blocks.forEach((own, layer) => {
       const { window } = own.attention
       const masks = [window === undefined ? undefined : local(window), filled, mask] as const
@@ -174,14 +193,22 @@ export function encoderStates(
       const { attention, ...rest } = blockOptions(own, { length, positions: given, masks }, (all) =>
         allOf(...all),
       )
-      const options = {
+      const how = {
         ...rest,
-        attention: { ...attention, ...(score && { score }), ...(rows && { rows: { lengths: rows } }) },
+        attention: {
+          ...attention,
+          ...(score && { score }),
+          ...(distances && { scoreFrom: scoreByDistance(model, design, distances, layer) }),
+          ...(rows && { rows: { lengths: rows } }),
+        },
         dropout: dropout && { rate: dropout.rate, key: foldIn(foldIn(dropout.key, 'blocks'), layer) },
       }
       const run = (parameters: Quantized<Block>, input: Sequence): Sequence =>
-        encoderBlock(parameters, input, options)
+        encoderBlock(parameters, input, how)
       x = within(`blocks.${layer}`, () => (rematerialize ? checkpoint(observedAsNow(run)) : run)(block, x))
+      const { convolution } = design.disentangled ?? {}
+      if (layer === 0 && model.convolution !== undefined && convolution !== undefined)
+        x = convolved(model.convolution, { ...convolution, norm: own.norm }, first, x, options)
     })
     const last = model.norm
     return last === undefined ? x : within('finalNorm', () => norm(last, x, 'width', design.finalNorm))
