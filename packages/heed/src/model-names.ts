@@ -112,6 +112,7 @@ export {
   outputOf,
   pooledOf,
   type RelativeBiasDesign,
+  type TextRows,
   type TokenDesign,
   openCheckpoint,
   registerArchitecture,

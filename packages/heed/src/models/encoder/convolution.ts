@@ -15,7 +15,7 @@ import {
 import { tap, within } from '../../observe/index.js'
 import { activate, gather, scope, type Tensor, tensor } from '../../tensor/index.js'
 import type { ConvolutionDesign } from './design.js'
-import type { EncoderOptions } from './encoder.js'
+import type { TextRows } from './text-rows.js'
 
 /** The weights of a convolution. */
 export interface Convolution {
@@ -52,7 +52,7 @@ export function convolved(
   { size, activation, norm: options }: ConvolutionDesign & { readonly norm: NormOptions },
   first: Sequence,
   states: Sequence,
-  place: EncoderOptions,
+  place: TextRows,
 ): Sequence {
   return scope(() =>
     within('convolution', () => {
@@ -72,7 +72,7 @@ export function convolved(
 }
 
 /** At each position the vector `away` positions behind it in its text; 0 where there is none. */
-function neighbours(x: Sequence, away: number, { real, rows }: EncoderOptions): Sequence {
+function neighbours(x: Sequence, away: number, { real, rows }: TextRows): Sequence {
   const [batch, position] = [x.size('batch'), x.size('position')]
   const is = real?.values(['batch', 'position'])
   const ids = new Int32Array(batch * position)

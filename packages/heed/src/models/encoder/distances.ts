@@ -1,6 +1,7 @@
 /** DeBERTa's vectors of distances, and the scores that they make (nn/disentangled.ts). */
 import { foldIn, type RandomKey } from '../../base/index.js'
 import {
+  type Block,
   createLinear,
   createNorm,
   debertaBucketOf,
@@ -15,7 +16,6 @@ import {
 import { within } from '../../observe/index.js'
 import type { Tensor } from '../../tensor/index.js'
 import { type DisentangledDesign, distancesOf, type EncoderDesign } from './design.js'
-import type { Encoder } from './encoder.js'
 
 /** The weights behind scores by distance. */
 export interface Distances {
@@ -63,27 +63,27 @@ export function createDistances(
  * The table, normalized where the design says so; undefined where the model has none. Names: distance.norm.*.
  */
 export function distanceVectors(
-  { distance }: Quantized<Encoder>,
+  distances: Quantized<Distances> | undefined,
   { disentangled }: EncoderDesign,
 ): Tensor<'distance' | 'width'> | undefined {
-  if (distance === undefined || disentangled === undefined) return undefined
-  const { table, norm: own } = distance
+  if (distances === undefined || disentangled === undefined) return undefined
+  const { table, norm: own } = distances
   if (own === undefined) return table
   return within('distance', () => within('norm', () => norm(own, table, 'width', disentangled.norm)))
 }
 
 /** How a layer makes scores of its queries and keys. */
 export function scoreByDistance(
-  model: Quantized<Encoder>,
-  { blocks, disentangled, groups, layers }: EncoderDesign,
+  { projections }: Quantized<Distances>,
+  block: Quantized<Block>,
+  { blocks, disentangled }: EncoderDesign,
   vectors: Tensor<'distance' | 'width'>,
   layer: number,
 ): ScoreFrom {
   const { buckets, maximumDistance, contentToPosition, positionToContent, shared } = disentangled!
   const { shape, attention } = blocks[layer]!
   const { headWidth = shape.width / shape.heads } = shape
-  const block = model.blocks[Math.floor((layer * (groups ?? layers)) / layers)]!
-  const maps = shared ? block.attention : model.distance!.projections![layer]!
+  const maps = shared ? block.attention : projections![layer]!
   const half = buckets ?? maximumDistance
   return disentangledScore(vectors, {
     key: contentToPosition ? maps.key : undefined,

@@ -49,6 +49,7 @@ import type { EmbeddingDesign, EncoderDesign } from './design.js'
 import { type Convolution, convolved, createConvolution } from './convolution.js'
 import { createDistances, type Distances, distanceVectors, scoreByDistance } from './distances.js'
 import { createHead, type Head } from './heads/index.js'
+import type { TextRows } from './text-rows.js'
 
 /** The parameters of an encoder. */
 export interface Encoder {
@@ -142,11 +143,7 @@ export function createEncoder(
  * What happens in one run of an encoder. A batch that is filled up gives `real`. Texts of several lengths
  * without filling stand one after the other in a batch of 1, with `rows`.
  */
-export interface EncoderOptions {
-  /** i32, 0 where a row is filled up: nobody attends there, and positions count the others. */
-  readonly real?: Tensor<'batch' | 'position'> | undefined
-  /** How many positions each text has, where the batch of 1 has several one after the other. */
-  readonly rows?: readonly number[] | undefined
+export interface EncoderOptions extends TextRows {
   /** i32, which of a pair's texts a token is of; default 0. Architectures without token types ignore it. */
   readonly tokenTypes?: Tensor<'batch' | 'position'> | undefined
   /** i32, where each token stands in its text, from 0 on; default: one after the other. */
@@ -185,7 +182,7 @@ export function encoderStates(
     const filled = real && padding(real)
     const score = sharedBias(model, design)
     const first = x
-    const distances = distanceVectors(model, design)
+    const distances = distanceVectors(model.distance, design)
     design.blocks.forEach((own, layer) => {
       const { window } = own.attention
       const masks = [window === undefined ? undefined : local(window), filled, mask] as const
@@ -198,7 +195,7 @@ export function encoderStates(
         attention: {
           ...attention,
           ...(score && { score }),
-          ...(distances && { scoreFrom: scoreByDistance(model, design, distances, layer) }),
+          ...(distances && { scoreFrom: scoreByDistance(model.distance!, block, design, distances, layer) }),
           ...(rows && { rows: { lengths: rows } }),
         },
         dropout: dropout && { rate: dropout.rate, key: foldIn(foldIn(dropout.key, 'blocks'), layer) },

@@ -1,4 +1,5 @@
 export * from './design.js'
+export type * from './text-rows.js'
 export * from './encoder.js'
 export * from './distances.js'
 export * from './convolution.js'

@@ -4,9 +4,8 @@ import { linear, poolMean, type Quantized, type Sequence } from '../../nn/index.
 import { tap, within } from '../../observe/index.js'
 import type { EncoderDesign } from './design.js'
 import { type Encoder, type EncoderOptions, encoderStates, lacking } from './encoder.js'
+import type { TextRows } from './text-rows.js'
 import { labelLogits, maskedLanguageLogits } from './heads/index.js'
-
-type Place = Pick<EncoderOptions, 'real' | 'rows'>
 
 /**
  * What the head gives. Of `rows`, texts stand one after the other, each along `batch` where it has one
@@ -53,7 +52,7 @@ export function outputOf(
   model: Quantized<Encoder>,
   design: EncoderDesign,
   states: Sequence,
-  place: Place = {},
+  place: TextRows = {},
 ): EncoderOutput {
   const { head } = model
   const { head: how } = design
@@ -96,7 +95,7 @@ export function pooledOf(
   { pooler }: Quantized<Encoder>,
   design: EncoderDesign,
   states: Sequence,
-  place: Place = {},
+  place: TextRows = {},
 ): Tensor<'batch' | 'width'> {
   if (pooler === undefined || design.pooler === undefined) return lacking('a pooler', design)
   const { activation } = design.pooler
@@ -107,7 +106,7 @@ export function pooledOf(
 }
 
 /** The state of each text's first position. */
-export function firstStates(states: Sequence, { real, rows }: Place): Tensor<'batch' | 'width'> {
+export function firstStates(states: Sequence, { real, rows }: TextRows): Tensor<'batch' | 'width'> {
   if (rows !== undefined) {
     let end = 0
     const starts = rows.map((length) => (end += length) - length)
@@ -135,7 +134,7 @@ function firstReal(real: Tensor<'batch' | 'position'>): Tensor<'batch'> | undefi
 }
 
 /** The mean of each text's states. */
-export function meanStates(states: Sequence, { real, rows }: Place): Tensor<'batch' | 'width'> {
+export function meanStates(states: Sequence, { real, rows }: TextRows): Tensor<'batch' | 'width'> {
   return rows === undefined ? poolMean(states, real) : ofEachRow(states, rows, (row) => poolMean(row))
 }
 
