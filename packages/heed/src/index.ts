@@ -243,6 +243,7 @@ export {
   quantizeFeedForward,
   quantizeLinear,
   type QuantizeOptions,
+  rememberContexts,
   type Residual,
   layerRows,
   type ModelRows,

@@ -130,6 +130,7 @@ export {
   loadModel,
   ofFamily,
   readModel,
+  rememberSources,
   logitsOf,
   type ModelFileName,
   modelFileNames,
@@ -158,7 +159,13 @@ export {
   saveModel,
   parseDecoderConfig,
 } from './models/index.js'
-export { type KnownPrefix, PrefixCache, writable, type WritableOptions } from './generation/index.js'
+export {
+  type KnownPrefix,
+  PrefixCache,
+  writable,
+  type WritableOptions,
+  writableTarget,
+} from './generation/index.js'
 export {
   type Candidate,
   type ContinuationScore,

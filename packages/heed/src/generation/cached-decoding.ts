@@ -2,63 +2,29 @@
  * Models that write with a cache for each row: of a batch nothing is computed but the rows' own positions.
  */
 import { ShapeError, StateError, UsageError } from '../base/index.js'
-import {
-  type Decoder,
-  type DecoderConfig,
-  type DecoderDesign,
-  decoderStates,
-  logitsOf,
-} from '../models/index.js'
-import { type CacheOptions, type ModelRows, type Quantized, RowCaches, type Sequence } from '../nn/index.js'
+import { type ModelRows, type RowCaches, type Sequence } from '../nn/index.js'
 import { within } from '../observe/index.js'
 import { gather, scope, tensor, type Tensor, zeros } from '../tensor/index.js'
-import type { Decoding, Writable } from './decoding.js'
+import type { Decoding } from './decoding.js'
 import type { PrefixCache } from './prefix-cache.js'
 import { shareBeginnings } from './shared-prefix.js'
 
-/** How a model is written with. */
-export interface WritableOptions extends CacheOptions {
-  /**
-   * Remembers texts from one decoding to the next: what a prompt begins with alike is not computed again. Of
-   * this model alone, and the caller's to dispose.
-   */
-  readonly prefixes?: PrefixCache | undefined
-}
-
-/**
- * A decoder, to be written with. What several prompts of a batch begin with alike is computed once.
- *
- * @throws UsageError for another dtype
- */
-export function writable(
-  model: Quantized<Decoder>,
-  config: DecoderConfig | DecoderDesign,
-  { prefixes, ...options }: WritableOptions = {},
-): Writable {
-  const { context, vocabulary } = config
-  const runner: Runner = {
-    context,
-    vocabulary,
-    prefixes,
-    states: (ids, rows) => decoderStates(model, config, ids, { rows }),
-    logits: (states) => logitsOf(model, config, states),
-  }
-  new RowCaches(1, options).dispose() // refuses another dtype here
-  return { context, vocabulary, begin: (rows) => new CachedDecoding(runner, new RowCaches(rows, options)) }
-}
-
 /** What runs a model on rows. */
-interface Runner {
+export interface Runner {
   readonly context: number
   readonly vocabulary: number
   readonly prefixes: PrefixCache | undefined
+  /**
+   * Whether rows whose ids begin alike have the same states there: not where each has a source of its own.
+   */
+  readonly shares: boolean
   /** The last states of each position. */
   states(ids: Tensor<'batch' | 'position'>, rows: ModelRows): Sequence
   logits(states: Sequence): Tensor<'batch' | 'position' | 'vocabulary'>
 }
 
 /** A decoding whose rows have caches. */
-class CachedDecoding implements Decoding {
+export class CachedDecoding implements Decoding {
   readonly #runner: Runner
   readonly #caches: RowCaches
   /** The ids of each row, as far as its cache has them. */
@@ -119,7 +85,7 @@ class CachedDecoding implements Decoding {
       const known = prefixes?.find(ids[row]!, ids[row]!.length - 1)
       if (known !== undefined) this.#caches.replace(row, known.cache)
     }
-    if (begin.length > 1)
+    if (begin.length > 1 && this.#runner.shares)
       shareBeginnings(
         begin.map((row) => ids[row]!.slice(0, -1)),
         begin,
@@ -145,9 +111,7 @@ class CachedDecoding implements Decoding {
   }
 
   #states(ids: readonly (readonly number[])[], caches: ModelRows['caches']): Sequence {
-    const flat = Int32Array.from(ids.flat())
-    const input = tensor(flat, { batch: 1, position: flat.length }, { dtype: 'i32' })
-    return this.#runner.states(input, { lengths: ids.map(({ length }) => length), caches })
+    return this.#runner.states(packed(ids), { lengths: ids.map(({ length }) => length), caches })
   }
 
   /**
@@ -226,6 +190,12 @@ class CachedDecoding implements Decoding {
       hint: 'begin another',
     })
   }
+}
+
+/** The ids of rows, one after the other in a batch of 1. */
+export function packed(rows: readonly ArrayLike<number>[]): Tensor<'batch' | 'position'> {
+  const ids = Int32Array.from(rows.flatMap((row) => Array.from(row)))
+  return tensor(ids, { batch: 1, position: ids.length }, { dtype: 'i32' })
 }
 
 /** The last position of each row. */

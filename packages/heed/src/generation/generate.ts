@@ -9,7 +9,7 @@ import {
   decoderStates,
   logitsOf,
 } from '../models/index.js'
-import { writable } from './cached-decoding.js'
+import { writable } from './writable.js'
 import { checkIds } from './check-ids.js'
 import type { Writable } from './decoding.js'
 import { type Plan, planOf } from './plan.js'

@@ -190,21 +190,51 @@ function attendToContext(
 ): Sequence {
   const [queryHeads] = headsOf([parameters.query], x)
   const query = tap('query', queriesOf(parameters, queryHeads, options))
-  const compute = (): { key: Key; value: Key } => {
-    const [keyHeads, valueHeads] = headsOf([parameters.key, parameters.value], context)
-    return { key: keysOf(parameters, keyHeads, options), value: valuesOf(valueHeads) }
-  }
   if (options.rows !== undefined) {
-    const memory = contextRows(options.rows, () => {
-      const { key, value } = compute()
-      return { key: tap('key', key), value: tap('value', value) }
-    })
+    const memory = memoryOf(parameters, context, options.rows, options)
     return attendInRows(parameters, query, memory, options.rows, options)
   }
+  const compute = (): { key: Key; value: Key } => contextOf(parameters, context, options)
   const remembered = options.cache === undefined ? compute() : options.cache.context(compute)
   const key = tap('key', remembered.key)
   const value = tap('value', remembered.value)
   return attend(parameters, query, key, value, options)
+}
+
+function contextOf(
+  parameters: Quantized<AttentionParameters>,
+  context: Sequence,
+  options: CrossAttentionOptions,
+): { readonly key: Key; readonly value: Key } {
+  const [keyHeads, valueHeads] = headsOf([parameters.key, parameters.value], context)
+  return { key: keysOf(parameters, keyHeads, options), value: valuesOf(valueHeads) }
+}
+
+function memoryOf(
+  parameters: Quantized<AttentionParameters>,
+  context: Sequence,
+  rows: Rows,
+  options: CrossAttentionOptions,
+): RowMemory {
+  return contextRows(rows, () => {
+    const { key, value } = contextOf(parameters, context, options)
+    return { key: tap('key', key), value: tap('value', value) }
+  })
+}
+
+/**
+ * Computes keys and values of each row's context now, and has the rows' caches remember them:
+ * `crossAttention` then does not need the context any more. Names: key, value.
+ *
+ * @throws ShapeError where sizes do not fit
+ */
+export function rememberContexts(
+  parameters: Quantized<AttentionParameters>,
+  context: Sequence,
+  rows: Rows,
+  options: Pick<CrossAttentionOptions, 'headNorm'> = {},
+): void {
+  memoryOf(parameters, context, rows, options)
 }
 
 /** Score, mask, filter, mix, project out: what both kinds share. */

@@ -4,7 +4,7 @@
  * it and all of the source, and gives the logits of the token that follows.
  */
 import { checkpoint } from '../../autograd/index.js'
-import { foldIn, type RandomKey } from '../../base/index.js'
+import { foldIn, type RandomKey, UsageError } from '../../base/index.js'
 import {
   allOf,
   type Block,
@@ -23,14 +23,17 @@ import {
   encoderBlock,
   type Initializer,
   type KeyValueCache,
+  layerRows,
   linear,
   type Linear,
+  type ModelRows,
   norm,
   type Norm,
   type NormOptions,
   normalInitializer,
   type PositionTable,
   type Quantized,
+  rememberContexts,
   type Rows,
   type Sequence,
   t5Bias,
@@ -151,9 +154,9 @@ export interface TargetOptions extends StackOptions {
 export interface TargetRows {
   /** How many ids each target has here. */
   readonly lengths: readonly number[]
-  /** How many positions the source of each has. */
-  readonly sources: readonly number[]
-  /** What each of them remembers: `rows` of `RowCaches`. */
+  /** How many positions the source of each has; where they remember theirs it is not asked for. */
+  readonly sources?: readonly number[] | undefined
+  /** What each of them remembers: `of()` of `RowCaches`. */
   readonly caches?: readonly KeyValueCache[] | undefined
 }
 
@@ -186,16 +189,23 @@ export function encodeSource(
  * decoder.position, decoder.blocks.N.* with decoder.blocks.N.crossAttention.*, decoder.finalNorm.*.
  *
  * @param ids i32, beginning with the start token
- * @param source what `encodeSource` gave
+ * @param source what `encodeSource` gave; none where rows remember it (`rememberSources`)
  * @throws as `encodeSource` does
  */
 export function targetStates(
   model: Quantized<EncoderDecoder>,
   design: EncoderDecoderDesign,
   ids: Ids,
-  source: Sequence,
+  source: Sequence | undefined,
   { cache, mask, sourceMask, rows, ...options }: TargetOptions = {},
 ): Sequence {
+  if (source === undefined && rows?.caches === undefined)
+    throw new UsageError({
+      operation: 'targetStates',
+      expected: 'a source',
+      found: 'none, and no rows that remember theirs',
+      hint: 'give what encodeSource gave',
+    })
   const start = rows?.caches?.map(({ length }) => length) ?? cache?.length ?? 0
   return runStack('decoder', model, design, ids, {
     ...options,
@@ -204,16 +214,33 @@ export function targetStates(
     block: (layer, x, own) => {
       const packed = rows && {
         lengths: rows.lengths,
-        contexts: rows.sources,
+        contexts: rows.sources ?? [],
         caches: rows.caches?.map((each) => each.layer(layer)),
       }
-      return crossDecoderBlock(model.decoder.blocks[layer]!, x, source, {
+      // Where the source is remembered nothing reads it.
+      return crossDecoderBlock(model.decoder.blocks[layer]!, x, source ?? x, {
         ...inRows(own, packed),
         crossAttention: { mask: sourceMask, scale: own.attention?.scale, rows: packed },
         cache: cache?.layer(layer),
       })
     },
   })
+}
+
+/**
+ * Computes what the decoder's layers need of several sources, and has the caches of their rows remember it.
+ *
+ * @param source what `encodeSource` gave of the sources, one after the other in a batch of 1
+ * @param rows how many positions each source has, and the cache of each row
+ */
+export function rememberSources(
+  model: Quantized<EncoderDecoder>,
+  source: Sequence,
+  { lengths, caches }: ModelRows,
+): void {
+  model.decoder.blocks.forEach(({ crossAttention }, layer) =>
+    rememberContexts(crossAttention, source, { ...layerRows({ lengths, caches }, layer), contexts: lengths }),
+  )
 }
 
 /**
