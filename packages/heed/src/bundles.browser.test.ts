@@ -42,7 +42,7 @@ const programs = {
       }`,
   },
   generate: {
-    most: 162_000,
+    most: 180_000,
     code: `
       import { generate, modelFromFiles } from 'heed'
       export const run = async (load) => {
