@@ -8,11 +8,12 @@ import {
   parseGenerationConfig,
   type Writable,
   writable,
+  writableTarget,
   write,
   type WriteOptions,
   type Written,
 } from './index.js'
-import { recomputing } from './testing/recomputing.js'
+import { recomputing, recomputingSources } from './testing/recomputing.js'
 
 // What another implementation wrote with models of every architecture that heed runs: ids are equal, scores
 // within 1e-4.
@@ -30,20 +31,42 @@ interface Case {
 }
 
 /** What writes with a folder's model: of an encoder-decoder, for the sources of a case. */
-type MakeWritable = (folder: string, one: Case) => { writable: Writable; prompts: number[][] }
+type MakeWritable = (folder: string, one: Case) => Made
+
+interface Made {
+  readonly writable: Writable
+  readonly prompts: readonly (readonly number[])[]
+  /** How many ids of the case's sequences stand before what is written. */
+  readonly before: number
+}
 
 /** Prompts without the padding at their left. */
 const promptsOf = ({ inputs }: Case): number[][] =>
   inputs.input_ids.map((row, i) => row.filter((_, at) => inputs.attention_mask[i]![at] === 1))
 
-const decoder =
+const decoders =
   (make: (model: Decoder, config: LoadedDecoder['config']) => Writable): MakeWritable =>
   (folder, one) => {
     const { model, config } = ofFamily(readModel(folder), 'decoder')
-    return { writable: make(model, config), prompts: promptsOf(one) }
+    return { writable: make(model, config), prompts: promptsOf(one), before: one.inputs.input_ids[0]!.length }
   }
+
+/** A target for each source, from the start token on. */
+const encoderDecoders =
+  (make: typeof recomputingSources): MakeWritable =>
+  (folder, one) => {
+    const { model, config } = ofFamily(readModel(folder), 'encoder-decoder')
+    const start = one.parameters['decoder_start_token_id'] as number
+    const prompts = one.inputs.input_ids.map(() => [start])
+    return { writable: make(model, config, promptsOf(one)), prompts, before: 1 }
+  }
+
 const families: Readonly<Record<string, Readonly<Record<string, MakeWritable>>>> = {
-  decoder: { 'with a cache': decoder(writable), 'without a cache': decoder(recomputing) },
+  decoder: { 'with a cache': decoders(writable), 'without a cache': decoders(recomputing) },
+  'encoder-decoder': {
+    'with a cache': encoderDecoders(writableTarget),
+    'without a cache': encoderDecoders(recomputingSources),
+  },
 }
 
 for (const [family, ways] of Object.entries(families)) {
@@ -56,14 +79,24 @@ for (const [family, ways] of Object.entries(families)) {
       const generation = casesOf(folder)
       const orNone = generation.length === 0 ? [{ name: 'no case of generation' } as Case] : generation
       test.skipIf(generation.length === 0).each(orNone)('$name', async (one) => {
-        const { writable: model, prompts } = make(folder, one)
-        expect(difference(one, prompts, await write(model, prompts, optionsOf(one)))).toEqual([])
+        const made = make(folder, one)
+        expect(difference(one, made, await write(made.writable, made.prompts, optionsOf(one)))).toEqual([])
+      })
+      const defaults = generation.find((one) => one.name === 'defaults')
+      test.skipIf(defaults === undefined)('as generation_config.json says', async () => {
+        const made = make(folder, defaults!)
+        const file = join(folder, 'generation_config.json')
+        const { options, decoderStart } = parseGenerationConfig(
+          readJson(readFileSync(file), { operation: 'test' }),
+        )
+        if (family === 'encoder-decoder') expect([[decoderStart]]).toEqual(made.prompts)
+        expect(difference(defaults!, made, await write(made.writable, made.prompts, options))).toEqual([])
       })
       test.skipIf(!generation.some(isPlain))('greedy, several ids tried in a step', async () => {
         for (const one of generation.filter(isPlain)) {
-          const { writable: model, prompts } = make(folder, one)
-          const found = await write(model, prompts, { ...optionsOf(one), lookup: true })
-          expect(difference(one, prompts, found)).toEqual([])
+          const made = make(folder, one)
+          const found = await write(made.writable, made.prompts, { ...optionsOf(one), lookup: true })
+          expect(difference(one, made, found)).toEqual([])
         }
       })
     })
@@ -86,19 +119,19 @@ function optionsOf({ parameters }: Case): WriteOptions {
   return parseGenerationConfig(readJson(bytes, { operation: 'test' })).options
 }
 
+/** What finished rows are filled with: in beam search with the end id where padding is 0. */
+function paddingOf({ parameters }: Case): number {
+  const { pad_token_id: padding, num_beams: beams, eos_token_id: end } = parameters
+  return padding === 0 && beams !== 1 ? (end as number) : padding
+}
+
 /** What is other than expected, row by row; padding on either side doesn't count. */
-function difference(one: Case, prompts: readonly (readonly number[])[], found: readonly Written[]): string[] {
-  const { sequences, sequences_scores: scores, parameters } = one
+function difference(one: Case, { before }: Made, found: readonly Written[]): string[] {
+  const { sequences, sequences_scores: scores } = one
   if (found.length !== sequences.length) return [`${found.length} texts`]
-  const per = sequences.length / prompts.length
-  const padded = one.inputs.input_ids[0]!.length
   return found.flatMap(({ ids, score }, i) => {
-    const prompt = prompts[Math.floor(i / per)]!
-    const expected = sequences[i]!.slice(sequences[i]!.length === 0 ? 0 : Math.max(padded, prompt.length))
-    const filled = [
-      ...ids,
-      ...Array<number>(Math.max(0, expected.length - ids.length)).fill(parameters.pad_token_id),
-    ]
+    const expected = sequences[i]!.slice(before)
+    const filled = [...ids, ...Array<number>(Math.max(0, expected.length - ids.length)).fill(paddingOf(one))]
     const wrong: string[] = []
     if (filled.join() !== expected.join())
       wrong.push(`text ${i}: ${filled.join(' ')} for ${expected.join(' ')}`)

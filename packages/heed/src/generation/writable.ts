@@ -16,6 +16,7 @@ import {
 import { type CacheOptions, KeyValueCache, type Quantized, RowCaches } from '../nn/index.js'
 import { scope } from '../tensor/index.js'
 import { CachedDecoding, packed, type Runner } from './cached-decoding.js'
+import { checkIds } from './check-ids.js'
 import type { Decoding, Writable } from './decoding.js'
 import type { PrefixCache } from './prefix-cache.js'
 
@@ -56,7 +57,8 @@ export function writable(
  * begins, all in one pass, and each is remembered as keys and values of its row.
  *
  * @param sources the ids of each, none empty; `begin` takes as many rows
- * @throws UsageError where there is no source, or an empty one; for another dtype of the cache
+ * @throws UsageError where there is no source, or an empty one; for another dtype of the cache.
+ * ShapeError for ids outside the source's vocabulary
  */
 export function writableTarget(
   model: Quantized<EncoderDecoder>,
@@ -73,10 +75,10 @@ export function writableTarget(
       found: lengths.length === 0 ? 'none' : `an empty one, number ${lengths.indexOf(0)}`,
       hint: 'a source has at least its end token',
     })
-  const { context, vocabulary } = design
+  for (const ids of sources) checkIds('writableTarget', ids, design.sourceVocabulary ?? design.vocabulary)
   return {
-    context,
-    vocabulary,
+    context: longestTarget(design),
+    vocabulary: design.vocabulary,
     begin(rows) {
       if (rows !== lengths.length)
         throw new UsageError({
@@ -88,6 +90,11 @@ export function writableTarget(
       return answering(model, design, sources, options)
     },
   }
+}
+
+/** How long a target may become: positions that are computed, and distances, go on for ever. */
+function longestTarget({ position, context }: EncoderDecoderDesign): number {
+  return position?.kind === 'learned' ? context : Infinity
 }
 
 function answering(
@@ -108,7 +115,7 @@ function answering(
     throw error
   }
   const runner: Runner = {
-    context: design.context,
+    context: longestTarget(design),
     vocabulary: design.vocabulary,
     prefixes: undefined,
     shares: false,

@@ -22,7 +22,13 @@ export function encoderDecoderArchitecture(
     family: 'encoder-decoder',
     create: createEncoderDecoder,
     attentions: encoderDecoderAttentions,
+    fitted,
   }
+}
+
+/** Files of a class without the output lack its bias, which is then 0. */
+function fitted(design: EncoderDecoderDesign, has: (path: string) => boolean): EncoderDecoderDesign {
+  return design.outputBias === true && !has('outputBias') ? { ...design, outputBias: false } : design
 }
 
 /** The source among itself; then in each layer the target among itself, and the target to the source. */

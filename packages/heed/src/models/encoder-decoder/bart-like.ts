@@ -37,7 +37,7 @@ export interface BartLike {
 /** The design of a configuration that is like BART's. */
 export function bartLikeDesign(config: CheckpointConfig, like: BartLike): EncoderDecoderDesign {
   const { architecture, classes, norms, embeddingNorm } = like
-  const whole = checkClass(config, classes) === classes[0]
+  checkClass(config, classes)
   const width = config.size('d_model', { absent: 1024 })
   const context = config.size('max_position_embeddings', { absent: 1024 })
   const padding = idOf(config, 'pad_token_id', like.padding)
@@ -86,7 +86,7 @@ export function bartLikeDesign(config: CheckpointConfig, like: BartLike): Encode
     position,
     embeddingScale: config.flag('scale_embedding', like.scaled) ? Math.sqrt(width) : undefined,
     tied: true,
-    outputBias: like.outputBias && whole,
+    outputBias: like.outputBias,
     padding,
     start: like.start === undefined ? undefined : idOf(config, 'decoder_start_token_id', like.start),
   }

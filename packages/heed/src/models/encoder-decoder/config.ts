@@ -7,19 +7,11 @@ export function idOf(config: CheckpointConfig, name: string, absent: number): nu
   return field.isNull ? absent : field.count(2 ** 24)
 }
 
-/**
- * Refuses weights of another class than these: a model with another head, or a half of it. Gives the class
- * that it is, the first where none is said.
- */
-export function checkClass<const Name extends string>(
-  config: CheckpointConfig,
-  names: readonly [Name, ...Name[]],
-): Name {
+/** Refuses weights of another class than these: a model with another head, or a half of it. */
+export function checkClass(config: CheckpointConfig, names: readonly string[]): void {
   const { className } = config
-  if (className === undefined) return names[0]
-  const found = names.find((name) => name === className)
-  if (found !== undefined) return found
-  return config.json.member('architectures').refuse(`weights of the class ${names.join(' or ')}`, {
+  if (className === undefined || names.includes(className)) return
+  config.json.member('architectures').refuse(`weights of the class ${names.join(' or ')}`, {
     found: className.slice(0, 100),
     hint: 'take the checkpoint of the whole encoder-decoder with its output',
   })
