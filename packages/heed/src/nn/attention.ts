@@ -129,8 +129,9 @@ export function selfAttention<A extends string = 'batch'>(
 function attendToSelf(
   parameters: Quantized<AttentionParameters>,
   x: Sequence,
-  options: SelfAttentionOptions,
+  given: SelfAttentionOptions,
 ): Sequence {
+  const options = withoutOneRow(given, x)
   // Roles: each position asks, answers and gives.
   const projections = [parameters.query, parameters.key, parameters.value] as const
   const [queryHeads, keyHeads, valueHeads] = headsOf(projections, x)
@@ -154,11 +155,20 @@ function attendToSelf(
   return attend(parameters, query, key, value, options)
 }
 
+/** A row that is alone needs to be told from no other: it is a sequence with its cache. */
+function withoutOneRow<O extends CrossAttentionOptions>(options: O, x: Sequence, context?: Sequence): O {
+  const { lengths = [], contexts, caches } = options.rows ?? {}
+  const cache = caches?.[0]
+  const whole = lengths.length === 1 && x.size('batch') === 1 && lengths[0] === x.size('position')
+  const known =
+    context === undefined || cache?.hasContext === true || contexts?.[0] === context.size('position')
+  return whole && known ? { ...options, rows: undefined, cache: cache ?? options.cache } : options
+}
+
 /** Where the positions begin that follow the cache, or those of each row. */
 function startOf({ cache, rows }: SelfAttentionOptions): PositionNumbers {
   if (rows === undefined) return cache?.length ?? 0
   const { lengths, caches } = rows
-  if (lengths.length === 1) return caches?.[0]?.length ?? 0
   return rowPositions(
     lengths,
     caches?.map(({ length }) => length),
@@ -186,8 +196,9 @@ function attendToContext(
   parameters: Quantized<AttentionParameters>,
   x: Sequence,
   context: Sequence,
-  options: CrossAttentionOptions,
+  given: CrossAttentionOptions,
 ): Sequence {
+  const options = withoutOneRow(given, x, context)
   const [queryHeads] = headsOf([parameters.query], x)
   const query = tap('query', queriesOf(parameters, queryHeads, options))
   if (options.rows !== undefined) {
@@ -270,8 +281,7 @@ function attendInRows(
   { lengths }: Rows,
   options: CrossAttentionOptions,
 ): Sequence {
-  const inRow = <T>(row: number, work: () => T): T =>
-    lengths.length === 1 ? work() : within(`rows.${row}`, work)
+  const inRow = <T>(row: number, work: () => T): T => within(`rows.${row}`, work)
   let mixed: Query
   const apart = options.scoreFrom !== undefined
   if (apart || lengths.some((_, row) => inRow(row, () => watched('scores', 'filter')))) {

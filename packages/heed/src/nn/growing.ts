@@ -53,6 +53,8 @@ export class Growing {
   readonly #name: string
   readonly #dtype: StoredFloat
   #room: Room | undefined
+  /** The layout that was found to fit last. */
+  #met: Key['layout'] | undefined
   length = 0
 
   constructor(name: string, dtype: StoredFloat) {
@@ -106,6 +108,7 @@ export class Growing {
   dispose(): void {
     leave(this.#room)
     this.#room = undefined
+    this.#met = undefined
     this.length = 0
   }
 
@@ -120,7 +123,18 @@ export class Growing {
     const room = this.#room
     if (room === undefined) return (this.#room = this.#make(like, Math.max(firstRoom, needed)))
     const { tensor } = room
-    for (const { name, size } of tensor.layout) {
+    if (like.layout !== this.#met) this.#check(like, tensor)
+    const size = tensor.size('key')
+    // What was given out before, or others hold, may still be in use: it must not be overwritten.
+    const free = room.written <= this.length || (room.owners === 1 && !tensor.storage.shared)
+    if (free && needed <= size) return room
+    if (!free) return this.#move(this.#make(like, Math.max(firstRoom, 2 ** Math.ceil(Math.log2(needed)))))
+    return this.#move(this.#make(like, Math.max(2 * size, needed)))
+  }
+
+  /** @throws ShapeError unless it has the sizes of the room, but for the positions */
+  #check(like: Key, { layout }: Key): void {
+    for (const { name, size } of layout) {
       if (name !== 'key' && axisOf('cache', like, name).size !== size)
         throw new ShapeError({
           operation: 'cache',
@@ -130,12 +144,7 @@ export class Growing {
           hint: 'use a cache for one batch and one model, and another for the next',
         })
     }
-    const size = tensor.size('key')
-    // What was given out before, or others hold, may still be in use: it must not be overwritten.
-    const free = room.written <= this.length || (room.owners === 1 && !tensor.storage.shared)
-    if (free && needed <= size) return room
-    if (!free) return this.#move(this.#make(like, Math.max(firstRoom, 2 ** Math.ceil(Math.log2(needed)))))
-    return this.#move(this.#make(like, Math.max(2 * size, needed)))
+    this.#met = like.layout
   }
 
   /** To another room. */

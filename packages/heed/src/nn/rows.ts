@@ -84,20 +84,24 @@ export function appendRows({ lengths, caches = [] }: Rows, key: Key, value: Key)
     ['value', values],
   ] as const) {
     const [head, row, width] = (['head', 'key', 'width'] as const).map((axis) => axisOf('rows', source, axis))
-    memory.forEach(({ [name]: { stretch, place } }, i) => {
-      if (lengths[i] === 0) return
+    const step = row!.stride * source.device.floatBytes
+    for (let i = 0; i < memory.length; i++) {
+      const { stretch, place } = memory[i]![name]
+      if (lengths[i] === 0) continue
       const dtype = stretch.tensor.dtype as StoredFloat
       let list = places.get(dtype)
       if (list === undefined) places.set(dtype, (list = []))
       list.push({
         rows: lengths[i]!,
         width: width!.size,
-        source: source.address + starts[i]! * row!.stride * source.device.floatBytes,
+        source: source.address + starts[i]! * step,
         sourceHead: head!.stride,
         sourceRow: row!.stride,
-        ...place,
+        target: place.target,
+        targetHead: place.targetHead,
+        targetRow: place.targetRow,
       })
-    })
+    }
   }
   const { device } = key
   const heads = axisOf('rows', key, 'head').size

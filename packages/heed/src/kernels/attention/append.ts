@@ -56,9 +56,18 @@ export function planAppend({
 }): Launch[] {
   if (heads === 0 || appended.length === 0) return []
   const words = new Int32Array(appended.length * columns.length)
-  appended.forEach((each, i) =>
-    columns.forEach((name, column) => (words[i * columns.length + column] = each[name])),
-  )
+  let at = 0
+  for (const each of appended) {
+    // In the order of the columns.
+    words[at++] = each.rows
+    words[at++] = each.width
+    words[at++] = each.source
+    words[at++] = each.sourceHead
+    words[at++] = each.sourceRow
+    words[at++] = each.target
+    words[at++] = each.targetHead
+    words[at++] = each.targetRow
+  }
   const table = allocate(roundUp(words.byteLength, 64))
   write(table, words)
   return [launchOf(appendKernel(element), { table, heads }, appended.length * heads)]

@@ -2,25 +2,27 @@ import { BoundedMap } from '../../base/index.js'
 import { type Int, type Kernel, kernel, type Machine, Pointer, type ElementType } from '../language/index.js'
 import { type Launch, launchOf } from '../launch.js'
 import { checkPlaces, type LeafPlaces } from './check.js'
-import type { AttentionDefinition, AttentionSizes } from './definition.js'
+import type { AttentionDefinition } from './definition.js'
 import { leafValues, type Terms } from './leaves.js'
 import { partElements } from './parts.js'
-import type { Place } from './places.js'
 import { type ForwardForm, forwardForm } from './plan-forward.js'
 import { roundUp } from './tile.js'
 
-/** One of several sequences: how long it is, and where it lies. The batch's strides are not used. */
+/** One of several sequences: how long it is, and where it lies. Strides in elements; the width's is 1. */
 export interface RaggedSequence {
   readonly queries: number
   readonly keys: number
-  /** [head query width] */
-  readonly query: Place
-  /** [kvHead key width] */
-  readonly key: Place
-  /** [kvHead key valueWidth] */
-  readonly value: Place
-  /** [head query valueWidth] */
-  readonly output: Place
+  /** Byte addresses: [head query width], and of the output [head query valueWidth]. */
+  readonly query: number
+  readonly output: number
+  /** Byte address: [kvHead key width] */
+  readonly key: number
+  readonly keyHead: number
+  readonly keyRow: number
+  /** Byte address: [kvHead key valueWidth] */
+  readonly value: number
+  readonly valueHead: number
+  readonly valueRow: number
 }
 
 /** Attentions of several sequences by the same definition, which don't see each other. */
@@ -28,6 +30,11 @@ export interface RaggedRequest extends LeafPlaces {
   readonly definition: AttentionDefinition
   readonly heads: number
   readonly kvHeads: number
+  /** Strides of the queries and of the output, the same for all sequences. */
+  readonly queryHead: number
+  readonly queryRow: number
+  readonly outputHead: number
+  readonly outputRow: number
   readonly sequences: readonly RaggedSequence[]
   /** Gives workspace, which the caller frees after the launches ran. */
   readonly allocate: (bytes: number) => number
@@ -39,8 +46,6 @@ export interface RaggedRequest extends LeafPlaces {
 const columns = [
   'firstTask',
   'query',
-  'queryHead',
-  'queryRow',
   'key',
   'keyHead',
   'keyRow',
@@ -48,8 +53,6 @@ const columns = [
   'valueHead',
   'valueRow',
   'output',
-  'outputHead',
-  'outputRow',
   'largest',
   'inverseSum',
   'queries',
@@ -68,14 +71,14 @@ const columns = [
 export function attentionForwardRagged(machine: Machine, request: RaggedRequest): Launch[][] {
   const { definition, heads, kvHeads, sequences, allocate } = request
   const { floatBytes } = machine
+  const formOf = formsOf(machine, request)
   const groups = new Map<Kernel, { readonly form: ForwardForm; readonly members: Member[] }>()
   let [rows, states] = [0, 0]
   for (const sequence of sequences) {
     const { queries, keys } = sequence
     if (queries === 0) continue
-    const sizes = { batch: 1, heads, kvHeads, queries, keys }
-    const form = formFor(machine, definition, sizes, sequences.length - 1)
-    if (rows === 0) checkPlaces('attention', definition, sizes, request)
+    const form = formOf(queries, keys)
+    if (rows === 0) checkPlaces('attention', definition, { batch: 1, heads, kvHeads, queries, keys }, request)
     const { kernel } = form
     let group = groups.get(kernel)
     if (group === undefined) groups.set(kernel, (group = { form, members: [] }))
@@ -103,33 +106,38 @@ export function attentionForwardRagged(machine: Machine, request: RaggedRequest)
 
 /** So many forms of a definition are kept. */
 const mostForms = 4096
-const forms = new WeakMap<AttentionDefinition, Map<string, ForwardForm>>()
+const forms = new WeakMap<AttentionDefinition, Map<string, Map<number, ForwardForm>>>()
 /** Of each name one, so that what is the same kernel is the same object. */
 const kernels = new BoundedMap<string, Kernel>(mostForms)
 
-function formFor(
+/** The form for each number of queries and keys. */
+function formsOf(
   machine: Machine,
-  definition: AttentionDefinition,
-  sizes: AttentionSizes,
-  neighbours: number,
-): ForwardForm {
-  const { heads, kvHeads, queries, keys } = sizes
+  { definition, heads, kvHeads, sequences }: RaggedRequest,
+): (queries: number, keys: number) => ForwardForm {
   const { name, lanes, registers } = machine
-  const key = `${queries} ${keys} ${heads} ${kvHeads} ${neighbours} ${name}${lanes} ${registers}`
-  let known = forms.get(definition)
-  if (known === undefined) forms.set(definition, (known = new BoundedMap(mostForms)))
-  let form = known.get(key)
-  if (form === undefined) {
-    const found = forwardForm(machine, definition, sizes, false, neighbours)
-    const { combine } = found
-    form = {
-      ...found,
-      kernel: theOne(found.kernel),
-      ...(combine && { combine: { ...combine, kernel: theOne(combine.kernel) } }),
+  const neighbours = sequences.length - 1
+  let all = forms.get(definition)
+  if (all === undefined) forms.set(definition, (all = new BoundedMap(64)))
+  const key = `${heads} ${kvHeads} ${neighbours} ${name} ${lanes} ${registers}`
+  const known = all.get(key) ?? new BoundedMap<number, ForwardForm>(mostForms)
+  all.set(key, known)
+  return (queries, keys) => {
+    const number = queries * 2 ** 26 + keys
+    let form = known.get(number)
+    if (form === undefined) {
+      const sizes = { batch: 1, heads, kvHeads, queries, keys }
+      const found = forwardForm(machine, definition, sizes, false, neighbours)
+      const { combine } = found
+      form = {
+        ...found,
+        kernel: theOne(found.kernel),
+        ...(combine && { combine: { ...combine, kernel: theOne(combine.kernel) } }),
+      }
+      known.set(number, form)
     }
-    known.set(key, form)
+    return form
   }
-  return form
 }
 
 function theOne(kernel: Kernel): Kernel {
@@ -155,38 +163,36 @@ interface Places {
 }
 
 function launchRagged(
-  { heads, kvHeads, sink, captures, parameters, allocate, write }: RaggedRequest,
+  request: RaggedRequest,
   inner: Kernel,
   members: readonly Member[],
   places: Places,
   part: (member: Member) => Pick<ForwardForm, 'tasks' | 'scratchBytes'>,
 ): Launch {
+  const { heads, kvHeads, sink, captures, parameters, allocate, write } = request
   const words = new Int32Array(members.length * columns.length)
   let [tasks, scratch, at] = [0, 0, 0]
-  const put = (value: number): void => {
-    words[at++] = value
-  }
-  const putPlace = ({ address, head, row }: Place): void => {
-    put(address)
-    put(head)
-    put(row)
-  }
   for (const member of members) {
     const { sequence, form, rows, states } = member
     const { tasks: own, scratchBytes } = part(member)
-    put(tasks)
-    putPlace(sequence.query)
-    putPlace(sequence.key)
-    putPlace(sequence.value)
-    putPlace(sequence.output)
-    put(places.largest + rows * places.floatBytes)
-    put(places.inverseSum + rows * places.floatBytes)
-    put(sequence.queries)
-    put(sequence.keys)
-    put(form.own.panels ?? 0)
-    put(places.states + states * places.floatBytes)
-    put(form.parts)
-    put(form.own.partKeys ?? 0)
+    // In the order of the columns.
+    words[at++] = tasks
+    words[at++] = sequence.query
+    words[at++] = sequence.key
+    words[at++] = sequence.keyHead
+    words[at++] = sequence.keyRow
+    words[at++] = sequence.value
+    words[at++] = sequence.valueHead
+    words[at++] = sequence.valueRow
+    words[at++] = sequence.output
+    words[at++] = places.largest + rows * places.floatBytes
+    words[at++] = places.inverseSum + rows * places.floatBytes
+    words[at++] = sequence.queries
+    words[at++] = sequence.keys
+    words[at++] = form.own.panels ?? 0
+    words[at++] = places.states + states * places.floatBytes
+    words[at++] = form.parts
+    words[at++] = form.own.partKeys ?? 0
     tasks += own
     scratch = Math.max(scratch, scratchBytes)
   }
@@ -196,6 +202,10 @@ function launchRagged(
   const shared: Readonly<Record<string, number>> = {
     heads,
     kvHeads,
+    queryHead: request.queryHead,
+    queryRow: request.queryRow,
+    outputHead: request.outputHead,
+    outputRow: request.outputRow,
     queryBatch: 0,
     keyBatch: 0,
     valueBatch: 0,

@@ -1,5 +1,5 @@
 import { BoundedMap, checkNames, ShapeError } from '../../base/index.js'
-import { attentionForwardRagged, type Expression, nodesOf, type Place } from '../../kernels/index.js'
+import { attentionForwardRagged, type Expression, nodesOf, type RaggedSequence } from '../../kernels/index.js'
 import { arranged, physicalOrder, sameDevice } from '../layout.js'
 import { expressionNumber, layoutNumber } from '../prepared.js'
 import { allOrNothing } from '../scope.js'
@@ -107,21 +107,31 @@ function fused(sequences: Sequences, { score, mask, sink, scale }: AttentionOpti
   if (width === 0 || axes.heads === 0) return undefined
   const ready = sink && readySink(operation, sink, axes.heads)
   const output = new Tensor(new Storage(device, 'f32', layout.elements), layout.layout)
-  const [from, to] = [placeOf(query, 'query'), placeOf(output, 'query')]
-  let start = 0
-  const list = queries.map((count, i) => {
-    const [key, value] = [keys[i]!, values[i]!]
-    const own = {
+  const list: RaggedSequence[] = []
+  const [queryRow, outputRow] = [strideOf(query, 'query'), strideOf(output, 'query')]
+  let [from, to] = [query.address, output.address]
+  const queryBytes = queryRow * storedBytes(device, query.dtype)
+  const outputBytes = outputRow * device.floatBytes
+  const stored = storedBytes(device, keys[0]!.tensor.dtype)
+  const storedValue = storedBytes(device, values[0]!.tensor.dtype)
+  for (let i = 0; i < queries.length; i++) {
+    const [key, value, count] = [keys[i]!, values[i]!, queries[i]!]
+    const [keyRow, valueRow] = [strideOf(key.tensor, 'key'), strideOf(value.tensor, 'key')]
+    list.push({
       queries: count,
       keys: key.length,
-      query: moved(from, query, start),
-      key: moved(placeOf(key.tensor, 'key'), key.tensor, key.start),
-      value: moved(placeOf(value.tensor, 'key'), value.tensor, value.start),
-      output: moved(to, output, start),
-    }
-    start += count
-    return own
-  })
+      query: from,
+      output: to,
+      key: key.tensor.address + key.start * keyRow * stored,
+      keyHead: strideOf(key.tensor, 'head'),
+      keyRow,
+      value: value.tensor.address + value.start * valueRow * storedValue,
+      valueHead: strideOf(value.tensor, 'head'),
+      valueRow,
+    })
+    from += count * queryBytes
+    to += count * outputBytes
+  }
   const workspace: number[] = []
   const allocate = (bytes: number): number => {
     const address = device.heap.allocate(bytes)
@@ -133,6 +143,10 @@ function fused(sequences: Sequences, { score, mask, sink, scale }: AttentionOpti
       definition: prepared.definition,
       heads: axes.heads,
       kvHeads: axes.kvHeads,
+      queryHead: strideOf(query, 'head'),
+      queryRow,
+      outputHead: strideOf(output, 'head'),
+      outputRow,
       sequences: list,
       ...(ready && { sink: ready.address }),
       captures: traced.tensors.map((tensor) => capturePlace(tensor, physicalOrder(tensor))),
@@ -195,25 +209,12 @@ function prepareRagged(
   return { prepared, axes, layout }
 }
 
-function placeOf(tensor: AnyTensor, row: string): Place {
-  return {
-    address: tensor.address,
-    batch: 0,
-    head: strideOf(tensor, 'head'),
-    row: strideOf(tensor, row),
-  }
-}
-
-function moved(place: Place, { device, dtype }: AnyTensor, rows: number): Place {
-  return { ...place, address: place.address + rows * place.row * storedBytes(device, dtype) }
-}
-
 /**
  * @throws ShapeError unless each sequence has as many queries, keys and values as it says, and no batch axis
  * has several positions
  */
 function checkLengths({ query, queries, keys, values }: Sequences): void {
-  const refuse = (axis: string, expected: string, found: string): never => {
+  const refuse: Refuse = (axis, expected, found) => {
     throw new ShapeError({
       operation,
       axis,
@@ -237,29 +238,39 @@ function checkLengths({ query, queries, keys, values }: Sequences): void {
   const { size } = axisOf(operation, query, 'query')
   if (total !== size || !queries.every((count) => Number.isInteger(count) && count >= 0))
     refuse('query', `lengths whose sum is ${size}`, queries.join(' + ') || 'none')
-  keys.forEach((key, i) => {
-    const value = values[i]!
+  for (let i = 0; i < keys.length; i++) {
+    const [key, value] = [keys[i]!, values[i]!]
     if (key.length !== value.length)
       refuse('key', `as many values as keys of sequence ${i}, ${key.length}`, String(value.length))
-    for (const [{ tensor, start, length }, first] of [
-      [key, keys[0]!],
-      [value, values[0]!],
-    ] as const) {
-      const { size } = axisOf(operation, tensor, 'key')
-      if (!(start >= 0 && length >= 0 && start + length <= size))
-        refuse('key', `positions within ${size} of sequence ${i}`, `${start} … ${start + length}`)
-      if (tensor === first.tensor) continue
-      const same =
-        tensor.dtype === first.tensor.dtype &&
-        tensor.layout.every(
-          (axis, place) =>
-            axis.name === first.tensor.layout[place]?.name &&
-            (axis.name === 'key' || axis.size === first.tensor.layout[place]?.size),
-        )
-      if (!same)
-        refuse('key', `sequences alike, but for their lengths: ${first.tensor.describe()}`, tensor.describe())
-    }
-  })
+    checkStretch(i, key, keys[0]!.tensor, refuse)
+    checkStretch(i, value, values[0]!.tensor, refuse)
+  }
+}
+
+type Refuse = (axis: string, expected: string, found: string) => never
+
+function checkStretch(
+  sequence: number,
+  { tensor, start, length }: Stretch<Operand>,
+  first: AnyTensor,
+  refuse: Refuse,
+): void {
+  const { size } = axisOf(operation, tensor, 'key')
+  if (!(start >= 0 && length >= 0 && start + length <= size))
+    refuse('key', `positions within ${size} of sequence ${sequence}`, `${start} … ${start + length}`)
+  if (tensor === first) return
+  const { layout } = tensor
+  let same = tensor.dtype === first.dtype && layout.length === first.layout.length
+  for (let i = 0; same && i < layout.length; i++) {
+    const [axis, other] = [layout[i]!, first.layout[i]!]
+    same = axis.name === other.name && (axis.name === 'key' || axis.size === other.size)
+  }
+  if (!same)
+    refuse(
+      'key',
+      `sequences alike, but for their lengths: ${(first as Tensor).describe()}`,
+      tensor.describe(),
+    )
 }
 
 const own: ReadonlySet<string> = new Set(['head', 'query', 'key', 'width'])
