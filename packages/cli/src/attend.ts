@@ -1,21 +1,24 @@
 import {
   collect,
   decoderStates,
+  encodeSource,
   encoderStates,
   headScores,
   likeliest,
   logitsOf,
-  ofFamily,
   scope,
   tensor,
   tokenLabels,
   UsageError,
+  targetStates,
   type LoadedEncoder,
+  type LoadedEncoderDecoder,
   type Running,
   type Tensor,
   type Tokenizer,
 } from 'heed'
 import { attentionResult, type AttendResult, type LayerView, type Token } from '@heed/studio'
+import { writeOn, writerOf } from './generate.js'
 import type { NamedModel, RunnableModel } from './model.js'
 import { jsonText } from './terminal.js'
 
@@ -32,7 +35,7 @@ export interface ReadText {
 
 /** A text as a model reads it. heed's own decoders get no token before it, others what they begin with. */
 export function readText(tokenizer: Tokenizer, text: string, addSpecial = false): ReadText {
-  const { ids, spans } = tokenizer.encode(text, { addSpecial, padding: null })
+  const { ids, spans } = tokenizer.encode(text, { addSpecial, padding: null, truncation: null })
   return { text, ids, spans }
 }
 
@@ -87,6 +90,8 @@ export function textOfIds(tokenizer: Tokenizer, ids: ArrayLike<number>): ReadTex
 export interface AttendTexts {
   /** A second text, for an encoder of pairs. */
   readonly pair?: string | undefined
+  /** The text that an encoder-decoder is to make of the first; default: what it writes. */
+  readonly target?: string | undefined
 }
 
 /**
@@ -94,12 +99,54 @@ export interface AttendTexts {
  *
  * @throws {UsageError} for an empty text, and for one longer than the model's context
  */
-export function attend(language: NamedModel, text: string, { pair }: AttendTexts = {}): AttendResult {
-  if (language.family === 'decoder') {
-    if (pair !== undefined) refuseTexts('no --pair', `'${language.name}', a decoder, which reads one text`)
+export async function attend(
+  language: NamedModel,
+  text: string,
+  { pair, target }: AttendTexts = {},
+): Promise<AttendResult> {
+  if (language.family !== 'encoder' && pair !== undefined)
+    refuseTexts('no --pair', `'${language.name}', which reads one text`)
+  if (language.family !== 'encoder-decoder' && target !== undefined)
+    refuseTexts('no --target', `'${language.name}', which is no encoder-decoder`)
+  if (language.family === 'decoder')
     return attendTo(language, readText(language.tokenizer, text, language.architecture !== undefined))
-  }
-  return encoderAttention(ofFamily(language, 'encoder'), text, pair)
+  if (language.family === 'encoder') return encoderAttention(language, text, pair)
+  return encoderDecoderAttention(language, text, target)
+}
+
+/** The source among itself, the target among itself, and the target to the source. */
+async function encoderDecoderAttention(
+  language: NamedModel<LoadedEncoderDecoder>,
+  text: string,
+  target: string | undefined,
+): Promise<AttendResult> {
+  const { tokenizer, model, config, attentions } = language
+  const source = readText(tokenizer, text, true).ids
+  const writer = writerOf(language)
+  const start = writer.begin([text]).ids[0]!
+  const written =
+    target === undefined
+      ? (await writeOn(writer, [text], { temperature: 0 }))[0]!.ids
+      : readText(tokenizer, target, true).ids
+  const ids = [...start, ...written]
+  const limit = Math.min(config.context, 1024)
+  checkLength(source.length, limit)
+  checkLength(ids.length, limit)
+  const batch = (numbers: ArrayLike<number>): Tensor<'batch' | 'position'> =>
+    tensor(Int32Array.from(numbers), { batch: 1, position: numbers.length }, { dtype: 'i32' })
+  return scope(() => {
+    const names = attentions.map(({ name }) => name)
+    const { values } = collect(names, () =>
+      targetStates(model, config, batch(ids), encodeSource(model, config, batch(source))),
+    )
+    const labels = { source: tokenLabels(tokenizer, source), target: tokenLabels(tokenizer, ids) }
+    return attentionResult(
+      values,
+      Object.fromEntries(
+        attentions.map(({ name, queries, keys }) => [name, { query: labels[queries], key: labels[keys] }]),
+      ),
+    )
+  })
 }
 
 function encoderAttention(

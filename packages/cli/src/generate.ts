@@ -1,4 +1,5 @@
 import {
+  writableTarget,
   parseGenerationConfig,
   streamPieces,
   UsageError,
@@ -38,7 +39,10 @@ export type GenerateOptions = Pick<
 export interface Writer {
   readonly tokenizer: Tokenizer
   /** The model for these prompts, and the ids that it goes on from. */
-  begin(prompts: readonly string[]): { readonly model: Writable; readonly ids: readonly number[][] }
+  begin(prompts: readonly string[]): {
+    readonly model: Writable
+    readonly ids: readonly (readonly number[])[]
+  }
   /** A prompt's own ids. */
   idsOf(prompt: string): readonly number[]
   /** What the makers of the model say, and what ends a text. */
@@ -54,36 +58,60 @@ const usual: WriteOptions = { tokens: 60, temperature: 0.8, topP: 0.9 }
  * @throws {UsageError} for a model of a family that writes nothing
  */
 export function writerOf(language: NamedModel): Writer {
-  if (language.family !== 'decoder')
-    throw new UsageError({
-      operation: 'generate',
-      expected: 'a model that writes: a decoder, or an encoder-decoder',
-      found: `'${language.architecture?.name ?? ''}', an ${language.family}`,
-      hint: 'take another model; heed attend and heed embed look at this one',
-    })
-  const { tokenizer, model, config, stored } = language
-  const file = stored.json('generation_config.json') ?? (stored.architecture && stored.config)
-  const own = file === undefined ? undefined : parseGenerationConfig(file)
-  const start = tokenizer.id(documentToken)
-  const heeds = stored.architecture === undefined
-  const special = { addSpecial: !heeds }
-  const runner = writable(model, config)
-  return {
-    tokenizer,
-    defaults: {
-      ...(own === undefined || stored.json('generation_config.json') === undefined ? usual : own.options),
-      stop: own?.options.stop ?? (start === undefined ? [] : [start]),
-    },
-    idsOf: (prompt) => [...tokenizer.encode(prompt, { addSpecial: false }).ids],
-    begin: (prompts) => ({
-      model: runner,
-      ids: prompts.map((prompt) => {
-        const ids = [...tokenizer.encode(prompt, special).ids]
-        if (heeds && start !== undefined) return [start, ...ids]
-        return ids.length === 0 && own?.begin !== undefined ? [own.begin] : ids
-      }),
-    }),
+  const { tokenizer, stored } = language
+  const file = stored.json('generation_config.json')
+  // Older checkpoints say it in config.json.
+  const said = file ?? (stored.architecture && stored.config)
+  const own = said === undefined ? undefined : parseGenerationConfig(said)
+  const documentStart = tokenizer.id(documentToken)
+  const stop = own?.options.stop ?? (documentStart === undefined ? [] : [documentStart])
+  const defaults = { ...usual, ...(file === undefined ? {} : { ...own?.options }), stop }
+  const idsOf = (prompt: string): number[] => [...encoded(tokenizer, prompt, false)]
+  if (language.family === 'decoder') {
+    const { model, config } = language
+    const runner = writable(model, config)
+    const begun = (prompt: string): readonly number[] => {
+      if (stored.architecture === undefined)
+        return documentStart === undefined ? idsOf(prompt) : [documentStart, ...idsOf(prompt)]
+      const ids = encoded(tokenizer, prompt, true)
+      return ids.length === 0 && own?.begin !== undefined ? [own.begin] : ids
+    }
+    return { tokenizer, defaults, idsOf, begin: (prompts) => ({ model: runner, ids: prompts.map(begun) }) }
   }
+  if (language.family === 'encoder-decoder') {
+    const { model, config } = language
+    const start = own?.decoderStart ?? config.start ?? own?.begin
+    if (start === undefined)
+      throw new UsageError({
+        operation: 'generate',
+        expected: 'decoder_start_token_id in generation_config.json or config.json',
+        found: 'none',
+        hint: 'say there which token a text starts with: for some translators, the language',
+      })
+    return {
+      tokenizer,
+      defaults,
+      idsOf,
+      begin: (prompts) => ({
+        model: writableTarget(
+          model,
+          config,
+          prompts.map((prompt) => encoded(tokenizer, prompt, true)),
+        ),
+        ids: prompts.map(() => [start]),
+      }),
+    }
+  }
+  throw new UsageError({
+    operation: 'generate',
+    expected: 'a model that writes: a decoder, or an encoder-decoder',
+    found: `'${language.name}', an encoder`,
+    hint: 'take another model; heed attend and heed embed look at this one',
+  })
+}
+
+function encoded(tokenizer: Tokenizer, text: string, addSpecial: boolean): readonly number[] {
+  return [...tokenizer.encode(text, { addSpecial, padding: null, truncation: null }).ids]
 }
 
 /**
@@ -102,17 +130,20 @@ export async function writeOn(
 ): Promise<Continuation[]> {
   const { tokenizer, defaults } = writer
   const { model, ids: begun } = writer.begin(prompts)
+  const beams = options.beams ?? defaults.beams ?? 1
+  // Beams are searched, and not drawn; nor can a text that is searched forget its beginning.
+  const drawn: WriteOptions = beams > 1 ? {} : { contextEnd: 'slide' }
   const asked: WriteOptions = {
-    contextEnd: 'slide',
-    ...defaults,
-    ...options,
+    ...drawn,
+    ...(beams > 1 ? withoutDrawing(defaults) : defaults),
+    ...(beams > 1 ? withoutDrawing(options) : options),
     tokenizer,
     ...(signal !== undefined && { signal }),
   }
   const started = performance.now()
   const rows = prompts.map(() => ({ text: '', ids: [] as number[], end: 'aborted', seconds: 0 }))
   const seconds = (): number => (performance.now() - started) / 1000
-  if (asked.beams !== undefined && asked.beams > 1) {
+  if (beams > 1) {
     const written = await write(model, begun, { ...asked, perPrompt: 1 })
     written.forEach(({ text, ids, end }, i) => {
       rows[i] = { text, ids: [...ids], end, seconds: seconds() }
@@ -137,4 +168,10 @@ export async function writeOn(
     end: ends[end] ?? (end as Continuation['end']),
     tokensPerSecond: ids.length / Math.max(1e-9, own),
   }))
+}
+
+const drawing: readonly string[] = ['temperature', 'topK', 'topP', 'minP', 'typicalP']
+
+function withoutDrawing(options: WriteOptions): WriteOptions {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !drawing.includes(name)))
 }

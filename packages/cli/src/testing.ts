@@ -4,10 +4,15 @@ import { join } from 'node:path'
 import {
   createDecoder,
   decoderConfig,
+  type Design,
   modelFiles,
   normalInitializer,
+  openCheckpoint,
   randomKey,
+  saveTokenizer,
   trainByteLevel,
+  treeTensors,
+  writeSafetensors,
   type LanguageModel,
 } from 'heed'
 import { run, type RunOptions } from './main.js'
@@ -50,4 +55,55 @@ export function tinyModel(): LanguageModel {
 /** Writes a model into a folder. */
 export function writeModel(folder: string, language: LanguageModel = tinyModel()): void {
   for (const [name, bytes] of Object.entries(modelFiles(language))) writeFileSync(join(folder, name), bytes)
+}
+
+/** A small checkpoint in the hub's layout, with weights from a seed and a tokenizer. */
+export function writeCheckpoint(folder: string, config: Readonly<Record<string, unknown>>): void {
+  const { tokenizer } = tinyModel()
+  const text = JSON.stringify({ vocab_size: tokenizer.size, ...config })
+  writeFileSync(join(folder, 'config.json'), text)
+  writeFileSync(join(folder, 'tokenizer.json'), saveTokenizer(tokenizer))
+  const { architecture, design } = openCheckpoint(folder)
+  const initializer = normalInitializer(0.3)
+  const model = architecture!.create(design as Design, randomKey(5), { initializer })
+  const tensors = treeTensors(model, architecture!.bindings(design as Design))
+  writeFileSync(join(folder, 'model.safetensors'), writeSafetensors(tensors))
+}
+
+/** Configurations of small models, by family. */
+export const tinyConfigs: Readonly<
+  Record<'decoder' | 'encoder' | 'encoderDecoder', Readonly<Record<string, unknown>>>
+> = {
+  decoder: {
+    model_type: 'llama',
+    hidden_size: 32,
+    intermediate_size: 48,
+    num_hidden_layers: 2,
+    num_attention_heads: 4,
+    num_key_value_heads: 2,
+    max_position_embeddings: 64,
+    tie_word_embeddings: true,
+    eos_token_id: 0,
+  },
+  encoder: {
+    model_type: 'bert',
+    architectures: ['BertModel'],
+    hidden_size: 32,
+    intermediate_size: 48,
+    num_hidden_layers: 2,
+    num_attention_heads: 4,
+    max_position_embeddings: 64,
+  },
+  encoderDecoder: {
+    model_type: 't5',
+    d_model: 32,
+    d_kv: 8,
+    d_ff: 48,
+    num_layers: 2,
+    num_decoder_layers: 3,
+    num_heads: 4,
+    decoder_start_token_id: 0,
+    pad_token_id: 0,
+    eos_token_id: 0,
+  },
 }

@@ -9,6 +9,7 @@ import { escaped } from '../terminal.js'
 export interface AttendOptions {
   readonly model?: string
   readonly pair?: string
+  readonly target?: string
   readonly html?: string
   readonly json?: boolean
   readonly layer?: number
@@ -24,7 +25,8 @@ export async function showAttention(
   if (options.html !== undefined) await checkPage(options.html)
   const language = await openModel(options.model)
   checkHead(options, language)
-  const result = attend(language, text, { pair: options.pair })
+  const { pair, target } = options
+  const result = await attend(language, text, { pair, target })
   if (options.html !== undefined) {
     const model = summaryOf(language.name, language)
     await writeReport(options.html, { title: titleOf(text), model, attend: result })

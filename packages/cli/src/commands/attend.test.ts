@@ -1,8 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AttendResult } from '@heed/studio'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { heed, temporaryFolder, writeModel } from '../testing.js'
+import { heed, temporaryFolder, tinyConfigs, tinyModel, writeCheckpoint, writeModel } from '../testing.js'
 
 const text = 'The cat sat. The cat 🎉'
 
@@ -121,4 +121,90 @@ test('a folder that is no model, or a damaged one, fails in a line', async () =>
   } finally {
     damaged.remove()
   }
+})
+
+describe('models of each family', () => {
+  const folder = temporaryFolder()
+  const at = (name: string): string => join(folder.path, name)
+  beforeAll(() => {
+    for (const name of ['decoder', 'encoder', 'encoderDecoder'] as const) {
+      mkdirSync(at(name))
+      writeCheckpoint(at(name), tinyConfigs[name])
+    }
+  })
+  afterAll(folder.remove)
+  const layersOf = async (...args: readonly string[]) => {
+    const { out, err } = await heed(['attend', ...args, '--json'])
+    expect(err).toBe('')
+    return (JSON.parse(out) as { layers: { heads: { filter: number[][] }[] }[] }).layers
+  }
+
+  test('a decoder sees what came before', async () => {
+    const layers = await layersOf('The cat sat', '--model', at('decoder'))
+    expect(layers).toHaveLength(2)
+    for (const { heads } of layers)
+      for (const { filter } of heads) expect(filter[0]!.slice(1).every((weight) => weight === 0)).toBe(true)
+  })
+
+  test('an encoder sees all, of a pair both texts', async () => {
+    const layers = await layersOf('The cat', '--pair', 'sat', '--model', at('encoder'))
+    expect(layers).toHaveLength(2)
+    for (const { heads } of layers)
+      for (const { filter } of heads) expect(filter.flat().every((weight) => weight > 0)).toBe(true)
+  })
+
+  test('of an encoder-decoder the target sees the source: a filter that is no square', async () => {
+    const layers = await layersOf('The cat sat on', '--target', 'The', '--model', at('encoderDecoder'))
+    expect(layers).toHaveLength(2 + 2 * 3)
+    const sizes = layers.map(({ heads }) => [heads[0]!.filter.length, heads[0]!.filter[0]!.length])
+    const [source, target] = [sizes[0]![0]!, sizes[2]![0]!]
+    expect(sizes.map((size) => size.join())).toEqual([
+      ...Array<string>(2).fill(`${source},${source}`),
+      ...Array.from({ length: 3 }, () => [`${target},${target}`, `${target},${source}`]).flat(),
+    ])
+    expect(source).not.toBe(target)
+    const { status, out } = await heed(['attend', 'The cat', '--model', at('encoderDecoder')])
+    expect(status).toBe(0)
+    expect(out).toMatch(/decoder\.blocks\.0\.crossAttention|cross/i)
+  })
+
+  test.each([
+    ['decoder', ['--pair', 'x'], /no --pair/],
+    ['encoder', ['--target', 'x'], /no --target/],
+  ] as const)('%s: refuses %s', async (name, args, message) => {
+    const { status, err } = await heed(['attend', 'The cat', '--model', at(name), ...args])
+    expect(status).toBe(2)
+    expect(err).toMatch(message)
+  })
+
+  test('generate: decoders and encoder-decoders write, an encoder says that it does not', async () => {
+    for (const name of ['decoder', 'encoderDecoder']) {
+      const args = ['generate', 'The cat', '--tokens', '5', '--temperature', '0', '--model', at(name)]
+      const { status, out } = await heed([...args, '--json'])
+      expect(status).toBe(0)
+      const { ids, text } = JSON.parse(out) as { ids: number[]; text: string }
+      expect(tinyModel().tokenizer.decode(ids)).toBe(text)
+      const beams = await heed([...args, '--beams', '3', '--json'])
+      expect(beams.err).toBe('')
+    }
+    const { status, err } = await heed(['generate', 'The cat', '--model', at('encoder')])
+    expect(status).toBe(2)
+    expect(err).toMatch(/a model that writes/)
+  })
+
+  test('generate --prompts writes on from each line as alone', async () => {
+    const file = at('prompts.txt')
+    writeFileSync(file, 'The cat\nThe cat sat on\n\nThe\n')
+    const args = ['--tokens', '6', '--temperature', '0', '--json', '--model', at('decoder')]
+    const { out } = await heed(['generate', '--prompts', file, ...args])
+    const all = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { prompt: string; ids: number[] })
+    expect(all.map(({ prompt }) => prompt)).toEqual(['The cat', 'The cat sat on', 'The'])
+    for (const { prompt, ids } of all) {
+      const alone = JSON.parse((await heed(['generate', prompt, ...args])).out) as { ids: number[] }
+      expect(alone.ids).toEqual(ids)
+    }
+  })
 })

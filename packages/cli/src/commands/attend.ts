@@ -20,6 +20,7 @@ export function register(program: Command, context: Context): void {
       'a folder with config.json, weights and a tokenizer, or a GGUF file (default: the model that heed ships)',
     )
     .option('--pair <text>', 'a second text, which an encoder reads beside the first')
+    .option('--target <text>', 'what an encoder-decoder is to make of the text (default: what it writes)')
     .option('--html <file>', 'write a page that shows it all, to open in a browser')
     .option('--layer <n>', 'show the heads of this layer alone, counted from 0', wholeNumber(0))
     .option(

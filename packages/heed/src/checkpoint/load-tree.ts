@@ -84,6 +84,21 @@ export function loadTree<M>(
   })
 }
 
+/**
+ * What reads the leaves of `like` out of a checkpoint one by one, as f32, while the files are open: a leaf by
+ * its path. Throws, at the call, as `loadTree` does.
+ */
+export function leafReader(
+  files: FileTensors,
+  like: unknown,
+  bindings: Bindings,
+  file?: string,
+): (path: string) => Tensor {
+  const found = findAll(files, like, bindings, file)
+  const reader = new PartReader(found)
+  return (path) => reader.read(found.get(path)!, files.format === 'gguf')
+}
+
 /** Which tensor of the files each leaf is read from, with every name and size checked. */
 function findAll(
   files: FileTensors,

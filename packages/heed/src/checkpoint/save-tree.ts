@@ -1,9 +1,16 @@
 /** A tree of weights as the tensors of a checkpoint, by an architecture's bindings. */
-import { f32ArrayToBf16, f32ArrayToF16, leavesOf, StateError } from '../base/index.js'
+import { f32ArrayToBf16, f32ArrayToF16, leavesOf, type Shape, StateError } from '../base/index.js'
 import type { StoredTensor } from '../formats/index.js'
 import { isTensor, QuantizedWeights, type Tensor } from '../tensor/index.js'
 import { type Binding, type Bindings, BindingTable } from './binding.js'
-import { fileShape, placeOfPart, rowsInHalves } from './load-tree.js'
+import {
+  DescribedTensor,
+  fileShape,
+  isWanted,
+  placeOfPart,
+  rowsInHalves,
+  type WantedLeaf,
+} from './load-tree.js'
 import type { WeightDtype } from './weights.js'
 
 /** A leaf of a model that runs: as it is trained, or quantized. */
@@ -26,6 +33,8 @@ export interface TreeTensorOptions {
   readonly format?: 'safetensors' | 'gguf' | undefined
   /** What the numbers are stored as; default f32. */
   readonly dtype?: WeightDtype | undefined
+  /** Reads the leaf at a path, where the tree only describes its leaves; it is freed once it is written. */
+  readonly read?: ((path: string) => Tensor) | undefined
 }
 
 /**
@@ -37,12 +46,12 @@ export interface TreeTensorOptions {
 export function treeTensors(
   model: unknown,
   bindings: Bindings,
-  { format = 'safetensors', dtype = 'f32' }: TreeTensorOptions = {},
+  { format = 'safetensors', dtype = 'f32', read }: TreeTensorOptions = {},
 ): Map<string, TreeTensor> {
   const table = new BindingTable(bindings, format)
   const seen = new Set<unknown>()
-  const leaves = new Map<string, { readonly leaf: ModelLeaf; readonly binding: Binding }[]>()
-  for (const [path, leaf] of leavesOf<ModelLeaf>(model, isModelLeaf)) {
+  const leaves = new Map<string, Placed[]>()
+  for (const [path, leaf] of leavesOf<ModelLeaf | WantedLeaf>(model, isLeaf)) {
     if (seen.has(leaf)) continue
     seen.add(leaf)
     const binding = table.at(path)
@@ -54,18 +63,21 @@ export function treeTensors(
         found: 'none',
         hint: 'the architecture does not say where it stands there',
       })
-    leaves.set(name, [...(leaves.get(name) ?? []), { leaf, binding }])
+    leaves.set(name, [
+      ...(leaves.get(name) ?? []),
+      { shape: leaf.shape, binding, leaf: leafOf(leaf, path, read) },
+    ])
   }
   return new Map(
     [...leaves].map(([name, parts]) => {
-      const { leaf, binding } = parts[0]!
+      const { shape, binding } = parts[0]!
       const toFloat32 = (): Float32Array => joined(parts, format)
       return [
         name,
         {
           dtype,
           binding,
-          shape: fileShape(binding, leaf.shape),
+          shape: fileShape(binding, shape),
           toFloat32,
           get data() {
             const numbers = toFloat32()
@@ -78,37 +90,55 @@ export function treeTensors(
   )
 }
 
-/** The numbers of a file's tensor, out of the leaves that are its parts. */
-function joined(
-  parts: readonly { readonly leaf: ModelLeaf; readonly binding: Binding }[],
-  format: 'safetensors' | 'gguf',
-): Float32Array {
-  const numbers = parts.map(({ leaf, binding }) => {
-    const plain = numbersOf(leaf, binding)
-    if (format === 'gguf' && binding.ggufOnePlus === true) return plain.map((one) => one + 1)
-    return format === 'gguf' && binding.ggufPairs === true ? pairsOf(plain, leaf) : plain
+/** A leaf with its place. */
+interface Placed {
+  readonly shape: Shape
+  readonly binding: Binding
+  /** The leaf itself, and whether it was made for the moment. */
+  readonly leaf: () => { readonly leaf: ModelLeaf; readonly isOwn: boolean }
+}
+
+const isLeaf = (value: unknown): value is ModelLeaf | WantedLeaf => isModelLeaf(value) || isWanted(value)
+
+function leafOf(leaf: ModelLeaf | WantedLeaf, path: string, read: TreeTensorOptions['read']): Placed['leaf'] {
+  if (!(leaf instanceof DescribedTensor)) return () => ({ leaf, isOwn: false })
+  if (read !== undefined) return () => ({ leaf: read(path), isOwn: true })
+  throw new StateError({
+    operation: 'save weights',
+    expected: `a tensor at '${path}'`,
+    found: 'a description of one',
+    hint: 'say how it is read',
   })
-  const { leaf, binding } = parts[0]!
+}
+
+/** The numbers of a file's tensor, out of the leaves that are its parts. */
+function joined(parts: readonly Placed[], format: 'safetensors' | 'gguf'): Float32Array {
+  const numbers = parts.map(({ leaf, binding, shape }) => {
+    const plain = numbersOf(leaf(), binding)
+    if (format === 'gguf' && binding.ggufOnePlus === true) return plain.map((one) => one + 1)
+    return format === 'gguf' && binding.ggufPairs === true ? pairsOf(plain, shape) : plain
+  })
+  const { shape, binding } = parts[0]!
   if (binding.part === undefined) return numbers[0]!
-  const whole = new Float32Array(fileShape(binding, leaf.shape).reduce((size, one) => size * one, 1))
+  const whole = new Float32Array(fileShape(binding, shape).reduce((size, one) => size * one, 1))
   parts.forEach((own, i) => {
-    placeOfPart(own.binding, own.leaf.shape, whole.length, (from, to, length) =>
+    placeOfPart(own.binding, own.shape, whole.length, (from, to, length) =>
       whole.set(numbers[i]!.subarray(to, to + length), from),
     )
   })
   return whole
 }
 
-function numbersOf(leaf: ModelLeaf, { axes }: Binding): Float32Array {
+function numbersOf({ leaf, isOwn }: ReturnType<Placed['leaf']>, { axes }: Binding): Float32Array {
   const names = axes.flatMap((one) => one.split(' ')).filter((one) => one !== 'part')
   const plain = isTensor(leaf) ? leaf : leaf.operations.dequantize(leaf)
   const values = plain.values(names)
-  if (plain !== leaf) plain.dispose()
+  if (plain !== leaf || isOwn) plain.dispose()
   return values instanceof Float32Array ? values : Float32Array.from(values)
 }
 
 /** Rows of each head from halves to rotary pairs. */
-function pairsOf(numbers: Float32Array, { shape }: ModelLeaf): Float32Array {
+function pairsOf(numbers: Float32Array, shape: Shape): Float32Array {
   const rows = rowsInHalves(shape)
   const row = numbers.length / rows.length
   const turned = new Float32Array(numbers.length)
