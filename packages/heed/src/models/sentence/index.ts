@@ -1,0 +1,7 @@
+export * from './batches.js'
+export * from './pooling.js'
+export * from './settings.js'
+export * from './similarity.js'
+export * from './sentence-encoder.js'
+export * from './sparse-encoder.js'
+export * from './cross-encoder.js'

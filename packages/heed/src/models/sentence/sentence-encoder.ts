@@ -1,0 +1,189 @@
+/**
+ * Sentence embeddings (Reimers and Gurevych 2019, "Sentence-BERT") by the modules of a folder of
+ * sentence-transformers: an encoder, pooling, dense layers, length 1.
+ */
+import { checkNames, checkWhole, UsageError } from '../../base/index.js'
+import { scope } from '../../tensor/index.js'
+import type { Encoding } from '../../text/index.js'
+import { encoderStates, ofEachRow } from '../encoder/index.js'
+import { type LoadedEncoder, ofFamily, readModel } from '../load.js'
+import { batchesByLength } from './batches.js'
+import { type Dense, normalized, readDense, throughDenseModule, type Vectors } from './dense.js'
+import { jsonFile, storedModules } from './modules.js'
+import { meanPooling, pooled, type PoolingDesign, readPooling } from './pooling.js'
+import { type SentenceSettings, sentenceSettings, type TextSettings, textSettings } from './settings.js'
+import { vectorSimilarity } from './similarity.js'
+import { joinedTexts, promptLength, tokensOf } from './tokens.js'
+
+/** What is done with each text's vector after the pooling, one after the other. */
+export type VectorModule = { readonly kind: 'dense'; readonly dense: Dense } | { readonly kind: 'normalize' }
+
+/** How texts are encoded. */
+export interface SentenceOptions {
+  /** Stands in front of each text. Default: the prompt that the model names as its default. */
+  readonly prompt?: string | undefined
+  /** The name of one of the model's prompts: `query`. */
+  readonly promptName?: string | undefined
+  /** Gives only so many of the first numbers (Kusupati et al. 2022, Matryoshka representations). */
+  readonly dimensions?: number | undefined
+  /** Makes vectors of length 1 at the end, whatever the model does. Default false. */
+  readonly normalize?: boolean | undefined
+  /** Tokens of a batch; default 2,048. Changes nothing but speed and memory. */
+  readonly batchTokens?: number | undefined
+  /** Told after each batch how many texts are done. */
+  readonly progress?: ((done: number, total: number) => void) | undefined
+}
+
+const optionNames: readonly (keyof SentenceOptions)[] = [
+  'prompt',
+  'promptName',
+  'dimensions',
+  'normalize',
+  'batchTokens',
+  'progress',
+]
+
+/** Tokens of a batch where nobody says another number. */
+export const defaultBatchTokens = 2048
+
+/** Texts to vectors. Made by `loadSentenceEncoder`. */
+export class SentenceEncoder {
+  readonly loaded: LoadedEncoder
+  readonly pooling: PoolingDesign
+  readonly modules: readonly VectorModule[]
+  readonly settings: SentenceSettings & TextSettings
+  /** Numbers of an embedding. */
+  readonly width: number
+
+  constructor(
+    loaded: LoadedEncoder,
+    pooling: PoolingDesign,
+    modules: readonly VectorModule[],
+    settings: SentenceSettings & TextSettings,
+  ) {
+    this.loaded = loaded
+    this.pooling = pooling
+    this.modules = modules
+    this.settings = settings
+    const last = modules.findLast((module) => module.kind === 'dense')
+    const own = last?.kind === 'dense' ? last.dense.map.weight.size('made') : pooledWidth(loaded, pooling)
+    this.width = Math.min(own, settings.dimensions ?? Infinity)
+  }
+
+  /**
+   * The embedding of each text. They are computed in batches of like lengths, one text behind the other
+   * without padding; each is what it is alone.
+   *
+   * @throws UsageError for options that make no sense; ShapeError where the tokenizer makes ids that the
+   * model hasn't
+   */
+  encode(texts: readonly string[], options: SentenceOptions = {}): Float32Array[] {
+    checkNames('encode', options, optionNames)
+    const {
+      dimensions = this.settings.dimensions,
+      normalize = false,
+      batchTokens = defaultBatchTokens,
+    } = options
+    checkWhole('encode', 'batchTokens', batchTokens, 1)
+    if (dimensions !== undefined) checkWhole('encode', 'dimensions', dimensions, 1)
+    const prompt = this.#prompt(options)
+    const skipped = this.pooling.includePrompt ? 0 : promptLength(this.settings, prompt)
+    const tokens = texts.map((text) => tokensOf(this.settings, prompt + text))
+    const found: Float32Array[] = []
+    let done = 0
+    const lengths = tokens.map(({ length }) => length)
+    for (const batch of batchesByLength(lengths, batchTokens)) {
+      const vectors = scope(() => {
+        let made = this.#vectors(
+          batch.map((i) => tokens[i]!),
+          skipped,
+        )
+        if (dimensions !== undefined && dimensions < made.size('width'))
+          made = made.slice('width', 0, dimensions)
+        if (normalize) made = normalized(made)
+        return { numbers: made.values(['batch', 'width']) as Float32Array, width: made.size('width') }
+      })
+      const { numbers, width } = vectors
+      batch.forEach(
+        (i, row) => (found[i] = Float32Array.from(numbers.subarray(row * width, (row + 1) * width))),
+      )
+      done += batch.length
+      options.progress?.(done, texts.length)
+    }
+    return found
+  }
+
+  /** How alike two embeddings are, as the model's files say; default: the cosine. */
+  similarity(a: ArrayLike<number>, b: ArrayLike<number>): number {
+    return vectorSimilarity(a, b, this.settings.similarity)
+  }
+
+  #vectors(texts: readonly Encoding[], skipped: number): Vectors {
+    const { model, config } = this.loaded
+    const { ids, tokenTypes, rows } = joinedTexts(texts)
+    const states = encoderStates(model, config, ids, { tokenTypes, rows })
+    return this.modules.reduce<Vectors>(
+      (vectors, module) =>
+        module.kind === 'dense' ? throughDenseModule(module.dense, vectors) : normalized(vectors),
+      ofEachRow(states, rows, (row) => pooled(this.pooling, row, skipped)),
+    )
+  }
+
+  #prompt({ prompt, promptName }: SentenceOptions): string {
+    const { prompts, defaultPrompt } = this.settings
+    if (prompt !== undefined) return prompt
+    const name = promptName ?? defaultPrompt
+    if (name === undefined) return ''
+    const known = prompts.get(name)
+    if (known !== undefined) return known
+    throw new UsageError({
+      operation: 'encode',
+      expected: `one of the model's prompts: ${[...prompts.keys()].join(', ') || 'none'}`,
+      found: `'${name}'`,
+      hint: 'write the prompt itself: { prompt: "query: " }',
+    })
+  }
+}
+
+function pooledWidth({ config }: LoadedEncoder, { modes }: PoolingDesign): number {
+  return modes.length * config.width
+}
+
+/**
+ * A sentence encoder from a folder of this machine: by `modules.json`, or, where there is none, the encoder
+ * and the mean of its states.
+ *
+ * @throws FormatError where files are missing or wrong, name a place outside of the folder, or a module that
+ * heed doesn't know
+ */
+export async function loadSentenceEncoder(folder: string): Promise<SentenceEncoder> {
+  return readSentenceEncoder(folder)
+}
+
+/** `loadSentenceEncoder` at once, for `withDevice`. Throws as it does. */
+export function readSentenceEncoder(folder: string): SentenceEncoder {
+  const [first, ...rest] = storedModules(folder) ?? []
+  if (first !== undefined && first.type !== 'Transformer') first.named.refuse('a Transformer first')
+  const loaded = ofFamily(readModel(first?.folder ?? folder), 'encoder')
+  const settings = { ...sentenceSettings(folder), ...textSettings(loaded) }
+  let pooling: PoolingDesign | undefined
+  let width = loaded.config.width
+  const modules: VectorModule[] = []
+  for (const module of rest) {
+    const { type, named } = module
+    if (type === 'Pooling' && pooling === undefined && modules.length === 0) {
+      const config = jsonFile(module.folder, 'config.json')
+      pooling = readPooling(config ?? named.refuse(`a folder '${module.folder}' with config.json`), width)
+      width = pooledWidth(loaded, pooling)
+    } else if (type === 'Dense') {
+      const dense = readDense(module, width)
+      width = dense.map.weight.size('made')
+      modules.push({ kind: 'dense', dense })
+    } else if (type === 'Normalize') modules.push({ kind: 'normalize' })
+    else if (type !== 'Dropout')
+      named.refuse('Transformer, Pooling, Dense, Normalize or Dropout', {
+        hint: 'heed has no other modules of sentence embeddings',
+      })
+  }
+  return new SentenceEncoder(loaded, pooling ?? meanPooling, modules, settings)
+}
