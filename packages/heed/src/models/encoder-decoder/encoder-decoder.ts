@@ -199,13 +199,7 @@ export function targetStates(
   source: Sequence | undefined,
   { cache, mask, sourceMask, rows, ...options }: TargetOptions = {},
 ): Sequence {
-  if (source === undefined && rows?.caches === undefined)
-    throw new UsageError({
-      operation: 'targetStates',
-      expected: 'a source',
-      found: 'none, and no rows that remember theirs',
-      hint: 'give what encodeSource gave',
-    })
+  if (source === undefined) checkRemembered(rows)
   const start = rows?.caches?.map(({ length }) => length) ?? cache?.length ?? 0
   return runStack('decoder', model, design, ids, {
     ...options,
@@ -224,6 +218,17 @@ export function targetStates(
         cache: cache?.layer(layer),
       })
     },
+  })
+}
+
+/** @throws UsageError unless each row remembers its source */
+function checkRemembered(rows: TargetRows | undefined): void {
+  if (rows?.caches?.every((cache) => cache.layer(0).hasContext) === true) return
+  throw new UsageError({
+    operation: 'targetStates',
+    expected: 'a source',
+    found: 'none, and no rows that all remember theirs',
+    hint: 'give what encodeSource gave, or have the rows remember it: rememberSources',
   })
 }
 
@@ -252,7 +257,7 @@ export function targetLogits(
   model: Quantized<EncoderDecoder>,
   design: EncoderDecoderDesign,
   ids: Ids,
-  source: Sequence,
+  source: Sequence | undefined,
   options: TargetOptions = {},
 ): Tensor<'batch' | 'position' | 'vocabulary'> {
   return scope(() => logitsOfTarget(model, design, targetStates(model, design, ids, source, options)))
