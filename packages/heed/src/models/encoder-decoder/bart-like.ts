@@ -40,7 +40,8 @@ export function bartLikeDesign(config: CheckpointConfig, like: BartLike): Encode
   checkClass(config, classes)
   const width = config.size('d_model', { absent: 1024 })
   const context = config.size('max_position_embeddings', { absent: 1024 })
-  const padding = idOf(config, 'pad_token_id', like.padding)
+  const vocabulary = config.size('vocab_size', { absent: 50265 })
+  const padding = idOf(config, 'pad_token_id', like.padding, vocabulary)
   const activation = activationOf(config, 'activation_function', like.activation)
   const norm = { kind: 'layer', epsilon: 1e-5 } as const
   const pre = norms === 'pre'
@@ -76,7 +77,7 @@ export function bartLikeDesign(config: CheckpointConfig, like: BartLike): Encode
   config.only('tie_word_embeddings', true)
   return {
     architecture,
-    vocabulary: config.size('vocab_size', { absent: 50265 }),
+    vocabulary,
     context,
     width,
     layers: decoder.blocks.length,
@@ -88,7 +89,8 @@ export function bartLikeDesign(config: CheckpointConfig, like: BartLike): Encode
     tied: true,
     outputBias: like.outputBias,
     padding,
-    start: like.start === undefined ? undefined : idOf(config, 'decoder_start_token_id', like.start),
+    start:
+      like.start === undefined ? undefined : idOf(config, 'decoder_start_token_id', like.start, vocabulary),
   }
 }
 

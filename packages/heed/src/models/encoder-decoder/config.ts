@@ -1,10 +1,10 @@
 /** What the configurations of encoder-decoders share. */
 import type { CheckpointConfig } from '../../checkpoint/index.js'
 
-/** A token's id. */
-export function idOf(config: CheckpointConfig, name: string, absent: number): number {
+/** A token's id, below the size of the vocabulary. */
+export function idOf(config: CheckpointConfig, name: string, absent: number, vocabulary: number): number {
   const field = config.field(name)
-  return field.isNull ? absent : field.count(2 ** 24)
+  return field.isNull ? absent : field.count(vocabulary - 1)
 }
 
 /** Refuses weights of another class than these: a model with another head, or a half of it. */

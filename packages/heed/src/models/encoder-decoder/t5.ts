@@ -29,6 +29,7 @@ export const t5: Architecture<EncoderDecoderDesign, EncoderDecoder> = encoderDec
 
   design(config) {
     checkClass(config, ['T5ForConditionalGeneration', 'MT5ForConditionalGeneration'])
+    const vocabulary = config.size('vocab_size', { absent: 32128 })
     const width = config.size('d_model', { absent: 512 })
     const heads = config.size('num_heads', { absent: 8, most: 1024 })
     const layers = config.size('num_layers', { absent: 6, most: 1024 })
@@ -61,7 +62,7 @@ export const t5: Architecture<EncoderDecoderDesign, EncoderDecoder> = encoderDec
     config.ignore('tie_word_embeddings', 'scale_decoder_outputs')
     return {
       architecture: 't5',
-      vocabulary: config.size('vocab_size', { absent: 32128 }),
+      vocabulary,
       context: config.size('n_positions', { absent: 512 }),
       width,
       layers: decoderLayers,
@@ -70,8 +71,8 @@ export const t5: Architecture<EncoderDecoderDesign, EncoderDecoder> = encoderDec
       decoder: stack(decoderLayers),
       tied,
       outputScale: tied ? 1 / Math.sqrt(width) : undefined,
-      padding: idOf(config, 'pad_token_id', 0),
-      start: idOf(config, 'decoder_start_token_id', 0),
+      padding: idOf(config, 'pad_token_id', 0, vocabulary),
+      start: idOf(config, 'decoder_start_token_id', 0, vocabulary),
     }
   },
 
