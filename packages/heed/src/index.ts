@@ -338,6 +338,7 @@ export {
   type EncodeOptions,
   Encoding,
   loadGgufTokenizer,
+  loadLlama2cTokenizer,
   loadTokenizer,
   loadTokenizerFiles,
   type ModelDefinition,

@@ -5,7 +5,7 @@
 import { FormatError, type JsonValue, nodeModule, readJson } from '../base/index.js'
 import { CheckpointConfig, type CheckpointFormat, hubConfig } from '../checkpoint/index.js'
 import { openWeights, readSmallFile, type Weights, weightsFile, withFileBytes } from '../formats/index.js'
-import { loadGgufTokenizer, loadTokenizerFiles, type Tokenizer } from '../text/index.js'
+import { loadGgufTokenizer, loadLlama2cTokenizer, loadTokenizerFiles, type Tokenizer } from '../text/index.js'
 import type { Architecture, Design } from './architecture.js'
 import { type DecoderConfig, parseDecoderConfig } from './decoder/index.js'
 import { architectureOf } from './registry.js'
@@ -132,15 +132,38 @@ function storedFile(path: string): StoredModel {
       weights.format === 'gguf'
         ? JSON.stringify(hubConfig(weights.metadata, weights.tensors))
         : weights.config
-    return described(jsonIn(new TextEncoder().encode(text), path), path, {
+    const config = jsonIn(new TextEncoder().encode(text), path)
+    const vocabulary = weights.format === 'gguf' ? path : besideLlama2c(path, config)
+    return described(config, path, {
       path,
       format: weights.format,
       json: () => undefined,
       file: () => undefined,
-      hasTokenizer: weights.format === 'gguf',
-      tokenizer: () => tokenizerIn(path),
+      hasTokenizer: vocabulary !== undefined,
+      tokenizer: () => (weights.format === 'gguf' ? tokenizerIn(path) : llama2cTokenizer(path, vocabulary)),
       weights: (use) => openWeights(path, use),
     })
+  })
+}
+
+/** The vocabulary of a file of llama2.c: `tok512.bin` or `tokenizer.bin` in the same folder. */
+function besideLlama2c(path: string, config: JsonValue): string | undefined {
+  const fs = nodeModule<typeof import('node:fs')>('node:fs', operation)
+  const paths = nodeModule<typeof import('node:path')>('node:path', operation)
+  return [`tok${config.member('vocab_size').count()}.bin`, 'tokenizer.bin']
+    .map((name) => paths.join(paths.dirname(path), name))
+    .find((file) => fs.existsSync(file))
+}
+
+function llama2cTokenizer(path: string, vocabulary: string | undefined): Tokenizer {
+  if (vocabulary !== undefined)
+    return loadLlama2cTokenizer(readSmallFile(vocabulary, largestTokenizer), vocabulary)
+  throw new FormatError({
+    operation,
+    expected: `tokenizer.bin beside '${path}'`,
+    found: 'none',
+    hint: "copy llama2.c's tokenizer.bin there",
+    file: path,
   })
 }
 

@@ -19,7 +19,7 @@ export type {
   WordPieceTraining,
 } from './learn/index.js'
 export { loadTokenizerFiles } from './load-tokenizer-files.js'
-export { loadGgufTokenizer, loadTokenizer } from './load-tokenizer.js'
+export { loadGgufTokenizer, loadLlama2cTokenizer, loadTokenizer } from './load-tokenizer.js'
 export type { NormalizerDefinition } from './normalize/index.js'
 export { PatternError } from './pattern/index.js'
 export { createTokenizer } from './pipeline.js'

@@ -1,5 +1,5 @@
 import type { GgufBytes } from '../formats/index.js'
-import { readGgufVocabulary, readTokenizerJson } from './files/index.js'
+import { readGgufVocabulary, readLlama2cVocabulary, readTokenizerJson } from './files/index.js'
 import { createTokenizer } from './pipeline.js'
 import type { Tokenizer } from './tokenizer.js'
 
@@ -24,4 +24,14 @@ export function loadTokenizer(json: unknown, file?: string): Tokenizer {
  */
 export function loadGgufTokenizer(bytes: Uint8Array | GgufBytes, file?: string): Tokenizer {
   return createTokenizer(readGgufVocabulary(bytes, file))
+}
+
+/**
+ * Builds the tokenizer of llama2.c from its `tokenizer.bin`.
+ *
+ * @param file its path, for errors
+ * @throws FormatError for anything else
+ */
+export function loadLlama2cTokenizer(bytes: Uint8Array, file?: string): Tokenizer {
+  return createTokenizer(readLlama2cVocabulary(bytes, file))
 }

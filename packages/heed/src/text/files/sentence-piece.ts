@@ -40,7 +40,14 @@ export function readSentencePiece(
   bytes: Uint8Array,
   options: SentencePieceOptions = {},
 ): TokenizerDefinition {
-  const file = readSentencePieceFile(bytes, options.file)
+  return sentencePieceDefinition(readSentencePieceFile(bytes, options.file), options)
+}
+
+/** The tokenizer of what a file of SentencePiece says, or of what another format says instead. */
+export function sentencePieceDefinition(
+  file: SentencePieceFile,
+  options: SentencePieceOptions,
+): TokenizerDefinition {
   const { vocabulary, types, unknownId } = file
   const addedTokens: AddedToken[] = []
   const userDefined: string[] = []
