@@ -41,6 +41,11 @@ export function realCase(name: string): Real | string {
   return { reference, path: join(stored, gguf ?? ''), folder }
 }
 
+/** For a title: the reason why it is skipped. */
+export function whyNot(real: Real | string): string {
+  return typeof real === 'string' ? `: ${real}` : ''
+}
+
 async function withModel<T>({ path }: Real, use: (model: Writable) => Promise<T>): Promise<T> {
   const { model, config } = await loadDecoder(path)
   try {
