@@ -2,6 +2,7 @@ export type { FileTensor, FileTensors } from './file-tensor.js'
 export { Gguf } from './gguf.js'
 export type { GgufBytes, GgufTensorEntry, GgufValue, GgufValueType } from './gguf.js'
 export { type GgufFile, GgufTensor, readGguf, withGguf } from './gguf-tensors.js'
+export { ggufHeader } from './gguf-header-writer.js'
 export {
   ggufBytes,
   type GgufContent,
