@@ -34,8 +34,8 @@ export interface TensorPlace {
   readonly name: string
 }
 
-/** Numbers that are read at a time where they are converted: 1 MiB of f32. */
-const atOnce = 2 ** 18
+/** Numbers that are read at a time where they are converted: what a processor keeps near. */
+const atOnce = 2 ** 15
 
 /** A tensor in a file that lies there number by number, row-major and little-endian. */
 export class DenseTensor implements StoredTensor, FileTensor {
@@ -95,7 +95,9 @@ export class DenseTensor implements StoredTensor, FileTensor {
    * @throws FormatError for a dtype that heed doesn't read
    */
   toFloat32(): Float32Array {
-    return floatsOf(this.#stored(), this.data)
+    const stored = this.#stored()
+    const { data } = this
+    return data instanceof Float32Array ? data : floatsOf(stored, data)
   }
 
   /**
@@ -148,10 +150,15 @@ export class DenseTensor implements StoredTensor, FileTensor {
       return bytes.copy(begin, new Uint8Array(buffer, byteOffset, byteLength))
     const width = storedBytes[stored]
     const room = new Uint8Array(width * Math.min(target.length, atOnce))
+    const floats = target instanceof Float32Array ? undefined : new Float32Array(room.length / width)
     for (let from = 0; from < target.length; from += atOnce) {
-      const part = room.subarray(0, width * (target.length - from))
+      const length = Math.min(atOnce, target.length - from)
+      const part = room.subarray(0, width * length)
       bytes.copy(begin + from * width, part)
-      target.set(floatsOf(stored, storedArray(stored, part)), from)
+      const place = target.subarray(from, from + length)
+      const own = place instanceof Float32Array ? place : floats!.subarray(0, length)
+      floatsOf(stored, storedArray(stored, part), own)
+      if (own !== place) place.set(own)
     }
   }
 }

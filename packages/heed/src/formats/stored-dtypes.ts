@@ -114,24 +114,35 @@ export function storedArray(dtype: StoredDtype, bytes: Uint8Array): StoredArray 
 
 /**
  * The numbers in f32. Floats of 8 and 16 bits are exact, f64 and whole numbers are rounded to nearest, ties
- * to even, and of bool true is 1. f32 itself is not copied.
+ * to even, and of bool true is 1.
+ *
+ * @param target where they are put; default a new array
  */
-export function floatsOf(dtype: StoredDtype, data: StoredArray): Float32Array {
-  if (data instanceof Float32Array) return data
-  if (data instanceof BigInt64Array || data instanceof BigUint64Array)
-    return Float32Array.from<bigint>(data, nearestFloat)
+export function floatsOf(
+  dtype: StoredDtype,
+  data: StoredArray,
+  target: Float32Array = new Float32Array(data.length),
+): Float32Array {
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
+    for (let i = 0; i < target.length; i++) target[i] = nearestFloat(data[i]!)
+    return target
+  }
   switch (dtype) {
     case 'f16':
-      return f16ArrayToF32(data as Uint16Array)
+      return f16ArrayToF32(data as Uint16Array, target)
     case 'bf16':
-      return bf16ArrayToF32(data as Uint16Array)
+      return bf16ArrayToF32(data as Uint16Array, target)
     case 'f8_e4m3':
     case 'f8_e5m2':
     case 'f8_e8m0':
-    case 'bool':
-      return lookedUp(tableOf(dtype), data)
+    case 'bool': {
+      const table = tableOf(dtype)
+      for (let i = 0; i < target.length; i++) target[i] = table[data[i]!]!
+      return target
+    }
     default:
-      return new Float32Array(data)
+      target.set(data)
+      return target
   }
 }
 
@@ -163,10 +174,4 @@ function tableOf(dtype: keyof typeof ofByte): Float32Array {
   if (table === undefined)
     tables.set(dtype, (table = Float32Array.from({ length: 256 }, (_, i) => ofByte[dtype](i))))
   return table
-}
-
-function lookedUp(table: Float32Array, source: ArrayLike<number>): Float32Array {
-  const found = new Float32Array(source.length)
-  for (let i = 0; i < found.length; i++) found[i] = table[source[i]!]!
-  return found
 }
