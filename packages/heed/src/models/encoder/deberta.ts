@@ -123,6 +123,7 @@ export const deberta: Architecture<EncoderDesign, Encoder> = encoderArchitecture
       ignored: [
         'embeddings.position_embeddings.weight',
         'embeddings.position_ids',
+        'encoder.LayerNorm.*',
         'cls.*',
         'lm_predictions.*',
         'mask_predictions.*',
