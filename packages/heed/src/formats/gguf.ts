@@ -68,6 +68,8 @@ const mostValues = 2 ** 16
 const mostTensors = 2 ** 16
 const mostDimensions = 4
 const longestName = 2 ** 16
+/** Of all lists of texts together, and of all names together, in bytes: many times what any file has. */
+const [mostTexts, mostNameBytes] = [2 ** 23, 2 ** 24]
 /** Read from the disk at a time. */
 const windowLength = 2 ** 20
 
@@ -93,6 +95,9 @@ export class Gguf {
   /** False of files for machines of that kind: the tensors' numbers are big-endian, too. */
   readonly isLittleEndian: boolean
   readonly #tensorsAt: number
+  #tensorsEnd: number | undefined
+  #texts = 0
+  #nameBytes = 0
   #at = 0
   #window: Uint8Array = new Uint8Array(0)
   #view: DataView = new DataView(this.#window.buffer)
@@ -245,8 +250,8 @@ export class Gguf {
   /** Where the tensors' data begins, in bytes: behind their list, aligned. */
   dataStart(): number {
     const alignment = this.alignment()
-    this.tensors()
-    return Math.ceil(this.#at / alignment) * alignment
+    if (this.#tensorsEnd === undefined) this.tensors()
+    return Math.ceil(this.#tensorsEnd! / alignment) * alignment
   }
 
   /**
@@ -256,8 +261,9 @@ export class Gguf {
    */
   tensors(): GgufTensorEntry[] {
     this.#at = this.#tensorsAt
+    this.#nameBytes = 0
     const names = new Set<string>()
-    return Array.from({ length: this.tensorCount }, () => {
+    const entries = Array.from({ length: this.tensorCount }, () => {
       const name = this.#name()
       if (names.has(name)) this.#refuse(`tensor '${shown(name)}' to be there once`, 'it again')
       names.add(name)
@@ -266,6 +272,8 @@ export class Gguf {
       const shape = Array.from({ length: dimensions }, () => this.#integer(8))
       return { name, shape, type: this.#integer(4), offset: this.#integer(8) }
     })
+    this.#tensorsEnd = this.#at
+    return entries
   }
 
   /** Throws the error about a value. */
@@ -288,7 +296,11 @@ export class Gguf {
     }
     this.#places.set(name, { type, count, isList, offset: this.#at })
     if (type !== typeString) this.#skip(count * sizes[type]!)
-    else for (let i = 0; i < count; i++) this.#skip(this.#integer(8))
+    else {
+      this.#texts += count
+      if (this.#texts > mostTexts) this.#refuse(`at most ${mostTexts} texts`, `${count} in '${shown(name)}'`)
+      for (let i = 0; i < count; i++) this.#skip(this.#integer(8))
+    }
   }
 
   #type(name: string): number {
@@ -300,6 +312,8 @@ export class Gguf {
   #name(): string {
     const length = this.#integer(8)
     if (length > longestName) this.#refuse(`a name of at most ${longestName} bytes`, length)
+    this.#nameBytes += length
+    if (this.#nameBytes > mostNameBytes) this.#refuse(`names of at most ${mostNameBytes} bytes`, 'more')
     this.#at -= 8
     return this.#strings(1)[0]!
   }

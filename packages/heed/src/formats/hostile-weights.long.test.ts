@@ -3,17 +3,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, expect, test } from 'vitest'
-import { HeedError } from '../base/index.js'
 import { mutated } from '../text/files/testing/mutated.js'
 import { bytesInMemory } from './bytes-in-memory.js'
 import { openWeights, readSafetensors, type StoredTensor, writeSafetensors } from './index.js'
 import { llama2cIn } from './llama2c.js'
 import { safetensorsIn } from './safetensors-read.js'
 import { storedArray, storedDtypes } from './stored-dtypes.js'
+import { type HostileKind, testReadOrRefused } from './testing/read-or-refused.js'
 
 // A million files in all, many times that by HEED_LONG: they are read or refused, by an error with a type.
 
-const times = Number(process.env['HEED_LONG'] ?? 1)
 const folder = mkdtempSync(join(tmpdir(), 'heed-long-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
@@ -79,12 +78,7 @@ const list = new TextEncoder().encode(
 const openList = (bytes: Uint8Array): unknown =>
   openWeights(written('model.safetensors.index.json', bytes), ({ tensors }) => tensors.size)
 
-const kinds: readonly (readonly [
-  kind: string,
-  share: number,
-  bytes: fc.Arbitrary<Uint8Array>,
-  read: (bytes: Uint8Array) => unknown,
-])[] = [
+const kinds: readonly HostileKind[] = [
   ['safetensors that were changed', 0.25, mutated(file), readAll],
   [
     'headers of safetensors that were changed',
@@ -108,27 +102,4 @@ test('what is changed is right before', () => {
   expect(() => openList(list)).toThrow(/ENOENT/)
 })
 
-test.each(kinds)(
-  '%s are read or refused, in a short time',
-  (_, share, bytes, read) => {
-    let slowest = 0
-    let refusals = 0
-    const runs = Math.ceil(1e6 * share * times)
-    fc.assert(
-      fc.property(bytes, (one) => {
-        const begun = performance.now()
-        try {
-          read(one)
-        } catch (error) {
-          if (!(error instanceof HeedError)) throw error
-          refusals++
-        }
-        slowest = Math.max(slowest, performance.now() - begun)
-      }),
-      { numRuns: runs },
-    )
-    expect(refusals).toBeGreaterThan(runs / 10)
-    expect(slowest).toBeLessThan(1000)
-  },
-  600_000 * Math.max(1, times),
-)
+testReadOrRefused(kinds)
