@@ -13,6 +13,7 @@ import { feedForward, type FeedForward } from './feed-forward.js'
 import { allOf, causal } from './mask.js'
 import type { Quantized } from './linear.js'
 import { norm, type Norm, type NormOptions } from './norm.js'
+import { simpleRecurrent, type SimpleRecurrent } from './simple-recurrent.js'
 import { addTo, type Dropout, type Residual, type Sequence } from './sequence.js'
 
 /**
@@ -34,6 +35,15 @@ export interface Block {
 export interface CrossBlock extends Block {
   readonly crossAttentionNorm?: Norm
   readonly crossAttention: AttentionParameters
+}
+
+/** A block of a decoder that reads what came before by a simple recurrent unit, not by attention. */
+export interface RecurrentBlock extends Omit<
+  CrossBlock,
+  'attentionNorm' | 'attention' | 'attentionOutputNorm'
+> {
+  readonly recurrentNorm?: Norm
+  readonly recurrent: SimpleRecurrent
 }
 
 /**
@@ -146,6 +156,31 @@ export function crossDecoderBlock(
   })
 }
 
+/**
+ * `crossDecoderBlock` with a simple recurrent unit in place of self-attention. Names: residualBefore,
+ * recurrentNorm.*, recurrent.*, residualMiddle, and what follows as there.
+ *
+ * @throws ShapeError where sizes do not fit
+ */
+export function recurrentDecoderBlock(
+  parameters: Quantized<RecurrentBlock>,
+  x: Sequence,
+  context: Sequence,
+  options: CrossBlockOptions = {},
+): Sequence {
+  checkNames('recurrentDecoderBlock', options, crossNames)
+  return scope(() => {
+    const before = tap('residualBefore', x)
+    const { cache, attention } = options
+    const read = arranged(parameters, 'recurrent', before, before, options, (input, residual) =>
+      simpleRecurrent(parameters.recurrent, input, { cache, rows: attention?.rows, ...residual }),
+    )
+    const middle = tap('residualMiddle', read)
+    const cross = tap('residualMiddleCross', crossLayer(parameters, middle, context, options))
+    return tap('residualAfter', feedForwardLayer(parameters, cross, cross, options))
+  })
+}
+
 function causalAnd({ attention }: BlockOptions): Mask {
   return attention?.mask === undefined ? causal : allOf(causal, attention.mask)
 }
@@ -167,7 +202,7 @@ function attentionLayer(
 }
 
 function crossLayer(
-  parameters: Quantized<CrossBlock>,
+  parameters: Omit<Quantized<CrossBlock>, 'attention'>,
   x: Sequence,
   context: Sequence,
   options: CrossBlockOptions,
@@ -183,7 +218,7 @@ function crossLayer(
 
 /** What attention added to `before` is `middle`; a parallel block reads `before` here too. */
 function feedForwardLayer(
-  parameters: Quantized<Block>,
+  parameters: Omit<Quantized<Block>, 'attention'>,
   before: Sequence,
   middle: Sequence,
   options: BlockOptions,
@@ -198,7 +233,7 @@ function feedForwardLayer(
   )
 }
 
-type LayerName = 'attention' | 'crossAttention' | 'feedForward'
+type LayerName = 'attention' | 'recurrent' | 'crossAttention' | 'feedForward'
 type NormName = `${LayerName}Norm` | `${LayerName}OutputNorm`
 
 /**

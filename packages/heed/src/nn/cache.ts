@@ -93,20 +93,38 @@ export interface Remembered {
 export class LayerCache {
   readonly #keys: Growing
   readonly #values: Growing
+  /** Of a recurrent layer, which has no keys and values. They go from step to step, and stay f32. */
+  readonly #states: Growing
   #context: Remembered | undefined
 
   constructor(
     { dtype = 'f32' }: CacheOptions = {},
     keys: Growing = new Growing('keys', dtype),
     values: Growing = new Growing('values', dtype),
+    states: Growing = new Growing('states', 'f32'),
   ) {
     this.#keys = keys
     this.#values = values
+    this.#states = states
   }
 
   /** Positions in it. */
   get length(): number {
-    return this.#keys.length
+    return Math.max(this.#keys.length, this.#states.length)
+  }
+
+  /**
+   * Adds the states of the positions that follow, of a recurrent layer.
+   *
+   * @throws ShapeError if batch or width are not as before
+   */
+  appendStates(states: Key): void {
+    this.#states.append(states)
+  }
+
+  /** The state of the last position; undefined where there is none. */
+  lastState(): Key | undefined {
+    return this.#states.last()
   }
 
   /**
@@ -145,7 +163,7 @@ export class LayerCache {
   }
 
   fork(): LayerCache {
-    const other = new LayerCache({}, this.#keys.fork(), this.#values.fork())
+    const other = new LayerCache({}, this.#keys.fork(), this.#values.fork(), this.#states.fork())
     if (this.#context !== undefined) {
       const { key, value } = this.#context
       other.#context = keep({ key: rename(key, {}), value: rename(value, {}) })
@@ -155,18 +173,18 @@ export class LayerCache {
 
   *blocks(): Generator<{ readonly bytes: number }> {
     const { key, value } = this.#context ?? {}
-    for (const block of [this.#keys.block, this.#values.block, key?.storage, value?.storage])
-      if (block !== undefined) yield block
+    const own = [this.#keys.block, this.#values.block, this.#states.block]
+    for (const block of [...own, key?.storage, value?.storage]) if (block !== undefined) yield block
   }
 
   truncate(length: number): void {
-    this.#keys.truncate(length)
-    this.#values.truncate(length)
+    for (const part of [this.#keys, this.#values, this.#states]) part.truncate(part.length === 0 ? 0 : length)
   }
 
   dispose(): void {
     this.#keys.dispose()
     this.#values.dispose()
+    this.#states.dispose()
     this.#context?.key.dispose()
     this.#context?.value.dispose()
     this.#context = undefined

@@ -70,6 +70,13 @@ export class Growing {
     return slice(room.tensor, 'key', 0, this.length)
   }
 
+  /** What was added last; undefined where nothing was. */
+  last(): Key | undefined {
+    return this.#room === undefined || this.length === 0
+      ? undefined
+      : slice(this.#room.tensor, 'key', this.length - 1, this.length)
+  }
+
   /** Room for `count` positions more, which the caller writes where it says; and then all positions. */
   extend(like: Key, count: number): { readonly stretch: Stretch<AxesOfKey>; readonly place: Target } {
     const room = this.#reserve(like, count)

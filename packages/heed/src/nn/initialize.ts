@@ -5,7 +5,7 @@
 import { checkWhole, foldIn, type RandomKey, type Shape, UsageError } from '../base/index.js'
 import { full, normal, type Tensor, uniform } from '../tensor/index.js'
 import type { AttentionParameters } from './attention.js'
-import type { Block, CrossBlock } from './block.js'
+import type { Block, CrossBlock, RecurrentBlock } from './block.js'
 import type { Embedding } from './embedding.js'
 import type { FeedForward } from './feed-forward.js'
 import type { Linear } from './linear.js'
@@ -240,5 +240,23 @@ export function createCrossBlock(key: RandomKey, shape: BlockShape): CrossBlock 
     ...createBlock(key, self),
     crossAttentionNorm: createNorm({ width }, { bias: normBias, onePlus, initializer }),
     crossAttention: createAttention(foldIn(key, 'crossAttention'), shape),
+  }
+}
+
+/** `createCrossBlock` with a simple recurrent unit in place of the attention among its own positions. */
+export function createRecurrentBlock(key: RandomKey, shape: BlockShape): RecurrentBlock {
+  const { width, bias = true, normBias = bias, initializer } = shape
+  const { attention: _, attentionNorm: __, attentionOutputNorm: ___, ...rest } = createCrossBlock(key, shape)
+  const map = (name: string, withBias: boolean): Linear<'width', 'unit'> =>
+    createLinear(
+      foldIn(foldIn(key, 'recurrent'), name),
+      { width },
+      { unit: width },
+      { bias: withBias, ...(initializer && { initializer }) },
+    )
+  return {
+    recurrentNorm: createNorm({ width }, { bias: normBias, initializer }),
+    recurrent: { candidate: map('candidate', false), forget: map('forget', bias) },
+    ...rest,
   }
 }

@@ -42,13 +42,7 @@ export function encoderDecoderAttentions({ encoder, decoder }: EncoderDecoderDes
       layer,
     })),
     ...decoder.blocks.flatMap((_, layer): AttentionPlace[] => [
-      {
-        name: `decoder.blocks.${layer}.attention.filter`,
-        kind: 'self',
-        queries: 'target',
-        keys: 'target',
-        layer,
-      },
+      ...(decoder.recurrent === true ? [] : [targetPlace(layer)]),
       {
         name: `decoder.blocks.${layer}.crossAttention.filter`,
         kind: 'cross',
@@ -58,4 +52,14 @@ export function encoderDecoderAttentions({ encoder, decoder }: EncoderDecoderDes
       },
     ]),
   ]
+}
+
+function targetPlace(layer: number): AttentionPlace {
+  return {
+    name: `decoder.blocks.${layer}.attention.filter`,
+    kind: 'self',
+    queries: 'target',
+    keys: 'target',
+    layer,
+  }
 }

@@ -31,6 +31,11 @@ export interface StackDesign {
   readonly embeddingNorm?: NormOptions | undefined
   /** Of what the last layer gives. */
   readonly finalNorm?: NormOptions | undefined
+  /**
+   * Whether the decoder's blocks have a simple recurrent unit in place of self-attention (Kim et al. 2019);
+   * default false.
+   */
+  readonly recurrent?: boolean | undefined
   /** One table for all layers, added to the scores of self-attention (T5). */
   readonly relative?: RelativeDesign | undefined
 }
@@ -58,4 +63,6 @@ export interface EncoderDecoderDesign extends Design {
   readonly padding: number
   /** The id that the target starts with; undefined where that is its language, the last id of the labels. */
   readonly start: number | undefined
+  /** Whether a target's first position has no embedding, whatever its id (Marian itself); default false. */
+  readonly emptyStart?: boolean | undefined
 }

@@ -15,6 +15,7 @@ import {
   createEmbedding,
   createLinear,
   createNorm,
+  createRecurrentBlock,
   type CrossBlock,
   crossDecoderBlock,
   type Dropout,
@@ -33,6 +34,8 @@ import {
   normalInitializer,
   type PositionTable,
   type Quantized,
+  type RecurrentBlock,
+  recurrentDecoderBlock,
   rememberContexts,
   type Rows,
   type Sequence,
@@ -40,13 +43,13 @@ import {
   unembed,
 } from '../../nn/index.js'
 import { observedAsNow, tap, within } from '../../observe/index.js'
-import { dropout as drop, full, type Mask, scope, type Tensor } from '../../tensor/index.js'
+import { dropout as drop, full, type Mask, scope, tensor, type Tensor } from '../../tensor/index.js'
 import { blockOptions, type LayerDesign } from '../layer-design.js'
 import type { EncoderDecoderDesign, StackDesign } from './design.js'
 import { addDesignedPositions, type Standing } from './positions.js'
 
 /** The parameters of one half of an encoder-decoder. */
-export interface Stack<B extends Block = Block> {
+export interface Stack<B = Block> {
   /** The target's, where it doesn't share the source's. */
   readonly embedding?: Embedding
   /** Learned positions. */
@@ -63,7 +66,7 @@ export interface EncoderDecoder {
   /** The source's, and where both share one the target's. */
   readonly embedding: Embedding
   readonly encoder: Stack
-  readonly decoder: Stack<CrossBlock>
+  readonly decoder: Stack<CrossBlock | RecurrentBlock>
   /** The output, where it does not share the target's embedding. */
   readonly head?: Linear<'width', 'vocabulary'>
   readonly outputBias?: Tensor<'vocabulary'>
@@ -87,7 +90,7 @@ export function createEncoderDecoder(
     const bias = own.kind !== 'rms' && (shape.normBias ?? shape.bias ?? true)
     return createNorm({ width }, { bias, onePlus: own.onePlus === true, initializer })
   }
-  const stack = <B extends Block>(
+  const stack = <B>(
     name: string,
     own: StackDesign,
     create: (key: RandomKey, shape: BlockShape) => B,
@@ -113,7 +116,11 @@ export function createEncoderDecoder(
     encoder: stack('encoder', design.encoder, createBlock),
     decoder: {
       ...(design.sourceVocabulary !== undefined && { embedding: embedding('target', vocabulary) }),
-      ...stack('decoder', design.decoder, createCrossBlock),
+      ...stack<CrossBlock | RecurrentBlock>(
+        'decoder',
+        design.decoder,
+        design.decoder.recurrent === true ? createRecurrentBlock : createCrossBlock,
+      ),
     },
     ...(!tied && {
       head: createLinear(foldIn(key, 'head'), { width }, { vocabulary }, { bias: false, initializer }),
@@ -212,11 +219,15 @@ export function targetStates(
         caches: rows.caches?.map((each) => each.layer(layer)),
       }
       // Where the source is remembered nothing reads it.
-      return crossDecoderBlock(model.decoder.blocks[layer]!, x, source ?? x, {
+      const options = {
         ...inRows(own, packed),
         crossAttention: { mask: sourceMask, scale: own.attention?.scale, rows: packed },
         cache: cache?.layer(layer),
-      })
+      }
+      const block = model.decoder.blocks[layer]!
+      return 'recurrent' in block
+        ? recurrentDecoderBlock(block, x, source ?? x, options)
+        : crossDecoderBlock(block, x, source ?? x, options)
     },
   })
 }
@@ -298,7 +309,7 @@ function runStack(
 ): Sequence {
   const { position, embeddingScale } = design
   const { blocks, embeddingNorm, finalNorm, relative } = design[name]
-  const stack: Quantized<Stack> = model[name]
+  const stack: Quantized<Stack<unknown>> = model[name]
   const dropped = dropout && { rate: dropout.rate, key: foldIn(dropout.key, name) }
   const score =
     relative &&
@@ -310,6 +321,7 @@ function runStack(
     scope(() => {
       let x: Sequence = embed(stack.embedding ?? model.embedding, ids)
       if (embeddingScale !== undefined) x = x.mul(embeddingScale)
+      if (name === 'decoder' && design.emptyStart === true) x = withoutFirst(x, standing)
       x = tap('embedding', x)
       if (position !== undefined) x = addDesignedPositions(x, position, stack.position, ids, standing)
       if (embeddingNorm !== undefined)
@@ -331,6 +343,17 @@ function runStack(
       return finalNorm === undefined ? x : within('finalNorm', () => norm(stack.norm!, x, 'width', finalNorm))
     }),
   )
+}
+
+/** Zeros where a target begins. */
+function withoutFirst(x: Sequence, { start, lengths = [x.size('position')] }: Standing): Sequence {
+  const counts = new Float32Array(x.size('position')).fill(1)
+  let at = 0
+  lengths.forEach((length, row) => {
+    if (length > 0 && (typeof start === 'number' ? start : start[row]) === 0) counts[at] = 0
+    at += length
+  })
+  return x.mul(tensor(counts, { position: counts.length }, { device: x.device }))
 }
 
 /** The same in rows that don't see each other. */
