@@ -34,6 +34,11 @@ export interface Binding {
   readonly ggufPairs?: boolean | undefined
   /** GGUF keeps 1 + weight, the hub the weight (Gemma's norms). */
   readonly ggufOnePlus?: boolean | undefined
+  /**
+   * The tensor of one number that whole numbers were multiplied by: what the file has is divided by it. A
+   * file of floats has none.
+   */
+  readonly scale?: string | undefined
   /** The axes that a product with it sums over: then it may be quantized. */
   readonly over?: readonly string[] | undefined
 }

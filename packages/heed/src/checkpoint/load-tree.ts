@@ -133,7 +133,18 @@ function findAll(
       continue
     }
     used.add(name)
-    const stored = files.tensors.get(name)!
+    let stored = files.tensors.get(name)!
+    if (binding.scale !== undefined && /^[iu]\d+$/i.test(stored.dtype)) {
+      const scale = files.tensors.get(binding.scale)
+      if (scale === undefined) {
+        missing.push(binding.scale)
+        continue
+      }
+      used.add(binding.scale)
+      stored = divided(stored, scale, (found) =>
+        refuse(`one number other than 0 in '${binding.scale}'`, found, 'the file is damaged'),
+      )
+    }
     const expected = fileShape(binding, leaf.shape)
     if (expected.join() !== stored.shape.join())
       refuse(
@@ -177,6 +188,24 @@ export function hasLeaf({ format, tensors }: FileTensors, bindings: Bindings): (
     const binding = table.at(path)
     const name = gguf ? binding?.gguf : binding && canonical(binding.file, bindings)
     return name !== undefined && names.has(name)
+  }
+}
+
+/** A tensor whose numbers are divided by another's. */
+function divided(stored: FileTensor, scale: FileTensor, refuse: (found: string) => never): FileTensor {
+  const count = scale.shape.reduce((product, size) => product * size, 1)
+  if (count !== 1) refuse(`${count} numbers`)
+  const divisor = scale.toFloat32()[0]!
+  if (!Number.isFinite(divisor) || divisor === 0) refuse(String(divisor))
+  const { shape, byteLength } = stored
+  const toFloat32 = (): Float32Array => stored.toFloat32().map((x) => x / divisor)
+  return {
+    dtype: 'f32',
+    shape,
+    byteLength,
+    bytes: () => new Uint8Array(toFloat32().buffer),
+    toFloat32,
+    toTensor: (named, dtype) => tensor(toFloat32(), named, { ...(dtype && { dtype }) }),
   }
 }
 

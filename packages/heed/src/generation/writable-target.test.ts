@@ -57,6 +57,14 @@ const designs: readonly EncoderDecoderDesign[] = [
     embeddingScale: 4,
     tied: true,
   },
+  {
+    architecture: 'bergamot',
+    ...common,
+    encoder: bartStack,
+    decoder: { ...bartStack, recurrent: true },
+    tied: true,
+    emptyStart: true,
+  },
 ]
 const make = (design: EncoderDecoderDesign): EncoderDecoder =>
   createEncoderDecoder(design, randomKey(1), { initializer: normalInitializer(0.3) })

@@ -86,6 +86,16 @@ const designs: Readonly<Record<string, EncoderDecoderDesign>> = {
     tied: false,
     start: undefined,
   },
+  'a recurrent unit in place of attention, nothing where a target begins': {
+    ...common,
+    architecture: 'bergamot',
+    encoder: post,
+    decoder: { blocks: [layerOf('post'), layerOf('post')], recurrent: true },
+    position: { kind: 'sinusoidal', arrangement: 'halves', frequencies: 'endpoint' },
+    tied: true,
+    outputBias: true,
+    emptyStart: true,
+  },
 }
 
 const make = (design: EncoderDecoderDesign): EncoderDecoder =>
