@@ -26,6 +26,7 @@ interface Problem {
   readonly n: Axis
   readonly k: readonly Axis[]
   readonly depth: number
+  readonly steady: boolean
 }
 
 /** Rows of a block: its part of A, over the steps of k above, stays in the second cache. */
@@ -64,7 +65,7 @@ export function planMatmul(
   request: MatmulRequest & { readonly allocate: (bytes: number) => number },
 ): Launch[] {
   const problem = orient(request)
-  const { outer, m, n, depth } = problem
+  const { outer, m, n, depth, steady } = problem
   const count = sizeOf(outer) * m.size * n.size
   if (count === 0) return []
   const tile = tileFor(request.machine, problem.n.size)
@@ -110,8 +111,19 @@ export function planMatmul(
   places = collapse(places)
   const panelCount = Math.ceil(n.size / tile.columns)
   const blocks = streamed
-    ? streamedBlock(tile, rows, panels, m.size, depth)
-    : chooseBlocks(tile, rows, panels, m.size, panelCount, sizeOf(places), depth, way === 'copied', left)
+    ? streamedBlock(tile, rows, panels, m.size, depth, steady)
+    : chooseBlocks(
+        tile,
+        rows,
+        panels,
+        m.size,
+        panelCount,
+        sizeOf(places),
+        depth,
+        way === 'copied',
+        left,
+        steady,
+      )
   const epilogue = epilogueOf(request, n)
   const form: ProductForm = {
     rows,
@@ -209,8 +221,9 @@ function orient(request: MatmulRequest): Problem {
     ? collapse([...request.batch, ...ms.slice(0, -1), ...ns.slice(0, -1)])
     : collapse(request.batch)
   const depth = sizeOf(k)
-  const swapped = m.size === 1 ? false : n.size === 1 ? true : n.c !== 1 && m.c === 1
-  if (!swapped) return { swapped, outer, m, n: n.size === 1 ? { ...n, b: 1, c: 1 } : n, k, depth }
+  const { steady = false } = request
+  const swapped = steady || m.size === 1 ? false : n.size === 1 ? true : n.c !== 1 && m.c === 1
+  if (!swapped) return { swapped, outer, m, n: n.size === 1 ? { ...n, b: 1, c: 1 } : n, k, depth, steady }
   return {
     swapped,
     outer: outer.map(transposed),
@@ -218,18 +231,20 @@ function orient(request: MatmulRequest): Problem {
     n: transposed(m),
     k: k.map(transposed),
     depth,
+    steady,
   }
 }
 
 type Way = 'dot' | Right
 
 /** Packing B costs a pass over it: the fewer rows, the less it is repaid. */
-function chooseWay({ outer, m, n, k, depth }: Problem, tile: Tile): Way {
+function chooseWay({ outer, m, n, k, depth, steady }: Problem, tile: Tile): Way {
   if (k.length > 1) return 'panels'
   const few = m.size <= 2 * tile.rows || m.size * n.size * depth <= 32 ** 3
   const step = k[0] ?? unitAxis
   if (few && n.b === 1) return 'rows'
-  if (few && step.a === 1 && step.b === 1) return 'dot'
+  // The lanes of 'dot' lie along k: its sums go in another order.
+  if (few && step.a === 1 && step.b === 1 && !steady) return 'dot'
   if (n.b === 1 && m.size <= copiedRows && outer.every((axis) => axis.b !== 0)) return 'copied'
   return 'panels'
 }
@@ -272,6 +287,7 @@ function chooseBlocks(
   depth: number,
   copiedB: boolean,
   left: Left,
+  steady: boolean,
 ): { rows: number; panels: number; depth: number } {
   const whole = Math.ceil(m / rows) * rows
   // Of equal heights, so that threads end at about the same time.
@@ -279,8 +295,9 @@ function chooseBlocks(
   const rowBlocks = copiedB ? 1 : Math.ceil(tiles / Math.max(1, Math.round(blockHeight / rows)))
   const blockRows = Math.ceil(tiles / rowBlocks) * rows
   // With one tile of rows nothing of B is met twice.
-  const most = m <= rows ? Math.max(1, depth) : Math.max(1, Math.floor(tile.panelBytes / (4 * tile.columns)))
-  const blockDepth = Math.ceil(depth / Math.ceil(Math.max(1, depth) / most)) || 1
+  const undivided = m <= rows && !steady
+  const most = undivided ? Math.max(1, depth) : mostDepth(tile)
+  const blockDepth = evenDepth(depth, most)
   const perPanel = Math.max(1, Math.min(m, blockRows) * tile.columns * Math.max(1, depth))
   const least = (left === 'rows' || left === 'runs') && !copiedB && depth <= most ? fewPanels : leastPanels
   const wanted = Math.max(least, Math.round(taskProducts / perPanel / panels) * panels)
@@ -295,20 +312,35 @@ function chooseBlocks(
   return { rows: blockRows, panels: perTask(), depth: blockDepth }
 }
 
+/** Steps along k of a panel of B that stays near. */
+function mostDepth({ panelBytes, columns }: Tile): number {
+  return Math.max(1, Math.floor(panelBytes / (4 * columns)))
+}
+
+/** Steps of a block, at most `most`, so that all have about as many. */
+function evenDepth(depth: number, most: number): number {
+  return Math.ceil(depth / Math.ceil(Math.max(1, depth) / most)) || 1
+}
+
 /**
  * The same where nothing of B is met twice: all rows and steps, and few panels, so that threads end at about
  * the same time.
  */
 function streamedBlock(
-  { columns }: Tile,
+  tile: Tile,
   rows: number,
   panels: number,
   m: number,
   depth: number,
+  steady: boolean,
 ): ReturnType<typeof chooseBlocks> {
-  const bytes = 4 * panels * columns * Math.max(1, depth)
+  const bytes = 4 * panels * tile.columns * Math.max(1, depth)
   const several = Math.ceil(streamedBytes / bytes)
-  return { rows: Math.ceil(m / rows) * rows, panels: several * panels, depth: Math.max(1, depth) }
+  return {
+    rows: Math.ceil(m / rows) * rows,
+    panels: several * panels,
+    depth: evenDepth(depth, steady ? mostDepth(tile) : Math.max(1, depth)),
+  }
 }
 
 /**
