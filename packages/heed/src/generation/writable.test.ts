@@ -263,7 +263,9 @@ test.each(referenceDevices.map((device) => [device.name, device] as const))(
                 const found = steps.map((ids) => decoding.step(ids).values())
                 decoding.dispose()
                 return rows.map((__, row) =>
-                  found.flatMap((logits) => [...logits.slice(row * vocabulary, (row + 1) * vocabulary)]),
+                  found.flatMap((logits) =>
+                    Array.from(logits.subarray(row * vocabulary, (row + 1) * vocabulary)),
+                  ),
                 )
               }
               if (known) {
