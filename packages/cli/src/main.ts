@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { register as attend } from './commands/attend.js'
 import { register as doctor } from './commands/doctor.js'
+import { register as embed } from './commands/embed.js'
 import { register as generate } from './commands/generate.js'
 import { register as inspect } from './commands/inspect.js'
 import { register as kernel } from './commands/kernel.js'
@@ -15,6 +16,7 @@ import { guarded, hasColor, styled, widthOf, type Environment, type Output } fro
 const commands: readonly Register[] = [
   attend,
   generate,
+  embed,
   train,
   inspect,
   tokenize,

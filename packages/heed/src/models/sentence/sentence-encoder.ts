@@ -6,7 +6,7 @@ import { checkNames, checkWhole, UsageError } from '../../base/index.js'
 import { scope } from '../../tensor/index.js'
 import type { Encoding } from '../../text/index.js'
 import { encoderStates, ofEachRow } from '../encoder/index.js'
-import { type LoadedEncoder, ofFamily, readModel } from '../load.js'
+import { type LoadedEncoder, type LoadOptions, ofFamily, readModel, type Running } from '../load.js'
 import { batchesByLength } from './batches.js'
 import { type Dense, normalized, readDense, throughDenseModule, type Vectors } from './dense.js'
 import { jsonFile, storedModules } from './modules.js'
@@ -48,7 +48,7 @@ export const defaultBatchTokens = 2048
 
 /** Texts to vectors. Made by `loadSentenceEncoder`. */
 export class SentenceEncoder {
-  readonly loaded: LoadedEncoder
+  readonly loaded: Running<LoadedEncoder>
   readonly pooling: PoolingDesign
   readonly modules: readonly VectorModule[]
   readonly settings: SentenceSettings & TextSettings
@@ -56,7 +56,7 @@ export class SentenceEncoder {
   readonly width: number
 
   constructor(
-    loaded: LoadedEncoder,
+    loaded: Running<LoadedEncoder>,
     pooling: PoolingDesign,
     modules: readonly VectorModule[],
     settings: SentenceSettings & TextSettings,
@@ -145,7 +145,7 @@ export class SentenceEncoder {
   }
 }
 
-function pooledWidth({ config }: LoadedEncoder, { modes }: PoolingDesign): number {
+function pooledWidth({ config }: Pick<LoadedEncoder, 'config'>, { modes }: PoolingDesign): number {
   return modes.length * config.width
 }
 
@@ -156,15 +156,18 @@ function pooledWidth({ config }: LoadedEncoder, { modes }: PoolingDesign): numbe
  * @throws FormatError where files are missing or wrong, name a place outside of the folder, or a module that
  * heed doesn't know
  */
-export async function loadSentenceEncoder(folder: string): Promise<SentenceEncoder> {
-  return readSentenceEncoder(folder)
+export async function loadSentenceEncoder(
+  folder: string,
+  options: LoadOptions = {},
+): Promise<SentenceEncoder> {
+  return readSentenceEncoder(folder, options)
 }
 
 /** `loadSentenceEncoder` at once, for `withDevice`. Throws as it does. */
-export function readSentenceEncoder(folder: string): SentenceEncoder {
+export function readSentenceEncoder(folder: string, options: LoadOptions = {}): SentenceEncoder {
   const [first, ...rest] = storedModules(folder) ?? []
   if (first !== undefined && first.type !== 'Transformer') first.named.refuse('a Transformer first')
-  const loaded = ofFamily(readModel(first?.folder ?? folder), 'encoder')
+  const loaded = ofFamily(readModel(first?.folder ?? folder, options), 'encoder')
   const settings = { ...sentenceSettings(folder), ...textSettings(loaded) }
   let pooling: PoolingDesign | undefined
   let width = loaded.config.width

@@ -1,7 +1,7 @@
 /** What stands beside a model of sentence-transformers: lengths, prompts, the similarity. */
 import { FormatError, type JsonValue } from '../../base/index.js'
 import type { Tokenizer } from '../../text/index.js'
-import type { LoadedModel } from '../load.js'
+import type { Running } from '../load.js'
 import { jsonFile } from './modules.js'
 
 /** How two vectors are compared. */
@@ -21,7 +21,7 @@ export interface TextSettings {
  *
  * @throws FormatError where the tokenizer has tokens that the model hasn't
  */
-export function textSettings(loaded: LoadedModel): TextSettings {
+export function textSettings(loaded: Running): TextSettings {
   const { path } = loaded.stored
   const file = [
     'sentence_bert_config.json',
@@ -52,7 +52,7 @@ function lengthIn(value: JsonValue | undefined): number {
 }
 
 /** Tokens that were added may be more than the model knows: who uses them is refused then. */
-function checkVocabulary({ tokenizer, config: { vocabulary }, stored }: LoadedModel): void {
+function checkVocabulary({ tokenizer, config: { vocabulary }, stored }: Running): void {
   const added = new Set(tokenizer.definition.addedTokens.map(({ id }) => id))
   const end = Math.min(tokenizer.size, vocabulary + added.size + 1)
   for (let id = vocabulary; id < end; id++) {
