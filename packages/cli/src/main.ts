@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { register as attend } from './commands/attend.js'
+import { register as convert } from './commands/convert.js'
 import { register as doctor } from './commands/doctor.js'
 import { register as embed } from './commands/embed.js'
 import { register as generate } from './commands/generate.js'
@@ -19,6 +20,7 @@ const commands: readonly Register[] = [
   embed,
   train,
   inspect,
+  convert,
   tokenize,
   trainTokenizer,
   kernel,

@@ -133,7 +133,12 @@ function storedFile(path: string): StoredModel {
         ? JSON.stringify(hubConfig(weights.metadata, weights.tensors))
         : weights.config
     const config = jsonIn(new TextEncoder().encode(text), path)
-    const vocabulary = weights.format === 'gguf' ? path : besideLlama2c(path, config)
+    const vocabulary =
+      weights.format === 'llama2.c'
+        ? besideLlama2c(path, config)
+        : weights.metadata.has('tokenizer.ggml.model')
+          ? path
+          : undefined
     return described(config, path, {
       path,
       format: weights.format,
