@@ -8,9 +8,12 @@ export interface QuantizedTile {
   readonly unroll: number
 }
 
+/** With so many rows weights are multiplied about as fast as memory gives them. */
+const fewRows = 8
+
 /**
- * For few rows one panel, read in one run with several sums for each row; else so many sums that the units
- * are busy, beside the vectors of weights. Groups have a second sum for each.
+ * For few rows one panel, read in one run: memory gives that faster than several runs at once. Else so many
+ * sums that the units are busy, beside the vectors of weights. Groups have a second sum for each.
  */
 export function quantizedTile(
   { lanes, registers }: Machine,
@@ -26,8 +29,9 @@ export function quantizedTile(
   if (lanes === 1) return { rows: 2, panels: 2, unroll: grouped ? 1 : 2 }
   if (m === 1) return { rows: 1, panels: 1, unroll: grouped ? 1 : 4 }
   if (registers >= 32) {
-    if (m === 2) return grouped ? { rows: 2, panels: 2, unroll: 1 } : { rows: 2, panels: 1, unroll: 4 }
-    if (m <= 3) return { rows: 3, panels: grouped ? 2 : 4, unroll: 1 }
+    if (grouped && m <= fewRows) return { rows: m, panels: 1, unroll: 1 }
+    if (m === 2) return { rows: 2, panels: 1, unroll: 4 }
+    if (m <= 3) return { rows: 3, panels: 4, unroll: 1 }
     const fewer = (multiplication === 'shorts' ? 1 : 0) + (more ? 1 : 0)
     if (grouped) return { rows: 4 - fewer, panels: 3, unroll: 1 }
     if (multiplication === 'shorts') return { rows: 4, panels: 4, unroll: 1 }
@@ -58,15 +62,14 @@ function floatTile(
 ): QuantizedTile {
   if (lanes === 1) return { rows: 2, panels: 2, unroll: 1 }
   if (registers >= 32) {
-    if (m <= 3) return { rows: m, panels: 4, unroll: 1 }
+    if (m <= fewRows / 2) return { rows: m, panels: 1, unroll: 1 }
     return best(m, [
       { rows: 4, panels: 4, unroll: 1 },
       { rows: 6, panels: 4, unroll: 1 },
       { rows: 8, panels: 3, unroll: 1 },
     ])
   }
-  if (m === 1) return { rows: 1, panels: 4, unroll: 1 }
-  if (m === 2) return { rows: 2, panels: 2, unroll: 1 }
+  if (m <= 2) return { rows: m, panels: 1, unroll: 1 }
   return best(m, [
     { rows: 4, panels: 2, unroll: 1 },
     { rows: multiplication === 'halves' ? 5 : 6, panels: 2, unroll: 1 },
