@@ -18,6 +18,8 @@ export interface AnyQuantizedWeights {
   readonly columnAxes: readonly string[]
   /** What they take, scales included. */
   readonly bytes: number
+  /** Where they begin. Throws StateError after they were freed. */
+  readonly address: number
   /** As kernels know them. Throws StateError after they were freed. */
   readonly packed: PackedWeights
   readonly freed: boolean
@@ -81,7 +83,7 @@ export class QuantizedWeights<A extends string = string> extends Holder implemen
     return this.storage.bytes
   }
 
-  get packed(): PackedWeights {
+  get address(): number {
     if (this.freed) {
       throw new StateError({
         operation: 'quantized weights',
@@ -90,10 +92,14 @@ export class QuantizedWeights<A extends string = string> extends Holder implemen
         hint: 'return them from scope(), or do not dispose them while they are needed',
       })
     }
+    return this.storage.address
+  }
+
+  get packed(): PackedWeights {
     const { machine } = this.device.target
     const sizes = (names: readonly A[]): number => names.reduce((count, name) => count * this.shape[name], 1)
     const [columns, depth] = [sizes(this.columnAxes), sizes(this.over)]
-    return { machine, format: this.format, address: this.storage.address, columns, depth }
+    return { machine, format: this.format, address: this.address, columns, depth }
   }
 
   /** `int8 width 768, head 12, headWidth 64, summed over width` */

@@ -1,7 +1,16 @@
 import { DtypeError, ShapeError, sizeOf, StateError } from '../../base/index.js'
+import type { Device } from '../../device/index.js'
 import { planQuantizedProduct, type QuantizedProductRequest } from '../../kernels/index.js'
 import { arranged, sameDevice } from '../layout.js'
-import { alone, layoutNumber, outputOf, prepare, preparedFor, runWithOthers } from '../prepared.js'
+import {
+  alone,
+  layoutNumber,
+  outputOf,
+  type Prepared,
+  prepare,
+  preparedFor,
+  runWithOthers,
+} from '../prepared.js'
 import type { AnyQuantizedWeights, QuantizedWeights } from '../quantized-weights.js'
 import { allOrNothing } from '../scope.js'
 import { tracked } from '../tape.js'
@@ -41,6 +50,9 @@ export function contractQuantized(
     const addends = [bias, residual].filter((tensor) => tensor !== undefined)
     const device = sameDevice('dot', [x, weights, ...addends])
     if (tracked([x, ...addends])) throw untrained(weights)
+    const last = lastPlans.get(weights)
+    if (last !== undefined && isSame(last, x, options))
+      return runPlan(last.prepared, device, x, weights, bias, residual)
     const key = `quantized ${layoutNumber(x)}${x.dtype} ${textOf(weights)} ${scale ?? ''} ${
       bias ? layoutNumber(bias) + bias.dtype : ''
     } ${activation ?? ''} ${residual ? layoutNumber(residual) + residual.dtype : ''}`
@@ -63,16 +75,63 @@ export function contractQuantized(
         ),
       )
     }
-    const output = outputOf(device, prepared, 0)
-    runWithOthers(
-      device,
+    lastPlans.set(weights, {
       prepared,
-      [x.address, weights.packed.address, output.address, bias?.address ?? 0, residual?.address ?? 0],
-      [x, weights, ...addends],
-      [output],
-    )
-    return output
+      x: x.layout,
+      bias: bias?.layout,
+      residual: residual?.layout,
+      scale,
+      activation,
+    })
+    return runPlan(prepared, device, x, weights, bias, residual)
   })
+}
+
+function runPlan(
+  prepared: Prepared,
+  device: Device,
+  x: AnyTensor,
+  weights: AnyQuantizedWeights,
+  bias: AnyTensor | undefined,
+  residual: AnyTensor | undefined,
+): Tensor {
+  const inputs = [x, weights, bias, residual].filter((tensor) => tensor !== undefined)
+  const output = outputOf(device, prepared, 0)
+  runWithOthers(
+    device,
+    prepared,
+    [x.address, weights.address, output.address, bias?.address ?? 0, residual?.address ?? 0],
+    inputs,
+    [output],
+  )
+  return output
+}
+
+/**
+ * The plan that weights were last multiplied by, and what for: while writing, each step asks for what the
+ * last one did, and to find it by its key would take as long as the rest of a small product's call.
+ */
+interface LastPlan {
+  readonly prepared: Prepared
+  readonly x: AnyTensor['layout']
+  readonly bias: AnyTensor['layout'] | undefined
+  readonly residual: AnyTensor['layout'] | undefined
+  readonly scale: number | undefined
+  readonly activation: DotOptions['activation']
+}
+const lastPlans = new WeakMap<AnyQuantizedWeights, LastPlan>()
+
+function isSame(last: LastPlan, x: AnyTensor, { scale, bias, activation, residual }: DotOptions): boolean {
+  return (
+    last.x === x.layout &&
+    x.dtype === 'f32' &&
+    last.bias === bias?.layout &&
+    (bias === undefined || bias.dtype === 'f32') &&
+    last.residual === residual?.layout &&
+    (residual === undefined || residual.dtype === 'f32') &&
+    last.scale === scale &&
+    last.activation === activation
+  )
 }
 
 /** By way of a copy of x whose rows are runs of memory. */
