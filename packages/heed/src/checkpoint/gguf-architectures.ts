@@ -4,7 +4,6 @@
  * readers of metadata). Of activations it has one GELU for all; there the original's own counts.
  */
 import type { GgufFacts, GgufValues, HubConfig } from './gguf-facts.js'
-import { bertNames, type NamePair, t5Names, decoderNames } from './gguf-names.js'
 import { ggufRope, hubRope, isRecord, ropeOf } from './gguf-rope.js'
 
 /**
@@ -23,22 +22,6 @@ export interface GgufArchitecture {
   readonly hub: (facts: GgufFacts) => HubConfig
   /** What the file has beside the fields. */
   readonly gguf: (to: GgufValues) => void
-  /**
-   * How the rows of each head's query and key stand: as in the hub, where a number of the first half turns
-   * with one of the second, or as `pairs` that turn together, beside each other.
-   */
-  readonly rotaryRows: 'hub' | 'pairs'
-  /** What norms' weights are more than in the hub. */
-  readonly normOffset: 0 | 1
-  /**
-   * Fused query, key and value: as the hub has them; `joined`: all queries, then keys, then values, where the
-   * hub has them by heads; undefined: three tensors.
-   */
-  readonly fused?: 'hub' | 'joined'
-  /** Linear maps are [in, out] in the hub, and [out, in] here as everywhere. */
-  readonly transposed?: true
-  /** Names of tensors. */
-  readonly names: readonly NamePair[]
 }
 
 const rms: Field = ['rms_norm_eps', 'attention.layer_norm_rms_epsilon', 'f32']
@@ -171,9 +154,6 @@ const llama: GgufArchitecture = {
     const window = to.field('model_type') === 'mistral' ? to.field('sliding_window') : undefined
     if (typeof window === 'number') to.set('attention.sliding_window', 'u32', window)
   },
-  rotaryRows: 'pairs',
-  normOffset: 0,
-  names: decoderNames,
 }
 
 const qwen2: GgufArchitecture = {
@@ -182,9 +162,6 @@ const qwen2: GgufArchitecture = {
   fields: [...sizes, rms],
   hub: (facts) => ({ ...llamaLike(facts), hidden_act: 'silu', use_sliding_window: false }),
   gguf: writeLlamaLike,
-  rotaryRows: 'hub',
-  normOffset: 0,
-  names: decoderNames,
 }
 
 const qwen3: GgufArchitecture = {
@@ -220,9 +197,6 @@ const gemma2: GgufArchitecture = {
     writeGemmaScale(to, 46)
     writeLayerTypes(to, 2)
   },
-  rotaryRows: 'hub',
-  normOffset: 1,
-  names: decoderNames,
 }
 
 const gemma3: GgufArchitecture = {
@@ -285,7 +259,6 @@ const phi3: GgufArchitecture = {
     )
     to.set('attention.sliding_window', 'u32', to.number('sliding_window', 0))
   },
-  fused: 'hub',
 }
 
 const olmo2: GgufArchitecture = {
@@ -326,11 +299,6 @@ const gpt2: GgufArchitecture = {
     }
   },
   gguf: (to) => to.set('feed_forward_length', 'u32', to.number('n_inner', 4 * to.number('n_embd'))),
-  rotaryRows: 'hub',
-  normOffset: 0,
-  fused: 'hub',
-  transposed: true,
-  names: decoderNames,
 }
 
 const gptNeox: GgufArchitecture = {
@@ -351,10 +319,6 @@ const gptNeox: GgufArchitecture = {
     const base = rope['rope_theta'] ?? to.field('rotary_emb_base') ?? 10000
     ggufRope(to, headWidthOf(to), { ...rope, partial_rotary_factor: share, rope_theta: base })
   },
-  rotaryRows: 'hub',
-  normOffset: 0,
-  fused: 'joined',
-  names: decoderNames,
 }
 
 const bert: GgufArchitecture = {
@@ -373,9 +337,6 @@ const bert: GgufArchitecture = {
     to.set('attention.causal', 'bool', false)
     to.set('tokenizer.ggml.token_type_count', 'u32', to.number('type_vocab_size', 2))
   },
-  rotaryRows: 'hub',
-  normOffset: 0,
-  names: bertNames,
 }
 
 const t5: GgufArchitecture = {
@@ -409,9 +370,6 @@ const t5: GgufArchitecture = {
     const distance = to.number('relative_attention_max_distance', 128)
     if (distance !== 128) to.set('attention.relative_max_distance', 'u32', distance)
   },
-  rotaryRows: 'hub',
-  normOffset: 0,
-  names: t5Names,
 }
 
 /** By `general.architecture`. */

@@ -1,14 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import {
-  type GgufFile,
-  ggufBytes,
-  ggufNumbers,
-  readGguf,
-  readSafetensors,
-  withGguf,
-} from '../formats/index.js'
+import { type GgufFile, ggufBytes, ggufNumbers, readGguf, withGguf } from '../formats/index.js'
 import { ggufMetadata, hubConfig } from './index.js'
 
 // Configurations of the hub, written as GGUF's metadata and read back; and those of real files.
@@ -87,23 +80,6 @@ describe.skipIf(!existsSync(models))('configurations of the hub (set HEED_SHARED
     if (config === undefined) return
     const { metadata, tensors } = fileOf(config)
     expect(differences(config, hubConfig(metadata, tensors))).toEqual([])
-  })
-
-  it.each(folders.split(' '))('%s has a name for each tensor', (folder) => {
-    const config = configOf(folder)
-    const file = join(models, folder, 'model.safetensors')
-    if (config === undefined || !existsSync(file)) return
-    const { names } = ggufMetadata(config).architecture
-    const hub = new Set(names.flatMap(([, ...of]) => of))
-    const unknown = [...readSafetensors(readFileSync(file)).tensors.keys()].filter((name) => {
-      const bare = name
-        .replace(/\.(weight|bias)$/, '')
-        .replace(/(?<=\.(?:layers?|h|block)\.)\d+/, '#')
-        .replace(/^(bert|distilbert)\./, '')
-      return !hub.has(bare) && !hub.has(`transformer.${bare}`) && !hub.has(`model.${bare}`)
-    })
-    // Heads that GGUF's encoders are without.
-    expect(unknown.filter((name) => !/^(cls\.predictions|pooler|2_Dense)/.test(name))).toEqual([])
   })
 })
 
