@@ -29,7 +29,7 @@ const harmless: ReadonlySet<string> = new Set(
   sbert_ce_default_activation_function sbert_ce_default_activation_fn heed.source model_file
   use_bfloat16 tf_legacy_loss cross_attention_hidden_size summary_proj_to_labels summary_type
   summary_use_proj summary_last_dropout is_encoder_decoder add_cross_attention is_decoder
-  unsloth_version unsloth_fixed quantization_config
+  unsloth_version unsloth_fixed quantization_config neftune_noise_alpha transformers.js_config
   `
     .trim()
     .split(/\s+/),

@@ -2,7 +2,7 @@
  * The decoder-only transformer: token ids in, at every position the logits of the token that follows out.
  * GPT-2 (Radford et al. 2019) and Llama (Touvron et al. 2023) are configurations of it.
  */
-import { foldIn, type RandomKey } from '../../base/index.js'
+import { foldIn, type RandomKey, UsageError } from '../../base/index.js'
 import { checkpoint } from '../../autograd/index.js'
 import {
   addPositions,
@@ -136,7 +136,8 @@ export interface DecoderOptions {
  *
  * @param config heed's own, or the design of another architecture
  * @param ids i32
- * @throws ShapeError for ids outside the vocabulary; UsageError for positions beyond a table of learned ones
+ * @throws ShapeError for ids outside the vocabulary; UsageError for positions beyond a table of learned ones,
+ * or where a text grows over the length at which LongRoPE's angles change
  */
 export function decoderStates(
   model: Quantized<Decoder>,
@@ -145,7 +146,7 @@ export function decoderStates(
   { cache, rows, dropout, mask, positions: given, rematerialize = false }: DecoderOptions = {},
 ): Sequence {
   const design = decoderDesign(config)
-  const { positions, start, end } = placesOf(ids, { cache, rows, positions: given })
+  const { positions, start, end } = placesOf(design, ids, { cache, rows, positions: given })
   const { embeddingScale, finalNorm } = design
   let x: Sequence = embed(model.embedding, ids)
   if (embeddingScale !== undefined) x = x.mul(embeddingScale)
@@ -173,6 +174,7 @@ export function decoderStates(
 
 /** Where the ids stand: from `start` on, or each at its own position; and where the last ends. */
 function placesOf(
+  design: DecoderDesign,
   ids: Tensor<'batch' | 'position'>,
   { cache, rows, positions }: Pick<DecoderOptions, 'cache' | 'rows' | 'positions'>,
 ): { readonly start: number; readonly end: number; readonly positions: DecoderOptions['positions'] } {
@@ -180,8 +182,25 @@ function placesOf(
   const starts = rows === undefined ? [cache?.length ?? 0] : rowStarts(rows)
   const ends = rows === undefined ? [starts[0]! + size] : starts.map((start, i) => start + rows.lengths[i]!)
   const end = Math.max(...ends, positions === undefined ? 0 : positionsEnd(positions))
+  if (cache !== undefined || rows !== undefined) checkLongRope(design, starts, ends)
   if (rows === undefined || rows.lengths.length === 1) return { start: starts[0] ?? 0, end, positions }
   return { start: 0, end, positions: positions ?? rowPositions(rows.lengths, starts) }
+}
+
+/** Long texts have other angles (LongRoPE): what is remembered of short ones does not go with them. */
+function checkLongRope({ blocks }: DecoderDesign, starts: readonly number[], ends: readonly number[]): void {
+  for (const scaling of new Set(blocks.map(({ attention }) => attention.rotary?.scaling))) {
+    if (scaling?.type !== 'longrope') continue
+    const lengths = [...starts.filter((start) => start > 0), ...ends]
+    const long = lengths.filter((length) => length > scaling.trained)
+    if (long.length === 0 || long.length === lengths.length) continue
+    throw new UsageError({
+      operation: 'decoder',
+      expected: `texts that are all longer than ${scaling.trained} tokens, or none, as they were in the cache`,
+      found: `${[...new Set(lengths)].join(', ')} tokens`,
+      hint: 'run long texts apart; where a text grows longer, give all of its ids with a new cache',
+    })
+  }
 }
 
 type AttentionOptions = NonNullable<BlockOptions['attention']>

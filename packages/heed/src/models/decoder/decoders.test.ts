@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { UsageError } from '../../base/index.js'
 import { checkGradient } from '../../autograd/index.js'
 import { Device } from '../../device/index.js'
 import { KeyValueCache, padding } from '../../nn/index.js'
@@ -85,6 +86,34 @@ describe.each(Object.entries(decoderConfigs))('%s', (_, config) => {
       // The norms bend much at such small widths: a small step.
       const { error, at } = checkGradient(loss, decoderOf(design), 1e-6)
       expect(error, at).toBeLessThan(1e-7)
+    }))
+})
+
+describe('LongRoPE', () => {
+  const design = designOf(decoderConfigs['phi3']!)
+  const ids = Array.from({ length: 20 }, (_, i) => (i * 3) % vocabulary)
+  const run = (model: Decoder, from: number, to: number, cache?: KeyValueCache): ArrayLike<number> =>
+    decoderLogits(model, design, table([ids.slice(from, to)]), { cache }).values()
+
+  test('turns long texts otherwise, and a cache of them is as good as all of it', () =>
+    on(() => {
+      const model = decoderOf(design)
+      expect(far(run(model, 0, 16), Array.from(run(model, 0, 17)).slice(0, 16 * vocabulary))).toBeGreaterThan(
+        1e-3,
+      )
+      const cache = new KeyValueCache()
+      const parts = [...Array.from(run(model, 0, 18, cache)), ...Array.from(run(model, 18, 20, cache))]
+      expect(far(run(model, 0, 20), parts)).toBeLessThan(1e-12)
+    }))
+
+  test('refuses to go on from a short text into a long one', () =>
+    on(() => {
+      const model = decoderOf(design)
+      const cache = new KeyValueCache()
+      run(model, 0, 15, cache)
+      run(model, 15, 16, cache)
+      expect(() => run(model, 16, 17, cache)).toThrow(UsageError)
+      expect(() => run(model, 16, 17, cache)).toThrow(/longer than 16 tokens.*new cache/s)
     }))
 })
 

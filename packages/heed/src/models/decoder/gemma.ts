@@ -93,8 +93,8 @@ function gemmaLike(
     onePlus: true,
     rotary,
   })
-  // Older files name the activation twice; this one has no effect.
-  config.ignore('hidden_act')
+  // Older files name the activation and the window twice; these have no effect.
+  config.ignore('hidden_act', 'sliding_window_size')
   config.only('use_bidirectional_attention', false)
   return {
     headWidth,

@@ -94,9 +94,9 @@ export const decoderConfigs: Readonly<Record<string, HubConfig>> = {
   olmo2: { ...like, model_type: 'olmo2' },
 }
 
-/** What `config.json` describes; every field of it has to be handled. */
-export function designOf(config: HubConfig): DecoderDesign {
-  const text = JSON.stringify(config)
+/** What `config.json` describes, given as its fields or its text; every field of it has to be handled. */
+export function designOf(config: HubConfig | string): DecoderDesign {
+  const text = typeof config === 'string' ? config : JSON.stringify(config)
   const read = new CheckpointConfig(
     readJson(new TextEncoder().encode(text), {
       operation: 'loadModel',

@@ -14,6 +14,11 @@ export function hasReal(reference: string, weights: string): boolean {
   )
 }
 
+/** The folder of a reference, where weights that are small lie beside their numbers. */
+export function realFolder(reference: string): string {
+  return join(shared, 'reference/real', reference)
+}
+
 /** What a test of real weights is called where it is skipped. */
 export const realNote = 'set HEED_SHARED and HEED_REFERENCE_WEIGHTS, with these weights fetched, to run'
 
@@ -26,7 +31,7 @@ export interface RealReference<Json> {
 }
 
 export function readReal<Json>(reference: string): RealReference<Json> {
-  const folder = join(shared, 'reference/real', reference)
+  const folder = realFolder(reference)
   const { tensors } = readSafetensors(new Uint8Array(readFileSync(join(folder, 'expected.safetensors'))))
   return {
     json: JSON.parse(readFileSync(join(folder, 'cases.json'), 'utf8')) as Json,
