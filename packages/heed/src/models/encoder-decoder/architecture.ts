@@ -26,9 +26,14 @@ export function encoderDecoderArchitecture(
   }
 }
 
-/** Files of a class without the output lack its bias, which is then 0. */
+/** Files of a class without the output lack its bias, which is then 0; others a head that is shared. */
 function fitted(design: EncoderDecoderDesign, has: (path: string) => boolean): EncoderDecoderDesign {
-  return design.outputBias === true && !has('outputBias') ? { ...design, outputBias: false } : design
+  const { outputBias = false, headOptional = false, tied } = design
+  return {
+    ...design,
+    outputBias: outputBias && has('outputBias'),
+    tied: tied || (headOptional && !has('head.weight')),
+  }
 }
 
 /** The source among itself; then in each layer the target among itself, and the target to the source. */

@@ -29,6 +29,8 @@ export interface BartLike {
   readonly activation: string
   /** Whether files have `final_logits_bias`. */
   readonly outputBias: boolean
+  /** Whether the configuration may say that the output is no embedding; default false. */
+  readonly ownHead?: boolean
   /** Padding and start, where it doesn't say them; start undefined: the target's language. */
   readonly padding: number
   readonly start: number | undefined
@@ -74,7 +76,7 @@ export function bartLikeDesign(config: CheckpointConfig, like: BartLike): Encode
   config.only('add_bias_logits', false)
   config.ignore('num_hidden_layers', 'extra_pos_embeddings', 'classif_dropout', '_num_labels')
   config.ignore('force_bos_token_to_be_generated', 'save_step', 'decoder_start_token_id')
-  config.only('tie_word_embeddings', true)
+  if (like.ownHead !== true) config.only('tie_word_embeddings', true)
   return {
     architecture,
     vocabulary,
@@ -86,7 +88,7 @@ export function bartLikeDesign(config: CheckpointConfig, like: BartLike): Encode
     decoder,
     position,
     embeddingScale: config.flag('scale_embedding', like.scaled) ? Math.sqrt(width) : undefined,
-    tied: true,
+    tied: config.flag('tie_word_embeddings', true),
     outputBias: like.outputBias,
     padding,
     start:
@@ -102,6 +104,7 @@ export function bartLikeBindings({ sourceVocabulary }: EncoderDecoderDesign): Bi
     leaves: [
       tableBinding('embedding.weight', shared ? 'model.shared.weight' : 'model.encoder.embed_tokens.weight'),
       tableBinding('decoder.embedding.weight', 'model.decoder.embed_tokens.weight'),
+      ...linearBinding('head', { file: 'lm_head', from: 'width', to: 'vocabulary' }),
       ...stackBindings('encoder'),
       ...stackBindings('decoder'),
       {

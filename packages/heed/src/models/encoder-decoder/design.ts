@@ -55,6 +55,8 @@ export interface EncoderDecoderDesign extends Design {
   readonly embeddingScale?: number | undefined
   /** Whether the output shares the target's embedding. */
   readonly tied: boolean
+  /** Whether files that have no output are of a model that shares it, though it may have its own. */
+  readonly headOptional?: boolean | undefined
   /** What the last states are multiplied by before the output (T5: 1 / √width). */
   readonly outputScale?: number | undefined
   /** A bias of the output, `final_logits_bias`; default false. */

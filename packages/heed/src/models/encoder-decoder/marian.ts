@@ -14,6 +14,7 @@ export const marian: Architecture<EncoderDecoderDesign, EncoderDecoder> = encode
   source: 'Junczys-Dowmunt et al. 2018, Marian: Fast Neural Machine Translation in C++',
   modelTypes: ['marian'],
   design(config) {
+    const shared = config.flag('share_encoder_decoder_embeddings', true)
     const design = bartLikeDesign(config, {
       architecture: 'marian',
       classes: ['MarianMTModel', 'MarianModel'],
@@ -23,10 +24,10 @@ export const marian: Architecture<EncoderDecoderDesign, EncoderDecoder> = encode
       scaled: false,
       activation: 'gelu',
       outputBias: true,
+      ownHead: !shared,
       padding: 58100,
       start: 58100,
     })
-    const shared = config.flag('share_encoder_decoder_embeddings', true)
     const vocabulary = config.size('decoder_vocab_size', { absent: design.vocabulary })
     if (!shared) return { ...design, vocabulary, sourceVocabulary: design.vocabulary }
     if (vocabulary !== design.vocabulary)

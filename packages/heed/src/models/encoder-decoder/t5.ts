@@ -56,9 +56,9 @@ export const t5: Architecture<EncoderDecoderDesign, EncoderDecoder> = encoderDec
       finalNorm: norm,
       relative,
     })
-    const tied =
-      config.modelType === 't5' &&
-      config.flag('scale_decoder_outputs', config.flag('tie_word_embeddings', true))
+    const shares = config.flag('tie_word_embeddings', true)
+    // The first version alone scales; and where it does, the output is shared.
+    const tied = config.modelType === 't5' && config.flag('scale_decoder_outputs', shares)
     config.ignore('tie_word_embeddings', 'scale_decoder_outputs')
     return {
       architecture: 't5',
@@ -70,6 +70,7 @@ export const t5: Architecture<EncoderDecoderDesign, EncoderDecoder> = encoderDec
       encoder: stack(layers),
       decoder: stack(decoderLayers),
       tied,
+      headOptional: shares,
       outputScale: tied ? 1 / Math.sqrt(width) : undefined,
       padding: idOf(config, 'pad_token_id', 0, vocabulary),
       start: idOf(config, 'decoder_start_token_id', 0, vocabulary),
