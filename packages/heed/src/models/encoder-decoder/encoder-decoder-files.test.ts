@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { FormatError, randomKey, readJson } from '../../base/index.js'
-import { CheckpointConfig, treeTensors } from '../../checkpoint/index.js'
-import { type StoredTensor, writeSafetensors } from '../../formats/index.js'
+import { CheckpointConfig, ggufMetadata, treeTensors } from '../../checkpoint/index.js'
+import { ggufBytes, ggufNumbers, type StoredTensor, writeSafetensors } from '../../formats/index.js'
 import { normalInitializer } from '../../nn/index.js'
 import { scope, tensor } from '../../tensor/index.js'
 import {
@@ -18,6 +18,7 @@ import {
   ofFamily,
   readModel,
   saveModel,
+  t5,
   targetLogits,
 } from '../index.js'
 
@@ -53,7 +54,7 @@ const configs: Readonly<Record<string, Config>> = {
     feed_forward_proj: 'gated-gelu',
     tie_word_embeddings: false,
   },
-  mt5: { model_type: 'mt5', ...likeT5 },
+  mt5: { model_type: 'mt5', ...likeT5, tie_word_embeddings: false },
   bart: { model_type: 'bart', ...likeBart, normalize_embedding: true, static_position_embeddings: false },
   mbart: { model_type: 'mbart', ...likeBart, add_final_layer_norm: true, normalize_before: true },
   marian: { model_type: 'marian', ...likeBart, pad_token_id: 11, decoder_start_token_id: 11 },
@@ -62,6 +63,12 @@ const configs: Readonly<Record<string, Config>> = {
     ...likeBart,
     share_encoder_decoder_embeddings: false,
     decoder_vocab_size: 9,
+  },
+  'marian, two vocabularies and an output': {
+    model_type: 'marian',
+    ...likeBart,
+    share_encoder_decoder_embeddings: false,
+    tie_word_embeddings: false,
   },
   m2m100: { model_type: 'm2m_100', ...likeBart },
   pegasus: { model_type: 'pegasus', ...likeBart, static_position_embeddings: true },
@@ -225,6 +232,56 @@ test('a configuration that makes no sense is refused, whatever it is', () => {
   expect(refusal(() => designOf({ ...configs['marian'], decoder_vocab_size: 9 }))).toContain(
     'decoder_vocab_size',
   )
+})
+
+describe("T5's output", () => {
+  const newer = { model_type: 't5', ...likeT5, scale_decoder_outputs: false, tie_word_embeddings: true }
+
+  test('is its own where files that say nothing of it have one, else the embedding, and not scaled', () => {
+    const made = make(newer)
+    expectSame(loadedLogits(folderOf(newer, made.tensors)), logitsOf(made))
+    const without = new Map(made.tensors)
+    without.delete('lm_head.weight')
+    const { head: _, ...model } = made.model
+    expectSame(loadedLogits(folderOf(newer, without)), logitsOf({ model, design: made.design }))
+  })
+})
+
+describe.each(['t5', 'flan-t5'])('%s in GGUF', (name) => {
+  test('has the names and sizes of llama.cpp, and is read', () => {
+    const config = { ...configs[name]!, relative_attention_max_distance: 9 }
+    const { design, model } = make(config)
+    const { metadata } = ggufMetadata({ vocab_size: 12, ...config })
+    const tensors = treeTensors(model, t5.bindings(design), { format: 'gguf' })
+    for (const wanted of [
+      'token_embd.weight',
+      'enc.blk.0.attn_rel_b.weight',
+      'enc.blk.1.attn_q.weight',
+      'enc.blk.1.ffn_norm.weight',
+      'enc.output_norm.weight',
+      'dec.blk.0.attn_o.weight',
+      'dec.blk.0.attn_rel_b.weight',
+      'dec.blk.0.cross_attn_norm.weight',
+      'dec.blk.0.cross_attn_v.weight',
+      'dec.blk.0.ffn_up.weight',
+      'dec.output_norm.weight',
+      ...(name === 't5' ? [] : ['dec.blk.0.ffn_gate.weight', 'output.weight']),
+    ])
+      expect(tensors.has(wanted), wanted).toBe(true)
+    const folder = mkdtempSync(join(tmpdir(), 'heed-encoder-decoder-'))
+    folders.push(folder)
+    const file = join(folder, 'model.gguf')
+    writeFileSync(
+      file,
+      ggufBytes({
+        metadata,
+        tensors: new Map(
+          [...tensors].map(([at, one]) => [at, ggufNumbers(one.shape, () => one.toFloat32())]),
+        ),
+      }),
+    )
+    expectSame(loadedLogits(file), logitsOf({ model, design }))
+  })
 })
 
 describe('spellings', () => {
