@@ -81,6 +81,8 @@ export const tinyConfigs: Readonly<
     num_hidden_layers: 2,
     num_attention_heads: 4,
     num_key_value_heads: 2,
+    rms_norm_eps: 1e-6,
+    rope_theta: 10000,
     max_position_embeddings: 64,
     tie_word_embeddings: true,
     eos_token_id: 0,

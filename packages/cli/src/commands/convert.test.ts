@@ -21,7 +21,7 @@ const idsOf = async (model: string): Promise<number[]> => {
 test('through GGUF and back the model writes the same', async () => {
   const expected = await idsOf(at('model'))
   const { status, err } = await heed(['convert', at('model'), at('model.gguf'), '--type', 'f32'])
-  expect(status).toBe(0)
+  expect({ status, err }).toMatchObject({ status: 0 })
   expect(err).toMatch(/^wrote .*model\.gguf \(\d+(\.\d)? KiB\)\n$/)
   expect(await idsOf(at('model.gguf'))).toEqual(expected)
   expect((await heed(['convert', at('model.gguf'), at('again')])).status).toBe(0)
