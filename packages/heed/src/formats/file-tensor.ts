@@ -3,7 +3,7 @@ import type { Tensor } from '../tensor/index.js'
 
 /** A tensor in a file of weights, of whatever format. Its numbers are read when they are asked for. */
 export interface FileTensor {
-  /** The number format: heed's name of it, or the file's own (`Q4_K`, `F8_E4M3`). */
+  /** The number format: heed's name of it, or the file's own (`Q4_K`, `f8_e4m3`). */
   readonly dtype: string
   /** Sizes, the outermost in memory first (row-major), whatever order the file writes them in. */
   readonly shape: readonly number[]

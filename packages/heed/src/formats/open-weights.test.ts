@@ -80,6 +80,8 @@ describe('openWeights', () => {
       /one GGUF file, found 'adapter\.safetensors', 'one\.gguf', 'tokens\.bin', 'two\.gguf'/,
     )
     expectRefused(join(folder, 'none'), /ENOENT/)
+    expectRefused(join(folder, 'one.gguf', 'none'), /ENOTDIR/)
+    expectRefused('\0', /null bytes/)
   })
 
   test('names the pickle of a folder that has no other weights', async () => {

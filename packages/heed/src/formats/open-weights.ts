@@ -33,13 +33,26 @@ export function openWeights<T>(path: string, use: (weights: Weights) => T): T {
  * The file that has a folder's weights: `model.safetensors`, else `model.safetensors.index.json`, else the
  * only `*.gguf`. A path of something else is given back.
  *
- * @throws FormatError where a folder has none of them, or several GGUF files, with what it has
+ * @throws FormatError where there is nothing, or a folder has none of them, or several GGUF files, with what
+ * it has
  */
 export function weightsFile(path: string): string {
   const { readdirSync, statSync } = nodeModule<typeof import('node:fs')>('node:fs', operation)
   const paths = nodeModule<typeof import('node:path')>('node:path', operation)
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return path
-  const names = readdirSync(path).sort()
+  let names: readonly string[]
+  try {
+    if (!statSync(path).isDirectory()) return path
+    names = readdirSync(path).sort()
+  } catch (cause) {
+    throw new FormatError({
+      operation,
+      expected: 'a file or a folder that can be read',
+      found: cause instanceof Error ? cause.message : String(cause),
+      hint: 'check the path',
+      file: path,
+      cause,
+    })
+  }
   const ggufs = names.filter((name) => /\.gguf$/i.test(name))
   const found =
     [single, list].find((name) => names.includes(name)) ?? (ggufs.length === 1 ? ggufs[0] : undefined)

@@ -7,7 +7,7 @@ import { within } from '../observe/index.js'
 import { gather, scope, tensor, type Tensor, zeros } from '../tensor/index.js'
 import type { Decoding } from './decoding.js'
 import type { PrefixCache } from './prefix-cache.js'
-import { shareBeginnings } from './shared-prefix.js'
+import { shareBeginnings, sharedLength } from './shared-prefix.js'
 
 /** What runs a model on rows. */
 export interface Runner {
@@ -82,12 +82,15 @@ export class CachedDecoding implements Decoding {
   #take(ids: readonly (readonly number[])[], begin: readonly number[]): void {
     const { prefixes } = this.#runner
     for (const row of begin) {
-      const known = prefixes?.find(ids[row]!, ids[row]!.length - 1)
-      if (known !== undefined) this.#caches.replace(row, known.cache)
+      const { length } = ids[row]!
+      const known = prefixes?.find(ids[row]!, length)
+      if (known === undefined) continue
+      known.cache.truncate(sharedLength(known.length, length))
+      this.#caches.replace(row, known.cache)
     }
     if (begin.length > 1 && this.#runner.shares)
       shareBeginnings(
-        begin.map((row) => ids[row]!.slice(0, -1)),
+        begin.map((row) => ids[row]!),
         begin,
         this.#caches,
         // Its rows are others than the step's: so are its names.

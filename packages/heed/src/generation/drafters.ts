@@ -18,13 +18,49 @@ export interface Drafter {
   dispose(): void
 }
 
-/** Looks in the text itself. */
-export function lookupDrafter({ ngram, tokens }: Required<LookupOptions>): Drafter {
-  return {
-    propose: (texts, most) => texts.map((ids, row) => lookUp(ids, ngram, Math.min(tokens, most[row]!))),
-    keep() {},
-    dispose() {},
+/** What was tried of a text. */
+interface Tried {
+  /** How many ids at most. */
+  readonly ahead: number
+  /** Where they stood. */
+  readonly from: number
+  readonly ids: readonly number[]
+}
+
+/**
+ * Looks in the text itself. Of a text where that fails few ids are tried, and twice as many each time that
+ * all were right: a text that does not repeat itself takes hardly longer than without.
+ */
+export class LookupDrafter implements Drafter {
+  readonly #ngram: number
+  readonly #tokens: number
+  #tried: (Tried | undefined)[] = []
+
+  constructor({ ngram, tokens }: Required<LookupOptions>) {
+    this.#ngram = ngram
+    this.#tokens = tokens
   }
+
+  propose(texts: readonly (readonly number[])[], most: readonly number[]): (readonly number[])[] {
+    this.#tried = texts.map((text, row) => {
+      const ahead = this.#aheadOf(text, this.#tried[row])
+      return { ahead, from: text.length, ids: lookUp(text, this.#ngram, Math.min(ahead, most[row]!)) }
+    })
+    return this.#tried.map((tried) => tried!.ids)
+  }
+
+  #aheadOf(text: readonly number[], tried: Tried | undefined): number {
+    if (tried === undefined) return this.#tokens
+    const { ahead, from, ids } = tried
+    const right = ids.findIndex((id, i) => text[from + i] !== id)
+    return right < 0 ? Math.min(ids.length === 0 ? ahead : 2 * ahead, this.#tokens) : Math.max(1, right)
+  }
+
+  keep(rows: readonly number[]): void {
+    this.#tried = rows.map((row) => this.#tried[row])
+  }
+
+  dispose(): void {}
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Texts that are written on together, row by row of a batch, step by step of the model. */
 import { randomKey, type RandomKey, StateError, uniformAt } from '../base/index.js'
 import { scope, withDevice } from '../tensor/index.js'
-import { type Drafter, lookupDrafter, ModelDrafter } from './drafters.js'
+import { type Drafter, LookupDrafter, ModelDrafter } from './drafters.js'
 import type { Decoding, Writable } from './decoding.js'
 import { LogitRows } from './logit-rows.js'
 import type { Plan } from './plan.js'
@@ -96,7 +96,7 @@ class Batch {
     )
     this.#decoding = writable.begin(prompts.length)
     if (draft !== undefined) this.#drafter = new ModelDrafter(draft, prompts.length)
-    else if (lookup !== undefined) this.#drafter = lookupDrafter(lookup)
+    else if (lookup !== undefined) this.#drafter = new LookupDrafter(lookup)
   }
 
   get running(): boolean {

@@ -3,12 +3,22 @@ import { alike } from './prefix-cache.js'
 
 /** Less than this is not worth a pass of its own over the weights. */
 const leastShared = 16
+/**
+ * What is shared ends at multiples of this many ids, and leaves at least so many to each text: attention then
+ * takes the rest in the same panels of queries as it takes them of a whole text, and the bits are the same.
+ */
+const [panel, leastRest] = [32, 17]
+
+/** How many ids of what is alike may be shared by texts of at least so many ids. */
+export function sharedLength(common: number, ids: number): number {
+  return Math.max(0, Math.floor(Math.min(common, ids - leastRest) / panel) * panel)
+}
 
 /**
  * Computes what several texts begin with alike once, and gives it to each of them. Texts share in steps: what
  * all of a group have alike, then what the groups within it have.
  *
- * @param texts the ids of each row that begins, without the last, which stays to be computed
+ * @param texts the ids of each row that begins; the last of them stay to be computed
  * @param rows which row of `caches` each is; they may hold beginnings already
  * @param run adds ids to the caches of some rows
  */
@@ -22,7 +32,8 @@ export function shareBeginnings(
   let groups: (readonly number[])[] = [texts.map((_, text) => text)]
   while (groups.length > 0) {
     const computed = groups.flatMap((group) => {
-      const length = commonLength(group.map((text) => texts[text]!))
+      const own = group.map((text) => texts[text]!)
+      const length = sharedLength(commonLength(own), Math.min(...own.map(({ length: ids }) => ids)))
       const missing = group.map((text) => Math.max(0, length - held(text)))
       const first = group[missing.indexOf(Math.min(...missing))]!
       const won = missing.reduce((sum, count) => sum + count, 0) - Math.min(...missing)

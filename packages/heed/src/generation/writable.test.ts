@@ -15,7 +15,7 @@ import { memoryUse, scope, tensor, type Tensor, withDevice } from '../tensor/ind
 import { type Decoding, PrefixCache, writable } from './index.js'
 
 const vocabulary = 11
-const small = { vocabulary, context: 64, width: 16, layers: 2, heads: 4, hidden: 24 }
+const small = { vocabulary, context: 128, width: 16, layers: 2, heads: 4, hidden: 24 }
 const configs: readonly DecoderConfig[] = [
   decoderConfig({ ...small, keyValueHeads: 2 }),
   decoderConfig({
@@ -58,7 +58,7 @@ type Action =
 
 const begin = fc.record({
   what: fc.constant('begin' as const),
-  texts: fc.array(ids(30), { minLength: 1, maxLength: 5 }),
+  texts: fc.array(ids(55), { minLength: 1, maxLength: 5 }),
 })
 const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 2, arbitrary: begin },
@@ -183,7 +183,7 @@ describe.each(referenceDevices.map((device) => [device.name, device] as const))(
 describe('what is known, or several have alike, is computed once', () => {
   const config = configs[0]!
   const model = make(config)
-  const long = Array.from({ length: 40 }, (_, i) => (i * 7) % vocabulary)
+  const long = Array.from({ length: 60 }, (_, i) => (i * 7) % vocabulary)
   /** How many positions ran through the model. */
   function positions(work: () => void, ...more: readonly string[]): number {
     let count = 0
@@ -195,10 +195,10 @@ describe('what is known, or several have alike, is computed once', () => {
 
   test('of a batch', () => {
     const decoding = writable(model, config).begin(4)
-    const texts = [long, [...long, 3], [...long.slice(0, 30), 1, 2], [9, 9]]
-    // 31 that three of them have, and then 9, 10, 1 and 2.
-    expect(positions(() => void decoding.step(texts), 'shared.embedding')).toBe(53)
-    expect(decoding.lengths.join()).toBe('40,41,32,2')
+    const texts = [long, [...long, 3], [...long.slice(0, 50), 1, 2], [9, 9]]
+    // 32 that three of them have, and then 28, 29, 20 and 2.
+    expect(positions(() => void decoding.step(texts), 'shared.embedding')).toBe(111)
+    expect(decoding.lengths.join()).toBe('60,61,52,2')
     decoding.dispose()
   })
 
@@ -210,8 +210,8 @@ describe('what is known, or several have alike, is computed once', () => {
       decoding.dispose()
       return count
     }
-    expect([long, long, [...long, 1, 2], [...long.slice(0, 20), 1, 2], [1, 2, 3]].map(run).join()).toBe(
-      '40,1,2,2,3',
+    expect([long, long, [...long, 1, 2], [...long.slice(0, 40), 1, 2], [1, 2, 3]].map(run).join()).toBe(
+      '60,28,30,42,3',
     )
   })
 
@@ -224,7 +224,7 @@ describe('what is known, or several have alike, is computed once', () => {
     first.dispose()
     expect(prefixes.size).toBe(1)
     const known = prefixes.find([...long, 5, 6])
-    expect(known?.length).toBe(41)
+    expect(known?.length).toBe(61)
     known?.cache.dispose()
     expect(prefixes.find([1, 2, 3])).toBeUndefined()
     // The shorter is the beginning of the longer: nothing is added.
@@ -236,6 +236,53 @@ describe('what is known, or several have alike, is computed once', () => {
   })
 })
 
+test.each(referenceDevices.map((device) => [device.name, device] as const))(
+  'a row has the same bits alone and in any batch: %s',
+  (_, device) => {
+    const beginning = fc.constantFrom(0, 5, 33, 64, 70)
+    const text = fc.tuple(beginning, fc.array(fc.nat(vocabulary - 1), { minLength: 1, maxLength: 40 }))
+    fc.assert(
+      fc.property(
+        fc.nat(configs.length - 1),
+        fc.array(text, { minLength: 2, maxLength: 6 }),
+        fc.constantFrom('f32' as const, 'bf16' as const),
+        fc.boolean(),
+        (which, drawn, dtype, known) =>
+          withDevice(device, () =>
+            scope(() => {
+              const config = configs[which]!
+              const model = make(config)
+              using prefixes = new PrefixCache()
+              const texts = drawn.map(([count, rest]) => [
+                ...Array.from({ length: count }, (__, i) => (i * i) % vocabulary),
+                ...rest,
+              ])
+              const run = (rows: readonly (readonly number[])[], before?: PrefixCache): number[][] => {
+                const decoding = writable(model, config, { dtype, prefixes: before }).begin(rows.length)
+                const steps = [rows, rows.map(() => [1]), rows.map(() => [2, 3])]
+                const found = steps.map((ids) => decoding.step(ids).values())
+                decoding.dispose()
+                return rows.map((__, row) =>
+                  found.flatMap((logits) =>
+                    Array.from(logits.subarray(row * vocabulary, (row + 1) * vocabulary)),
+                  ),
+                )
+              }
+              if (known) {
+                const first = writable(model, config, { dtype, prefixes }).begin(1)
+                first.step([Array.from({ length: 90 }, (__, i) => (i * i) % vocabulary)])
+                first.dispose()
+              }
+              const together = run(texts, known ? prefixes : undefined)
+              texts.forEach((ids, row) => expect(together[row]!.join()).toBe(run([ids])[0]!.join()))
+            }),
+          ),
+      ),
+      { numRuns: 8 * Number(process.env.HEED_LONG ?? 1) },
+    )
+  },
+)
+
 describe('what does not fit is refused, and changes nothing', () => {
   const config = configs[0]!
   const model = make(config)
@@ -246,7 +293,7 @@ describe('what does not fit is refused, and changes nothing', () => {
       expect(() => decoding.step([[1]])).toThrow(UsageError)
       expect(() => decoding.step([[1], [vocabulary]])).toThrow(ShapeError)
       expect(() => decoding.step([[1], [0.5]])).toThrow(ShapeError)
-      expect(() => decoding.step([Array.from({ length: 63 }, () => 1), [1]])).toThrow(StateError)
+      expect(() => decoding.step([Array.from({ length: 127 }, () => 1), [1]])).toThrow(StateError)
       expect(() => decoding.keep([2])).toThrow(UsageError)
       expect(() => decoding.truncate(0, 3)).toThrow(StateError)
       expect(() => decoding.truncate(2, 0)).toThrow(UsageError)

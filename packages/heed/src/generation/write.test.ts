@@ -290,6 +290,16 @@ describe('tokens tried together', () => {
     expect(model.asked.steps).toBe(4)
   })
 
+  test('of a text that does not, hardly any', async () => {
+    const model = scatteredWritable(9)
+    const options = { tokens: 200, seed: 1, temperature: 2 }
+    const plain = await first(model, [0], options)
+    const { steps } = { ...model.asked }
+    expect(await first(model, [0], { ...options, lookup: true })).toEqual(plain)
+    // Mostly one id besides the text's own.
+    expect(model.asked.positions - 200).toBeLessThan(2.3 * (model.asked.steps - steps))
+  })
+
   test('a draft model that knows saves steps, and reads the prompt once', async () => {
     const model = counting()
     const draft = { model: counting(), tokens: 4 }

@@ -32,6 +32,6 @@ export function unembed<A extends string>(
 ): Tensor<Exclude<A, 'width'> | 'vocabulary'> {
   const logits = isQuantized(weight)
     ? weight.operations.dot(x, summedOver(weight, 'width'))
-    : dot(x, weight as never, 'width' as never)
+    : dot(x, weight as never, 'width' as never, { steady: true })
   return logits as Tensor<Exclude<A, 'width'> | 'vocabulary'>
 }

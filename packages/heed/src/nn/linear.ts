@@ -56,10 +56,10 @@ export function linear<A extends string, I extends A, O extends string>(
   over: NoInfer<I> | readonly NoInfer<I>[],
   { activation, residual }: LinearOptions<Exclude<A, I> | O> = {},
 ): Tensor<Exclude<A, I> | O> {
-  const options = { bias, activation, residual } as never
+  const options = { bias, activation, residual }
   const result: AnyTensor = isQuantized(weight)
-    ? weight.operations.dot(x, summedOver(weight, over), options)
-    : dot(x, weight, over as never, options)
+    ? weight.operations.dot(x, summedOver(weight, over), options as never)
+    : dot(x, weight, over as never, { ...options, steady: true } as never)
   return result as Tensor<Exclude<A, I> | O>
 }
 

@@ -1,6 +1,7 @@
 import { type Launch, launchOf } from '../launch.js'
 import type { Machine } from '../language/index.js'
 import { type Axis, collapse, sizeOf, transposed, unitAxis } from './axes.js'
+import { chooseBlocks, streamedBlock } from './blocks.js'
 import { dotKernel } from './dot-kernel.js'
 import { addendOf, type Epilogue } from './epilogue.js'
 import { outerValues } from './outer.js'
@@ -26,33 +27,19 @@ interface Problem {
   readonly n: Axis
   readonly k: readonly Axis[]
   readonly depth: number
+  readonly steady: boolean
 }
 
-/** Rows of a block: its part of A, over the steps of k above, stays in the second cache. */
-const blockHeight = 96
-/**
- * Panels of a block, where there are so many: the cost of fetching, and maybe copying, its part of A is
- * spread over them.
- */
-const leastPanels = 16
-/** The same where A is read where it lies, in one go over k: fetching it costs less. */
-const fewPanels = 8
 /**
  * Elements between two columns of A up to which they are read where they lie: farther apart, a block of them
  * falls on few sets of the second cache.
  */
 const nearColumns = 768
-/** Products of a task: a tenth of a millisecond or two. */
-const taskProducts = 2 ** 21
-/** So that threads end at about the same time, even where that costs a little. */
-const fewestTasks = 12
 /**
  * Panels that are read side by side where nothing of B is met twice: as fast as three, and more even shares
  * for threads.
  */
 const streamedPanels = 2
-/** Bytes of B that a task has at least where it is read once. */
-const streamedBytes = 2 ** 17
 /** Up to so many rows, whoever reads a block of B copies it himself: it then is fetched once. */
 const copiedRows = 384
 
@@ -64,7 +51,7 @@ export function planMatmul(
   request: MatmulRequest & { readonly allocate: (bytes: number) => number },
 ): Launch[] {
   const problem = orient(request)
-  const { outer, m, n, depth } = problem
+  const { outer, m, n, depth, steady } = problem
   const count = sizeOf(outer) * m.size * n.size
   if (count === 0) return []
   const tile = tileFor(request.machine, problem.n.size)
@@ -110,8 +97,19 @@ export function planMatmul(
   places = collapse(places)
   const panelCount = Math.ceil(n.size / tile.columns)
   const blocks = streamed
-    ? streamedBlock(tile, rows, panels, m.size, depth)
-    : chooseBlocks(tile, rows, panels, m.size, panelCount, sizeOf(places), depth, way === 'copied', left)
+    ? streamedBlock(tile, rows, panels, m.size, depth, steady)
+    : chooseBlocks(
+        tile,
+        rows,
+        panels,
+        m.size,
+        panelCount,
+        sizeOf(places),
+        depth,
+        way === 'copied',
+        left,
+        steady,
+      )
   const epilogue = epilogueOf(request, n)
   const form: ProductForm = {
     rows,
@@ -209,8 +207,9 @@ function orient(request: MatmulRequest): Problem {
     ? collapse([...request.batch, ...ms.slice(0, -1), ...ns.slice(0, -1)])
     : collapse(request.batch)
   const depth = sizeOf(k)
-  const swapped = m.size === 1 ? false : n.size === 1 ? true : n.c !== 1 && m.c === 1
-  if (!swapped) return { swapped, outer, m, n: n.size === 1 ? { ...n, b: 1, c: 1 } : n, k, depth }
+  const { steady = false } = request
+  const swapped = steady || m.size === 1 ? false : n.size === 1 ? true : n.c !== 1 && m.c === 1
+  if (!swapped) return { swapped, outer, m, n: n.size === 1 ? { ...n, b: 1, c: 1 } : n, k, depth, steady }
   return {
     swapped,
     outer: outer.map(transposed),
@@ -218,18 +217,20 @@ function orient(request: MatmulRequest): Problem {
     n: transposed(m),
     k: k.map(transposed),
     depth,
+    steady,
   }
 }
 
 type Way = 'dot' | Right
 
 /** Packing B costs a pass over it: the fewer rows, the less it is repaid. */
-function chooseWay({ outer, m, n, k, depth }: Problem, tile: Tile): Way {
+function chooseWay({ outer, m, n, k, depth, steady }: Problem, tile: Tile): Way {
   if (k.length > 1) return 'panels'
   const few = m.size <= 2 * tile.rows || m.size * n.size * depth <= 32 ** 3
   const step = k[0] ?? unitAxis
   if (few && n.b === 1) return 'rows'
-  if (few && step.a === 1 && step.b === 1) return 'dot'
+  // The lanes of 'dot' lie along k: its sums go in another order.
+  if (few && step.a === 1 && step.b === 1 && !steady) return 'dot'
   if (n.b === 1 && m.size <= copiedRows && outer.every((axis) => axis.b !== 0)) return 'copied'
   return 'panels'
 }
@@ -255,60 +256,6 @@ function chooseLeft({ m, n, k, depth }: Problem, tile: Tile): Left {
   // A high tile uses half a line of A at each step: no worse than a copy, which a task with few panels would
   // hardly repay.
   return tile.rows >= 8 && k[0]!.a <= nearColumns ? 'columns' : 'copied'
-}
-
-/**
- * Blocks of C, by sizes alone. Over `depth` steps a panel of B stays in the nearest cache, and the block's
- * part of A in the second. A block has enough panels to pay for fetching A. It has enough work for a task,
- * and leaves several tasks.
- */
-function chooseBlocks(
-  tile: Tile,
-  rows: number,
-  panels: number,
-  m: number,
-  panelCount: number,
-  places: number,
-  depth: number,
-  copiedB: boolean,
-  left: Left,
-): { rows: number; panels: number; depth: number } {
-  const whole = Math.ceil(m / rows) * rows
-  // Of equal heights, so that threads end at about the same time.
-  const tiles = whole / rows
-  const rowBlocks = copiedB ? 1 : Math.ceil(tiles / Math.max(1, Math.round(blockHeight / rows)))
-  const blockRows = Math.ceil(tiles / rowBlocks) * rows
-  // With one tile of rows nothing of B is met twice.
-  const most = m <= rows ? Math.max(1, depth) : Math.max(1, Math.floor(tile.panelBytes / (4 * tile.columns)))
-  const blockDepth = Math.ceil(depth / Math.ceil(Math.max(1, depth) / most)) || 1
-  const perPanel = Math.max(1, Math.min(m, blockRows) * tile.columns * Math.max(1, depth))
-  const least = (left === 'rows' || left === 'runs') && !copiedB && depth <= most ? fewPanels : leastPanels
-  const wanted = Math.max(least, Math.round(taskProducts / perPanel / panels) * panels)
-  let blocks = Math.ceil(panelCount / wanted)
-  const perTask = (): number => Math.ceil(panelCount / blocks / panels) * panels
-  const others = places * Math.ceil(m / blockRows)
-  // Down to two panels where a task copies its part of A, else to what a tile spans, as long as they are work
-  // enough.
-  const few = Math.max(panels, left === 'copied' ? 2 : 1)
-  const divisible = (): boolean => perTask() > few && (perTask() > 4 || perTask() * perPanel > taskProducts)
-  while (blocks * others < fewestTasks && divisible()) blocks *= 2
-  return { rows: blockRows, panels: perTask(), depth: blockDepth }
-}
-
-/**
- * The same where nothing of B is met twice: all rows and steps, and few panels, so that threads end at about
- * the same time.
- */
-function streamedBlock(
-  { columns }: Tile,
-  rows: number,
-  panels: number,
-  m: number,
-  depth: number,
-): ReturnType<typeof chooseBlocks> {
-  const bytes = 4 * panels * columns * Math.max(1, depth)
-  const several = Math.ceil(streamedBytes / bytes)
-  return { rows: Math.ceil(m / rows) * rows, panels: several * panels, depth: Math.max(1, depth) }
 }
 
 /**

@@ -44,4 +44,9 @@ export interface MatmulRequest {
    * read.
    */
   readonly packedB?: number
+  /**
+   * Each row of C has the same bits however many rows there are: sums go along k in one order, and in blocks
+   * that B's sizes alone say.
+   */
+  readonly steady?: boolean
 }

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { DtypeError, randomKey, ShapeError, UsageError } from '../../base/index.js'
 import {
@@ -77,3 +78,35 @@ test('from JavaScript, a product without axes is refused; over none it is one of
     }),
   )
 })
+
+test.each(devices)('a steady product has the same bits for a row however many there are: %s', (_, device) =>
+  withDevice(device, () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(1, 2, 5, 40),
+        fc.constantFrom(7, 64, 1200, 2500),
+        fc.constantFrom('out', 'depth'),
+        fc.array(fc.oneof(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 60 })), { maxLength: 4 }),
+        fc.boolean(),
+        (out, depth, inner, counts, finished) =>
+          scope(() => {
+            const order = inner === 'out' ? { depth, out } : { out, depth }
+            const weight = normal(randomKey(1), order) as Tensor<'out' | 'depth'>
+            const x = normal(randomKey(2), { row: 60, depth })
+            const bias = normal(randomKey(3), { out })
+            const product = (count: number): string[] => {
+              const rows = x.slice('row', 60 - count, 60)
+              const more = finished ? ({ bias, activation: 'gelu' } as const) : {}
+              const numbers = dot(rows, weight, 'depth', { ...more, steady: true }).values(['row', 'out'])
+              return Array.from({ length: count }, (__, i) =>
+                numbers.slice(i * out, (i + 1) * out).join(),
+              ).reverse()
+            }
+            const all = product(60)
+            for (const count of counts) expect(product(count).join(';')).toBe(all.slice(0, count).join(';'))
+          }),
+      ),
+      { numRuns: device.target.machine.name === 'interpreter' ? 4 : 12 },
+    )
+  }),
+)

@@ -89,9 +89,20 @@ export interface DotOptions<S extends string = string, R extends string = string
   readonly activation?: Activation | undefined
   /** Any of the result's axes. */
   readonly residual?: Tensor<R> | undefined
+  /**
+   * Where `b` is a weight: each row of the result then has the same bits however many rows there are. Takes a
+   * second copy of `b` once it is used a second time. Has no effect on a `b` that is trained.
+   */
+  readonly steady?: boolean | undefined
 }
 
-const optionNames = ['scale', 'bias', 'activation', 'residual'] as const satisfies (keyof DotOptions)[]
+const optionNames = [
+  'scale',
+  'bias',
+  'activation',
+  'residual',
+  'steady',
+] as const satisfies (keyof DotOptions)[]
 
 /**
  * `dot` where the axes are known only at run time. An activation is not differentiated here. Within
@@ -105,18 +116,19 @@ export function contract(
 ): Tensor {
   return allOrNothing(() => {
     const { scale, bias, activation, residual } = options
+    const steady = options.steady === true && !tracked([b])
     const addends = [bias, residual].filter((tensor) => tensor !== undefined)
     const inputs = [a, b, ...addends]
     const device = sameDevice('dot', inputs)
     const known = `dot ${layoutNumber(a)}${a.dtype} ${layoutNumber(b)}${b.dtype} ${over.join()} ${scale ?? ''} ${
       bias ? layoutNumber(bias) + bias.dtype : ''
-    } ${activation ?? ''} ${residual ? layoutNumber(residual) + residual.dtype : ''}`
+    } ${activation ?? ''} ${residual ? layoutNumber(residual) + residual.dtype : ''}${steady ? ' steady' : ''}`
     let prepared = preparedFor(device, known)
     if (prepared === undefined) {
       checkOperands(a, b, over, addends)
       // Without axes of its own on one side and nothing to sum it is no matrix product.
       if (over.length === 0) return finishProduct(mul(a as Tensor, b as Tensor), options)
-      prepared = prepareProduct(device, known, a, b, over, options, false)
+      prepared = prepareProduct(device, known, a, b, over, { ...options, steady }, false)
     }
     const values = [a.address, b.address, 0, bias?.address ?? 0, residual?.address ?? 0]
     const packing = prepared.note as Packing | undefined
@@ -126,7 +138,8 @@ export function contract(
       )
       if (kept !== undefined) {
         const key = `${known} packed`
-        prepared = preparedFor(device, key) ?? prepareProduct(device, key, a, b, over, options, true)
+        prepared =
+          preparedFor(device, key) ?? prepareProduct(device, key, a, b, over, { ...options, steady }, true)
         values.push(kept)
       }
     }
@@ -195,7 +208,7 @@ function prepareProduct(
   a: AnyTensor,
   b: AnyTensor,
   over: readonly string[],
-  { scale, bias, activation, residual }: DotOptions,
+  { scale, bias, activation, residual, steady = false }: DotOptions,
   packed: boolean,
 ): Prepared {
   const inA = new Map(a.layout.map((axis) => [axis.name, axis]))
@@ -224,6 +237,7 @@ function prepareProduct(
     m: m.map(({ name }) => axis(name)),
     n: n.map(({ name }) => axis(name)),
     k: over.map(axis),
+    steady,
     ...(scale !== undefined && { scale }),
     ...(bias !== undefined && { bias: values[3]! }),
     ...(activation !== undefined && { activation }),
