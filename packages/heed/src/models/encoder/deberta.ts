@@ -158,7 +158,7 @@ function disentangledOf(
   const norms = partsOf(config, 'norm_rel_ebd', ['none', 'layer_norm'])
   const maximumDistance = positiveOr(config, 'max_relative_positions', context)
   const buckets = positiveOr(config, 'position_buckets', 0) || undefined
-  const size = positiveOr(config, 'conv_kernel_size', 0)
+  const size = positiveOr(config, 'conv_kernel_size', 0, 63)
   const shared = config.flag('share_att_key', false)
   config.only('conv_groups', 1)
   const activation = activationOf(config, 'conv_act', 'tanh')
@@ -194,7 +194,9 @@ function partsOf(config: CheckpointConfig, name: string, known: readonly string[
 }
 
 /** A size, or what stands for it where the field says none: below 1, or absent. */
-function positiveOr(config: CheckpointConfig, name: string, otherwise: number): number {
+function positiveOr(config: CheckpointConfig, name: string, otherwise: number, most?: number): number {
   const { value } = config.field(name)
-  return typeof value === 'number' && value < 1 ? otherwise : config.size(name, { absent: otherwise })
+  return typeof value === 'number' && value < 1
+    ? otherwise
+    : config.size(name, { absent: otherwise, ...(most && { most }) })
 }

@@ -1,5 +1,5 @@
 /** What stands beside a model of sentence-transformers: lengths, prompts, the similarity. */
-import { FormatError, type JsonValue } from '../../base/index.js'
+import type { JsonValue } from '../../base/index.js'
 import type { Tokenizer } from '../../text/index.js'
 import type { Running } from '../load.js'
 import { jsonFile } from './modules.js'
@@ -34,7 +34,6 @@ export function textSettings(loaded: Running): TextSettings {
   const said = own?.member('max_seq_length')
   const general = jsonFile(path, 'tokenizer_config.json')?.member('model_max_length')
   const limit = said === undefined || said.isNull ? lengthIn(general) : lengthIn(said)
-  checkVocabulary(loaded)
   return {
     tokenizer: loaded.tokenizer,
     maximum: Math.min(loaded.config.context, limit),
@@ -49,22 +48,6 @@ function lengthIn(value: JsonValue | undefined): number {
   return typeof number === 'number' && number >= 1 && (Number.isInteger(number) || number > 2 ** 53)
     ? number
     : value.refuse('a whole number of at least 1')
-}
-
-/** Tokens that were added may be more than the model knows: who uses them is refused then. */
-function checkVocabulary({ tokenizer, config: { vocabulary }, stored }: Running): void {
-  const added = new Set(tokenizer.definition.addedTokens.map(({ id }) => id))
-  const end = Math.min(tokenizer.size, vocabulary + added.size + 1)
-  for (let id = vocabulary; id < end; id++) {
-    if (added.has(id) || tokenizer.token(id) === undefined) continue
-    throw new FormatError({
-      operation: 'loadModel',
-      expected: `a tokenizer of at most ${vocabulary} tokens, as the model has`,
-      found: `${tokenizer.size} tokens`,
-      hint: 'the tokenizer belongs to another model',
-      file: stored.path,
-    })
-  }
 }
 
 /** `config_sentence_transformers.json` */
