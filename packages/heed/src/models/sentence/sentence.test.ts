@@ -54,7 +54,7 @@ function tokenizer(vocabulary: readonly string[]): object {
 }
 
 type Files = Readonly<Record<string, unknown>>
-type ConfigName = keyof typeof tinyConfigs & string
+type ConfigName = keyof typeof tinyConfigs
 
 /** Runs `use` with a folder of a tiny model and these JSON files beside it. */
 function withFolder<T>(name: ConfigName, files: Files, use: (folder: string) => T): T {
