@@ -15,3 +15,14 @@ export function checkTexts(operation: string, texts: Iterable<string>): void {
     hint: 'write [text] for a single text',
   })
 }
+
+/** A name out of a file, for errors: in quotes, and of a long one the beginning. */
+export function shownName(name: string): string {
+  return JSON.stringify(name.slice(0, 100))
+}
+
+/** The first few of a list of names, and how many more there are. */
+export function shownNames(names: readonly string[]): string {
+  const shown = names.slice(0, 5).map((name) => `'${name.slice(0, 100)}'`)
+  return shown.join(', ') + (names.length > 5 ? ` and ${names.length - 5} more` : '')
+}

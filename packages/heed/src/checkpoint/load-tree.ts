@@ -1,5 +1,5 @@
 /** A tree of weights out of a checkpoint's files, by an architecture's bindings. */
-import { FormatError, leavesOf, mapTree, nearest, type Shape, sizeOf } from '../base/index.js'
+import { FormatError, leavesOf, mapTree, nearest, type Shape, sizeOf, shownNames } from '../base/index.js'
 import type { FileTensor, FileTensors } from '../formats/index.js'
 import type { Initializer } from '../nn/index.js'
 import { isTensor, type Tensor, tensor } from '../tensor/index.js'
@@ -158,7 +158,7 @@ function findAll(
   if (missing.length > 0) {
     const close = nearest(missing[0]!, unused)
     refuse(
-      `tensors ${some(missing)}`,
+      `tensors ${shownNames(missing)}`,
       `a file without ${missing.length === 1 ? 'it' : 'them'}`,
       close === undefined
         ? 'the weights belong to another model, or to another configuration of it'
@@ -173,7 +173,7 @@ function findAll(
   if (extra.length > 0)
     refuse(
       `only the tensors of the model (${used.size})`,
-      `also ${some(extra)}`,
+      `also ${shownNames(extra)}`,
       'the weights belong to another model, or to another configuration of it',
     )
   return found
@@ -330,10 +330,4 @@ export function rowsInHalves({ head, headWidth }: Shape): Int32Array {
 export function leafElements(like: unknown): number {
   const seen = new Set(leavesOf<WantedLeaf>(like, isWanted).values())
   return [...seen].reduce((sum, { shape }) => sum + sizeOf(shape), 0)
-}
-
-/** The first few of a list of names, and how many more there are. */
-function some(names: readonly string[]): string {
-  const shown = names.slice(0, 5).map((name) => `'${name.slice(0, 100)}'`)
-  return shown.join(', ') + (names.length > 5 ? ` and ${names.length - 5} more` : '')
 }

@@ -12,6 +12,7 @@ import {
   mapTree,
   type Dtype,
   type Shape,
+  shownNames,
 } from '../base/index.js'
 import { isTensor, type Tensor } from '../tensor/index.js'
 import {
@@ -127,9 +128,11 @@ function loadFrom<M, L extends Described>(
   const leaves = leavesOf<L>(like, isLeaf)
   const wanted = firstPaths(leaves)
   const missing = [...wanted.keys()].filter((path) => !tensors.has(path))
-  if (missing.length > 0) refuse(`tensors ${some(missing)}`, `a file of ${some([...tensors.keys()])}`)
+  if (missing.length > 0)
+    refuse(`tensors ${shownNames(missing)}`, `a file of ${shownNames([...tensors.keys()])}`)
   const unknown = [...tensors.keys()].filter((name) => !leaves.has(name))
-  if (unknown.length > 0) refuse(`only the tensors of the model (${wanted.size})`, `also ${some(unknown)}`)
+  if (unknown.length > 0)
+    refuse(`only the tensors of the model (${wanted.size})`, `also ${shownNames(unknown)}`)
   const axes = axesIn(metadata.get(axesKey), file)
   const loaded = new Map<L, L>()
   return mapTree(like, isLeaf, (leaf: L, path) => {
@@ -178,10 +181,4 @@ function axesIn(
   })
   reader.end()
   return axes
-}
-
-/** The first few of a list of names, and how many more there are. */
-function some(names: readonly string[]): string {
-  const shown = names.slice(0, 5).map((name) => `'${name.slice(0, 100)}'`)
-  return shown.join(', ') + (names.length > 5 ? ` and ${names.length - 5} more` : '')
 }

@@ -1,4 +1,4 @@
-import { FormatError, ShapeError, sizeOf, type Dtype, type Shape } from '../base/index.js'
+import { FormatError, ShapeError, sizeOf, type Dtype, type Shape, shownName } from '../base/index.js'
 import { empty, heapView, tensor, type Tensor, type Values } from '../tensor/index.js'
 import type { FileBytes } from './bytes-in-memory.js'
 import type { FileTensor } from './file-tensor.js'
@@ -80,7 +80,7 @@ export class DenseTensor implements StoredTensor, FileTensor {
     const { bytes, begin, name } = this.place
     throw new FormatError({
       operation: 'readSafetensors',
-      expected: `${JSON.stringify(name.slice(0, 100))} in one of the dtypes ${storedDtypes.map(nameOfDtype).join(', ')}`,
+      expected: `${shownName(name)} in one of the dtypes ${storedDtypes.map(nameOfDtype).join(', ')}`,
       found: dtype,
       hint: "convert that tensor; the file's others can be read",
       file: bytes.path,
@@ -125,7 +125,7 @@ export class DenseTensor implements StoredTensor, FileTensor {
     if (sizeOf(shape) !== elements)
       throw new ShapeError({
         operation: 'toTensor',
-        expected: `a shape of ${elements} numbers, as ${JSON.stringify(this.place.name.slice(0, 100))} has`,
+        expected: `a shape of ${elements} numbers, as ${shownName(this.place.name)} has`,
         found: `${sizeOf(shape)}`,
         hint: `give axes for the sizes ${this.shape.join(', ')}`,
       })

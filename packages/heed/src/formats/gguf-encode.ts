@@ -1,5 +1,5 @@
 /** Numbers as blocks of the types that heed writes. */
-import { f32ArrayToBf16, f32ArrayToF16, f32ToF16, UsageError } from '../base/index.js'
+import { f32ArrayToBf16, f32ArrayToF16, f32ToF16, UsageError, shownName } from '../base/index.js'
 
 type Encode = (numbers: Float32Array) => Uint8Array
 
@@ -31,7 +31,7 @@ export function encodeBlocks(type: string, numbers: Float32Array, name: string):
   const refuse = (expected: string, found: string, hint: string): never => {
     throw new UsageError({ operation: 'writeGguf', expected, found, hint })
   }
-  const shown = JSON.stringify(name.slice(0, 100))
+  const shown = shownName(name)
   const encode = encoders[type]
   if (encode === undefined || !isEncoded(type))
     return refuse(

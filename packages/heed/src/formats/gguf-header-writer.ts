@@ -1,5 +1,5 @@
 /** The header of a GGUF file: values, and the list of tensors. */
-import { UsageError } from '../base/index.js'
+import { UsageError, shownName } from '../base/index.js'
 import { type GgufTensorEntry, type GgufValue, ggufValueBytes, ggufValueTypes } from './gguf.js'
 
 const longestTensorName = 63
@@ -34,12 +34,12 @@ export function ggufHeader(
 }
 
 function nameOf(name: string): string {
-  return `the name ${JSON.stringify(name.slice(0, 100))}`
+  return `the name ${shownName(name)}`
 }
 
 function writeValue(to: Bytes, key: string, { type, value }: GgufValue): void {
   const number = ggufValueTypes.indexOf(type)
-  const what = `the value of ${JSON.stringify(key.slice(0, 100))}`
+  const what = `the value of ${shownName(key)}`
   if (number < 0) throw usageError(`a type of ${what}`, String(type), `use ${ggufValueTypes.join(', ')}`)
   const one = (item: unknown): void => {
     if (type === 'string') to.text(item, what)

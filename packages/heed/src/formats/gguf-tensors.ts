@@ -14,12 +14,14 @@ import {
   ShapeError,
   sizeOf,
   UsageError,
+  shownName,
 } from '../base/index.js'
 import { empty, heapView, type Tensor } from '../tensor/index.js'
 import { withFileBytes } from '#file-bytes'
 import { bytesInMemory, type FileBytes } from './bytes-in-memory.js'
 import type { FileTensor, FileTensors } from './file-tensor.js'
 import { type GgufType, ggufTypes } from './gguf-types.js'
+import { elementsOf } from './stored-dtypes.js'
 import { Gguf, type GgufTensorEntry } from './gguf.js'
 
 const operation = 'readGguf'
@@ -258,20 +260,6 @@ export function ggufIn(bytes: FileBytes, file: string | undefined = bytes.path):
   for (const entry of entries)
     tensors.set(entry.name, new GgufTensor(entry, bytes, start + entry.offset, lengths.get(entry.name)!))
   return { format: 'gguf', metadata, tensors }
-}
-
-/** The product of the sizes; NaN where one of them, or the product on the way, passes 2^53. */
-function elementsOf(shape: readonly number[]): number {
-  let elements = 1
-  for (const size of shape) {
-    elements *= size
-    if (!Number.isSafeInteger(elements) || !Number.isSafeInteger(size)) return NaN
-  }
-  return elements
-}
-
-function shownName(name: string): string {
-  return JSON.stringify(name.slice(0, 100))
 }
 
 function allocate(name: string, elements: number): Float32Array {

@@ -2,7 +2,7 @@
  * Writes GGUF files of version 3. Source: ggml's docs/gguf.md; the limits on names and sizes are those of
  * llama.cpp's reader.
  */
-import { ShapeError, UsageError } from '../base/index.js'
+import { ShapeError, UsageError, shownName } from '../base/index.js'
 import { writeFileWhole } from './files.js'
 import { encodeBlocks, isEncoded } from './gguf-encode.js'
 import type { GgufTensor } from './gguf-tensors.js'
@@ -132,7 +132,7 @@ function* dataOf(name: string, entry: GgufEntry, length: number): Generator<Uint
   for (const part of entry.parts()) {
     const unit = part instanceof Float32Array ? type.weights : type.bytes
     if (part.length % unit !== 0)
-      throw shapeError(`parts of ${shown(name)} of whole blocks, of ${unit}`, String(part.length))
+      throw shapeError(`parts of ${shownName(name)} of whole blocks, of ${unit}`, String(part.length))
     const bytes = part instanceof Float32Array ? encodeBlocks(entry.type, part, name) : part
     written += bytes.length
     if (written > length) break
@@ -140,7 +140,7 @@ function* dataOf(name: string, entry: GgufEntry, length: number): Generator<Uint
   }
   if (written !== length)
     throw shapeError(
-      `${length} bytes for [${entry.shape.join(', ')}] of ${shown(name)}`,
+      `${length} bytes for [${entry.shape.join(', ')}] of ${shownName(name)}`,
       `${written > length ? 'more' : written}`,
     )
 }
@@ -154,12 +154,12 @@ function* zeros(length: number, alignment: number): Generator<Uint8Array> {
 function lengthOf(name: string, { shape }: GgufEntry, type: GgufType): number {
   const elements = shape.reduce((product, size) => product * size, 1)
   if (shape.length > 4 || !shape.every((size) => Number.isSafeInteger(size) && size >= 0))
-    throw shapeError(`at most 4 whole sizes of ${shown(name)}`, `[${shape.join(', ')}]`)
+    throw shapeError(`at most 4 whole sizes of ${shownName(name)}`, `[${shape.join(', ')}]`)
   if (!Number.isSafeInteger(elements * type.bytes))
-    throw shapeError(`fewer than 2^53 bytes for ${shown(name)}`, `[${shape.join(', ')}]`)
+    throw shapeError(`fewer than 2^53 bytes for ${shownName(name)}`, `[${shape.join(', ')}]`)
   if ((shape.at(-1) ?? 1) % type.weights !== 0)
     throw shapeError(
-      `rows of ${shown(name)} in blocks of ${type.weights}, as ${type.name} has`,
+      `rows of ${shownName(name)} in blocks of ${type.weights}, as ${type.name} has`,
       `rows of ${shape.at(-1)}`,
     )
   return (elements / type.weights) * type.bytes
@@ -183,10 +183,6 @@ function alignmentOf(metadata: ReadonlyMap<string, GgufValue>): number {
     `${type} ${typeof value === 'number' ? value : typeof value}`,
     'leave it out',
   )
-}
-
-function shown(name: string): string {
-  return JSON.stringify(name.slice(0, 100))
 }
 
 function shapeError(expected: string, found: string): ShapeError {

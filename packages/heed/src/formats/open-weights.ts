@@ -1,4 +1,4 @@
-import { FormatError, nodeModule } from '../base/index.js'
+import { FormatError, nodeModule, shownNames } from '../base/index.js'
 import { withFileBytes } from '#file-bytes'
 import type { FileBytes } from './bytes-in-memory.js'
 import { ggufIn, type GgufFile } from './gguf-tensors.js'
@@ -63,7 +63,7 @@ export function weightsFile(path: string): string {
   throw new FormatError({
     operation,
     expected: `a folder with ${single}, ${list} or one GGUF file`,
-    found: some(likely.length > 0 ? likely : names),
+    found: names.length === 0 ? 'an empty folder' : shownNames(likely.length > 0 ? likely : names),
     hint: likely.length > 0 ? 'name one of these files' : 'name the folder of a model',
     file: path,
   })
@@ -80,9 +80,4 @@ function weightsIn(bytes: FileBytes): Weights {
 function isGguf(bytes: FileBytes): boolean {
   const first = bytes.slice(0, Math.min(4, bytes.length))
   return String.fromCharCode(...first) === 'GGUF' || /\.gguf$/i.test(bytes.path ?? '')
-}
-
-function some(names: readonly string[]): string {
-  const shown = names.slice(0, 5).map((name) => `'${name.slice(0, 100)}'`)
-  return (shown.join(', ') || 'an empty folder') + (names.length > 5 ? ` and ${names.length - 5} more` : '')
 }

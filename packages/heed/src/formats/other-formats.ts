@@ -2,7 +2,7 @@
  * Files that are offered as weights and are something else: what they are, and what to do instead. Files of
  * pickles above all, which are refused whatever their name is.
  */
-import { FormatError } from '../base/index.js'
+import { FormatError, shownName } from '../base/index.js'
 import type { FileBytes } from './bytes-in-memory.js'
 
 interface OtherFormat {
@@ -75,7 +75,7 @@ function otherFormat(first: Uint8Array, path: string | undefined): OtherFormat |
  */
 export function refusePickle(operation: string, list: string | undefined, path: string): never {
   const expected = 'weights in safetensors, GGUF or the legacy layout of llama2.c'
-  const found = `${JSON.stringify(path.slice(0, 100))}, named as PyTorch's pickles are`
+  const found = `${shownName(path)}, named as PyTorch's pickles are`
   throw new FormatError({ operation, expected, ...pickle(found, path), file: list })
 }
 

@@ -2,7 +2,7 @@
  * A checkpoint in several safetensors files: `model.safetensors.index.json` says in which of them each tensor
  * stands. The list may be hostile: it names files of its own folder alone, and has to agree with them.
  */
-import { FormatError, JsonReader, nodeModule } from '../base/index.js'
+import { FormatError, JsonReader, nodeModule, shownName } from '../base/index.js'
 import { withFiles } from '#file-bytes'
 import type { FileBytes } from './bytes-in-memory.js'
 import type { DenseTensor } from './dense-tensor.js'
@@ -77,7 +77,7 @@ function readIndex(bytes: FileBytes): Index {
     if (!isWithin(name)) {
       if (hasPickleName(name)) refusePickle(operation, file, name)
       const expected = 'the name of a safetensors file in the same folder'
-      reader.refuse(expected, { found: JSON.stringify(name.slice(0, 100)), at })
+      reader.refuse(expected, { found: shownName(name), at })
     }
     if (counts.length === mostFiles)
       reader.refuse(`in one of at most ${mostFiles} files`, { found: 'more', at })
@@ -162,20 +162,16 @@ function takeShard(
   if (shard.tensors.size < counts[number]!)
     for (const [name, place] of tensors)
       if (place === number && !shard.tensors.has(name))
-        refuse(`the tensor ${shown(name)}, as the list says`, 'a file without it')
+        refuse(`the tensor ${shownName(name)}, as the list says`, 'a file without it')
   for (const [name, tensor] of shard.tensors) {
     const place = tensors.get(name)
     if (place !== number) {
       const other = typeof place === 'number' ? files[place]! : (place?.place.bytes.path ?? '')
       refuse(
         'only the tensors that the list places there',
-        `also ${shown(name)}, which the list ${place === undefined ? 'lacks' : `places in ${shown(other)}`}`,
+        `also ${shownName(name)}, which the list ${place === undefined ? 'lacks' : `places in ${shownName(other)}`}`,
       )
     }
     tensors.set(name, tensor)
   }
-}
-
-function shown(name: string): string {
-  return JSON.stringify(name.slice(0, 100))
 }

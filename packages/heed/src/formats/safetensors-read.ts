@@ -6,7 +6,7 @@
  * What is read may be hostile. Every claim in the header is checked before a tensor is handed out, in time
  * and memory proportional to the header.
  */
-import { FormatError, UsageError, inWords } from '../base/index.js'
+import { FormatError, UsageError, inWords, shownName } from '../base/index.js'
 import { withFileBytes } from '#file-bytes'
 import { bytesInMemory, type FileBytes } from './bytes-in-memory.js'
 import { DenseTensor } from './dense-tensor.js'
@@ -87,14 +87,14 @@ function checkedDtype(name: string, entry: HeaderEntry, room: number): DenseTens
   const { shape, begin, end } = entry
   const dtype = dtypeOfName(entry.dtype)
   if (dtype === undefined)
-    return entry.refuse(`a dtype such as F32 for ${shown(name)}`, JSON.stringify(entry.dtype.slice(0, 100)))
+    return entry.refuse(`a dtype such as F32 for ${shownName(name)}`, shownName(entry.dtype))
   if (begin > end || end > room)
-    entry.refuse(`${shown(name)} within ${room} bytes of data`, `bytes ${begin} to ${end}`)
+    entry.refuse(`${shownName(name)} within ${room} bytes of data`, `bytes ${begin} to ${end}`)
   const bits = bitsOf(dtype)
   // Of elements of less than a byte the last byte may be filled up.
   if (bits !== undefined && Math.ceil((elementsOf(shape) * bits) / 8) !== end - begin)
     entry.refuse(
-      `${end - begin} bytes for ${shown(name)}`,
+      `${end - begin} bytes for ${shownName(name)}`,
       `shape [${shape.join(', ')}] of ${nameOfDtype(dtype)}`,
     )
   return dtype
@@ -111,15 +111,11 @@ function coveredBy(
   for (const { name, begin, end } of places.sort((a, b) => a.begin - b.begin || a.end - b.end)) {
     if (begin !== covered)
       refuse(
-        `${shown(name)} to begin at byte ${covered - start} of the data, end to end`,
+        `${shownName(name)} to begin at byte ${covered - start} of the data, end to end`,
         `byte ${begin - start}`,
         begin,
       )
     covered = end
   }
   return covered
-}
-
-function shown(name: string): string {
-  return JSON.stringify(name.slice(0, 100))
 }

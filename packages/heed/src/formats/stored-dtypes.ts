@@ -95,12 +95,12 @@ export function bitsOf(dtype: StoredDtype | ForeignDtype): number | undefined {
   return Object.hasOwn(foreignBits, dtype) ? foreignBits[dtype] : undefined
 }
 
-/** The product of the sizes; NaN where it passes 2^53 on the way. */
+/** The product of the sizes; NaN where one of them, or the product on the way, passes 2^53. */
 export function elementsOf(shape: readonly number[]): number {
   let elements = 1
   for (const size of shape) {
     elements *= size
-    if (!Number.isSafeInteger(elements)) return NaN
+    if (!Number.isSafeInteger(elements) || !Number.isSafeInteger(size)) return NaN
   }
   return elements
 }
