@@ -1,6 +1,8 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { FormatError, readJson } from '../base/index.js'
-import { type GenerationConfig, parseGenerationConfig } from './index.js'
+import { FormatError, HeedError, readJson } from '../base/index.js'
+import { type GenerationConfig, parseGenerationConfig, write } from './index.js'
+import { scatteredWritable } from './testing/table-writable.js'
 
 const parsed = (content: object): GenerationConfig =>
   parseGenerationConfig(
@@ -120,4 +122,37 @@ test.each([
 ])('refuses %s by name and place', (name, content) => {
   expect(() => parsed(content)).toThrow(FormatError)
   expect(() => parsed(content)).toThrow(new RegExp(`${name}.*generation_config.json`))
+})
+
+test('whatever such a file says: a text, or an error that heed throws on purpose', () => {
+  const names = `max_new_tokens max_length min_length min_new_tokens early_stopping eos_token_id do_sample
+    temperature top_k top_p min_p typical_p num_beams num_return_sequences length_penalty repetition_penalty
+    no_repeat_ngram_size bad_words_ids sequence_bias forced_bos_token_id forced_eos_token_id suppress_tokens
+    begin_suppress_tokens prompt_lookup_num_tokens max_matching_ngram_size decoder_start_token_id`
+  const number = fc.oneof(
+    fc.integer({ min: -2, max: 9 }),
+    fc.constantFrom(0.5, 1e9, 2 ** 53, 1e300, -1e300, 5e-324),
+  )
+  const ids = fc.array(fc.integer({ min: -1, max: 9 }), { maxLength: 3 })
+  const value = fc.oneof(
+    number,
+    ids,
+    fc.array(ids, { maxLength: 2 }),
+    fc.array(fc.tuple(ids, number), { maxLength: 2 }),
+    fc.constantFrom(null, true, false, 'never', '', {}),
+  )
+  const file = fc.dictionary(fc.constantFrom(...names.split(/\s+/)), value, { maxKeys: 5 })
+  return fc.assert(
+    fc.asyncProperty(file, async (content) => {
+      const stopping = { aborted: false }
+      setTimeout(() => (stopping.aborted = true), 5)
+      try {
+        const { options } = parsed(content)
+        await write(scatteredWritable(8, 30), [[1, 2]], { ...options, signal: stopping })
+      } catch (error) {
+        expect(error).toBeInstanceOf(HeedError)
+      }
+    }),
+    { numRuns: 300 },
+  )
 })

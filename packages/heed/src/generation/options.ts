@@ -55,11 +55,11 @@ export interface WriteOptions extends SamplingOptions, LogitOptions {
   readonly stop?: readonly number[]
   /**
    * Strings that end a text; it ends before them. They are looked for in what is written, not in the prompt.
-   * They need `tokenizer`.
+   * Special tokens that are spelled so end it as well. They need `tokenizer`.
    */
   readonly stopStrings?: readonly string[]
   /** Gives the text of what is written. */
-  readonly tokenizer?: Pick<Tokenizer, 'stream' | 'token'>
+  readonly tokenizer?: Pick<Tokenizer, 'stream' | 'token' | 'definition'>
   /** Leave special tokens out of the text. Default true. */
   readonly skipSpecial?: boolean
   /**

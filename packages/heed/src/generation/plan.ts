@@ -99,7 +99,7 @@ export function planOf(
     tokens,
     maxLength,
     seed = 0,
-    stop = [],
+    stop: stopIds = [],
     stopStrings = [],
     tokenizer,
     skipSpecial = true,
@@ -119,14 +119,14 @@ export function planOf(
   if (tokens !== undefined) checkWhole(operation, 'tokens', tokens)
   if (maxLength !== undefined) checkWhole(operation, 'maxLength', maxLength)
   checkWhole(operation, 'seed', seed)
-  check.list('stop', stop)
+  check.list('stop', stopIds)
   // One that the model lacks never comes.
-  for (const id of stop) checkWhole(operation, 'each id of stop', id)
+  for (const id of stopIds) checkWhole(operation, 'each id of stop', id)
   check.stopStrings(stopStrings, tokenizer)
   check.choice('contextEnd', contextEnd, ['stop', 'slide', 'error'])
   if (logprobs !== undefined) checkWhole(operation, 'logprobs', logprobs)
-  checkWhole(operation, 'perPrompt', perPrompt, 1)
-  checkWhole(operation, 'beams', beams, 1)
+  check.count('perPrompt', perPrompt)
+  check.count('beams', beams)
   if (!Number.isFinite(lengthPenalty)) check.refuse('lengthPenalty, a number', lengthPenalty)
   check.choice('earlyStopping', earlyStopping, [true, false, 'never'])
   check.logits(options)
@@ -142,6 +142,7 @@ export function planOf(
       )
     if (limitOf(length) < 0) check.refuse('a maxLength that the prompt fits in', `a prompt of ${length} ids`)
   }
+  const stop = [...stopIds, ...specialsOf(stopStrings, tokenizer)]
   const plan: Plan = {
     operation,
     device,
@@ -160,13 +161,20 @@ export function planOf(
     beams,
     lengthPenalty,
     earlyStopping,
-    lookup: lookupOf(operation, lookup),
-    draft: draftOf(operation, draft, vocabulary),
+    lookup: lookupOf(check, operation, lookup),
+    draft: draftOf(check, operation, draft, vocabulary),
     watch,
     signal,
   }
   if (beams > 1) checkBeams(check, plan, options)
   return plan
+}
+
+/** Ids of special tokens that are spelled so: they have no place in the text, but end it. */
+function specialsOf(strings: readonly string[], tokenizer: WriteOptions['tokenizer']): number[] {
+  return (tokenizer?.definition.addedTokens ?? []).flatMap(({ id, content, special }) =>
+    special && strings.includes(content) ? [id] : [],
+  )
 }
 
 /** Refuses what beam search doesn't do. */
@@ -184,21 +192,26 @@ function checkBeams(check: Checks, plan: Plan, { temperature }: WriteOptions): v
     if (value) check.refuse(`no ${name} beside beams`, name, 'leave one of them out')
 }
 
-function lookupOf(operation: string, given: WriteOptions['lookup']): Plan['lookup'] {
+function lookupOf(check: Checks, operation: string, given: WriteOptions['lookup']): Plan['lookup'] {
   if (given === undefined) return undefined
   if (given === true) return { ngram: 3, tokens: 10 }
   checkNames(operation, given, ['ngram', 'tokens'], 'lookup')
   const { ngram = 3, tokens = 10 } = given
-  checkWhole(operation, 'lookup.ngram', ngram, 1)
-  checkWhole(operation, 'lookup.tokens', tokens, 1)
+  check.count('lookup.ngram', ngram)
+  check.count('lookup.tokens', tokens)
   return { ngram, tokens }
 }
 
-function draftOf(operation: string, given: WriteOptions['draft'], vocabulary: number): Plan['draft'] {
+function draftOf(
+  check: Checks,
+  operation: string,
+  given: WriteOptions['draft'],
+  vocabulary: number,
+): Plan['draft'] {
   if (given === undefined) return undefined
   checkNames(operation, given, ['model', 'tokens'], 'draft')
   const { model, tokens = 4 } = given
-  checkWhole(operation, 'draft.tokens', tokens, 1)
+  check.count('draft.tokens', tokens)
   if (model?.vocabulary !== vocabulary)
     throw new UsageError({
       operation,
@@ -208,6 +221,9 @@ function draftOf(operation: string, given: WriteOptions['draft'], vocabulary: nu
     })
   return { model, tokens }
 }
+
+/** Texts of a prompt, beams, ids that are tried in a step. */
+const mostAtOnce = 1024
 
 class Checks {
   readonly #operation: string
@@ -221,6 +237,12 @@ class Checks {
   refuse(expected: string, found: unknown, hint: string = 'leave it out for the default'): never {
     const shown = typeof found === 'string' && found.length < 60 ? found : inWords(found)
     throw new UsageError({ operation: this.#operation, expected, found: shown, hint })
+  }
+
+  /** What memory and time go by: bounded, as it may come from a file. */
+  count(name: string, value: number): void {
+    checkWhole(this.#operation, name, value, 1)
+    if (value > mostAtOnce) this.refuse(`${name} of at most ${mostAtOnce}`, value)
   }
 
   list(name: string, ids: readonly number[]): void {

@@ -70,3 +70,16 @@ export function scatteredWritable(vocabulary: number, context?: number): ReturnT
     })
   return tableWritable(vocabulary, logits, context)
 }
+
+/** Always goes on with id + 1, and is next fondest of id + 2. */
+export function counting(vocabulary: number = 10, context?: number): ReturnType<typeof tableWritable> {
+  return tableWritable(
+    vocabulary,
+    (ids) =>
+      Array.from({ length: vocabulary }, (_, id) => {
+        const ahead = (id - ids.at(-1)! + vocabulary) % vocabulary
+        return ahead === 1 ? 3 : ahead === 2 ? 2 : -ahead
+      }),
+    context,
+  )
+}
