@@ -23,14 +23,11 @@ export function testReadOrRefused(kinds: readonly HostileKind[]): void {
       const runs = Math.ceil(1e6 * share * times)
       fc.assert(
         fc.property(bytes, (one) => {
-          const begun = performance.now()
-          try {
-            read(one)
-          } catch (error) {
-            if (!(error instanceof HeedError)) throw error
-            refusals++
-          }
-          slowest = Math.max(slowest, performance.now() - begun)
+          const [milliseconds, isRefused] = timed(read, one)
+          if (isRefused) refusals++
+          // What a busy machine held up is fast when it is read once more.
+          const again = milliseconds < 200 ? milliseconds : timed(read, one)[0]
+          slowest = Math.max(slowest, Math.min(milliseconds, again))
         }),
         { numRuns: runs },
       )
@@ -39,4 +36,19 @@ export function testReadOrRefused(kinds: readonly HostileKind[]): void {
     },
     600_000 * Math.max(1, times),
   )
+}
+
+/** How long it takes to read or to refuse, and which it was. */
+function timed(
+  read: (bytes: Uint8Array) => unknown,
+  bytes: Uint8Array,
+): [milliseconds: number, isRefused: boolean] {
+  const begun = performance.now()
+  try {
+    read(bytes)
+    return [performance.now() - begun, false]
+  } catch (error) {
+    if (!(error instanceof HeedError)) throw error
+    return [performance.now() - begun, true]
+  }
 }
