@@ -7,6 +7,7 @@ import {
   type DecoderConfig,
   decoderConfig,
   decoderLogits,
+  quantizeDecoder,
 } from '../models/index.js'
 import { normalInitializer } from '../nn/index.js'
 import { referenceDevices } from '../nn/testing/reference.js'
@@ -246,12 +247,14 @@ test.each(referenceDevices.map((device) => [device.name, device] as const))(
         fc.nat(configs.length - 1),
         fc.array(text, { minLength: 2, maxLength: 6 }),
         fc.constantFrom('f32' as const, 'bf16' as const),
+        fc.constantFrom(undefined, 'int8' as const, 'int4' as const, 'bf16' as const),
         fc.boolean(),
-        (which, drawn, dtype, known) =>
+        (which, drawn, dtype, format, known) =>
           withDevice(device, () =>
             scope(() => {
               const config = configs[which]!
-              const model = make(config)
+              const weights = make(config)
+              const model = format === undefined ? weights : quantizeDecoder(weights, format)
               using prefixes = new PrefixCache()
               const texts = drawn.map(([count, rest]) => [
                 ...Array.from({ length: count }, (__, i) => (i * i) % vocabulary),
@@ -278,7 +281,7 @@ test.each(referenceDevices.map((device) => [device.name, device] as const))(
             }),
           ),
       ),
-      { numRuns: 8 * Number(process.env.HEED_LONG ?? 1) },
+      { numRuns: 12 * Number(process.env.HEED_LONG ?? 1) },
     )
   },
 )
