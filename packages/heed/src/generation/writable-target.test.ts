@@ -139,6 +139,38 @@ describe.each(referenceDevices.map((device) => [device.name, device] as const))(
   })
 })
 
+test.each(referenceDevices.map((device) => [device.name, device] as const))(
+  'a row has the same bits alone and in any batch: %s',
+  (_, device) => {
+    fc.assert(
+      fc.property(
+        fc.nat(designs.length - 1),
+        fc.array(fc.tuple(ids(1, 40), ids(1, 20)), { minLength: 2, maxLength: 5 }),
+        (which, rows) =>
+          withDevice(device, () =>
+            scope(() => {
+              const design = designs[which]!
+              const model = make(design)
+              const run = (some: typeof rows): string[] => {
+                const sources = some.map(([source]) => source)
+                const decoding = writableTarget(model, design, sources).begin(some.length)
+                const steps = [some.map(([, target]) => target), some.map(() => [3])]
+                const found = steps.map((step) => decoding.step(step).values())
+                decoding.dispose()
+                const row = (i: number): string =>
+                  found.map((logits) => logits.slice(i * vocabulary, (i + 1) * vocabulary).join()).join()
+                return some.map((__, i) => row(i))
+              }
+              const together = run(rows)
+              rows.forEach((row, i) => expect(together[i]).toBe(run([row])[0]))
+            }),
+          ),
+      ),
+      { numRuns: 8 * Number(process.env.HEED_LONG ?? 1) },
+    )
+  },
+)
+
 test('what does not fit is refused', () => {
   const design = designs[0]!
   const model = make(design)
