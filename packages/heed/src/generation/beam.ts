@@ -151,16 +151,17 @@ class Search {
     const { functions } = this.#plan
     const branches = this.#running.flatMap(({ ids, sum }, parent) => {
       const logits = logitsOf(parent)
-      const logProbabilities = Float32Array.from(logits, logProbabilityOf(logits))
-      const step = ids.length - this.#promptLength
-      for (const change of functions)
-        change(logProbabilities, { ids, promptLength: this.#promptLength, step })
-      return Array.from(largestIds(logProbabilities, count), (id) => ({
-        parent,
-        id,
-        ids,
-        sum: sum + logProbabilities[id]!,
-      }))
+      const logProbability = logProbabilityOf(logits)
+      let scores = logits
+      let scoreOf = (id: number): number => logProbability(logits[id]!)
+      if (functions.length > 0) {
+        const changed = (scores = logits instanceof Float32Array ? logits : new Float32Array(logits.length))
+        for (let id = 0; id < logits.length; id++) changed[id] = logProbability(logits[id]!)
+        const step = ids.length - this.#promptLength
+        for (const change of functions) change(changed, { ids, promptLength: this.#promptLength, step })
+        scoreOf = (id) => changed[id]!
+      }
+      return Array.from(largestIds(scores, count), (id) => ({ parent, id, ids, sum: sum + scoreOf(id) }))
     })
     return branches
       .filter(({ sum }) => sum > -Infinity)
