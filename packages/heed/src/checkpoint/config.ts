@@ -10,7 +10,7 @@ import { type JsonValue, nearest } from '../base/index.js'
  */
 const harmless: ReadonlySet<string> = new Set(
   `
-  _name_or_path _attn_implementation _attn_implementation_autoset _commit_hash attn_implementation
+  name _name_or_path _num_labels _attn_implementation _attn_implementation_autoset _commit_hash attn_implementation
   architectures auto_map dtype model_type torch_dtype transformers_version torchscript
   attention_dropout attention_probs_dropout_prob attn_pdrop activation_dropout classifier_dropout
   classifier_dropout_prob dropout dropout_rate embd_pdrop embedding_dropout hidden_dropout

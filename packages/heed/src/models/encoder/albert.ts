@@ -49,7 +49,14 @@ export const albert: Architecture<EncoderDesign, Encoder> = encoderArchitecture(
   design(config) {
     const { design, layer } = bertLike(config)
     config.only('inner_group_num', 1)
-    config.ignore('down_scale_factor', 'gap_size', 'net_structure_type', 'num_memory_blocks', 'eos_token_ids')
+    config.ignore(
+      'layers_to_keep',
+      'down_scale_factor',
+      'gap_size',
+      'net_structure_type',
+      'num_memory_blocks',
+      'eos_token_ids',
+    )
     const { layers } = design
     const own: LayerDesign = { ...layer, activation: activationOf(config, 'hidden_act', 'gelu_new') }
     const head = headOf(config, heads)

@@ -24,6 +24,9 @@ export function bertLike(config: CheckpointConfig): BertLike {
   config.only('position_embedding_type', 'absolute')
   config.only('is_decoder', false)
   config.only('add_cross_attention', false)
+  // What Google's first files say of a pooler that has no such parts.
+  config.ignore('directionality', 'pooler_type', 'pooler_fc_size', 'pooler_num_attention_heads')
+  config.ignore('pooler_num_fc_layers', 'pooler_size_per_head')
   const { blocks, embedding, ...design } = postNormDesign(config, {
     width: config.size('hidden_size'),
     layers: config.size('num_hidden_layers', { most: 1024 }),

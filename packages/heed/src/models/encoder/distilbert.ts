@@ -47,7 +47,7 @@ export const distilbert: Architecture<EncoderDesign, Encoder> = encoderArchitect
   modelTypes: ['distilbert'],
   design(config) {
     // Sines and cosines stand in the file, as learned positions do.
-    config.ignore('sinusoidal_pos_embds')
+    config.ignore('sinusoidal_pos_embds', 'tie_weights_')
     return {
       ...postNormDesign(config, {
         width: widthOf(config),

@@ -88,6 +88,94 @@ test('of a file that names no class, the states are the result', () => {
   expect(pooler).toEqual({ activation: 'tanh' })
 })
 
+/** Fields of well-known files, beside those that the tiny configurations have. */
+const known: readonly (readonly [title: string, json: Json])[] = [
+  [
+    'bert-base-multilingual-cased',
+    {
+      ...bert,
+      directionality: 'bidi',
+      pooler_fc_size: 768,
+      pooler_num_attention_heads: 12,
+      pooler_num_fc_layers: 3,
+      pooler_size_per_head: 128,
+      pooler_type: 'first_token_transform',
+      gradient_checkpointing: false,
+      position_embedding_type: 'absolute',
+      classifier_dropout: null,
+      architectures: ['BertForMaskedLM'],
+    },
+  ],
+  [
+    'distilbert-base-uncased',
+    {
+      ...tinyConfigs['distilbert, own table'],
+      activation: 'gelu',
+      attention_dropout: 0.1,
+      dropout: 0.1,
+      pad_token_id: 0,
+      qa_dropout: 0.1,
+      seq_classif_dropout: 0.2,
+      sinusoidal_pos_embds: false,
+      tie_weights_: true,
+    },
+  ],
+  [
+    'albert-base-v2',
+    {
+      ...albert,
+      classifier_dropout_prob: 0.1,
+      down_scale_factor: 1,
+      gap_size: 0,
+      layers_to_keep: [],
+      net_structure_type: 0,
+      num_memory_blocks: 0,
+      inner_group_num: 1,
+    },
+  ],
+  ['roberta-large-mnli', { ...roberta, _num_labels: 3, output_past: true, finetuning_task: 'mnli' }],
+  ['roberta-base-squad2', { ...roberta, language: 'english', name: 'Roberta' }],
+  [
+    'electra-small-discriminator',
+    {
+      ...tinyConfigs['electra, narrow embeddings'],
+      summary_activation: 'gelu',
+      summary_last_dropout: 0.1,
+      summary_type: 'first',
+      summary_use_proj: true,
+    },
+  ],
+  [
+    'deberta-v3-base',
+    {
+      ...deberta,
+      max_relative_positions: -1,
+      pooler_dropout: 0,
+      pooler_hidden_act: 'gelu',
+      pooler_hidden_size: 4,
+    },
+  ],
+  [
+    'ModernBERT-base',
+    {
+      ...modernbert,
+      layer_norm_eps: 1e-5,
+      position_embedding_type: 'absolute',
+      deterministic_flash_attn: false,
+      reference_compile: false,
+      sparse_prediction: false,
+      sparse_pred_ignore_index: -100,
+      global_rope_theta: 160000,
+      local_rope_theta: 10000,
+      repad_logits_with_grad: false,
+    },
+  ],
+]
+
+test.each(known)('every field of %s is known', (_, json) => {
+  expect(designOf(json).layers).toBeGreaterThan(0)
+})
+
 test('what older files leave out', () => {
   const {
     architectures: _,

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { checkGradient } from '../../autograd/index.js'
-import { UsageError } from '../../base/index.js'
+import { randomKey, UsageError } from '../../base/index.js'
+import { quantizeTree } from '../../checkpoint/index.js'
 import { collect } from '../../observe/index.js'
 import {
   type AnyTensor,
@@ -15,6 +16,7 @@ import {
 } from '../../tensor/index.js'
 import { devices } from '../../tensor/testing/devices.js'
 import {
+  architectureOf,
   encoderAttentions,
   type EncoderDesign,
   type EncoderOptions,
@@ -25,7 +27,7 @@ import {
   outputOf,
   pooledOf,
 } from '../index.js'
-import { tinyConfigs, tinyEncoder } from '../testing/encoders.js'
+import { configOf, tinyConfigs, tinyEncoder } from '../testing/encoders.js'
 import { largestDifference } from '../testing/reference.js'
 
 const interpreter = devices[0]![1]
@@ -127,6 +129,52 @@ function difference(a: AnyTensor, b: AnyTensor): number {
   const [one, other] = [a, b] as readonly AnyTensor[] as [Tensor, Tensor]
   return largestDifference(one.values(), other.values(one.axes))
 }
+
+describe('models run with fewer bits', () => {
+  test.each(Object.entries(tinyConfigs))('%s', (_, json) => {
+    withDevice(fast, () =>
+      scope(() => {
+        const { design, model } = tinyEncoder(json, 4)
+        const bindings = architectureOf(configOf(json)).bindings(design)
+        const ids = integers([[1, 4, 2, 6]])
+        const [expected] = result(model, design, ids, {})
+        const largest = (expected as Tensor)
+          .values()
+          .reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+        for (const [format, share] of [
+          ['bf16', 0.05],
+          ['int8', 0.05],
+        ] as const) {
+          const small = quantizeTree(model, bindings, format) as Encoder
+          const [found] = result(small, design, ids, {})
+          expect(difference(found!, expected!), format).toBeLessThan(share * Math.max(1, largest))
+        }
+      }),
+    )
+  })
+})
+
+describe('training', () => {
+  test.each(Object.entries(tinyConfigs))(
+    '%s: less memory gives the same, dropout something else',
+    (_, json) => {
+      withDevice(fast, () =>
+        scope(() => {
+          const { design, model } = tinyEncoder(json, 4)
+          const ids = integers([[1, 4, 2, 6]])
+          const run = (options: EncoderOptions): Tensor => {
+            const [found] = result(model, design, ids, options)
+            return found as Tensor
+          }
+          const plain = run({})
+          expect(difference(run({ rematerialize: true }), plain)).toBe(0)
+          const dropout = { rate: 0.5, key: randomKey(2) }
+          expect(difference(run({ dropout }), plain)).toBeGreaterThan(1e-4)
+        }),
+      )
+    },
+  )
+})
 
 describe('what can be seen', () => {
   test.each(Object.entries(tinyConfigs))('%s: each filter that is listed, its rows sum to 1', (_, json) => {

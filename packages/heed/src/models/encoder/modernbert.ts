@@ -96,7 +96,9 @@ export const modernbert: Architecture<EncoderDesign, Encoder> = encoderArchitect
     })
     const types = layerTypes(config, layers)
     const made = new Map(types.map((kind) => [kind, layerOf(kind, false)]))
+    config.only('position_embedding_type', 'absolute')
     config.ignore(
+      'layer_norm_eps',
       'deterministic_flash_attn',
       'sparse_prediction',
       'sparse_pred_ignore_index',
