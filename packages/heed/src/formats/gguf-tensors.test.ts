@@ -7,6 +7,7 @@ import { ownTime } from '../testing/own-time.js'
 import { FormatError, HeedError, ShapeError, StateError, UsageError } from '../base/index.js'
 import { scope } from '../tensor/index.js'
 import {
+  Gguf,
   type GgufEntry,
   ggufBytes,
   ggufCopy,
@@ -250,6 +251,40 @@ describe('a hostile GGUF file is refused', () => {
     const before = process.memoryUsage().rss
     expect(ownTime(() => expect(readGguf(many).tensors.size).toBe(count))).toBeLessThan(1000)
     expect(process.memoryUsage().rss - before).toBeLessThan(64 * 2 ** 20)
+  })
+
+  it('of which no more than what it says is there is ever asked for', () => {
+    // A file of a tebibyte: a list of as many texts as it has room for.
+    const start = ggufBytes({
+      metadata: new Map([['texts', { type: 'string', value: ['a'] }]]),
+      tensors: new Map(),
+    })
+    const length = 2 ** 40
+    for (const count of [2 ** 23, 2 ** 23 + 1, 2 ** 36]) {
+      const own = Uint8Array.from(start)
+      new DataView(own.buffer).setBigUint64(24 + 8 + 5 + 8, BigInt(count), true)
+      let asked = 0
+      const source = {
+        length,
+        slice(begin: number, end: number) {
+          asked += end - begin
+          const bytesThere = new Uint8Array(end - begin)
+          if (begin < own.length) bytesThere.set(own.subarray(begin, end))
+          return bytesThere
+        },
+      }
+      const begun = performance.now()
+      const read = (): unknown => new Gguf(source).tensors()
+      if (count > 2 ** 23) expect(read).toThrow(FormatError)
+      else expect(read()).toEqual([])
+      expect(performance.now() - begun).toBeLessThan(1000)
+      expect(asked).toBeLessThan(count > 2 ** 23 ? 2 ** 21 : 2 ** 27)
+    }
+  })
+
+  it('that is one of several is refused, with how to join them', () => {
+    const split = ggufBytes({ metadata: new Map([['split.count', { type: 'u16', value: 3 }]]), tensors })
+    expect(() => readGguf(split)).toThrow('one of 3 parts; join them')
   })
 
   it('or read, with any byte changed', () => {

@@ -227,6 +227,15 @@ export function ggufIn(bytes: FileBytes, file: string | undefined = bytes.path):
     const hint = 'the file is damaged, cut short, or of a kind that heed does not know'
     throw new FormatError({ operation, expected, found, hint, file, offset })
   }
+  const parts = metadata.has('split.count') ? metadata.number('split.count')! : 1
+  if (parts > 1)
+    throw new FormatError({
+      operation,
+      expected: 'a whole model in one GGUF file',
+      found: `one of ${parts} parts`,
+      hint: "join them with llama.cpp's llama-gguf-split --merge",
+      file: bytes.path,
+    })
   const tensors = new Map<string, GgufTensor>()
   const entries = metadata.tensors()
   if (entries.length === 0) return { format: 'gguf', metadata, tensors }
