@@ -95,8 +95,13 @@ class Batch {
       Array.from({ length: perPrompt }, (_, copy) => new Row(i * perPrompt + copy, prompt, plan)),
     )
     this.#decoding = writable.begin(prompts.length)
-    if (draft !== undefined) this.#drafter = new ModelDrafter(draft, prompts.length)
-    else if (lookup !== undefined) this.#drafter = new LookupDrafter(lookup)
+    try {
+      if (draft !== undefined) this.#drafter = new ModelDrafter(draft, prompts.length)
+      else if (lookup !== undefined) this.#drafter = new LookupDrafter(lookup)
+    } catch (error) {
+      this.#decoding.dispose()
+      throw error
+    }
   }
 
   get running(): boolean {

@@ -430,6 +430,27 @@ describe('streams', () => {
     expect(before).toEqual([{ prompt: 0, ids: [], text: '', end: 'aborted' }])
   })
 
+  test('a model that fails, or its draft, leaves nothing behind', async () => {
+    const failing = tableWritable(10, (ids) => {
+      if (ids.length > 2) throw new RangeError('no more')
+      return Array.from({ length: 10 }, (_, id) => id)
+    })
+    for (const options of [greedy, { beams: 2 }]) {
+      await expect(written(failing, [[1]], options)).rejects.toThrow('no more')
+      expect(failing.asked.open).toBe(0)
+    }
+    const model = counting()
+    const broken: Writable = {
+      context: 9,
+      vocabulary: 10,
+      begin() {
+        throw new RangeError('no draft')
+      },
+    }
+    await expect(written(model, [[1]], { ...greedy, draft: { model: broken } })).rejects.toThrow('no draft')
+    expect(model.asked.open).toBe(0)
+  })
+
   test('who stops asking frees the model', async () => {
     const model = counting()
     for await (const { ids } of streamed(model, [[1]], greedy)) if (ids[0] === 4) break
