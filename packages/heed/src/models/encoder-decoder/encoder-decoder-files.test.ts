@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
 import { FormatError, randomKey, readJson } from '../../base/index.js'
-import { CheckpointConfig, ggufMetadata, treeTensors } from '../../checkpoint/index.js'
+import { CheckpointConfig, describing, ggufMetadata, treeTensors } from '../../checkpoint/index.js'
 import { ggufBytes, ggufNumbers, type StoredTensor, writeSafetensors } from '../../formats/index.js'
 import { normalInitializer } from '../../nn/index.js'
 import { scope, tensor } from '../../tensor/index.js'
@@ -231,6 +232,29 @@ test('a configuration that makes no sense is refused, whatever it is', () => {
     ).toMatch(new RegExp(Object.keys(fields)[0]!))
   expect(refusal(() => designOf({ ...configs['marian'], decoder_vocab_size: 9 }))).toContain(
     'decoder_vocab_size',
+  )
+})
+
+test('any change to a configuration gives a model or an error of the file', () => {
+  const fields = [...new Set(Object.values(configs).flatMap((config) => Object.keys(config)))]
+  const value = fc.oneof(fc.jsonValue({ maxDepth: 2 }), fc.integer(), fc.double(), fc.constant(1e308))
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...Object.values(configs)),
+      fc.dictionary(fc.constantFrom(...fields, 'extra', 'scale_embedding', 'pad_token_id'), value, {
+        maxKeys: 3,
+      }),
+      (config, changed) => {
+        try {
+          const { design, architecture } = designOf({ ...config, ...changed })
+          // Sizes that make sense: what stands in files is described, and nothing is made.
+          architecture.create(design, randomKey(1), { initializer: describing })
+        } catch (error) {
+          expect(error).toBeInstanceOf(FormatError)
+        }
+      },
+    ),
+    { numRuns: 500 * Number(process.env.HEED_LONG ?? 1) },
   )
 })
 

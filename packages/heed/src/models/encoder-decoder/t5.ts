@@ -90,6 +90,7 @@ export const t5: Architecture<EncoderDecoderDesign, EncoderDecoder> = encoderDec
       'lm_head.weight',
       // A table that old files have and nothing reads.
       'decoder.block.#.layer.1.EncDecAttention.relative_attention_bias.weight',
+      'dec.blk.#.cross_attn_rel_b.weight',
     ],
   }),
 })
