@@ -100,15 +100,20 @@ export function readModel(path: string, options: LoadOptions = {}): Running {
   } as Running
 }
 
-/** A tokenizer whose ids the model knows. */
+/**
+ * A tokenizer whose ids the model knows. Special tokens may lie beyond: those of pictures, which a model of
+ * text alone has no row for (Gemma 3).
+ */
 function checkedTokenizer(stored: StoredModel): Tokenizer {
   const tokenizer = stored.tokenizer()
   const { vocabulary } = stored.design
-  if (tokenizer.size <= vocabulary) return tokenizer
+  const { size, definition } = tokenizer
+  const special = definition.addedTokens.filter(({ id, special: is }) => is && id >= vocabulary)
+  if (size - vocabulary <= new Set(special.map(({ id }) => id)).size) return tokenizer
   throw new FormatError({
     operation: 'loadModel',
     expected: `a tokenizer of at most ${vocabulary} tokens, the model's vocabulary`,
-    found: String(tokenizer.size),
+    found: String(size),
     hint: 'the files belong to different models',
     file: stored.path,
   })
