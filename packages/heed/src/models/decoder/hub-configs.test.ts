@@ -279,6 +279,9 @@ describe('what well-known configurations mean', () => {
     const { rotary } = designOf(phi4).blocks[0]!.attention
     expect(rotary?.width).toBe(96)
     expect(rotary?.scaling).toMatchObject({ type: 'longrope', trained: 4096 })
+    // What Phi-3's first files call it.
+    const first = { ...phi4, rope_scaling: { ...(phi4['rope_scaling'] as object), type: 'su' } }
+    expect(designOf(first).blocks[0]!.attention.rotary).toEqual(rotary)
     expect(rotary?.scaling).toMatchObject({ magnitude: Math.sqrt(1 + Math.log(32) / Math.log(4096)) })
   })
 
