@@ -1,6 +1,7 @@
 /** Checkpoints from one format into another, tensor by tensor. */
 import { makeFolder, nodeModule, randomKey, StateError, type StopSignal, UsageError } from '../base/index.js'
 import {
+  BindingTable,
   describing,
   ggufMetadata,
   hasLeaf,
@@ -36,10 +37,13 @@ export interface ConvertOptions {
 }
 
 const operation = 'convertCheckpoint'
+/** Of an encoder's head: without it a model is good for nothing that it was trained for. */
+const classifier = 'head.output.weight'
 
 /**
  * Writes a checkpoint in another format: into a GGUF file with its tokenizer, or into a folder in the hub's
- * layout (safetensors). Tensors are read, converted and written one after the other.
+ * layout (safetensors). Tensors are read, converted and written one after the other. An encoder's pooler and
+ * its head for masked words, which GGUF has no place for, stay behind.
  *
  * @param from as of `loadModel`
  * @param to a path that ends in `.gguf`, or a folder, which is made
@@ -71,7 +75,18 @@ export async function convertCheckpoint(
     })
   return stored.weights(async (files) => {
     const said = stored.design as Design
-    const design = architecture.fitted?.(said, hasLeaf(files, architecture.bindings(said))) ?? said
+    const bindings = architecture.bindings(said)
+    const isThere = hasLeaf(files, bindings)
+    const table = new BindingTable(bindings, isGguf ? 'gguf' : 'safetensors')
+    const hasPlace = (leaf: string): boolean => !isGguf || table.at(leaf)?.gguf !== undefined
+    if (isThere(classifier) && !hasPlace(classifier))
+      throw new UsageError({
+        operation,
+        expected: 'weights that GGUF has a place for',
+        found: 'those of a head that classifies, or answers questions',
+        hint: 'name a folder, for safetensors',
+      })
+    const design = architecture.fitted?.(said, (leaf) => isThere(leaf) && hasPlace(leaf)) ?? said
     const source = { stored, architecture, design, files }
     return isGguf ? toGguf(source, to, options) : toFolder(source, to, options)
   })

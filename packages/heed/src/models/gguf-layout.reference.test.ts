@@ -43,21 +43,24 @@ describe.skipIf(referenceModels === undefined).each(foldersOr(types))('%s', (nam
     }
   })
 
-  // Encoders have poolers and heads that GGUF has no place for: they are not written yet.
-  const isEncoder = /^(bert|cross|splade|sentence)/.test(name)
-  test.skipIf(isEncoder)('is written with the tensors that llama.cpp has', async () => {
+  test('is written with the tensors that llama.cpp has', async () => {
     const temporary = mkdtempSync(join(tmpdir(), 'heed-gguf-'))
     try {
       const folder = join(referenceModels!, name)
       const path = join(temporary, 'model.gguf')
       const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as Record<string, unknown>
-      await convertCheckpoint(folder, path, { type: 'f32' })
+      const written = convertCheckpoint(folder, path, { type: 'f32' })
+      if (/classification|answering|cross-encoder/.test(name)) {
+        await expect(written).rejects.toThrow('those of a head that classifies')
+        return
+      }
+      await written
       openWeights(folder, ({ tensors }) => {
         const wanted = readGguf(ggufBytes(ggufFromHub(config, tensors))).tensors
-        withGguf(path, ({ tensors: written }) => {
-          expect([...written.keys()].sort()).toEqual([...wanted.keys()].sort())
-          const other = [...written].filter(([own, tensor]) => !sameNumbers(tensor, wanted.get(own)!))
-          expect(other.map(([own]) => own)).toEqual([])
+        withGguf(path, ({ tensors: own }) => {
+          expect([...own.keys()].sort()).toEqual([...wanted.keys()].sort())
+          const other = [...own].filter(([at, tensor]) => !sameNumbers(tensor, wanted.get(at)!))
+          expect(other.map(([at]) => at)).toEqual([])
         })
       })
     } finally {
