@@ -1,4 +1,4 @@
-import { BoundedMap, checkNames, ShapeError } from '../../base/index.js'
+import { BoundedMap, checkNames, inWords, ShapeError } from '../../base/index.js'
 import { attentionForwardRagged, type Expression, nodesOf, type RaggedSequence } from '../../kernels/index.js'
 import { arranged, physicalOrder, sameDevice } from '../layout.js'
 import { expressionNumber, layoutNumber } from '../prepared.js'
@@ -93,13 +93,14 @@ function oneByOne({ query, queries, keys, values }: Sequences, options: Attentio
 function fused(sequences: Sequences, { score, mask, sink, scale }: AttentionOptions): Tensor | undefined {
   const { queries, keys, values } = sequences
   if (sequences.query.elements === 0 || score?.similarity !== undefined) return undefined
-  const query = adjacent(sequences.query)
-  const { size: width } = axisOf(operation, query, 'width')
-  const traced = trace(operation, score, mask, scaleOf(operation, { scale, score }, width))
-  if (readsByPosition(traced.roots)) return undefined
+  const { size: width } = axisOf(operation, sequences.query, 'width')
   const sources = new Set<AnyTensor>()
   for (const { tensor } of keys) sources.add(tensor)
   for (const { tensor } of values) sources.add(tensor)
+  for (const tensor of sources) axisOf(operation, tensor, 'width')
+  const query = adjacent(sequences.query)
+  const traced = trace(operation, score, mask, scaleOf(operation, { scale, score }, width))
+  if (readsByPosition(traced.roots)) return undefined
   const all = [query, ...sources, ...traced.tensors, ...(sink === undefined ? [] : [sink])]
   if (tracked(all) || ![...sources].every(isAdjacent)) return undefined
   const device = sameDevice(operation, all)
@@ -223,6 +224,9 @@ function checkLengths({ query, queries, keys, values }: Sequences): void {
       hint: 'say for each sequence how many positions it has, and where they stand',
     })
   }
+  for (const list of [queries, keys, values] as readonly unknown[])
+    if (!Array.isArray(list))
+      refuse('key', 'lists: lengths, and stretches of keys and of values', inWords(list))
   const several = [query, keys[0]?.tensor, values[0]?.tensor]
     .flatMap((tensor) => tensor?.layout ?? [])
     .find(({ name, size }) => !own.has(name) && size !== 1)

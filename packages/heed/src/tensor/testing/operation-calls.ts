@@ -11,6 +11,7 @@ import {
   at,
   attention,
   attentionFilter,
+  attentionRagged,
   attentionScores,
   attentionWithStatistics,
   binaryCrossEntropy,
@@ -46,6 +47,7 @@ import {
   normal,
   placeInto,
   quantize,
+  quantizedFrom,
   rename,
   rmsNorm,
   rotate,
@@ -54,6 +56,7 @@ import {
   softmax,
   split,
   stack,
+  type Stretch,
   stopGradient,
   sum,
   tensor,
@@ -98,6 +101,10 @@ const fading =
         .at({ head })
         .mul(q.sub(k)),
     )
+const stretches = (tensor: T): Stretch[] => [
+  { tensor, start: 0, length: 1 },
+  { tensor, start: 1, length: 3 },
+]
 const cosine = (slopes: T): Score => Object.assign(fading(slopes), { similarity: cosineSimilarity })
 const gates = (seed: number, gate: number): T => drawn(seed, { gate, batch: 3, unit: 5 })
 const state = (seed: number): T => drawn(seed, { batch: 3, unit: 5 })
@@ -143,6 +150,14 @@ export const operationCalls: Readonly<Record<string, OperationCall>> = {
   'attention of cosines': row(
     () => [query(), key(), value(), slope()],
     (q, k, v, s) => attention(q, k, v, { score: cosine(s) }),
+  ),
+  attentionRagged: row(
+    () => [query(), key(), key(), slope()],
+    (q, k, v, s) => attentionRagged(q, [1, 2], stretches(k), stretches(v), { score: fading(s) }),
+  ),
+  'attentionRagged, one by one': row(
+    () => [query(), key(), value(), slope()],
+    (q, k, v, s) => attentionRagged(q, [1, 2], stretches(k), stretches(v), { score: cosine(s) }),
   ),
   attentionWithStatistics: row(
     () => [query(), key(), value()],
@@ -208,6 +223,10 @@ export const operationCalls: Readonly<Record<string, OperationCall>> = {
   'dot, together': row(
     () => [x(), drawn(1, { width: 6, out: 5 }), drawn(2, { width: 6, out: 4 })],
     (a, b, c) => together(() => [dot(a, b, 'width'), dot(a, c, 'width')]),
+  ),
+  quantizedFrom: row(
+    () => [],
+    () => quantizedFrom('Q8_0', new Uint8Array(3 * 34), { out: 3, width: 32 }, 'width'),
   ),
   quantize: row(
     () => [drawn(1, { out: 3, width: 32, in: 2 })],
