@@ -210,10 +210,14 @@ function planRows(
   if (multiplication === 'floats' && pitch === depth) return { address: a, step: aRow, scales: 0, starts: 0 }
   const { group, zero, minimum } = packings[format]
   const bytes = { bytes: 1, shorts: 2, halves: 2, floats: machine.floatBytes }[multiplication]
-  const address = allocate(m * pitch * bytes)
   const integers = multiplication === 'bytes' || multiplication === 'shorts'
-  const scales = integers ? allocate(m * groups * machine.floatBytes) : 0
-  const starts = integers ? allocate(m * groups * (minimum ? machine.floatBytes : 4)) : 0
+  // One block: to ask for each by itself would take as long as to launch a small kernel.
+  const align = (count: number): number => Math.ceil(count / 64) * 64
+  const ofRows = align(m * pitch * bytes)
+  const ofScales = align(m * groups * machine.floatBytes)
+  const address = allocate(ofRows + (integers ? 2 * ofScales : 0))
+  const scales = integers ? address + ofRows : 0
+  const starts = integers ? scales + ofScales : 0
   const values = {
     source: a,
     target: address,
