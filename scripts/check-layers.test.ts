@@ -41,7 +41,7 @@ describe('the order of the folders, held by tsc -b', () => {
     for (const layer of layers) {
       writeFileSync(join(copy, 'packages/heed/src', layer, 'index.ts'), 'export const here: number = 1\n')
     }
-    for (const entry of ['index.ts', 'internals.ts'])
+    for (const entry of ['index.ts', 'internals.ts', 'model-names.ts'])
       writeFileSync(join(copy, 'packages/heed/src', entry), '')
     writeFileSync(join(copy, 'packages/heed/src', file), text)
     const project = join(copy, 'packages/heed/src')

@@ -20,6 +20,7 @@ export interface BlockBytes {
   slice(begin: number, end: number): Uint8Array
 }
 
+/** Which rows of the file are taken, and where the packed weights are to be. */
 export interface QuantizedFromOptions {
   /**
    * Which of the file's rows each position of the other axes has, in their order: for files that keep rows in
