@@ -1,4 +1,5 @@
 import {
+  sourceIds,
   collect,
   decoderStates,
   encodeSource,
@@ -121,7 +122,7 @@ async function encoderDecoderAttention(
   target: string | undefined,
 ): Promise<AttendResult> {
   const { tokenizer, model, config, attentions } = language
-  const source = readText(tokenizer, text, true).ids
+  const source = sourceIds(config, readText(tokenizer, text, true).ids)
   const writer = writerOf(language)
   const start = writer.begin([text]).ids[0]!
   const written =

@@ -1,4 +1,5 @@
 import {
+  sourceIds,
   writableTarget,
   parseGenerationConfig,
   streamPieces,
@@ -96,7 +97,7 @@ export function writerOf(language: NamedModel): Writer {
         model: writableTarget(
           model,
           config,
-          prompts.map((prompt) => encoded(tokenizer, prompt, true)),
+          prompts.map((prompt) => sourceIds(config, encoded(tokenizer, prompt, true))),
         ),
         ids: prompts.map(() => [start]),
       }),

@@ -160,6 +160,7 @@ export {
   type PositionDesign,
   type RelativeDesign,
   shiftedLabels,
+  sourceIds,
   type SourceOptions,
   type Stack,
   type StackDesign,

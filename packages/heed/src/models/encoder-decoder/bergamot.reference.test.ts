@@ -5,7 +5,14 @@ import { readSafetensors, type SafetensorsTensor } from '../../formats/index.js'
 import { write, writableTarget } from '../../generation/index.js'
 import { collect } from '../../observe/index.js'
 import { type AnyTensor, scope, tensor, type Tensor } from '../../tensor/index.js'
-import { encodeSource, type LoadedEncoderDecoder, ofFamily, readModel, targetLogits } from '../index.js'
+import {
+  encodeSource,
+  type LoadedEncoderDecoder,
+  ofFamily,
+  readModel,
+  sourceIds,
+  targetLogits,
+} from '../index.js'
 import { largestDifference } from '../testing/reference.js'
 
 // Translation with the weights that a browser translates with: states, filters, logits and texts are those of
@@ -127,7 +134,7 @@ describe.each(directions)('Bergamot, %s', (pair) => {
   test.skipIf(why !== '')(`sentences, all in one batch${why}`, async () => {
     const loaded = load()
     const { sentences } = cases().directions[pair]!
-    const sources = sentences.map(({ text }) => [...loaded.tokenizer.encode(text).ids, end])
+    const sources = sentences.map(({ text }) => sourceIds(loaded.config, loaded.tokenizer.encode(text).ids))
     sources.forEach((ids, i) => expect(ids.join(' ')).toBe(sentences[i]!.ids.join(' ')))
     const found = await translate(loaded, sources)
     found.forEach((ids, i) => {
@@ -150,7 +157,7 @@ describe.each(directions)('Bergamot, %s', (pair) => {
       const texts = pairs.map(([english, other]) => (pair === 'en-pt' ? english : other))
       const found = await translate(
         loaded,
-        texts.map((text) => [...loaded.tokenizer.encode(text).ids, end]),
+        texts.map((text) => sourceIds(loaded.config, loaded.tokenizer.encode(text).ids)),
       )
       const expected = cases().directions[pair]!.translations_of_pairs
       const other = found.filter(

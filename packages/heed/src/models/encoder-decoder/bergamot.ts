@@ -9,6 +9,7 @@ import { activationOf } from '../activation-config.js'
 import type { Architecture } from '../architecture.js'
 import type { LayerDesign } from '../layer-design.js'
 import { encoderDecoderArchitecture } from './architecture.js'
+import { idOf } from './config.js'
 import type { EncoderDecoderDesign, StackDesign } from './design.js'
 import type { EncoderDecoder } from './encoder-decoder.js'
 
@@ -53,6 +54,7 @@ export const bergamot: Architecture<EncoderDecoderDesign, EncoderDecoder> = enco
       outputBias: true,
       padding: 0,
       start: 0,
+      sourceEnd: idOf(config, 'eos_token_id', 0, vocabulary),
       emptyStart: true,
     }
   },

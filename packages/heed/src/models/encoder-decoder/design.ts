@@ -65,6 +65,8 @@ export interface EncoderDecoderDesign extends Design {
   readonly padding: number
   /** The id that the target starts with; undefined where that is its language, the last id of the labels. */
   readonly start: number | undefined
+  /** The id that ends a source, where the tokenizer doesn't add it. */
+  readonly sourceEnd?: number | undefined
   /** Whether a target's first position has no embedding, whatever its id (Marian itself); default false. */
   readonly emptyStart?: boolean | undefined
 }

@@ -16,6 +16,7 @@ import {
   encodeSource,
   rememberSources,
   shiftedLabels,
+  sourceIds,
   type StackDesign,
   type StackOptions,
   targetLogits,
@@ -272,6 +273,14 @@ describe('labels', () => {
       const [whole, half] = [both, one].map((labels) => encoderDecoderLoss(model, t5, source, labels).item())
       expect(half).toBeCloseTo(whole!, 12)
     }))
+})
+
+test('a source ends with its end, once, where the model wants one', () => {
+  const [t5] = Object.values(designs) as [EncoderDecoderDesign]
+  expect(sourceIds(t5, [3, 4])).toEqual([3, 4])
+  expect(sourceIds({ ...t5, sourceEnd: 0 }, Int32Array.of(3, 4))).toEqual([3, 4, 0])
+  expect(sourceIds({ ...t5, sourceEnd: 0 }, [3, 4, 0])).toEqual([3, 4, 0])
+  expect(sourceIds({ ...t5, sourceEnd: 0 }, [])).toEqual([0])
 })
 
 test('what does not fit is refused', () => {
