@@ -1,4 +1,4 @@
-import { type Embedding, type Quantized, unembed } from '../../../nn/index.js'
+import { type Embedding, linear, type Quantized } from '../../../nn/index.js'
 import { tap } from '../../../observe/index.js'
 import type { AnyTensor, Tensor } from '../../../tensor/index.js'
 import { type Head, throughDense } from './head.js'
@@ -16,8 +16,9 @@ export function maskedLanguageLogits<A extends string>(
   embedding: Quantized<Embedding>,
   states: Tensor<A | 'width'>,
 ): Tensor<Exclude<A, 'width'> | 'vocabulary'> {
-  const x = throughDense<A>(head, dense, states)
-  const products = unembed<A>(head.table ?? embedding, x) as AnyTensor as Tensor<'vocabulary'>
-  const logits = head.bias === undefined ? products : products.add(head.bias)
+  const x = throughDense<A>(head, dense, states) as AnyTensor as Tensor<'batch' | 'width'>
+  const { weight } = head.table ?? embedding
+  const map = head.bias === undefined ? { weight } : { weight, bias: head.bias }
+  const logits = linear<'batch' | 'width', 'width', 'vocabulary'>(map, x, 'width')
   return tap('logits', logits) as AnyTensor as Tensor<Exclude<A, 'width'> | 'vocabulary'>
 }
