@@ -3,6 +3,7 @@ import { UsageError } from '../base/index.js'
 import {
   type Decoder,
   type DecoderConfig,
+  decoderDesign,
   type DecoderDesign,
   decoderStates,
   type EncoderDecoder,
@@ -30,7 +31,8 @@ export interface WritableOptions extends CacheOptions {
 }
 
 /**
- * A decoder, to be written with. What several prompts of a batch begin with alike is computed once.
+ * A decoder, to be written with. What several prompts of a batch begin with alike is computed once, unless
+ * the angles of its rotary positions hang on how long a text is (LongRoPE, dynamic NTK).
  *
  * @throws UsageError for another dtype
  */
@@ -40,11 +42,15 @@ export function writable(
   { prefixes, ...options }: WritableOptions = {},
 ): Writable {
   const { context, vocabulary } = config
+  // Keys of a beginning are then not those of the whole text.
+  const shares = !decoderDesign(config).blocks.some(
+    ({ attention: { rotary } }) => rotary?.scaling !== undefined && 'length' in rotary.scaling,
+  )
   const runner: Runner = {
     context,
     vocabulary,
-    prefixes,
-    shares: true,
+    prefixes: shares ? prefixes : undefined,
+    shares,
     states: (ids, rows) => decoderStates(model, config, ids, { rows }),
     logits: (states) => logitsOf(model, config, states),
   }
