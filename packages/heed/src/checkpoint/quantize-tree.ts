@@ -1,8 +1,15 @@
 import { mapTree, type Shape } from '../base/index.js'
 import { type BlockFormat, blockFormats, blockSize, type WeightFormat } from '../kernels/index.js'
-import type { FileTensor, FileTensors } from '../formats/index.js'
+import { type FileTensor, type FileTensors, GgufTensor } from '../formats/index.js'
 import type { Quantized, QuantizeOptions } from '../nn/index.js'
-import { isTensor, quantize, quantizedFrom, type QuantizedWeights, type Tensor } from '../tensor/index.js'
+import {
+  type BlockBytes,
+  isTensor,
+  quantize,
+  quantizedFrom,
+  type QuantizedWeights,
+  type Tensor,
+} from '../tensor/index.js'
 import { type Binding, type Bindings, BindingTable } from './binding.js'
 import { rowsInHalves } from './load-tree.js'
 import { isModelLeaf, type ModelLeaf } from './save-tree.js'
@@ -73,7 +80,18 @@ export function asStored(
   if (stored.shape.at(-1)! % blockSize(type).weights !== 0) return undefined
   const names = [...rows!.split(' '), ...over]
   const ordered: Shape = Object.fromEntries(names.map((name) => [name, shape[name]!]))
-  return quantizedFrom(type satisfies BlockFormat, stored.bytes(), ordered, over, {
+  return quantizedFrom(type, inParts(stored, type), ordered, over, {
     rows: ggufPairs === true && format === 'gguf' ? rowsInHalves(shape) : undefined,
   })
+}
+
+/** The bytes of a weight; of a GGUF file as they are asked for, so that they aren't held twice. */
+function inParts(stored: FileTensor, type: BlockFormat): Uint8Array | BlockBytes {
+  if (!(stored instanceof GgufTensor)) return stored.bytes()
+  const { weights, bytes } = blockSize(type)
+  const numberAt = (byte: number): number => (byte / bytes) * weights
+  return {
+    length: stored.byteLength,
+    slice: (begin: number, end: number) => stored.blocks(numberAt(begin), numberAt(end)),
+  }
 }
