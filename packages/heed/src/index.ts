@@ -13,7 +13,16 @@ export {
   UsageError,
 } from './base/index.js'
 export { foldIn, permutation, randomKey, type RandomKey } from './base/index.js'
-export { type IsLeaf, leavesOf, mapTree, type Tree, zipTrees } from './base/index.js'
+export {
+  combine,
+  type IsLeaf,
+  leavesOf,
+  mapTree,
+  partition,
+  type PartOf,
+  type Tree,
+  zipTrees,
+} from './base/index.js'
 export type { Dtype, DtypeArrays, LinearMemory, Shape, StopSignal } from './base/index.js'
 export { availableThreads } from './base/index.js'
 
