@@ -332,6 +332,7 @@ const bert: GgufArchitecture = {
     type_vocab_size: facts.has('token_types.weight') ? facts.rows('token_types.weight') : 1,
     hidden_act: 'gelu',
     architectures: [facts.has('cls.output.weight') ? 'BertForSequenceClassification' : 'BertModel'],
+    ...(facts.has('cls.output.weight') && { num_labels: facts.rows('cls.output.weight') }),
   }),
   gguf(to) {
     to.set('attention.causal', 'bool', false)

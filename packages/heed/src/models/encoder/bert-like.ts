@@ -103,7 +103,7 @@ export function denseOf(config: CheckpointConfig): DenseDesign {
 /** A classifier of the pooler's vector. */
 export const pooledHead: HeadChoice = {
   form: (_config, labels) => ({ kind: 'classification', from: 'pooled', labels }),
-  names: { output: 'classifier' },
+  names: { output: 'classifier', gguf: 'cls.output' },
 }
 
 /** A classifier of the first position with a dense layer of its own, as RoBERTa has it. */
@@ -158,7 +158,7 @@ export function bertBindings(prefix: string): Binding[] {
 }
 
 export function poolerBinding(file: string): Binding[] {
-  return linearBinding('pooler', { file, from: 'width', to: 'pooled' })
+  return linearBinding('pooler', { file, gguf: 'cls', from: 'width', to: 'pooled' })
 }
 
 /** What stands before the layers, as BERT has it. */

@@ -1,4 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { ggufMetadata, treeTensors } from '../../checkpoint/index.js'
+import { ggufBytes, ggufNumbers } from '../../formats/index.js'
 import { collect } from '../../observe/index.js'
 import { type AnyTensor, concat, scope, type Tensor, tensor, withDevice } from '../../tensor/index.js'
 import { devices } from '../../tensor/testing/devices.js'
@@ -83,6 +88,25 @@ describe.skipIf(referenceModels === undefined).each(foldersOr(types))('%s', (nam
 
   test('is written as it was read', () => {
     expect(writtenUnlike(readModel(readReference(name).folder))).toEqual([])
+  })
+
+  test.skipIf(!/^(bert(-seq.*)?|cross-encoder|sentence-.*)$/.test(name))('as GGUF it gives the same', () => {
+    const reference = readReference(name)
+    const { model, config, architecture, stored } = ofFamily(readModel(reference.folder), 'encoder')
+    const written = treeTensors(model, architecture!.bindings(config), { format: 'gguf' })
+    const { metadata } = ggufMetadata(stored.config.plain() as Record<string, unknown>)
+    const tensors = new Map(
+      [...written].map(([one, made]) => [one, ggufNumbers(made.shape, made.toFloat32())] as const),
+    )
+    const folder = mkdtempSync(join(tmpdir(), 'heed-gguf-'))
+    try {
+      const file = join(folder, 'model.gguf')
+      writeFileSync(file, ggufBytes({ metadata, tensors }))
+      const again = ofFamily(readModel(file), 'encoder')
+      expect(reference.cases.flatMap((one) => differences(reference, again, one))).toEqual([])
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 
   test('older spellings of its files give the same', async () => {

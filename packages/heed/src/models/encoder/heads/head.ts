@@ -69,19 +69,21 @@ export interface HeadNames {
   readonly dense?: string
   readonly norm?: string
   readonly output?: string
+  /** The output's name in GGUF. */
+  readonly gguf?: string
   /** The output's own table, and its bias, in full. */
   readonly table?: string
   readonly bias?: string
 }
 
 /** The bindings of a head of these names. */
-export function headBindings({ dense, norm: name, output, table, bias }: HeadNames): Binding[] {
+export function headBindings({ dense, norm: name, output, gguf, table, bias }: HeadNames): Binding[] {
   return [
     ...(dense === undefined ? [] : linearBinding('head.dense', { file: dense, from: 'width', to: 'hidden' })),
     ...(name === undefined ? [] : normBinding('head.norm', name)),
     ...(output === undefined
       ? []
-      : linearBinding('head.output', { file: output, from: 'width', to: 'label' })),
+      : linearBinding('head.output', { file: output, gguf, from: 'width', to: 'label' })),
     ...(table === undefined
       ? []
       : [{ path: 'head.table.weight', file: table, axes: ['vocabulary', 'width'], over: ['width'] }]),
