@@ -16,6 +16,7 @@ import {
   ggufTypeFor,
   type GgufValue,
   saveSafetensors,
+  type Weights,
   writeFileWhole,
   writeGguf,
 } from '../formats/index.js'
@@ -96,7 +97,7 @@ interface Source {
   readonly stored: StoredModel
   readonly architecture: Architecture
   readonly design: Design
-  readonly files: FileTensors
+  readonly files: Weights
 }
 
 /** The tensors to be written; each is made when its numbers are asked for. */
@@ -158,6 +159,9 @@ async function toFolder(source: Source, folder: string, options: ConvertOptions)
     const bytes = stored.file(name)
     if (bytes !== undefined) await write(name, new TextDecoder().decode(bytes))
   }
+  const template = chatTemplateIn(files)
+  if (template !== undefined && stored.file('tokenizer_config.json') === undefined)
+    await write('tokenizer_config.json', `${JSON.stringify({ chat_template: template }, undefined, 2)}\n`)
   // Last: a folder with it is whole.
   await write('config.json', `${JSON.stringify(stored.config.plain(), undefined, 2)}\n`)
   return written
@@ -190,12 +194,12 @@ async function toGguf(source: Source, path: string, options: ConvertOptions): Pr
 
 /** The tokenizer's values; of a GGUF file those that it has. */
 function vocabularyOf({ stored, design, files }: Source): [string, GgufValue][] {
-  if ('metadata' in files && files.format === 'gguf') {
-    const metadata = (files as { metadata: { names(): string[]; value(name: string): GgufValue } }).metadata
+  if (files.format === 'gguf') {
+    const { metadata } = files
     return metadata
       .names()
       .filter((name) => name.startsWith('tokenizer.'))
-      .map((name) => [name, metadata.value(name)])
+      .map((name) => [name, metadata.value(name)!])
   }
   const specials: Partial<Record<GgufSpecial, number>> = {}
   for (const name of ['bos', 'eos', 'unk', 'sep', 'pad', 'cls', 'mask'] as const) {
@@ -211,6 +215,11 @@ function vocabularyOf({ stored, design, files }: Source): [string, GgufValue][] 
       ...(typeof template?.value === 'string' && { chatTemplate: template.value }),
     }),
   ]
+}
+
+/** How a GGUF file says that a conversation becomes a text. */
+function chatTemplateIn(files: Weights): string | undefined {
+  return files.format === 'gguf' ? files.metadata.string('tokenizer.chat_template') : undefined
 }
 
 /** What most of the file's numbers are. */
