@@ -4,11 +4,11 @@
  * folder that has the checkpoint, `BENCH_PYTHON` a Python that has the package `llama_cpp`; it also writes
  * the other types.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { LineEngine } from './line-engine.js'
 import { type Options, optionsOf } from './options.js'
 import { shuffled, summaryOf } from './statistics.js'
 
@@ -19,29 +19,6 @@ const types = ['Q8_0', 'Q4_0', 'Q4_1', 'Q4_K_M', 'F16', 'BF16']
 const decoded = 32
 /** Root of the mean square of what logits differ by, over that of the logits: activations are rounded. */
 const mostOff = 0.1
-
-/** A process that answers a line by a line. */
-class Engine {
-  readonly name: string
-  readonly #child: ChildProcess
-  readonly #lines: AsyncIterator<string>
-
-  constructor(name: string, command: string, args: string[], environment: NodeJS.ProcessEnv) {
-    this.name = name
-    this.#child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'], env: environment })
-    this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]()
-  }
-
-  async ask<Answer>(request: string): Promise<Answer> {
-    this.#child.stdin!.write(`${request}\n`)
-    const { value, done } = await this.#lines.next()
-    if (done === true) throw new Error(`${this.name} ended`)
-    return JSON.parse(value) as Answer
-  }
-  end(): void {
-    this.#child.kill()
-  }
-}
 
 /** The checkpoint in a type, written where it isn't yet. */
 function fileOf(source: string, type: string, python: string): string {
@@ -75,8 +52,8 @@ async function measure(path: string, type: string, python: string, options: Opti
     ...(target && { HEED_TARGET: target }),
   }
   const engines = [
-    new Engine('heed', node, [at('./checkpoint-heed.js'), path], environment),
-    new Engine('llama.cpp', python, [engine, 'run', path, String(threads)], process.env),
+    new LineEngine('heed', node, [at('./checkpoint-heed.js'), path], environment),
+    new LineEngine('llama.cpp', python, [engine, 'run', path, String(threads)], process.env),
   ] as const
   try {
     const [own, theirs] = [

@@ -25,7 +25,7 @@ import { shuffled, summaryOf } from './statistics.js'
 const work = miniLm(32, 1)
 const firstStart = 'heed, nothing kept'
 
-type Starter = { command: string; args: string[]; environment: NodeJS.ProcessEnv }
+export type Starter = { command: string; args: string[]; environment: NodeJS.ProcessEnv }
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
@@ -75,7 +75,10 @@ async function starters(
 }
 
 /** Seconds until the vector has come. */
-async function started({ command, args, environment }: Starter, expected: Float64Array): Promise<number> {
+export async function started(
+  { command, args, environment }: Starter,
+  expected: Float64Array,
+): Promise<number> {
   const start = performance.now()
   const child = spawn(command, args, {
     env: environment,

@@ -38,8 +38,9 @@ export class Engine {
       : new Engine(await importNative<Ort>('onnxruntime-node'), 'x64', threads)
   }
 
-  tensor(data: Float32Array | BigInt64Array, shape: readonly number[]): Tensor {
+  tensor(data: Float32Array | BigInt64Array | Int32Array, shape: readonly number[]): Tensor {
     const { Tensor } = this.#ort
+    if (data instanceof Int32Array) return new Tensor('int32', data, shape)
     return data instanceof Float32Array
       ? new Tensor('float32', data, shape)
       : new Tensor('int64', data, shape)

@@ -54,13 +54,21 @@ export function layerConstants(at: string, weights: Weights, attending: Attendin
   return constants
 }
 
-/** BERT's layer on [batch, length, width]. */
+/** Those that take a mask of the keys that are there. */
+export type Maskable = Extract<Attending, 'Attention' | 'MultiHeadAttention'>
+export const maskable: readonly Maskable[] = ['Attention', 'MultiHeadAttention']
+
+/**
+ * BERT's layer on [batch, length, width]. `mask` is the name of an int32 input [batch, length], 1 where a token stands; only with an
+ * `attending` of `maskable`.
+ */
 export function layerNodes(
   at: string,
   input: string,
   output: string,
   attending: Attending,
-  { width, heads }: LayerSizes,
+  { width, heads }: Pick<LayerSizes, 'width' | 'heads'>,
+  mask?: string,
 ): Uint8Array[] {
   const own = (name: string): string => `${at}${name}`
   const linear = (from: string, name: string, to: string): Uint8Array[] => [
@@ -77,7 +85,12 @@ export function layerNodes(
     )
   const attend = (operation: string, attributes: Record<string, Attribute>): Uint8Array[] => [
     ...roles.flatMap((role) => linear(input, role, own(role))),
-    node(operation, roles.map(own), [own('mixed')], attributes),
+    node(
+      operation,
+      [...roles.map(own), ...(mask === undefined ? [] : ['', mask])],
+      [own('mixed')],
+      attributes,
+    ),
   ]
   const split = (role: string, order: number[]): Uint8Array[] => [
     ...linear(input, role, own(role)),
@@ -88,9 +101,12 @@ export function layerNodes(
     switch (attending) {
       case 'Attention':
         return [
-          node('com.microsoft.Attention', [input, own('rolesWeight'), own('rolesBias')], [own('mixed')], {
-            num_heads: heads,
-          }),
+          node(
+            'com.microsoft.Attention',
+            [input, own('rolesWeight'), own('rolesBias'), ...(mask === undefined ? [] : [mask])],
+            [own('mixed')],
+            { num_heads: heads },
+          ),
         ]
       case 'MultiHeadAttention':
         return attend('com.microsoft.MultiHeadAttention', { num_heads: heads })

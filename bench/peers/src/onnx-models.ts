@@ -5,6 +5,7 @@ import {
   joinedRoles,
   layerConstants,
   layerNodes,
+  type Maskable,
   sharedConstants,
   type Weights,
 } from './onnx-layer.js'
@@ -24,41 +25,87 @@ function under(parameters: Parameters, at: string): Weights {
 
 /** Input `ids` [batch, length] (int64), output `y` [batch, width]. */
 export function encoderGraph(work: EncoderWork, parameters: Parameters, attending: Attending): Graph {
-  const { layers, width, length, batch } = work
+  const { width, length, batch } = work
+  const states = encoderStates(work, parameters, attending)
+  return {
+    nodes: [
+      words,
+      node('Add', ['words', 'place'], ['placed']),
+      ...states.nodes,
+      node('ReduceMean', [states.result, 'overPositions'], ['mean'], { keepdims: 0 }),
+      node('LpNormalization', ['mean'], ['y'], { axis: -1, p: 2 }),
+    ],
+    constants: [
+      constant('place', [1, length, width], states.place.subarray(0, length * width)),
+      ...sharedConstants(work, attending),
+      indices('overPositions', 1),
+      ...states.constants,
+    ],
+    inputs: [value('ids', [batch, length], 'int64')],
+    outputs: [value('y', [batch, width])],
+  }
+}
+
+/**
+ * The same for texts of several lengths, any number of them and any length up to that of the position table. Inputs `ids` (int64) and
+ * `real` (int32, 1 where a token stands, 0 where the row is filled up), both [batch, length]; output `y` [batch, width].
+ */
+export function paddedEncoderGraph(work: EncoderWork, parameters: Parameters, attending: Maskable): Graph {
+  const { width } = work
+  const states = encoderStates(work, parameters, attending, 'real')
+  return {
+    nodes: [
+      words,
+      node('Shape', ['ids'], ['length'], { start: 1, end: 2 }),
+      node('Slice', ['places', 'first', 'length'], ['place']),
+      node('Add', ['words', 'place'], ['placed']),
+      ...states.nodes,
+      // The sum is enough: its direction is the mean's.
+      node('Cast', ['real'], ['share'], { to: 1 }),
+      node('Unsqueeze', ['share', 'second'], ['shares']),
+      node('MatMul', ['shares', states.result], ['sums']),
+      node('Squeeze', ['sums', 'second'], ['sum']),
+      node('LpNormalization', ['sum'], ['y'], { axis: -1, p: 2 }),
+    ],
+    constants: [
+      constant('places', [states.place.length / width, width], states.place),
+      indices('first', 0),
+      indices('second', 1),
+      ...states.constants,
+    ],
+    inputs: [value('ids', ['batch', 'length'], 'int64'), value('real', ['batch', 'length'], 'int32')],
+    outputs: [value('y', ['batch', width])],
+  }
+}
+
+const words = node('Gather', ['word', 'ids'], ['words'], { axis: 0 })
+
+/** From `placed`, which is words and their places, to the last layer's states; and the table of places. */
+function encoderStates(
+  work: EncoderWork,
+  parameters: Parameters,
+  attending: Attending,
+  mask?: string,
+): { nodes: Uint8Array[]; constants: Uint8Array[]; place: Float32Array; result: string } {
+  const { layers, width } = work
   const of = (name: string): Values => parameters[name]!
   // What an optimizer would fold: the position and the type are added to each other once.
   const type = of('type').values.subarray(0, width)
   const place = of('position').values.map((x, i) => x + type[i % width]!)
   const names = ['word', 'embeddingNormScale', 'embeddingNormShift']
   const nodes = [
-    node('Gather', ['word', 'ids'], ['words'], { axis: 0 }),
-    node('Add', ['words', 'place'], ['placed']),
     node('LayerNormalization', ['placed', 'embeddingNormScale', 'embeddingNormShift'], ['x0'], {
       epsilon: { float: 1e-12 },
       axis: -1,
     }),
   ]
-  const constants = [
-    ...names.map((name) => constant(name, of(name).shape, of(name).values)),
-    constant('place', [1, length, width], place),
-    ...sharedConstants(work, attending),
-    indices('overPositions', 1),
-  ]
+  const constants = names.map((name) => constant(name, of(name).shape, of(name).values))
   for (let layer = 0; layer < layers; layer++) {
     const at = `layer${layer}.`
     constants.push(...layerConstants(at, under(parameters, at), attending))
-    nodes.push(...layerNodes(at, `x${layer}`, `x${layer + 1}`, attending, work))
+    nodes.push(...layerNodes(at, `x${layer}`, `x${layer + 1}`, attending, work, mask))
   }
-  nodes.push(
-    node('ReduceMean', [`x${layers}`, 'overPositions'], ['mean'], { keepdims: 0 }),
-    node('LpNormalization', ['mean'], ['y'], { axis: -1, p: 2 }),
-  )
-  return {
-    nodes,
-    constants,
-    inputs: [value('ids', [batch, length], 'int64')],
-    outputs: [value('y', [batch, width])],
-  }
+  return { nodes, constants, place, result: `x${layers}` }
 }
 
 /**

@@ -57,12 +57,12 @@ export const scalar = (name: string, value: number): Bytes => constant(name, [],
 export function value(
   name: string,
   shape: readonly (number | string)[],
-  type: 'float32' | 'int64' = 'float32',
+  type: 'float32' | 'int64' | 'int32' = 'float32',
 ): Bytes {
   const dimensions = shape.map((size) =>
     bytes(1, typeof size === 'number' ? integer(1, size) : text(2, size)),
   )
-  const element = integer(1, type === 'float32' ? 1 : 7)
+  const element = integer(1, { float32: 1, int32: 6, int64: 7 }[type])
   return join([text(1, name), bytes(2, bytes(1, join([element, bytes(2, join(dimensions))])))])
 }
 
