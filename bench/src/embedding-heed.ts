@@ -4,9 +4,8 @@
  * in texts of equal length. With `first` in place of the file: prints the vector of one text, and ends.
  */
 import { readFileSync } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { currentDevice, type Encoding, loadSentenceEncoder, SentenceEncoder } from 'heed'
-import type { Spent } from './embedding.js'
+import { answerLines, spent } from './line-answers.js'
 
 const [folder, from, text = ''] = process.argv.slice(2) as [string, string, string?]
 const stored = await loadSentenceEncoder(folder)
@@ -32,31 +31,18 @@ function equalTexts(texts: readonly string[]): string[] {
   )
 }
 
-function spent(run: () => void): Spent {
-  const [wall, cpu] = [performance.now(), process.cpuUsage()]
-  run()
-  const { user, system } = process.cpuUsage(cpu)
-  return {
-    wall: (performance.now() - wall) / 1e3,
-    cpu: (user + system) / 1e6,
-    resident: process.memoryUsage.rss(),
-    heap: currentDevice().heap.memory.buffer.byteLength,
-  }
-}
-
 if (from === 'first') {
   const [vector] = encoder.encode([text])
   process.stdout.write(`${JSON.stringify([...vector!])}\n`, () => process.exit())
 } else {
   const sets = JSON.parse(readFileSync(from, 'utf8')) as Record<string, string[]>
-  const answers: Record<string, (texts: string[], name: string) => unknown> = {
-    ids: (texts) => texts.map((each) => [...tokensOf(each).ids]),
-    vectors: (texts) => encoder.encode(texts).map((vector) => [...vector]),
-    time: (texts) => spent(() => encoder.encode(texts)),
-    equal: (texts, name) => (sets[`${name}, equal`] = equalTexts(texts)).length,
-  }
-  for await (const line of createInterface({ input: process.stdin })) {
-    const [, ask, name] = /^(\w+) (.*)$/.exec(line) as unknown as [string, string, string]
-    process.stdout.write(`${JSON.stringify(answers[ask]!(sets[name]!, name))}\n`)
-  }
+  await answerLines({
+    ids: (name) => sets[name]!.map((each) => [...tokensOf(each).ids]),
+    vectors: (name) => encoder.encode(sets[name]!).map((vector) => [...vector]),
+    async time(name) {
+      const taken = await spent(() => encoder.encode(sets[name]!))
+      return { ...taken, heap: currentDevice().heap.memory.buffer.byteLength }
+    },
+    equal: (name) => (sets[`${name}, equal`] = equalTexts(sets[name]!)).length,
+  })
 }

@@ -13,6 +13,7 @@ import { gunzipSync } from 'node:zlib'
 import { batchesByLength, defaultBatchTokens } from 'heed/internals'
 import { bertParameters } from './embedding-weights.js'
 import { miniLm } from './encoder.js'
+import type { Spent } from './line-answers.js'
 import { LineEngine } from './line-engine.js'
 import { optionsOf } from './options.js'
 import type { EncoderWork, Inputs } from './peer.js'
@@ -20,14 +21,8 @@ import { flagsOf } from './process.js'
 import { type Starter, started } from './start.js'
 import { shuffled, summaryOf } from './statistics.js'
 
-/** What a run took, in seconds of the clock and on processors, and bytes of memory after it. */
-export interface Spent {
-  readonly wall: number
-  readonly cpu: number
-  readonly resident: number
-  readonly heap: number
-}
-
+/** Of heed, with the bytes of its heap. */
+type SpentByHeed = Spent & { readonly heap: number }
 type Sets = Record<string, string[]>
 type Weights = Pick<Inputs['encoder'], 'parameters'>
 type Writer = {
@@ -100,7 +95,7 @@ interface Entrant {
 async function inTurns(
   [heed, ...others]: [Entrant, ...Entrant[]],
   rounds: number,
-): Promise<{ figures: Figure[]; heed: Spent[] }> {
+): Promise<{ figures: Figure[]; heed: SpentByHeed[] }> {
   const all = [heed, ...others].map((entrant) => ({ entrant, spent: [] as Spent[] }))
   const begun = Date.now()
   for (let round = 0; round < rounds; round++) {
@@ -108,7 +103,7 @@ async function inTurns(
     for (const { entrant, spent } of shuffled(all, round))
       spent.push(await entrant.engine.ask<Spent>(entrant.request))
   }
-  const own = all[0]!.spent
+  const own = all[0]!.spent as SpentByHeed[]
   const speed = (spent: Spent[], tokens: number): number => tokens / median(spent.map(({ wall }) => wall))
   const figures = all.slice(1).map(({ entrant: { work, tokens }, spent }): Figure => {
     // Of each round, for as many tokens: what else the machine does meets them alike.

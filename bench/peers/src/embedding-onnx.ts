@@ -4,8 +4,7 @@
  * clock starts.
  */
 import { readFileSync } from 'node:fs'
-import { createInterface } from 'node:readline'
-import type { Spent } from '../../dist/embedding.js'
+import { answerLines, spent } from '../../dist/line-answers.js'
 import { Engine } from './onnx-engine.js'
 
 const [variant, modelPath, worksPath] = process.argv.slice(2) as [string, string, string]
@@ -38,22 +37,7 @@ async function vectors(batches: Feeds[]): Promise<Float32Array[]> {
   return found
 }
 
-async function spent(run: () => Promise<unknown>): Promise<Spent> {
-  const [wall, cpu] = [performance.now(), process.cpuUsage()]
-  await run()
-  const { user, system } = process.cpuUsage(cpu)
-  return {
-    wall: (performance.now() - wall) / 1e3,
-    cpu: (user + system) / 1e6,
-    resident: process.memoryUsage.rss(),
-    heap: 0,
-  }
-}
-
-for await (const line of createInterface({ input: process.stdin })) {
-  const [, ask, name] = /^(\w+) (.*)$/.exec(line) as unknown as [string, string, string]
-  const batches = prepared.get(name)!
-  const answer =
-    ask === 'time' ? await spent(() => vectors(batches)) : (await vectors(batches)).map((one) => [...one])
-  process.stdout.write(`${JSON.stringify(answer)}\n`)
-}
+await answerLines({
+  vectors: async (work) => (await vectors(prepared.get(work)!)).map((one) => [...one]),
+  time: (work) => spent(() => vectors(prepared.get(work)!)),
+})
