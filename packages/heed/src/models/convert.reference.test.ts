@@ -18,6 +18,16 @@ describe.skipIf(referenceModels === undefined).each(foldersOr(types))('%s', (nam
       const original = readModel(join(referenceModels!, name))
       const gguf = join(folder, 'model.gguf')
       const names: string[] = []
+      if (
+        /^Bert.*(QuestionAnswering|TokenClassification)/.test(
+          original.stored.config.member('architectures').items()[0]!.string(),
+        )
+      ) {
+        // llama.cpp has no form for these.
+        await expect(convertCheckpoint(original.stored.path, gguf)).rejects.toThrow(/a head that classifies/)
+        expect(existsSync(gguf)).toBe(false)
+        return
+      }
       await convertCheckpoint(original.stored.path, gguf, {
         type: 'f32',
         onTensor: (_, __, tensor) => names.push(tensor),

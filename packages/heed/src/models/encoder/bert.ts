@@ -37,6 +37,7 @@ export const bert: Architecture<EncoderDesign, Encoder> = encoderArchitecture({
   name: 'bert',
   source: 'Devlin et al. 2019, BERT: Pre-training of Deep Bidirectional Transformers',
   modelTypes: ['bert'],
+  gguf: ['bert'],
   design(config) {
     const { design } = bertLike(config)
     const own = { ...design, architecture: 'bert', head: headOf(config, heads) }
