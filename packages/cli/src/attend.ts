@@ -156,7 +156,10 @@ function encoderAttention(
   pair: string | undefined,
 ): AttendResult {
   const { tokenizer, model, config, attentions } = language
-  const { ids, typeIds } = tokenizer.encode(text, { padding: null, ...(pair !== undefined && { pair }) })
+  const { ids, typeIds, spans } = tokenizer.encode(text, {
+    padding: null,
+    ...(pair !== undefined && { pair }),
+  })
   checkLength(ids.length, config.context)
   return scope(() => {
     const shape = { batch: 1, position: ids.length }
@@ -167,7 +170,17 @@ function encoderAttention(
           tokenTypes: tensor(typeIds, shape, { dtype: 'i32' }),
         }),
     )
-    return attentionResult(values, tokenLabels(tokenizer, ids))
+    const result = attentionResult(values, tokenLabels(tokenizer, ids))
+    if (pair !== undefined) return result
+    // The text as it was given, and where each token stands in it.
+    const tokens = result.tokens.map((token, i) => ({
+      ...token,
+      id: ids[i]!,
+      start: spans[2 * i]!,
+      end: spans[2 * i + 1]!,
+    }))
+    const layers = result.layers.map((layer) => ({ ...layer, queries: tokens, keys: tokens }))
+    return { ...result, text, tokens, layers }
   })
 }
 
@@ -245,7 +258,10 @@ export function attendJson(result: AttendResult): string {
   return jsonText({
     text,
     tokens: tokens.map(({ id, text, start, end }) => ({ id, text: wellFormed(text), start, end })),
-    layers: layers.map(({ heads }) => ({
+    layers: layers.map(({ name, queries, keys, heads }) => ({
+      ...(name !== undefined && { name }),
+      ...(queries !== undefined && { queries: queries.map(({ text }) => wellFormed(text)) }),
+      ...(keys !== undefined && { keys: keys.map(({ text }) => wellFormed(text)) }),
       heads: heads.map(({ filter, entropy, previous, first, induction }) => ({
         filter: filter.map((row) => row.map(seven)),
         entropy: seven(entropy),

@@ -28,3 +28,8 @@ export function realNumber(range: {
 /** What `--weights` may be. */
 export const weightChoices = ['stored', 'f32', 'bf16', 'int8', 'int4'] as const
 export type WeightChoice = (typeof weightChoices)[number]
+
+/** For an option that may be given several times: gathers its values. */
+export function gathered(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value]
+}

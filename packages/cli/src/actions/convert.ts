@@ -6,7 +6,7 @@ import { UsageError } from '../errors.js'
 import { bytesText } from '../format.js'
 import { listenForInterruption } from '../interruption.js'
 import { ProgressLine } from '../progress-line.js'
-import { escaped, styled } from '../terminal.js'
+import { escaped } from '../terminal.js'
 
 export interface ConvertCommandOptions {
   readonly type?: ConvertedType
@@ -34,7 +34,7 @@ export async function convert(
   } catch (error) {
     progress.end()
     if (!(error instanceof StateError && signal.aborted)) throw error
-    errorOutput.write(`${styled(errorOutput, 'dim', 'stopped; nothing was written', environment)}\n`)
+    throw new Error('convert: stopped before the end; nothing was written', { cause: error })
   } finally {
     interruption.end()
   }

@@ -1,5 +1,5 @@
-import { stat } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { readdir, stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { loadSentenceEncoder, type SentenceEncoder, type SentenceOptions } from 'heed'
 import type { Context } from '../context.js'
 import { jsonLine, openVectorFile, type VectorFile } from '../embed/vector-file.js'
@@ -8,7 +8,7 @@ import { checkPage } from '../html.js'
 import { listenForInterruption } from '../interruption.js'
 import type { WeightChoice } from '../options.js'
 import { ProgressLine } from '../progress-line.js'
-import { escaped, styled } from '../terminal.js'
+import { escaped } from '../terminal.js'
 import { fileSource, pipeSource, textsOf, type Source } from '../tokenize/texts.js'
 
 export interface EmbedCommandOptions {
@@ -42,12 +42,10 @@ export async function embed(
   try {
     if (path === undefined) await toOutput(encoder, files, options, interruption.signal, context)
     else await toFile(encoder, files, path, options, interruption.signal, context)
-    if (interruption.signal.aborted) {
-      const again = path === undefined ? '' : '; the same command goes on from here'
-      context.errorOutput.write(
-        `${styled(context.errorOutput, 'dim', `stopped before the end${again}`, context.environment)}\n`,
+    if (interruption.signal.aborted)
+      throw new Error(
+        `embed: stopped before the end${path === undefined ? '' : '; the same command goes on from here'}`,
       )
-    }
   } finally {
     interruption.end()
   }
@@ -75,7 +73,8 @@ async function toFile(
   { errorOutput, environment }: Context,
 ): Promise<void> {
   const width = encoder.encode([''], asked(options))[0]!.length
-  const key = { ...options, model: resolve(options.model), files: await stampsOf(files) }
+  const model = await modelFilesOf(resolve(options.model))
+  const key = { ...options, model: await stampsOf(model), files: await stampsOf(files) }
   const target = await openVectorFile(path, width, JSON.stringify(key))
   const size = (await Promise.all(files.map(sizeOf))).reduce((sum, one) => sum + one, 0)
   const progress = new ProgressLine(errorOutput, environment)
@@ -157,6 +156,18 @@ function sourceOf(path: string, signal: AbortSignal): Source {
 async function sizeOf(path: string): Promise<number> {
   const found = path === '-' ? undefined : await stat(path).catch(() => undefined)
   return found?.isFile() === true ? found.size : 0
+}
+
+/** The files of a model's folder, and of the folders in it. */
+async function modelFilesOf(folder: string): Promise<string[]> {
+  const found = await readdir(folder, { withFileTypes: true })
+  const files = await Promise.all(
+    found.map(async (entry) => {
+      const path = join(folder, entry.name)
+      return entry.isDirectory() ? (await readdir(path)).map((name) => join(path, name)) : [path]
+    }),
+  )
+  return files.flat().sort()
 }
 
 /** What tells that files are the same ones as before. */

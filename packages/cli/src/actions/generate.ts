@@ -1,5 +1,3 @@
-import { createReadStream } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { briefPicture } from '@heed/studio'
 import { attendTo, lastTokens, textOfIds } from '../attend.js'
 import type { Context } from '../context.js'
@@ -11,6 +9,7 @@ import { openModel, summaryOf, type NamedModel } from '../model.js'
 import type { WeightChoice } from '../options.js'
 import { ProgressLine } from '../progress-line.js'
 import { escaped, jsonText, styled, textStream } from '../terminal.js'
+import { fileSource, linesOf, pipeSource } from '../tokenize/texts.js'
 
 export interface GenerateCommandOptions {
   readonly model?: string
@@ -38,17 +37,18 @@ const together = 16
 /** Writes on from a prompt, which is read once the model is there, or from each line of a file. */
 export async function generateText(
   readPrompt: () => Promise<string>,
-  options: GenerateCommandOptions,
+  options: GenerateCommandOptions & { readonly isGiven?: boolean },
   context: Context,
 ): Promise<void> {
+  if (options.prompts !== undefined && options.isGiven === true)
+    throw new UsageError('generate: expected a prompt or --prompts, found both')
   if (options.html !== undefined) await checkPage(options.html)
   if (options.prompts !== undefined && (options.attend === true || options.html !== undefined))
     throw new UsageError('generate: --attend and --html show one text, and not those of --prompts')
   const language = await openModel(options.model, options.weights)
   const writer = writerOf(language)
-  if (options.prompts !== undefined)
-    return generateAll(language.name, writer, options.prompts, options, context)
-  const continuation = await streamed(language.name, writer, await readPrompt(), options, context)
+  if (options.prompts !== undefined) return generateAll(language, writer, options.prompts, options, context)
+  const continuation = await streamed(language, writer, await readPrompt(), options, context)
   if (continuation.end !== 'interrupted') await show(language, continuation, options, context)
 }
 
@@ -60,7 +60,7 @@ function asked(options: GenerateCommandOptions): GenerateOptions {
 
 /** Writes on, and streams the text out unless JSON is wanted. */
 async function streamed(
-  name: string,
+  { name, family }: NamedModel,
   writer: Writer,
   prompt: string,
   options: GenerateCommandOptions,
@@ -69,7 +69,8 @@ async function streamed(
   const stream = options.json ? undefined : textStream(rawOutput, environment)
   const interruption = listenForInterruption()
   try {
-    stream?.write(prompt, 'bold')
+    // What an encoder-decoder writes stands for itself.
+    if (family === 'decoder') stream?.write(prompt, 'bold')
     const [continuation] = await writeOn(
       writer,
       [prompt],
@@ -94,7 +95,7 @@ async function streamed(
 
 /** Writes on from each line of a file, several at the same time; the results come in the file's order. */
 async function generateAll(
-  name: string,
+  { name, family }: NamedModel,
   writer: Writer,
   path: string,
   options: GenerateCommandOptions,
@@ -103,7 +104,8 @@ async function generateAll(
   const interruption = listenForInterruption()
   const progress = rawOutput.isTTY === true ? undefined : new ProgressLine(errorOutput, environment)
   try {
-    const prompts = await linesOf(path)
+    const lines = await promptsIn(path, interruption.signal)
+    const prompts = lines.map(({ text }) => text)
     for (let at = 0; at < prompts.length && !interruption.signal.aborted; at += together) {
       const some = prompts.slice(at, at + together)
       const { seed } = options
@@ -114,10 +116,11 @@ async function generateAll(
         () => {},
         interruption.signal,
       )
-      for (const { promptIds: _, ...told } of written) {
+      for (const [i, { promptIds: _, ...told }] of written.entries()) {
         if (told.end === 'interrupted') continue
-        if (options.json) output.write(`${JSON.stringify({ model: name, ...told })}\n`)
-        else output.write(`${escaped(told.prompt)}${escaped(told.text)}\n`)
+        const { line } = lines[at + i]!
+        if (options.json) output.write(`${JSON.stringify({ model: name, line, ...told })}\n`)
+        else output.write(`${family === 'decoder' ? escaped(told.prompt) : ''}${escaped(told.text)}\n`)
       }
       progress?.update('prompts', at + some.length, prompts.length, 'prompts')
     }
@@ -129,11 +132,18 @@ async function generateAll(
   }
 }
 
-async function linesOf(path: string): Promise<string[]> {
-  const input = path === '-' ? process.stdin : createReadStream(path)
-  const lines: string[] = []
-  for await (const line of createInterface({ input, crlfDelay: Infinity })) if (line !== '') lines.push(line)
-  return lines
+/** The lines that aren't empty, each with its number, counted from 1. */
+async function promptsIn(
+  path: string,
+  signal: AbortSignal,
+): Promise<{ readonly text: string; readonly line: number }[]> {
+  const prompts: { text: string; line: number }[] = []
+  let line = 0
+  for await (const { text } of linesOf(path === '-' ? pipeSource(signal) : fileSource(path, signal))) {
+    line++
+    if (text !== '') prompts.push({ text, line })
+  }
+  return prompts
 }
 
 /** The picture and the page of what the model attended to in its own text. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { npyHead, openVectorFile } from '../embed/vector-file.js'
@@ -21,7 +21,7 @@ const numbersIn = (path: string): Float32Array => {
 }
 
 test('lines of JSON and an array have the same vectors, in the order of the texts', async () => {
-  const { status, out } = await embed('--text', ...texts)
+  const { status, out } = await embed(...texts.flatMap((text) => ['--text', text]))
   expect(status).toBe(0)
   const lines = out
     .trim()
@@ -42,23 +42,25 @@ test('lines of JSON and an array have the same vectors, in the order of the text
   expect(['npy', 'jsonl'].filter((end) => existsSync(at(`vectors.${end}.partial`)))).toEqual([])
 })
 
-test('work that was stopped goes on; what is left of other work is begun again', async () => {
+test('work that was stopped goes on; other work, and another process, are refused', async () => {
   await embed(at('texts.txt'), '--output', at('whole.npy'))
   const whole = readFileSync(at('whole.npy'))
-  for (const key of ['same', 'other']) {
-    const path = at(`${key}.npy`)
-    const begun = await openVectorFile(path, 2, 'same')
-    await begun.append(['a'], [Float32Array.of(1, 2)])
-    await begun.close()
-    // What a crash left behind the last note doesn't count.
-    writeFileSync(`${path}.partial`, Buffer.concat([readFileSync(`${path}.partial`), Buffer.from('xyz')]))
-    const again = await openVectorFile(path, 2, key)
-    expect(again.rows).toBe(key === 'same' ? 1 : 0)
-    await again.append(['b'], [Float32Array.of(3, 4)])
-    await again.finish()
-    await again.close()
-    expect([...numbersIn(path)]).toEqual(key === 'same' ? [1, 2, 3, 4] : [3, 4])
-  }
+  const path = at('begun.npy')
+  const begun = await openVectorFile(path, 2, 'same')
+  await begun.append(['a'], [Float32Array.of(1, 2)])
+  await expect(openVectorFile(path, 2, 'same')).rejects.toThrow(/nobody else to write/)
+  await begun.close()
+  // What a crash left behind the last note doesn't count.
+  writeFileSync(`${path}.partial`, Buffer.concat([readFileSync(`${path}.partial`), Buffer.from('xyz')]))
+  await expect(openVectorFile(path, 2, 'other')).rejects.toThrow(/what other work has left/)
+  writeFileSync(`${path}.partial.lock`, '999999999')
+  const again = await openVectorFile(path, 2, 'same')
+  expect(again.rows).toBe(1)
+  await again.append(['b'], [Float32Array.of(3, 4)])
+  await again.finish()
+  await again.close()
+  expect([...numbersIn(path)]).toEqual([1, 2, 3, 4])
+  expect(readdirSync(folder.path).filter((name) => name.startsWith('begun'))).toEqual(['begun.npy'])
   expect(whole.length).toBe(128 + 4 * 4 * 32)
 })
 

@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander'
 import type { EmbedCommandOptions } from '../actions/embed.js'
 import type { Context } from '../context.js'
-import { wholeNumber } from '../options.js'
+import { gathered, wholeNumber } from '../options.js'
 
 /** `heed embed`: vectors of texts. */
 export function register(program: Command, context: Context): void {
@@ -15,7 +15,7 @@ export function register(program: Command, context: Context): void {
         'stopped, when the same command is given again.',
     )
     .requiredOption('--model <folder>', 'the folder of a sentence encoder')
-    .option('--text <text...>', 'texts themselves, instead of files')
+    .option('--text <text>', 'a text itself, instead of files; may be given several times', gathered)
     .option(
       '--output <file>',
       'a file: .jsonl, or .npy (float32); default: the standard output, as JSON lines',
@@ -34,7 +34,7 @@ export function register(program: Command, context: Context): void {
       `
 Examples:
   $ heed embed --model all-MiniLM-L6-v2 sentences.txt --output sentences.npy
-  $ heed embed --model all-MiniLM-L6-v2 --text "a cat" "a dog"
+  $ heed embed --model all-MiniLM-L6-v2 --text "a cat" --text "a dog"
   $ cat questions.txt | heed embed --model all-MiniLM-L6-v2 -`,
     )
     .action(async (files: readonly string[], options: EmbedCommandOptions) => {

@@ -2,7 +2,7 @@ import { text as readText } from 'node:stream/consumers'
 import { Option, type Command } from 'commander'
 import type { GenerateCommandOptions } from '../actions/generate.js'
 import type { Context } from '../context.js'
-import { realNumber, weightChoices, wholeNumber } from '../options.js'
+import { gathered, realNumber, weightChoices, wholeNumber } from '../options.js'
 
 /** What is written on where no prompt is given. */
 export const examplePrompt = 'The river flows through'
@@ -26,7 +26,8 @@ export function register(program: Command, context: Context): void {
     .addOption(
       new Option(
         '--weights <format>',
-        'what matrices are in memory: as the file has them, or rounded; less is faster, see the guide',
+        'what matrices are in memory: f32 is exact; stored, as the file has them (blocks of few bits then also ' +
+          'round what they are multiplied with, to 8 bits), or rounded',
       )
         .choices(weightChoices)
         .default('stored'),
@@ -58,7 +59,7 @@ export function register(program: Command, context: Context): void {
       realNumber({ above: 0, most: 100 }),
     )
     .option('--beams <n>', 'search for the likeliest text with so many beams', wholeNumber(1, 1000))
-    .option('--stop <text...>', 'end before this text')
+    .option('--stop <text>', 'end before this text; may be given several times', gathered)
     .option('--seed <s>', 'of the random choices', wholeNumber(0), 0)
     .option('--attend', 'then show what the model attended to')
     .option('--html <file>', 'write a page that shows what the model attended to, to open in a browser')
@@ -78,7 +79,7 @@ Examples:
       const { generateText } = await import('../actions/generate.js')
       const readPrompt = async (): Promise<string> =>
         given === '-' ? withoutLastNewline(await readText(process.stdin)) : (given ?? examplePrompt)
-      await generateText(readPrompt, options, context)
+      await generateText(readPrompt, { ...options, isGiven: given !== undefined }, context)
     })
 }
 

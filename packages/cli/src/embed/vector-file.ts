@@ -1,4 +1,5 @@
-import { open, readFile, rename, rm, type FileHandle } from 'node:fs/promises'
+import { open, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises'
+import { HeedError, StateError } from 'heed'
 import { writeFileWhole } from 'heed/internals'
 
 /**
@@ -22,14 +23,41 @@ interface Begun {
 
 /**
  * Opens a file for vectors of `width` numbers; goes on with what an earlier process left of the same work.
+ * One process at a time has it.
  *
+ * @throws {StateError} where another process writes it, or what is left there is of other work
+ * @throws {HeedError} where the disk refuses
  * @param path ends in `.npy` (NumPy's format, version 1.0, float32) or `.jsonl`
  * @param key tells the work from others
  */
 export async function openVectorFile(path: string, width: number, key: string): Promise<VectorFile> {
   const partial = `${path}.partial`
   const note = `${partial}.json`
+  const unlock = await locked(partial)
+  try {
+    return await opened(path, partial, note, width, key, unlock)
+  } catch (error) {
+    await unlock()
+    throw error
+  }
+}
+
+async function opened(
+  path: string,
+  partial: string,
+  note: string,
+  width: number,
+  key: string,
+  unlock: () => Promise<void>,
+): Promise<VectorFile> {
   const begun = await begunIn(note, key)
+  if (begun === undefined && (await stat(note).catch(() => undefined)) !== undefined)
+    throw new StateError({
+      operation: 'embed',
+      expected: `'${partial}' to be of the same texts, model and options`,
+      found: 'what other work has left',
+      hint: `give the command that began it, or remove '${partial}' and '${note}'`,
+    })
   const isArray = path.endsWith('.npy')
   const head = isArray ? npyHead(0, width) : new Uint8Array(0)
   const file = await open(partial, begun === undefined ? 'w+' : 'r+')
@@ -56,7 +84,50 @@ export async function openVectorFile(path: string, width: number, key: string): 
       await rename(partial, path)
       await rm(note, { force: true })
     },
-    close: () => file.close(),
+    async close() {
+      await file.close()
+      await unlock()
+    },
+  }
+}
+
+/** Keeps other processes out. The lock of a dead process means nothing. */
+async function locked(partial: string): Promise<() => Promise<void>> {
+  const path = `${partial}.lock`
+  for (let attempt = 0; ; attempt++) {
+    try {
+      const lock = await open(path, 'wx')
+      await lock.writeFile(String(process.pid))
+      await lock.close()
+      return () => rm(path, { force: true })
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST')
+        throw new HeedError({
+          operation: 'embed',
+          expected: `to write '${partial}'`,
+          found: cause instanceof Error ? cause.message : String(cause),
+          hint: 'check that the folder exists and may be written to',
+          cause,
+        })
+      const owner = Number(await readFile(path, 'utf8').catch(() => ''))
+      if (attempt > 0 || isAlive(owner))
+        throw new StateError({
+          operation: 'embed',
+          expected: `nobody else to write '${partial}'`,
+          found: `process ${owner} at work`,
+          hint: `wait for it, or name another file; if it is gone, remove '${path}'`,
+        })
+      await rm(path, { force: true })
+    }
+  }
+}
+
+function isAlive(pid: number): boolean {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return false
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

@@ -144,5 +144,5 @@ async function* readable({ name, chunks, signal }: Source): AsyncGenerator<Uint8
 
 function refusal(file: string, expected: string, found: string, cause?: unknown): FormatError {
   const hint = 'correct the file, or its path'
-  return new FormatError({ operation: 'tokenize', expected, found, hint, file, cause })
+  return new FormatError({ operation: 'read texts', expected, found, hint, file, cause })
 }

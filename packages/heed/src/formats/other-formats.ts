@@ -87,28 +87,33 @@ export function hasPickleName(path: string | undefined): boolean {
 function pickle(found: string, path: string | undefined): OtherFormat {
   return {
     found: `${found}, which runs its author's code where it is read`,
-    hint: `look for a model.safetensors beside it, or convert it in Python:\n${pickleConversion(path)}`,
+    hint: `look for a model.safetensors beside it, or convert it: ${pickleConversion(path)}`,
   }
 }
 
 /**
- * The lines of Python that convert a pickle, or all pieces of one, into a safetensors file beside it.
+ * The line for a shell that converts a pickle, or all pieces of one, into a safetensors file beside it.
  * `weights_only` keeps PyTorch from running what is in it.
  */
 export function pickleConversion(path: string = 'pytorch_model.bin'): string {
+  return `python -c "${pickleProgram(path)}"`
+}
+
+/** The program that the line runs. */
+export function pickleProgram(path: string): string {
   const folder = path.slice(0, Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1)
   const piece = /-\d{5}-of-\d{5}(?=\.\w+$)/
+  const quoted = (text: string): string => `'${text.replace(/[^\w./* -]/g, '?')}'`
   const files = piece.test(path)
-    ? `sorted(glob.glob(${JSON.stringify(path.replace(piece, '-*'))}))`
-    : `[${JSON.stringify(path)}]`
-  return [
-    'import glob, torch',
-    'from safetensors.torch import save_file',
-    'weights = {}',
-    `for file in ${files}:`,
-    "    state = torch.load(file, map_location='cpu', weights_only=True)",
-    "    state = state.get('state_dict', state)",
-    '    weights.update({name: x.clone().contiguous() for name, x in state.items() if torch.is_tensor(x)})',
-    `save_file(weights, ${JSON.stringify(`${folder}model.safetensors`)}, {'format': 'pt'})`,
-  ].join('\n')
+    ? `sorted(glob.glob(${quoted(path.replace(piece, '-*'))}))`
+    : `[${quoted(path)}]`
+  const isItself = path === `${folder}model.safetensors`
+  const target = quoted(`${folder}${isItself ? 'converted' : 'model'}.safetensors`)
+  const program = [
+    'import glob, torch, safetensors.torch as s',
+    `w = [torch.load(f, map_location='cpu', weights_only=True) for f in ${files}]`,
+    "w = [x.get('state_dict', x) for x in w]",
+    `s.save_file({k: v.clone().contiguous() for x in w for k, v in x.items() if torch.is_tensor(v)}, ${target}, {'format': 'pt'})`,
+  ]
+  return program.join('; ')
 }

@@ -10,7 +10,7 @@ import {
   type StoredTensor,
   withSafetensors,
 } from './index.js'
-import { pickleConversion } from './other-formats.js'
+import { pickleConversion, pickleProgram } from './other-formats.js'
 import { floatsOf, nameOfDtype, storedArray, storedDtypes, type StoredDtype } from './stored-dtypes.js'
 import { pythonWith } from './testing/python.js'
 
@@ -175,7 +175,7 @@ for piece in range(${pieces}):
       const refused = errorOf(() => openWeights(path, () => 0))
       expect(refused).toMatch(/which runs its author's code/)
       expect(refused).toContain(pickleConversion(path))
-      torch!(pickleConversion(path))
+      torch!(pickleProgram(path))
       const converted = withSafetensors(join(folder, 'model.safetensors'), ({ tensors }) =>
         [...tensors].map(([key, tensor]) => [key, tensor.shape.join(), tensor.toFloat32().join()].join(' ')),
       )

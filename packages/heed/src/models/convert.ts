@@ -1,5 +1,13 @@
 /** Checkpoints from one format into another, tensor by tensor. */
-import { makeFolder, nodeModule, randomKey, StateError, type StopSignal, UsageError } from '../base/index.js'
+import {
+  HeedError,
+  makeFolder,
+  nodeModule,
+  randomKey,
+  StateError,
+  type StopSignal,
+  UsageError,
+} from '../base/index.js'
 import {
   BindingTable,
   describing,
@@ -74,6 +82,14 @@ export async function convertCheckpoint(
       found: 'q8_0',
       hint: 'name a file that ends in .gguf',
     })
+  const paths = nodeModule<typeof import('node:path')>('node:path', operation)
+  if (paths.resolve(to) === paths.resolve(stored.path))
+    throw new UsageError({
+      operation,
+      expected: 'another place than the checkpoint itself',
+      found: `'${to}'`,
+      hint: 'name a new folder or file',
+    })
   return stored.weights(async (files) => {
     const said = stored.design as Design
     const bindings = architecture.bindings(said)
@@ -147,17 +163,27 @@ async function toFolder(source: Source, folder: string, options: ConvertOptions)
   const { stored, files } = source
   const dtype = (options.type as WeightDtype | undefined) ?? usualDtype(files)
   const tensors = tensorsOf(source, 'safetensors', dtype, options)
-  makeFolder(folder)
-  const written = [...(await saveSafetensors(paths.join(folder, 'model.safetensors'), tensors))]
+  const fs = nodeModule<typeof import('node:fs')>('node:fs', operation)
+  const isNew = !fs.existsSync(folder)
+  folderFor(folder)
+  const written: string[] = []
+  try {
+    written.push(...(await saveSafetensors(paths.join(folder, 'model.safetensors'), tensors)))
+  } catch (error) {
+    if (isNew && fs.readdirSync(folder).length === 0) fs.rmdirSync(folder)
+    throw error
+  }
   const write = async (name: string, text: string): Promise<void> => {
     const path = paths.join(folder, name)
     await writeFileWhole(path, new TextEncoder().encode(text))
     written.push(path)
   }
   if (stored.hasTokenizer) await write('tokenizer.json', saveTokenizer(stored.tokenizer()))
-  for (const name of ['generation_config.json', 'tokenizer_config.json', 'special_tokens_map.json']) {
-    const bytes = stored.file(name)
-    if (bytes !== undefined) await write(name, new TextDecoder().decode(bytes))
+  for (const name of besides(stored)) {
+    const path = paths.join(folder, name)
+    folderFor(paths.dirname(path))
+    await writeFileWhole(path, new Uint8Array(fs.readFileSync(paths.join(stored.path, name))))
+    written.push(path)
   }
   const template = chatTemplateIn(files)
   if (template !== undefined && stored.file('tokenizer_config.json') === undefined)
@@ -165,6 +191,47 @@ async function toFolder(source: Source, folder: string, options: ConvertOptions)
   // Last: a folder with it is whole.
   await write('config.json', `${JSON.stringify(stored.config.plain(), undefined, 2)}\n`)
   return written
+}
+
+/** Makes a folder where there is none. */
+function folderFor(folder: string): void {
+  try {
+    makeFolder(folder)
+  } catch (cause) {
+    throw new HeedError({
+      operation,
+      expected: `a folder at '${folder}', or a place where one can be made`,
+      found: cause instanceof Error ? cause.message : String(cause),
+      hint: 'name another folder',
+      cause,
+    })
+  }
+}
+
+/** More bytes than any file has that says something of a model beside its weights. */
+const largestBeside = 2 ** 26
+
+/**
+ * What a folder of the hub has beside weights, configuration and tokenizer: settings of generation, and the
+ * modules of a sentence encoder with their folders.
+ */
+function besides({ path, format }: StoredModel): string[] {
+  if (format !== 'safetensors') return []
+  const fs = nodeModule<typeof import('node:fs')>('node:fs', operation)
+  const paths = nodeModule<typeof import('node:path')>('node:path', operation)
+  const isSmall = (name: string): boolean => {
+    const status = fs.lstatSync(paths.join(path, name))
+    return status.isFile() && status.size <= largestBeside
+  }
+  const own = fs
+    .readdirSync(path)
+    .filter((name) => /\.(json|jinja|md|txt|spm)$|^LICENSE/.test(name))
+    .filter((name) => !['config.json', 'tokenizer.json', 'model.safetensors.index.json'].includes(name))
+  const modules = fs
+    .readdirSync(path)
+    .filter((name) => /^\d+_/.test(name) && fs.lstatSync(paths.join(path, name)).isDirectory())
+    .flatMap((name) => fs.readdirSync(paths.join(path, name)).map((file) => paths.join(name, file)))
+  return [...own, ...modules].filter(isSmall)
 }
 
 async function toGguf(source: Source, path: string, options: ConvertOptions): Promise<string[]> {
