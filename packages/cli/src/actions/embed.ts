@@ -136,8 +136,9 @@ async function* chunksOf(
     texts = []
   }
   for (const one of text ?? []) yield* take(one)
-  for (const source of files.map((path) => sourceOf(path, signal))) {
-    for await (const read of textsOf(source)) {
+  for (const path of files) {
+    // Opened when it is its turn: an error of one that nobody reads yet would end the process.
+    for await (const read of textsOf(sourceOf(path, signal))) {
       if (signal.aborted) return
       bytes = read.bytes
       yield* take(read.text)

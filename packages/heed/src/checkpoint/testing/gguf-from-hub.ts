@@ -14,7 +14,7 @@ import { type GgufLayout, ggufLayouts } from './gguf-layouts.js'
 
 /** Tensors that files of the hub have beside the weights. */
 const besides =
-  /rotary_emb\.inv_freq$|\.attn\.(masked_)?bias$|\.attention\.(masked_)?bias$|position_ids$|^cls\.|^qa_outputs|pooler\.dense/
+  /rotary_emb\.inv_freq$|\.attn\.(masked_)?bias$|\.attention\.(masked_)?bias$|position_ids$|^cls\.|^qa_outputs/
 
 /**
  * What `writeGguf` writes for a checkpoint of the hub.
