@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { FormatError, HeedError } from '../../base/index.js'
 import type { TokenizerDefinition } from '../definition.js'
 import type { ModelDefinition } from '../subword/index.js'
+import { ownTime } from '../../testing/own-time.js'
 import { readFixture, tokenizerFile } from '../testing/cases.js'
 import { saveTokenizer } from './save-tokenizer.js'
 import { readTokenizerJson } from './tokenizer-json.js'
@@ -314,9 +315,10 @@ describe('a hostile tokenizer.json', () => {
     ['long added tokens', text({ added_tokens: addedTokens(1200, 1024) }), /characters in all/],
     ['a million added tokens', text({ added_tokens: addedTokens(3e5, 5) }), /in all/],
   ])('with %s is refused', (_, hostile, message) => {
-    const begun = performance.now()
-    expect(() => readTokenizerJson(hostile, 'tokenizer.json')).toThrow(FormatError)
-    expect(performance.now() - begun).toBeLessThan(2000)
+    const milliseconds = ownTime(() =>
+      expect(() => readTokenizerJson(hostile, 'tokenizer.json')).toThrow(FormatError),
+    )
+    expect(milliseconds).toBeLessThan(2000)
     expect(() => readTokenizerJson(hostile, 'tokenizer.json')).toThrow(message)
     expect(() => readTokenizerJson(hostile, 'tokenizer.json')).toThrow(/ at \d+:\d+ of 'tokenizer\.json'/)
   })
