@@ -19,7 +19,7 @@ export interface HeaderEntry {
 
 const maximumRank = 64
 /** Many times what the largest files that were published have. */
-const maximumTensors = 2 ** 16
+const maximumTensors = 3 * 2 ** 14
 const maximumMetadata = 2 ** 16
 const hint = 'the file is damaged, or not a safetensors file'
 
