@@ -132,26 +132,24 @@ export async function writeOn(
   const { tokenizer, defaults } = writer
   const { model, ids: begun } = writer.begin(prompts)
   const beams = options.beams ?? defaults.beams ?? 1
-  // Beams are searched, and not drawn; nor can a text that is searched forget its beginning.
-  const drawn: WriteOptions = beams > 1 ? {} : { contextEnd: 'slide' }
+  const all: WriteOptions = { contextEnd: 'slide', ...defaults, ...options }
   const asked: WriteOptions = {
-    ...drawn,
-    ...(beams > 1 ? withoutDrawing(defaults) : defaults),
-    ...(beams > 1 ? withoutDrawing(options) : options),
+    ...(beams > 1 ? withoutDrawing(all) : all),
     tokenizer,
+    perPrompt: 1,
     ...(signal !== undefined && { signal }),
   }
   const started = performance.now()
   const rows = prompts.map(() => ({ text: '', ids: [] as number[], end: 'aborted', seconds: 0 }))
   const seconds = (): number => (performance.now() - started) / 1000
   if (beams > 1) {
-    const written = await write(model, begun, { ...asked, perPrompt: 1 })
+    const written = await write(model, begun, asked)
     written.forEach(({ text, ids, end }, i) => {
       rows[i] = { text, ids: [...ids], end, seconds: seconds() }
       onText(i, text)
     })
   } else {
-    for await (const { row, ids, text, end } of streamPieces(model, begun, { ...asked, perPrompt: 1 })) {
+    for await (const { row, ids, text, end } of streamPieces(model, begun, asked)) {
       const own = rows[row]!
       own.ids.push(...ids)
       own.text += text
@@ -171,7 +169,8 @@ export async function writeOn(
   }))
 }
 
-const drawing: readonly string[] = ['temperature', 'topK', 'topP', 'minP', 'typicalP']
+/** Beams are searched, and not drawn; nor can a text that is searched forget its beginning. */
+const drawing: readonly string[] = ['temperature', 'topK', 'topP', 'minP', 'typicalP', 'contextEnd']
 
 function withoutDrawing(options: WriteOptions): WriteOptions {
   return Object.fromEntries(Object.entries(options).filter(([name]) => !drawing.includes(name)))

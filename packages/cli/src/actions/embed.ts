@@ -72,7 +72,7 @@ async function toFile(
   signal: AbortSignal,
   { errorOutput, environment }: Context,
 ): Promise<void> {
-  const width = encoder.encode([''], asked(options))[0]!.length
+  const width = Math.min(encoder.width, options.dimensions ?? Infinity)
   const model = await modelFilesOf(resolve(options.model))
   const key = { ...options, model: await stampsOf(model), files: await stampsOf(files) }
   const target = await openVectorFile(path, width, JSON.stringify(key))

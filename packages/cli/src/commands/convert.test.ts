@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { loadEncoder, saveModel } from 'heed'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { heed, temporaryFolder, tinyConfigs, writeCheckpoint, writeModel } from '../testing.js'
 
@@ -36,6 +37,31 @@ test('quantize writes blocks, and says where it goes', async () => {
   expect(out).toMatch(/attn_q\.weight .* Q8_0/)
   expect(out).toMatch(/attn_norm\.weight .* F32/)
   expect((await idsOf(at('small.gguf'))).length).toBeGreaterThan(0)
+})
+
+test('a sentence encoder stays one, converted and saved', async () => {
+  const [folder, converted, saved] = ['sentences', 'converted', 'saved'].map(at)
+  mkdirSync(join(folder!, '1_Pooling'), { recursive: true })
+  writeCheckpoint(folder!, tinyConfigs.encoder)
+  const modules = [
+    { idx: 0, name: '0', path: '', type: 'sentence_transformers.models.Transformer' },
+    { idx: 1, name: '1', path: '1_Pooling', type: 'sentence_transformers.models.Pooling' },
+    { idx: 2, name: '2', path: '2_Normalize', type: 'sentence_transformers.models.Normalize' },
+  ]
+  writeFileSync(join(folder!, 'modules.json'), JSON.stringify(modules))
+  const pooling = {
+    word_embedding_dimension: 32,
+    pooling_mode_cls_token: true,
+    pooling_mode_mean_tokens: false,
+  }
+  writeFileSync(join(folder!, '1_Pooling', 'config.json'), JSON.stringify(pooling))
+  expect((await heed(['convert', folder!, converted!])).status).toBe(0)
+  await saveModel(saved!, await loadEncoder(folder!))
+  const [one, ...others] = await Promise.all(
+    [folder, converted, saved].map((path) => heed(['embed', '--model', path!, '--text', 'The cat sat'])),
+  )
+  expect(one!.status).toBe(0)
+  for (const other of others) expect(other.out).toBe(one!.out)
 })
 
 test('what can not be is refused, and leaves nothing', async () => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { npyHead, openVectorFile } from '../embed/vector-file.js'
@@ -48,12 +48,11 @@ test('work that was stopped goes on; other work, and another process, are refuse
   const path = at('begun.npy')
   const begun = await openVectorFile(path, 2, 'same')
   await begun.append(['a'], [Float32Array.of(1, 2)])
-  await expect(openVectorFile(path, 2, 'same')).rejects.toThrow(/nobody else to write/)
+  await expect(openVectorFile(path, 2, 'same')).rejects.toThrow(/no other work in/)
   await begun.close()
   // What a crash left behind the last note doesn't count.
-  writeFileSync(`${path}.partial`, Buffer.concat([readFileSync(`${path}.partial`), Buffer.from('xyz')]))
+  appendFileSync(`${path}.partial/vectors`, 'xyz')
   await expect(openVectorFile(path, 2, 'other')).rejects.toThrow(/what other work has left/)
-  writeFileSync(`${path}.partial.lock`, '999999999')
   const again = await openVectorFile(path, 2, 'same')
   expect(again.rows).toBe(1)
   await again.append(['b'], [Float32Array.of(3, 4)])

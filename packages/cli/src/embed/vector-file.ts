@@ -1,9 +1,10 @@
-import { open, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises'
-import { HeedError, StateError } from 'heed'
+import { mkdir, open, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type FolderLock, HeedError, lockFolder, StateError } from 'heed'
 import { writeFileWhole } from 'heed/internals'
 
 /**
- * Vectors on their way to a file. They are gathered in `FILE.partial`, and `FILE.partial.json` says how many
+ * Vectors on their way to a file. They are gathered in the folder `FILE.partial`, which also says how many
  * are there and of which work, so that work that was stopped goes on. `FILE` appears when all are there.
  */
 export interface VectorFile {
@@ -32,12 +33,20 @@ interface Begun {
  */
 export async function openVectorFile(path: string, width: number, key: string): Promise<VectorFile> {
   const partial = `${path}.partial`
-  const note = `${partial}.json`
-  const unlock = await locked(partial)
+  await mkdir(partial, { recursive: true }).catch((cause: unknown) => {
+    throw new HeedError({
+      operation: 'embed',
+      expected: `to gather vectors in '${partial}'`,
+      found: cause instanceof Error ? cause.message : String(cause),
+      hint: 'check that the folder around it exists and may be written to',
+      cause,
+    })
+  })
+  const lock = await lockFolder(partial, 'work')
   try {
-    return await opened(path, partial, note, width, key, unlock)
+    return await opened(path, partial, width, key, lock)
   } catch (error) {
-    await unlock()
+    lock.release()
     throw error
   }
 }
@@ -45,22 +54,23 @@ export async function openVectorFile(path: string, width: number, key: string): 
 async function opened(
   path: string,
   partial: string,
-  note: string,
   width: number,
   key: string,
-  unlock: () => Promise<void>,
+  lock: FolderLock,
 ): Promise<VectorFile> {
+  const gathered = join(partial, 'vectors')
+  const note = join(partial, 'progress.json')
   const begun = await begunIn(note, key)
   if (begun === undefined && (await stat(note).catch(() => undefined)) !== undefined)
     throw new StateError({
       operation: 'embed',
       expected: `'${partial}' to be of the same texts, model and options`,
       found: 'what other work has left',
-      hint: `give the command that began it, or remove '${partial}' and '${note}'`,
+      hint: `give the command that began it, or remove '${partial}'`,
     })
   const isArray = path.endsWith('.npy')
   const head = isArray ? npyHead(0, width) : new Uint8Array(0)
-  const file = await open(partial, begun === undefined ? 'w+' : 'r+')
+  const file = await open(gathered, begun === undefined ? 'w+' : 'r+')
   let rows = begun?.rows ?? 0
   let bytes = begun?.bytes ?? head.length
   if (begun === undefined) await file.write(head)
@@ -81,53 +91,13 @@ async function opened(
     async finish() {
       if (isArray) await writeAll(file, npyHead(rows, width), 0)
       await file.sync()
-      await rename(partial, path)
-      await rm(note, { force: true })
+      await rename(gathered, path)
+      await rm(partial, { recursive: true, force: true })
     },
     async close() {
       await file.close()
-      await unlock()
+      lock.release()
     },
-  }
-}
-
-/** Keeps other processes out. The lock of a dead process means nothing. */
-async function locked(partial: string): Promise<() => Promise<void>> {
-  const path = `${partial}.lock`
-  for (let attempt = 0; ; attempt++) {
-    try {
-      const lock = await open(path, 'wx')
-      await lock.writeFile(String(process.pid))
-      await lock.close()
-      return () => rm(path, { force: true })
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST')
-        throw new HeedError({
-          operation: 'embed',
-          expected: `to write '${partial}'`,
-          found: cause instanceof Error ? cause.message : String(cause),
-          hint: 'check that the folder exists and may be written to',
-          cause,
-        })
-      const owner = Number(await readFile(path, 'utf8').catch(() => ''))
-      if (attempt > 0 || isAlive(owner))
-        throw new StateError({
-          operation: 'embed',
-          expected: `nobody else to write '${partial}'`,
-          found: `process ${owner} at work`,
-          hint: `wait for it, or name another file; if it is gone, remove '${path}'`,
-        })
-      await rm(path, { force: true })
-    }
-  }
-}
-
-function isAlive(pid: number): boolean {
-  if (!Number.isSafeInteger(pid) || pid <= 0) return false
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

@@ -1,5 +1,5 @@
 /** A tree of weights out of a checkpoint's files, by an architecture's bindings. */
-import { FormatError, leavesOf, mapTree, nearest, type Shape, sizeOf, shownNames } from '../base/index.js'
+import { FormatError, leavesOf, mapTree, nearest, type Shape, shownNames } from '../base/index.js'
 import type { FileTensor, FileTensors } from '../formats/index.js'
 import type { Initializer } from '../nn/index.js'
 import { isTensor, type Tensor, tensor } from '../tensor/index.js'
@@ -324,10 +324,4 @@ export function rowsInHalves({ head, headWidth }: Shape): Int32Array {
     const [own, place] = [Math.floor(row / headWidth!), row % headWidth!]
     return own * headWidth! + 2 * (place % half) + (place < half ? 0 : 1)
   })
-}
-
-/** How many numbers the leaves of a tree have, each counted once. */
-export function leafElements(like: unknown): number {
-  const seen = new Set(leavesOf<WantedLeaf>(like, isWanted).values())
-  return [...seen].reduce((sum, { shape }) => sum + sizeOf(shape), 0)
 }

@@ -51,6 +51,12 @@ export interface Architecture<D extends Design = Design, M = unknown> {
   attentions(design: D): readonly AttentionPlace[]
 }
 
+/** What the file of an architecture says: all that differs from others of its family, which adds the rest. */
+export type ArchitectureFile<D extends Design> = Pick<
+  Architecture<D>,
+  'name' | 'source' | 'modelTypes' | 'gguf' | 'design' | 'bindings'
+>
+
 /** What every design says, whatever the family. */
 export interface Design {
   /** The architecture's name. */

@@ -1,13 +1,5 @@
 /** Checkpoints from one format into another, tensor by tensor. */
-import {
-  HeedError,
-  makeFolder,
-  nodeModule,
-  randomKey,
-  StateError,
-  type StopSignal,
-  UsageError,
-} from '../base/index.js'
+import { nodeModule, randomKey, StateError, type StopSignal, UsageError } from '../base/index.js'
 import {
   BindingTable,
   describing,
@@ -25,11 +17,11 @@ import {
   type GgufValue,
   saveSafetensors,
   type Weights,
-  writeFileWhole,
   writeGguf,
 } from '../formats/index.js'
-import { type GgufSpecial, ggufVocabulary, saveTokenizer } from '../text/index.js'
+import { type GgufSpecial, ggufVocabulary } from '../text/index.js'
 import type { Architecture, Design } from './architecture.js'
+import { hubFolder, writeHubFiles } from './hub-files.js'
 import { openCheckpoint, type StoredModel } from './stored-model.js'
 
 /** What weights are stored as. Vectors stay f32 in GGUF; `q8_0` is GGUF's alone. */
@@ -165,7 +157,7 @@ async function toFolder(source: Source, folder: string, options: ConvertOptions)
   const tensors = tensorsOf(source, 'safetensors', dtype, options)
   const fs = nodeModule<typeof import('node:fs')>('node:fs', operation)
   const isNew = !fs.existsSync(folder)
-  folderFor(folder)
+  hubFolder(folder)
   const written: string[] = []
   try {
     written.push(...(await saveSafetensors(paths.join(folder, 'model.safetensors'), tensors)))
@@ -173,65 +165,8 @@ async function toFolder(source: Source, folder: string, options: ConvertOptions)
     if (isNew && fs.readdirSync(folder).length === 0) fs.rmdirSync(folder)
     throw error
   }
-  const write = async (name: string, text: string): Promise<void> => {
-    const path = paths.join(folder, name)
-    await writeFileWhole(path, new TextEncoder().encode(text))
-    written.push(path)
-  }
-  if (stored.hasTokenizer) await write('tokenizer.json', saveTokenizer(stored.tokenizer()))
-  for (const name of besides(stored)) {
-    const path = paths.join(folder, name)
-    folderFor(paths.dirname(path))
-    await writeFileWhole(path, new Uint8Array(fs.readFileSync(paths.join(stored.path, name))))
-    written.push(path)
-  }
-  const template = chatTemplateIn(files)
-  if (template !== undefined && stored.file('tokenizer_config.json') === undefined)
-    await write('tokenizer_config.json', `${JSON.stringify({ chat_template: template }, undefined, 2)}\n`)
-  // Last: a folder with it is whole.
-  await write('config.json', `${JSON.stringify(stored.config.plain(), undefined, 2)}\n`)
-  return written
-}
-
-/** Makes a folder where there is none. */
-function folderFor(folder: string): void {
-  try {
-    makeFolder(folder)
-  } catch (cause) {
-    throw new HeedError({
-      operation,
-      expected: `a folder at '${folder}', or a place where one can be made`,
-      found: cause instanceof Error ? cause.message : String(cause),
-      hint: 'name another folder',
-      cause,
-    })
-  }
-}
-
-/** More bytes than any file has that says something of a model beside its weights. */
-const largestBeside = 2 ** 26
-
-/**
- * What a folder of the hub has beside weights, configuration and tokenizer: settings of generation, and the
- * modules of a sentence encoder with their folders.
- */
-function besides({ path, format }: StoredModel): string[] {
-  if (format !== 'safetensors') return []
-  const fs = nodeModule<typeof import('node:fs')>('node:fs', operation)
-  const paths = nodeModule<typeof import('node:path')>('node:path', operation)
-  const isSmall = (name: string): boolean => {
-    const status = fs.lstatSync(paths.join(path, name))
-    return status.isFile() && status.size <= largestBeside
-  }
-  const own = fs
-    .readdirSync(path)
-    .filter((name) => /\.(json|jinja|md|txt|spm)$|^LICENSE/.test(name))
-    .filter((name) => !['config.json', 'tokenizer.json', 'model.safetensors.index.json'].includes(name))
-  const modules = fs
-    .readdirSync(path)
-    .filter((name) => /^\d+_/.test(name) && fs.lstatSync(paths.join(path, name)).isDirectory())
-    .flatMap((name) => fs.readdirSync(paths.join(path, name)).map((file) => paths.join(name, file)))
-  return [...own, ...modules].filter(isSmall)
+  const said = { dtype, template: chatTemplateIn(files) }
+  return [...written, ...(await writeHubFiles(stored, folder, said))]
 }
 
 async function toGguf(source: Source, path: string, options: ConvertOptions): Promise<string[]> {

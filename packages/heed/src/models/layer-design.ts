@@ -123,8 +123,8 @@ function tablesHere(): Tables {
 function rotaryFor(design: RotaryDesign, needed: number): RotaryTable {
   const { rotary } = tablesHere()
   const { pairs = 'half', scaling, ...rest } = design
-  const key = keys.get(design) ?? JSON.stringify(design)
-  keys.set(design, key)
+  let key = keys.get(design)
+  if (key === undefined) keys.set(design, (key = JSON.stringify(design)))
   const of =
     scaling?.type === 'dynamic'
       ? Math.max(needed, scaling.trained)

@@ -63,28 +63,6 @@ export function isRowMajor(tensor: AnyTensor, order: readonly string[]): boolean
   return true
 }
 
-/**
- * The rows along one axis, where they can be addressed by one stride: elements of a row adjacent, rows evenly
- * apart.
- */
-export interface StridedRows {
-  readonly rows: number
-  readonly width: number
-  readonly stride: number
-}
-
-export function rowsAlong(tensor: AnyTensor, name: string): StridedRows | undefined {
-  const axis = tensor.layout.find((candidate) => candidate.name === name)!
-  if (axis.size > 1 && axis.stride !== 1) return undefined
-  const outer = tensor.layout.filter((other) => other !== axis && other.size !== 1)
-  const ordered = [...outer].sort((a, b) => b.stride - a.stride)
-  for (let i = 0; i + 1 < ordered.length; i++) {
-    if (ordered[i]!.stride !== ordered[i + 1]!.stride * ordered[i + 1]!.size) return undefined
-  }
-  const rows = outer.reduce((count, { size }) => count * size, 1)
-  return { rows, width: axis.size, stride: ordered[ordered.length - 1]?.stride ?? axis.size }
-}
-
 /** The union of the axes of several tensors, in order of appearance, with sizes that agree. */
 export function broadcastShape(operation: string, tensors: readonly AnyTensor[]): Record<string, number> {
   const shape: Record<string, number> = {}

@@ -43,10 +43,11 @@ const markerName = /^training-[\w-]+\.lock(\.tmp)?$/
  * as it renews its marker: after two minutes without a sign it is dead. A holder that was only slow finds its
  * marker gone before it writes.
  *
+ * @param work what is done there, for errors
  * @throws StateError where another training has the folder
  * @throws HeedError where the folder isn't there or can't be written to
  */
-export async function lockFolder(folder: string): Promise<FolderLock> {
+export async function lockFolder(folder: string, work = 'training'): Promise<FolderLock> {
   const { rename, rm, writeFile } = files()
   const self = await refusing(folder, () => ownIdentity(folder))
   let other: { readonly name: string; readonly pid: number } | undefined
@@ -77,7 +78,7 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   }
   throw new StateError({
     operation,
-    expected: `no other training in '${folder}'`,
+    expected: `no other ${work} in '${folder}'`,
     found: other === undefined ? 'one that begins' : `process ${other.pid}, as '${other.name}' says`,
     hint: 'wait for its end, or take another folder',
   })

@@ -1,20 +1,11 @@
-import type { Bindings, CheckpointConfig } from '../../checkpoint/index.js'
-import type { Architecture, AttentionPlace } from '../architecture.js'
+import type { Architecture, ArchitectureFile, AttentionPlace } from '../architecture.js'
 import { createDecoder, type Decoder } from './decoder.js'
 import type { DecoderDesign } from './design.js'
 
-/** What one decoder's file says: all that differs from other decoders. */
-export interface DecoderFile {
-  readonly name: string
-  readonly source: string
-  readonly modelTypes: readonly string[]
-  readonly gguf?: readonly string[] | undefined
-  design(config: CheckpointConfig): DecoderDesign
-  bindings(design: DecoderDesign): Bindings
-}
-
 /** A decoder as an architecture. */
-export function decoderArchitecture(file: DecoderFile): Architecture<DecoderDesign, Decoder> {
+export function decoderArchitecture(
+  file: ArchitectureFile<DecoderDesign>,
+): Architecture<DecoderDesign, Decoder> {
   return { ...file, family: 'decoder', create: createDecoder, attentions: decoderAttentions }
 }
 

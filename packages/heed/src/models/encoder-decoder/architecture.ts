@@ -1,21 +1,10 @@
-import type { Bindings, CheckpointConfig } from '../../checkpoint/index.js'
-import type { Architecture, AttentionPlace } from '../architecture.js'
+import type { Architecture, ArchitectureFile, AttentionPlace } from '../architecture.js'
 import type { EncoderDecoderDesign } from './design.js'
 import { createEncoderDecoder, type EncoderDecoder } from './encoder-decoder.js'
 
-/** What one encoder-decoder's file says: all that differs from other encoder-decoders. */
-export interface EncoderDecoderFile {
-  readonly name: string
-  readonly source: string
-  readonly modelTypes: readonly string[]
-  readonly gguf?: readonly string[] | undefined
-  design(config: CheckpointConfig): EncoderDecoderDesign
-  bindings(design: EncoderDecoderDesign): Bindings
-}
-
 /** An encoder-decoder as an architecture. */
 export function encoderDecoderArchitecture(
-  file: EncoderDecoderFile,
+  file: ArchitectureFile<EncoderDecoderDesign>,
 ): Architecture<EncoderDecoderDesign, EncoderDecoder> {
   return {
     ...file,

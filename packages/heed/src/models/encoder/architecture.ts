@@ -1,20 +1,11 @@
-import type { Bindings, CheckpointConfig } from '../../checkpoint/index.js'
-import type { Architecture, AttentionPlace } from '../architecture.js'
+import type { Architecture, ArchitectureFile, AttentionPlace } from '../architecture.js'
 import type { EncoderDesign } from './design.js'
 import { createEncoder, type Encoder } from './encoder.js'
 
-/** What one encoder's file says: all that differs from other encoders. */
-export interface EncoderFile {
-  readonly name: string
-  readonly source: string
-  readonly modelTypes: readonly string[]
-  readonly gguf?: readonly string[] | undefined
-  design(config: CheckpointConfig): EncoderDesign
-  bindings(design: EncoderDesign): Bindings
-}
-
 /** An encoder as an architecture. */
-export function encoderArchitecture(file: EncoderFile): Architecture<EncoderDesign, Encoder> {
+export function encoderArchitecture(
+  file: ArchitectureFile<EncoderDesign>,
+): Architecture<EncoderDesign, Encoder> {
   return { ...file, family: 'encoder', create: createEncoder, attentions: encoderAttentions, fitted }
 }
 
