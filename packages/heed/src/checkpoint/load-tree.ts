@@ -265,7 +265,7 @@ class PartReader {
       binding.part === undefined
         ? stored.toFloat32()
         : partOf(this.#whole(name, stored), binding, binding.part, leaf.shape)
-    return tensor(pairs ? halvesOf(numbers, shape) : numbers, shape) as Tensor
+    return tensor(pairs ? turnedRows(numbers, shape, 'halves') : numbers, shape) as Tensor
   }
 
   #whole(name: string, stored: FileTensor): Float32Array {
@@ -308,12 +308,15 @@ export function placeOfPart(
   for (let i = 0; i < outer; i++) copy((i * part.of + part.index) * inner, i * inner, inner)
 }
 
-/** Rows of each head from rotary pairs (0, 1), (2, 3), … to halves: the first ones, then the second ones. */
-function halvesOf(numbers: Float32Array, shape: Shape): Float32Array {
+/** Rows of each head as halves, from GGUF's rotary pairs (0, 1), (2, 3), …; or the other way. */
+export function turnedRows(numbers: Float32Array, shape: Shape, to: 'halves' | 'pairs'): Float32Array {
   const rows = rowsInHalves(shape)
   const row = numbers.length / rows.length
   const turned = new Float32Array(numbers.length)
-  rows.forEach((from, to) => turned.set(numbers.subarray(from * row, (from + 1) * row), to * row))
+  rows.forEach((pair, half) => {
+    const [from, place] = to === 'halves' ? [pair, half] : [half, pair]
+    turned.set(numbers.subarray(from * row, (from + 1) * row), place * row)
+  })
   return turned
 }
 

@@ -8,7 +8,7 @@ import {
   fileShape,
   isWanted,
   placeOfPart,
-  rowsInHalves,
+  turnedRows,
   type WantedLeaf,
 } from './load-tree.js'
 import type { WeightDtype } from './weights.js'
@@ -116,7 +116,7 @@ function joined(parts: readonly Placed[], format: 'safetensors' | 'gguf'): Float
   const numbers = parts.map(({ leaf, binding, shape }) => {
     const plain = numbersOf(leaf(), binding)
     if (format === 'gguf' && binding.ggufOnePlus === true) return plain.map((one) => one + 1)
-    return format === 'gguf' && binding.ggufPairs === true ? pairsOf(plain, shape) : plain
+    return format === 'gguf' && binding.ggufPairs === true ? turnedRows(plain, shape, 'pairs') : plain
   })
   const { shape, binding } = parts[0]!
   if (binding.part === undefined) return numbers[0]!
@@ -135,13 +135,4 @@ function numbersOf({ leaf, isOwn }: ReturnType<Placed['leaf']>, { axes }: Bindin
   const values = plain.values(names)
   if (plain !== leaf || isOwn) plain.dispose()
   return values instanceof Float32Array ? values : Float32Array.from(values)
-}
-
-/** Rows of each head from halves to rotary pairs. */
-function pairsOf(numbers: Float32Array, shape: Shape): Float32Array {
-  const rows = rowsInHalves(shape)
-  const row = numbers.length / rows.length
-  const turned = new Float32Array(numbers.length)
-  rows.forEach((to, from) => turned.set(numbers.subarray(from * row, (from + 1) * row), to * row))
-  return turned
 }

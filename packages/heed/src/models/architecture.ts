@@ -59,12 +59,15 @@ export type ArchitectureFile<D extends Design> = Pick<
 
 /** What every design says, whatever the family. */
 export interface Design {
-  /** The architecture's name. */
+  /** The architecture's name in the registry. */
   readonly architecture: string
+  /** Rows of the embedding: token ids run from 0 to this, without it. */
   readonly vocabulary: number
-  /** The longest sequence, in tokens. */
+  /** The longest sequence that it was trained on, in tokens. */
   readonly context: number
+  /** Numbers in the vector of a position. */
   readonly width: number
   readonly layers: number
+  /** Query heads of a layer. */
   readonly heads: number
 }

@@ -1,6 +1,7 @@
 export * from './batch.js'
 export * from './architecture.js'
 export * from './layer-design.js'
+export type { RotaryDesign } from './position-tables.js'
 export * from './activation-config.js'
 export * from './rotary-config.js'
 export * from './registry.js'

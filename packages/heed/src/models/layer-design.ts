@@ -1,31 +1,15 @@
 /** What a layer of a model is, as its paper has it: what families of architectures run. */
 import {
   alibi,
-  alibiSlopes,
   type BlockOptions,
   type BlockShape,
   inOrder,
   type NormOptions,
   type PositionNumbers,
-  type RotaryOptions,
-  type RotaryTable,
-  rotaryTable,
   softCap,
 } from '../nn/index.js'
-import {
-  type Activation,
-  currentDevice,
-  keep,
-  type Mask,
-  type RotaryPairs,
-  type Score,
-  type Tensor,
-} from '../tensor/index.js'
-
-/** Which entries of queries and keys are turned, how fast, and in which pairs. */
-export interface RotaryDesign extends RotaryOptions {
-  readonly pairs?: RotaryPairs | undefined
-}
+import { type Activation, type Mask, type Score } from '../tensor/index.js'
+import { type RotaryDesign, rotaryFor, slopesFor } from './position-tables.js'
 
 /** How the positions of a layer attend to each other. */
 export interface AttentionDesign {
@@ -95,62 +79,4 @@ function scoreOf({ attention, shape }: LayerDesign): Score | undefined {
     ...(attention.alibi === true ? [alibi(slopesFor(shape.heads))] : []),
   ]
   return scores.length < 2 ? scores[0] : inOrder(...scores)
-}
-
-interface Tables {
-  readonly rotary: Map<string, KnownTable>
-  readonly slopes: Map<number, Tensor<'head'>>
-}
-
-interface KnownTable {
-  readonly length: number
-  /** What the angles hang on beside the design. */
-  readonly of: number | boolean
-  readonly table: RotaryTable
-}
-
-const tables = new WeakMap<object, Tables>()
-const keys = new WeakMap<RotaryDesign, string>()
-
-function tablesHere(): Tables {
-  const device = currentDevice()
-  let own = tables.get(device)
-  if (own === undefined) tables.set(device, (own = { rotary: new Map(), slopes: new Map() }))
-  return own
-}
-
-/** A power of two of positions: what a configuration claims may be far more than there is memory for. */
-function rotaryFor(design: RotaryDesign, needed: number): RotaryTable {
-  const { rotary } = tablesHere()
-  const { pairs = 'half', scaling, ...rest } = design
-  let key = keys.get(design)
-  if (key === undefined) keys.set(design, (key = JSON.stringify(design)))
-  const of =
-    scaling?.type === 'dynamic'
-      ? Math.max(needed, scaling.trained)
-      : scaling?.type === 'longrope' && needed > scaling.trained
-  const known = rotary.get(key)
-  if (known !== undefined && needed <= known.length && of === known.of) return known.table
-  const length = tableLength(needed)
-  const table = keep(
-    rotaryTable(length, {
-      ...rest,
-      pairs,
-      scaling: scaling !== undefined && 'length' in scaling ? { ...scaling, length: needed } : scaling,
-    }),
-  )
-  rotary.set(key, { length, of, table })
-  return table
-}
-
-function slopesFor(heads: number): Tensor<'head'> {
-  const { slopes } = tablesHere()
-  const known = slopes.get(heads) ?? keep(alibiSlopes(heads))
-  slopes.set(heads, known)
-  return known
-}
-
-/** How many positions a table is made for, where so many are needed. */
-export function tableLength(needed: number): number {
-  return Math.max(64, 2 ** Math.ceil(Math.log2(needed)))
 }

@@ -1,7 +1,7 @@
 import type { JsonValue } from '../base/index.js'
 import type { CheckpointConfig } from '../checkpoint/index.js'
 import type { RotaryScaling } from '../nn/index.js'
-import type { RotaryDesign } from './layer-design.js'
+import type { RotaryDesign } from './position-tables.js'
 
 /** What a configuration's rotary fields mean for one architecture. */
 export interface RotaryFields {

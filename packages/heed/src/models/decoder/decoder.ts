@@ -35,22 +35,13 @@ import {
   rowPositions,
   rowStarts,
   type Sequence,
-  sinusoidalTable,
   slidingWindow,
   unembed,
 } from '../../nn/index.js'
 import { observedAsNow, tap, within } from '../../observe/index.js'
-import {
-  axisOf,
-  currentDevice,
-  dropout as drop,
-  keep,
-  map,
-  type Mask,
-  scope,
-  type Tensor,
-} from '../../tensor/index.js'
-import { blockOptions, tableLength } from '../layer-design.js'
+import { axisOf, dropout as drop, map, type Mask, scope, type Tensor } from '../../tensor/index.js'
+import { blockOptions } from '../layer-design.js'
+import { sinesFor } from '../position-tables.js'
 import type { DecoderConfig } from './decoder-config.js'
 import { decoderDesign, type DecoderDesign } from './design.js'
 
@@ -151,7 +142,8 @@ export function decoderStates(
   let x: Sequence = embed(model.embedding, ids)
   if (embeddingScale !== undefined) x = x.mul(embeddingScale)
   x = tap('embedding', x)
-  const table = model.position ?? sinesFor(design, end)
+  const table =
+    model.position ?? (design.position === 'sinusoidal' ? sinesFor(design.width, {}, end) : undefined)
   if (table !== undefined) x = addPositions(x, table, positions ?? start)
   if (dropout !== undefined && dropout.rate > 0) x = drop(x, dropout.rate, foldIn(dropout.key, 'embedding'))
   const turned = new Map<RotaryTable, RotaryTable>()
@@ -258,20 +250,4 @@ function projected<A extends string>(
   states: Tensor<A | 'width'>,
 ): Tensor<Exclude<A, 'width'> | 'vocabulary'> {
   return linear<A | 'width', 'width', 'vocabulary'>(head, states, 'width') as never
-}
-
-const sines = new WeakMap<object, Map<number, { readonly length: number; readonly table: PositionTable }>>()
-
-/** The table of sines for at least so many positions, where the design has them. */
-function sinesFor({ position, width }: DecoderDesign, needed: number): PositionTable | undefined {
-  if (position !== 'sinusoidal') return undefined
-  const device = currentDevice()
-  const own = sines.get(device) ?? new Map<number, { length: number; table: PositionTable }>()
-  sines.set(device, own)
-  const known = own.get(width)
-  if (known !== undefined && needed <= known.length) return known.table
-  const length = tableLength(needed)
-  const table = keep(sinusoidalTable(length, width))
-  own.set(width, { length, table })
-  return table
 }

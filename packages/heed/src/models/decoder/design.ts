@@ -1,4 +1,5 @@
 import type { NormOptions } from '../../nn/index.js'
+import type { Design } from '../architecture.js'
 import type { LayerDesign } from '../layer-design.js'
 import type { DecoderConfig } from './decoder-config.js'
 
@@ -6,18 +7,7 @@ import type { DecoderConfig } from './decoder-config.js'
  * How a decoder is built, layer by layer. Each architecture makes one of its configuration; all decoders run
  * by it.
  */
-export interface DecoderDesign {
-  /** The architecture's name in the registry. */
-  readonly architecture: string
-  /** Rows of the embedding: token ids run from 0 to this, without it. */
-  readonly vocabulary: number
-  /** The longest sequence that it was trained on, in tokens. */
-  readonly context: number
-  /** Numbers in the vector of a position. */
-  readonly width: number
-  readonly layers: number
-  /** Query heads of a layer. */
-  readonly heads: number
+export interface DecoderDesign extends Design {
   /** One for each layer; layers that are alike share one. */
   readonly blocks: readonly LayerDesign[]
   /** Positions that are added to the embeddings; default none. */

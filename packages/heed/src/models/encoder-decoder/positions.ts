@@ -6,10 +6,9 @@ import {
   type PositionTable,
   rowPositions,
   type Sequence,
-  sinusoidalTable,
 } from '../../nn/index.js'
-import { axisOf, currentDevice, keep, tensor, type Tensor } from '../../tensor/index.js'
-import { tableLength } from '../layer-design.js'
+import { axisOf, tensor, type Tensor } from '../../tensor/index.js'
+import { sinesFor } from '../position-tables.js'
 import type { PositionDesign } from './design.js'
 
 type Ids = Tensor<'batch' | 'position'>
@@ -41,7 +40,8 @@ export function addDesignedPositions(
     typeof positions === 'number'
       ? positions + axisOf('position', ids, 'position').size
       : positionsEnd(positions)
-  return addPositions(x, sinesFor(design, x.size('width'), end), positions)
+  const { padding: zeroRow, ...sines } = design
+  return addPositions(x, sinesFor(x.size('width'), { ...sines, zeroRow }, end), positions)
 }
 
 /** The row of the table that each id gets. */
@@ -65,38 +65,4 @@ function numbersOf(design: PositionDesign, ids: Ids, { start, lengths }: Standin
     for (const end = at + length; at < end; at++) numbers[at] = values[at] === padding ? padding : next++
   }
   return tensor(numbers, { batch, position }, { dtype: 'i32' })
-}
-
-type Sines = Extract<PositionDesign, { readonly kind: 'sinusoidal' }>
-
-const sines = new WeakMap<object, Map<string, { readonly length: number; readonly table: PositionTable }>>()
-
-/** The table of sines for at least so many positions: made once on a device. */
-function sinesFor(
-  { padding, arrangement, frequencies }: Sines,
-  width: number,
-  needed: number,
-): PositionTable {
-  const device = currentDevice()
-  let own = sines.get(device)
-  if (own === undefined) sines.set(device, (own = new Map()))
-  const key = [width, padding, arrangement, frequencies].join()
-  const known = own.get(key)
-  if (known !== undefined && needed <= known.length) return known.table
-  const length = tableLength(needed)
-  const made = sinusoidalTable(length, width, {
-    ...(arrangement && { arrangement }),
-    ...(frequencies && { frequencies }),
-  })
-  const table = keep(padding === undefined ? made : withoutRow(made, padding))
-  own.set(key, { length, table })
-  return table
-}
-
-/** The table with zeros in one row. */
-function withoutRow(table: PositionTable, row: number): PositionTable {
-  const { position, width } = table.shape
-  const values = table.values(['position', 'width']).slice()
-  values.fill(0, row * width, (row + 1) * width)
-  return tensor(values, { position, width })
 }

@@ -1,23 +1,13 @@
 import type { NormOptions } from '../../nn/index.js'
 import type { Activation } from '../../tensor/index.js'
+import type { Design } from '../architecture.js'
 import type { LayerDesign } from '../layer-design.js'
 import type { HeadDesign } from './heads/head-design.js'
 
 /**
  * How an encoder is built. Each architecture makes one of its configuration; all encoders run by it.
  */
-export interface EncoderDesign {
-  /** The architecture's name in the registry. */
-  readonly architecture: string
-  /** Rows of the embedding: token ids run from 0 to this, without it. */
-  readonly vocabulary: number
-  /** The longest sequence that it was trained on, in tokens. */
-  readonly context: number
-  /** Numbers in the vector of a position. */
-  readonly width: number
-  readonly layers: number
-  /** Query heads of a layer. */
-  readonly heads: number
+export interface EncoderDesign extends Design {
   readonly embedding: EmbeddingDesign
   /** One for each layer; layers that are alike share one. */
   readonly blocks: readonly LayerDesign[]
