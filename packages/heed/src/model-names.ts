@@ -325,3 +325,15 @@ export {
   type TrainingResult,
   type WeightedMean,
 } from './train/index.js'
+export {
+  type Answer,
+  type DataFormat,
+  type DataPart,
+  type DataRecord,
+  type DataSource,
+  loadRecords,
+  readRecords,
+  type ReadRecordsOptions,
+  recordOrigin,
+  type RecordOrigin,
+} from './train/index.js'

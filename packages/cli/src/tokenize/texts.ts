@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { FormatError } from 'heed'
+import { decodedText, longestText, textLines, type TextLine } from 'heed/internals'
 import { linesFile, textMember } from '../text-member.js'
 
 /** A text of what is read, and how many bytes of its file have been read by then. */
@@ -17,9 +18,6 @@ export interface Source {
   readonly signal: AbortSignal
 }
 
-/** UTF-16 code units of a text at most. */
-export const longestText: number = 2 ** 24
-
 export function fileSource(path: string, signal: AbortSignal): Source {
   return { name: path, chunks: createReadStream(path), signal }
 }
@@ -34,44 +32,9 @@ export function pipeSource(signal: AbortSignal): Source {
  *
  * @throws {FormatError} for what can't be read, is no UTF-8, or has a line of more than 2^24 code units
  */
-export async function* linesOf(source: Source): AsyncGenerator<ReadText> {
-  const { name } = source
-  const decoder = new TextDecoder('utf-8', { fatal: true })
-  let held: string[] = []
-  let heldLength = 0
-  let bytes = 0
-  const decoded = (chunk?: Uint8Array): string => {
-    try {
-      return chunk === undefined ? decoder.decode() : decoder.decode(chunk, { stream: true })
-    } catch (cause) {
-      throw refusal(name, `text in UTF-8 in '${name}'`, 'something else', cause)
-    }
-  }
-  const hold = (part: string): void => {
-    heldLength += part.length
-    if (heldLength > longestText)
-      throw refusal(name, `lines of at most ${longestText} code units in '${name}'`, 'a longer one')
-    held.push(part)
-  }
-  const taken = (): ReadText => {
-    const line = held.join('')
-    held = []
-    heldLength = 0
-    return { text: line.endsWith('\r') ? line.slice(0, -1) : line, bytes }
-  }
-  for await (const chunk of readable(source)) {
-    bytes += chunk.length
-    const text = decoded(chunk)
-    let start = 0
-    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
-      hold(text.slice(start, end))
-      yield taken()
-      start = end + 1
-    }
-    if (start < text.length) hold(text.slice(start))
-  }
-  hold(decoded())
-  if (heldLength > 0) yield taken()
+export function linesOf(source: Source): AsyncGenerator<TextLine> {
+  const reading = { operation, name: source.name }
+  return textLines(decodedText(readable(source), reading), reading)
 }
 
 /** The texts of a source: its lines, or of a `.jsonl` or `.ndjson` file the `text` of each. */
@@ -81,15 +44,13 @@ export async function* textsOf(source: Source): AsyncGenerator<ReadText> {
     yield* linesOf(source)
     return
   }
-  let number = 0
   for await (const line of linesOf(source)) {
-    number++
     if (line.text.trim() === '') continue
     const text = textMember(line.text)
     if (text === undefined)
       throw refusal(
         name,
-        `{"text": "…"} as JSON on line ${number} of '${name}'`,
+        `{"text": "…"} as JSON on line ${line.number} of '${name}'`,
         JSON.stringify(line.text.slice(0, 60)),
       )
     yield { ...line, text }
@@ -99,24 +60,17 @@ export async function* textsOf(source: Source): AsyncGenerator<ReadText> {
 /** A source as one text. */
 export async function wholeText(source: Source): Promise<ReadText> {
   const { name } = source
-  const decoder = new TextDecoder('utf-8', { fatal: true })
   const parts: string[] = []
-  let bytes = 0
+  let read = 0
   let length = 0
-  try {
-    for await (const chunk of readable(source)) {
-      bytes += chunk.length
-      parts.push(decoder.decode(chunk, { stream: true }))
-      length += parts.at(-1)!.length
-      if (length > longestText)
-        throw refusal(name, `one text of at most ${longestText} code units`, `a longer one in '${name}'`)
-    }
-    parts.push(decoder.decode())
-  } catch (cause) {
-    if (cause instanceof FormatError) throw cause
-    throw refusal(name, `text in UTF-8 in '${name}'`, 'something else', cause)
+  for await (const { text, bytes } of decodedText(readable(source), { operation, name })) {
+    read = bytes
+    parts.push(text)
+    length += text.length
+    if (length > longestText)
+      throw refusal(name, `one text of at most ${longestText} code units`, `a longer one in '${name}'`)
   }
-  return { text: parts.join(''), bytes }
+  return { text: parts.join(''), bytes: read }
 }
 
 async function* readable({ name, chunks, signal }: Source): AsyncGenerator<Uint8Array> {
@@ -142,7 +96,9 @@ async function* readable({ name, chunks, signal }: Source): AsyncGenerator<Uint8
   }
 }
 
+const operation = 'read texts'
+
 function refusal(file: string, expected: string, found: string, cause?: unknown): FormatError {
   const hint = 'correct the file, or its path'
-  return new FormatError({ operation: 'read texts', expected, found, hint, file, cause })
+  return new FormatError({ operation, expected, found, hint, file, cause })
 }

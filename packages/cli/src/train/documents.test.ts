@@ -63,13 +63,9 @@ test('the checksum is of the documents: what a file is called and where document
 })
 
 test.each<[string, string | Uint8Array, RegExp]>([
-  [
-    'bad.jsonl',
-    '{"text": "a"}\n{"txt": "b"}\n',
-    /on line 2 of '.*bad\.jsonl', found "\{\\"txt\\": \\"b\\"\}"/,
-  ],
-  ['worse.jsonl', 'plain text', /as JSON on line 1/],
-  ['null.jsonl', 'null', /as JSON on line 1/],
+  ['bad.jsonl', '{"text": "a"}\n{"txt": "b"}\n', /a field 'text' in line 2 of '.*bad\.jsonl', found txt/],
+  ['worse.jsonl', 'plain text', /a value of JSON, found plain at 1:1 of '.*, line 1'/],
+  ['null.jsonl', 'null', /an object, found null at 1:1 of '.*, line 1'/],
   ['bytes.txt', Uint8Array.of(0x61, 0xff, 0xfe), /text in UTF-8/],
 ])('%s is refused', async (name, content, message) => {
   const error = await readDocuments([file(name, content)]).catch((thrown: unknown) => thrown)
