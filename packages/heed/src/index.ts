@@ -389,3 +389,4 @@ export {
 } from './text/index.js'
 
 export * from './model-names.js'
+export * from './evaluation-names.js'

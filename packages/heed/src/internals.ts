@@ -17,6 +17,7 @@ export * from './checkpoint/index.js'
 export * from './models/index.js'
 export * from './generation/index.js'
 export * from './train/index.js'
+export * from './tasks/index.js'
 
 // Of two things of one name the one that users meet: who may attend to whom, and a transformer's block. The
 // kernels' are `Term<'mask'>` and `Program['body']`.

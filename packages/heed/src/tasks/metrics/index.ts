@@ -1,0 +1,6 @@
+export * from './correlation.js'
+export * from './ranking.js'
+export * from './squad.js'
+export * from './classification.js'
+export * from './entities.js'
+export * from './bootstrap.js'
