@@ -6,6 +6,7 @@ import { tracked } from '../tape.js'
 import { type AnyTensor, axisOf, type Tensor, isTensor, notTensor } from '../tensor.js'
 import { crossEntropy } from './cross-entropy.js'
 import { map, type Scalar } from './elementwise.js'
+import { slice } from './movement.js'
 import { mean } from './reduction.js'
 
 /** The mean of (x − target)². */
@@ -98,14 +99,13 @@ function checkPositiveWeight(logits: AnyTensor, weight: number | AnyTensor): voi
 /**
  * Contrast of rows with columns (InfoNCE; van den Oord et al. 2018, eq. 4): the mean cross-entropy of
  * `scores` along `axis`. The right column of each row is the one of the same number. Columns past the number
- * of rows are further negatives. With `symmetric`, it is the mean of that and of the same over rows (CLIP;
- * Radford et al. 2021, figure 3).
+ * of rows are further negatives. With `symmetric`, it is the mean of that and of the same from each right
+ * column to all rows (CLIP; Radford et al. 2021, figure 3).
  *
  *     const scores = dot(unitLength(anchor, 'width'), unitLength(candidate, 'width'), 'width').mul(20)
  *     contrastiveLoss(scores, 'candidate')
  *
- * @throws ShapeError unless scores have two axes, and as many columns as rows (at least as many where not
- * symmetric)
+ * @throws ShapeError unless scores have two axes, and at least as many columns as rows
  */
 export function contrastiveLoss<A extends string, K extends A>(
   scores: Tensor<A>,
@@ -117,18 +117,16 @@ export function contrastiveLoss<A extends string, K extends A>(
     const other = scores.layout.find(({ name }) => name !== axis)
     if (scores.layout.length !== 2 || other === undefined)
       throw wrongScores(scores, axis, `two axes, '${axis}' and that of the rows`)
-    if (columns < other.size || (symmetric && columns !== other.size))
-      throw wrongScores(
-        scores,
-        axis,
-        `${symmetric ? '' : 'at least '}${other.size} columns, one for each row`,
-      )
-    const over = (columnAxis: string, rowAxis: string): Tensor<never> => {
+    if (columns < other.size)
+      throw wrongScores(scores, axis, `at least ${other.size} columns, one for each row`)
+    const over = (given: AnyTensor, columnAxis: string, rowAxis: string): Tensor<never> => {
       const targets = range(rowAxis, other.size, { device: scores.device })
-      return crossEntropy(scores as AnyTensor as Tensor, targets as never, columnAxis)
+      return crossEntropy(given as Tensor, targets as never, columnAxis)
     }
-    const loss = over(axis, other.name)
-    return symmetric ? loss.add(over(other.name, axis)).mul(0.5) : loss
+    const loss = over(scores, axis, other.name)
+    if (!symmetric) return loss
+    const right = columns === other.size ? scores : slice(scores, axis, 0, other.size)
+    return loss.add(over(right, other.name, axis)).mul(0.5)
   })
 }
 

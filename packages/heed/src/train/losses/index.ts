@@ -1,0 +1,8 @@
+export * from './chunks.js'
+export * from './contrast.js'
+export * from './distill.js'
+export * from './matryoshka.js'
+export * from './rank.js'
+export * from './similarity.js'
+export * from './span.js'
+export type { VectorComparison, Vectors } from './vectors.js'
