@@ -412,4 +412,5 @@ export {
 } from './text/index.js'
 
 export * from './model-names.js'
+export * from './task-names.js'
 export * from './evaluation-names.js'

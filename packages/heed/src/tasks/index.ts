@@ -1,1 +1,18 @@
 export * from './metrics/index.js'
+export {
+  type PipelineOptions,
+  pipeline,
+  type Pipelines,
+  type Task,
+  type TaskAliases,
+  tasks,
+} from './pipeline.js'
+export * from './task.js'
+export * from './run-task.js'
+export * from './callable.js'
+export * from './attention.js'
+export * from './texts.js'
+export * from './labels.js'
+export * from './scores.js'
+export * from './shipped.js'
+export * from './text-classification.js'

@@ -1,0 +1,76 @@
+/** One call for each task: `pipeline(task)`. */
+import { nearest, UsageError } from '../base/index.js'
+import { loadModel, type LoadOptions, type Running } from '../models/index.js'
+import { dispose } from '../tensor/index.js'
+import type { Opened } from './callable.js'
+import { shippedFolder } from './shipped.js'
+import { createTextClassification, type TextClassificationPipeline } from './text-classification.js'
+
+/** The pipeline of each task. */
+export interface Pipelines {
+  'text-classification': TextClassificationPipeline
+}
+
+/** A task by its name. */
+export type Task = keyof Pipelines
+
+/** Other names of tasks. */
+export interface TaskAliases {
+  'sentiment-analysis': 'text-classification'
+}
+
+/** How the model of a pipeline is read. */
+export interface PipelineOptions extends LoadOptions {}
+
+const makers: { readonly [T in Task]: (opened: Opened) => Pipelines[T] } = {
+  'text-classification': createTextClassification,
+}
+
+const aliases: { readonly [A in keyof TaskAliases]: TaskAliases[A] } = {
+  'sentiment-analysis': 'text-classification',
+}
+
+/** The names of all tasks. */
+export const tasks: readonly Task[] = Object.keys(makers) as Task[]
+
+/**
+ * A task as a function, as transformers.js has it:
+ *
+ *     const classify = await pipeline('text-classification', 'models/sentiment')
+ *     await classify('What a day!') // [{ label: 'positive', score: 0.98 }]
+ *
+ * @param model a folder or file, a model that is loaded, or none: the one that heed ships for the task
+ * @param options how the model is read
+ * @throws UsageError for a task that isn't known, or a model of another kind; FormatError where what stands
+ * at the path is no model; StateError where the shipped model isn't installed
+ */
+export async function pipeline<const T extends Task | keyof TaskAliases>(
+  task: T,
+  model?: string | Running | null,
+  options: PipelineOptions = {},
+): Promise<Pipelines[T extends keyof TaskAliases ? TaskAliases[T] : T & Task]> {
+  const name = (Object.hasOwn(aliases, task) ? aliases[task as keyof TaskAliases] : task) as Task
+  if (!Object.hasOwn(makers, name)) throw unknownTask(task)
+  const make: (opened: Opened) => unknown = makers[name]
+  const opened: Opened =
+    typeof model === 'object' && model !== null
+      ? { model, owned: false }
+      : { model: await loadModel(model ?? shippedFolder(name), options), owned: true }
+  try {
+    return make(opened) as Pipelines[T extends keyof TaskAliases ? TaskAliases[T] : T & Task]
+  } catch (error) {
+    if (opened.owned) dispose(opened.model.model)
+    throw error
+  }
+}
+
+function unknownTask(task: string): UsageError {
+  const known = [...tasks, ...Object.keys(aliases)]
+  const meant = nearest(String(task), known)
+  return new UsageError({
+    operation: 'pipeline',
+    expected: `a task, one of ${known.join(', ')}`,
+    found: `'${String(task).slice(0, 40)}'`,
+    hint: meant === undefined ? 'choose one of them' : `did you mean '${meant}'?`,
+  })
+}
