@@ -49,7 +49,7 @@ export {
   type LaunchEvent,
 } from './device/index.js'
 
-export { currentDevice, defaultDevice, withDevice } from './tensor/index.js'
+export { currentDevice, defaultDevice, type Precision, withDevice, withPrecision } from './tensor/index.js'
 export { dispose, keep, type MemoryUse, memoryUse, scope } from './tensor/index.js'
 export {
   type AnyTensor,

@@ -1,6 +1,7 @@
 import './bind.js'
 
 export * from './context.js'
+export * from './precision.js'
 export * from './create.js'
 export * from './default-device.js'
 export { equalTensors } from './equality.js'

@@ -47,6 +47,7 @@ const known: Known = {
       steps: true,
       seed: true,
       accumulation: true,
+      precision: true,
       clip: true,
       evaluation: true,
       checkpoint: true,

@@ -1,7 +1,7 @@
 import { FormatError, HeedError, type JsonOptions, readJson, UsageError } from '../base/index.js'
 import { readSafetensors, type SafetensorsTensor } from '../formats/index.js'
 import { treeBytes } from '../checkpoint/index.js'
-import { dispose } from '../tensor/index.js'
+import { dispose, type Precision } from '../tensor/index.js'
 import { type FileLayer, nodeFiles } from './file-layer.js'
 import type { OptimizerState } from './optimizer.js'
 import { sha256 } from './sha256.js'
@@ -16,6 +16,8 @@ export interface TrainingState {
   /** Everything random comes from it, the step and the position. */
   readonly seed: number
   readonly accumulation: number
+  /** What large products rounded to; default f32. */
+  readonly precision?: Precision | undefined
   readonly optimizer: { readonly name: string; readonly options: Readonly<Record<string, number | boolean>> }
   /** The data's fingerprint. */
   readonly data: string
@@ -298,7 +300,8 @@ async function readManifest(file: string, files: FileLayer): Promise<Manifest> {
 /** Whether JSON from outside is what `saveCheckpoint` writes. */
 function isManifest(value: unknown): value is Manifest {
   const { format, version, state, optimizerStep, files } = recordOf(value)
-  const { step, position, seed, accumulation, optimizer, data, bestLoss, bestStep } = recordOf(state)
+  const { step, position, seed, accumulation, precision, optimizer, data, bestLoss, bestStep } =
+    recordOf(state)
   const { rate = null, evaluation = null, evaluatedStep = null, snapshotStep = null } = recordOf(state)
   const count = (number: unknown): boolean => Number.isSafeInteger(number) && (number as number) >= 0
   return (
@@ -307,6 +310,7 @@ function isManifest(value: unknown): value is Manifest {
     [optimizerStep, step, position, seed, accumulation].every(count) &&
     typeof recordOf(optimizer)['name'] === 'string' &&
     typeof data === 'string' &&
+    (precision === undefined || precision === 'bf16' || precision === 'f32') &&
     (bestLoss === null || typeof bestLoss === 'number') &&
     [bestStep, evaluatedStep, snapshotStep].every((made) => made === null || count(made)) &&
     (rate === null || typeof rate === 'number') &&

@@ -7,7 +7,16 @@ import {
   type RandomKey,
   UsageError,
 } from '../base/index.js'
-import { currentDevice, dispose, isTensor, keep, scope, type Tensor, withDevice } from '../tensor/index.js'
+import {
+  currentDevice,
+  dispose,
+  isTensor,
+  keep,
+  scope,
+  type Tensor,
+  withDevice,
+  withPrecision,
+} from '../tensor/index.js'
 import type { Device } from '../device/index.js'
 import { accumulateGradients } from './accumulate.js'
 import { type Checkpoint, restoreCheckpoint } from './checkpoint.js'
@@ -215,12 +224,14 @@ export class Trainer<M, B> {
     const { loss, metrics, norm } = withDevice(this.#device, () =>
       scope(() => {
         const stepKey = foldIn(this.#key, this.#step)
-        const { gradient, scale, means } = accumulateGradients(this.options.loss, this.#model, {
-          data,
-          first: this.#position,
-          count: this.#accumulation,
-          contextOf: (i) => ({ key: foldIn(stepKey, i), training: true }),
-        })
+        const { gradient, scale, means } = withPrecision(this.options.precision ?? 'f32', () =>
+          accumulateGradients(this.options.loss, this.#model, {
+            data,
+            first: this.#position,
+            count: this.#accumulation,
+            contextOf: (i) => ({ key: foldIn(stepKey, i), training: true }),
+          }),
+        )
         const mean = means.loss
         const length = globalNorm(gradient) * scale
         if (!Number.isFinite(mean) || !Number.isFinite(length)) throw this.#divergence(mean, length)
@@ -414,6 +425,7 @@ export class Trainer<M, B> {
     return {
       seed: this.#seed,
       accumulation: this.#accumulation,
+      precision: this.options.precision ?? 'f32',
       optimizer: { name: optimizer.name, options: optimizer.options },
       data: data.fingerprint,
       evaluation: evaluation?.data.fingerprint ?? null,

@@ -1,5 +1,5 @@
 import type { RandomKey, StopSignal } from '../base/index.js'
-import type { Tensor } from '../tensor/index.js'
+import type { Precision, Tensor } from '../tensor/index.js'
 import type { Data } from './data.js'
 import type { Difference } from './differences.js'
 import type { FileLayer } from './file-layer.js'
@@ -166,6 +166,11 @@ export interface TrainerOptions<M, B> {
   readonly seed?: number
   /** Batches in each step: its gradient is that of the mean over all that counts in them. Default 1. */
   readonly accumulation?: number
+  /**
+   * What large products round their operands to while the gradient is computed; see `withPrecision`. bf16 is
+   * faster where the processor multiplies it. Default f32.
+   */
+  readonly precision?: Precision
   /** The largest norm of the gradient; larger ones are scaled down. Default: none. */
   readonly clip?: number
   /** Losses and metrics on held-out data. Default: none. */

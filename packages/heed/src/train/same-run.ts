@@ -5,12 +5,12 @@ import { type Difference, differencesOf } from './differences.js'
 /** What a run is by its options. */
 export type RunIdentity = Pick<
   TrainingState,
-  'seed' | 'accumulation' | 'optimizer' | 'data' | 'evaluation' | 'rate' | 'config' | 'settings'
+  'seed' | 'accumulation' | 'precision' | 'optimizer' | 'data' | 'evaluation' | 'rate' | 'config' | 'settings'
 >
 
 /**
- * Holds a checkpoint to the run that goes on from it. Seed, accumulation, optimizer, data and the caller's
- * configuration must be the same, or the run would not end as it began.
+ * Holds a checkpoint to the run that goes on from it. Seed, accumulation, precision, optimizer, data and the
+ * caller's configuration must be the same, or the run would not end as it began.
  *
  * @returns what differs and may: the learning rate, the evaluation's data, the caller's settings
  * @throws UsageError naming all that differs and may not
@@ -35,12 +35,13 @@ export function checkSameRun({ path, state }: Checkpoint, own: RunIdentity): Dif
 
 /** Options of another optimizer don't compare, nor does a configuration with none. */
 function fixed(
-  { seed, accumulation, optimizer, data, config }: RunIdentity,
+  { seed, accumulation, precision = 'f32', optimizer, data, config }: RunIdentity,
   compared: { readonly options: boolean; readonly config: boolean },
 ): object {
   return {
     seed,
     accumulation,
+    precision,
     optimizer: optimizer.name,
     ...(compared.options && { 'optimizer options': optimizer.options }),
     data,

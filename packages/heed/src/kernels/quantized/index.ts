@@ -10,4 +10,5 @@ export {
   type WeightFormat,
   weightFormats,
 } from './format.js'
+export { halvesProduct, type HalvesProduct, type PackedHalves } from './halves.js'
 export * from './plan.js'

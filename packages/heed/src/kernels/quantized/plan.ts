@@ -121,6 +121,8 @@ export interface QuantizedProductRequest {
   readonly bias?: Addend
   readonly activation?: MatmulActivation
   readonly residual?: Addend
+  /** The rows of A where they stand already as weights do: as halves in panels. `a` is not read then. */
+  readonly panels?: number
 }
 
 export interface Addend {
@@ -148,7 +150,10 @@ export function planQuantizedProduct(
   const { words, groups, panels: panelCount } = shape
   const multiplication = multiplicationFor(format, machine)
   const launches: Launch[] = []
-  const rows = planRows(request, multiplication, shape, allocate, launches)
+  const rows =
+    request.panels === undefined
+      ? planRows(request, multiplication, shape, allocate, launches)
+      : { address: request.panels, step: 0, scales: 0, starts: 0 }
   const tile = quantizedTile(machine, format, multiplication, m)
   const epilogue: Epilogue = {
     scaled: scale !== 1,
@@ -166,7 +171,8 @@ export function planQuantizedProduct(
   )
   const few = Math.ceil((panelCount * blocksM) / fewestTasks)
   const blockPanels = Math.max(1, Math.ceil(Math.min(wanted, few) / tile.panels)) * tile.panels
-  const kernel = quantizedProductKernel({ format, multiplication, ...tile, epilogue })
+  const left = request.panels === undefined ? 'runs' : 'panels'
+  const kernel = quantizedProductKernel({ format, multiplication, ...tile, left, epilogue })
   const values = {
     a: rows.address,
     aScales: rows.scales,

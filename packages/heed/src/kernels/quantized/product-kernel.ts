@@ -16,8 +16,8 @@ const kernels = new Map<string, QuantizedProductKernel>()
  * stay near where there are many.
  */
 export function quantizedProductKernel(form: QuantizedProductForm): QuantizedProductKernel {
-  const { format, multiplication, rows, panels, unroll, epilogue } = form
-  const name = `product-${format}-${multiplication}-${rows}x${panels}x${unroll}${epilogueName(epilogue)}`
+  const { format, multiplication, rows, panels, unroll, left = 'runs', epilogue } = form
+  const name = `product-${format}-${multiplication}-${rows}x${panels}x${unroll}${left === 'runs' ? '' : `-${left}`}${epilogueName(epilogue)}`
   let known = kernels.get(name)
   if (known === undefined) kernels.set(name, (known = write(name, form)))
   return known

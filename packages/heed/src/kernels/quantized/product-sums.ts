@@ -13,6 +13,11 @@ export interface SumsForm {
   readonly panels: number
   /** Words of a panel at a time, each with sums of its own: with few sums the units would wait. */
   readonly unroll: number
+  /**
+   * How rows stand in memory: 'runs', each one after the other; or 'panels', as weights do. Only halves stand
+   * in panels. Default runs.
+   */
+  readonly left?: 'runs' | 'panels' | undefined
 }
 
 /** What the sums of a tile read. */
@@ -34,7 +39,7 @@ export function sumTile(
   panels: readonly Int[],
 ): readonly (readonly Vector[])[] {
   const packing = packings[form.format]
-  const a = rows.map((row) => p.a.at(row.mul(p.aRow)))
+  const a = rows.map((row) => p.a.at(startOf(k, form, p, row)))
   const words = packing.float === 'f16' ? p.w.as('u16') : p.w
   const w = panels.map((panel) => words.at(panel.mul(p.words.mul(k.lanes))))
   const places = new Places(k, form, a, w)
@@ -82,6 +87,13 @@ export function sumTile(
   return totals.map((line) => line.map((total) => total.get()))
 }
 
+/** Where a row begins. */
+function startOf(k: Builder, { left }: SumsForm, p: ProductOperands, row: Int): Int {
+  if (left !== 'panels') return row.mul(p.aRow)
+  const panel = row.div(k.lanes)
+  return panel.mul(p.words.mul(k.lanes)).add(row.sub(panel.mul(k.lanes)))
+}
+
 /** Words of a panel that are asked for ahead: some kilobytes. */
 const wordsAhead = 32
 
@@ -122,9 +134,10 @@ class Places {
   /** So many words of weights, and so many activations, further on. */
   step(words: number, activations: number): void {
     const k = this.#k
-    const { multiplication } = this.#form
+    const { multiplication, left } = this.#form
     const each = multiplication === 'floats' ? k.elementBytes('f32') : activationBytes[multiplication]
-    for (const place of this.#a) place.set(place.get().add(activations * each))
+    const apart = left === 'panels' ? k.lanes : 1
+    for (const place of this.#a) place.set(place.get().add(activations * each * apart))
     for (const place of this.#w) place.set(place.get().add(words * k.lanes * this.#wordBytes))
   }
 }
@@ -236,10 +249,10 @@ class Sums<T extends 'vector' | 'ivector'> {
     multiplication: Exclude<Multiplication, 'floats'>,
   ): void {
     const k = this.#k
-    const { format, rows } = this.#form
+    const { format, rows, left } = this.#form
     const narrow = packings[format].bits < 8
     k.unroll(rows, (r) => {
-      const activations = k.loadBroadcast(places.row(r, 'i32').at(at))
+      const activations = k.loadBroadcast(places.row(r, 'i32').at(left === 'panels' ? at * k.lanes : at))
       weights.forEach((each, v) => {
         const sum = this.#sums[to]![r]![v]!
         const value = multiply(k, multiplication, narrow, sum.get() as never, each, activations)

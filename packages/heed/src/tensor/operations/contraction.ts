@@ -1,6 +1,7 @@
 import { checkNames, checkNumber, DtypeError, ShapeError, UsageError } from '../../base/index.js'
 import type { Device } from '../../device/index.js'
 import {
+  type HalvesProduct,
   type MatmulAxis,
   type MatmulRequest,
   matmulPackedB,
@@ -8,6 +9,7 @@ import {
   planPackB,
 } from '../../kernels/index.js'
 import { arranged, physicalOrder, sameDevice } from '../layout.js'
+import { roundedProduct } from '../rounded-products.js'
 import {
   alone,
   layoutNumber,
@@ -122,7 +124,9 @@ export function contract(
     const device = sameDevice('dot', inputs)
     const known = `dot ${layoutNumber(a)}${a.dtype} ${layoutNumber(b)}${b.dtype} ${over.join()} ${scale ?? ''} ${
       bias ? layoutNumber(bias) + bias.dtype : ''
-    } ${activation ?? ''} ${residual ? layoutNumber(residual) + residual.dtype : ''}${steady ? ' steady' : ''}`
+    } ${activation ?? ''} ${residual ? layoutNumber(residual) + residual.dtype : ''}${steady ? ' steady' : ''}${
+      roundedProduct() === undefined ? '' : ' bf16'
+    }`
     let prepared = preparedFor(device, known)
     if (prepared === undefined) {
       checkOperands(a, b, over, addends)
@@ -243,10 +247,20 @@ function prepareProduct(
     ...(activation !== undefined && { activation }),
     ...(residual !== undefined && { residual: values[4]! }),
   })
-  const form = packed ? undefined : matmulPackedB(request([0, 0, 0, 0, 0]))
+  const halves = (values: readonly number[]): HalvesProduct | undefined => roundedProduct()?.(request(values))
+  const nothing = [0, 0, 0, 0, 0]
+  const rounded = halves(nothing)
+  const form = packed ? undefined : rounded ? rounded.ahead : matmulPackedB(request(nothing))
   const packing: Packing | undefined = form && {
     bytes: form.bytes,
-    pack: prepare(device, `${key} pack`, [], 3, (values) => planPackB(request(values), values[2]!)),
+    pack: prepare(
+      device,
+      `${key} pack`,
+      [],
+      3,
+      (values) =>
+        halves(values)?.ahead?.pack(values[1]!, values[2]!) ?? planPackB(request(values), values[2]!),
+    ),
     keyAt: (offset) => (offset === 0 ? form.key : `${offset}:${form.key}`),
   }
   return prepare(
@@ -255,6 +269,7 @@ function prepareProduct(
     [output],
     packed ? 6 : 5,
     (values, allocate) =>
+      halves(values)?.plan(allocate, packed ? values[5]! : undefined) ??
       planMatmul({ ...request(values), allocate, ...(packed && { packedB: values[5]! }) }),
     packing,
   )
