@@ -2,6 +2,19 @@
 // index.ts, which gives them all.
 
 export {
+  bm25Index,
+  type Bm25Options,
+  rankOf,
+  reciprocalRankFusion,
+  reranked,
+  TermIndex,
+  termsOf,
+  topOf,
+  VectorIndex,
+  type WeighedTerms,
+  weightedScores,
+} from './search/index.js'
+export {
   averagePrecision,
   bootstrap,
   bootstrapMean,
