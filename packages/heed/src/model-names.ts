@@ -138,6 +138,8 @@ export {
   type LoadedDecoder,
   type LoadedModel,
   type LoadOptions,
+  type TrainableLoadOptions,
+  type HeadOptions,
   type Running,
   type SavableModel,
   loadModel,

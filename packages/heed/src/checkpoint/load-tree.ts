@@ -1,17 +1,38 @@
 /** A tree of weights out of a checkpoint's files, by an architecture's bindings. */
-import { FormatError, leavesOf, mapTree, nearest, type Shape, shownNames } from '../base/index.js'
+import {
+  FormatError,
+  leavesOf,
+  mapTree,
+  nearest,
+  type RandomKey,
+  type Shape,
+  shownNames,
+  StateError,
+} from '../base/index.js'
 import type { FileTensor, FileTensors } from '../formats/index.js'
 import type { Initializer } from '../nn/index.js'
-import { isTensor, type Tensor, tensor } from '../tensor/index.js'
+import { type AnyTensor, full, isTensor, type Tensor, tensor } from '../tensor/index.js'
 import { type Binding, type Bindings, BindingTable, type Part } from './binding.js'
 
 /** A leaf that is still to be read: what shape it has. */
 export class DescribedTensor {
   readonly shape: Shape
+  /** Makes it as it is before training, where it was described for that. */
+  readonly make: () => Tensor
 
-  constructor(shape: Shape) {
+  constructor(shape: Shape, make: () => Tensor = unmade) {
     this.shape = shape
+    this.make = make
   }
+}
+
+function unmade(): never {
+  throw new StateError({
+    operation: 'load weights',
+    expected: 'a leaf that is described with how it is made',
+    found: 'one with its shape alone',
+    hint: 'describe it with describingLater',
+  })
 }
 
 /** A leaf of the tree that says what is to stand there. */
@@ -22,6 +43,21 @@ export const describing: Initializer = Object.assign(
   <A extends string>(_key: unknown, shape: Shape<A>) => described(shape),
   { constant: described },
 )
+
+/** As `describing`, of leaves that some are to be made of later, as `initializer` makes them. */
+export function describingLater(initializer: Initializer): Initializer {
+  const later = <A extends string>(shape: Shape<A>, make: () => AnyTensor): Tensor<A> =>
+    new DescribedTensor(shape, make as () => Tensor) as unknown as Tensor<A>
+  const { constant = full } = initializer
+  return Object.assign(
+    <A extends string>(key: RandomKey, shape: Shape<A>, inputs: number, outputs: number) =>
+      later(shape, () => initializer(key, shape, inputs, outputs)),
+    {
+      constant: <A extends string>(shape: Shape<A>, value: 0 | 1) =>
+        later(shape, () => constant(shape, value)),
+    },
+  )
+}
 
 function described<A extends string>(shape: Shape<A>): Tensor<A> {
   return new DescribedTensor(shape) as unknown as Tensor<A>
@@ -179,15 +215,20 @@ function findAll(
   return found
 }
 
-/** Says whether files have a tensor for the leaf at a path. */
-export function hasLeaf({ format, tensors }: FileTensors, bindings: Bindings): (path: string) => boolean {
+/** Says whether files have a tensor for the leaf at a path, of this shape where one is given. */
+export function hasLeaf(
+  { format, tensors }: FileTensors,
+  bindings: Bindings,
+): (path: string, shape?: Shape) => boolean {
   const gguf = format === 'gguf'
-  const table = new BindingTable(bindings)
-  const names = new Set([...tensors.keys()].map((name) => (gguf ? name : canonical(name, bindings))))
-  return (path) => {
+  const table = new BindingTable(bindings, gguf ? 'gguf' : 'safetensors')
+  const found = new Map([...tensors].map(([name, one]) => [gguf ? name : canonical(name, bindings), one]))
+  return (path, shape) => {
     const binding = table.at(path)
     const name = gguf ? binding?.gguf : binding && canonical(binding.file, bindings)
-    return name !== undefined && names.has(name)
+    const stored = name === undefined ? undefined : found.get(name)
+    if (stored === undefined || shape === undefined) return stored !== undefined
+    return stored.shape.join() === fileShape(binding!, shape).join()
   }
 }
 

@@ -32,6 +32,8 @@ export interface Architecture<D extends Design = Design, M = unknown> {
   readonly modelTypes: readonly string[]
   /** `general.architecture` of GGUF files. */
   readonly gguf?: readonly string[] | undefined
+  /** The heads that may stand on it, by what follows `For` in the name of its class: `MaskedLM`. */
+  readonly heads?: readonly string[] | undefined
   /**
    * The design that a configuration describes.
    *
@@ -54,7 +56,7 @@ export interface Architecture<D extends Design = Design, M = unknown> {
 /** What the file of an architecture says: all that differs from others of its family, which adds the rest. */
 export type ArchitectureFile<D extends Design> = Pick<
   Architecture<D>,
-  'name' | 'source' | 'modelTypes' | 'gguf' | 'design' | 'bindings'
+  'name' | 'source' | 'modelTypes' | 'gguf' | 'heads' | 'design' | 'bindings'
 >
 
 /** What every design says, whatever the family. */

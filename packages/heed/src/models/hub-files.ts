@@ -73,16 +73,26 @@ export async function writeHubFiles(
   const config = stored.config.plain() as object
   const name = dtypeNames[dtype]
   const said = { ...config, ...('torch_dtype' in config ? { torch_dtype: name } : { dtype: name }) }
-  await write('config.json', `${JSON.stringify(said, undefined, 2)}\n`)
+  await write('config.json', `${asSpelled(JSON.stringify(said, undefined, 2), stored)}\n`)
   return written
+}
+
+/** Numbers that a configuration writes as `2.0` stay floats: libraries that check types refuse `2` there. */
+function asSpelled(text: string, stored: StoredModel): string {
+  const before = new TextDecoder().decode(stored.file('config.json') ?? new Uint8Array())
+  const floats = new Set([...before.matchAll(/"(\w+)"\s*:\s*-?\d+\.0+\b/g)].map(([, name]) => name))
+  return text.replace(/^(\s*"(\w+)": -?\d+)(,?)$/gm, (line, number: string, name: string, end: string) =>
+    floats.has(name) ? `${number}.0${end}` : line,
+  )
 }
 
 /**
  * What a folder of the hub has beside weights, configuration and tokenizer: settings of generation, and the
  * modules of a sentence encoder with their folders.
  */
-function besides({ path, format }: StoredModel): string[] {
+function besides({ path, format, anotherHead = false }: StoredModel): string[] {
   if (format !== 'safetensors') return []
+  const ofSentences = (name: string): boolean => /^modules\.json$|sentence_/.test(name)
   const isSmall = (name: string): boolean => {
     const status = fs().lstatSync(paths().join(path, name))
     return status.isFile() && status.size <= largestBeside
@@ -91,8 +101,11 @@ function besides({ path, format }: StoredModel): string[] {
   const own = names
     .filter((name) => /\.(json|jinja|md|txt|spm)$|^LICENSE/.test(name))
     .filter((name) => !['config.json', 'tokenizer.json', 'model.safetensors.index.json'].includes(name))
+    .filter((name) => !anotherHead || !ofSentences(name))
   const modules = names
-    .filter((name) => /^\d+_/.test(name) && fs().lstatSync(paths().join(path, name)).isDirectory())
+    .filter(
+      (name) => !anotherHead && /^\d+_/.test(name) && fs().lstatSync(paths().join(path, name)).isDirectory(),
+    )
     .flatMap((name) =>
       fs()
         .readdirSync(paths().join(path, name))

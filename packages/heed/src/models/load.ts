@@ -13,6 +13,7 @@ import type { Quantized } from '../nn/index.js'
 import { scope } from '../tensor/index.js'
 import type { Tokenizer } from '../text/index.js'
 import type { Architecture, AttentionPlace, Design, Family } from './architecture.js'
+import { type AnotherHead, type HeadOptions, treeWithHead, withHead } from './another-head.js'
 import { openCheckpoint, type StoredModel } from './stored-model.js'
 import { type Decoder, decoderAttentions, type DecoderConfig, type DecoderDesign } from './decoder/index.js'
 import type { Encoder, EncoderDesign } from './encoder/index.js'
@@ -56,6 +57,16 @@ export interface LoadOptions {
    * `quantize` does it, one after the other. Default `f32`.
    */
   readonly weights?: 'f32' | 'stored' | WeightFormat | undefined
+  /**
+   * Another head on an encoder: what the checkpoint lacks of it is made anew. `stored.config` then says the
+   * class and the labels, and so does what `saveModel` writes.
+   */
+  readonly head?: HeadOptions | undefined
+}
+
+/** As `LoadOptions`, of weights that can be trained. */
+export interface TrainableLoadOptions extends LoadOptions {
+  readonly weights?: 'f32' | undefined
 }
 
 /** A model whose matrices may be quantized: it runs, and is not trained. */
@@ -69,22 +80,25 @@ export type Running<L extends LoadedModel = LoadedModel> = L extends LoadedModel
  *
  * @throws FormatError where a file is missing or wrong, or they don't belong together
  */
-export async function loadModel(path: string): Promise<LoadedModel>
+export async function loadModel(path: string, options?: TrainableLoadOptions): Promise<LoadedModel>
 export async function loadModel(path: string, options: LoadOptions): Promise<Running>
 export async function loadModel(path: string, options: LoadOptions = {}): Promise<Running> {
   return readModel(path, options)
 }
 
 /** `loadModel` at once, for `withDevice`: the process waits for the disk. Throws as it does. */
-export function readModel(path: string): LoadedModel
+export function readModel(path: string, options?: TrainableLoadOptions): LoadedModel
 export function readModel(path: string, options: LoadOptions): Running
 export function readModel(path: string, options: LoadOptions = {}): Running {
-  const { weights = 'f32' } = options
-  checkNames('loadModel', options, ['weights'])
-  const stored = openCheckpoint(path)
+  const { weights = 'f32', head } = options
+  checkNames('loadModel', options, ['weights', 'head'])
+  const opened = openCheckpoint(path)
+  const stored = head === undefined ? opened : withHead(opened, head)
   const { architecture } = stored
   const { model, design } = scope(() =>
-    architecture === undefined ? ownDecoder(stored, weights) : treeOf(stored, architecture, weights),
+    architecture === undefined
+      ? ownDecoder(stored, weights)
+      : treeOf(stored, architecture, weights, head && { before: opened, stored, head }),
   )
   let tokenizer: Tokenizer | undefined
   return {
@@ -124,7 +138,7 @@ function checkedTokenizer(stored: StoredModel): Tokenizer {
  *
  * @throws FormatError as `loadModel` does; UsageError where the model is of another family
  */
-export async function loadDecoder(path: string): Promise<LoadedDecoder>
+export async function loadDecoder(path: string, options?: TrainableLoadOptions): Promise<LoadedDecoder>
 export async function loadDecoder(path: string, options: LoadOptions): Promise<Running<LoadedDecoder>>
 export async function loadDecoder(path: string, options: LoadOptions = {}): Promise<Running<LoadedDecoder>> {
   return ofFamily(readModel(path, options), 'decoder')
@@ -135,7 +149,7 @@ export async function loadDecoder(path: string, options: LoadOptions = {}): Prom
  *
  * @throws FormatError as `loadModel` does; UsageError where the model is of another family
  */
-export async function loadEncoder(path: string): Promise<LoadedEncoder>
+export async function loadEncoder(path: string, options?: TrainableLoadOptions): Promise<LoadedEncoder>
 export async function loadEncoder(path: string, options: LoadOptions): Promise<Running<LoadedEncoder>>
 export async function loadEncoder(path: string, options: LoadOptions = {}): Promise<Running<LoadedEncoder>> {
   return ofFamily(readModel(path, options), 'encoder')
@@ -146,7 +160,10 @@ export async function loadEncoder(path: string, options: LoadOptions = {}): Prom
  *
  * @throws FormatError as `loadModel` does; UsageError where the model is of another family
  */
-export async function loadEncoderDecoder(path: string): Promise<LoadedEncoderDecoder>
+export async function loadEncoderDecoder(
+  path: string,
+  options?: TrainableLoadOptions,
+): Promise<LoadedEncoderDecoder>
 export async function loadEncoderDecoder(
   path: string,
   options: LoadOptions,
@@ -188,7 +205,12 @@ function ownDecoder({ path, design }: StoredModel, weights: Weights): Read {
   return { model: isExact ? model : quantizeDecoder(model, weights, { freeing: true }), design }
 }
 
-function treeOf(stored: StoredModel, architecture: Architecture, weights: Weights): Read {
+function treeOf(
+  stored: StoredModel,
+  architecture: Architecture,
+  weights: Weights,
+  another: AnotherHead | undefined,
+): Read {
   const said = stored.design as Design
   const options: LoadTreeOptions = {
     file: stored.path,
@@ -203,6 +225,7 @@ function treeOf(stored: StoredModel, architecture: Architecture, weights: Weight
       }),
   }
   return stored.weights((files) => {
+    if (another !== undefined) return treeWithHead(files, another, options)
     const design = architecture.fitted?.(said, hasLeaf(files, architecture.bindings(said))) ?? said
     const like = architecture.create(design, randomKey(0), { initializer: describing })
     return { model: loadTree(files, like, architecture.bindings(design), options), design }

@@ -29,6 +29,8 @@ export interface StoredModel {
   readonly design: Design | DecoderConfig
   /** `config.json`, or what a file says that stands for it. */
   readonly config: JsonValue
+  /** Whether it has another head than its files: what they say of a sentence encoder isn't so then. */
+  readonly anotherHead?: boolean | undefined
   /** Whether there are files of a tokenizer. */
   readonly hasTokenizer: boolean
   /** Reads the tokenizer. Throws FormatError where there is none. */

@@ -46,6 +46,7 @@ export const albert: Architecture<EncoderDesign, Encoder> = encoderArchitecture(
   name: 'albert',
   source: 'Lan et al. 2020, ALBERT: A Lite BERT for Self-supervised Learning',
   modelTypes: ['albert'],
+  heads: Object.keys(heads),
   design(config) {
     const { design, layer } = bertLike(config)
     config.only('inner_group_num', 1)

@@ -38,6 +38,7 @@ export const bert: Architecture<EncoderDesign, Encoder> = encoderArchitecture({
   source: 'Devlin et al. 2019, BERT: Pre-training of Deep Bidirectional Transformers',
   modelTypes: ['bert'],
   gguf: ['bert'],
+  heads: Object.keys(heads),
   design(config) {
     const { design } = bertLike(config)
     const own = { ...design, architecture: 'bert', head: headOf(config, heads) }

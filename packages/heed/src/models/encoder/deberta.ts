@@ -56,6 +56,7 @@ export const deberta: Architecture<EncoderDesign, Encoder> = encoderArchitecture
   name: 'deberta-v2',
   source: 'He et al. 2021, DeBERTa: Decoding-enhanced BERT with Disentangled Attention',
   modelTypes: ['deberta-v2'],
+  heads: Object.keys(heads).filter((name) => name !== notLegacy),
   design(config) {
     const { design, layer } = bertLike(config)
     const { width, heads: headCount, embedding, context, layers } = design

@@ -45,6 +45,7 @@ export const distilbert: Architecture<EncoderDesign, Encoder> = encoderArchitect
   name: 'distilbert',
   source: 'Sanh et al. 2019, DistilBERT, a distilled version of BERT',
   modelTypes: ['distilbert'],
+  heads: Object.keys(heads),
   design(config) {
     // Sines and cosines stand in the file, as learned positions do.
     config.ignore('sinusoidal_pos_embds', 'tie_weights_')

@@ -53,6 +53,7 @@ export const electra: Architecture<EncoderDesign, Encoder> = encoderArchitecture
   name: 'electra',
   source: 'Clark et al. 2020, ELECTRA: Pre-training Text Encoders as Discriminators',
   modelTypes: ['electra'],
+  heads: Object.keys(heads),
   design(config) {
     const { design } = bertLike(config)
     config.ignore('summary_type', 'summary_use_proj', 'summary_activation')

@@ -61,6 +61,7 @@ export const modernbert: Architecture<EncoderDesign, Encoder> = encoderArchitect
   name: 'modernbert',
   source: 'Warner et al. 2024, Smarter, Better, Faster, Longer: A Modern Bidirectional Encoder',
   modelTypes: ['modernbert'],
+  heads: Object.keys(heads),
   design(config) {
     const width = config.size('hidden_size')
     const layers = config.size('num_hidden_layers', { most: 1024 })

@@ -34,6 +34,7 @@ export const mpnet: Architecture<EncoderDesign, Encoder> = encoderArchitecture({
   name: 'mpnet',
   source: 'Song et al. 2020, MPNet: Masked and Permuted Pre-training for Language Understanding',
   modelTypes: ['mpnet'],
+  heads: Object.keys(heads),
   design(config) {
     const design = positionsBehind(config, bertLike(config).design, padding)
     const rows = config.size('relative_attention_num_buckets', { absent: buckets, most: 2 ** 20 })

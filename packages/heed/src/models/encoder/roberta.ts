@@ -56,6 +56,7 @@ export const roberta: Architecture<EncoderDesign, Encoder> = encoderArchitecture
   name: 'roberta',
   source: 'Liu et al. 2019, RoBERTa: A Robustly Optimized BERT Pretraining Approach',
   modelTypes: ['roberta', 'xlm-roberta', 'camembert'],
+  heads: Object.keys(heads),
   design(config) {
     const padding = config.has('pad_token_id') ? config.field('pad_token_id').count(2 ** 24) : 1
     const head = headOf(config, heads)
