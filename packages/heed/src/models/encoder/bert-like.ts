@@ -127,7 +127,7 @@ export const plainHeads: HeadChoices = {
 }
 
 /** What files of models like BERT may have beside the weights. */
-export const bertIgnored: readonly string[] = ['embeddings.position_ids', 'pooler.*']
+export const bertIgnored: readonly string[] = ['embeddings.position_ids', 'pooler.*', 'linear.weight']
 
 /** Names as BERT has them; of what a model lacks, the binding is without effect. */
 export function bertBindings(prefix: string): Binding[] {

@@ -2,7 +2,7 @@
 import { checkNames, checkWhole, UsageError } from '../../base/index.js'
 import { activate, type Activation, scope } from '../../tensor/index.js'
 import { encoderOutput } from '../encoder/index.js'
-import { type LoadedEncoder, ofFamily, readModel } from '../load.js'
+import { type LoadedEncoder, type LoadOptions, ofFamily, readModel, type Running } from '../load.js'
 import { batchesByLength } from './batches.js'
 import { jsonFile } from './modules.js'
 import { defaultBatchTokens } from './sentence-encoder.js'
@@ -29,7 +29,7 @@ export interface Ranked {
 
 /** Pairs of texts to scores. Made by `loadCrossEncoder`. */
 export class CrossEncoder {
-  readonly loaded: LoadedEncoder
+  readonly loaded: Running<LoadedEncoder>
   /** How many scores each pair has. */
   readonly labels: number
   /** From logits to scores; undefined: none. */
@@ -37,7 +37,7 @@ export class CrossEncoder {
   readonly settings: TextSettings
 
   constructor(
-    loaded: LoadedEncoder,
+    loaded: Running<LoadedEncoder>,
     labels: number,
     activation: Activation | undefined,
     settings: TextSettings,
@@ -113,21 +113,28 @@ function headless(architecture: string): UsageError {
  * A cross-encoder from a folder of this machine. The activation is the one that its configuration names, else
  * a sigmoid for one label and none for several.
  *
+ * @param from the folder, or the model that was read from it
  * @throws FormatError where files are missing or wrong; UsageError where the model has no such head
  */
-export async function loadCrossEncoder(folder: string): Promise<CrossEncoder> {
-  return readCrossEncoder(folder)
+export async function loadCrossEncoder(
+  from: string | Running<LoadedEncoder>,
+  options: LoadOptions = {},
+): Promise<CrossEncoder> {
+  return readCrossEncoder(from, options)
 }
 
 /** `loadCrossEncoder` at once, for `withDevice`. Throws as it does. */
-export function readCrossEncoder(folder: string): CrossEncoder {
-  const loaded = ofFamily(readModel(folder), 'encoder')
+export function readCrossEncoder(
+  from: string | Running<LoadedEncoder>,
+  options: LoadOptions = {},
+): CrossEncoder {
+  const loaded = typeof from === 'string' ? ofFamily(readModel(from, options), 'encoder') : from
   const { head, architecture } = loaded.config
   if (head?.kind !== 'classification') throw headless(architecture)
   return new CrossEncoder(loaded, head.labels, activationOf(loaded, head.labels), textSettings(loaded))
 }
 
-function activationOf({ stored }: LoadedEncoder, labels: number): Activation | undefined {
+function activationOf({ stored }: Running<LoadedEncoder>, labels: number): Activation | undefined {
   const { config, path } = stored
   const beside = jsonFile(path, 'config_sentence_transformers.json')
   const own = config.member('sentence_transformers')

@@ -19,9 +19,14 @@ export type Vectors = Tensor<'batch' | 'width'>
 /**
  * Reads a `2_Dense` for vectors of `width` numbers.
  *
+ * @param input what it is put on: of texts, or of tokens
  * @throws FormatError where its files are missing or wrong, or belong to another width
  */
-export function readDense({ folder, named }: StoredModule, width: number): Dense {
+export function readDense(
+  { folder, named }: StoredModule,
+  width: number,
+  input: 'sentence_embedding' | 'token_embeddings' = 'sentence_embedding',
+): Dense {
   const config = jsonFile(folder, 'config.json') ?? named.refuse(`a folder '${folder}' with config.json`)
   config.only([
     'in_features',
@@ -30,10 +35,12 @@ export function readDense({ folder, named }: StoredModule, width: number): Dense
     'activation_function',
     'module_input_name',
     'module_output_name',
+    'use_residual',
   ])
+  if (config.member('use_residual').boolean(false)) config.member('use_residual').refuse('false')
   for (const name of ['module_input_name', 'module_output_name']) {
     const place = config.member(name)
-    if (!place.isNull && place.value !== 'sentence_embedding') place.refuse("'sentence_embedding'")
+    if (!place.isNull && place.value !== input) place.refuse(`'${input}'`)
   }
   const inputs = config.member('in_features')
   if (inputs.count() !== width) inputs.refuse(`${width}, what the module before it makes`)

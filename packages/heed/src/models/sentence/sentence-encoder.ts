@@ -153,21 +153,27 @@ function pooledWidth({ config }: Pick<LoadedEncoder, 'config'>, { modes }: Pooli
  * A sentence encoder from a folder of this machine: by `modules.json`, or, where there is none, the encoder
  * and the mean of its states.
  *
+ * @param from the folder, or the model that was read from it
  * @throws FormatError where files are missing or wrong, name a place outside of the folder, or a module that
  * heed doesn't know
  */
 export async function loadSentenceEncoder(
-  folder: string,
+  from: string | Running<LoadedEncoder>,
   options: LoadOptions = {},
 ): Promise<SentenceEncoder> {
-  return readSentenceEncoder(folder, options)
+  return readSentenceEncoder(from, options)
 }
 
 /** `loadSentenceEncoder` at once, for `withDevice`. Throws as it does. */
-export function readSentenceEncoder(folder: string, options: LoadOptions = {}): SentenceEncoder {
+export function readSentenceEncoder(
+  from: string | Running<LoadedEncoder>,
+  options: LoadOptions = {},
+): SentenceEncoder {
+  const folder = typeof from === 'string' ? from : from.stored.path
   const [first, ...rest] = storedModules(folder) ?? []
   if (first !== undefined && first.type !== 'Transformer') first.named.refuse('a Transformer first')
-  const loaded = ofFamily(readModel(first?.folder ?? folder, options), 'encoder')
+  const loaded =
+    typeof from === 'string' ? ofFamily(readModel(first?.folder ?? from, options), 'encoder') : from
   const settings = { ...sentenceSettings(folder), ...textSettings(loaded) }
   let pooling: PoolingDesign | undefined
   let width = loaded.config.width

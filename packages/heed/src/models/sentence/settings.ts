@@ -59,6 +59,16 @@ export interface SentenceSettings {
   readonly dimensions: number | undefined
 }
 
+/** What stands in front of texts, by names: `query`. Throws FormatError for fields that make no sense. */
+export function storedPrompts(folder: string): Map<string, string> {
+  const prompts = jsonFile(folder, 'config_sentence_transformers.json')?.member('prompts')
+  return new Map(
+    (prompts === undefined || prompts.isNull ? [] : prompts.members())
+      .filter(([, value]) => !value.isNull)
+      .map(([name, value]) => [name, value.string()]),
+  )
+}
+
 /** Throws FormatError for fields that make no sense. */
 export function sentenceSettings(folder: string): SentenceSettings {
   const json = jsonFile(folder, 'config_sentence_transformers.json')
@@ -66,11 +76,7 @@ export function sentenceSettings(folder: string): SentenceSettings {
     const value = json?.member(name)
     return value?.isNull === true ? undefined : value
   }
-  const prompts = new Map(
-    (field('prompts')?.members() ?? [])
-      .filter(([, value]) => !value.isNull)
-      .map(([name, value]) => [name, value.string()]),
-  )
+  const prompts = storedPrompts(folder)
   const chosen = field('default_prompt_name')
   if (chosen !== undefined && !prompts.has(chosen.string())) chosen.refuse('the name of one of the prompts')
   return {

@@ -24,7 +24,8 @@ export type HeadChoices = Readonly<Record<string, HeadChoice>>
  */
 export function headOf(config: CheckpointConfig, choices: HeadChoices): HeadDesign | undefined {
   const { className = 'Model' } = config
-  if (className.endsWith('Model')) return undefined
+  // ColBERT's own class has a projection, which `loadLateInteraction` reads.
+  if (className.endsWith('Model') || className === 'HF_ColBERT') return undefined
   const name = className.slice(className.lastIndexOf('For') + 'For'.length)
   const choice = Object.hasOwn(choices, name) ? choices[name]! : undefined
   if (choice !== undefined && className.includes('For'))
