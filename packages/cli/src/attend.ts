@@ -150,7 +150,8 @@ async function encoderDecoderAttention(
   })
 }
 
-function encoderAttention(
+/** A text, or a pair of texts, and how every head of an encoder attends to it. */
+export function encoderAttention(
   language: Running<LoadedEncoder>,
   text: string,
   pair: string | undefined,

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -9,7 +9,9 @@ import {
   normalInitializer,
   openCheckpoint,
   randomKey,
+  readTensorBoardRecord,
   saveTokenizer,
+  tensorBoardRecordLength,
   trainByteLevel,
   treeTensors,
   writeSafetensors,
@@ -39,6 +41,39 @@ export async function heed(
 export function temporaryFolder(): { readonly path: string; readonly remove: () => void } {
   const path = mkdtempSync(join(tmpdir(), 'heed-cli-'))
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+/**
+ * The names and bytes of all files of a folder. Of TensorBoard's files it is what they say, without times.
+ */
+export function filesIn(folder: string): Record<string, string> {
+  return Object.fromEntries(
+    readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((name) => statSync(join(folder, name)).isFile())
+      .sort()
+      .map((name) => {
+        const bytes = readFileSync(join(folder, name))
+        if (!name.includes('tfevents')) return [name, bytes.toString('latin1')]
+        return [
+          'events',
+          eventsIn(bytes)
+            .map((event) => JSON.stringify(event))
+            .join('\n'),
+        ]
+      }),
+  )
+}
+
+/** The events of one of TensorBoard's files, without times and speeds. */
+export function eventsIn(bytes: Uint8Array): object[] {
+  const events: object[] = []
+  for (let at = 0; at < bytes.length; at += tensorBoardRecordLength(bytes.subarray(at))!) {
+    const rest = bytes.subarray(at)
+    const { step, scalars = {} } = readTensorBoardRecord(rest.subarray(0, tensorBoardRecordLength(rest)))!
+    const numbers = Object.entries(scalars).filter(([tag]) => tag !== 'train/tokens a second')
+    events.push({ step, ...Object.fromEntries(numbers) })
+  }
+  return events
 }
 
 /** A small decoder with weights from a seed, large enough that its filters are not all alike. */

@@ -359,4 +359,9 @@ export {
   type ReadRecordsOptions,
   recordOrigin,
   type RecordOrigin,
+  readTensorBoardRecord,
+  type TensorBoardEvent,
+  tensorBoardRecord,
+  tensorBoardRecordLength,
+  tensorBoardStart,
 } from './train/index.js'

@@ -54,6 +54,7 @@ describe('heed train', () => {
     expect(err).toMatch(/^[\d,]+ parameters, [\d,]+ tokens, from the beginning\n/)
     expect(err).toMatch(/step 4: validation \d\.\d{4}, \d\.\d{3} bits per byte, the best so far\n/)
     expect(readdirSync(at('out')).sort()).toEqual([
+      expect.stringMatching(/^events\.out\.tfevents\.\d{10}\.heed$/),
       'losses.jsonl',
       'model',
       'report.html',

@@ -1,22 +1,19 @@
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { AttendResult } from '@heed/studio'
-import type {
-  Decoder,
-  DecoderConfig,
-  EvaluationEvent,
-  ResumeResult,
-  SnapshotEvent,
-  StepEvent,
-  TrainerHooks,
+import type { AttendResult, ModelSummary } from '@heed/studio'
+import {
+  tensorBoardStart,
+  type EvaluationEvent,
+  type ResumeResult,
+  type SnapshotEvent,
+  type StepEvent,
+  type TensorBoardEvent,
+  type TrainerHooks,
 } from 'heed'
-import { attendTo, firstTokens, readText, type ReadText } from '../attend.js'
 import { countText } from '../format.js'
-import { summaryOf, type RunnableModel } from '../model.js'
-import type { TrainConfig } from './config.js'
 import { FilmFile } from './film-file.js'
-import { filmedTokens, frameOf } from './film.js'
-import { History } from './history.js'
-import type { Prepared } from './prepare.js'
+import { frameOf, type Scene } from './film.js'
+import { eventRecords, History } from './history.js'
 import type { Progress } from './progress.js'
 import { lossFrom, writeWatched, type LossEntry } from './watch.js'
 
@@ -24,53 +21,72 @@ import { lossFrom, writeWatched, type LossEntry } from './watch.js'
 export const lossesFile = 'losses.jsonl'
 export const snapshotsFile = 'snapshots.jsonl'
 export const reportFile = 'report.html'
+/** What TensorBoard's files begin with. */
+export const eventsFile = 'events.out.tfevents.'
 
 /** Losses are shown as the mean of so many steps. */
 const smoothing = 10
 
+/** A text whose filters are kept while a model of the type `M` is trained. */
+export interface WatchedText<M> {
+  readonly scene: Scene
+  readonly attend: (model: M) => AttendResult
+  readonly summary: (model: M) => ModelSummary
+  /** What is to be told of it: that it was cut. */
+  readonly note?: string | undefined
+}
+
+/** What a recorder keeps, and where. */
+export interface RecorderOptions<M> {
+  /** The output folder. */
+  readonly output: string
+  /** Of the run. */
+  readonly steps: number
+  readonly progress: Progress
+  /**
+   * UTF-8 bytes that a token of the validation data stands for: its loss is then told in bits a byte, too.
+   */
+  readonly bytesPerToken?: number | undefined
+  /** Makes ready what is watched. Default: nothing is. */
+  readonly watched?: (() => WatchedText<M>) | undefined
+}
+
 /** Listens to a run: keeps its losses and snapshots in files, writes the page, tells the progress. */
-export class Recorder {
-  readonly #config: TrainConfig
-  readonly #decoder: DecoderConfig
-  readonly #data: Prepared
-  readonly #progress: Progress
-  readonly #watch: boolean
+export class Recorder<M> {
+  readonly #options: RecorderOptions<M>
   readonly #recent: number[] = []
   readonly #entries: LossEntry[] = []
   readonly #noted = new Set<string>()
   #losses: History<LossEntry> | undefined
+  #events: History<TensorBoardEvent> | undefined
+  #watched: WatchedText<M> | undefined
   #film: FilmFile | undefined
-  #validation: number | undefined
+  #validation: LossEntry | undefined
   #report: string | undefined
   /** The step that the page is of. */
   #paged: number | undefined
 
-  constructor(
-    config: TrainConfig,
-    decoder: DecoderConfig,
-    data: Prepared,
-    { progress, watch }: { readonly progress: Progress; readonly watch: boolean },
-  ) {
-    this.#config = config
-    this.#decoder = decoder
-    this.#data = data
-    this.#progress = progress
-    this.#watch = watch
+  constructor(options: RecorderOptions<M>) {
+    this.#options = options
   }
 
-  /** Mean of the last steps, in nats a token. */
+  /** Mean of the last steps: in nats a token, or as the objective has it. */
   get loss(): number | undefined {
     const { length } = this.#recent
     return length === 0 ? undefined : this.#recent.reduce((sum, loss) => sum + loss, 0) / length
   }
-  /** Of the last evaluation, in nats a token. */
+  /** Of the last evaluation. */
   get validation(): number | undefined {
-    return this.#validation
+    return this.#validation?.validation
+  }
+  /** What the last evaluation measured beside. */
+  get metrics(): Readonly<Record<string, number>> | undefined {
+    return this.#validation?.metrics
   }
   get bitsPerByte(): number | undefined {
-    const { bytesPerToken } = this.#data
-    if (this.#validation === undefined || bytesPerToken === undefined) return undefined
-    return this.#validation / Math.LN2 / bytesPerToken
+    const { bytesPerToken } = this.#options
+    if (this.validation === undefined || bytesPerToken === undefined) return undefined
+    return this.validation / Math.LN2 / bytesPerToken
   }
   /** The page's path, once it is written. */
   get report(): string | undefined {
@@ -79,7 +95,7 @@ export class Recorder {
 
   /** Opens the files, cut back to where the run goes on from; undefined: they begin anew. */
   async begin(found: ResumeResult | undefined): Promise<void> {
-    const at = (name: string): string => join(this.#config.output, name)
+    const at = (name: string): string => join(this.#options.output, name)
     const { step = -1, evaluatedStep = -1, snapshotStep = -1 } = found ?? {}
     this.#losses = await History.open<LossEntry>(at(lossesFile), {
       parse: lossFrom,
@@ -88,23 +104,39 @@ export class Recorder {
       each: (entry) => this.#remember(entry),
     })
     this.#tellDamage(lossesFile, this.#losses.damaged)
-    if (!this.#watch) return
+    await this.#openEvents(step, evaluatedStep).catch((error: unknown) => this.#noteEvents(error))
+    const { watched, progress } = this.#options
+    if (watched === undefined) return
     try {
-      const { text, ids } = this.#watched()
-      this.#film = new FilmFile(
-        at(snapshotsFile),
-        { ...this.#decoder, text, tokens: ids.length },
-        snapshotStep,
-      )
+      const made = (this.#watched = watched())
+      if (made.note !== undefined) this.#noteOnce(made.note)
+      this.#film = new FilmFile(at(snapshotsFile), made.scene, snapshotStep)
       this.#tellDamage(snapshotsFile, await this.#film.open())
       const { others } = this.#film.film
       if (others > 0)
-        this.#progress.note(
-          `${countText(others)} snapshots in ${at(snapshotsFile)} are of another sentence: the page leaves them out`,
+        progress.note(
+          `${countText(others)} snapshots in ${at(snapshotsFile)} are of another text: the page leaves them out`,
         )
     } catch (error) {
       this.#noteFilm(error)
     }
+  }
+
+  /** TensorBoard's file: that of the run so far, or a new one. */
+  async #openEvents(step: number, evaluatedStep: number): Promise<void> {
+    const { output } = this.#options
+    const seconds = Math.floor(Date.now() / 1000)
+    const names = (await readdir(output)).filter((name) => name.startsWith(eventsFile)).toSorted()
+    this.#events = await History.open<TensorBoardEvent>(
+      join(output, names.at(-1) ?? `${eventsFile}${String(seconds).padStart(10, '0')}.heed`),
+      {
+        parse: (value) => value as TensorBoardEvent | undefined,
+        keep: (event) => event.step <= (isEvaluation(event) ? evaluatedStep : step),
+        each: () => {},
+      },
+      eventRecords,
+    )
+    if (this.#events.isEmpty) await this.#events.add(tensorBoardStart(seconds))
   }
 
   /**
@@ -113,31 +145,34 @@ export class Recorder {
    */
   async save(): Promise<void> {
     await this.#losses?.flush()
+    await this.#events?.flush().catch((error: unknown) => this.#noteEvents(error))
     await this.#film?.flush().catch((error: unknown) => this.#noteFilm(error))
   }
 
   /** Writes what is left, where that can be done, and closes the files. */
   async end(): Promise<void> {
     await this.#losses?.flush().catch((error: unknown) => this.#noteOnce(messageOf(error)))
+    await this.#events?.flush().catch((error: unknown) => this.#noteEvents(error))
     await this.#film?.flush().catch((error: unknown) => this.#noteFilm(error))
-    for (const file of [this.#losses, this.#film]) await file?.close().catch(() => {})
+    for (const file of [this.#losses, this.#events, this.#film]) await file?.close().catch(() => {})
     this.#losses = undefined
+    this.#events = undefined
     this.#film = undefined
   }
 
-  get hooks(): TrainerHooks<Decoder> {
+  get hooks(): TrainerHooks<M> {
     return {
       onStep: (event) => this.#onStep(event),
       onEvaluation: (event) => this.#onEvaluation(event),
       onSave: () => this.save(),
-      ...(this.#watch && { onSnapshot: (event: SnapshotEvent<Decoder>) => this.#onSnapshot(event) }),
+      ...(this.#options.watched && { onSnapshot: (event: SnapshotEvent<M>) => this.#onSnapshot(event) }),
     }
   }
 
   #remember(entry: LossEntry): void {
     this.#entries.push(entry)
     const { loss, validation } = entry
-    if (validation !== undefined) this.#validation = validation
+    if (validation !== undefined) this.#validation = entry
     if (loss === undefined) return
     this.#recent.push(loss)
     if (this.#recent.length > smoothing) this.#recent.shift()
@@ -146,8 +181,8 @@ export class Recorder {
   #tellDamage(file: string, damaged: readonly number[]): void {
     if (damaged.length === 0) return
     const some = damaged.slice(0, 5).map(countText).join(', ')
-    this.#progress.note(
-      `passed over what can't be read in ${join(this.#config.output, file)}: line ${some}${damaged.length > 5 ? ', …' : ''}`,
+    this.#options.progress.note(
+      `passed over what can't be read in ${join(this.#options.output, file)}: line ${some}${damaged.length > 5 ? ', …' : ''}`,
     )
   }
 
@@ -155,88 +190,78 @@ export class Recorder {
   #noteOnce(text: string, kind: string = text): void {
     if (this.#noted.has(kind)) return
     this.#noted.add(kind)
-    this.#progress.note(text)
+    this.#options.progress.note(text)
+  }
+
+  #noteEvents(error: unknown): void {
+    this.#noteOnce(`TensorBoard's file is not on the disk: ${messageOf(error)}`, 'events')
   }
 
   #noteFilm(error: unknown): void {
     this.#noteOnce(`snapshots are not on the disk: ${messageOf(error)}`, 'snapshots')
   }
 
-  /** The configuration's sentence, or as much of its beginning as the model and a film have room for. */
-  #watched(): ReadText {
-    const { context, layers, heads } = this.#decoder
-    const room = filmedTokens(layers * heads)
-    const whole = readText(this.#data.tokenizer, this.#config.watch.sentence)
-    const text = firstTokens(whole, Math.min(context, room))
-    if (text !== whole)
-      this.#noteOnce(
-        `the sentence has ${countText(whole.ids.length)} tokens: the first ${countText(text.ids.length)} are watched, ` +
-          (context <= room
-            ? "as many as the model's context has"
-            : 'as many as fit into a film of all heads'),
-      )
-    return text
-  }
-
   async #onStep(event: StepEvent): Promise<void> {
-    const { step, steps, loss, tokensPerSecond, secondsLeft } = event
-    const entry = { step, loss }
+    const { step, steps, loss, metrics, rate, gradientNorm, tokensPerSecond, secondsLeft, epoch } = event
+    const entry = { step, loss, ...measured(metrics) }
     this.#remember(entry)
-    this.#progress.update({
+    this.#options.progress.update({
       step,
       steps,
       loss: this.loss!,
-      validation: this.#validation,
+      validation: this.validation,
       tokensPerSecond,
       secondsLeft,
     })
     await this.#losses?.add(entry)
+    const others = { rate, 'gradient norm': gradientNorm, 'tokens a second': tokensPerSecond, epoch }
+    await this.#events?.add(eventOf(step, 'train', { loss, ...metrics, ...others }))
   }
 
-  async #onEvaluation({ step, loss, bestStep }: EvaluationEvent): Promise<void> {
-    const entry = { step, validation: loss }
+  async #onEvaluation({ step, loss, metrics, bestStep }: EvaluationEvent): Promise<void> {
+    const entry = { step, validation: loss, ...measured(metrics) }
     this.#remember(entry)
     await this.#losses?.add(entry)
+    await this.#events?.add(eventOf(step, evaluation, { loss, ...metrics }))
     const bits = this.bitsPerByte === undefined ? '' : `, ${this.bitsPerByte.toFixed(3)} bits per byte`
+    const others = Object.entries(metrics).map(([name, value]) => `, ${name} ${value.toFixed(4)}`)
     const best = step === bestStep ? ', the best so far' : ''
-    this.#progress.note(`step ${countText(step)}: validation ${loss.toFixed(4)}${bits}${best}`)
+    this.#options.progress.note(
+      `step ${countText(step)}: validation ${loss.toFixed(4)}${bits}${others.join('')}${best}`,
+    )
   }
 
   /** A page that can't be made is no reason to end a training. */
-  async #onSnapshot({ step, model }: SnapshotEvent<Decoder>): Promise<void> {
-    await this.#notingPage(async () => {
-      const result = this.#attend(model)
-      const frame = frameOf(step, result)
-      this.#film?.add(frame)
-      await this.#writePage(step, model, result)
+  async #onSnapshot({ step, model }: SnapshotEvent<M>): Promise<void> {
+    await this.#notingPage(async (watched) => {
+      const result = watched.attend(model)
+      this.#film?.add({ ...frameOf(step, result), text: watched.scene.text })
+      await this.#writePage(step, model, result, watched)
     })
   }
 
   /** The page of the last step, where it is not written yet. */
-  async finishPage({ step, model }: SnapshotEvent<Decoder>): Promise<void> {
-    if (!this.#watch || this.#paged === step) return
-    await this.#notingPage(() => this.#writePage(step, model, this.#attend(model)))
+  async finishPage({ step, model }: SnapshotEvent<M>): Promise<void> {
+    if (this.#paged === step) return
+    await this.#notingPage((watched) => this.#writePage(step, model, watched.attend(model), watched))
   }
 
-  async #notingPage(work: () => Promise<void>): Promise<void> {
+  async #notingPage(work: (watched: WatchedText<M>) => Promise<void>): Promise<void> {
+    if (this.#watched === undefined) return
     try {
-      await work()
+      await work(this.#watched)
     } catch (error) {
       this.#noteOnce(`no page: ${messageOf(error)}`, 'page')
     }
   }
 
-  #attend(model: Decoder): AttendResult {
-    return attendTo(this.#languageOf(model), this.#watched())
-  }
-
-  async #writePage(step: number, model: Decoder, attend: AttendResult): Promise<void> {
-    const path = join(this.#config.output, reportFile)
+  async #writePage(step: number, model: M, attend: AttendResult, watched: WatchedText<M>): Promise<void> {
+    const path = join(this.#options.output, reportFile)
     await writeWatched(path, {
       attend,
       step,
-      finished: step >= this.#config.training.steps,
-      model: summaryOf('a decoder', this.#languageOf(model)),
+      finished: step >= this.#options.steps,
+      model: watched.summary(model),
       snapshots: this.#film?.film.before(step) ?? [],
       losses: this.#entries,
     })
@@ -245,10 +270,23 @@ export class Recorder {
     if (this.#film !== undefined && this.#film.film.leftOut > 0)
       this.#noteOnce('the page has room for a part of the snapshots: it shows some, evenly over the run')
   }
+}
 
-  #languageOf(model: Decoder): RunnableModel {
-    return { model, config: this.#decoder, tokenizer: this.#data.tokenizer }
-  }
+/** What was measured beside a loss, where something was. */
+function measured(metrics: Readonly<Record<string, number>>): Pick<LossEntry, 'metrics'> {
+  return Object.keys(metrics).length === 0 ? {} : { metrics }
+}
+
+/** What an evaluation's tags begin with. */
+const evaluation = 'evaluation'
+
+function isEvaluation({ scalars = {} }: TensorBoardEvent): boolean {
+  return Object.keys(scalars).some((tag) => tag.startsWith(`${evaluation}/`))
+}
+
+function eventOf(step: number, group: string, numbers: Readonly<Record<string, number>>): TensorBoardEvent {
+  const scalars = Object.entries(numbers).map(([name, value]) => [`${group}/${name}`, value] as const)
+  return { wallTime: Date.now() / 1000, step, scalars: Object.fromEntries(scalars) }
 }
 
 function messageOf(error: unknown): string {

@@ -25,6 +25,7 @@ import { decoderLoss, scheduleOf } from './decoder-loss.js'
 import { prepareData, type Prepared } from './prepare.js'
 import type { Progress } from './progress.js'
 import { Recorder } from './recorder.js'
+import { watchedByDecoder } from './watched-text.js'
 
 export interface RunOptions {
   /** Go on from the newest checkpoint. */
@@ -99,7 +100,14 @@ async function goOn(
     note,
   })
   const decoder = completeModel(config.model, data.tokenizer.size, config.file)
-  const recorder = new Recorder(config, decoder, data, options)
+  const { output, training, watch } = config
+  const recorder = new Recorder<Decoder>({
+    output,
+    steps: training.steps,
+    progress,
+    bytesPerToken: data.bytesPerToken,
+    watched: options.watch ? () => watchedByDecoder(decoder, data.tokenizer, watch.sentence) : undefined,
+  })
   const trainer = trainerOf(config, decoder, data, recorder, options)
   try {
     progress.end()
@@ -134,7 +142,7 @@ function trainerOf(
   config: TrainConfig,
   decoder: DecoderConfig,
   data: Prepared,
-  recorder: Recorder,
+  recorder: Recorder<Decoder>,
   { lock, listen }: RunOptions & { readonly lock: FolderLock },
 ): Trainer<Decoder, TokenBatch> {
   const { training } = config
@@ -215,7 +223,7 @@ async function finish(
   config: TrainConfig,
   decoder: DecoderConfig,
   data: Prepared,
-  recorder: Recorder,
+  recorder: Recorder<Decoder>,
   model: Decoder,
   { reason, step, checkpoint }: TrainingResult,
 ): Promise<RunResult> {

@@ -22,12 +22,14 @@ export interface LossEntry {
   readonly step: number
   readonly loss?: number
   readonly validation?: number
+  /** What was measured beside it. */
+  readonly metrics?: Readonly<Record<string, number>>
 }
 
 /** An entry from a line's JSON; undefined where it is none. JSON has null for what is no finite number. */
 export function lossFrom(value: unknown): LossEntry | undefined {
   if (typeof value !== 'object' || value === null) return undefined
-  const { step, loss, validation } = value as Readonly<Record<string, unknown>>
+  const { step, loss, validation, metrics } = value as Readonly<Record<string, unknown>>
   const number = (given: unknown): boolean =>
     given === undefined || given === null || typeof given === 'number'
   if (!Number.isSafeInteger(step) || (step as number) < 0 || !number(loss) || !number(validation))
@@ -37,6 +39,7 @@ export function lossFrom(value: unknown): LossEntry | undefined {
     step: step as number,
     ...(loss !== undefined && { loss: (loss as number | null) ?? NaN }),
     ...(validation !== undefined && { validation: (validation as number | null) ?? NaN }),
+    ...(typeof metrics === 'object' && metrics !== null && { metrics: metrics as Record<string, number> }),
   }
 }
 

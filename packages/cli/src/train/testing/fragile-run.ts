@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { heed } from '../../testing.js'
+import { filesIn, heed } from '../../testing.js'
 import type { RunResult } from '../run.js'
 import { fragileDisk, type Fragility, type Moment } from './fragile-disk.js'
 
@@ -76,15 +76,6 @@ function forgetMarkers(output: string): void {
     if (/^training-.*\.lock$/.test(name)) rmSync(join(output, name))
 }
 
-function contents(output: string): Record<string, string> {
-  return Object.fromEntries(
-    readdirSync(output, { recursive: true, encoding: 'utf8' })
-      .filter((name) => statSync(join(output, name)).isFile())
-      .sort()
-      .map((name) => [name, readFileSync(join(output, name), 'latin1')]),
-  )
-}
-
 /** A run, and what is held of it when something happens to the disk. */
 export interface FragileCase {
   readonly config: string
@@ -112,7 +103,7 @@ export async function fragileCase(folder: string): Promise<FragileCase> {
   const config = writeRun(folder)
   const whole = await runIn(config, join(folder, 'whole'))
   expect(whole.status, whole.err).toBe(0)
-  const expected = contents(join(folder, 'whole'))
+  const expected = filesIn(join(folder, 'whole'))
   const expectWhole = async (output: string, where: string): Promise<void> => {
     forgetMarkers(output)
     const resumed = await runIn(config, output)
@@ -122,7 +113,7 @@ export async function fragileCase(folder: string): Promise<FragileCase> {
   const expectEnd = ({ result }: Ran, output: string, where: string, files: Record<string, string>): void => {
     const { loss, validation, bitsPerByte } = whole.result!
     expect(result, where).toMatchObject({ reason: 'finished', loss, validation, bitsPerByte })
-    const found = contents(output)
+    const found = filesIn(output)
     for (const name of Object.keys(files)) expect(found[name] === files[name], `${where}: ${name}`).toBe(true)
     const others = Object.keys(found).filter((name) => !(name in files))
     // A run that was stopped has a checkpoint of where it was.
