@@ -5,6 +5,7 @@ import {
   at,
   contractGradient,
   type DotAttributes,
+  type DotQuantizedAttributes,
   expand,
   mapMany,
   type MapAttributes,
@@ -59,6 +60,14 @@ export const gradients: Record<string, GradientRule> = {
     return [
       wanted(a!) ? contractGradient(gradient, b!, a!, scale) : undefined,
       wanted(b!) ? contractGradient(gradient, a!, b!, scale) : undefined,
+      ...addends.map((addend) => (wanted(addend) ? addendGradient(gradient, addend) : undefined)),
+    ]
+  },
+
+  dotQuantized({ inputs: [x, ...addends], attributes }, gradient, wanted) {
+    const { weights, scale } = attributes as DotQuantizedAttributes
+    return [
+      wanted(x!) ? weights.operations.gradient(weights, gradient, scale) : undefined,
       ...addends.map((addend) => (wanted(addend) ? addendGradient(gradient, addend) : undefined)),
     ]
   },

@@ -1,7 +1,7 @@
 import { mapTree, type Shape } from '../base/index.js'
 import { type BlockFormat, blockFormats, blockSize, type WeightFormat } from '../kernels/index.js'
 import { type FileTensor, type FileTensors, GgufTensor } from '../formats/index.js'
-import type { Quantized, QuantizeOptions } from '../nn/index.js'
+import { isLowRank, type Quantized, type QuantizeOptions } from '../nn/index.js'
 import {
   type BlockBytes,
   isTensor,
@@ -12,7 +12,7 @@ import {
 } from '../tensor/index.js'
 import { type Binding, type Bindings, BindingTable } from './binding.js'
 import { rowsInHalves } from './load-tree.js'
-import { isModelLeaf, type ModelLeaf } from './save-tree.js'
+import { isModelWeight, type ModelWeight } from './save-tree.js'
 
 /** The format of a quantized model's tables, and whether its f32 matrices are freed. */
 export interface QuantizeTreeOptions extends QuantizeOptions {
@@ -26,7 +26,8 @@ export interface QuantizeTreeOptions extends QuantizeOptions {
 /**
  * A model for inference with its matrices in fewer bits; see `quantize` for what each format does. Which
  * matrices, and over which axes products sum, stands in the architecture's bindings. Norms, biases and
- * positions stay as they are, and are shared with the model. Embeddings are looked up in the quantized table.
+ * positions stay as they are, and are shared with the model, and so are changes of low rank. Embeddings are
+ * looked up in the quantized table.
  */
 export function quantizeTree<M>(
   model: M,
@@ -35,16 +36,21 @@ export function quantizeTree<M>(
   { table = tableFormat(format), freeing = false }: QuantizeTreeOptions = {},
 ): Quantized<M> {
   const leaves = new BindingTable(bindings)
-  const done = new Map<ModelLeaf, ModelLeaf>()
-  return mapTree<M, ModelLeaf>(model, isModelLeaf, (leaf, path) => {
-    const binding = leaves.at(path)
-    if (binding?.over === undefined || !isTensor(leaf)) return leaf
+  const done = new Map<Tensor, QuantizedWeights>()
+  const made = (leaf: Tensor, binding: Binding): QuantizedWeights => {
     const known = done.get(leaf)
     if (known !== undefined) return known
-    const made = quantized(leaf, binding, format, table)
+    const own = quantized(leaf, binding, format, table)
     if (freeing) leaf.dispose()
-    done.set(leaf, made)
-    return made
+    done.set(leaf, own)
+    return own
+  }
+  return mapTree<M, ModelWeight>(model, isModelWeight, (weight, path) => {
+    const binding = leaves.at(path)
+    if (binding?.over === undefined) return weight
+    if (isTensor(weight)) return made(weight, binding)
+    if (!isLowRank(weight) || !isTensor(weight.base)) return weight
+    return { ...weight, base: made(weight.base, binding) }
   }) as Quantized<M>
 }
 
@@ -59,7 +65,7 @@ export function quantized(
   { over, axes }: Binding,
   format: WeightFormat,
   table: WeightFormat = tableFormat(format),
-): ModelLeaf {
+): QuantizedWeights {
   return quantize(weight, over!, axes.includes('vocabulary') ? table : format)
 }
 

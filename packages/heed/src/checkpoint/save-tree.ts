@@ -1,6 +1,7 @@
 /** A tree of weights as the tensors of a checkpoint, by an architecture's bindings. */
 import { f32ArrayToBf16, f32ArrayToF16, leavesOf, type Shape, StateError } from '../base/index.js'
 import type { StoredTensor } from '../formats/index.js'
+import { isLowRank, type LowRank, plainWeight } from '../nn/index.js'
 import { isTensor, QuantizedWeights, type Tensor } from '../tensor/index.js'
 import { type Binding, type Bindings, BindingTable } from './binding.js'
 import {
@@ -18,6 +19,16 @@ export type ModelLeaf = Tensor | QuantizedWeights
 
 export const isModelLeaf = (value: unknown): value is ModelLeaf =>
   isTensor(value) || value instanceof QuantizedWeights
+
+/** A weight of a model as a whole: a leaf, or three of them where it has a change of low rank. */
+export type ModelWeight = ModelLeaf | LowRank
+
+export const isModelWeight = (value: unknown): value is ModelWeight => isModelLeaf(value) || isLowRank(value)
+
+/** The sizes of a weight, with a change of low rank or without. */
+export function shapeOfWeight(weight: ModelWeight): Shape {
+  return isLowRank(weight) ? weight.base.shape : weight.shape
+}
 
 /** A tensor that is to be written, made when it is asked for. */
 export interface TreeTensor extends StoredTensor {
@@ -39,7 +50,8 @@ export interface TreeTensorOptions {
 
 /**
  * The tensors of a checkpoint that a tree is written as, in the tree's order. A leaf that stands at several
- * paths is written once. Quantized weights are written as what they stand for.
+ * paths is written once. Quantized weights, and those with a change of low rank, are written as what they
+ * stand for.
  *
  * @throws StateError for a leaf that the bindings have no place for
  */
@@ -51,7 +63,7 @@ export function treeTensors(
   const table = new BindingTable(bindings, format)
   const seen = new Set<unknown>()
   const leaves = new Map<string, Placed[]>()
-  for (const [path, leaf] of leavesOf<ModelLeaf | WantedLeaf>(model, isLeaf)) {
+  for (const [path, leaf] of leavesOf<ModelWeight | WantedLeaf>(model, isLeaf)) {
     if (seen.has(leaf)) continue
     seen.add(leaf)
     const binding = table.at(path)
@@ -65,7 +77,11 @@ export function treeTensors(
       })
     leaves.set(name, [
       ...(leaves.get(name) ?? []),
-      { shape: leaf.shape, binding, leaf: leafOf(leaf, path, read) },
+      {
+        shape: leaf instanceof DescribedTensor ? leaf.shape : shapeOfWeight(leaf),
+        binding,
+        leaf: leafOf(leaf, path, read),
+      },
     ])
   }
   return new Map(
@@ -95,12 +111,16 @@ interface Placed {
   readonly shape: Shape
   readonly binding: Binding
   /** The leaf itself, and whether it was made for the moment. */
-  readonly leaf: () => { readonly leaf: ModelLeaf; readonly isOwn: boolean }
+  readonly leaf: () => { readonly leaf: ModelWeight; readonly isOwn: boolean }
 }
 
-const isLeaf = (value: unknown): value is ModelLeaf | WantedLeaf => isModelLeaf(value) || isWanted(value)
+const isLeaf = (value: unknown): value is ModelWeight | WantedLeaf => isModelWeight(value) || isWanted(value)
 
-function leafOf(leaf: ModelLeaf | WantedLeaf, path: string, read: TreeTensorOptions['read']): Placed['leaf'] {
+function leafOf(
+  leaf: ModelWeight | WantedLeaf,
+  path: string,
+  read: TreeTensorOptions['read'],
+): Placed['leaf'] {
   if (!(leaf instanceof DescribedTensor)) return () => ({ leaf, isOwn: false })
   if (read !== undefined) return () => ({ leaf: read(path), isOwn: true })
   throw new StateError({
@@ -131,7 +151,7 @@ function joined(parts: readonly Placed[], format: 'safetensors' | 'gguf'): Float
 
 function numbersOf({ leaf, isOwn }: ReturnType<Placed['leaf']>, { axes }: Binding): Float32Array {
   const names = axes.flatMap((one) => one.split(' ')).filter((one) => one !== 'part')
-  const plain = isTensor(leaf) ? leaf : leaf.operations.dequantize(leaf)
+  const plain = plainWeight(leaf)
   const values = plain.values(names)
   if (plain !== leaf || isOwn) plain.dispose()
   return values instanceof Float32Array ? values : Float32Array.from(values)

@@ -18,6 +18,7 @@ import { openCheckpoint, type StoredModel } from './stored-model.js'
 import { type Decoder, decoderAttentions, type DecoderConfig, type DecoderDesign } from './decoder/index.js'
 import type { Encoder, EncoderDesign } from './encoder/index.js'
 import type { EncoderDecoder, EncoderDecoderDesign } from './encoder-decoder/index.js'
+import type { Adapter } from './low-rank/index.js'
 import { ownWeights } from './model-files.js'
 import { quantizeDecoder } from './quantize.js'
 
@@ -29,6 +30,8 @@ export interface Loaded<F extends Family, D, M> {
   /** How it is built: given to the functions that run the model. */
   readonly config: D
   readonly model: M
+  /** What is known of its changes of low rank, where it has them. */
+  readonly adapter?: Adapter | undefined
   /** Its attentions, in the order in which they run. */
   readonly attentions: readonly AttentionPlace[]
   /** Read when it is first asked for. Throws FormatError where the checkpoint has none. */
@@ -69,7 +72,7 @@ export interface TrainableLoadOptions extends LoadOptions {
   readonly weights?: 'f32' | undefined
 }
 
-/** A model whose matrices may be quantized: it runs, and is not trained. */
+/** A model whose matrices may be quantized, or have changes of low rank. */
 export type Running<L extends LoadedModel = LoadedModel> = L extends LoadedModel
   ? Omit<L, 'model'> & { readonly model: Quantized<L['model']> }
   : never

@@ -31,12 +31,13 @@ import {
 } from '../tensor/index.js'
 import type { LayerCache } from './cache.js'
 import type { Key } from './growing.js'
-import { linears, type Linear, plainWeight, type Quantized, type Weight } from './linear.js'
+import { linears, type Linear, type Quantized } from './linear.js'
 import { norm, type Norm, type NormOptions } from './norm.js'
 import type { PositionNumbers } from './position.js'
 import { applyRotary, type RotaryTable } from './rotary.js'
 import { appendRows, contextRows, packedMemory, type RowMemory, rowPositions, type Rows } from './rows.js'
 import { addTo, projectOut, type Residual, type Sequence } from './sequence.js'
+import { plainWeight, type Weight } from './weight.js'
 
 /**
  * The parameters of an attention layer: four projections, and norms and a sink where the model has them.

@@ -1,5 +1,5 @@
-import { dot, gather, type Tensor } from '../tensor/index.js'
-import { isQuantized, summedOver, type Weight } from './linear.js'
+import { type AnyTensor, dot, gather, type Tensor } from '../tensor/index.js'
+import { isLowRank, isQuantized, type Weight, weightProducts } from './weight.js'
 
 /** A vector for each entry of a vocabulary: of tokens, of positions, of segments. */
 export interface Embedding<W extends Weight<'vocabulary' | 'width'> = Tensor<'vocabulary' | 'width'>> {
@@ -17,9 +17,11 @@ export function embed<I extends string>(
   { weight }: Embedding<Weight<'vocabulary' | 'width'>>,
   ids: Tensor<I>,
 ): Tensor<I | 'width'> {
-  return isQuantized(weight)
-    ? weight.operations.gather(weight, ids, 'vocabulary')
-    : gather(weight, ids, 'vocabulary')
+  if (isQuantized(weight)) return weight.operations.gather(weight, ids, 'vocabulary')
+  if (!isLowRank(weight)) return gather(weight, ids, 'vocabulary')
+  const { base, down, up, scale } = weight
+  const residual = embed({ weight: base }, ids)
+  return dot(gather(up, ids, 'vocabulary'), down, 'rank', { scale, residual } as never) as never
 }
 
 /**
@@ -30,8 +32,6 @@ export function unembed<A extends string>(
   { weight }: Embedding<Weight<'vocabulary' | 'width'>>,
   x: Tensor<A | 'width'>,
 ): Tensor<Exclude<A, 'width'> | 'vocabulary'> {
-  const logits = isQuantized(weight)
-    ? weight.operations.dot(x, summedOver(weight, 'width'))
-    : dot(x, weight as never, 'width' as never, { steady: true })
-  return logits as Tensor<Exclude<A, 'width'> | 'vocabulary'>
+  const [logits] = weightProducts([{ weight }], x, 'width')
+  return logits as AnyTensor as Tensor<Exclude<A, 'width'> | 'vocabulary'>
 }

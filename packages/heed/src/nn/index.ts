@@ -8,6 +8,15 @@ export * from './embedding.js'
 export * from './feed-forward.js'
 export * from './initialize.js'
 export * from './linear.js'
+export {
+  isLowRank,
+  isQuantized,
+  type LowRank,
+  plainWeight,
+  summedOver,
+  type UnchangedWeight,
+  type Weight,
+} from './weight.js'
 export * from './norm.js'
 export * from './rotary.js'
 export { layerRows, type ModelRows, RowCaches, rowPositions, type Rows, rowStarts } from './rows.js'

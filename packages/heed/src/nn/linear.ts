@@ -1,15 +1,5 @@
-import { ShapeError } from '../base/index.js'
-import {
-  type Activation,
-  type AnyTensor,
-  dot,
-  type QuantizedWeights,
-  type Tensor,
-  together,
-} from '../tensor/index.js'
-
-/** A weight as it is trained, or quantized for inference. */
-export type Weight<A extends string> = Tensor<A> | QuantizedWeights<A>
+import type { Activation, AnyQuantizedWeights, AnyTensor, Tensor } from '../tensor/index.js'
+import { type LowRank, type Weight, weightProducts } from './weight.js'
 
 /** A linear map from the axes `I` to the axes `O`. */
 export interface Linear<I extends string, O extends string, W extends Weight<I | O> = Tensor<I | O>> {
@@ -18,16 +8,18 @@ export interface Linear<I extends string, O extends string, W extends Weight<I |
 }
 
 /**
- * `T` with any matrix quantized: each `weight` of a linear map or an embedding may be `QuantizedWeights`. A
- * `T` as it is trained is one, too.
+ * `T` with any matrix quantized or changed by low rank: each `weight` of a linear map or an embedding may be
+ * any `Weight`. A `T` as it is trained is one, too.
  */
-export type Quantized<T> = T extends AnyTensor
+export type Quantized<T> = T extends AnyTensor | AnyQuantizedWeights | AnyLowRank
   ? T
   : T extends { readonly weight: Tensor<infer A> }
     ? QuantizedLayer<T, A>
     : T extends object
       ? { readonly [K in keyof T]: Quantized<T[K]> }
       : T
+
+type AnyLowRank = Pick<LowRank, 'down' | 'up'> & { readonly base: unknown }
 
 /** A linear map, or an embedding, which has no bias. */
 type QuantizedLayer<T, A extends string> = 'bias' extends keyof T
@@ -56,10 +48,7 @@ export function linear<A extends string, I extends A, O extends string>(
   over: NoInfer<I> | readonly NoInfer<I>[],
   { activation, residual }: LinearOptions<Exclude<A, I> | O> = {},
 ): Tensor<Exclude<A, I> | O> {
-  const options = { bias, activation, residual }
-  const result: AnyTensor = isQuantized(weight)
-    ? weight.operations.dot(x, summedOver(weight, over), options as never)
-    : dot(x, weight, over as never, { ...options, steady: true } as never)
+  const [result] = weightProducts([{ weight, bias }], x, over, { activation, residual })
   return result as Tensor<Exclude<A, I> | O>
 }
 
@@ -74,30 +63,5 @@ export function linears<
   x: Tensor<A>,
   over: NoInfer<I> | readonly NoInfer<I>[],
 ): { readonly [K in keyof M]: Tensor<Exclude<A, I> | O> } {
-  return together(() => maps.map((map) => linear<A, I, O>(map, x, over))) as never
-}
-
-/** The weight as a tensor, for what products alone can't do; a quantized one is written out anew. */
-export function plainWeight<A extends string>(weight: Weight<A>): Tensor<A> {
-  return isQuantized(weight) ? weight.operations.dequantize(weight) : weight
-}
-
-/** Quantized weights whose products sum over these axes. */
-export function summedOver<A extends string>(
-  weights: QuantizedWeights<A>,
-  over: string | readonly string[],
-): QuantizedWeights<A> {
-  const wanted = typeof over === 'string' ? [over] : over
-  const own: readonly string[] = weights.over
-  if (wanted.length === own.length && wanted.every((name) => own.includes(name))) return weights
-  throw new ShapeError({
-    operation: 'linear',
-    expected: `weights quantized for sums over ${wanted.join(', ')}`,
-    found: weights.describe(),
-    hint: 'quantize them over these axes',
-  })
-}
-
-export function isQuantized<A extends string>(weight: Weight<A>): weight is QuantizedWeights<A> {
-  return 'format' in weight
+  return weightProducts(maps, x, over) as never
 }

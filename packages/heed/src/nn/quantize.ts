@@ -3,7 +3,8 @@ import { type AnyTensor, quantize } from '../tensor/index.js'
 import type { AttentionParameters } from './attention.js'
 import type { Block } from './block.js'
 import type { FeedForward } from './feed-forward.js'
-import type { Linear, Quantized, Weight } from './linear.js'
+import type { Linear, Quantized } from './linear.js'
+import type { Weight } from './weight.js'
 
 /** Whether quantizing a layer frees the f32 weights. A quantized layer has no gradients. */
 export interface QuantizeOptions {

@@ -1,7 +1,8 @@
 import type { RandomKey } from '../base/index.js'
 import { tap, watched } from '../observe/index.js'
 import { type AnyTensor, dropout, type Tensor } from '../tensor/index.js'
-import { linear, type Linear, type Weight } from './linear.js'
+import { linear, type Linear } from './linear.js'
+import type { Weight } from './weight.js'
 
 /** What layers pass on: a vector of `width` numbers for each position; `A`: the batch axes. */
 export type Sequence<A extends string = 'batch'> = Tensor<A | 'position' | 'width'>

@@ -23,6 +23,7 @@ export interface AnyQuantizedWeights {
   /** As kernels know them. Throws StateError after they were freed. */
   readonly packed: PackedWeights
   readonly freed: boolean
+  readonly operations: QuantizedOperations
   describe(): string
   dispose(): void
 }
@@ -38,12 +39,19 @@ export interface QuantizedOperations {
     axis: V,
   ): Tensor<Exclude<A, V> | I>
   dequantize<A extends string>(weights: QuantizedWeights<A>): Tensor<A>
+  /** `quantizedGradient` */
+  gradient(weights: AnyQuantizedWeights, gradient: Tensor, scale?: number): Tensor
+}
+
+/** Recognises them by what only they have, so that programs without them are without the class. */
+export function isQuantizedWeights(value: unknown): value is QuantizedWeights {
+  return typeof value === 'object' && value !== null && 'operations' in value && 'packed' in value
 }
 
 /**
  * A matrix of weights in fewer bits than f32 has, packed for products that sum over some of its axes: what
- * `quantize` and `quantizedFrom` give. It takes a weight's place in `linear`, `embed` and `unembed`; it has
- * no gradient.
+ * `quantize` and `quantizedFrom` give. It takes a weight's place in `linear`, `embed` and `unembed`.
+ * Gradients go through its products to what it is multiplied with; it has none itself.
  *
  * Freed by `dispose()`, by the `scope()` it was made in, or at the latest when it is garbage.
  */

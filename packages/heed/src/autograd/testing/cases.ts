@@ -8,6 +8,7 @@ import {
   copy,
   crossEntropy,
   dot,
+  dotQuantized,
   dropout,
   exp,
   expand,
@@ -22,6 +23,7 @@ import {
   max,
   min,
   normal,
+  quantize,
   rmsNorm,
   rotate,
   type Score,
@@ -115,6 +117,13 @@ export const cases: Readonly<Record<string, (inputs: Inputs) => Tensor<string>>>
   map: ({ x, weight }) => map((v, w) => v.mul(w).tanh().div(w.square().add(1)), x, weight) as never,
   dot: ({ x, y, weight }) =>
     dot(x, y, 'width', { scale: 0.7, bias: sum(y, 'width'), residual: dot(x, weight, 'width') }) as never,
+  dotQuantized: ({ x, y }) => {
+    // In bf16 only the weights are rounded. What they are is part of the case, and has no gradient.
+    const weights = quantize(normal(randomKey(6), { width, head: 2, made: 3 }), 'width', 'bf16')
+    const residual = sum(y, 'width').slice('column', 0, 3).rename({ column: 'made' })
+    const options = { scale: 0.7, bias: sum(x, 'width'), residual, activation: 'tanh' } as const
+    return dotQuantized(x, weights, options) as never
+  },
   reduce: ({ x, y }) => max(x, 'row').add(min(y, 'column')).add(sum(x)) as never,
   rename: ({ x }) => x.rename({ row: 'position' }) as never,
   split: ({ x }) => x.split('width', { pair: 2, part: 3 }) as never,

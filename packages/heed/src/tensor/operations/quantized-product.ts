@@ -1,4 +1,4 @@
-import { DtypeError, ShapeError, sizeOf, StateError } from '../../base/index.js'
+import { DtypeError, ShapeError, sizeOf } from '../../base/index.js'
 import type { Device } from '../../device/index.js'
 import { planQuantizedProduct, type QuantizedProductRequest } from '../../kernels/index.js'
 import { arranged, sameDevice } from '../layout.js'
@@ -13,18 +13,17 @@ import {
 } from '../prepared.js'
 import type { AnyQuantizedWeights, QuantizedWeights } from '../quantized-weights.js'
 import { allOrNothing } from '../scope.js'
-import { tracked } from '../tape.js'
+import { record, tracked } from '../tape.js'
 import { type AnyTensor, axisOf, hasAxis, type Tensor } from '../tensor.js'
 import { checkAddend, type DotOptions, finishProduct } from './contraction.js'
 import { arrange } from './copy.js'
 
 /**
  * `dot` with quantized weights: the product summed over their `over` axes, then scale, bias, activation and
- * residual.
+ * residual. Its gradient goes to `x`, bias and residual; see `quantizedGradient`.
  *
  * @throws ShapeError if `x` lacks one of these axes, or has one of the weights' others; or sizes differ
  * @throws DtypeError unless x, bias and residual are f32
- * @throws StateError where a gradient is wanted
  */
 export function dotQuantized<
   A extends string,
@@ -49,10 +48,14 @@ export function contractQuantized(
     const { scale, bias, activation, residual } = options
     const addends = [bias, residual].filter((tensor) => tensor !== undefined)
     const device = sameDevice('dot', [x, weights, ...addends])
-    if (tracked([x, ...addends])) throw untrained(weights)
+    // The gradient of an activation needs what went into it: then the product ends there.
+    if (activation !== undefined && tracked([x, ...addends]))
+      return alone(() =>
+        finishProduct(contractQuantized(x, weights, { scale, bias }), { activation, residual }),
+      )
     const last = lastPlans.get(weights)
     if (last !== undefined && isSame(last, x, options))
-      return runPlan(last.prepared, device, x, weights, bias, residual)
+      return runPlan(last.prepared, device, x, weights, options)
     const key = `quantized ${layoutNumber(x)}${x.dtype} ${textOf(weights)} ${scale ?? ''} ${
       bias ? layoutNumber(bias) + bias.dtype : ''
     } ${activation ?? ''} ${residual ? layoutNumber(residual) + residual.dtype : ''}`
@@ -83,8 +86,14 @@ export function contractQuantized(
       scale,
       activation,
     })
-    return runPlan(prepared, device, x, weights, bias, residual)
+    return runPlan(prepared, device, x, weights, options)
   })
+}
+
+/** What a gradient needs to know of a product with quantized weights. */
+export interface DotQuantizedAttributes {
+  readonly weights: AnyQuantizedWeights
+  readonly scale: number | undefined
 }
 
 function runPlan(
@@ -92,8 +101,7 @@ function runPlan(
   device: Device,
   x: AnyTensor,
   weights: AnyQuantizedWeights,
-  bias: AnyTensor | undefined,
-  residual: AnyTensor | undefined,
+  { scale, bias, residual }: DotOptions,
 ): Tensor {
   const inputs = [x, weights, bias, residual].filter((tensor) => tensor !== undefined)
   const output = outputOf(device, prepared, 0)
@@ -104,7 +112,13 @@ function runPlan(
     inputs,
     [output],
   )
-  return output
+  const attributes: DotQuantizedAttributes = { weights, scale }
+  return record(
+    'dotQuantized',
+    [x, bias, residual].filter((tensor) => tensor !== undefined),
+    output,
+    attributes,
+  )
 }
 
 /**
@@ -143,15 +157,6 @@ function withRows(x: AnyTensor, weights: AnyQuantizedWeights, options: DotOption
   } finally {
     laid.dispose()
   }
-}
-
-function untrained(weights: AnyQuantizedWeights): StateError {
-  return new StateError({
-    operation: 'dot',
-    expected: 'weights that have a gradient',
-    found: `quantized ones (${weights.describe()})`,
-    hint: 'train with f32 weights, and quantize them afterwards',
-  })
 }
 
 /** What a plan depends on. */

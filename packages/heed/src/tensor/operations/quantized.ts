@@ -14,8 +14,10 @@ import { type AnyQuantizedWeights, type QuantizedOperations, QuantizedWeights } 
 import { allOrNothing } from '../scope.js'
 import { Storage } from '../storage.js'
 import { type AnyTensor, axisOf, rowMajor, type Tensor } from '../tensor.js'
+import { contract } from './contraction.js'
 import { arrange } from './copy.js'
 import { checkIds, withIntegers } from './gather.js'
+import { slice } from './movement.js'
 import { contractQuantized } from './quantized-product.js'
 
 /**
@@ -95,6 +97,7 @@ export const quantizedOperations: QuantizedOperations = {
   dot: contractQuantized,
   gather: gatherQuantized,
   dequantize,
+  gradient: quantizedGradient,
 }
 
 /** The numbers that quantized weights stand for, as f32. */
@@ -109,6 +112,48 @@ export function dequantize<A extends string>(weights: QuantizedWeights<A>): Tens
       result,
     )
     return result as AnyTensor as Tensor<A>
+  })
+}
+
+/** Bytes of weights that are written out at once for a gradient. */
+const mostWrittenOut = 2 ** 22
+
+/**
+ * The gradient of what quantized weights were multiplied with: that of the product, times the numbers that
+ * the weights stand for, summed over their columns. (The rounding of that operand counts as the identity.)
+ * A few columns are written out at a time, so that the weights are never held as f32.
+ *
+ * @param gradient of the product: the axes of the other operand that were not summed over, and `columnAxes`
+ * @param scale what the product was multiplied by
+ */
+export function quantizedGradient(weights: AnyQuantizedWeights, gradient: Tensor, scale?: number): Tensor {
+  return allOrNothing(() => {
+    const { columnAxes, over, shape, device } = weights
+    const { columns, depth } = weights.packed
+    const sizes = (names: readonly string[]): Record<string, number> =>
+      Object.fromEntries(names.map((name) => [name, shape[name]!]))
+    const [outermost, ...inner] = columnAxes
+    const count = outermost === undefined ? 1 : shape[outermost]!
+    const together = columns / count
+    const most = Math.max(1, Math.floor(mostWrittenOut / (4 * together * depth)))
+    let total: Tensor | undefined
+    for (let start = 0; start < count; start += most) {
+      const size = Math.min(most, count - start)
+      const own = { ...(outermost !== undefined && { [outermost]: size }), ...sizes(inner), ...sizes(over) }
+      const part = emptyArranged(device, 'f32', own)
+      const first = start * together
+      unpack(
+        weights,
+        Int32Array.from({ length: size * together }, (_, i) => first + i),
+        part,
+      )
+      const seen =
+        size === count ? gradient : (slice(gradient, outermost as never, start, start + size) as Tensor)
+      const sum: Tensor = contract(seen, part, columnAxes, { scale, residual: total })
+      for (const done of [part, total, seen === gradient ? undefined : seen]) done?.dispose()
+      total = sum
+    }
+    return total!
   })
 }
 
