@@ -10,6 +10,7 @@ import {
   type JsonValue,
   readJson,
 } from '../../base/index.js'
+import { likeliestPlace } from './answer-place.js'
 import { type Reading, type TextPiece, textLines } from './lines.js'
 
 /** A record as it stands in a file, and the line that it begins on, from 1. */
@@ -33,8 +34,8 @@ const mostValues = 2 ** 24
  *
  * A `.jsonl` or `.ndjson` file has an article a line, `{ title, paragraphs: [{ context, qas }] }`, or a
  * question a line, `{ context, question, answers }`. Any other is the official file, `{ data: [articles] }`.
- * The official files count where an answer begins in characters; where nothing is said, it is the first place
- * where the context has the answer's text.
+ * The official files count where an answer begins in characters. Where nothing is said, it is the place in
+ * the context with the answer's text that has most of the question's words near it.
  *
  * @throws FormatError naming the place of what is not as it should be, and of an answer that the context
  * doesn't have
@@ -129,29 +130,29 @@ function questionOf(asked: JsonValue, id: string, context: string): StoredRecord
   const question = asked.member(short ? 'q' : 'question').string()
   const given = asked.member(short ? 'a' : 'answers')
   const said = asked.member('is_impossible')
-  const answers = said.boolean(false) ? [] : answersOf(given, context)
+  const answers = said.boolean(false) ? [] : answersOf(given, context, question)
   return { id, question, context, answers, ...(answers.length === 0 && { impossible: true }) }
 }
 
 /** `["…"]`, `[{ text, answer_start }]`, or `{ text: ["…"], answer_start: [0] }`. */
-function answersOf(given: JsonValue, context: string): readonly Answer[] {
+function answersOf(given: JsonValue, context: string, question: string): readonly Answer[] {
   if (given.value instanceof Map) {
     const starts = given.member('answer_start').items()
     return given
       .member('text')
       .items()
-      .map((text, i) => answerOf(text, starts[i], context))
+      .map((text, i) => answerOf(text, starts[i], context, question))
   }
   return given.items().map((answer) => {
-    if (typeof answer.value === 'string') return answerOf(answer, undefined, context)
-    return answerOf(answer.member('text'), answer.member('answer_start'), context)
+    if (typeof answer.value === 'string') return answerOf(answer, undefined, context, question)
+    return answerOf(answer.member('text'), answer.member('answer_start'), context, question)
   })
 }
 
-function answerOf(value: JsonValue, begin: JsonValue | undefined, context: string): Answer {
+function answerOf(value: JsonValue, begin: JsonValue | undefined, context: string, question: string): Answer {
   const text = value.string()
   if (begin === undefined || begin.isNull) {
-    const start = context.indexOf(text)
+    const start = likeliestPlace(text, context, question)
     if (start < 0) value.refuse('a text that the context has', { found: shortened(text) })
     return { text, start }
   }
