@@ -1,6 +1,6 @@
 /** The modules behind the pooling: Dense and Normalize. */
 import { randomKey } from '../../base/index.js'
-import { describing, linearBinding, loadTree } from '../../checkpoint/index.js'
+import { type Bindings, describing, linearBinding, loadTree } from '../../checkpoint/index.js'
 import { openWeights } from '../../formats/index.js'
 import { createLinear, linear, type Linear } from '../../nn/index.js'
 import { type Activation, map, sum, type Tensor } from '../../tensor/index.js'
@@ -11,6 +11,11 @@ import { torchActivation } from './torch-activation.js'
 export interface Dense {
   readonly map: Linear<'width', 'made'>
   readonly activation: Activation | undefined
+}
+
+/** Where its weights stand in files. */
+export const denseBindings: Bindings = {
+  leaves: linearBinding('map', { file: 'linear', from: 'width', to: 'made' }),
 }
 
 /** A vector for each text. */
@@ -51,8 +56,7 @@ export function readDense(
   const like = {
     map: createLinear(randomKey(0), { width }, { made }, { bias, initializer: describing }),
   }
-  const bindings = { leaves: linearBinding('map', { file: 'linear', from: 'width', to: 'made' }) }
-  const { map } = openWeights(folder, (files) => loadTree(files, like, bindings, { file: folder }))
+  const { map } = openWeights(folder, (files) => loadTree(files, like, denseBindings, { file: folder }))
   const spelled = config.member('activation_function')
   return { map, activation: spelled.isNull ? undefined : torchActivation(spelled) }
 }

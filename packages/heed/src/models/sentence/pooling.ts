@@ -115,3 +115,67 @@ function vectorOf(mode: PoolingMode, states: Sequence, start: number): Tensor<'b
       return poolLast(states)
   }
 }
+
+/**
+ * The vector of each text of a batch whose rows are filled up at the end; as `pooled` has them.
+ *
+ * @param states batch position width
+ * @param lengths how many positions each text has
+ * @param prompt how many of each text's first positions are the prompt's
+ */
+export function pooledBatch(
+  { modes, includePrompt }: PoolingDesign,
+  states: Sequence,
+  lengths: readonly number[],
+  prompt = 0,
+): Tensor<'batch' | 'width'> {
+  const start = includePrompt ? 0 : prompt
+  const parts = modes.map((mode) => {
+    if (mode === 'max')
+      return poolMax(
+        states,
+        tensorOfRows(states, lengths, start, () => 1),
+      )
+    const shares = tensorOfRows(states, lengths, start, (i, first, end) => {
+      switch (mode) {
+        case 'cls':
+          return i === first ? 1 : 0
+        case 'lasttoken':
+          return i === end - 1 ? 1 : 0
+        case 'mean':
+          return 1 / (end - first)
+        case 'mean_sqrt_len_tokens':
+          return 1 / Math.sqrt(end - first)
+        case 'weightedmean':
+          return (i + 1) / (((end - first) * (first + 1 + end)) / 2)
+      }
+    })
+    return dot(states, shares, 'position') as AnyTensor as Tensor<'batch' | 'width'>
+  })
+  return parts.length === 1 ? parts[0]! : concat(parts, 'width')
+}
+
+/** What `share` says of each counted position of a text, which stand from `first` to `end`; 0 elsewhere. */
+function tensorOfRows(
+  states: Sequence,
+  lengths: readonly number[],
+  start: number,
+  share: (position: number, first: number, end: number) => number,
+): Tensor<'batch' | 'position'> {
+  const [batch, position] = [states.size('batch'), states.size('position')]
+  const numbers = new Float64Array(batch * position)
+  lengths.forEach((end, row) => {
+    const first = Math.min(start, end)
+    for (let i = first; i < end; i++) numbers[row * position + i] = share(i, first, end)
+  })
+  return tensor(numbers, { batch, position }, { device: states.device })
+}
+
+/** What a `1_Pooling/config.json` says of a pooling of states of this width. */
+export function poolingJson({ modes, includePrompt }: PoolingDesign, width: number): object {
+  return {
+    word_embedding_dimension: width,
+    ...Object.fromEntries(poolingModes.map((mode) => [flags[mode], modes.includes(mode)])),
+    include_prompt: includePrompt,
+  }
+}

@@ -2,21 +2,43 @@
  * Sentence embeddings (Reimers and Gurevych 2019, "Sentence-BERT") by the modules of a folder of
  * sentence-transformers: an encoder, pooling, dense layers, length 1.
  */
-import { checkNames, checkWhole, UsageError } from '../../base/index.js'
-import { scope } from '../../tensor/index.js'
+import { checkNames, checkWhole, foldIn, leavesOf, randomKey, UsageError } from '../../base/index.js'
+import { isModelLeaf } from '../../checkpoint/index.js'
+import { createLinear } from '../../nn/index.js'
+import { type Activation, isTensor, scope } from '../../tensor/index.js'
 import type { Encoding } from '../../text/index.js'
-import { encoderStates, ofEachRow } from '../encoder/index.js'
+import { type Encoder, type EncoderOptions, encoderStates, ofEachRow } from '../encoder/index.js'
 import { type LoadedEncoder, type LoadOptions, ofFamily, readModel, type Running } from '../load.js'
 import { batchesByLength } from './batches.js'
 import { type Dense, normalized, readDense, throughDenseModule, type Vectors } from './dense.js'
 import { jsonFile, storedModules } from './modules.js'
-import { meanPooling, pooled, type PoolingDesign, readPooling } from './pooling.js'
-import { type SentenceSettings, sentenceSettings, type TextSettings, textSettings } from './settings.js'
+import {
+  meanPooling,
+  pooled,
+  pooledBatch,
+  type PoolingDesign,
+  type PoolingMode,
+  readPooling,
+} from './pooling.js'
+import {
+  noSettings,
+  type SentenceSettings,
+  sentenceSettings,
+  type TextSettings,
+  textSettings,
+} from './settings.js'
 import { vectorSimilarity } from './similarity.js'
-import { joinedTexts, promptLength, tokensOf } from './tokens.js'
+import { filledTexts, joinedTexts, promptLength, tokensOf } from './tokens.js'
 
 /** What is done with each text's vector after the pooling, one after the other. */
 export type VectorModule = { readonly kind: 'dense'; readonly dense: Dense } | { readonly kind: 'normalize' }
+
+/** What is learned of a sentence encoder. */
+export interface SentenceWeights {
+  readonly encoder: Encoder
+  /** The maps of its dense modules, in their order. */
+  readonly dense: readonly Dense['map'][]
+}
 
 /** How texts are encoded. */
 export interface SentenceOptions {
@@ -113,6 +135,65 @@ export class SentenceEncoder {
     return found
   }
 
+  /**
+   * The embeddings of a batch of texts by weights of this encoder's form, for training: a function of the
+   * weights that gradients can be taken of.
+   *
+   * @param tokens of each text, as `tokens` gives them
+   * @returns batch width
+   */
+  vectorsBy(
+    weights: SentenceWeights,
+    tokens: readonly Encoding[],
+    { dropout, rematerialize }: Pick<EncoderOptions, 'dropout' | 'rematerialize'> = {},
+  ): Vectors {
+    const { ids, tokenTypes, real, lengths } = filledTexts(tokens)
+    const states = encoderStates(weights.encoder, this.loaded.config, ids, {
+      tokenTypes,
+      real,
+      dropout,
+      rematerialize,
+    })
+    const prompt = this.pooling.includePrompt ? 0 : promptLength(this.settings, this.#prompt({}))
+    return this.#throughModules(pooledBatch(this.pooling, states, lengths, prompt), weights.dense)
+  }
+
+  /** The tokens of a text behind the model's default prompt, as many as the model takes. */
+  tokens(text: string): Encoding {
+    return tokensOf(this.settings, this.#prompt({}) + text)
+  }
+
+  /**
+   * What is learned of it.
+   *
+   * @throws UsageError where matrices are quantized
+   */
+  get weights(): SentenceWeights {
+    const { model } = this.loaded
+    if ([...leavesOf(model, isModelLeaf).values()].some((leaf) => !isTensor(leaf)))
+      throw new UsageError({
+        operation: 'SentenceEncoder',
+        expected: 'weights as they are trained',
+        found: 'quantized ones',
+        hint: 'load it without options.weights',
+      })
+    return {
+      encoder: model as Encoder,
+      dense: this.modules.flatMap((module) => (module.kind === 'dense' ? [module.dense.map] : [])),
+    }
+  }
+
+  /** The same encoder with other weights of the same form. */
+  withWeights({ encoder, dense }: SentenceWeights): SentenceEncoder {
+    let next = 0
+    const modules = this.modules.map((module) =>
+      module.kind === 'dense'
+        ? { kind: module.kind, dense: { ...module.dense, map: dense[next++]! } }
+        : module,
+    )
+    return new SentenceEncoder({ ...this.loaded, model: encoder }, this.pooling, modules, this.settings)
+  }
+
   /** How alike two embeddings are, as the model's files say; default: the cosine. */
   similarity(a: ArrayLike<number>, b: ArrayLike<number>): number {
     return vectorSimilarity(a, b, this.settings.similarity)
@@ -122,11 +203,17 @@ export class SentenceEncoder {
     const { model, config } = this.loaded
     const { ids, tokenTypes, rows } = joinedTexts(texts)
     const states = encoderStates(model, config, ids, { tokenTypes, rows })
-    return this.modules.reduce<Vectors>(
-      (vectors, module) =>
-        module.kind === 'dense' ? throughDenseModule(module.dense, vectors) : normalized(vectors),
-      ofEachRow(states, rows, (row) => pooled(this.pooling, row, skipped)),
-    )
+    return this.#throughModules(ofEachRow(states, rows, (row) => pooled(this.pooling, row, skipped)))
+  }
+
+  /** @param maps those of the dense modules; default their own */
+  #throughModules(pooled: Vectors, maps?: readonly Dense['map'][]): Vectors {
+    let next = 0
+    return this.modules.reduce<Vectors>((vectors, module) => {
+      if (module.kind === 'normalize') return normalized(vectors)
+      const map = maps?.[next++] ?? module.dense.map
+      return throughDenseModule({ ...module.dense, map }, vectors)
+    }, pooled)
   }
 
   #prompt({ prompt, promptName }: SentenceOptions): string {
@@ -195,4 +282,44 @@ export function readSentenceEncoder(
       })
   }
   return new SentenceEncoder(loaded, pooling ?? meanPooling, modules, settings)
+}
+
+/** What stands on an encoder that is to make sentence embeddings. */
+export interface SentenceParts {
+  /** Default 'mean'. */
+  readonly pooling?: PoolingMode | readonly PoolingMode[] | undefined
+  /** A dense layer behind the pooling that makes so many numbers. Default none. */
+  readonly dense?: { readonly width: number; readonly activation?: Activation | undefined } | undefined
+  /** Whether vectors are made of length 1 at the end. Default true. */
+  readonly normalize?: boolean | undefined
+  /** Tokens that a text has at most; default as many as the encoder's files say. */
+  readonly maximum?: number | undefined
+  /** Of the dense layer's first weights; default 0. */
+  readonly seed?: number | undefined
+}
+
+/**
+ * Any encoder as a sentence encoder, before it is trained as one (Reimers and Gurevych 2019, section 3).
+ *
+ * @throws UsageError for options that make no sense
+ */
+export function createSentenceEncoder(loaded: LoadedEncoder, parts: SentenceParts = {}): SentenceEncoder {
+  const operation = 'createSentenceEncoder'
+  const names = ['pooling', 'dense', 'normalize', 'maximum', 'seed'] satisfies (keyof SentenceParts)[]
+  checkNames(operation, parts, names)
+  const { pooling = 'mean', dense, normalize = true, maximum = Infinity, seed = 0 } = parts
+  if (maximum !== Infinity) checkWhole(operation, 'maximum', maximum, 1)
+  const design = { modes: typeof pooling === 'string' ? [pooling] : pooling, includePrompt: true }
+  const width = pooledWidth(loaded, design)
+  const modules: VectorModule[] = []
+  if (dense !== undefined) {
+    checkWhole(operation, 'dense.width', dense.width, 1)
+    const key = foldIn(randomKey(seed), 'dense')
+    const map = createLinear(key, { width }, { made: dense.width })
+    modules.push({ kind: 'dense', dense: { map, activation: dense.activation } })
+  }
+  if (normalize) modules.push({ kind: 'normalize' })
+  const own = textSettings(loaded)
+  const settings = { ...own, maximum: Math.min(own.maximum, maximum) }
+  return new SentenceEncoder(loaded, design, modules, { ...noSettings, ...settings })
 }

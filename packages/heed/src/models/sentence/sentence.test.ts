@@ -1,13 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { FormatError, UsageError } from '../../base/index.js'
-import { treeTensors } from '../../checkpoint/index.js'
-import { writeSafetensors } from '../../formats/index.js'
 import {
-  architectureOf,
   batchesByLength,
   quantizeVectors,
   readCrossEncoder,
@@ -16,64 +13,8 @@ import {
   sparseProduct,
   vectorSimilarity,
 } from '../index.js'
-import { configOf, tinyConfigs, tinyEncoder } from '../testing/encoders.js'
-
-const words = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', 'a', 'b', 'c']
-
-function tokenizer(vocabulary: readonly string[]): object {
-  const token = (content: string, id: number): object => ({
-    id,
-    content,
-    single_word: false,
-    lstrip: false,
-    rstrip: false,
-    normalized: false,
-    special: true,
-  })
-  return {
-    version: '1.0',
-    truncation: null,
-    padding: null,
-    added_tokens: words.slice(0, 4).map(token),
-    normalizer: null,
-    pre_tokenizer: { type: 'Whitespace' },
-    post_processor: {
-      type: 'BertProcessing',
-      sep: ['[SEP]', 3],
-      cls: ['[CLS]', 2],
-    },
-    decoder: null,
-    model: {
-      type: 'WordPiece',
-      unk_token: '[UNK]',
-      continuing_subword_prefix: '##',
-      max_input_chars_per_word: 100,
-      vocab: Object.fromEntries(vocabulary.map((word, id) => [word, id])),
-    },
-  }
-}
-
-type Files = Readonly<Record<string, unknown>>
-type ConfigName = keyof typeof tinyConfigs
-
-/** Runs `use` with a folder of a tiny model and these JSON files beside it. */
-function withFolder<T>(name: ConfigName, files: Files, use: (folder: string) => T): T {
-  const folder = mkdtempSync(join(tmpdir(), 'heed-sentence-'))
-  try {
-    const json = { ...tinyConfigs[name]!, vocab_size: words.length }
-    const { design, model } = tinyEncoder(json, 1)
-    const tensors = treeTensors(model, architectureOf(configOf(json)).bindings(design))
-    writeFileSync(join(folder, 'model.safetensors'), writeSafetensors(tensors))
-    const all: Files = { 'config.json': json, 'tokenizer.json': tokenizer(words), ...files }
-    for (const [file, content] of Object.entries(all)) {
-      mkdirSync(join(folder, file, '..'), { recursive: true })
-      writeFileSync(join(folder, file), typeof content === 'string' ? content : JSON.stringify(content))
-    }
-    return use(folder)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-}
+import { tinyConfigs } from '../testing/encoders.js'
+import { type Files, tinyTokenizer, withFolder, words } from '../testing/tiny-folder.js'
 
 const plain = 'deberta, shared projections'
 const modules = (...rest: readonly (readonly [type: string, path: string])[]): Files => ({
@@ -165,7 +106,7 @@ describe('sentence embeddings', () => {
       { 'config_sentence_transformers.json': { similarity_fn_name: 'angle' } },
       /similarity_fn_name/,
     ],
-    ['a tokenizer of more tokens', { 'tokenizer.json': tokenizer([...words, 'd']) }, /tokenizer/],
+    ['a tokenizer of more tokens', { 'tokenizer.json': tinyTokenizer([...words, 'd']) }, /tokenizer/],
     ['a file cut short', { 'modules.json': '[{"type": "x.Trans' }, /modules\.json/],
   ]
   test.each(refused)('%s is refused by name', (_, files, names) => {

@@ -69,6 +69,14 @@ export function storedPrompts(folder: string): Map<string, string> {
   )
 }
 
+/** Those of a model without such a file. */
+export const noSettings: SentenceSettings = {
+  prompts: new Map(),
+  defaultPrompt: undefined,
+  similarity: undefined,
+  dimensions: undefined,
+}
+
 /** Throws FormatError for fields that make no sense. */
 export function sentenceSettings(folder: string): SentenceSettings {
   const json = jsonFile(folder, 'config_sentence_transformers.json')

@@ -45,3 +45,30 @@ export function joinedTexts(texts: readonly Encoding[]): JoinedTexts {
   }
   return { ids: join(({ ids }) => ids), tokenTypes: join(({ typeIds }) => typeIds), rows }
 }
+
+/** Texts of a batch, filled up to the longest of them. */
+export interface FilledTexts {
+  readonly ids: Tensor<'batch' | 'position'>
+  readonly tokenTypes: Tensor<'batch' | 'position'>
+  /** 0 where a row is filled up; undefined where none is. */
+  readonly real: Tensor<'batch' | 'position'> | undefined
+  readonly lengths: readonly number[]
+}
+
+export function filledTexts(texts: readonly Encoding[]): FilledTexts {
+  const lengths = texts.map(({ length }) => length)
+  const position = lengths.reduce((most, length) => Math.max(most, length), 0)
+  const fill = (of: (text: Encoding, i: number) => Int32Array): Tensor<'batch' | 'position'> => {
+    const numbers = new Int32Array(texts.length * position)
+    texts.forEach((text, i) => numbers.set(of(text, i), i * position))
+    return tensor(numbers, { batch: texts.length, position }, { dtype: 'i32' })
+  }
+  return {
+    ids: fill(({ ids }) => ids),
+    tokenTypes: fill(({ typeIds }) => typeIds),
+    real: lengths.every((length) => length === position)
+      ? undefined
+      : fill(({ length }) => new Int32Array(length).fill(1)),
+    lengths,
+  }
+}
