@@ -4,6 +4,7 @@ import {
   adamw,
   constantSchedule,
   crossEntropy,
+  type Encoder,
   encoderStates,
   type Linear,
   linear,
@@ -11,17 +12,29 @@ import {
   ofFamily,
   poolMean,
   type Precision,
+  type Quantized,
   readModel,
   type Tensor,
   tensor,
+  trainableOf,
   Trainer,
+  withLowRank,
 } from 'heed'
 import { answerLines, spent } from './line-answers.js'
 
 const [path, kind, precision] = process.argv.slice(2) as [string, string, Precision]
 const [batch, position] = [32, 128]
-const { model, config } = ofFamily(readModel(path), 'encoder')
-if (kind !== 'all') throw new Error('no adapters yet')
+const loaded = ofFamily(readModel(path), 'encoder')
+const { config } = loaded
+const { part, whole } = trainableOf<Quantized<Encoder>>(
+  kind === 'all'
+    ? loaded
+    : withLowRank(loaded, {
+        targets: ['blocks.*.attention.query', 'blocks.*.attention.value'],
+        rank: 16,
+        alpha: 16,
+      }),
+)
 
 /** The ids of a batch, and of each text its class: the same on both sides. */
 const idOf = (step: number, at: number): number => 1000 + (((step * 4096 + at) * 7919) % 20000)
@@ -41,10 +54,10 @@ interface Batch {
 }
 
 const trainer = new Trainer({
-  model: { encoder: model, head },
+  model: { part, head },
   loss: (own, { ids, classes }: Batch) =>
     crossEntropy(
-      linear(own.head, poolMean(encoderStates(own.encoder, config, ids)), 'width'),
+      linear(own.head, poolMean(encoderStates(whole(own.part), config, ids)), 'width'),
       classes,
       'label',
     ),
