@@ -1,5 +1,7 @@
 export * from './types.js'
-export { renderReport } from './report.js'
+export { renderAnswers, renderReport } from './report.js'
+export { answerText } from './answer/answer-text.js'
+export type { AnswerPart, BarRow, BarsPart, MapPart, Mark, TextPart, WeightsPart } from './answer/parts.js'
 export {
   attentionPage,
   type AttentionOptions,

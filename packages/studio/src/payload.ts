@@ -91,3 +91,12 @@ export function unpackFilters(bytes: Uint8Array): Uint16Array {
   for (let at = 0; at < codes; at++) result[at] = (bytes[at]! << 8) | bytes[codes + at]!
   return result
 }
+
+/** The ids of the elements that hold a section's numbers, and those of its frames. */
+export function payloadId(section: number): string {
+  return section === 0 ? 'payload' : `payload-${section}`
+}
+
+export function frameId(frame: number, section: number): string {
+  return section === 0 ? `frame-${frame}` : `frame-${section}-${frame}`
+}

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { deflateSync } from 'node:zlib'
-import { StateError } from 'heed'
+import { StateError, UsageError } from 'heed'
+import { answerHtml, escapeHtml, weightStyle } from './answer/answer-html.js'
 import { checkReport } from './check.js'
 import { isCausal, layersOf } from './layers.js'
-import { packFilters, SCORES, type FrameSummary, type Payload } from './payload.js'
-import type { HeadView, LayerView, Report } from './types.js'
+import { frameId, packFilters, payloadId, SCORES, type FrameSummary, type Payload } from './payload.js'
+import type { AnswerSection, HeadView, LayerView, Report } from './types.js'
 import { escaped, jsonText } from './terminal/index.js'
 
 /** Of the next tokens so many are shown, the likeliest. */
@@ -35,15 +36,6 @@ function summary(step: number | null, layers: readonly LayerView[]): FrameSummar
   return { step, scores: SCORES.map((score) => heads.map((head) => finite(head[score]))) }
 }
 
-function escapeHtml(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
-    .replaceAll("'", '&#39;')
-}
-
 /** JSON that can stand inside a script element: no markup, no character that acts on the text around it. */
 function safeJson(value: unknown): string {
   return jsonText(value).replace(/[<>&]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`)
@@ -53,18 +45,8 @@ function hash(source: string): string {
   return `'sha256-${createHash('sha256').update(source, 'utf8').digest('base64')}'`
 }
 
-/**
- * The page that shows how a model attends: one HTML document with its style, its script and its numbers
- * inside. It opens from a file, asks no server for anything (its content security policy forbids it to), and
- * shows the sentence, every head's attention filter, the next token's probabilities, the heads' scores, and,
- * where `report.training` is given, how the filters came about.
- *
- * Weights are kept to 16 bits, see payload.ts; every other number as it is.
- *
- * @throws {UsageError} when the report can't be shown, see {@link checkReport}.
- * @throws {StateError} when the package hasn't been built.
- */
-export function renderReport(report: Report): string {
+/** One report's numbers: the payload, and a script element for it and for each frame. */
+function numbersOf(report: Report, section: number): string {
   checkReport(report)
   const { attend, training } = report
   const snapshots = [...(training?.snapshots ?? [])].sort((a, b) => a.step - b.step)
@@ -104,11 +86,57 @@ export function renderReport(report: Report): string {
   }
   const filters = frames.map((frame, index) => {
     const bytes = deflateSync(packFilters(frame, causal))
-    return `<script type="application/octet-stream" id="frame-${index}">${bytes.toString('base64')}</script>`
+    return `<script type="application/octet-stream" id="${frameId(index, section)}">${bytes.toString('base64')}</script>`
+  })
+  return [
+    `<script type="application/json" id="${payloadId(section)}">${safeJson(payload)}</script>`,
+    ...filters,
+  ].join('\n')
+}
+
+/**
+ * The page that shows how a model attends: one HTML document with its style, its script and its numbers
+ * inside. It opens from a file, asks no server for anything (its content security policy forbids it to), and
+ * shows the sentence, every head's attention filter, the next token's probabilities, the heads' scores, and,
+ * where `report.training` is given, how the filters came about.
+ *
+ * Weights are kept to 16 bits, see payload.ts; every other number as it is.
+ *
+ * @throws {UsageError} when the report can't be shown, see {@link checkReport}.
+ * @throws {StateError} when the package hasn't been built.
+ */
+export function renderReport(report: Report): string {
+  return renderAnswers(report.title, [{ report }])
+}
+
+/**
+ * The page that shows what tasks gave, a section each, and below how the model attended: of one section at a
+ * time, that of the first until the reader chooses another.
+ *
+ * @throws {UsageError} when there is no section, or its report can't be shown
+ * @throws {StateError} when the package hasn't been built
+ */
+export function renderAnswers(heading: string, sections: readonly AnswerSection[]): string {
+  if (sections.length === 0)
+    throw new UsageError({
+      operation: 'report',
+      expected: 'at least one section',
+      found: 'none',
+      hint: 'give what a task gave',
+    })
+  const attended = sections.flatMap(({ report }) => (report === undefined ? [] : [report]))
+  const numbers = attended.map((report, index) => numbersOf(report, index))
+  let count = 0
+  const answers = sections.flatMap(({ heading: own, parts, report }) => {
+    const section = report === undefined ? undefined : count++
+    if (parts === undefined) return []
+    const data = section === undefined ? '' : ` data-section="${section}"`
+    const title = own === undefined ? '' : `<header><h2>${escapeHtml(escaped(own))}</h2></header>`
+    return [`<section class="answer"${data}>${title}\n${answerHtml(parts)}\n</section>`]
   })
   const script = asset('page.js')
-  const style = asset('page-style.css')
-  const title = escapeHtml(escaped(report.title))
+  const style = `${asset('page-style.css')}${weightStyle()}`
+  const title = escapeHtml(escaped(heading))
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -122,9 +150,12 @@ export function renderReport(report: Report): string {
 </head>
 <body>
 <header id="header"><div><h1><bdi>${title}</bdi></h1></div></header>
-<main id="main"><noscript>This page draws its figures with the script inside it; please allow it to run.</noscript></main>
-<script type="application/json" id="payload">${safeJson(payload)}</script>
-${filters.join('\n')}
+${answers.length === 0 ? '' : `<div id="answers">\n${answers.join('\n')}\n</div>\n`}<main id="main">${
+    numbers.length === 0
+      ? ''
+      : '<noscript>This page draws its figures with the script inside it; please allow it to run.</noscript>'
+  }</main>
+${numbers.join('\n')}
 <script>${script}</script>
 </body>
 </html>

@@ -1,3 +1,5 @@
+import type { AnswerPart } from './answer/parts.js'
+
 /** One token of the sentence. */
 export interface Token {
   /** Its number in the vocabulary. */
@@ -97,4 +99,14 @@ export interface Report {
   readonly model?: ModelSummary
   readonly attend: AttendResult
   readonly training?: Training
+}
+
+/** What one task gave, on a page of several. */
+export interface AnswerSection {
+  /** What stands over it: the task. */
+  readonly heading?: string
+  /** What the task gave; left out: only how the model attended is shown. */
+  readonly parts?: readonly AnswerPart[]
+  /** How the model attended. */
+  readonly report?: Report
 }

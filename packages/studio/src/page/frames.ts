@@ -1,5 +1,6 @@
 import {
   filterSize,
+  frameId,
   ONE,
   unpackFilters,
   type FrameSummary,
@@ -85,13 +86,14 @@ function placesOf({ layers, texts }: Payload): { readonly places: readonly Place
   return { places, codes }
 }
 
-export function openData(payload: Payload): Data {
+/** @param section which of the page's sections the payload is of */
+export function openData(payload: Payload, section: number = 0): Data {
   const { places, codes } = placesOf(payload)
   const kept = new Map<number, Promise<Frame>>()
   const keep = Math.max(2, Math.floor(KEPT_BYTES / (2 * codes)))
 
   async function read(index: number): Promise<Frame> {
-    const base64 = document.getElementById(`frame-${index}`)?.textContent ?? ''
+    const base64 = document.getElementById(frameId(index, section))?.textContent ?? ''
     return { index, summary: payload.frames[index]!, codes: unpackFilters(await inflate(base64)) }
   }
 

@@ -1,4 +1,5 @@
-import type { Payload } from '../payload.js'
+import { payloadId, type Payload } from '../payload.js'
+import { chosenSection, offerSections } from './answers.js'
 import { element } from './dom.js'
 import { filterView } from './filter.js'
 import { openData } from './frames.js'
@@ -36,8 +37,15 @@ function telling(payload: Payload): number {
 }
 
 async function start(): Promise<void> {
-  const payload = JSON.parse(document.getElementById('payload')!.textContent ?? '') as Payload
-  const data = openData(payload)
+  const section = chosenSection()
+  const holder = document.getElementById(payloadId(section))
+  if (holder === null) {
+    // A page that shows no attention.
+    document.documentElement.dataset['ready'] = 'true'
+    return
+  }
+  const payload = JSON.parse(holder.textContent ?? '') as Payload
+  const data = openData(payload, section)
   const frame = payload.frames.length - 1
   const trained = frame > 0
   const shown = await data.load(frame)
@@ -84,6 +92,7 @@ async function start(): Promise<void> {
     document.body.append(player(data, store))
     document.body.classList.add('trained')
   }
+  offerSections(section, payload.title)
   drawForPrint(store, () => heads.paintAll())
   document.documentElement.dataset['ready'] = 'true'
 }

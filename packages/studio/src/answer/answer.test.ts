@@ -1,0 +1,151 @@
+import { execFileSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import fc from 'fast-check'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { renderAnswers } from '../report.js'
+import { SENTENCE, syntheticReport } from '../synthetic.js'
+import { stringWidth } from '../terminal/text-width.js'
+import { answerText } from './answer-text.js'
+import { stretchesOf, type AnswerPart } from './parts.js'
+
+beforeAll(() => {
+  execFileSync(process.execPath, [fileURLToPath(new URL('../../build.mjs', import.meta.url))])
+})
+
+const plain = (parts: readonly AnswerPart[], columns = 60): string =>
+  answerText(parts, { output: { write: () => true, columns }, environment: {} })
+const text = 'Ada Lovelace worked in London.'
+const marks = [
+  { start: 0, end: 12, label: 'PER' },
+  { start: 23, end: 29, label: 'LOC' },
+]
+
+describe('in the terminal', () => {
+  test('marks, bars, weights and maps', () => {
+    expect(plain([{ kind: 'text', name: 'text', text, marks }])).toBe(
+      'text\n‹Ada Lovelace PER› worked in ‹London LOC›.\n',
+    )
+    expect(
+      plain(
+        [
+          {
+            kind: 'bars',
+            rows: [
+              { text: 'yes', score: 0.75 },
+              { text: 'not so', score: 0.25 },
+            ],
+          },
+        ],
+        40,
+      ),
+    ).toBe('yes     0.750  ███████████████▊\nnot so  0.250  █████▎\n')
+    const long = 'a document that is longer than a name would be'
+    expect(plain([{ kind: 'bars', rows: [{ text: `${long}\n${long}`, score: -2 }] }], 50)).toBe(
+      `-2.000${' '.repeat(14)}a document that is longer tha…\n`,
+    )
+    expect(plain([{ kind: 'weights', name: 'what', tokens: ['a', 'b'], weights: [0.25, 0.5] }])).toBe(
+      'what\na   b\n25% 50%\n',
+    )
+    expect(
+      plain([{ kind: 'map', name: 'met', rows: ['x'], columns: ['y', 'z'], weights: [[1, 0.04]] }]),
+    ).toBe(`met\n${' '.repeat(20)}  0  1\n0 x${' '.repeat(17)} 1.  4\n\nkeys: 0 y  1 z\n`)
+  })
+
+  test('in colour a mark has its label behind it, and one colour a label', () => {
+    const shown = answerText([{ kind: 'text', text, marks }], {
+      output: { write: () => true, columns: 60 },
+      environment: { FORCE_COLOR: '3' },
+    })
+    expect(shown).toBe(
+      '\u001b[48;5;222;38;5;16mAda\u001b[0m\u001b[48;5;222;38;5;16m \u001b[0m\u001b[48;5;222;38;5;16mLovelace\u001b[0m\u001b[2m PER\u001b[22m ' +
+        'worked in \u001b[48;5;157;38;5;16mLondon\u001b[0m\u001b[2m LOC\u001b[22m.\n',
+    )
+  })
+
+  test('whatever the text and the width, no line is wider and nothing acts', () => {
+    const parts = fc.record({
+      text: fc.string({ unit: 'binary', maxLength: 300 }),
+      start: fc.nat(300),
+      length: fc.nat(40),
+      columns: fc.integer({ min: 20, max: 90 }),
+    })
+    fc.assert(
+      fc.property(parts, ({ text, start, length, columns }) => {
+        const shown = plain(
+          [
+            { kind: 'text', text, marks: [{ start, end: start + length }] },
+            {
+              kind: 'bars',
+              name: text,
+              rows: [
+                { text, score: 0.5 },
+                { text: 'b', score: 12.5 },
+              ],
+            },
+          ],
+          columns,
+        )
+        for (const line of shown.split('\n')) expect(stringWidth(line)).toBeLessThanOrEqual(columns)
+        expect(shown.replace(/[\n\u200c\u200d]/g, '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}]/u)
+      }),
+    )
+  })
+})
+
+test('of a long text what is near its marks is shown', () => {
+  const long = `${'x'.repeat(5000)}answer${'y'.repeat(5000)}`
+  const stretches = stretchesOf(long, [{ start: 5000, end: 5006 }], 2000)
+  expect(stretches.map((one) => one.text)).toEqual([`…${'x'.repeat(240)}`, 'answer', `${'y'.repeat(240)}…`])
+  expect(stretchesOf(long, [], 100)[0]!.text).toBe(`${'x'.repeat(100)}…`)
+  expect(stretchesOf('abc', [{ start: 2, end: 9 }])).toEqual([{ text: 'abc' }])
+})
+
+describe('on a page', () => {
+  const report = syntheticReport({ seed: 1, words: SENTENCE, layers: 2, heads: 2, snapshots: 0 })
+  const other = syntheticReport({ seed: 2, words: ['a', 'b'], layers: 1, heads: 1, snapshots: 0 })
+
+  test('sections with what tasks gave, and the numbers of those that attended', () => {
+    const html = renderAnswers('all', [
+      { heading: 'entities', parts: [{ kind: 'text', text, marks }], report },
+      { heading: 'labels', parts: [{ kind: 'bars', rows: [{ text: 'yes', score: 0.5 }] }] },
+      {
+        heading: 'map',
+        parts: [{ kind: 'map', name: 'met', rows: ['x'], columns: ['y'], weights: [[1]] }],
+        report: other,
+      },
+    ])
+    expect(html).toContain(
+      '<mark class="label0"><bdi>Ada Lovelace</bdi> <span class="label">PER</span></mark> worked in',
+    )
+    expect(html).toContain('<rect width="50.00" height="8"/>')
+    expect(html).toMatch(/<section class="answer" data-section="1"><header><h2>map<\/h2>/)
+    expect(html.match(/ id="(payload|frame)[^"]*"/g)).toEqual([
+      ' id="payload"',
+      ' id="frame-0"',
+      ' id="payload-1"',
+      ' id="frame-1-0"',
+    ])
+  })
+
+  test('text of others stays text', () => {
+    const attack = '</p><script>alert(1)</script>\u202e"\''
+    const html = renderAnswers(attack, [
+      {
+        heading: attack,
+        parts: [
+          { kind: 'text', name: attack, text: attack, marks: [{ start: 0, end: 4, label: attack }] },
+          { kind: 'bars', rows: [{ text: attack, score: 1 }] },
+          { kind: 'weights', name: attack, tokens: [attack], weights: [1] },
+          { kind: 'map', name: attack, rows: [attack], columns: [attack], weights: [[1]] },
+        ],
+      },
+    ])
+    expect(html).not.toContain('<script>alert')
+    expect(html).not.toContain('\u202e')
+    expect(html.match(/<\/script>/g)).toHaveLength(1)
+  })
+
+  test('no section is refused', () => {
+    expect(() => renderAnswers('none', [])).toThrow(/expected at least one section/)
+  })
+})
