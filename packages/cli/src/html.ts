@@ -45,7 +45,16 @@ export async function checkPage(path: string, option = '--html', what = 'a page'
  * @throws {HeedError} where the file can't be written
  */
 export async function writeReport(path: string, report: Report): Promise<void> {
-  const bytes = new TextEncoder().encode(renderReport(report))
+  await writePage(path, renderReport(report))
+}
+
+/**
+ * Writes a page. What is no file, such as a pipe, gets it as it is.
+ *
+ * @throws {HeedError} where the file can't be written
+ */
+export async function writePage(path: string, html: string): Promise<void> {
+  const bytes = new TextEncoder().encode(html)
   const found = await stat(path).catch(() => undefined)
   const output = found && outputAt(found)
   if (output === undefined) return writeFileWhole(path, bytes)

@@ -7,6 +7,7 @@ import { register as embed } from './commands/embed.js'
 import { register as generate } from './commands/generate.js'
 import { register as inspect } from './commands/inspect.js'
 import { register as kernel } from './commands/kernel.js'
+import { register as runTasks } from './commands/run.js'
 import { register as tokenize } from './commands/tokenize.js'
 import { register as train } from './commands/train.js'
 import { register as trainTokenizer } from './commands/train-tokenizer.js'
@@ -15,6 +16,7 @@ import { describeError, isWrongUse } from './errors.js'
 import { guarded, hasColor, styled, widthOf, type Environment, type Output } from './terminal.js'
 
 const commands: readonly Register[] = [
+  runTasks,
   attend,
   generate,
   embed,

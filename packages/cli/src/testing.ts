@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -12,6 +12,8 @@ import {
   readTensorBoardRecord,
   saveTokenizer,
   tensorBoardRecordLength,
+  trainTokenizer,
+  type Tokenizer,
   trainByteLevel,
   treeTensors,
   writeSafetensors,
@@ -93,8 +95,11 @@ export function writeModel(folder: string, language: LanguageModel = tinyModel()
 }
 
 /** A small checkpoint in the hub's layout, with weights from a seed and a tokenizer. */
-export function writeCheckpoint(folder: string, config: Readonly<Record<string, unknown>>): void {
-  const { tokenizer } = tinyModel()
+export function writeCheckpoint(
+  folder: string,
+  config: Readonly<Record<string, unknown>>,
+  tokenizer: Tokenizer = tinyModel().tokenizer,
+): void {
   const text = JSON.stringify({ vocab_size: tokenizer.size, ...config })
   writeFileSync(join(folder, 'config.json'), text)
   writeFileSync(join(folder, 'tokenizer.json'), saveTokenizer(tokenizer))
@@ -143,4 +148,26 @@ export const tinyConfigs: Readonly<
     pad_token_id: 0,
     eos_token_id: 0,
   },
+}
+
+/**
+ * A small BERT with a head, as its configuration says, into a new folder: a tokenizer of word pieces, weights
+ * from a seed.
+ */
+export async function writeReader(folder: string, config: Readonly<Record<string, unknown>>): Promise<void> {
+  const sentences = [
+    'The cat sat on the mat. A dog runs in the park, and children play football there.',
+    'Paris is the capital of France. Who wrote the play? Nobody knows what it is about.',
+  ]
+  const tokenizer = await trainTokenizer(sentences, {
+    model: 'WordPiece',
+    vocabularySize: 150,
+    special: ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'],
+    normalizer: { type: 'Lowercase' },
+    preTokenizer: { type: 'BertPreTokenizer' },
+    postProcessor: { type: 'BertProcessing', cls: ['[CLS]', 2], sep: ['[SEP]', 3] },
+    decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
+  })
+  mkdirSync(folder, { recursive: true })
+  writeCheckpoint(folder, { ...tinyConfigs.encoder, ...config }, tokenizer)
 }

@@ -1,5 +1,5 @@
-import { readdir, stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { loadSentenceEncoder, type SentenceEncoder, type SentenceOptions } from 'heed'
 import type { Context } from '../context.js'
 import { jsonLine, openVectorFile, type VectorFile } from '../embed/vector-file.js'
@@ -8,6 +8,7 @@ import { checkPage } from '../html.js'
 import { listenForInterruption } from '../interruption.js'
 import type { WeightChoice } from '../options.js'
 import { ProgressLine } from '../progress-line.js'
+import { modelFilesOf, stampsOf } from '../stamps.js'
 import { escaped } from '../terminal.js'
 import { fileSource, pipeSource, textsOf, type Source } from '../tokenize/texts.js'
 
@@ -157,26 +158,4 @@ function sourceOf(path: string, signal: AbortSignal): Source {
 async function sizeOf(path: string): Promise<number> {
   const found = path === '-' ? undefined : await stat(path).catch(() => undefined)
   return found?.isFile() === true ? found.size : 0
-}
-
-/** The files of a model's folder, and of the folders in it. */
-async function modelFilesOf(folder: string): Promise<string[]> {
-  const found = await readdir(folder, { withFileTypes: true })
-  const files = await Promise.all(
-    found.map(async (entry) => {
-      const path = join(folder, entry.name)
-      return entry.isDirectory() ? (await readdir(path)).map((name) => join(path, name)) : [path]
-    }),
-  )
-  return files.flat().sort()
-}
-
-/** What tells that files are the same ones as before. */
-async function stampsOf(files: readonly string[]): Promise<readonly unknown[]> {
-  return Promise.all(
-    files.map(async (path) => {
-      const found = path === '-' ? undefined : await stat(path).catch(() => undefined)
-      return [path, found?.size, found?.mtimeMs]
-    }),
-  )
 }

@@ -1,7 +1,8 @@
-import { mkdir, open, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises'
+import { open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type FolderLock, HeedError, lockFolder, StateError } from 'heed'
+import { type FolderLock, StateError } from 'heed'
 import { writeFileWhole } from 'heed/internals'
+import { takePartialFolder, writeAll } from '../partial-folder.js'
 
 /**
  * Vectors on their way to a file. They are gathered in the folder `FILE.partial`, which also says how many
@@ -32,17 +33,7 @@ interface Begun {
  * @param key tells the work from others
  */
 export async function openVectorFile(path: string, width: number, key: string): Promise<VectorFile> {
-  const partial = `${path}.partial`
-  await mkdir(partial, { recursive: true }).catch((cause: unknown) => {
-    throw new HeedError({
-      operation: 'embed',
-      expected: `to gather vectors in '${partial}'`,
-      found: cause instanceof Error ? cause.message : String(cause),
-      hint: 'check that the folder around it exists and may be written to',
-      cause,
-    })
-  })
-  const lock = await lockFolder(partial, 'work')
+  const { path: partial, lock } = await takePartialFolder(path, 'embed', 'vectors')
   try {
     return await opened(path, partial, width, key, lock)
   } catch (error) {
@@ -109,13 +100,6 @@ async function begunIn(note: string, key: string): Promise<Begun | undefined> {
       : undefined
   } catch {
     return undefined
-  }
-}
-
-async function writeAll(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
-  for (let done = 0; done < bytes.length;) {
-    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, at + done)
-    done += bytesWritten
   }
 }
 

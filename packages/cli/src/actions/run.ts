@@ -1,0 +1,281 @@
+import {
+  answerText,
+  attentionResult,
+  renderAnswers,
+  titleOf,
+  type AnswerPart,
+  type AnswerSection,
+} from '@heed/studio'
+import type { Context } from '../context.js'
+import { UsageError } from '../errors.js'
+import { checkPage, writePage } from '../html.js'
+import { listenForInterruption } from '../interruption.js'
+import { summaryOf } from '../model.js'
+import { ProgressLine } from '../progress-line.js'
+import { runBatch } from '../run/batch.js'
+import type { Fields, TaskOptions } from '../run/fields.js'
+import { itemsIn, sizeAt, type InputChoice, type Item } from '../run/items.js'
+import { openRunner, type ModelChoice, type PipelineRunner } from '../run/open-runner.js'
+import { outcomeLine } from '../run/outcome-line.js'
+import { groupsOf, outcomesOf, type Outcome } from '../run/runner.js'
+import { optionName, type TaskEntry } from '../run/task-list.js'
+import { runnableTasks } from '../run/tasks/index.js'
+import { escaped, jsonText, styled } from '../terminal.js'
+
+export interface RunCommandOptions extends ModelChoice {
+  readonly input?: string
+  readonly each?: 'line' | 'file'
+  readonly jsonLines?: boolean
+  readonly output?: string
+  readonly json?: boolean
+  readonly attend?: boolean
+  readonly html?: string
+  /** Options of the task, by commander's names. */
+  readonly [name: string]: unknown
+}
+
+/** Inputs that a page shows at most. */
+const mostSections = 50
+
+/** Runs a task on what the arguments, a file, a folder or a pipe give. */
+export async function runTask(
+  task: TaskEntry,
+  args: readonly string[],
+  options: RunCommandOptions,
+  context: Context,
+): Promise<void> {
+  const { output: path, html } = options
+  const { given, choice } = inputsFrom(task, args, options)
+  check(options, choice)
+  if (path !== undefined) await checkPage(path, '--output', 'results')
+  if (html !== undefined) await checkPage(html)
+  const runner = await openRunner(task, options)
+  const interruption = listenForInterruption()
+  const { signal } = interruption
+  const items = (): AsyncIterable<Item> =>
+    choice === undefined
+      ? once({ place: {}, inputs: [given], options: {}, bytes: 0 })
+      : itemsIn(task, choice, given, signal)
+  const work: Work = { task, runner, items, options: taskOptions(task, options), signal }
+  try {
+    if (path !== undefined) await toFile(work, path, choice!, context)
+    else await toOutput(work, options, context)
+    if (signal.aborted)
+      throw new Error(
+        `run: stopped before the end${path === undefined ? '' : '; the same command goes on from here'}`,
+      )
+  } finally {
+    interruption.end()
+  }
+}
+
+interface Work {
+  readonly task: TaskEntry
+  readonly runner: PipelineRunner
+  readonly items: () => AsyncIterable<Item>
+  readonly options: TaskOptions
+  readonly signal: AbortSignal
+}
+
+async function* once(item: Item): AsyncGenerator<Item> {
+  yield item
+}
+
+/** The inputs that the arguments give, and what is read besides. */
+function inputsFrom(
+  { name, fields, read }: TaskEntry,
+  args: readonly string[],
+  { input, each, jsonLines }: RunCommandOptions,
+): { readonly given: Fields; readonly choice: InputChoice | undefined } {
+  const required = fields.filter(({ isOptional }) => isOptional !== true)
+  const others = required.filter((field) => field.name !== read)
+  // Without the text that is read it may come by a pipe.
+  const isPiped = input === undefined && args.length < required.length && process.stdin.isTTY !== true
+  const path = input ?? (isPiped ? '-' : undefined)
+  const slots = path === undefined ? fields : fields.filter((field) => field.name !== read)
+  const least = path === undefined ? required.length : input === undefined ? others.length : 0
+  const list = slots.find(({ isList }) => isList === true)
+  if (args.length < least || (list === undefined && args.length > slots.length)) {
+    const names = slots.map((field) => (field.isOptional === true ? `[${field.name}]` : `<${field.name}>`))
+    throw new UsageError(
+      `run: expected ${names.join(' ') || 'no arguments'}${path === undefined ? ', or --input' : ' beside what is read'}, ` +
+        `found ${args.length} of them; see heed run ${name} --help`,
+    )
+  }
+  const given = Object.fromEntries(
+    slots.flatMap((field, i): [string, string | readonly string[]][] => {
+      if (args[i] === undefined) return []
+      return [[field.name, field.isList === true ? args.slice(i) : args[i]]]
+    }),
+  )
+  return { given, choice: path === undefined ? undefined : { path, each, jsonLines } }
+}
+
+function check({ output, html, attend, json }: RunCommandOptions, choice: InputChoice | undefined): void {
+  if (output === undefined) return
+  if (choice === undefined || choice.path === '-')
+    throw new UsageError('run: --output takes a file or a folder of inputs, given with --input')
+  if (!/\.(jsonl|ndjson)$/.test(output))
+    throw new UsageError(`run: expected --output to end in .jsonl, found '${output}'`)
+  const other =
+    html !== undefined ? '--html' : attend === true ? '--attend' : json === true ? '--json' : undefined
+  if (other !== undefined) throw new UsageError(`run: --output and ${other} don't go together`)
+}
+
+/** What the command says of the task, by the pipeline's names. */
+function taskOptions(task: TaskEntry, options: RunCommandOptions): TaskOptions {
+  return Object.fromEntries(
+    task.options.flatMap((option) => {
+      const name = optionName(option)
+      const value = options[name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())]
+      return value === undefined ? [] : [[name, value]]
+    }),
+  )
+}
+
+async function toFile(
+  { task, runner, items, options, signal }: Work,
+  path: string,
+  choice: InputChoice,
+  { errorOutput, environment }: Context,
+): Promise<void> {
+  const size = await sizeAt(choice.path)
+  const progress = new ProgressLine(errorOutput, environment)
+  try {
+    const {
+      isDone,
+      items: count,
+      failed,
+    } = await runBatch({
+      runner,
+      task: task.name,
+      items,
+      options,
+      path,
+      lineOf: (item, outcomes) => outcomeLine(runner.model, item, outcomes),
+      signal,
+      onBegin: (known) => {
+        if (known > 0) errorOutput.write(`goes on after ${known} results that are there already\n`)
+      },
+      onBytes: (bytes) => {
+        if (size > 0) progress.update(task.name, bytes, size, 'bytes')
+      },
+    })
+    progress.end()
+    if (!isDone) return
+    errorOutput.write(`wrote ${escaped(path)}: ${count} results\n`)
+    if (failed > 0) throw failure(failed, count)
+  } finally {
+    progress.end()
+  }
+}
+
+async function toOutput(work: Work, options: RunCommandOptions, context: Context): Promise<void> {
+  const { runner, items, signal } = work
+  const { output, errorOutput } = context
+  const sections: AnswerSection[] = []
+  const isAttended = options.html !== undefined || (options.attend === true && options.json !== true)
+  const asked = { ...work.options, ...(isAttended && { attention: true }) }
+  let [count, failed] = [0, 0]
+  try {
+    for await (const group of groupsOf(items(), asked)) {
+      if (signal.aborted) break
+      const outcomes = await outcomesOf(runner, group, signal)
+      for (const [i, item] of group.items.entries()) {
+        count++
+        if (outcomes[i]!.some((outcome) => 'error' in outcome)) failed++
+        if (options.html !== undefined) {
+          if (sections.length === mostSections)
+            throw new UsageError(`run: a page shows at most ${mostSections} inputs, found more`)
+          sections.push(...outcomes[i]!.map((outcome, j) => sectionOf(work, item, j, outcome)))
+        }
+        if (options.json === true) output.write(`${lineOf(runner.model, item, outcomes[i]!)}\n`)
+        else show(work, item, outcomes[i]!, count, options, context)
+      }
+    }
+  } catch (error) {
+    if (signal.aborted) return
+    throw error
+  }
+  if (signal.aborted) return
+  if (options.html !== undefined && sections.length > 0) {
+    await writePage(options.html, renderAnswers(titleOf(firstText(sections)), sections))
+    errorOutput.write(`wrote ${escaped(options.html)}\n`)
+  }
+  if (failed > 0) throw failure(failed, count)
+}
+
+/** Characters that act on a terminal are escaped, as in all JSON of the command. */
+function lineOf(model: string, item: Item, outcomes: readonly Outcome[]): string {
+  return jsonText(JSON.parse(outcomeLine(model, item, outcomes)))
+}
+
+function failure(failed: number, count: number): Error {
+  return new Error(`run: ${failed} of ${count} inputs failed; their lines say why`)
+}
+
+/** `reviews.txt, line 3` */
+function placeText({ place, request }: Item): string {
+  const { file, line, id } = place
+  const parts = [
+    ...(file === undefined ? [] : [file]),
+    ...(line === undefined ? [] : [`line ${line}`]),
+    ...(id === undefined ? [] : [String(id)]),
+    ...(request === undefined ? [] : [request.customId]),
+  ]
+  return parts.join(', ')
+}
+
+function show(
+  { task }: Work,
+  item: Item,
+  outcomes: readonly Outcome[],
+  number: number,
+  { attend }: RunCommandOptions,
+  { output, environment }: Context,
+): void {
+  outcomes.forEach((outcome, i) => {
+    if (number > 1 || i > 0) output.write('\n')
+    const place = placeText(item)
+    if (place !== '') output.write(`${styled(output, 'dim', escaped(place), environment)}\n`)
+    if ('error' in outcome)
+      output.write(`${styled(output, 'red', escaped(outcome.error.message), environment)}\n`)
+    else
+      output.write(
+        answerText(partsOf(task, inputAt(item, i), outcome, attend === true), { output, environment }),
+      )
+  })
+}
+
+function inputAt({ inputs }: Item, at: number): Fields {
+  return inputs instanceof Error ? {} : inputs[at]!
+}
+
+function partsOf(
+  { name }: TaskEntry,
+  fields: Fields,
+  outcome: Extract<Outcome, { readonly result: unknown }>,
+  attend: boolean,
+): readonly AnswerPart[] {
+  const task = runnableTasks[name]!
+  const { result, attention } = outcome
+  const attended = attend && attention !== undefined ? (task.attended?.(fields, result, attention) ?? []) : []
+  return [...task.parts(fields, result), ...attended]
+}
+
+function sectionOf({ task, runner }: Work, item: Item, at: number, outcome: Outcome): AnswerSection {
+  const place = placeText(item)
+  const heading = place === '' ? task.name : `${task.name}: ${place}`
+  if ('error' in outcome) return { heading, parts: [{ kind: 'text', text: outcome.error.message }] }
+  const parts = partsOf(task, inputAt(item, at), outcome, true)
+  const { attention } = outcome
+  if (attention === undefined || Object.keys(attention.filters).length === 0) return { heading, parts }
+  const attend = attentionResult(attention.filters, attention.labels)
+  const model = summaryOf(runner.model, runner.running)
+  return { heading, parts, report: { title: heading, model, attend } }
+}
+
+function firstText(sections: readonly AnswerSection[]): string {
+  const parts = sections.flatMap((section) => section.parts ?? [])
+  return parts.find((part) => part.kind === 'text')?.text ?? ''
+}

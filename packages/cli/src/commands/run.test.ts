@@ -1,0 +1,195 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { randomKey, uniformAt } from 'heed/internals'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { heed, temporaryFolder, writeReader } from '../testing.js'
+
+const folder = temporaryFolder()
+afterAll(folder.remove)
+const at = (name: string): string => join(folder.path, name)
+const labels = { 0: 'entailment', 1: 'neutral', 2: 'contradiction' }
+
+beforeAll(async () => {
+  await writeReader(at('pairs'), { architectures: ['BertForSequenceClassification'], id2label: labels })
+})
+
+const classify = (...args: readonly string[]) =>
+  heed(['run', 'text-classification', '--model', at('pairs'), ...args])
+
+interface Line {
+  readonly line?: number
+  readonly result?: readonly { readonly label: string; readonly score: number }[]
+  readonly error?: { readonly name: string; readonly message: string }
+}
+const linesOf = (text: string): Line[] =>
+  text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Line)
+
+test('alone it lists the tasks; each has its help; a wrong name is refused with the nearest', async () => {
+  const { status, out } = await heed(['run'])
+  expect(status).toBe(0)
+  for (const name of ['question-answering', 'text-classification', 'rerank', 'summarization'])
+    expect(out).toContain(name)
+  const help = await heed(['run', 'question-answering', '--help'])
+  expect(help.status).toBe(0)
+  expect(help.out).toMatch(/--top-k <k>[^]*Examples:\n {2}\$ heed run question-answering "/)
+  const wrong = await heed(['run', 'txt-clasification', 'a', '--top-k', '2'])
+  expect(wrong).toMatchObject({ status: 2, out: '' })
+  expect(wrong.err).toBe(
+    "heed: run: expected a task, found 'txt-clasification'; did you mean 'text-classification'?\n",
+  )
+})
+
+test('a pair of texts: labels with bars, what the words met, JSON and a page', async () => {
+  const args = ['A dog runs.', 'The cat sat.', '--top-k', '2']
+  const plain = await classify(...args, '--attend', '--html', at('page.html'))
+  expect(plain).toMatchObject({ status: 0, err: `wrote ${at('page.html')}\n` })
+  expect(plain.out).toMatch(/^A dog runs\.\n\nsecond text\nThe cat sat\.\n\n\w+ +0\.\d{3} {2}█/)
+  expect(plain.out).toMatch(/keys: 0 A {2}1 dog {2}2 runs {2}3 \./)
+  const page = readFileSync(at('page.html'), 'utf8')
+  expect(page).toContain('<h2>text-classification</h2>')
+  expect(page).toMatch(/<th scope="col"><bdi>dog<\/bdi><\/th>/)
+  const { out } = await classify(...args, '--json')
+  const [line, ...others] = linesOf(out)
+  expect(others).toEqual([])
+  expect(line!.result).toHaveLength(2)
+  expect(plain.out).toContain(`${line!.result![0]!.label}`)
+  expect(plain.out).toContain(line!.result![0]!.score.toFixed(3))
+  const narrow = await heed(
+    ['run', 'text-classification', '--model', at('pairs'), ...args, '--attend'],
+    {},
+    { columns: 24 },
+  )
+  expect(Math.max(...narrow.out.split('\n').map((one) => one.length))).toBeLessThanOrEqual(24)
+})
+
+test('lines, lines of JSON and a folder; one that can not be run keeps no other from it', async () => {
+  writeFileSync(at('lines.txt'), 'A dog runs.\n\nThe cat sat.\n')
+  const lines = linesOf((await classify('--input', at('lines.txt'), '--json')).out)
+  expect(lines.map(({ line }) => line)).toEqual([1, 3])
+  writeFileSync(at('lines.jsonl'), '{"text": "A dog runs."}\n{"text": 1}\n"The cat sat."\n')
+  const { status, out, err } = await classify('--input', at('lines.jsonl'), '--json')
+  expect({ status, err }).toEqual({
+    status: 1,
+    err: 'heed: run: 1 of 3 inputs failed; their lines say why\n',
+  })
+  const read = linesOf(out)
+  expect(read.map(({ error }) => error?.name)).toEqual([undefined, 'FormatError', undefined])
+  expect([read[0]!.result, read[2]!.result]).toEqual(lines.map(({ result }) => result))
+  mkdirSync(at('texts'))
+  writeFileSync(at('texts/a.txt'), 'A dog runs.')
+  writeFileSync(at('texts/b.png'), Uint8Array.of(0x89, 0x50, 0xff))
+  const found = linesOf((await classify('--input', at('texts'), '--json')).out)
+  expect(found.map(({ error }) => error?.name)).toEqual([undefined, 'FormatError'])
+  expect(found[0]!.result).toEqual(lines[0]!.result)
+})
+
+test('a text of 10^6 characters, none, an emoji', async () => {
+  const long = 'the cat sat. '.repeat(77_000)
+  const odd = [long, '', '👩‍💻']
+  writeFileSync(at('odd.jsonl'), odd.map((text) => JSON.stringify({ text })).join('\n'))
+  const { status, out } = await classify('--input', at('odd.jsonl'), '--json')
+  expect(status).toBe(0)
+  for (const { result } of linesOf(out))
+    expect(result!.reduce((sum, { score }) => sum + score, 0)).toBeCloseTo(1, 5)
+  const shown = await classify(long.slice(0, 10_000))
+  expect(shown.out.length).toBeLessThan(3000)
+})
+
+test.each([
+  [['a', 'b', 'c'], /too many arguments/],
+  [['a', '--output', 'out.jsonl'], /--output takes a file or a folder of inputs/],
+  [['--input', 'x.txt', '--output', 'out.txt'], /--output to end in \.jsonl/],
+  [['--input', 'x.txt', '--output', 'out.jsonl', '--attend'], /--output and --attend don't go together/],
+  [['a', '--top-k', '0'], /whole number from 1/],
+  [['a', '--each', 'word'], /Allowed choices are line, file/],
+] as const)('%j is refused', async (args, message) => {
+  const { status, out, err } = await classify(...args)
+  expect({ status, out }).toEqual({ status: 2, out: '' })
+  expect(err).toMatch(message)
+})
+
+test('nothing to read, and no model, are failures that say so', async () => {
+  mkdirSync(at('empty'))
+  const empty = await classify('--input', at('empty'))
+  expect(empty).toMatchObject({ status: 1, out: '' })
+  expect(empty.err).toMatch(/expected files in .*, found none/)
+  const none = await heed(['run', 'text-classification', 'a', '--model', at('none')])
+  expect(none.status).toBe(1)
+  expect(none.err).toMatch(/nothing at/)
+})
+
+const binary = fileURLToPath(new URL('../../bin/heed.js', import.meta.url))
+
+test('a batch that is killed at random moments ends as one that is not', async () => {
+  const texts = Array.from({ length: 400 }, (_, i) =>
+    JSON.stringify({ text: `The cat sat ${i} ${'.'.repeat(i % 50)}` }),
+  )
+  texts[7] = '{"text": '
+  writeFileSync(at('batch.jsonl'), texts.join('\n'))
+  const args = ['--input', at('batch.jsonl'), '--output']
+  const whole = await classify(...args, at('whole.jsonl'))
+  expect(whole).toMatchObject({ status: 1, out: '' })
+  expect(whole.err).toMatch(/wrote .*: 400 results\nheed: run: 1 of 400 inputs failed/)
+  const expected = readFileSync(at('whole.jsonl'), 'utf8')
+  expect(linesOf(expected)[7]).toMatchObject({ line: 8, error: { name: 'FormatError' } })
+  const command = ['run', 'text-classification', '--model', at('pairs'), ...args, at('killed.jsonl')]
+  const spawned = (): ReturnType<typeof spawn> =>
+    spawn(process.execPath, [binary, ...command], {
+      stdio: 'ignore',
+      env: { ...process.env, HEED_THREADS: '1' },
+    })
+  const partial = at('killed.jsonl.partial/results')
+  for (let i = 0; i < 2 && !existsSync(at('killed.jsonl')); i++) {
+    const child = spawned()
+    const closed = once(child, 'close')
+    const before = existsSync(partial) ? readFileSync(partial).length : 0
+    // Once it has written something, at any moment.
+    while (child.exitCode === null && (existsSync(partial) ? readFileSync(partial).length : 0) === before)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    await new Promise((resolve) => setTimeout(resolve, 40 * uniformAt(randomKey(3, 'kill'), i)))
+    child.kill('SIGKILL')
+    await closed
+  }
+  const end = await classify(...args, at('killed.jsonl'))
+  expect(end.err).toMatch(/1 of 400 inputs failed/)
+  expect(readFileSync(at('killed.jsonl'), 'utf8')).toBe(expected)
+  expect(existsSync(at('killed.jsonl.partial'))).toBe(false)
+}, 120_000)
+
+test('Ctrl-C ends it; the same command goes on', async () => {
+  rmSync(at('stopped.jsonl'), { force: true })
+  const texts = Array.from({ length: 3000 }, (_, i) =>
+    JSON.stringify({ text: `The cat sat ${i} ${'.'.repeat(i % 50)}` }),
+  )
+  writeFileSync(at('large.jsonl'), texts.join('\n'))
+  const command = ['--input', at('large.jsonl'), '--output', at('stopped.jsonl')]
+  const child = spawn(
+    process.execPath,
+    [binary, 'run', 'text-classification', '--model', at('pairs'), ...command],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, HEED_THREADS: '1' },
+    },
+  )
+  let err = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text))
+  const closed = once(child, 'close')
+  const partial = at('stopped.jsonl.partial/results')
+  while (child.exitCode === null && (existsSync(partial) ? readFileSync(partial).length : 0) === 0)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  child.kill('SIGINT')
+  expect(await closed).toEqual([1, null])
+  expect(err).toBe('heed: run: stopped before the end; the same command goes on from here\n')
+  const end = await classify(...command)
+  expect(end.status).toBe(0)
+  expect(end.err).toMatch(/^goes on after \d+ results/)
+  expect(linesOf(readFileSync(at('stopped.jsonl'), 'utf8')).map(({ line }) => line)).toEqual(
+    texts.map((_, i) => i + 1),
+  )
+}, 120_000)
