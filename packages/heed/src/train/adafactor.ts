@@ -13,6 +13,7 @@ import { normOf } from './norm.js'
 import {
   checkOption,
   type DecayOptions,
+  decayOptionNames,
   type Optimizer,
   optimizerOf,
   type Weight,
@@ -43,7 +44,12 @@ export interface AdafactorOptions extends DecayOptions {
  * @throws UsageError for options out of range
  */
 export function adafactor(options: AdafactorOptions = {}): Optimizer {
-  const known: readonly (keyof AdafactorOptions)[] = ['betaDecay', 'epsilon', 'threshold', 'decay', 'decayed']
+  const known: readonly (keyof AdafactorOptions)[] = [
+    'betaDecay',
+    'epsilon',
+    'threshold',
+    ...decayOptionNames,
+  ]
   checkNames('adafactor', options, known)
   const {
     betaDecay = -0.8,

@@ -1,7 +1,14 @@
 import { checkNames } from '../base/index.js'
 import { input, parameter } from '../kernels/index.js'
 import type { Scalar } from '../tensor/index.js'
-import { checkOption, type DecayOptions, fusedUpdate, type Optimizer, optimizerOf } from './optimizer.js'
+import {
+  checkOption,
+  type DecayOptions,
+  decayOptionNames,
+  fusedUpdate,
+  type Optimizer,
+  optimizerOf,
+} from './optimizer.js'
 
 /**
  * The numbers of `adam` and `adamw`. Language models are often trained with betas of 0.9 and 0.95 and a decay
@@ -38,7 +45,7 @@ export function adam(options: AdamOptions = {}): Optimizer {
 }
 
 function adamOf(name: string, options: AdamOptions, decoupled: boolean): Optimizer {
-  checkNames(name, options, ['betas', 'epsilon', 'decay', 'decayed'] satisfies (keyof AdamOptions)[])
+  checkNames(name, options, ['betas', 'epsilon', ...decayOptionNames] satisfies (keyof AdamOptions)[])
   const { betas: [beta1, beta2] = [0.9, 0.999], epsilon = 1e-8, decay = 0 } = options
   checkOption(name, 'betas[0]', beta1, 0, 1, true)
   checkOption(name, 'betas[1]', beta2, 0, 1, true)

@@ -1,7 +1,14 @@
 import { checkNames } from '../base/index.js'
 import { float, input, parameter } from '../kernels/index.js'
 import type { Scalar } from '../tensor/index.js'
-import { checkOption, type DecayOptions, fusedUpdate, type Optimizer, optimizerOf } from './optimizer.js'
+import {
+  checkOption,
+  type DecayOptions,
+  decayOptionNames,
+  fusedUpdate,
+  type Optimizer,
+  optimizerOf,
+} from './optimizer.js'
 
 /** Lion's numbers, with the defaults of the paper. */
 export interface LionOptions extends DecayOptions {
@@ -20,7 +27,7 @@ export interface LionOptions extends DecayOptions {
  * @throws UsageError for options out of range
  */
 export function lion(options: LionOptions = {}): Optimizer {
-  checkNames('lion', options, ['betas', 'decay', 'decayed'] satisfies (keyof LionOptions)[])
+  checkNames('lion', options, ['betas', ...decayOptionNames] satisfies (keyof LionOptions)[])
   const { betas: [beta1, beta2] = [0.9, 0.99], decay: decayOption = 0 } = options
   checkOption('lion', 'betas[0]', beta1, 0, 1, true)
   checkOption('lion', 'betas[1]', beta2, 0, 1, true)

@@ -71,24 +71,36 @@ export interface Optimizer {
   ): Updated<M>
 }
 
-/** Whether weight decay acts on the weight at this path. */
-export type Decayed = (path: string, weight: Tensor) => boolean
+/** Whether weight decay acts on the weight at this path, or with which number. */
+export type Decayed = (path: string, weight: Tensor) => boolean | number
 
 /** Weight decay, and which weights it is for. */
 export interface DecayOptions {
   /** Weight decay. Default 0. */
   readonly decay?: number
-  /** Which weights decay; default all of them. `matricesDecay` is what most transformers are trained with. */
+  /**
+   * Which weights decay; default all of them. `matricesDecay` is what most transformers are trained with. A
+   * number is a decay of that weight's own.
+   */
   readonly decayed?: Decayed
+  /** What the rate of a weight is multiplied by. Default 1. */
+  readonly rateFactor?: (path: string, weight: Tensor) => number
 }
+
+/** The names of `DecayOptions`. */
+export const decayOptionNames: readonly ['decay', 'decayed', 'rateFactor'] = [
+  'decay',
+  'decayed',
+  'rateFactor',
+]
 
 /**
  * Decays matrices, and leaves biases, gains of norms and single numbers alone. A matrix is a tensor with two
- * axes or more whose path does not end in `bias`. (A bias of query, key or value has the axes head and
- * headWidth, so axes alone don't tell.)
+ * axes or more whose path does not end in `bias`, and which isn't a norm's. (A bias of query, key or value
+ * and the gain of a norm of queries may have the axes head and headWidth, so axes alone don't tell.)
  */
 export const matricesDecay: Decayed = (path, weight) =>
-  weight.layout.length >= 2 && !/(^|\.)\w*bias$/i.test(path)
+  weight.layout.length >= 2 && !/(^|\.)\w*bias$|norm\.\w+$/i.test(path)
 
 /** One weight with its gradient and moments, while it is updated. */
 export interface Weight {
@@ -172,16 +184,17 @@ export function optimizerOf(rule: Rule): Optimizer {
         if (weights.has(weight)) continue
         checkGradientOf(name, path, weight, own)
         const before = moments.map((tree) => tree.get(path) ?? null)
-        const { decay = 0, decayed } = rule.decay
+        const { decay = 0, decayed, rateFactor } = rule.decay
+        const acts = decayed?.(path, weight) ?? true
         const [after, ...next] = rule.update({
           path,
           weight,
           gradient: own,
           moments: before,
           step,
-          rate,
+          rate: rateFactor === undefined ? rate : rate * rateFactor(path, weight),
           gradientScale,
-          decay: decayed === undefined || decayed(path, weight) ? decay : 0,
+          decay: typeof acts === 'number' ? acts : acts ? decay : 0,
         })
         weights.set(weight, after!)
         remembered.set(weight, next)

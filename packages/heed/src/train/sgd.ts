@@ -1,7 +1,14 @@
 import { checkNames, UsageError } from '../base/index.js'
 import { input, parameter } from '../kernels/index.js'
 import type { Scalar } from '../tensor/index.js'
-import { checkOption, type DecayOptions, fusedUpdate, type Optimizer, optimizerOf } from './optimizer.js'
+import {
+  checkOption,
+  type DecayOptions,
+  decayOptionNames,
+  fusedUpdate,
+  type Optimizer,
+  optimizerOf,
+} from './optimizer.js'
 
 /** Momentum and weight decay of `sgd`. Without them a step is −rate × gradient. */
 export interface SgdOptions extends DecayOptions {
@@ -22,7 +29,7 @@ export interface SgdOptions extends DecayOptions {
  * @throws UsageError for options out of range, or Nesterov without momentum
  */
 export function sgd(options: SgdOptions = {}): Optimizer {
-  checkNames('sgd', options, ['momentum', 'nesterov', 'decay', 'decayed'] satisfies (keyof SgdOptions)[])
+  checkNames('sgd', options, ['momentum', 'nesterov', ...decayOptionNames] satisfies (keyof SgdOptions)[])
   const { momentum = 0, nesterov = false, decay = 0 } = options
   checkOption('sgd', 'momentum', momentum, 0, 1, true)
   checkOption('sgd', 'decay', decay, 0)

@@ -139,6 +139,12 @@ export function createEncoder(
   }
 }
 
+/** What is dropped of an encoder's values while it is trained. */
+export interface EncoderDropout extends Dropout {
+  /** The share of what a classifier reads. Default `rate`, as BERT has it. */
+  readonly head?: number | undefined
+}
+
 /**
  * What happens in one run of an encoder. A batch that is filled up gives `real`. Texts of several lengths
  * without filling stand one after the other in a batch of 1, with `rows`.
@@ -151,7 +157,7 @@ export interface EncoderOptions extends TextRows {
   /** Beside `real`: documents, a window. */
   readonly mask?: Mask | undefined
   /** While training. */
-  readonly dropout?: Dropout | undefined
+  readonly dropout?: EncoderDropout | undefined
   /** Forget what happens inside each block, and compute it again for the gradient: less memory, more time. */
   readonly rematerialize?: boolean | undefined
 }

@@ -1,4 +1,5 @@
 /** What an encoder's head computes from its states. */
+import { foldIn } from '../../base/index.js'
 import { activate, type AnyTensor, concat, gather, scope, type Tensor, tensor } from '../../tensor/index.js'
 import { linear, poolMean, type Quantized, type Sequence } from '../../nn/index.js'
 import { tap, within } from '../../observe/index.js'
@@ -45,18 +46,23 @@ export function encoderOutput(
 /**
  * What the head gives for states that `encoderStates` gave.
  *
- * @param place `real` or `rows`, as they were given there
+ * @param place `real` or `rows`, as they were given there; dropout of what a classifier reads
  * @throws UsageError where the model has no head
  */
 export function outputOf(
   model: Quantized<Encoder>,
   design: EncoderDesign,
   states: Sequence,
-  place: TextRows = {},
+  place: TextRows & Pick<EncoderOptions, 'dropout'> = {},
 ): EncoderOutput {
   const { head } = model
   const { head: how } = design
   if (head === undefined || how === undefined) return lacking('a head', design)
+  const { dropout } = place
+  const dropped =
+    dropout && how.kind !== 'answer'
+      ? { rate: dropout.head ?? dropout.rate, key: foldIn(dropout.key, 'head') }
+      : undefined
   return scope((): EncoderOutput => {
     if (how.kind === 'masked-language') {
       const logits = within('head', () =>
@@ -73,12 +79,14 @@ export function outputOf(
             : meanStates(states, place)
       return {
         kind: how.kind,
-        logits: within('head', () => labelLogits<'batch'>(head, how, vectors)) as Tensor<'batch' | 'label'>,
+        logits: within('head', () => labelLogits<'batch'>(head, how, vectors, dropped)) as Tensor<
+          'batch' | 'label'
+        >,
       }
     }
-    const logits = within('head', () => labelLogits<'batch' | 'position'>(head, how, states)) as Tensor<
-      'batch' | 'position' | 'label'
-    >
+    const logits = within('head', () =>
+      labelLogits<'batch' | 'position'>(head, how, states, dropped),
+    ) as Tensor<'batch' | 'position' | 'label'>
     return how.kind === 'token'
       ? { kind: how.kind, logits }
       : { kind: how.kind, start: logits.at('label', 0), end: logits.at('label', 1) }
