@@ -4,6 +4,7 @@ import { register as attend } from './commands/attend.js'
 import { register as convert } from './commands/convert.js'
 import { register as doctor } from './commands/doctor.js'
 import { register as embed } from './commands/embed.js'
+import { register as evaluate } from './commands/evaluate.js'
 import { register as generate } from './commands/generate.js'
 import { register as inspect } from './commands/inspect.js'
 import { register as kernel } from './commands/kernel.js'
@@ -21,6 +22,7 @@ const commands: readonly Register[] = [
   generate,
   embed,
   train,
+  evaluate,
   inspect,
   convert,
   tokenize,

@@ -15,5 +15,6 @@ export {
   titleOf,
 } from './attention.js'
 export { attendPicture, briefPicture, type PictureOptions } from './picture/picture.js'
+export { depthOf, Paint, themeOf } from './picture/paint.js'
 export { visibleText } from './visible.js'
 export { COLOURS, inkOn, place, scale, type Colour, type Theme } from './page/colour.js'

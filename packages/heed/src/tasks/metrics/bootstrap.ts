@@ -41,7 +41,7 @@ export function bootstrap(
   options: BootstrapOptions = {},
 ): ScoreInterval {
   const items = Uint32Array.from({ length: count }, (_, i) => i)
-  return { value: score(items), ...rangeOf(drawn(count, score, options), options) }
+  return intervalOf(score(items), drawn(count, score, options), options)
 }
 
 /** The interval of a mean of numbers, one for each item. */
@@ -65,7 +65,7 @@ export function pairedBootstrap(
   const value = difference(Uint32Array.from({ length: count }, (_, i) => i))
   const scores = drawn(count, difference, options)
   const other = scores.filter((score) => Math.sign(score) !== Math.sign(value) || score === 0).length
-  return { value, ...rangeOf(scores, options), p: Math.min(1, (2 * other) / scores.length) }
+  return { ...intervalOf(value, scores, options), p: Math.min(1, (2 * other) / scores.length) }
 }
 
 /** The mean of the numbers at these places. */
@@ -75,28 +75,34 @@ export function meanAt(values: ArrayLike<number>, items: Uint32Array): number {
   return sum / items.length
 }
 
-/** Scores of the drawn sets, in ascending order. */
+/** Scores of the drawn sets. */
 function drawn(
   count: number,
   score: (items: Uint32Array) => number,
   { samples = 1000, seed = 0, ...rest }: BootstrapOptions,
-): number[] {
+): Float64Array {
   checkNames('bootstrap', rest, ['confidence'])
   checkWhole('bootstrap', 'samples', samples, 1)
   checkWhole('bootstrap', 'count', count, 1)
   const items = new Uint32Array(count)
-  const scores = Array.from({ length: samples }, (_, sample) => {
-    const key = randomKey(seed, 'bootstrap', sample)
-    for (let i = 0; i < count; i++) items[i] = integerAt(key, i, count)
+  return Float64Array.from({ length: samples }, (_, sample) => {
+    drawItems(items, seed, sample)
     return score(items)
   })
-  return scores.filter((one) => !Number.isNaN(one)).sort((a, b) => a - b)
 }
 
-function rangeOf(
-  sorted: readonly number[],
+/** Fills a list with numbers of items, each below its length and drawn with replacement. */
+export function drawItems(items: Uint32Array, seed: number, sample: number): void {
+  const key = randomKey(seed, 'bootstrap', sample)
+  for (let i = 0; i < items.length; i++) items[i] = integerAt(key, i, items.length)
+}
+
+/** The interval of a score, from the scores of the drawn sets. Those that are not numbers are left out. */
+export function intervalOf(
+  value: number,
+  scores: Float64Array,
   { confidence = 0.95 }: BootstrapOptions,
-): { readonly low: number; readonly high: number } {
+): ScoreInterval {
   if (!(confidence > 0 && confidence < 1))
     throw new UsageError({
       operation: 'bootstrap',
@@ -104,11 +110,16 @@ function rangeOf(
       found: String(confidence),
       hint: 'use 0.95',
     })
-  return { low: percentile(sorted, (1 - confidence) / 2), high: percentile(sorted, (1 + confidence) / 2) }
+  const sorted = scores.filter((score) => !Number.isNaN(score)).sort()
+  return {
+    value,
+    low: percentile(sorted, (1 - confidence) / 2),
+    high: percentile(sorted, (1 + confidence) / 2),
+  }
 }
 
 /** The number below which this share lies; between two, in proportion. NaN of none. */
-function percentile(sorted: readonly number[], share: number): number {
+function percentile(sorted: Float64Array, share: number): number {
   const place = share * (sorted.length - 1)
   const low = sorted[Math.floor(place)] ?? NaN
   const high = sorted[Math.ceil(place)] ?? NaN

@@ -65,7 +65,7 @@ export function classificationScores(
   }
   const rows = confusion.map((row) => sumOf(row))
   const columns = confusion.map((_, called) => sumOf(confusion.map((row) => row[called]!)))
-  const scores = confusion.map((row, c) => scoresOf(row[c]!, columns[c]!, rows[c]!))
+  const scores = confusion.map((row, c) => classScoresOf(row[c]!, columns[c]!, rows[c]!))
   const right = sumOf(confusion.map((row, c) => row[c]!))
   const present = scores.filter((_, c) => rows[c]! + columns[c]! > 0)
   return {
@@ -80,7 +80,7 @@ export function classificationScores(
 }
 
 /** Precision, recall and F1 from counts; a share of nothing is 0. */
-export function scoresOf(right: number, called: number, count: number): ClassScores {
+export function classScoresOf(right: number, called: number, count: number): ClassScores {
   return {
     precision: called > 0 ? right / called : 0,
     recall: count > 0 ? right / count : 0,

@@ -4,7 +4,7 @@
  * Buchholz 2000), which take IOB1, IOB2, IOE and IOBES alike.
  */
 import { UsageError } from '../../base/index.js'
-import { type ClassScores, scoresOf } from './classification.js'
+import { type ClassScores, classScoresOf } from './classification.js'
 
 /** Words that are of one entity. */
 export interface LabelledEntity {
@@ -72,10 +72,10 @@ export function entityScores(
   const types = [...counts].sort(([a], [b]) => (a < b ? -1 : 1))
   const total = (which: 0 | 1 | 2): number => types.reduce((sum, [, count]) => sum + count[which], 0)
   const scores = types.map(
-    ([type, [right, called, count]]) => [type, scoresOf(right, called, count)] as const,
+    ([type, [right, called, count]]) => [type, classScoresOf(right, called, count)] as const,
   )
   return {
-    ...scoresOf(total(0), total(1), total(2)),
+    ...classScoresOf(total(0), total(1), total(2)),
     macroF1: scores.reduce((sum, [, { f1 }]) => sum + f1, 0) / Math.max(1, scores.length),
     types: Object.fromEntries(scores),
   }

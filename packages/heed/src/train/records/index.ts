@@ -5,6 +5,7 @@ export {
   type DataSource,
   dataSourceNames,
   expandPath,
+  partOf,
   recordFields,
 } from './data-source.js'
 export {

@@ -1,0 +1,149 @@
+import { basename, resolve } from 'node:path'
+import {
+  ablateHeads,
+  type DataRecord,
+  type DataSource,
+  evaluationOf,
+  loadRecords,
+  openTask,
+  permutation,
+  randomKey,
+  type TaskSettings,
+} from 'heed'
+import { readJson } from 'heed/internals'
+import type { Context } from '../context.js'
+import { UsageError } from '../errors.js'
+import { ablationText, evaluationText } from '../evaluate/text.js'
+import { listenForInterruption } from '../interruption.js'
+import type { WeightChoice } from '../options.js'
+import { ProgressLine } from '../progress-line.js'
+import { escaped, jsonText } from '../terminal.js'
+
+export interface EvaluateCommandOptions {
+  readonly task: string
+  readonly data: readonly string[]
+  readonly format?: string
+  readonly columns?: string
+  readonly field?: readonly string[]
+  readonly label?: readonly string[]
+  readonly limit?: number
+  readonly sample?: number
+  readonly learnFrom?: readonly string[]
+  readonly baselines: boolean
+  readonly seed: number
+  readonly draws: number
+  readonly confidence: number
+  readonly weights: WeightChoice
+  readonly as?: TaskSettings['as']
+  readonly dimensions?: number
+  readonly questions?: 'first' | 'all'
+  readonly rerank?: string
+  readonly depth?: number
+  readonly window?: number
+  readonly stride?: number
+  readonly ablateHeads?: 'zero' | 'uniform'
+  readonly metric?: string
+  readonly json?: boolean
+}
+
+/** Measures a model on data, and prints what it found. */
+export async function evaluateModel(
+  model: string,
+  options: EvaluateCommandOptions,
+  { output, errorOutput, environment }: Context,
+): Promise<void> {
+  const { task, seed, draws: samples, confidence, baselines, ablateHeads: ablation, metric } = options
+  const interruption = listenForInterruption()
+  const progress = new ProgressLine(errorOutput, environment)
+  const told = (unit: string) => (done: number, total: number) => progress.update(task, done, total, unit)
+  const { signal } = interruption
+  const intervals = { samples, confidence, seed, signal }
+  try {
+    const records = sampled(await loadRecords(sourcesOf(options.data, options), origin), options)
+    const learnFrom =
+      options.learnFrom &&
+      (await loadRecords(sourcesOf(options.learnFrom, { ...options, limit: undefined }), origin))
+    const { as, dimensions, questions, rerank, depth, window, stride, weights } = options
+    const settings = { as, dimensions, questions, rerank: rerank && resolve(rerank), depth, window, stride }
+    const opened = await openTask(resolve(model), task, settings, { weights })
+    const about = { model: basename(resolve(model)), records: records.length }
+    if (ablation !== undefined) {
+      const found = await ablateHeads(opened.loaded, (own) => opened.measure(records, own), {
+        ...intervals,
+        ablation,
+        metric,
+        progress: told('runs'),
+      })
+      progress.end()
+      output.write(
+        options.json
+          ? `${jsonText({ ...about, ...found })}\n`
+          : ablationText(about, found, output, environment),
+      )
+      return
+    }
+    const how = { ...intervals, baselines, learnFrom }
+    const found = await evaluationOf(await opened.measure(records, { ...how, progress: told('items') }), how)
+    progress.end()
+    output.write(
+      options.json
+        ? `${jsonText({ ...about, ...found })}\n`
+        : evaluationText(about, found, output, environment),
+    )
+  } catch (error) {
+    if (signal.aborted) throw new Error('evaluate: stopped before the end', { cause: error })
+    throw error
+  } finally {
+    progress.end()
+    interruption.end()
+  }
+}
+
+const origin = { operation: 'evaluate' }
+
+/** How files of records are read. */
+type Reading = Pick<EvaluateCommandOptions, 'format' | 'columns' | 'field' | 'label'> & {
+  readonly limit?: number | undefined
+}
+
+/** Files, or JSON, as sources of data. */
+function sourcesOf(data: readonly string[], { format, columns, field, label, limit }: Reading): DataSource[] {
+  const named = {
+    ...(format !== undefined && { format }),
+    ...(columns !== undefined && { columns: columns.split(',') }),
+    ...(field !== undefined && { fields: pairsOf('--field', field) }),
+    ...(label !== undefined && { labels: pairsOf('--label', label) }),
+    ...(limit !== undefined && { limit }),
+  }
+  return data.flatMap((given) => {
+    if (!/^\s*[[{]/.test(given)) return [{ ...named, path: given } as DataSource]
+    const json = readJson(given, {
+      operation: 'evaluate',
+      file: '--data',
+      hint: 'write { "path": "…" }',
+    }).plain()
+    return (Array.isArray(json) ? json : [json]).map(
+      (one: object) => ({ ...named, ...one }) as unknown as DataSource,
+    )
+  })
+}
+
+function pairsOf(option: string, given: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    given.map((pair) => {
+      const at = pair.indexOf('=')
+      if (at > 0) return [pair.slice(0, at), pair.slice(at + 1)]
+      throw new UsageError(`evaluate: expected ${option} as name=value, found '${escaped(pair)}'`)
+    }),
+  )
+}
+
+/** As many as were asked for, in their order. */
+function sampled(
+  records: readonly DataRecord[],
+  { sample, seed }: Pick<EvaluateCommandOptions, 'sample' | 'seed'>,
+): readonly DataRecord[] {
+  if (sample === undefined || sample >= records.length) return records
+  const drawn = permutation(randomKey(seed, 'sample'), records.length).subarray(0, sample)
+  return Array.from(drawn.sort(), (i) => records[i]!)
+}

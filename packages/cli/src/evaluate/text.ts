@@ -1,0 +1,161 @@
+/** What an evaluation found, for people. */
+import { depthOf, Paint, themeOf } from '@heed/studio'
+import type { Ablation, ClassificationDetails, Evaluation, HeadCost } from 'heed'
+import { countText } from '../format.js'
+import { escaped, padded, stringWidth, styled, type Environment, type Output } from '../terminal.js'
+
+/** What was measured. */
+export interface About {
+  readonly model: string
+  readonly records: number
+}
+
+/** Scores, each with its interval and with how much more it is than the baselines'. */
+export function evaluationText(
+  { model, records }: About,
+  { task, scores, details }: Evaluation,
+  output: Output,
+  environment: Environment,
+): string {
+  const rows = scores.flatMap(({ metric, value, low, high, beside }) => [
+    [metric, 'model', scoreText(value), rangeText(low, high), ''],
+    ...beside.map(({ name, difference, ...own }) => [
+      '',
+      name,
+      scoreText(own.value),
+      rangeText(own.low, own.high),
+      `${signed(difference.value)}  (${signed(difference.low)} … ${signed(difference.high)})`,
+    ]),
+  ])
+  const head = ['', '', 'score', 'interval', 'the model has more']
+  return [
+    titleText(model, task, records, output, environment),
+    '',
+    ...tableOf([head, ...rows], output, environment),
+    ...detailLines(details, output, environment),
+    '',
+  ].join('\n')
+}
+
+function titleText(
+  model: string,
+  task: string,
+  records: number,
+  output: Output,
+  environment: Environment,
+): string {
+  const count = `${countText(records)} record${records === 1 ? '' : 's'}`
+  return `${styled(output, 'bold', escaped(model), environment)}  ${escaped(task)}  ${count}`
+}
+
+function detailLines(details: Evaluation['details'], output: Output, environment: Environment): string[] {
+  if (!('confusion' in details)) {
+    const facts = Object.entries(details).filter(([, value]) => ['number', 'string'].includes(typeof value))
+    const said = facts.map(
+      ([name, value]) => `${name} ${typeof value === 'number' ? numberText(value) : String(value)}`,
+    )
+    return said.length === 0 ? [] : ['', escaped(said.join(', '))]
+  }
+  const { labels, classes, confusion } = details as unknown as ClassificationDetails
+  const present = labels
+    .map((_, i) => i)
+    .filter((i) => classes[i]!.count > 0 || confusion.some((row) => row[i]! > 0))
+  const head = ['', 'precision', 'recall', 'F1', 'records', ...present.map((i) => `as ${labels[i]}`)]
+  const rows = present.map((i) => {
+    const { precision, recall, f1, count } = classes[i]!
+    return [
+      labels[i]!,
+      ...[precision, recall, f1].map(scoreText),
+      countText(count),
+      ...present.map((called) => countText(confusion[i]![called]!)),
+    ]
+  })
+  return ['', ...tableOf([head, ...rows], output, environment)]
+}
+
+/** Layers downward, heads to the right: how much less the score is without each. */
+export function ablationText(
+  { model, records }: About,
+  { task, metric, ablation, score, heads }: Ablation,
+  output: Output,
+  environment: Environment,
+): string {
+  const paint = new Paint(depthOf(output, environment), themeOf(environment))
+  const names = [...new Set(heads.map(({ attention }) => attention))]
+  const count = Math.max(...heads.map(({ head }) => head + 1))
+  const most = Math.max(1e-9, ...heads.map(({ cost }) => cost.value))
+  const widest = Math.max(5, ...names.map((name) => stringWidth(shortName(name))))
+  const cell = (one: HeadCost | undefined): string => {
+    const text = padded(one === undefined ? '' : points(one.cost.value), 6, 'start')
+    return one === undefined ? text : paint.on(Math.max(0, one.cost.value) / most, text)
+  }
+  const dim = (text: string): string => styled(output, 'dim', text, environment)
+  const columns = Array.from({ length: count }, (_, head) => head)
+  const costly = [...heads].sort((a, b) => b.cost.value - a.cost.value).slice(0, 5)
+  return [
+    titleText(model, task, records, output, environment),
+    '',
+    `${metric} ${scoreText(score.value)}  ${rangeText(score.low, score.high)}; in hundredths, what it loses without a head (${
+      ablation === 'zero' ? 'it gives nothing' : 'it attends to all alike'
+    }):`,
+    '',
+    dim(`${padded('', widest)} ${columns.map((head) => padded(String(head), 6, 'start')).join(' ')}`),
+    ...names.map((name) => {
+      const own = heads.filter(({ attention }) => attention === name)
+      return `${dim(padded(shortName(name), widest))} ${columns.map((head) => cell(own.find((one) => one.head === head))).join(' ')}`
+    }),
+    '',
+    ...tableOf(
+      [
+        ['attention', 'head', 'loses', 'interval'],
+        ...costly.map(({ attention, head, cost }) => [
+          shortName(attention),
+          String(head),
+          points(cost.value),
+          `${points(cost.low)} … ${points(cost.high)}`,
+        ]),
+      ],
+      output,
+      environment,
+    ),
+    '',
+  ].join('\n')
+}
+
+function shortName(attention: string): string {
+  return escaped(attention.replace(/\.filter$/, '').replace(/^blocks\.(\d+)\.attention$/, 'layer $1'))
+}
+
+function points(value: number): string {
+  return (100 * value).toFixed(1).replace(/^-(0\.0)$/, '$1')
+}
+
+function tableOf(rows: readonly (readonly string[])[], output: Output, environment: Environment): string[] {
+  const safe = rows.map((row) => row.map((cell) => escaped(cell)))
+  const widths = safe[0]!.map((_, column) => Math.max(...safe.map((row) => stringWidth(row[column]!))))
+  const isText = (column: number): boolean =>
+    column === 0 || safe.slice(1).some((row) => /^[^\d.+−–\s-]/.test(row[column]!))
+  return safe.map((row, i) => {
+    const line = row
+      .map((cell, column) => padded(cell, widths[column]!, isText(column) ? 'end' : 'start'))
+      .join('  ')
+    return i === 0 ? styled(output, 'dim', line.trimEnd(), environment) : line.trimEnd()
+  })
+}
+
+/** Shares have four digits, other numbers as many as fit. */
+function scoreText(value: number): string {
+  return Number.isFinite(value) ? (Math.abs(value) < 10 ? value.toFixed(4) : value.toFixed(2)) : '–'
+}
+
+function rangeText(low: number, high: number): string {
+  return `${scoreText(low)} … ${scoreText(high)}`
+}
+
+function signed(value: number): string {
+  return `${value < 0 ? '−' : '+'}${scoreText(Math.abs(value))}`
+}
+
+function numberText(value: number): string {
+  return Number.isInteger(value) ? countText(value) : scoreText(value)
+}

@@ -1,0 +1,409 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { randomKey, uniformAt } from '../../base/index.js'
+import { scoreOf, writable } from '../../generation/index.js'
+import {
+  createDecoder,
+  decoderConfig,
+  loadModel,
+  loadSentenceEncoder,
+  type Running,
+  vectorSimilarity,
+} from '../../models/index.js'
+import { normalInitializer } from '../../nn/index.js'
+import { type Tensor, tensor } from '../../tensor/index.js'
+import { pipeline } from '../index.js'
+import { temporaryFolder, writeTiny } from '../testing/tiny.js'
+import {
+  ablateHeads,
+  classBaselines,
+  evaluate,
+  type EvaluateOptions,
+  type EvaluationScore,
+  evaluationOf,
+  measureChoice,
+  measureClassification,
+  measurePerplexity,
+  measureSearch,
+  measureSimilarity,
+  openTask,
+  searchCollection,
+} from './index.js'
+
+const folder = temporaryFolder()
+const path = (name: string): string => join(folder.path, name)
+const classes = ['contradiction', 'entailment', 'neutral']
+const fast: EvaluateOptions = { samples: 200 }
+
+beforeAll(async () => {
+  for (const name of ['classes', 'tokens', 'plain']) mkdirSync(path(name))
+  await writeTiny(path('classes'), {
+    architectures: ['BertForSequenceClassification'],
+    id2label: { ...classes },
+  })
+  await writeTiny(path('tokens'), {
+    architectures: ['BertForTokenClassification'],
+    id2label: { 0: 'O', 1: 'B-PER', 2: 'I-PER', 3: 'B-LOC' },
+  })
+  await writeTiny(path('plain'), { architectures: ['BertModel'] })
+})
+afterAll(() => folder.remove())
+
+const words = 'the cat sat on a mat dog runs in park children play football there paris france'.split(' ')
+/** A text of some words. */
+function textOf(number: number, length = 6): string {
+  const key = randomKey(number, 'text')
+  return Array.from({ length }, (_, i) => words[Math.floor(words.length * uniformAt(key, i))]).join(' ')
+}
+
+function scoreNamed(scores: readonly EvaluationScore[], metric: string): EvaluationScore {
+  return scores.find((score) => score.metric === metric)!
+}
+
+const pairs = Array.from({ length: 60 }, (_, i) => ({ text: textOf(i), pair: textOf(i + 1000, 3) }))
+
+describe('classification', () => {
+  test('a model is right about what the pipeline calls it, and wrong about the rest', async () => {
+    const classify = await pipeline('text-classification', path('classes'))
+    const called = await classify(pairs.map(({ text, pair }) => ({ text, text_pair: pair })))
+    // Every fourth label is another one.
+    const records = pairs.map((pair, i) => {
+      const { label } = called[i]!
+      const other = classes.find((name) => name !== label)!
+      return { ...pair, label: i % 4 === 0 ? other : label.toUpperCase() }
+    })
+    const found = await evaluate(path('classes'), 'text-classification', records, fast)
+    const accuracy = scoreNamed(found.scores, 'accuracy')
+    expect([accuracy.value, accuracy.count]).toEqual([0.75, 60])
+    expect(accuracy.low < 0.75 && accuracy.low > 0.6 && accuracy.high > 0.75 && accuracy.high < 0.9).toBe(
+      true,
+    )
+    expect(accuracy.beside.map(({ name }) => name)).toEqual([
+      'majority',
+      'hypothesis only',
+      'overlap',
+      'words and overlap',
+    ])
+    for (const { value, difference } of accuracy.beside)
+      expect(difference.value).toBeCloseTo(accuracy.value - value, 12)
+    const { confusion, labels } = found.details as { confusion: number[][]; labels: string[] }
+    expect(labels).toEqual(classes)
+    expect(confusion.flat().reduce((sum, count) => sum + count, 0)).toBe(60)
+    expect(classes.reduce((sum, _, i) => sum + confusion[i]![i]!, 0)).toBe(45)
+    expect(JSON.parse(JSON.stringify(found))).toEqual(found)
+    // The same seed gives the same intervals.
+    expect(await evaluate(path('classes'), 'text-classification', records, fast)).toEqual(found)
+  })
+
+  test('labels are names or numbers; others are refused', async () => {
+    const model = await loadModel(path('classes'))
+    const named = await measureClassification(model, [{ text: 'a cat', label: 'Neutral' }], {})
+    const numbered = await measureClassification(model, [{ text: 'a cat', label: 2 }], {})
+    expect(named.details).toEqual(numbered.details)
+    await expect(measureClassification(model, [{ text: 'a cat', label: 'sure' }])).rejects.toThrow(
+      `expected records with a label of the model's: contradiction, entailment, neutral, found the text "sure"`,
+    )
+    await expect(measureClassification(model, [{ label: 0 }])).rejects.toThrow("a text 'text'")
+    await expect(evaluate(path('plain'), 'text-classification', [])).rejects.toThrow('a head for it')
+    await expect(evaluate(path('classes'), 'text-clasification', [])).rejects.toThrow(
+      "did you mean 'text-classification'?",
+    )
+  })
+
+  test('a signal stops it', async () => {
+    const controller = new AbortController()
+    controller.abort(new Error('enough'))
+    const records = pairs.map((pair) => ({ ...pair, label: 0 }))
+    await expect(
+      evaluate(path('classes'), 'text-classification', records, { signal: controller.signal }),
+    ).rejects.toThrow('enough')
+  })
+})
+
+describe('baselines of classes', () => {
+  const share = (found: readonly number[], labels: readonly number[]): number =>
+    found.filter((label, i) => label === labels[i]).length / labels.length
+
+  test('a word of the second text gives its class away; the first says nothing', () => {
+    const examples = Array.from({ length: 300 }, (_, i) => ({
+      text: textOf(i),
+      pair: `${textOf(i + 5000, 2)} ${['alone', 'outside', 'perhaps'][i % 3]}`,
+      label: i % 3,
+    }))
+    const found = classBaselines(examples, 3)
+    const labels = examples.map(({ label }) => label)
+    expect(share(found['hypothesis only']!, labels)).toBeGreaterThan(0.97)
+    expect(share(found['overlap']!, labels)).toBeLessThan(0.5)
+    expect(share(found['majority']!, labels)).toBeLessThan(0.4)
+  })
+
+  test('what both texts share is seen by overlap alone', () => {
+    const examples = Array.from({ length: 300 }, (_, i) => {
+      const text = textOf(i, 8)
+      return {
+        text,
+        pair: i % 2 === 0 ? text.split(' ').slice(2, 6).join(' ') : textOf(i + 900, 4),
+        label: i % 2,
+      }
+    })
+    const found = classBaselines(examples, 2)
+    const labels = examples.map(({ label }) => label)
+    expect(share(found['overlap']!, labels)).toBeGreaterThan(0.95)
+    expect(share(found['hypothesis only']!, labels)).toBeLessThan(0.65)
+  })
+
+  test('nothing is learned of the text that is judged', () => {
+    // Each text has a label of chance, three times: what is learned by heart would be right.
+    const examples = Array.from({ length: 150 }, (_, i) => ({
+      text: `${textOf(Math.floor(i / 3))} only${Math.floor(i / 3)}`,
+      label: uniformAt(randomKey(9), Math.floor(i / 3)) < 0.5 ? 0 : 1,
+    }))
+    const found = classBaselines(examples, 2)
+    expect(
+      share(
+        found['bag of words']!,
+        examples.map(({ label }) => label),
+      ),
+    ).toBeLessThan(0.75)
+    const learned = classBaselines(examples, 2, examples)
+    expect(
+      share(
+        learned['bag of words']!,
+        examples.map(({ label }) => label),
+      ),
+    ).toBe(1)
+  })
+})
+
+describe('similarity', () => {
+  test('a model agrees with its own cosines', async () => {
+    const encoder = await loadSentenceEncoder(path('plain'))
+    const vectors = encoder.encode(pairs.flatMap(({ text, pair }) => [text, pair]))
+    const records = pairs.map((pair, i) => ({
+      ...pair,
+      score: 5 * vectorSimilarity(vectors[2 * i]!, vectors[2 * i + 1]!),
+    }))
+    const measured = await measureSimilarity(encoder, records)
+    const { scores } = await evaluationOf(measured, fast)
+    expect(scores.map(({ metric, value }) => `${metric} ${value.toFixed(6)}`)).toEqual([
+      'Spearman 1.000000',
+      'Pearson 1.000000',
+    ])
+    expect(scores[0]!.beside.map(({ name }) => name)).toEqual(['averaged embeddings', 'overlap'])
+    const short = await measureSimilarity(encoder, records, { dimensions: 4 })
+    const all = Uint32Array.from(records, (_, i) => i)
+    expect(short.own.metrics['Spearman']!(all)).toBeLessThan(1)
+    await expect(measureSimilarity(encoder, [{ text: 'a', pair: 'b' }])).rejects.toThrow("a number 'score'")
+  })
+})
+
+describe('search', () => {
+  const records = Array.from({ length: 40 }, (_, i) => ({
+    question: `where is number${i} ?`,
+    context: `${textOf(i)} number${i} ${textOf(i + 77)}`,
+  }))
+
+  test('a rare word is found by BM25', async () => {
+    const { scores } = await evaluationOf(await measureSearch('bm25', records), fast)
+    expect(scores.map(({ value }) => value)).toEqual([1, 1, 1, 1, 1])
+    expect(scores[0]!.beside).toEqual([])
+  })
+
+  test('beside a model there is BM25, and both together', async () => {
+    const encoder = await loadSentenceEncoder(path('plain'))
+    const measured = await measureSearch(encoder, records)
+    const { scores, details } = await evaluationOf(measured, fast)
+    expect(scores[0]!.beside.map(({ name }) => name)).toEqual(['BM25', 'fused with BM25'])
+    expect(scores[0]!.value).toBeLessThan(1)
+    expect(details).toEqual({ documents: 40 })
+  })
+
+  test('collections of all kinds of records', () => {
+    const twice = searchCollection([...records, { question: 'again?', context: records[3]!.context }])
+    expect([twice.documents.length, twice.queries.length]).toEqual([40, 40])
+    const all = searchCollection([...records, { question: 'again?', context: records[3]!.context }], 'all')
+    expect([...all.queries[40]!.gains]).toEqual([[3, 1]])
+    const own = searchCollection([
+      { query: 'x', documents: ['a', 'b', 'c'], relevant: [1, 2] },
+      { query: 'y', documents: ['c', 'd'], relevant: 0 },
+    ])
+    expect(own.documents).toEqual(['a', 'b', 'c', 'd'])
+    expect(own.queries.map(({ among, gains }) => [among, [...gains.keys()]])).toEqual([
+      [
+        [0, 1, 2],
+        [1, 2],
+      ],
+      [[2, 3], [2]],
+    ])
+    const contrasts = searchCollection([{ text: 'q', positive: 'a', negatives: ['b', 'c'] }])
+    expect(contrasts.documents).toEqual(['a', 'b', 'c'])
+    expect(() => searchCollection([{ query: 'x', documents: ['a'], relevant: [1] }])).toThrow("'relevant'")
+    expect(() => searchCollection([{ text: 'x' }])).toThrow("'relevant'")
+  })
+})
+
+describe('tokens', () => {
+  test('a model is right about its own labels', async () => {
+    const opened = await openTask(path('tokens'), 'token-classification')
+    const records = pairs.map(({ text }) => ({
+      words: text.split(' '),
+      labels: text.split(' ').map(() => 'O'),
+    }))
+    const all = Uint32Array.from(records, (_, i) => i)
+    const measured = await opened.measure(records)
+    const share = measured.own.metrics['accuracy']!(all)
+    expect(share).toBeGreaterThan(0)
+    expect(share).toBeLessThan(1)
+    expect(measured.own.metrics['entity F1']!(all)).toBe(0)
+    const [frequent] = measured.baselines()
+    expect(frequent!.metrics['accuracy']!(all)).toBe(1)
+    await expect(opened.measure([{ words: ['a', 'b'], labels: ['O'] }])).rejects.toThrow(
+      'expected a label for each of the 2 words, found 1',
+    )
+  })
+})
+
+/** A decoder whose ids are those of the tiny tokenizer. */
+async function tinyDecoder(): Promise<Extract<Running, { readonly family: 'decoder' }>> {
+  const { tokenizer } = await loadModel(path('plain'))
+  const config = decoderConfig({ vocabulary: tokenizer.size, context: 24, width: 16, layers: 2, heads: 2 })
+  const model = createDecoder(config, randomKey(3), { initializer: normalInitializer(0.4) })
+  return { family: 'decoder', model, config, tokenizer, attentions: [] } as never
+}
+
+describe('likelihood', () => {
+  test('perplexity is that of generation, in one window', async () => {
+    const loaded = await tinyDecoder()
+    const texts = [textOf(1, 4), textOf(2, 5)]
+    const measured = await measurePerplexity(
+      loaded,
+      texts.map((text) => ({ text })),
+    )
+    // [CLS] stands in front; the [SEP] behind is none of the text.
+    const ids = texts.map((text) => [...loaded.tokenizer.encode(text).ids].slice(0, -1))
+    const scores = await scoreOf(
+      writable(loaded.model, loaded.config),
+      ids.map(([first]) => [first!]),
+      ids.map((row) => row.slice(1)),
+    )
+    const sum = scores.reduce((total, { logProbability }) => total + logProbability, 0)
+    const tokens = ids.reduce((total, row) => total + row.length - 1, 0)
+    const bytes = texts.join('').length
+    const all = Uint32Array.from([0, 1])
+    expect(measured.own.metrics['perplexity']!(all)).toBeCloseTo(Math.exp(-sum / tokens), 3)
+    expect(measured.own.metrics['bits per byte']!(all)).toBeCloseTo(-sum / Math.LN2 / bytes, 4)
+    expect(measured.details).toEqual({ tokens, bytes, window: 24, stride: 12 })
+  })
+
+  test('a long text is read in windows that score each token once', async () => {
+    const loaded = await tinyDecoder()
+    const text = textOf(5, 30)
+    const measured = await measurePerplexity(loaded, [{ text }], { window: 16, stride: 5 })
+    const ids = [...loaded.tokenizer.encode(text, { truncation: null }).ids].slice(0, -1)
+    let [sum, done, windows] = [0, 1, 0]
+    const how = writable(loaded.model, loaded.config)
+    while (done < ids.length) {
+      const end = Math.min(ids.length, done === 1 ? 16 : done + 5)
+      const before = ids.slice(Math.max(0, end - 16), done)
+      const [score] = await scoreOf(how, [before], [ids.slice(done, end)])
+      sum += score!.logProbability
+      done = end
+      windows++
+    }
+    const all = Uint32Array.from({ length: windows }, (_, i) => i)
+    expect(measured.count).toBe(windows)
+    expect(measured.own.metrics['perplexity']!(all)).toBeCloseTo(Math.exp(-sum / (ids.length - 1)), 3)
+    const { tokens, bytes } = measured.details
+    // But for spaces between windows.
+    expect([tokens, Number(bytes) <= text.length, Number(bytes) > text.length - windows]).toEqual([
+      ids.length - 1,
+      true,
+      true,
+    ])
+  })
+
+  test('the likeliest choice', async () => {
+    const loaded = await tinyDecoder()
+    const records = Array.from({ length: 12 }, (_, i) => ({
+      prompt: textOf(i, 2),
+      choices: [` ${textOf(i + 50, 1)}`, ` ${textOf(i + 60, 3)}`, ` ${textOf(i + 70, 2)}`],
+      answer: i % 3,
+    }))
+    const measured = await measureChoice(loaded, records)
+    const right = []
+    for (const { prompt, choices, answer } of records) {
+      const before = [...loaded.tokenizer.encode(prompt).ids].slice(0, -1)
+      const rest = choices.map((choice) =>
+        [...loaded.tokenizer.encode(prompt + choice).ids].slice(before.length, -1),
+      )
+      const scores = await scoreOf(
+        writable(loaded.model, loaded.config),
+        rest.map(() => before),
+        rest,
+      )
+      const logs = scores.map(({ logProbability }) => logProbability)
+      right.push(logs.indexOf(Math.max(...logs)) === answer ? 1 : 0)
+    }
+    const all = Uint32Array.from(records, (_, i) => i)
+    expect(measured.own.metrics['accuracy']!(all)).toBeCloseTo(
+      right.reduce<number>((a, b) => a + b, 0) / 12,
+      12,
+    )
+    expect(measured.baselines().map(({ name }) => name)).toEqual(['chance', 'longest'])
+    await expect(measureChoice(loaded, [{ prompt: 'a', choices: ['b', 'c'], answer: 2 }])).rejects.toThrow(
+      "'answer'",
+    )
+    await expect(evaluate(path('plain'), 'perplexity', [{ text: 'a' }])).rejects.toThrow('which reads')
+  })
+})
+
+describe('heads', () => {
+  const records = pairs.map((pair, i) => ({ ...pair, label: i % 3 }))
+
+  test('without a head is without its rows of the output projection', async () => {
+    const model = await loadModel(path('classes'))
+    const found = await ablateHeads(model, (own) => measureClassification(model, records, own), fast)
+    expect(found.heads.map(({ layer, head }) => `${layer}.${head}`)).toEqual(['0.0', '0.1', '1.0', '1.1'])
+    const all = Uint32Array.from(records, (_, i) => i)
+    const accuracy = async (one: Running): Promise<number> =>
+      (await measureClassification(one, records)).own.metrics['accuracy']!(all)
+    expect(found.score.value).toBe(await accuracy(model))
+    for (const { layer, head, value, cost } of found.heads) {
+      const { blocks, ...rest } = model.model as never as { blocks: Block[] }
+      const keep = tensor([head === 0 ? 0 : 1, head === 1 ? 0 : 1], { head: 2 })
+      const changed = blocks.map((block, i) => (i === layer ? withoutHead(block, keep) : block))
+      const other = {
+        ...model,
+        tokenizer: model.tokenizer,
+        model: { ...rest, blocks: changed },
+      } as never as Running
+      expect(value).toBe(await accuracy(other))
+      expect(cost.value).toBeCloseTo(found.score.value - value, 12)
+    }
+  })
+
+  test('a head that attends alike to all', async () => {
+    const model = await loadModel(path('classes'))
+    const measure = (own: EvaluateOptions): ReturnType<typeof measureClassification> =>
+      measureClassification(model, records, own)
+    const found = await ablateHeads(model, measure, { ...fast, ablation: 'uniform', metric: 'macro F1' })
+    expect([found.ablation, found.metric, found.heads.length]).toEqual(['uniform', 'macro F1', 4])
+    await expect(ablateHeads(model, measure, { ...fast, metric: 'F1' })).rejects.toThrow(
+      "a metric of the task: accuracy, macro F1, Matthews, found 'F1'",
+    )
+    await expect(ablateHeads(model, () => measureClassification(model, records), fast)).rejects.toThrow(
+      'runs the model by `around`',
+    )
+  })
+})
+
+interface Block {
+  readonly attention: { readonly output: { readonly weight: Tensor<'head' | 'headWidth' | 'width'> } }
+}
+
+function withoutHead(block: Block, keep: Tensor<'head'>): Block {
+  const { attention } = block
+  const { output } = attention
+  return { ...block, attention: { ...attention, output: { ...output, weight: output.weight.mul(keep) } } }
+}

@@ -1,0 +1,33 @@
+export {
+  type Beside,
+  type EvaluateOptions,
+  type Evaluation,
+  evaluationOf,
+  type Measure,
+  type Measured,
+  type EvaluationScore,
+  scoresOf,
+  type Statistic,
+} from './evaluation.js'
+export { type ClassificationDetails, measureClassification } from './classification.js'
+export { type EvaluateSimilarityOptions, measureSimilarity } from './similarity.js'
+export {
+  type EvaluateSearchOptions,
+  measureSearch,
+  type SearchCollection,
+  searchCollection,
+  type SearchQuery,
+} from './search.js'
+export { measureTokens } from './token-classification.js'
+export { type EvaluatePerplexityOptions, measureChoice, measurePerplexity } from './likelihood.js'
+export { type Ablation, ablateHeads, type AblateOptions, type HeadCost } from './ablation.js'
+export {
+  evaluate,
+  type EvaluationTask,
+  evaluationTasks,
+  type OpenedTask,
+  openTask,
+  type TaskSettings,
+} from './open-task.js'
+export { classBaselines, type ClassBaselines, type ClassExample } from './baselines/classes.js'
+export { averagedEmbeddings } from './baselines/embeddings.js'

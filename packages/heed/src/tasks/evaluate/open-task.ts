@@ -1,0 +1,144 @@
+/** From a folder and the name of a task to what measures it. */
+import { nearest, UsageError } from '../../base/index.js'
+import {
+  loadModel,
+  type LoadOptions,
+  loadCrossEncoder,
+  loadSentenceEncoder,
+  loadSparseEncoder,
+  type CrossEncoder,
+  type Running,
+  type SentenceEncoder,
+  type SparseEncoder,
+} from '../../models/index.js'
+import type { DataRecord } from '../../train/index.js'
+import { measureClassification } from './classification.js'
+import { type EvaluateOptions, type Evaluation, evaluationOf, type Measured } from './evaluation.js'
+import { measureChoice, measurePerplexity } from './likelihood.js'
+import { measureSearch } from './search.js'
+import { measureSimilarity } from './similarity.js'
+import { measureTokens } from './token-classification.js'
+
+/** What is measured, by its name. */
+export const evaluationTasks = [
+  'perplexity',
+  'choice',
+  'sentence-similarity',
+  'search',
+  'text-classification',
+  'token-classification',
+] as const
+export type EvaluationTask = (typeof evaluationTasks)[number]
+
+/** Options of one task alone, as the command has them. */
+export interface TaskSettings {
+  /** Of perplexity. */
+  readonly window?: number | undefined
+  readonly stride?: number | undefined
+  /** Of similarity. */
+  readonly dimensions?: number | undefined
+  /** Of search. */
+  readonly questions?: 'first' | 'all' | undefined
+  readonly depth?: number | undefined
+  /** The folder of a cross-encoder that puts what was found in order anew. */
+  readonly rerank?: string | undefined
+  /**
+   * What a model of texts is taken for: vectors that are dense or sparse, or scores of pairs. Default: by its
+   * head.
+   */
+  readonly as?: 'dense' | 'sparse' | 'cross' | undefined
+}
+
+/** A model that is open for a task. */
+export interface OpenedTask {
+  readonly task: EvaluationTask
+  readonly loaded: Running
+  /** Runs the task on these records. */
+  measure(records: readonly DataRecord[], options?: EvaluateOptions): Promise<Measured>
+}
+
+/**
+ * Opens a model for a task.
+ *
+ * @param path the model's folder or file
+ * @throws UsageError for a task that isn't known, or where the model has not what it needs; FormatError where
+ * what stands at the path is no model
+ */
+export async function openTask(
+  path: string,
+  task: string,
+  settings: TaskSettings = {},
+  load: LoadOptions = {},
+): Promise<OpenedTask> {
+  if (!isTask(task)) throw unknownTask(task)
+  if (task === 'sentence-similarity' || task === 'search') {
+    const encoder = await encoderOf(path, settings.as, load)
+    const loaded = encoder.loaded as Running
+    if (task === 'sentence-similarity') {
+      const { dimensions } = settings
+      return {
+        task,
+        loaded,
+        measure: (records, options) => measureSimilarity(encoder, records, { ...options, dimensions }),
+      }
+    }
+    const { questions, depth, rerank } = settings
+    const reranker = rerank === undefined ? undefined : await loadCrossEncoder(rerank)
+    return {
+      task,
+      loaded,
+      measure: (records, options) =>
+        measureSearch(encoder, records, { ...options, questions, depth, reranker }),
+    }
+  }
+  const loaded = await loadModel(path, load)
+  const { window, stride } = settings
+  const measures: Readonly<Record<typeof task, OpenedTask['measure']>> = {
+    perplexity: (records, options) => measurePerplexity(loaded, records, { ...options, window, stride }),
+    choice: (records, options) => measureChoice(loaded, records, options),
+    'text-classification': (records, options) => measureClassification(loaded, records, options),
+    'token-classification': (records, options) => measureTokens(loaded, records, options),
+  }
+  return { task, loaded, measure: measures[task] }
+}
+
+/** Opens a model, measures it, and gives its scores with their intervals, beside those of baselines. */
+export async function evaluate(
+  path: string,
+  task: string,
+  records: readonly DataRecord[],
+  options: EvaluateOptions & { readonly settings?: TaskSettings; readonly load?: LoadOptions } = {},
+): Promise<Evaluation> {
+  const { settings, load, ...rest } = options
+  const opened = await openTask(path, task, settings, load)
+  return evaluationOf(await opened.measure(records, rest), rest)
+}
+
+/** A model of texts, as its head says. */
+async function encoderOf(
+  path: string,
+  as: TaskSettings['as'],
+  load: LoadOptions,
+): Promise<SentenceEncoder | SparseEncoder | CrossEncoder> {
+  if (as === 'cross') return loadCrossEncoder(path)
+  if (as === 'sparse') return loadSparseEncoder(path)
+  const encoder = await loadSentenceEncoder(path, load)
+  if (as === 'dense' || encoder.modules.length > 0) return encoder
+  const { head } = encoder.loaded.config
+  if (head?.kind === 'masked-language') return loadSparseEncoder(path)
+  return head?.kind === 'classification' && head.labels === 1 ? loadCrossEncoder(path) : encoder
+}
+
+function isTask(task: string): task is EvaluationTask {
+  return (evaluationTasks as readonly string[]).includes(task)
+}
+
+function unknownTask(task: string): UsageError {
+  const meant = nearest(task, evaluationTasks)
+  return new UsageError({
+    operation: 'evaluate',
+    expected: `a task, one of ${evaluationTasks.join(', ')}`,
+    found: `'${task.slice(0, 40)}'`,
+    hint: meant === undefined ? 'choose one of them' : `did you mean '${meant}'?`,
+  })
+}
