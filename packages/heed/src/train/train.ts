@@ -12,7 +12,7 @@ import {
   UsageError,
 } from '../base/index.js'
 import { dropoutOf, type DropoutRates, type LoadedModel } from '../models/index.js'
-import { copy, isTensor, keep, type Tensor } from '../tensor/index.js'
+import { copy, isTensor, keep, type Precision, type Tensor } from '../tensor/index.js'
 import { adamw } from './adam.js'
 import type { Data } from './data.js'
 import { type EncodeProgress, encodeRecords, type Records } from './examples.js'
@@ -87,6 +87,8 @@ export interface TrainingOptions<L extends LoadedModel, R, E, B> {
   readonly dropout?: number | DropoutRates | undefined
   /** Computes blocks again for the gradient: less memory, more time. Default false. */
   readonly rematerialize?: boolean | undefined
+  /** What large products are rounded to while gradients are computed; see `Trainer`. Default f32. */
+  readonly precision?: Precision | undefined
   /** Of everything random. Default 0. */
   readonly seed?: number | undefined
   /** Where checkpoints are written. Where there are some of this run, it goes on from the newest. */
@@ -125,6 +127,7 @@ const known: Record<keyof TrainingOptions<never, never, never, never>, true> = {
   clip: true,
   dropout: true,
   rematerialize: true,
+  precision: true,
   seed: true,
   folder: true,
   checkpoint: true,
@@ -182,6 +185,7 @@ export async function train<L extends LoadedModel, R, E, B>(
     steps,
     seed,
     accumulation,
+    ...(options.precision && { precision: options.precision }),
     ...(clip !== null && { clip }),
     ...(evaluation &&
       foundToEvaluate && {
