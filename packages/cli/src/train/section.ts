@@ -114,6 +114,17 @@ export class Section {
     return list as string[]
   }
 
+  /** A list of whole numbers. */
+  numbers(name: string, range: Range): readonly number[] {
+    const value = this.#value(name, undefined)
+    if (!Array.isArray(value)) throw this.error(name, 'a list of whole numbers', shown(value))
+    return value.map((each: unknown) => {
+      const number = this.#inRange(name, each, 'whole numbers, each', range)
+      if (Number.isSafeInteger(number)) return number
+      throw this.error(name, 'a list of whole numbers', shown(each))
+    })
+  }
+
   /** Two numbers. */
   pair(name: string, range: Range, fallback: readonly [number, number]): readonly [number, number] {
     const value = this.#value(name, fallback)
@@ -123,6 +134,33 @@ export class Section {
       this.#inRange(name, each, 'two numbers, each', range),
     )
     return [first!, second!]
+  }
+
+  /** An object whose names are data, each with a text. */
+  record(name: string): Readonly<Record<string, string>> {
+    const value = this.#fields[name]
+    const isRecord = typeof value === 'object' && value !== null && !Array.isArray(value)
+    if (!isRecord || !Object.values(value).every((each) => typeof each === 'string'))
+      throw this.error(name, 'an object of texts', shown(value))
+    return value as Record<string, string>
+  }
+
+  /** Any object, for whoever reads it further. */
+  plain(name: string): Readonly<Record<string, unknown>> {
+    const value = this.#fields[name]
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      return value as Record<string, unknown>
+    throw this.error(name, 'an object', shown(value))
+  }
+
+  /** A list of objects; a single object counts as a list of one. */
+  sections(name: string, known: readonly string[]): readonly Section[] {
+    const value = this.#value(name, undefined)
+    const list: readonly unknown[] = Array.isArray(value) ? value : [value]
+    return list.map((each, i) => {
+      const path = Array.isArray(value) ? `${this.#fieldPath(name)}[${i}]` : this.#fieldPath(name)
+      return new Section(each, { file: this.#file, path }, known)
+    })
   }
 
   section(name: string, known: readonly string[]): Section {

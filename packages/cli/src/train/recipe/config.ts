@@ -1,0 +1,271 @@
+import { resolve } from 'node:path'
+import type { DataSource } from 'heed'
+import type { Section } from '../section.js'
+import { cardOf, type CardConfig } from './card-config.js'
+import { pathIn, sourcesOf } from './data.js'
+import { evaluationsOf, publishOf, type EvaluationConfig, type PublishConfig } from './results-config.js'
+
+/** What `heed train` reads from a JSON file that has a `task`, complete and checked. Paths are absolute. */
+export interface RecipeConfig {
+  /** The configuration's own path. */
+  readonly file: string
+  /** What is learned: a name of `recipeTasks`. */
+  readonly task: string
+  readonly start: StartConfig
+  readonly head: HeadConfig
+  /** Options of the objective, which it checks. */
+  readonly objective: Readonly<Record<string, unknown>>
+  readonly data: {
+    readonly train: readonly DataSource[]
+    readonly validation: readonly DataSource[]
+    readonly negatives: NegativesConfig | undefined
+  }
+  readonly training: RecipeTraining
+  readonly watch: RecipeWatch | undefined
+  readonly evaluation: readonly EvaluationConfig[]
+  readonly card: CardConfig
+  readonly publish: PublishConfig | undefined
+  /** What the finished model's weights are stored as. */
+  readonly weights: 'f32' | 'f16' | 'bf16'
+  readonly output: string
+}
+
+/** What a training begins with. */
+export type StartConfig =
+  | { readonly from: string }
+  | {
+      /** A configuration in the hub's form. */
+      readonly config: Readonly<Record<string, unknown>>
+      readonly tokenizer: TokenizerConfig
+      readonly initialize: InitializeConfig | undefined
+      readonly pooling: 'mean' | 'first' | undefined
+    }
+
+/** Whose tokens a new model has. */
+export interface TokenizerConfig {
+  /** A tokenizer's file, or a folder with one. */
+  readonly from: string
+  /** Only the tokens that occur so often in the training data. Default: all. */
+  readonly prune: number | undefined
+}
+
+/** Whose weights a new model begins with, as far as they fit. */
+export interface InitializeConfig {
+  readonly from: string
+  /** The layers that become its own, in this order. */
+  readonly layers: readonly number[] | undefined
+}
+
+/** The head that the model gets. */
+export interface HeadConfig {
+  readonly labels: readonly string[] | undefined
+  readonly seed: number
+}
+
+/** Passages that are put beside the right one, since they look like it. */
+export interface NegativesConfig {
+  /** How many for each record. */
+  readonly count: number
+  /** How many of the best are looked at. */
+  readonly among: number
+}
+
+export interface RecipeTraining {
+  readonly steps: number | undefined
+  readonly epochs: number | undefined
+  readonly batch: number | undefined
+  readonly batchTokens: number | undefined
+  readonly accumulation: number
+  readonly rate: number
+  /** Steps in which the rate rises; below 1 a share of all. */
+  readonly warmUp: number
+  readonly schedule: 'linear' | 'cosine' | 'constant'
+  readonly decay: number
+  readonly clip: number
+  readonly dropout: number | undefined
+  readonly rematerialize: boolean
+  /** What weights by a pattern of their names have otherwise, which `train` checks. */
+  readonly groups: readonly Readonly<Record<string, unknown>>[]
+  /** Low-rank adapters in place of whole weights, which `train` checks. */
+  readonly adapter: Readonly<Record<string, unknown>> | undefined
+  /** When it ends early, which `train` checks. */
+  readonly earlyStopping: Readonly<Record<string, unknown>> | undefined
+  /** Steps between evaluations; undefined: an epoch. */
+  readonly evaluateEvery: number | undefined
+  /** Steps between checkpoints. */
+  readonly checkpointEvery: number
+  readonly seed: number
+}
+
+export interface RecipeWatch {
+  readonly text: string
+  readonly pair: string | undefined
+  /** Steps between snapshots; undefined: a fortieth of all. */
+  readonly every: number | undefined
+}
+
+const fields = {
+  top: [
+    'from',
+    'new',
+    'tokenizer',
+    'initialize',
+    'task',
+    'head',
+    'objective',
+    'data',
+    'training',
+    'watch',
+    'evaluation',
+    'card',
+    'publish',
+    'weights',
+    'output',
+  ],
+  training: [
+    'steps',
+    'epochs',
+    'batch',
+    'batchTokens',
+    'accumulation',
+    'rate',
+    'warmUp',
+    'schedule',
+    'decay',
+    'clip',
+    'dropout',
+    'rematerialize',
+    'groups',
+    'adapter',
+    'earlyStopping',
+    'evaluateEvery',
+    'checkpointEvery',
+    'seed',
+  ],
+} as const
+
+/** The names that a recipe may have at its top. */
+export const recipeNames: readonly string[] = fields.top
+
+/**
+ * A configuration of a task.
+ *
+ * @param top all of it
+ * @param tasks the names of tasks
+ * @throws {ConfigError} naming the field, what was expected and what was found
+ */
+export function recipeOf(top: Section, file: string, tasks: readonly string[]): RecipeConfig {
+  const data = top.section('data', ['train', 'validation', 'negatives'])
+  if (!data.has('train')) throw data.error('train', 'a data source, or a list of them', 'none')
+  const head = top.has('head') ? top.section('head', ['labels', 'seed']) : undefined
+  const watch = top.has('watch') ? top.section('watch', ['text', 'pair', 'every']) : undefined
+  return {
+    file: resolve(file),
+    task: top.choice('task', tasks, ''),
+    start: startOf(top, file),
+    head: {
+      labels: head?.has('labels') === true ? head.texts('labels') : undefined,
+      seed: head?.integer('seed', { least: 0 }, 0) ?? 0,
+    },
+    objective: top.has('objective') ? top.plain('objective') : {},
+    data: {
+      train: sourcesOf(data, 'train', file),
+      validation: data.has('validation') ? sourcesOf(data, 'validation', file) : [],
+      negatives: data.has('negatives') ? negativesOf(data.section('negatives', ['by', 'count', 'among'])) : undefined,
+    },
+    training: trainingOf(top.section('training', fields.training)),
+    watch: watch && {
+      text: watch.text('text'),
+      pair: watch.has('pair') ? watch.text('pair') : undefined,
+      every: watch.has('every') ? watch.integer('every', { least: 1 }) : undefined,
+    },
+    evaluation: top.has('evaluation') ? evaluationsOf(top, file) : [],
+    card: cardOf(top, file),
+    publish: top.has('publish') ? publishOf(top, file) : undefined,
+    weights: top.choice('weights', ['f32', 'f16', 'bf16'], 'f32'),
+    output: pathIn(top, 'output', top.text('output', '.cache/run'), file),
+  }
+}
+
+function startOf(top: Section, file: string): StartConfig {
+  if (top.has('from') === top.has('new'))
+    throw top.error(
+      top.has('from') ? 'new' : 'from',
+      'either from, the path of a model, or new, a configuration',
+      top.has('from') ? 'both' : 'neither',
+    )
+  if (top.has('from')) {
+    for (const name of ['tokenizer', 'initialize'])
+      if (top.has(name)) throw top.error(name, 'left out where the model is taken from another', 'there')
+    return { from: pathIn(top, 'from', top.text('from'), file) }
+  }
+  const { pooling, ...config } = top.plain('new')
+  if (pooling !== undefined && pooling !== 'mean' && pooling !== 'first')
+    throw top.error('new.pooling', '"mean" or "first"', JSON.stringify(pooling))
+  const initialize = top.has('initialize') ? top.section('initialize', ['from', 'layers']) : undefined
+  return {
+    config,
+    pooling,
+    tokenizer: tokenizerOf(top, file),
+    initialize: initialize && {
+      from: pathIn(initialize, 'from', initialize.text('from'), file),
+      layers: initialize.has('layers') ? initialize.numbers('layers', { least: 0, most: 1024 }) : undefined,
+    },
+  }
+}
+
+function tokenizerOf(top: Section, file: string): TokenizerConfig {
+  if (typeof top.raw('tokenizer') === 'string')
+    return { from: pathIn(top, 'tokenizer', top.text('tokenizer'), file), prune: undefined }
+  const own = top.section('tokenizer', ['from', 'prune'])
+  return {
+    from: pathIn(own, 'from', own.text('from'), file),
+    prune: own.has('prune') ? own.integer('prune', { least: 1 }) : undefined,
+  }
+}
+
+function negativesOf(own: Section): NegativesConfig {
+  own.choice('by', ['bm25'], 'bm25')
+  const count = own.integer('count', { least: 1, most: 1024 })
+  return { count, among: own.integer('among', { least: count, most: 4096 }, Math.max(count, 20)) }
+}
+
+function trainingOf(section: Section): RecipeTraining {
+  const counted = (name: string): number | undefined =>
+    section.has(name) ? section.integer(name, { least: 1, most: 1e9 }) : undefined
+  const steps = counted('steps')
+  const epochs = section.has('epochs') ? section.number('epochs', { above: 0, most: 1e6 }) : undefined
+  if ((steps === undefined) === (epochs === undefined))
+    throw section.error(
+      'steps',
+      'there, or training.epochs, but not both',
+      steps === undefined ? 'neither' : 'both',
+    )
+  return {
+    steps,
+    epochs,
+    batch: counted('batch'),
+    batchTokens: counted('batchTokens'),
+    accumulation: section.integer('accumulation', { least: 1, most: 2 ** 16 }, 1),
+    rate: section.number('rate', { above: 0, most: 10 }),
+    warmUp: section.number('warmUp', { least: 0, most: 1e9 }, 0.1),
+    schedule: section.choice('schedule', ['linear', 'cosine', 'constant'], 'linear'),
+    decay: section.number('decay', { least: 0, most: 10 }, 0.01),
+    clip: section.number('clip', { least: 0 }, 1),
+    dropout: section.has('dropout') ? section.number('dropout', { least: 0, below: 1 }) : undefined,
+    rematerialize: section.flag('rematerialize', false),
+    groups: section.has('groups') ? plainList(section, 'groups') : [],
+    adapter: section.has('adapter') ? section.plain('adapter') : undefined,
+    earlyStopping: section.has('earlyStopping') ? section.plain('earlyStopping') : undefined,
+    evaluateEvery: counted('evaluateEvery'),
+    checkpointEvery: counted('checkpointEvery') ?? 500,
+    seed: section.integer('seed', { least: 0, most: 2 ** 53 - 1 }, 0),
+  }
+}
+
+function plainList(section: Section, name: string): readonly Readonly<Record<string, unknown>>[] {
+  const value = section.raw(name)
+  const isRecord = (each: unknown): boolean => typeof each === 'object' && each !== null && !Array.isArray(each)
+  if (Array.isArray(value) && value.every(isRecord)) return value as Record<string, unknown>[]
+  throw section.error(name, 'a list of objects', JSON.stringify(value)?.slice(0, 60) ?? 'nothing')
+}
