@@ -404,3 +404,5 @@ export {
   type TrainHooks,
   type TrainingOptions,
 } from './train/index.js'
+export { createCheckpoint, type CreatedCheckpoint, type NewCheckpoint } from './models/index.js'
+export { pruneTokenizer } from './text/index.js'

@@ -28,7 +28,8 @@ const names = ['title', 'summary', 'data', 'limits', 'sources', 'example'] as co
 
 /** The field `card`. @throws {ConfigError} for what makes no sense */
 export function cardOf(top: Section, file: string): CardConfig {
-  if (!top.has('card')) return { title: file, summary: '', data: [], limits: [], sources: [], example: undefined }
+  if (!top.has('card'))
+    return { title: file, summary: '', data: [], limits: [], sources: [], example: undefined }
   const own = top.section('card', names)
   const data = own.has('data') ? own.sections('data', ['name', 'licence', 'use', 'source']) : []
   return {

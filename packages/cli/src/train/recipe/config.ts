@@ -171,7 +171,9 @@ export function recipeOf(top: Section, file: string, tasks: readonly string[]): 
     data: {
       train: sourcesOf(data, 'train', file),
       validation: data.has('validation') ? sourcesOf(data, 'validation', file) : [],
-      negatives: data.has('negatives') ? negativesOf(data.section('negatives', ['by', 'count', 'among'])) : undefined,
+      negatives: data.has('negatives')
+        ? negativesOf(data.section('negatives', ['by', 'count', 'among']))
+        : undefined,
     },
     training: trainingOf(top.section('training', fields.training)),
     watch: watch && {
@@ -265,7 +267,8 @@ function trainingOf(section: Section): RecipeTraining {
 
 function plainList(section: Section, name: string): readonly Readonly<Record<string, unknown>>[] {
   const value = section.raw(name)
-  const isRecord = (each: unknown): boolean => typeof each === 'object' && each !== null && !Array.isArray(each)
+  const isRecord = (each: unknown): boolean =>
+    typeof each === 'object' && each !== null && !Array.isArray(each)
   if (Array.isArray(value) && value.every(isRecord)) return value as Record<string, unknown>[]
   throw section.error(name, 'a list of objects', JSON.stringify(value)?.slice(0, 60) ?? 'nothing')
 }

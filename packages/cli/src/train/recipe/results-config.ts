@@ -54,7 +54,8 @@ export function evaluationsOf(top: Section, file: string): readonly EvaluationCo
   })
   const names = found.map(({ name }) => name)
   const twice = names.find((name, i) => names.indexOf(name) < i)
-  if (twice !== undefined) throw top.error('evaluation', 'evaluations with names of their own', `'${twice}' twice`)
+  if (twice !== undefined)
+    throw top.error('evaluation', 'evaluations with names of their own', `'${twice}' twice`)
   return found
 }
 
