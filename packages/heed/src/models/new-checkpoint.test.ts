@@ -142,5 +142,5 @@ test('what makes no sense is refused', async () => {
   await expect(created({}, [0, 1, 3])).rejects.toThrow(UsageError)
   await expect(created({ hiden_size: 16 })).rejects.toThrow(/did you mean 'hidden_size'/)
   await expect(created({ model_type: 'bertt' })).rejects.toThrow(FormatError)
-  await expect(created({ model_type: 't5' })).rejects.toThrow()
+  await expect(created({ model_type: 't5' })).rejects.toThrow(FormatError)
 })

@@ -73,7 +73,10 @@ export async function createCheckpoint(folder: string, options: NewCheckpoint): 
     })
     const written = treeTensors(model, architecture.bindings(design))
     return new Map(
-      [...written].map(([name, { dtype, shape, toFloat32 }]) => [name, { dtype, shape, data: toFloat32() }]),
+      [...written].map(([name, own]) => [
+        name,
+        { dtype: own.dtype, shape: own.shape, data: own.toFloat32() },
+      ]),
     )
   })
   const paths = nodeModule<typeof import('node:path')>('node:path', operation)
