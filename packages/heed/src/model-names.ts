@@ -404,5 +404,4 @@ export {
   type TrainHooks,
   type TrainingOptions,
 } from './train/index.js'
-export { createCheckpoint, type CreatedCheckpoint, type NewCheckpoint } from './models/index.js'
-export { pruneTokenizer } from './text/index.js'
+export { createCheckpoint, type NewCheckpoint } from './models/index.js'

@@ -41,6 +41,5 @@ export type {
   TextPair,
   Tokenizer,
 } from './tokenizer.js'
-export { pruneTokenizer } from './prune-tokenizer.js'
 export { trainByteLevel } from './train-byte-level.js'
 export { trainTokenizer } from './train-tokenizer.js'
