@@ -4,11 +4,22 @@ import { loadModel, type LoadOptions, type Running } from '../models/index.js'
 import { dispose } from '../tensor/index.js'
 import type { Opened } from './callable.js'
 import { shippedFolder } from './shipped.js'
+import { createFillMask, type FillMaskPipeline } from './fill-mask.js'
+import { createQuestionAnswering, type QuestionAnsweringPipeline } from './question-answering.js'
 import { createTextClassification, type TextClassificationPipeline } from './text-classification.js'
+import { createTokenClassification, type TokenClassificationPipeline } from './token-classification.js'
+import {
+  createZeroShotClassification,
+  type ZeroShotClassificationPipeline,
+} from './zero-shot-classification.js'
 
 /** The pipeline of each task. */
 export interface Pipelines {
   'text-classification': TextClassificationPipeline
+  'zero-shot-classification': ZeroShotClassificationPipeline
+  'question-answering': QuestionAnsweringPipeline
+  'token-classification': TokenClassificationPipeline
+  'fill-mask': FillMaskPipeline
 }
 
 /** A task by its name. */
@@ -17,6 +28,7 @@ export type Task = keyof Pipelines
 /** Other names of tasks. */
 export interface TaskAliases {
   'sentiment-analysis': 'text-classification'
+  ner: 'token-classification'
 }
 
 /** How the model of a pipeline is read. */
@@ -24,10 +36,15 @@ export interface PipelineOptions extends LoadOptions {}
 
 const makers: { readonly [T in Task]: (opened: Opened) => Pipelines[T] } = {
   'text-classification': createTextClassification,
+  'zero-shot-classification': createZeroShotClassification,
+  'question-answering': createQuestionAnswering,
+  'token-classification': createTokenClassification,
+  'fill-mask': createFillMask,
 }
 
 const aliases: { readonly [A in keyof TaskAliases]: TaskAliases[A] } = {
   'sentiment-analysis': 'text-classification',
+  ner: 'token-classification',
 }
 
 /** The names of all tasks. */

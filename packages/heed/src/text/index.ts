@@ -1,5 +1,5 @@
 export type { AddedToken } from './added-tokens.js'
-export type { DecoderDefinition } from './decode/index.js'
+export { createDecoder as createTextDecoder, type DecoderDefinition } from './decode/index.js'
 export type { TokenizerDefinition } from './definition.js'
 export { ggufVocabulary, type GgufSpecial, type GgufVocabularyOptions } from './gguf-vocabulary.js'
 export { saveTokenizer, type SaveTokenizerOptions } from './files/save-tokenizer.js'
