@@ -54,15 +54,20 @@ export function shippedModelFolder(packageName: string = shippedModel): string {
  * The model at `path`, or the one that heed ships.
  *
  * @param weights what its matrices are in memory; default f32
+ * @param adapter the folder of an adapter, whose changes of low rank it gets
  * @throws {StateError} where none is named and none is installed
  * @throws {FormatError} where what stands there is no model
  */
 export async function openModel(
   path: string | undefined,
   weights: WeightChoice = 'f32',
+  adapter?: string,
 ): Promise<NamedModel> {
   const whole = path === undefined ? shippedModelFolder() : resolve(path)
-  const loaded = await loadModel(whole, { weights })
+  const loaded = await loadModel(whole, {
+    weights,
+    ...(adapter !== undefined && { adapter: resolve(adapter) }),
+  })
   return Object.defineProperty(loaded, 'name', { value: basename(whole), enumerable: true }) as NamedModel
 }
 

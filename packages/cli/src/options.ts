@@ -29,6 +29,10 @@ export function realNumber(range: {
 export const weightChoices = ['stored', 'f32', 'bf16', 'int8', 'int4'] as const
 export type WeightChoice = (typeof weightChoices)[number]
 
+/** Of `--adapter`. */
+export const adapterText: string =
+  'the folder of an adapter (LoRA) that heed or peft wrote, whose changes the model gets'
+
 /** For an option that may be given several times: gathers its values. */
 export function gathered(value: string, before: readonly string[] | undefined): readonly string[] {
   return [...(before ?? []), value]

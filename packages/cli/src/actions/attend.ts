@@ -8,6 +8,7 @@ import { escaped } from '../terminal.js'
 
 export interface AttendOptions {
   readonly model?: string
+  readonly adapter?: string
   readonly pair?: string
   readonly target?: string
   readonly html?: string
@@ -23,7 +24,7 @@ export async function showAttention(
   { output, errorOutput, environment }: Context,
 ): Promise<void> {
   if (options.html !== undefined) await checkPage(options.html)
-  const language = await openModel(options.model)
+  const language = await openModel(options.model, 'f32', options.adapter)
   checkHead(options, language)
   const { pair, target } = options
   const result = await attend(language, text, { pair, target })

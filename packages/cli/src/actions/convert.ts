@@ -10,13 +10,14 @@ import { escaped } from '../terminal.js'
 
 export interface ConvertCommandOptions {
   readonly type?: ConvertedType
+  readonly adapter?: string
 }
 
 /** Writes a checkpoint in another format. */
 export async function convert(
   from: string,
   to: string,
-  { type }: ConvertCommandOptions,
+  { type, adapter }: ConvertCommandOptions,
   { errorOutput, environment }: Context,
 ): Promise<void> {
   const interruption = listenForInterruption()
@@ -26,6 +27,7 @@ export async function convert(
     const written = await convertCheckpoint(resolve(from), resolve(to), {
       type,
       signal,
+      adapter: adapter === undefined ? undefined : resolve(adapter),
       onTensor: (done, total) => progress.update('converting', done, total, 'tensors'),
     })
     progress.end()

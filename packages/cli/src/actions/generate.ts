@@ -17,6 +17,7 @@ export interface GenerateCommandOptions {
   readonly prompts?: string
   readonly tokens?: number
   readonly temperature?: number
+  readonly adapter?: string
   readonly topK?: number
   readonly topP?: number
   readonly minP?: number
@@ -45,7 +46,7 @@ export async function generateText(
   if (options.html !== undefined) await checkPage(options.html)
   if (options.prompts !== undefined && (options.attend === true || options.html !== undefined))
     throw new UsageError('generate: --attend and --html show one text, and not those of --prompts')
-  const language = await openModel(options.model, options.weights)
+  const language = await openModel(options.model, options.weights, options.adapter)
   const writer = writerOf(language)
   if (options.prompts !== undefined) return generateAll(language, writer, options.prompts, options, context)
   const continuation = await streamed(language, writer, await readPrompt(), options, context)

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { AttendOptions } from '../actions/attend.js'
 import type { Context } from '../context.js'
-import { wholeNumber } from '../options.js'
+import { adapterText, wholeNumber } from '../options.js'
 
 /** `heed attend`: what every head of a model attends to in a text. */
 export function register(program: Command, context: Context): void {
@@ -19,6 +19,7 @@ export function register(program: Command, context: Context): void {
       '--model <path>',
       'a folder with config.json, weights and a tokenizer, or a GGUF file (default: the model that heed ships)',
     )
+    .option('--adapter <folder>', adapterText)
     .option('--pair <text>', 'a second text, which an encoder reads beside the first')
     .option('--target <text>', 'what an encoder-decoder is to make of the text (default: what it writes)')
     .option('--html <file>', 'write a page that shows it all, to open in a browser')

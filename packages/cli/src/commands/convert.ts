@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander'
 import type { ConvertCommandOptions } from '../actions/convert.js'
 import type { Context } from '../context.js'
+import { adapterText } from '../options.js'
 
 const types = ['f32', 'f16', 'bf16', 'q8_0'] as const
 
@@ -21,12 +22,14 @@ export function register(program: Command, context: Context): void {
         "what numbers are stored as; q8_0 is GGUF's alone (default: f16 in GGUF, else as they are)",
       ).choices(types),
     )
+    .option('--adapter <folder>', adapterText)
     .addHelpText(
       'after',
       `
 Examples:
   $ heed convert SmolLM2-135M-Instruct smollm2.gguf
-  $ heed convert smollm2.gguf smollm2 --type bf16`,
+  $ heed convert smollm2.gguf smollm2 --type bf16
+  $ heed convert SmolLM2-135M-Instruct merged --adapter my-adapter`,
     )
     .action(async (from: string, to: string, options: ConvertCommandOptions) => {
       const { convert } = await import('../actions/convert.js')
@@ -47,6 +50,7 @@ Examples:
         .choices(['q8_0', 'f16', 'bf16'])
         .default('q8_0'),
     )
+    .option('--adapter <folder>', adapterText)
     .addHelpText('after', '\nExample:\n  $ heed quantize SmolLM2-135M-Instruct smollm2.q8_0.gguf')
     .action(async (from: string, to: string, options: ConvertCommandOptions) => {
       const { quantize } = await import('../actions/convert.js')

@@ -2,7 +2,7 @@ import { text as readText } from 'node:stream/consumers'
 import { Option, type Command } from 'commander'
 import type { GenerateCommandOptions } from '../actions/generate.js'
 import type { Context } from '../context.js'
-import { gathered, realNumber, weightChoices, wholeNumber } from '../options.js'
+import { adapterText, gathered, realNumber, weightChoices, wholeNumber } from '../options.js'
 
 /** What is written on where no prompt is given. */
 export const examplePrompt = 'The river flows through'
@@ -22,6 +22,7 @@ export function register(program: Command, context: Context): void {
       '--model <path>',
       'a folder with config.json, weights and a tokenizer, or a GGUF file (default: the model that heed ships)',
     )
+    .option('--adapter <folder>', adapterText)
     .option('--prompts <file>', 'write on from each line of a file instead; "-" is the standard input')
     .addOption(
       new Option(

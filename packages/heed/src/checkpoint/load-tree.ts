@@ -148,7 +148,7 @@ function findAll(
   const gguf = files.format === 'gguf'
   const names = new Map<string, string>()
   for (const name of files.tensors.keys()) {
-    const known = gguf ? name : canonical(name, bindings)
+    const known = gguf ? name : checkpointName(name, bindings)
     const other = names.get(known)
     if (other !== undefined)
       refuse(`one tensor for '${known}'`, `'${other}' and '${name}'`, 'take one of them out of the file')
@@ -163,7 +163,7 @@ function findAll(
     const wanted = gguf ? binding?.gguf : binding?.file
     if (binding === undefined || wanted === undefined)
       return refuse(`a place for '${path}' in ${files.format}`, 'none', 'the architecture does not say where')
-    const name = names.get(gguf ? wanted : canonical(wanted, bindings))
+    const name = names.get(gguf ? wanted : checkpointName(wanted, bindings))
     if (name === undefined) {
       missing.push(wanted)
       continue
@@ -203,7 +203,7 @@ function findAll(
   }
   const ignored = (bindings.ignored ?? []).map(patternOf)
   const extra = unused.filter((name) => {
-    const known = gguf ? name : canonical(name, bindings)
+    const known = gguf ? name : checkpointName(name, bindings)
     return !ignored.some((pattern) => pattern.test(known))
   })
   if (extra.length > 0)
@@ -222,10 +222,12 @@ export function hasLeaf(
 ): (path: string, shape?: Shape) => boolean {
   const gguf = format === 'gguf'
   const table = new BindingTable(bindings, gguf ? 'gguf' : 'safetensors')
-  const found = new Map([...tensors].map(([name, one]) => [gguf ? name : canonical(name, bindings), one]))
+  const found = new Map(
+    [...tensors].map(([name, one]) => [gguf ? name : checkpointName(name, bindings), one]),
+  )
   return (path, shape) => {
     const binding = table.at(path)
-    const name = gguf ? binding?.gguf : binding && canonical(binding.file, bindings)
+    const name = gguf ? binding?.gguf : binding && checkpointName(binding.file, bindings)
     const stored = name === undefined ? undefined : found.get(name)
     if (stored === undefined || shape === undefined) return stored !== undefined
     return stored.shape.join() === fileShape(binding!, shape).join()
@@ -251,7 +253,7 @@ function divided(stored: FileTensor, scale: FileTensor, refuse: (found: string) 
 }
 
 /** A name without its file's prefix and in today's spelling. */
-function canonical(name: string, { prefixes = [] }: Bindings): string {
+export function checkpointName(name: string, { prefixes = [] }: Pick<Bindings, 'prefixes'>): string {
   const prefix = prefixes.find((one) => one !== '' && name.startsWith(one)) ?? ''
   return name
     .slice(prefix.length)

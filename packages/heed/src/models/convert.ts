@@ -19,9 +19,12 @@ import {
   type Weights,
   writeGguf,
 } from '../formats/index.js'
+import { plainWeight } from '../nn/index.js'
+import { copy, scope, type Tensor } from '../tensor/index.js'
 import { type GgufSpecial, ggufVocabulary } from '../text/index.js'
 import type { Architecture, Design } from './architecture.js'
 import { hubFolder, writeHubFiles } from './hub-files.js'
+import { readAdapter, type StoredAdapter } from './low-rank/index.js'
 import { openCheckpoint, type StoredModel } from './stored-model.js'
 
 /** What weights are stored as. Vectors stay f32 in GGUF; `q8_0` is GGUF's alone. */
@@ -31,6 +34,8 @@ export type ConvertedType = WeightDtype | 'q8_0'
 export interface ConvertOptions {
   /** Default: `f16` in GGUF, else what most of the file's numbers are, blocks as f16. */
   readonly type?: ConvertedType | undefined
+  /** The folder of an adapter, whose changes of low rank are added to the weights: see `loadAdapter`. */
+  readonly adapter?: string | undefined
   /** Called before each tensor is written. */
   readonly onTensor?: ((done: number, total: number, name: string) => void) | undefined
   /** Ends the conversion, of which nothing stays, before the next tensor. */
@@ -108,16 +113,34 @@ interface Source {
   readonly files: Weights
 }
 
+/** Leaves with the changes of an adapter in them. */
+function mergedReader(
+  plain: (path: string) => Tensor,
+  { changes, whole }: StoredAdapter,
+): (path: string) => Tensor {
+  return (path) => {
+    const change = changes.get(path)
+    const own = whole.get(path)
+    // Who writes it frees it.
+    if (change === undefined) return own === undefined ? plain(path) : (copy(own, 'f32') as Tensor)
+    return scope(() => plainWeight({ base: plain(path), ...change }))
+  }
+}
+
 /** The tensors to be written; each is made when its numbers are asked for. */
 function tensorsOf(
   { architecture, design, files, stored }: Source,
   format: 'safetensors' | 'gguf',
   dtype: WeightDtype,
-  { onTensor, signal }: ConvertOptions,
+  { onTensor, signal, adapter }: ConvertOptions,
 ): Map<string, TreeTensor> {
   const like = architecture.create(design, randomKey(0), { initializer: describing })
   const bindings = architecture.bindings(design)
-  const read = leafReader(files, like, bindings, stored.path)
+  const plain = leafReader(files, like, bindings, stored.path)
+  const read =
+    adapter === undefined
+      ? plain
+      : mergedReader(plain, readAdapter({ architecture, config: design, model: like }, adapter))
   const tensors = treeTensors(like, bindings, { format, dtype, read })
   let done = 0
   const asked = (name: string): void => {

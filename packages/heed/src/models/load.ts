@@ -18,7 +18,7 @@ import { openCheckpoint, type StoredModel } from './stored-model.js'
 import { type Decoder, decoderAttentions, type DecoderConfig, type DecoderDesign } from './decoder/index.js'
 import type { Encoder, EncoderDesign } from './encoder/index.js'
 import type { EncoderDecoder, EncoderDecoderDesign } from './encoder-decoder/index.js'
-import type { Adapter } from './low-rank/index.js'
+import { type Adapter, loadAdapter } from './low-rank/index.js'
 import { ownWeights } from './model-files.js'
 import { quantizeDecoder } from './quantize.js'
 
@@ -65,11 +65,14 @@ export interface LoadOptions {
    * class and the labels, and so does what `saveModel` writes.
    */
   readonly head?: HeadOptions | undefined
+  /** The folder of an adapter, whose changes of low rank the model gets: see `loadAdapter`. */
+  readonly adapter?: string | undefined
 }
 
 /** As `LoadOptions`, of weights that can be trained. */
 export interface TrainableLoadOptions extends LoadOptions {
   readonly weights?: 'f32' | undefined
+  readonly adapter?: undefined
 }
 
 /** A model whose matrices may be quantized, or have changes of low rank. */
@@ -93,8 +96,8 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
 export function readModel(path: string, options?: TrainableLoadOptions): LoadedModel
 export function readModel(path: string, options: LoadOptions): Running
 export function readModel(path: string, options: LoadOptions = {}): Running {
-  const { weights = 'f32', head } = options
-  checkNames('loadModel', options, ['weights', 'head'])
+  const { weights = 'f32', head, adapter } = options
+  checkNames('loadModel', options, ['weights', 'head', 'adapter'])
   const opened = openCheckpoint(path)
   const stored = head === undefined ? opened : withHead(opened, head)
   const { architecture } = stored
@@ -104,7 +107,7 @@ export function readModel(path: string, options: LoadOptions = {}): Running {
       : treeOf(stored, architecture, weights, head && { before: opened, stored, head }),
   )
   let tokenizer: Tokenizer | undefined
-  return {
+  const loaded = {
     family: architecture?.family ?? 'decoder',
     architecture,
     config: design,
@@ -115,6 +118,7 @@ export function readModel(path: string, options: LoadOptions = {}): Running {
       return (tokenizer ??= checkedTokenizer(stored))
     },
   } as Running
+  return adapter === undefined ? loaded : (loadAdapter(loaded, adapter) as Running)
 }
 
 /**

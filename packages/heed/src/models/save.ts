@@ -2,9 +2,11 @@
 import { nodeModule } from '../base/index.js'
 import { treeTensors, type WeightDtype } from '../checkpoint/index.js'
 import { saveSafetensors, writeFileWhole } from '../formats/index.js'
+import { scope } from '../tensor/index.js'
 import type { DecoderConfig } from './decoder/index.js'
 import type { Loaded } from './load.js'
 import { hubFolder, writeHubFiles } from './hub-files.js'
+import { mergedTree } from './low-rank/index.js'
 import { type LanguageModel, modelFiles } from './model-files.js'
 import type { Design } from './architecture.js'
 
@@ -19,6 +21,7 @@ export type SavableModel =
 /**
  * Writes a model into a folder of this machine, which is made where it is not there; each file whole. A model
  * of the hub's architectures is written in the hub's layout, so that the libraries it came from read it.
+ * Changes of low rank are written as parts of the weights.
  *
  * @param dtype what weights are stored as; f16 and bf16 take half the bytes
  * @throws HeedError where the disk refuses
@@ -31,8 +34,9 @@ export async function saveModel(
   const paths = nodeModule<typeof import('node:path')>('node:path', 'saveModel')
   hubFolder(folder)
   if (!('architecture' in model) || model.architecture === undefined) {
-    for (const [name, bytes] of Object.entries(modelFiles(model as LanguageModel, dtype)))
-      await writeFileWhole(paths.join(folder, name), bytes)
+    const { config, tokenizer, model: weights } = model as LanguageModel
+    const files = scope(() => modelFiles({ config, tokenizer, model: mergedTree(weights) }, dtype))
+    for (const [name, bytes] of Object.entries(files)) await writeFileWhole(paths.join(folder, name), bytes)
     return
   }
   const { architecture, config, stored } = model

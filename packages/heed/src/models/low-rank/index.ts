@@ -6,5 +6,7 @@ export {
   type LowRankTarget,
   withLowRank,
 } from './low-rank.js'
-export { mergeLowRank, unmergeLowRank } from './merge.js'
+export { mergedTree, mergeLowRank, unmergeLowRank } from './merge.js'
 export { type DropContext, type Trainable, trainableOf } from './trainable.js'
+export { loadAdapter, readAdapter, type StoredAdapter } from './load-adapter.js'
+export { saveAdapter, type SaveAdapterOptions } from './save-adapter.js'

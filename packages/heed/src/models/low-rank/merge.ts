@@ -9,10 +9,14 @@ import { type Adaptable, changedModel } from './low-rank.js'
  * quantized. It runs as fast as one without changes. What has no change is shared with `adapted`.
  */
 export function mergeLowRank<L extends Adaptable>(adapted: L): Omit<L, 'adapter'> {
-  const model = mapTree<unknown, ModelWeight>(adapted.model, isModelWeight, (weight) =>
+  return changedModel(adapted, { model: mergedTree(adapted.model), adapter: undefined })
+}
+
+/** A model's tree with f32 weights in the places of those with changes of low rank. */
+export function mergedTree<M>(model: M): M {
+  return mapTree<M, ModelWeight>(model, isModelWeight, (weight) =>
     isLowRank(weight) ? plainWeight(weight) : weight,
   )
-  return changedModel(adapted, { model, adapter: undefined })
 }
 
 /**

@@ -4,10 +4,10 @@ import { leavesOf } from '../../base/index.js'
 import type { Device } from '../../device/index.js'
 import { isTensor, scope, type Tensor, withDevice } from '../../tensor/index.js'
 import { adamw, Trainer } from '../index.js'
+import { lowRankCase } from './low-rank-case.js'
 import { recurrentCase } from './recurrent-case.js'
 import { elementsOutside, expectClose, type ModelCase } from './reference.js'
 import {
-  adaptedBertCase,
   CaseTensors,
   decoderCase,
   encoderDecoderCase,
@@ -21,7 +21,7 @@ type Maker = (given: CaseTensors) => ReferenceModel<never, never>
 const makers: readonly [RegExp, Maker][] = [
   [/^(gpt|llama)/, decoderCase as unknown as Maker],
   [/^encoder-decoder/, encoderDecoderCase as unknown as Maker],
-  [/^bert-lora/, adaptedBertCase as unknown as Maker],
+  [/^bert-lora/, lowRankCase as unknown as Maker],
   [/^lstm/, recurrentCase as unknown as Maker],
 ]
 

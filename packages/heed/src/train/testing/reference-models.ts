@@ -10,7 +10,6 @@ import {
   embed,
   encoderBlock,
   type FeedForward,
-  linear,
   type Linear,
   norm,
   type Norm,
@@ -21,7 +20,7 @@ import {
   unembed,
 } from '../../nn/index.js'
 import { collect } from '../../observe/index.js'
-import { type AnyTensor, crossEntropy, dot, mean, tensor, type Tensor } from '../../tensor/index.js'
+import { type AnyTensor, crossEntropy, tensor, type Tensor } from '../../tensor/index.js'
 import { type ModelCase, type ReferenceTensor, tensorsOf } from './reference.js'
 
 type Ids = Tensor<'batch' | 'position'>
@@ -289,111 +288,5 @@ export function encoderDecoderCase(
       const { source, inputs } = batch(0)
       return [{ name: 'first_logits', tensor: translate(weights, source, inputs), axes: logitAxes }]
     },
-  }
-}
-
-interface Adapter {
-  readonly down: Tensor<'rank' | 'width'>
-  readonly up: Tensor<'head' | 'headWidth' | 'rank'>
-}
-export interface Adapters {
-  readonly blocks: readonly { readonly query: Adapter; readonly value: Adapter }[]
-  readonly classifier: Linear<'pooled', 'label'>
-}
-
-/** `bert-lora`: a frozen BERT, adapters of low rank on query and value, and a classifier. */
-export function adaptedBertCase(
-  given: CaseTensors,
-): ReferenceModel<Adapters, { ids: Ids; types: Ids; real: Ids; labels: Tensor<'batch'> }> {
-  const heads = given.number('num_attention_heads')
-  const layers = Array.from(
-    { length: given.number('num_hidden_layers') },
-    (_, i) => `bert.encoder.layer.${i}`,
-  )
-  const scale = given.number('alpha') / given.number('rank')
-  const options = { kind: 'layer', epsilon: given.number('layer_norm_eps') } as const
-  const sized =
-    <A extends string>(axis: A) =>
-    (size: number) =>
-      ({ [axis]: size }) as Record<A, number>
-  const base = layers.map((name): Block => ({
-    attentionNorm: given.norm(`${name}.attention.output.LayerNorm`),
-    attention: given.attention(`${name}.attention.self`, `${name}.attention.output.dense`, heads),
-    feedForwardNorm: given.norm(`${name}.output.LayerNorm`),
-    feedForward: given.feedForward(name, 'intermediate.dense', 'output.dense'),
-  }))
-  const embeddings = 'bert.embeddings'
-  const word = given.table(`${embeddings}.word_embeddings.weight`, 'vocabulary')
-  const position = given.table(`${embeddings}.position_embeddings.weight`, 'position')
-  const type = given.table(`${embeddings}.token_type_embeddings.weight`, 'vocabulary')
-  const embeddingNorm = given.norm(`${embeddings}.LayerNorm`)
-  const pooler = given.linear('bert.pooler.dense', sized('width'), sized('pooled'))
-  const adapter = (name: string): Adapter => {
-    const [rank, width] = given.get(`initial.${name}.lora_A`).shape as [number, number]
-    return {
-      down: given.weight(`${name}.lora_A`, { rank, width }),
-      up: given.weight(`${name}.lora_B`, { head: heads, headWidth: width / heads, rank }),
-    }
-  }
-  const model: Adapters = {
-    blocks: layers.map((name) => ({
-      query: adapter(`${name}.attention.self.query`),
-      value: adapter(`${name}.attention.self.value`),
-    })),
-    classifier: given.linear('classifier', sized('pooled'), sized('label')),
-  }
-  type Projection = Linear<'width', 'head' | 'headWidth'>
-  const adapted = (own: Projection, { down, up }: Adapter): Projection => ({
-    ...own,
-    weight: own.weight.add(dot(up, down, 'rank').mul(scale)) as Projection['weight'],
-  })
-  const classify = (
-    weights: Adapters,
-    { ids, types, real }: { ids: Ids; types: Ids; real: Ids },
-  ): Tensor<'batch' | 'label'> => {
-    const words = addPositions(embed({ weight: word }, ids), position as PositionTable)
-    let x = norm(embeddingNorm, words.add(embed({ weight: type }, types)), 'width', options)
-    const mask = padding(real.rename({ position: 'key' }))
-    base.forEach((own, i) => {
-      const { query, value } = weights.blocks[i]!
-      const attention = {
-        ...own.attention,
-        query: adapted(own.attention.query, query),
-        value: adapted(own.attention.value, value),
-      }
-      x = encoderBlock({ ...own, attention }, x, { arrangement: 'post', norm: options, attention: { mask } })
-    })
-    const pooled = linear(pooler, x.at('position', 0), 'width', { activation: 'tanh' })
-    return linear(weights.classifier, pooled, 'pooled') as Tensor<'batch' | 'label'>
-  }
-  const labels = (step: number): Tensor<'batch'> => {
-    const { shape, values } = given.get('labels')
-    const batch = shape[1]!
-    return tensor(values.subarray(step * batch, (step + 1) * batch), { batch }, { dtype: 'i32' })
-  }
-  const batch = (step: number): { ids: Ids; types: Ids; real: Ids; labels: Tensor<'batch'> } => ({
-    ids: given.ids('ids', step),
-    types: given.ids('types', step),
-    real: given.ids('padding', step),
-    labels: labels(step),
-  })
-  const axes = ['batch', 'label']
-  return {
-    model,
-    schedule: constantSchedule({ peak: Number(given.reference.optimizer.lr) }),
-    batch,
-    loss: (weights, own) =>
-      mean(crossEntropy(classify(weights, own), own.labels, 'label', { reduction: 'none' })),
-    before: (weights) => [{ name: 'first_logits', tensor: classify(weights, batch(0)), axes }],
-    after: (weights) => [
-      { name: 'final_logits', tensor: classify(weights, batch(0)), axes },
-      ...layers.flatMap((name, i) =>
-        (['query', 'value'] as const).map((role) => ({
-          name: `merged.${name}.attention.self.${role}.weight`,
-          tensor: adapted(base[i]!.attention[role], weights.blocks[i]![role]).weight,
-          axes: ['head', 'headWidth', 'width'],
-        })),
-      ),
-    ],
   }
 }

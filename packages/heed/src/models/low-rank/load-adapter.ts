@@ -1,0 +1,198 @@
+import {
+  FormatError,
+  leavesOf,
+  mapTree,
+  nodeModule,
+  readJson,
+  shownNames,
+  UsageError,
+} from '../../base/index.js'
+import {
+  BindingTable,
+  checkpointName,
+  DescribedTensor,
+  hasLeaf,
+  isModelWeight,
+  loadTree,
+  type ModelLeaf,
+  type ModelWeight,
+  shapeOfWeight,
+} from '../../checkpoint/index.js'
+import { type FileTensor, type FileTensors, readSmallFile, withSafetensors } from '../../formats/index.js'
+import type { LowRank } from '../../nn/index.js'
+import { isTensor, scope, type Tensor } from '../../tensor/index.js'
+import {
+  adapterBindings,
+  configFile,
+  isSharedTable,
+  moduleOf,
+  peftPrefix,
+  weightsFile,
+} from './adapter-bindings.js'
+import { type AdapterConfig, readAdapterConfig } from './adapter-config.js'
+import {
+  type Adaptable,
+  type Adapted,
+  type Adapter,
+  bindingsOf,
+  changedModel,
+  isLinear,
+  scaleOf,
+} from './low-rank.js'
+
+const operation = 'loadAdapter'
+const largestConfig = 2 ** 22
+
+/**
+ * A model with the changes of low rank of a folder that `saveAdapter` or Python's library peft wrote. What
+ * doesn't change is shared with `loaded`; its matrices may be quantized.
+ *
+ * @param folder with `adapter_config.json` and `adapter_model.safetensors`
+ * @throws FormatError where a file is missing or wrong, belongs to another model, or says something that heed
+ * doesn't handle
+ */
+export function loadAdapter<L extends Adaptable>(loaded: L, folder: string): Adapted<L> {
+  const { changes, whole, adapter } = readAdapter(loaded, folder)
+  const model = mapTree<unknown, ModelWeight>(loaded.model, isModelWeight, (weight, path) => {
+    const change = changes.get(path)
+    if (change === undefined) return whole.get(path) ?? weight
+    return { base: weight as ModelLeaf, ...change }
+  })
+  return changedModel(loaded, { model, adapter }) as Adapted<L>
+}
+
+/** What an adapter's folder has for a model. */
+export interface StoredAdapter {
+  /** By the paths of weights; `base` where the file has that, too. */
+  readonly changes: ReadonlyMap<string, Omit<LowRank, 'base'> & Partial<Pick<LowRank, 'base'>>>
+  /** Tensors that take the places of the model's, by their paths. */
+  readonly whole: ReadonlyMap<string, Tensor>
+  readonly adapter: Adapter
+}
+
+/**
+ * Reads an adapter for a model, whose tree may describe its weights alone. Throws as `loadAdapter` does.
+ */
+export function readAdapter(loaded: Adaptable, folder: string): StoredAdapter {
+  if (loaded.adapter !== undefined)
+    throw new UsageError({
+      operation,
+      expected: 'a model without changes of low rank',
+      found: 'one that has them',
+      hint: 'merge them first, with mergeLowRank',
+    })
+  const config = configIn(folder)
+  const file = pathIn(folder, weightsFile)
+  return withSafetensors(file, (stored) => changesIn(withoutPrefix(stored, file), loaded, config, file))
+}
+
+function configIn(folder: string): AdapterConfig {
+  const file = pathIn(folder, configFile)
+  const hint = 'correct the file, or fetch it again'
+  return readAdapterConfig(
+    readJson(readSmallFile(file, largestConfig), { operation, file, hint, length: largestConfig }),
+  )
+}
+
+function pathIn(folder: string, name: string): string {
+  const fs = nodeModule<typeof import('node:fs')>('node:fs', operation)
+  const path = nodeModule<typeof import('node:path')>('node:path', operation).join(folder, name)
+  if (fs.existsSync(path)) return path
+  const pickled = fs.existsSync(path.replace(/\.safetensors$/, '.bin'))
+  throw new FormatError({
+    operation,
+    expected: `'${name}' in the folder of an adapter`,
+    found: pickled ? "a pickle, 'adapter_model.bin'" : 'none',
+    hint: pickled ? 'let peft save it with safe_serialization' : 'name the folder that peft or heed wrote',
+    file: path,
+  })
+}
+
+/** The tensors by their names in the hub's layout. */
+function withoutPrefix({ tensors }: FileTensors, file: string): FileTensors {
+  const own = new Map<string, FileTensor>()
+  for (const [name, tensor] of tensors) {
+    if (!name.startsWith(peftPrefix)) throw foreign(file, shownNames([name]))
+    own.set(name.slice(peftPrefix.length), tensor)
+  }
+  return { format: 'safetensors', tensors: own }
+}
+
+function foreign(file: string, found: string): FormatError {
+  return new FormatError({
+    operation,
+    expected: `changes of low rank of this model, '${peftPrefix}….lora_A.weight'`,
+    found,
+    hint: 'the adapter belongs to another model, or is of another kind',
+    file,
+  })
+}
+
+function changesIn(
+  files: FileTensors,
+  loaded: Adaptable,
+  config: AdapterConfig,
+  file: string,
+): StoredAdapter {
+  const bindings = adapterBindings(bindingsOf(loaded))
+  const table = new BindingTable(bindings)
+  const has = hasLeaf(files, bindings)
+  const names = new Map([...files.tensors.keys()].map((name) => [checkpointName(name, bindings), name]))
+  const nameOf = (path: string): string | undefined => {
+    const wanted = table.at(path)?.file
+    return wanted && names.get(checkpointName(wanted, bindings))
+  }
+  const refuse = (expected: string, found: string, hint: string): never => {
+    throw new FormatError({ operation, expected, found, hint, file })
+  }
+  // What the files have for each leaf: changes, whole tensors, or nothing.
+  const downs = new Map<string, DescribedTensor>()
+  const scales = new Map<string, number>()
+  const trained: string[] = []
+  const like = mapTree<unknown, unknown>(loaded.model, isWeight, (weight, path) => {
+    const shape = shapeOfWeight(weight as ModelWeight)
+    const binding = table.at(path)
+    if (isLinear(binding) && (has(`${path}.down`) || has(`${path}.up`))) {
+      const name = nameOf(`${path}.down`) ?? nameOf(`${path}.up`)!
+      const module = name.replace(/\.lora_[AB]\.weight$/, '')
+      if (config.targets(module) === false)
+        refuse(`target_modules that name '${module}'`, 'others', `the two files don't belong together`)
+      const rank = config.rankOf(module)
+      scales.set(path, scaleOf(config.alphaOf(module), rank, config.rankStabilized))
+      const over = Object.fromEntries(binding.over!.map((one) => [one, shape[one]!]))
+      const others = Object.fromEntries(Object.entries(shape).filter(([one]) => !(one in over)))
+      let down = downs.get(name)
+      if (down === undefined) downs.set(name, (down = new DescribedTensor({ rank, ...over })))
+      const base = has(`${path}.base`) ? new DescribedTensor(shape) : undefined
+      return { base, down, up: new DescribedTensor({ ...others, rank }) }
+    }
+    if (!has(path)) return undefined
+    const name = nameOf(path)!
+    if (!config.saves(moduleOf(name) ?? name))
+      refuse(`modules_to_save that name '${name}'`, 'others', `the two files don't belong together`)
+    if (isSharedTable(loaded, path))
+      refuse(
+        'a table of embeddings of its own',
+        `'${name}', which other parts of the model share`,
+        'merge the adapter with peft, and load the whole model',
+      )
+    trained.push(path)
+    return new DescribedTensor(shape)
+  })
+  if (scales.size === 0) throw foreign(file, shownNames([...files.tensors.keys()]))
+  const tree = scope(() => loadTree(files, like, bindings, { file }))
+  const read = leavesOf<Tensor>(tree, isTensor)
+  const changes = new Map(
+    [...scales].map(([path, scale]) => {
+      const base = read.get(`${path}.base`)
+      const [down, up] = [read.get(`${path}.down`)!, read.get(`${path}.up`)!]
+      return [path, { ...(base && { base }), down, up, scale }]
+    }),
+  )
+  const whole = new Map(trained.map((path) => [path, read.get(path)!]))
+  const { dropout, rankStabilized } = config
+  return { changes, whole, adapter: { dropout, rankStabilized, trained } }
+}
+
+const isWeight = (value: unknown): value is ModelWeight | DescribedTensor =>
+  isModelWeight(value) || value instanceof DescribedTensor
