@@ -11,12 +11,20 @@ import {
   type StopSignal,
   UsageError,
 } from '../base/index.js'
-import { dropoutOf, type DropoutRates, type LoadedModel } from '../models/index.js'
+import type { ModelLeaf } from '../checkpoint/index.js'
+import {
+  type Adapter,
+  changedModel,
+  dropoutOf,
+  type DropoutRates,
+  type Running,
+  trainableOf,
+} from '../models/index.js'
 import { copy, isTensor, keep, type Precision, type Tensor } from '../tensor/index.js'
 import { adamw } from './adam.js'
 import type { Data } from './data.js'
 import { type EncodeProgress, encodeRecords, type Records } from './examples.js'
-import { type Grouped, grouped, type ParameterGroup } from './groups.js'
+import { grouped, type ParameterGroup } from './groups.js'
 import { likeLengthBatches } from './like-lengths.js'
 import { Trainer } from './loop.js'
 import type { Objective } from './objectives/objective.js'
@@ -50,7 +58,7 @@ export interface TrainHooks<M> extends TrainerHooks<M> {
 }
 
 /** How a loaded model is trained. `R`: a record of data. */
-export interface TrainingOptions<L extends LoadedModel, R, E, B> {
+export interface TrainingOptions<L extends Running, R, E, B> {
   /** What to begin with. Its weights that are trained are freed on the way: use what `train` gives. */
   readonly model: L
   /** What is learned: `textClassification(model)`, for instance. */
@@ -103,7 +111,7 @@ export interface TrainingOptions<L extends LoadedModel, R, E, B> {
 }
 
 /** A trained model, and how its training ended. */
-export interface Trained<L extends LoadedModel> {
+export interface Trained<L extends Running> {
   readonly model: L
   readonly result: TrainingResult
 }
@@ -142,7 +150,7 @@ const known: Record<keyof TrainingOptions<never, never, never, never>, true> = {
  *
  * @throws UsageError for options or records that make no sense, and as `Trainer` does
  */
-export async function train<L extends LoadedModel, R, E, B>(
+export async function train<L extends Running, R, E, B>(
   options: TrainingOptions<L, R, E, B>,
 ): Promise<Trained<L>> {
   check(options)
@@ -168,18 +176,17 @@ export async function train<L extends LoadedModel, R, E, B>(
   const perEpoch = Math.ceil(data.batchesPerEpoch / accumulation)
   const steps =
     options.steps ?? Math.max(1, Math.ceil((options.epochs! * data.batchesPerEpoch) / accumulation))
-  const groups = grouped(loaded.model, options.groups ?? [], options.decay ?? 0.01)
-  const { part, whole } = partOf<L['model']>(loaded.model, groups)
+  const { part, whole, decays } = partOf<L['model']>(loaded, options)
   const rates = ratesOf(options)
   const { rematerialize = false } = options
-  const loss: Loss<PartOf<L['model'], Tensor>, B> = (trained, one, context) =>
-    objective.loss(whole(trained), one, { ...context, run: runOf(rates, rematerialize, context) })
+  const loss: Loss<Part<L['model']>, B> = (trained, one, context) =>
+    objective.loss(whole(trained, context), one, { ...context, run: runOf(rates, rematerialize, context) })
   const { clip = 1, folder, checkpoint: plan } = options
   const { onEncode: _, onResume, ...trainerHooks } = hooks ?? {}
-  const trainer = new Trainer<PartOf<L['model'], Tensor>, B>({
+  const trainer = new Trainer<Part<L['model']>, B>({
     model: part,
     loss,
-    optimizer: (options.optimizer ?? adamw)(groups.options),
+    optimizer: (options.optimizer ?? adamw)(decays),
     schedule: scheduleOf(options, steps),
     data,
     steps,
@@ -221,7 +228,7 @@ export async function train<L extends LoadedModel, R, E, B>(
       if (resumed !== undefined) await onResume?.(resumed)
     }
     const result = await trainer.run()
-    return { model: withModel(loaded, whole(keep(copied(trainer.model)))), result }
+    return { model: changedModel(loaded, { model: whole(keep(copied(trainer.model))) }), result }
   } finally {
     trainer.dispose()
   }
@@ -237,7 +244,7 @@ const stoppedBefore: TrainingResult = {
   checkpoint: undefined,
 }
 
-function check<L extends LoadedModel, R, E, B>(options: TrainingOptions<L, R, E, B>): void {
+function check<L extends Running, R, E, B>(options: TrainingOptions<L, R, E, B>): void {
   checkNames('train', options, Object.keys(known))
   const { model, objective, steps, epochs, rate, hooks, evaluation, warmUp = 0 } = options
   const wrong = (expected: string, found: string): UsageError =>
@@ -265,20 +272,31 @@ function check<L extends LoadedModel, R, E, B>(options: TrainingOptions<L, R, E,
   checkNames('train', hooks, Object.keys(hookNames), 'hooks')
 }
 
-/** A model cut into what is trained and the rest. */
+/** A model cut into what is trained and the rest: what is frozen, or stands below changes of low rank. */
 function partOf<M>(
-  model: M,
-  { isFrozen }: Grouped,
-): { readonly part: PartOf<M, Tensor>; readonly whole: (part: PartOf<M, Tensor>) => M } {
-  const [part, rest] = partition<M, Tensor>(model, isTensor, (_, path) => !isFrozen(path))
-  return { part, whole: (own) => combine<M, Tensor>(own, rest, isTensor) }
+  loaded: { readonly model: M; readonly adapter?: Adapter | undefined },
+  options: Pick<TrainingOptions<Running, never, never, never>, 'groups' | 'decay'>,
+): {
+  readonly part: Part<M>
+  readonly whole: (part: Part<M>, context?: LossContext) => M
+  readonly decays: DecayOptions
+} {
+  const trainable = trainableOf(loaded)
+  const { isFrozen, options: decays } = grouped(trainable.part, options.groups ?? [], options.decay ?? 0.01)
+  const [part, frozen] = partition<unknown, Tensor>(trainable.part, isTensor, (_, path) => !isFrozen(path))
+  const whole = (own: Part<M>, context?: LossContext): M =>
+    trainable.whole(combine<unknown, Tensor>(own, frozen, isTensor) as typeof trainable.part, context)
+  return { part: part as Part<M>, whole, decays }
 }
+
+/** A model without what isn't trained: undefined stands in its places. */
+type Part<M> = PartOf<M, ModelLeaf>
 
 /** Hooks that are told of parts, as those that are told of whole models. */
 function wholeHooks<M>(
   { onEvaluation, onSnapshot, ...others }: TrainerHooks<M>,
-  whole: (part: PartOf<M, Tensor>) => M,
-): TrainerHooks<PartOf<M, Tensor>> {
+  whole: (part: Part<M>) => M,
+): TrainerHooks<Part<M>> {
   return {
     ...others,
     ...(onEvaluation && {
@@ -291,7 +309,7 @@ function wholeHooks<M>(
 function ratesOf({
   dropout,
   model,
-}: Pick<TrainingOptions<LoadedModel, never, never, never>, 'dropout' | 'model'>): DropoutRates {
+}: Pick<TrainingOptions<Running, never, never, never>, 'dropout' | 'model'>): DropoutRates {
   const rates =
     dropout === undefined
       ? dropoutOf(model.stored)
@@ -329,7 +347,7 @@ function scheduleOf(
     rate: peak,
     warmUp = 0.1,
     schedule = 'linear',
-  }: Pick<TrainingOptions<LoadedModel, never, never, never>, 'rate' | 'warmUp' | 'schedule'>,
+  }: Pick<TrainingOptions<Running, never, never, never>, 'rate' | 'warmUp' | 'schedule'>,
   total: number,
 ): Schedule {
   if (typeof schedule === 'function') return schedule
@@ -346,12 +364,4 @@ function copied<M>(tree: M): M {
     made.set(leaf, known)
     return known
   })
-}
-
-/** A loaded model with other weights. What is read when it is asked for stays so. */
-function withModel<L extends LoadedModel>(loaded: L, model: L['model']): L {
-  return Object.defineProperties({}, {
-    ...Object.getOwnPropertyDescriptors(loaded),
-    model: { value: model, enumerable: true },
-  } as PropertyDescriptorMap) as L
 }

@@ -2,6 +2,7 @@ export {
   type Adaptable,
   type Adapted,
   type Adapter,
+  changedModel,
   type LowRankOptions,
   type LowRankTarget,
   withLowRank,

@@ -1,3 +1,8 @@
 export * from './objective.js'
 export * from './text-classification.js'
+export * from './token-classification.js'
+export * from './question-answering.js'
+export * from './masked-language.js'
+export * from './language.js'
+export * from './sequence-to-sequence.js'
 export type { TextOptions, TokenExample, TokenRows } from './texts.js'

@@ -1,5 +1,6 @@
 import { checkNames, UsageError } from '../../base/index.js'
-import { type Encoder, encoderOutput, type LoadedEncoder } from '../../models/index.js'
+import { type Encoder, encoderOutput, type LoadedEncoder, type Running } from '../../models/index.js'
+import type { Quantized } from '../../nn/index.js'
 import {
   binaryCrossEntropy,
   crossEntropy,
@@ -66,9 +67,9 @@ export interface ClassificationBatch extends TokenRows {
  * @throws UsageError for another head
  */
 export function textClassification(
-  loaded: LoadedEncoder,
+  loaded: Running<LoadedEncoder>,
   options: TextClassificationTraining = {},
-): Objective<ClassifiedText, ClassificationExample, ClassificationBatch, Encoder> {
+): Objective<ClassifiedText, ClassificationExample, ClassificationBatch, Quantized<Encoder>> {
   checkNames(name, options, ['maximum', 'kind', 'labelSmoothing'] satisfies (keyof typeof options)[])
   const { config } = loaded
   const { labels } = headOfKind(name, loaded, 'classification', 'SequenceClassification')

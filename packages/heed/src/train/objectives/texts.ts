@@ -1,8 +1,9 @@
 /** Texts as the objectives' examples: cut to what the model takes, and put one behind the other. */
 import { checkWhole, inWords, UsageError } from '../../base/index.js'
-import { type LoadedEncoder, type LoadedModel, textSettings } from '../../models/index.js'
-import { tensor, type Tensor } from '../../tensor/index.js'
-import type { Encoding, Tokenizer } from '../../text/index.js'
+import { type LoadedEncoder, type Running, textSettings } from '../../models/index.js'
+import type { Sequence } from '../../nn/index.js'
+import { type AnyTensor, gather, tensor, type Tensor } from '../../tensor/index.js'
+import type { Encoding, Tokenizer, TruncationDefinition } from '../../text/index.js'
 
 /** How an objective makes tokens of texts. */
 export interface TextOptions {
@@ -24,27 +25,65 @@ export interface TextEncoder {
   readonly lowercase: boolean
 }
 
-export function textEncoder(operation: string, loaded: LoadedModel, { maximum }: TextOptions): TextEncoder {
+export function textEncoder(operation: string, loaded: Running, { maximum }: TextOptions): TextEncoder {
   if (maximum !== undefined) checkWhole(operation, 'maximum', maximum, 1)
   const settings = textSettings(loaded)
   return { ...settings, maximum: Math.min(settings.maximum, maximum ?? Infinity) }
 }
 
 /** A text's tokens, or a pair's, of which the longer text is cut. */
-export function encodedText(
-  operation: string,
-  { tokenizer, maximum, lowercase }: TextEncoder,
-  text: string,
-  pair?: string,
+export function encodedText(operation: string, encoder: TextEncoder, text: string, pair?: string): Encoding {
+  return checkTokens(operation, encodedCut(encoder, text, { pair, strategy: 'LongestFirst', stride: 0 }))
+}
+
+/** How `encodedCut` cuts what is too long. */
+export interface Cut {
+  readonly pair?: string | undefined
+  readonly strategy: TruncationDefinition['strategy']
+  /** Tokens that a window of `overflow` repeats of the one before. */
+  readonly stride: number
+  /** Default the encoder's. */
+  readonly maximum?: number
+}
+
+/** Tokens of a text, words or a pair; what is cut off is in its `overflow`. */
+export function encodedCut(
+  { tokenizer, maximum: most, lowercase }: TextEncoder,
+  text: string | readonly string[],
+  { pair, strategy, stride, maximum = most }: Cut,
 ): Encoding {
-  const spelled = (one: string): string => (lowercase ? one.toLowerCase() : one)
-  const encoding = tokenizer.encode(spelled(text), {
+  const spelled = (one: string): string => (lowercase ? lowered(one) : one)
+  return tokenizer.encode(typeof text === 'string' ? spelled(text) : text.map(spelled), {
     ...(pair !== undefined && { pair: spelled(pair) }),
-    truncation: { max_length: maximum, strategy: 'LongestFirst', direction: 'Right', stride: 0 },
+    truncation: Number.isFinite(maximum)
+      ? { max_length: maximum, strategy, direction: 'Right', stride }
+      : null,
     padding: null,
   })
+}
+
+/** A text in small letters, each as long as before, so that places stay. */
+function lowered(text: string): string {
+  const small = text.toLowerCase()
+  if (small.length === text.length) return small
+  return text.replace(/./gsu, (letter) => {
+    const one = letter.toLowerCase()
+    return one.length === letter.length ? one : letter
+  })
+}
+
+export function checkTokens(operation: string, encoding: Encoding): Encoding {
   if (encoding.length > 0) return encoding
   throw wrongRecord(operation, 'a text of at least one token', 'an empty one')
+}
+
+/** The ids that end a text, by the model's configuration: `eos_token_id`. */
+export function endIds({ stored }: Running): number[] {
+  const { value } = stored.config.member('eos_token_id')
+  const all = Array.isArray(value)
+    ? (value as readonly { readonly value: unknown }[]).map((one) => one.value)
+    : [value]
+  return all.filter((id): id is number => Number.isSafeInteger(id))
 }
 
 /** Several examples as a model takes them: one behind the other, none filled up. */
@@ -73,10 +112,20 @@ export function joinedNumbers(parts: readonly Int32Array[]): Tensor<'batch' | 'p
   return tensor(numbers, { batch: 1, position: numbers.length }, { dtype: 'i32' })
 }
 
+/**
+ * States of some positions alone, as a batch of 1: what is computed of each position needs only those.
+ *
+ * @param states of a batch of 1
+ */
+export function statesAt(states: Sequence, positions: readonly number[]): Sequence {
+  const ids = tensor(Int32Array.from(positions), { chosen: positions.length }, { dtype: 'i32' })
+  return gather(states, ids, 'position').rename({ chosen: 'position' }) as AnyTensor as Sequence
+}
+
 /** The head of an encoder. Throws UsageError where it has none of this kind. */
 export function headOfKind<K extends NonNullable<LoadedEncoder['config']['head']>['kind']>(
   operation: string,
-  { config }: LoadedEncoder,
+  { config }: Running<LoadedEncoder>,
   kind: K,
   className: string,
 ): Extract<NonNullable<LoadedEncoder['config']['head']>, { readonly kind: K }> {
@@ -91,7 +140,7 @@ export function headOfKind<K extends NonNullable<LoadedEncoder['config']['head']
 }
 
 /** Names of the labels that a model's configuration has: `id2label`, else `LABEL_0`, `LABEL_1`, … */
-export function labelNames({ stored }: LoadedEncoder, count: number): string[] {
+export function labelNames({ stored }: Running<LoadedEncoder>, count: number): string[] {
   const names = stored.config.member('id2label')
   return Array.from({ length: count }, (_, label) => {
     const name = names.isNull ? undefined : names.member(String(label)).value

@@ -1,0 +1,77 @@
+import { afterAll, describe, expect, test } from 'vitest'
+import { valueAndGrad } from '../../autograd/index.js'
+import { leavesOf, randomKey } from '../../base/index.js'
+import { type LoadedModel } from '../../models/index.js'
+import { isTensor, scope, type Tensor } from '../../tensor/index.js'
+import { type EvaluationEvent, train } from '../index.js'
+import { type AnyObjective, cases, madeOf } from './testing/cases.js'
+import { temporaryFolder } from './testing/tiny-model.js'
+
+const { path: folder, remove } = temporaryFolder()
+afterAll(remove)
+
+/** Loss and gradient, summed over all that counts, of examples cut into batches of `size`. */
+function sums(
+  { model }: LoadedModel,
+  objective: AnyObjective,
+  examples: readonly unknown[],
+  size: number,
+): { readonly loss: number; readonly weight: number; readonly gradient: Float64Array } {
+  let [loss, weight] = [0, 0]
+  let gradient = new Float64Array(0)
+  for (let i = 0; i < examples.length; i += size)
+    scope(() => {
+      const batch = objective.collate(examples.slice(i, i + size))
+      let own = 0
+      const both = valueAndGrad((given: LoadedModel['model']) => {
+        const report = objective.loss(given, batch, { key: randomKey(1), training: false, run: {} })
+        own = report.weight
+        return report.loss
+      })(model)
+      loss += own * both.value.item()
+      weight += own
+      const numbers = [...leavesOf<Tensor>(both.gradient, isTensor).values()].flatMap((leaf) => [
+        ...leaf.values(),
+      ])
+      if (gradient.length === 0) gradient = new Float64Array(numbers.length)
+      numbers.forEach((number, j) => (gradient[j]! += own * number))
+    })
+  return { loss: loss / weight, weight, gradient: gradient.map((number) => number / weight) }
+}
+
+describe.each(cases)('$name', (one) => {
+  test('learns from records what holds for others', async () => {
+    const { loaded, objective } = await madeOf(folder, one)
+    const records = one.records(80)
+    const before: number[] = []
+    const { result } = await train({
+      model: loaded,
+      objective,
+      data: records.slice(0, 64),
+      evaluation: { data: records.slice(64), atStart: true, every: 20 },
+      steps: one.steps,
+      batch: 16,
+      rate: one.rate,
+      hooks: { onEvaluation: ({ loss }: EvaluationEvent) => void before.push(loss) },
+    } as never)
+    expect(before[0]).toBeGreaterThan(one.loss)
+    expect(result.bestLoss).toBeLessThan(one.loss)
+  })
+
+  test.skipIf(one.name === 'masked-language')(
+    'the same examples cut into other batches have the same loss and gradient',
+    async () => {
+      const { loaded, objective } = await madeOf(folder, one)
+      const examples = one.records(12).flatMap((record) => objective.encode(record))
+      const together = sums(loaded, objective, examples, examples.length)
+      for (const size of [1, 5]) {
+        const apart = sums(loaded, objective, examples, size)
+        expect(apart.weight).toBe(together.weight)
+        expect(Math.abs(apart.loss - together.loss)).toBeLessThan(1e-5)
+        let worst = 0
+        apart.gradient.forEach((x, i) => (worst = Math.max(worst, Math.abs(x - together.gradient[i]!))))
+        expect(worst).toBeLessThan(1e-5)
+      }
+    },
+  )
+})
