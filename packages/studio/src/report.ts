@@ -150,7 +150,7 @@ export function renderAnswers(heading: string, sections: readonly AnswerSection[
 </head>
 <body>
 <header id="header"><div><h1><bdi>${title}</bdi></h1></div></header>
-${answers.length === 0 ? '' : `<div id="answers">\n${answers.join('\n')}\n</div>\n`}<main id="main">${
+${answers.length === 0 ? '' : `<div id="answers" role="region" aria-label="Results">\n${answers.join('\n')}\n</div>\n`}<main id="main">${
     numbers.length === 0
       ? ''
       : '<noscript>This page draws its figures with the script inside it; please allow it to run.</noscript>'

@@ -47,7 +47,7 @@ export function answerText(
   }
   return parts
     .map((part) => [...nameLine(part, screen), ...linesOf(part, screen)])
-    .flatMap((lines, i) => (i > 0 && lines.length > 1 ? ['', ...lines] : lines))
+    .flatMap((lines, i) => (i > 0 ? ['', ...lines] : lines))
     .map((line) => `${line.trimEnd()}\n`)
     .join('')
 }

@@ -32,6 +32,6 @@ export function offerSections(shown: number, title: string): void {
     section.append(button)
   }
   const heading = element('h2', { id: 'heads-title' }, 'What was attended: ', element('bdi', {}, title))
-  document.getElementById('main')!.before(heading)
+  document.getElementById('answers')!.append(heading)
   if (location.hash !== '') heading.scrollIntoView()
 }
