@@ -112,6 +112,29 @@ describe.each(setups)('nothing acts on %s', (_, isTTY, environment) => {
     await checked(['generate', 'The', '--model', at(NAME)], 1)
   })
 
+  test('run: results, what was attended, pages, errors', async () => {
+    const args = ['run', 'text-generation', HOSTILE.slice(0, 40), '--model', model, '--max-new-tokens', '8']
+    const page = at(`run${NAME}.html`)
+    await checked([...args, '--do-sample', '--temperature', '9', '--attend', '--html', page], 0)
+    expect(RAW.exec(readFileSync(page, 'utf8').replace(/[\n\t]/g, ''))).toBe(null)
+    const { result } = JSON.parse(await checked([...args, '--json'], 0)) as {
+      result: { generated_text: string }[]
+    }
+    expect(result[0]!.generated_text.startsWith(HOSTILE.slice(0, 40))).toBe(true)
+    const lines = at(`run${NAME}.jsonl`.replace('\n', ''))
+    writeFileSync(lines, `${JSON.stringify({ text: 'The', id: NAME })}\n{${HOSTILE}\n`)
+    const some = ['run', 'text-generation', '--model', model, '--max-new-tokens', '2', '--input', lines]
+    // What failed is said at the end.
+    expect(
+      (await heed(some, environment, { isTTY, columns: 70 })).out.replace(OWN, '').replaceAll('\n', ''),
+    ).not.toMatch(RAW)
+    await checked([...some, '--output', at(`out${NAME}.jsonl`), '--each', NAME], 2)
+    await checked(['run', 'text-generation', 'a', '--model', at(NAME)], 1)
+    await checked(['run', NAME], 2)
+    await checked(['run', 'text-generation', '--input', at(NAME), '--model', model], 1)
+    await checked(['tour', '--model', HOSTILE], 2)
+  })
+
   test('train: progress, notes, results, errors', async () => {
     const config = {
       model: { context: 64, width: 8, layers: 1, heads: 1 },

@@ -10,6 +10,7 @@ import { register as inspect } from './commands/inspect.js'
 import { register as kernel } from './commands/kernel.js'
 import { register as runTasks } from './commands/run.js'
 import { register as tokenize } from './commands/tokenize.js'
+import { register as tour } from './commands/tour.js'
 import { register as train } from './commands/train.js'
 import { register as trainTokenizer } from './commands/train-tokenizer.js'
 import type { Context, Register } from './context.js'
@@ -17,6 +18,7 @@ import { describeError, isWrongUse } from './errors.js'
 import { guarded, hasColor, styled, widthOf, type Environment, type Output } from './terminal.js'
 
 const commands: readonly Register[] = [
+  tour,
   runTasks,
   attend,
   generate,

@@ -1,16 +1,8 @@
-import {
-  answerText,
-  attentionResult,
-  renderAnswers,
-  titleOf,
-  type AnswerPart,
-  type AnswerSection,
-} from '@heed/studio'
+import { answerText, renderAnswers, titleOf, type AnswerSection } from '@heed/studio'
 import type { Context } from '../context.js'
 import { UsageError } from '../errors.js'
 import { checkPage, writePage } from '../html.js'
 import { listenForInterruption } from '../interruption.js'
-import { summaryOf } from '../model.js'
 import { ProgressLine } from '../progress-line.js'
 import { runBatch } from '../run/batch.js'
 import type { Fields, TaskOptions } from '../run/fields.js'
@@ -19,7 +11,7 @@ import { openRunner, type ModelChoice, type PipelineRunner } from '../run/open-r
 import { outcomeLine } from '../run/outcome-line.js'
 import { groupsOf, outcomesOf, type Outcome } from '../run/runner.js'
 import { optionName, type TaskEntry } from '../run/task-list.js'
-import { runnableTasks } from '../run/tasks/index.js'
+import { partsOf, sectionOf } from '../run/sections.js'
 import { escaped, jsonText, styled } from '../terminal.js'
 
 export interface RunCommandOptions extends ModelChoice {
@@ -56,10 +48,16 @@ export async function runTask(
     choice === undefined
       ? once({ place: {}, inputs: [given], options: {}, bytes: 0 })
       : itemsIn(task, choice, given, signal)
-  const work: Work = { task, runner, items, options: taskOptions(task, options), signal }
+  const work: Work = {
+    task,
+    runner,
+    items,
+    options: taskOptions(task, options),
+    signal,
+  }
   try {
     if (path !== undefined) await toFile(work, path, choice!, context)
-    else await toOutput(work, options, context)
+    else await toOutput(work, choice, options, context)
     if (signal.aborted)
       throw new Error(
         `run: stopped before the end${path === undefined ? '' : '; the same command goes on from here'}`,
@@ -170,9 +168,16 @@ async function toFile(
   }
 }
 
-async function toOutput(work: Work, options: RunCommandOptions, context: Context): Promise<void> {
-  const { runner, items, signal } = work
-  const { output, errorOutput } = context
+async function toOutput(
+  work: Work,
+  choice: InputChoice | undefined,
+  options: RunCommandOptions,
+  context: Context,
+): Promise<void> {
+  const { task, runner, items, signal } = work
+  const { output, rawOutput, errorOutput, environment } = context
+  const size = choice === undefined || rawOutput.isTTY === true ? 0 : await sizeAt(choice.path)
+  const progress = new ProgressLine(errorOutput, environment)
   const sections: AnswerSection[] = []
   const isAttended = options.html !== undefined || (options.attend === true && options.json !== true)
   const asked = { ...work.options, ...(isAttended && { attention: true }) }
@@ -184,18 +189,26 @@ async function toOutput(work: Work, options: RunCommandOptions, context: Context
       for (const [i, item] of group.items.entries()) {
         count++
         if (outcomes[i]!.some((outcome) => 'error' in outcome)) failed++
+        if (choice === undefined) throwFirst(outcomes[i]!)
         if (options.html !== undefined) {
           if (sections.length === mostSections)
             throw new UsageError(`run: a page shows at most ${mostSections} inputs, found more`)
-          sections.push(...outcomes[i]!.map((outcome, j) => sectionOf(work, item, j, outcome)))
+          sections.push(
+            ...outcomes[i]!.map((outcome, j) =>
+              sectionOf(task, runner, headingOf(task, item), inputAt(item, j), outcome),
+            ),
+          )
         }
         if (options.json === true) output.write(`${lineOf(runner.model, item, outcomes[i]!)}\n`)
         else show(work, item, outcomes[i]!, count, options, context)
+        if (size > 0) progress.update(task.name, item.bytes, size, 'bytes')
       }
     }
   } catch (error) {
     if (signal.aborted) return
     throw error
+  } finally {
+    progress.end()
   }
   if (signal.aborted) return
   if (options.html !== undefined && sections.length > 0) {
@@ -208,6 +221,15 @@ async function toOutput(work: Work, options: RunCommandOptions, context: Context
 /** Characters that act on a terminal are escaped, as in all JSON of the command. */
 function lineOf(model: string, item: Item, outcomes: readonly Outcome[]): string {
   return jsonText(JSON.parse(outcomeLine(model, item, outcomes)))
+}
+
+/** What arguments ask for fails as any call does. */
+function throwFirst(outcomes: readonly Outcome[]): void {
+  for (const outcome of outcomes) {
+    if (!('error' in outcome)) continue
+    const { name, message } = outcome.error
+    throw name === 'UsageError' ? new UsageError(message) : new Error(message)
+  }
 }
 
 function failure(failed: number, count: number): Error {
@@ -251,28 +273,9 @@ function inputAt({ inputs }: Item, at: number): Fields {
   return inputs instanceof Error ? {} : inputs[at]!
 }
 
-function partsOf(
-  { name }: TaskEntry,
-  fields: Fields,
-  outcome: Extract<Outcome, { readonly result: unknown }>,
-  attend: boolean,
-): readonly AnswerPart[] {
-  const task = runnableTasks[name]!
-  const { result, attention } = outcome
-  const attended = attend && attention !== undefined ? (task.attended?.(fields, result, attention) ?? []) : []
-  return [...task.parts(fields, result), ...attended]
-}
-
-function sectionOf({ task, runner }: Work, item: Item, at: number, outcome: Outcome): AnswerSection {
+function headingOf({ name }: TaskEntry, item: Item): string {
   const place = placeText(item)
-  const heading = place === '' ? task.name : `${task.name}: ${place}`
-  if ('error' in outcome) return { heading, parts: [{ kind: 'text', text: outcome.error.message }] }
-  const parts = partsOf(task, inputAt(item, at), outcome, true)
-  const { attention } = outcome
-  if (attention === undefined || Object.keys(attention.filters).length === 0) return { heading, parts }
-  const attend = attentionResult(attention.filters, attention.labels)
-  const model = summaryOf(runner.model, runner.running)
-  return { heading, parts, report: { title: heading, model, attend } }
+  return place === '' ? name : `${name}: ${place}`
 }
 
 function firstText(sections: readonly AnswerSection[]): string {

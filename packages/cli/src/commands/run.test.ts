@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { randomKey, uniformAt } from 'heed/internals'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { heed, temporaryFolder, writeReader } from '../testing.js'
+import { heed, temporaryFolder, tinyConfigs, writeCheckpoint, writeReader } from '../testing.js'
 
 const folder = temporaryFolder()
 afterAll(folder.remove)
@@ -14,7 +14,197 @@ const labels = { 0: 'entailment', 1: 'neutral', 2: 'contradiction' }
 
 beforeAll(async () => {
   await writeReader(at('pairs'), { architectures: ['BertForSequenceClassification'], id2label: labels })
+  await writeReader(at('answers'), { architectures: ['BertForQuestionAnswering'] })
+  const entities = { 0: 'O', 1: 'B-PER', 2: 'B-LOC' }
+  await writeReader(at('entities'), { architectures: ['BertForTokenClassification'], id2label: entities })
+  await writeReader(at('masks'), { architectures: ['BertForMaskedLM'] })
+  await writeReader(at('cross'), {
+    architectures: ['BertForSequenceClassification'],
+    id2label: { 0: 'relevant' },
+  })
+  await writeReader(at('vectors'), {})
+  for (const [name, config] of [
+    ['writer', tinyConfigs.decoder],
+    ['sources', tinyConfigs.encoderDecoder],
+  ] as const) {
+    mkdirSync(at(name))
+    writeCheckpoint(at(name), config)
+  }
 })
+
+const context = 'The cat sat on the mat. A dog runs in the park.'
+
+/** What each task shows, with `--attend`, and what its line of JSON has. */
+test.each<[task: string, model: string, args: readonly string[], shown: RegExp, json: object]>([
+  [
+    'question-answering',
+    'answers',
+    ['Who sat?', context],
+    /Who sat\?\n.*‹[^]*›[^]*what the answer's (start|token)/,
+    { answer: expect.any(String), start: expect.any(Number) },
+  ],
+  [
+    'zero-shot-classification',
+    'pairs',
+    ['The cat sat.', 'cat', 'dog'],
+    /cat +0\.\d{3} {2}█[^]*those about “/,
+    { labels: expect.any(Array), scores: expect.any(Array) },
+  ],
+  [
+    'token-classification',
+    'entities',
+    ['Paris is the capital.'],
+    /‹.* (PER|LOC)›[^]*what “.*” attended to/,
+    expect.arrayContaining([
+      expect.objectContaining({ entity_group: expect.any(String), start: 0 }),
+    ]) as object,
+  ],
+  [
+    'fill-mask',
+    'masks',
+    ['The cat [MASK].', '--top-k', '2'],
+    /‹\[MASK\]›[^]*what the mask attended to/,
+    [{ token_str: expect.any(String) }, { mask: 0 }],
+  ],
+  [
+    'sentence-similarity',
+    'vectors',
+    ['A cat.', 'A dog.', 'The play.'],
+    /█[^]*what the sentence attended to[^]*what the nearest/,
+    [{ sentence: expect.any(String) }, { score: expect.any(Number) }],
+  ],
+  [
+    'rerank',
+    'cross',
+    ['A cat.', 'A dog.', 'The play.'],
+    /-?\d\.\d{3} [^]*those of the best document/,
+    [{ document: expect.any(String) }, { index: expect.any(Number) }],
+  ],
+  [
+    'rerank',
+    'vectors',
+    ['A cat.', 'A dog.', '--method', 'late'],
+    /how alike tokens of the query/,
+    [{ document: 'A dog.' }],
+  ],
+  [
+    'feature-extraction',
+    'vectors',
+    ['A cat.', '--dimensions', '2'],
+    /2 numbers, length/,
+    [expect.any(Number), expect.any(Number)],
+  ],
+  [
+    'text-generation',
+    'writer',
+    ['The cat', '--max-new-tokens', '5'],
+    /‹The cat›[^]*what the last token attended to/,
+    [{ generated_text: expect.stringMatching(/^The cat/) }],
+  ],
+  [
+    'summarization',
+    'sources',
+    ['The cat sat.', '--max-new-tokens', '5'],
+    /what the text attended to/,
+    { summary_text: expect.any(String) },
+  ],
+])('%s shows its result and what was attended', async (task, model, args, shown, json) => {
+  const command = ['run', task, ...args, '--model', at(model)]
+  const plain = await heed([...command, '--attend', '--html', at(`${task}.html`)])
+  expect(plain).toMatchObject({ status: 0, err: `wrote ${at(`${task}.html`)}\n` })
+  expect(plain.out).toMatch(shown)
+  expect(readFileSync(at(`${task}.html`), 'utf8')).toContain('id="payload"')
+  const { status, out } = await heed([...command, '--json'])
+  expect(status).toBe(0)
+  expect((JSON.parse(out) as Line).result).toMatchObject(json)
+})
+
+test('requests for completions and embeddings are answered in the form of OpenAI', async () => {
+  const request = (id: string, url: string, body: object): string =>
+    JSON.stringify({ custom_id: id, method: 'POST', url, body })
+  writeFileSync(
+    at('completions.jsonl'),
+    [
+      request('a', '/v1/completions', {
+        model: 'x',
+        prompt: ['The cat', 'A dog'],
+        max_tokens: 4,
+        temperature: 0,
+      }),
+      request('b', '/v1/completions', { model: 'x', prompt: 'The cat', max_tokens: 4, seed: 3 }),
+      request('c', '/v1/completions', { model: 'x', prompt: 'The cat', logprobs: 3 }),
+      request('d', '/v1/embeddings', { model: 'x', input: 'The cat' }),
+    ].join('\n'),
+  )
+  const run = await heed([
+    'run',
+    'text-generation',
+    '--model',
+    at('writer'),
+    '--input',
+    at('completions.jsonl'),
+    '--output',
+    at('completed.jsonl'),
+  ])
+  expect(run.status).toBe(1)
+  const completed = linesOf(readFileSync(at('completed.jsonl'), 'utf8')) as unknown as Response[]
+  expect(completed.map(({ response }) => response.status_code)).toEqual([200, 200, 400, 400])
+  expect(completed[0]).toMatchObject({ custom_id: 'a', error: null })
+  const { body } = completed[0]!.response
+  expect(body).toMatchObject({
+    object: 'text_completion',
+    model: 'writer',
+    choices: [
+      {
+        index: 0,
+        text: expect.any(String),
+        logprobs: null,
+        finish_reason: expect.stringMatching(/length|stop/),
+      },
+      { index: 1 },
+    ],
+  })
+  expect(body.usage!.total_tokens).toBe(body.usage!.prompt_tokens + body.usage!.completion_tokens!)
+  const embeddings = [
+    request('a', '/v1/embeddings', { model: 'x', input: ['The cat', 'A dog'], dimensions: 4 }),
+    request('b', '/v1/embeddings', { model: 'x', input: 'The cat', encoding_format: 'base64' }),
+  ]
+  writeFileSync(at('embeddings.jsonl'), embeddings.join('\n'))
+  const { status, out } = await heed([
+    'run',
+    'feature-extraction',
+    '--model',
+    at('vectors'),
+    '--input',
+    at('embeddings.jsonl'),
+    '--json',
+  ])
+  expect(status).toBe(0)
+  const [several, one] = linesOf(out) as unknown as Response[]
+  expect(several!.response.body).toMatchObject({
+    object: 'list',
+    data: [{ index: 0, embedding: expect.any(Array) }, { index: 1 }],
+  })
+  expect(several!.response.body.data![0]!.embedding).toHaveLength(4)
+  const bytes = Buffer.from(one!.response.body.data![0]!.embedding as string, 'base64')
+  expect(bytes.length).toBe(4 * 32)
+})
+
+interface Response {
+  readonly custom_id: string
+  readonly error: null
+  readonly response: {
+    readonly status_code: number
+    readonly body: {
+      readonly data?: readonly { readonly embedding: string | readonly number[] }[]
+      readonly usage?: {
+        readonly prompt_tokens: number
+        readonly completion_tokens?: number
+        readonly total_tokens: number
+      }
+    }
+  }
+}
 
 const classify = (...args: readonly string[]) =>
   heed(['run', 'text-classification', '--model', at('pairs'), ...args])
@@ -119,6 +309,10 @@ test('nothing to read, and no model, are failures that say so', async () => {
   const empty = await classify('--input', at('empty'))
   expect(empty).toMatchObject({ status: 1, out: '' })
   expect(empty.err).toMatch(/expected files in .*, found none/)
+  writeFileSync(at('picture.png'), Uint8Array.of(0x89, 0x50, 0xff))
+  const picture = await classify('--input', at('picture.png'))
+  expect(picture).toMatchObject({ status: 1, out: '' })
+  expect(picture.err).toMatch(/expected text in UTF-8 in .*picture\.png/)
   const none = await heed(['run', 'text-classification', 'a', '--model', at('none')])
   expect(none.status).toBe(1)
   expect(none.err).toMatch(/nothing at/)

@@ -1,107 +1,149 @@
 /** What was attended, in the parts that tell most of a task's result. */
 import type { AnswerPart, MapPart, WeightsPart } from '@heed/studio'
-import type { AttendedToken, Attention } from 'heed'
+import { attendedBy, wordAttention, type AttendedWord, type Attention } from 'heed/internals'
 
-/** Weights of all heads of all layers, their mean: a row for each query. */
-export type MeanFilter = readonly (readonly number[])[]
+const ofAll = '(mean of all heads)'
 
-/** The mean of the filters of one text with itself. */
-export function meanFilter({ filters, tokens }: Attention): MeanFilter | undefined {
-  const count = tokens?.length ?? 0
-  const all = Object.values(filters).filter(
-    (filter) => filter.size('query') === count && filter.size('key') === count,
-  )
-  if (all.length === 0) return undefined
-  const sum = new Float64Array(count * count)
-  let heads = 0
-  for (const filter of all) {
-    const weights = filter.values(['head', 'query', 'key'])
-    heads += filter.size('head')
-    for (let i = 0; i < weights.length; i++) sum[i % sum.length]! += weights[i]!
-  }
-  return Array.from({ length: count }, (_, query) =>
-    Array.from(sum.subarray(query * count, (query + 1) * count), (weight) => weight / heads),
-  )
-}
-
-/** What some tokens attended to, of all tokens but those that a template put there. */
-export function attendedBy(
-  name: string,
-  tokens: readonly AttendedToken[],
-  filter: MeanFilter,
-  queries: readonly number[],
-): WeightsPart | undefined {
-  const own = tokens.flatMap(({ sequence }, i) => (sequence >= 0 ? [i] : []))
-  if (queries.length === 0 || own.length === 0) return undefined
+/** What the token at a position attended to, of all tokens but those that a template put there. */
+export function tokenAttended(name: string, attention: Attention, position: number): WeightsPart {
+  const own = attendedBy(attention, position)
+    .filter(({ token }) => token.sequence >= 0)
+    .sort((one, other) => one.position - other.position)
   return {
     kind: 'weights',
-    name,
-    tokens: own.map((i) => tokens[i]!.text),
-    weights: own.map((key) => queries.reduce((sum, query) => sum + filter[query]![key]!, 0) / queries.length),
+    name: `${name} ${ofAll}`,
+    tokens: own.map(({ token }) => token.text),
+    weights: own.map(({ weight }) => weight),
   }
-}
-
-/** A word of a text: its tokens. */
-interface Word {
-  readonly text: string
-  readonly tokens: readonly number[]
-}
-
-function wordsOf(tokens: readonly AttendedToken[], sequence: number, text: string): Word[] {
-  const words: { text: string; tokens: number[]; word: number }[] = []
-  tokens.forEach((token, i) => {
-    if (token.sequence !== sequence) return
-    const last = words.at(-1)
-    const piece = text.slice(token.start, token.end) || token.text
-    if (last !== undefined && last.word === token.word) {
-      last.tokens.push(i)
-      last.text += piece
-    } else words.push({ text: piece, tokens: [i], word: token.word })
-  })
-  return words.map(({ text: own, tokens: all }) => ({ text: own.trim(), tokens: all }))
 }
 
 /**
- * How much each word of the second text attended to each word of the first, the mean of all heads; the
- * largest is 1.
+ * How much each word of the second text attended to each word of the first; the largest is 1. Nothing where
+ * one of them has no words.
+ *
+ * @param texts the two, so that words are as they stand there
  */
 export function wordsMet(
   name: string,
-  tokens: readonly AttendedToken[],
-  filter: MeanFilter,
-  [first, second]: readonly [string, string],
+  attention: Attention,
+  [first, second]: readonly [first: string, second?: string | undefined],
 ): MapPart | undefined {
-  const [columns, rows] = [wordsOf(tokens, 0, first), wordsOf(tokens, 1, second)]
-  if (columns.length === 0 || rows.length === 0) return undefined
-  const weights = rows.map((row) =>
-    columns.map(
-      (column) =>
-        row.tokens.reduce(
-          (sum, query) => sum + column.tokens.reduce((all, key) => all + filter[query]![key]!, 0),
-          0,
-        ) / row.tokens.length,
-    ),
-  )
-  const largest = Math.max(1e-9, ...weights.flat())
+  const sequences = new Set(attention.tokens?.map(({ sequence }) => sequence))
+  if (!sequences.has(0) || !sequences.has(1)) return undefined
+  const { filter, queries, keys } = wordAttention(attention)
+  const words = (of: readonly AttendedWord[], text?: string): string[] =>
+    of.map((word) => text?.slice(word.start, word.end) ?? word.text)
+  const labels = { query: words(queries, second), key: words(keys, first) }
+  return mapOf(`${name} ${ofAll}`, labels, rowsOf(filter.values(['query', 'key']), keys.length))
+}
+
+/** How alike each token of a query is to each of a document, in late interaction. */
+export function tokensMet(name: string, attention: Attention): MapPart | undefined {
+  const [filter] = Object.entries(attention.filters)
+  if (filter === undefined) return undefined
+  const labels = labelsOf(attention, filter[0])
+  return mapOf(name, labels, rowsOf(filter[1].values(['head', 'query', 'key']), labels.key.length))
+}
+
+/**
+ * What a text that was written attended to: of an encoder-decoder, all its tokens to the source; of a
+ * decoder, its last token to those before.
+ */
+export function writingAttended(attention: Attention): WeightsPart | undefined {
+  const all = Object.entries(attention.filters).map(([name, filter]) => ({
+    filter,
+    labels: labelsOf(attention, name),
+  }))
+  const crossing = all.filter(({ labels }) => labels.query !== labels.key)
+  const [first] = crossing.length > 0 ? crossing : all
+  if (first === undefined) return undefined
+  const { key } = first.labels
+  const sum = new Float64Array(key.length)
+  let rows = 0
+  for (const { filter, labels } of crossing.length > 0 ? crossing : all) {
+    if (labels.key !== key) continue
+    const own = rowsOf(filter.values(['head', 'query', 'key']), key.length)
+    const chosen =
+      crossing.length > 0
+        ? own
+        : own.filter((_, row) => row % labels.query.length === labels.query.length - 1)
+    for (const row of chosen) row.forEach((weight, i) => (sum[i]! += weight))
+    rows += chosen.length
+  }
+  const name = crossing.length > 0 ? 'what the text attended to' : 'what the last token attended to'
   return {
-    kind: 'map',
-    name,
-    rows: rows.map(({ text }) => text),
-    columns: columns.map(({ text }) => text),
-    weights: weights.map((row) => row.map((weight) => weight / largest)),
+    kind: 'weights',
+    name: `${name} ${ofAll}`,
+    tokens: key,
+    weights: Array.from(sum, (weight) => weight / Math.max(1, rows)),
   }
 }
 
-/** Tokens of one text that stand in [start, end). */
-export function tokensIn(
-  tokens: readonly AttendedToken[],
-  sequence: number,
-  start: number,
-  end: number,
-): readonly number[] {
-  return tokens.flatMap((token, i) =>
-    token.sequence === sequence && token.start < end && token.end > start ? [i] : [],
+/** What templates put around texts, as pictures label it. */
+const templated = /^(?:\[(?:CLS|SEP)\]|<\/?s>|<bos>|<eos>)$/
+
+/**
+ * What the tokens of one text attended to, among several texts that were read by themselves: the mean of all.
+ *
+ * @param part the beginning of its filters' names
+ */
+export function textAttended(name: string, attention: Attention, part: string): WeightsPart | undefined {
+  const own = Object.entries(attention.filters).filter(([filter]) => filter.startsWith(`${part}.`))
+  const labels = own[0] === undefined ? undefined : labelsOf(attention, own[0][0])
+  if (labels === undefined) return undefined
+  const sum = new Float64Array(labels.key.length)
+  let rows = 0
+  for (const [, filter] of own)
+    for (const row of rowsOf(filter.values(['head', 'query', 'key']), labels.key.length)) {
+      row.forEach((weight, i) => (sum[i]! += weight))
+      rows++
+    }
+  const shown = labels.key.flatMap((label, i) => (templated.test(label) ? [] : [i]))
+  return {
+    kind: 'weights',
+    name: `${name} ${ofAll}`,
+    tokens: shown.map((i) => labels.key[i]!),
+    weights: shown.map((i) => sum[i]! / rows),
+  }
+}
+
+interface PairLabels {
+  readonly query: readonly string[]
+  readonly key: readonly string[]
+}
+
+/** The labels of one filter, by name or by a pattern of names. */
+function labelsOf({ labels }: Attention, name: string): PairLabels {
+  const isPair = (given: unknown): given is PairLabels =>
+    typeof given === 'object' && given !== null && Array.isArray((given as PairLabels).query)
+  const of = (given: readonly string[] | PairLabels): PairLabels =>
+    isPair(given) ? given : { query: given, key: given }
+  if (Array.isArray(labels) || isPair(labels)) return of(labels as readonly string[] | PairLabels)
+  const parts = name.split('.')
+  const found = Object.entries(labels as Readonly<Record<string, readonly string[] | PairLabels>>).find(
+    ([pattern]) => {
+      const wanted = pattern.split('.')
+      return wanted.length === parts.length && wanted.every((part, i) => part === '*' || part === parts[i])
+    },
   )
+  return found === undefined ? { query: [], key: [] } : of(found[1])
+}
+
+function rowsOf(weights: ArrayLike<number>, columns: number): number[][] {
+  return Array.from({ length: columns === 0 ? 0 : weights.length / columns }, (_, row) =>
+    Array.from({ length: columns }, (__, column) => weights[row * columns + column]!),
+  )
+}
+
+function mapOf(name: string, { query, key }: PairLabels, weights: readonly (readonly number[])[]): MapPart {
+  const largest = weights.reduce((most, row) => Math.max(most, ...row), 1e-9)
+  return {
+    kind: 'map',
+    name,
+    rows: query,
+    columns: key,
+    weights: weights.map((row) => row.map((weight) => weight / largest)),
+  }
 }
 
 /** The parts that are there. */

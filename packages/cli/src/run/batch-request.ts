@@ -104,6 +104,7 @@ function completion(body: JsonValue): Pick<RequestedItem, 'inputs' | 'options'> 
   return {
     inputs: textsOf(body.member('prompt')),
     options: {
+      endpoint: 'completions',
       max_new_tokens: given('max_tokens', (value) => value.count(), 16),
       ...(temperature === 0
         ? { do_sample: false }
@@ -127,6 +128,6 @@ function embedding(customId: string, body: JsonValue): RequestedItem {
   return {
     request: { customId, endpoint: 'embeddings', ...(isBase64 && { isBase64 }) },
     inputs: textsOf(body.member('input')),
-    options: { pooling: 'default', ...(dimensions.isNull ? {} : { dimensions: dimensions.count() }) },
+    options: { endpoint: 'embeddings', ...(dimensions.isNull ? {} : { dimensions: dimensions.count() }) },
   }
 }

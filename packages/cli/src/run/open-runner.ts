@@ -7,7 +7,7 @@ import { modelFilesOf, stampsOf } from '../stamps.js'
 import type { Fields, TaskOptions } from './fields.js'
 import { errorText, isOfInput, type Outcome, type Runner } from './runner.js'
 import type { TaskEntry } from './task-list.js'
-import { runnableTasks, type AnyPipeline } from './tasks/index.js'
+import { runnableTasks, type AnyPipeline, type RunInputs } from './tasks/index.js'
 
 /** Which model runs, and how. */
 export interface ModelChoice {
@@ -31,9 +31,7 @@ export async function openRunner(task: TaskEntry, choice: ModelChoice): Promise<
   const { adapter, weights } = choice
   const path = choice.model ?? shippedModelOf(task)
   const options = { ...(adapter !== undefined && { adapter }), ...(weights !== undefined && { weights }) }
-  const run = (await pipeline(task.name as Task, path, options)) as unknown as AnyPipeline & {
-    readonly model: Running
-  }
+  const run = (await pipeline(task.name as Task, path, options)) as unknown as AnyPipeline
   const files = (await Promise.all([path, ...(adapter === undefined ? [] : [adapter])].map(filesOf))).flat()
   return {
     model: basename(path),
@@ -61,28 +59,37 @@ async function outcomes(
   { name }: TaskEntry,
   run: AnyPipeline,
   inputs: readonly Fields[],
-  options: TaskOptions,
+  { endpoint, ...options }: TaskOptions,
 ): Promise<readonly Outcome[]> {
   const task = runnableTasks[name]!
   const asked = { ...task.defaults, ...options, errors: 'return' }
-  const results =
-    task.run === undefined
-      ? ((await run(
-          inputs.map((fields) => task.input?.(fields) ?? fields.text),
-          asked,
-        )) as readonly unknown[])
-      : await task.run(run, inputs, asked)
+  const isResponse = endpoint !== undefined && task.respond !== undefined
+  const work: RunInputs =
+    (isResponse ? task.respond : task.run) ??
+    (async (pipe) =>
+      (await pipe(
+        inputs.map((fields) => task.input?.(fields) ?? fields.text),
+        asked,
+      )) as readonly unknown[])
+  const results = await work(run, inputs, asked)
   return results.map((result) => {
-    if (!(result instanceof Error)) return outcome(task.json?.(result) ?? result)
+    if (!(result instanceof Error)) return outcome(result, isResponse ? undefined : task.json)
     if (!isOfInput(result)) throw result
     return { error: errorText(result) }
   })
 }
 
+/** What was attended, of a result or of the first of several. */
+function attentionOf(result: unknown): Attention | undefined {
+  const of = (one: unknown): Attention | undefined =>
+    (one as { readonly attention?: Attention } | null)?.attention
+  return of(result) ?? (Array.isArray(result) ? of(result[0]) : undefined)
+}
+
 /** Numbers to seven digits, which is all that 32-bit floats have; what was attended beside the result. */
-function outcome(result: unknown): Outcome {
-  const attention = (result as { readonly attention?: Attention } | null)?.attention
-  const text = JSON.stringify(result, (key, value: unknown) => {
+function outcome(result: unknown, json?: (result: unknown) => unknown): Outcome {
+  const attention = attentionOf(result)
+  const text = JSON.stringify(json === undefined ? result : json(result), (key, value: unknown) => {
     if (key === 'attention') return undefined
     return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(7)) : value
   })

@@ -46,6 +46,13 @@ interface Counted {
   readonly completion_tokens?: number
 }
 
+interface Completed extends Counted {
+  readonly text: string
+  readonly finish_reason: string
+  /** Seconds since 1970. */
+  readonly created: number
+}
+
 function usage(counts: readonly Counted[]): unknown {
   const sum = (of: (one: Counted) => number): number => counts.reduce((all, one) => all + of(one), 0)
   const [prompt, completion] = [sum((one) => one.prompt_tokens), sum((one) => one.completion_tokens ?? 0)]
@@ -73,11 +80,11 @@ function bodyOf(
     }))
     return { object: 'list', data, model, usage: usage(embedded) }
   }
-  const written = results as readonly (Counted & { readonly text: string; readonly finish_reason: string })[]
+  const written = results as readonly Completed[]
   return {
     id: `cmpl-${id}`,
     object: 'text_completion',
-    created: 0,
+    created: written[0]?.created,
     model,
     choices: written.map(({ text, finish_reason }, index) => ({
       text,

@@ -68,8 +68,19 @@ const writing: readonly TaskOption[] = [
     help: 'search for the likeliest text with so many beams',
     parse: wholeNumber(1, 1000),
   },
+  {
+    flags: '--num-return-sequences <n>',
+    help: 'how many texts for each',
+    parse: wholeNumber(1, 1000),
+  },
   { flags: '--seed <s>', help: 'of the random choices', parse: wholeNumber(0) },
 ]
+
+const longInput: TaskOption = {
+  flags: '--long-input <what>',
+  help: 'what becomes of a text that is longer than the model takes (default: truncate)',
+  choices: ['truncate', 'windows', 'error'],
+}
 
 /** The tasks of `heed run`. */
 export const taskList: readonly TaskEntry[] = [
@@ -88,6 +99,11 @@ export const taskList: readonly TaskEntry[] = [
       {
         flags: '--max-answer-len <n>',
         help: 'tokens of an answer at most',
+        parse: wholeNumber(1),
+      },
+      {
+        flags: '--max-seq-len <n>',
+        help: 'tokens of a window of a long text, with the question',
         parse: wholeNumber(1),
       },
       {
@@ -120,7 +136,7 @@ export const taskList: readonly TaskEntry[] = [
   {
     name: 'zero-shot-classification',
     summary: 'which of any labels fits a text',
-    fields: [text],
+    fields: [text, { name: 'candidate_labels', help: 'the labels', isList: true, isOptional: true }],
     read: 'text',
     each: 'line',
     options: [
@@ -131,7 +147,10 @@ export const taskList: readonly TaskEntry[] = [
       },
       { flags: '--multi-label', help: 'each label by itself: several may fit, or none' },
     ],
-    examples: ['"The match ended in a draw." --labels sport,politics,science'],
+    examples: [
+      '"The match ended in a draw." sport politics science',
+      '--input news.txt --labels sport,politics,science --json',
+    ],
   },
   {
     name: 'token-classification',
@@ -143,7 +162,7 @@ export const taskList: readonly TaskEntry[] = [
     options: [
       {
         flags: '--aggregation-strategy <name>',
-        help: 'how tokens become entities',
+        help: 'how tokens become entities (default: simple)',
         choices: ['none', 'simple', 'first', 'average', 'max'],
       },
       {
@@ -190,7 +209,14 @@ export const taskList: readonly TaskEntry[] = [
     ],
     read: 'documents',
     each: 'line',
-    options: [topK('only the k best')],
+    options: [
+      topK('only the k best'),
+      {
+        flags: '--method <name>',
+        help: 'how documents are scored (default: what suits the model)',
+        choices: ['cross', 'embeddings', 'late'],
+      },
+    ],
     examples: [
       '"moon landing" "Apollo 11 landed in 1969." "The moon is made of rock."',
       '"moon landing" --input documents/ --top-k 3 --attend',
@@ -205,10 +231,12 @@ export const taskList: readonly TaskEntry[] = [
     options: [
       {
         flags: '--pooling <name>',
-        help: "how tokens' vectors become one (default: as the model says)",
-        choices: ['none', 'mean', 'cls', 'first_token', 'last_token', 'max'],
+        help: "how tokens' vectors become one (default: model, as its files say)",
+        choices: ['model', 'none', 'mean', 'cls', 'first_token', 'last_token', 'max'],
       },
       { flags: '--normalize', help: 'vectors of length 1' },
+      { flags: '--dimensions <n>', help: 'only the first n numbers', parse: wholeNumber(1) },
+      { flags: '--prompt-name <name>', help: "one of the model's prompts, such as query" },
     ],
     examples: ['"The cat sat on the mat." --json'],
   },
@@ -227,11 +255,34 @@ export const taskList: readonly TaskEntry[] = [
     fields: [text],
     read: 'text',
     each: 'file',
-    options: writing,
+    options: [...writing, longInput],
     examples: [
       '--input article.txt --model distilbart-cnn-6-6',
       '--input articles/ --output summaries.jsonl',
     ],
+  },
+  {
+    name: 'translation',
+    summary: 'a text in another language',
+    fields: [text],
+    read: 'text',
+    each: 'line',
+    options: [
+      { flags: '--src-lang <name>', help: "the text's language, as the model names it" },
+      { flags: '--tgt-lang <name>', help: 'the language of the result' },
+      ...writing,
+      longInput,
+    ],
+    examples: ['"The cat sat on the mat." --model opus-mt-en-de'],
+  },
+  {
+    name: 'text2text-generation',
+    summary: 'what an encoder-decoder makes of a text',
+    fields: [text],
+    read: 'text',
+    each: 'line',
+    options: [...writing, longInput],
+    examples: ['"translate English to German: The cat sat." --model flan-t5-small'],
   },
 ]
 

@@ -1,5 +1,7 @@
-import { attendedBy, meanFilter, present, wordsMet } from '../attended.js'
-import { textIn, type RunnableTask } from './task.js'
+import { UsageError } from 'heed'
+import { present, tokenAttended, wordsMet } from '../attended.js'
+import type { Fields } from '../fields.js'
+import { textIn, textsIn, type RunnableTask } from './task.js'
 
 interface LabelScore {
   readonly label: string
@@ -23,32 +25,48 @@ export const textClassification: RunnableTask = {
       { kind: 'bars', rows: rows.map(({ label, score }) => ({ text: label, score })) },
     )
   },
-  attended(fields, _, attention) {
-    const { tokens = [] } = attention
-    const filter = meanFilter(attention)
-    if (filter === undefined) return []
-    const texts = [textIn(fields, 'text'), textIn(fields, 'text_pair')] as const
-    return fields.text_pair === undefined
-      ? present(attendedBy('what the first token attended to (mean of all heads)', tokens, filter, [0]))
+  attended: (fields, _, attention) =>
+    fields.text_pair === undefined
+      ? [tokenAttended('what the first token attended to', attention, 0)]
       : present(
-          wordsMet(
-            'which words of the first text (columns) each word of the second attended to (mean of all heads)',
-            tokens,
-            filter,
-            texts,
-          ),
-        )
-  },
+          wordsMet('which words of the first text (columns) those of the second attended to', attention, [
+            textIn(fields, 'text'),
+            textIn(fields, 'text_pair'),
+          ]),
+        ),
 }
 
-/** `zero-shot-classification`: any labels. */
+function withoutLabels(): UsageError {
+  return new UsageError({
+    operation: 'zero-shot-classification',
+    expected: 'labels',
+    found: 'none',
+    hint: 'name them behind the text, with --labels, or as candidate_labels of a line',
+  })
+}
+
+/** `zero-shot-classification`: any labels, those of the input or of the options. */
 export const zeroShotClassification: RunnableTask = {
   async run(pipeline, inputs, { labels, ...options }) {
-    return (await pipeline(
-      inputs.map((fields) => textIn(fields, 'text')),
-      labels,
-      options,
-    )) as readonly unknown[]
+    const labelsOf = (fields: Fields): readonly string[] =>
+      fields.candidate_labels === undefined
+        ? ((labels as readonly string[] | undefined) ?? [])
+        : textsIn(fields, 'candidate_labels')
+    const results: unknown[] = []
+    for (let at = 0; at < inputs.length;) {
+      const own = labelsOf(inputs[at]!)
+      let end = at + 1
+      while (end < inputs.length && labelsOf(inputs[end]!).join('\n') === own.join('\n')) end++
+      if (own.length === 0) {
+        results.push(...inputs.slice(at, end).map(() => withoutLabels()))
+        at = end
+        continue
+      }
+      const texts = inputs.slice(at, end).map((fields) => textIn(fields, 'text'))
+      results.push(...((await pipeline(texts, own, options)) as readonly unknown[]))
+      at = end
+    }
+    return results
   },
   parts(fields, result) {
     const { labels, scores } = result as {
@@ -61,18 +79,11 @@ export const zeroShotClassification: RunnableTask = {
     ]
   },
   attended(fields, result, attention) {
-    const { tokens = [] } = attention
-    const filter = meanFilter(attention)
     const { labels } = result as { readonly labels: readonly string[] }
-    return filter === undefined
-      ? []
-      : present(
-          wordsMet(
-            `which words of the text (columns) those of “${labels[0]}” attended to (mean of all heads)`,
-            tokens,
-            filter,
-            [textIn(fields, 'text'), ''],
-          ),
-        )
+    return present(
+      wordsMet(`which words of the text (columns) those about “${labels[0]}” attended to`, attention, [
+        textIn(fields, 'text'),
+      ]),
+    )
   },
 }

@@ -1,8 +1,10 @@
-import { fillMask, questionAnswering, tokenClassification } from './reading.js'
 import { textClassification, zeroShotClassification } from './classification.js'
+import { featureExtraction, rerank, sentenceSimilarity } from './comparing.js'
+import { fillMask, questionAnswering, tokenClassification } from './reading.js'
 import type { RunnableTask } from './task.js'
+import { summarization, text2TextGeneration, textGeneration, translation } from './writing.js'
 
-export { textIn, type AnyPipeline, type RunnableTask } from './task.js'
+export { textIn, type AnyPipeline, type RunInputs, type RunnableTask } from './task.js'
 
 /** How each task is called and shown, by its name. */
 export const runnableTasks: Readonly<Record<string, RunnableTask>> = {
@@ -11,4 +13,11 @@ export const runnableTasks: Readonly<Record<string, RunnableTask>> = {
   'zero-shot-classification': zeroShotClassification,
   'token-classification': tokenClassification,
   'fill-mask': fillMask,
+  'sentence-similarity': sentenceSimilarity,
+  rerank,
+  'feature-extraction': featureExtraction,
+  'text-generation': textGeneration,
+  summarization,
+  'text2text-generation': text2TextGeneration,
+  translation,
 }

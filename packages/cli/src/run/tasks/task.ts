@@ -1,23 +1,32 @@
 import type { AnswerPart } from '@heed/studio'
-import type { Attention } from 'heed'
+import type { Attention, Running } from 'heed'
 import type { Fields, TaskOptions } from '../fields.js'
 
 /** A pipeline, whatever its task. */
-export type AnyPipeline = (...given: readonly unknown[]) => Promise<unknown>
+export interface AnyPipeline {
+  (...given: readonly unknown[]): Promise<unknown>
+  readonly model: Running
+}
+
+/** How inputs run: a result for each, or its error. */
+export type RunInputs = (
+  pipeline: AnyPipeline,
+  inputs: readonly Fields[],
+  options: TaskOptions,
+) => Promise<readonly unknown[]>
 
 /** How a task is called, and how its results are shown. */
 export interface RunnableTask {
   /** Options where nobody says others. */
   readonly defaults?: TaskOptions
-  /**
-   * The results of inputs, an error in the place of one that can't be run. Left out: the pipeline takes a
-   * list of what `input` gives.
-   */
-  run?(pipeline: AnyPipeline, inputs: readonly Fields[], options: TaskOptions): Promise<readonly unknown[]>
+  /** Left out: the pipeline takes a list of what `input` gives. */
+  readonly run?: RunInputs
   /** What the pipeline takes for one input. Left out: its text. */
   input?(fields: Fields): unknown
   /** The result as JSON has it. Left out: as it is. */
-  json?(result: unknown): unknown
+  readonly json?: (result: unknown) => unknown
+  /** Results for a response in the form of OpenAI's: see `outcomeLine`. */
+  readonly respond?: RunInputs
   /** The result, to be shown. */
   parts(fields: Fields, result: unknown): readonly AnswerPart[]
   /** What was attended, in short, to be shown. */
@@ -28,4 +37,10 @@ export interface RunnableTask {
 export function textIn(fields: Fields, name: string): string {
   const value = fields[name]
   return typeof value === 'string' ? value : ''
+}
+
+/** A list of texts of the inputs. */
+export function textsIn(fields: Fields, name: string): readonly string[] {
+  const value = fields[name]
+  return typeof value === 'string' ? [value] : (value ?? [])
 }

@@ -1,0 +1,70 @@
+import { present, writingAttended } from '../attended.js'
+import { textIn, type AnyPipeline, type RunInputs, type RunnableTask } from './task.js'
+
+/**
+ * Drawn tokens hang on an input's place in the list: so that a result doesn't, each input is a list of its
+ * own where tokens are drawn.
+ */
+const byThemselves: RunInputs = async (run, inputs, options) => {
+  const texts = inputs.map((fields) => textIn(fields, 'text'))
+  if (!draws(run, options)) return (await run(texts, options)) as readonly unknown[]
+  const results: unknown[] = []
+  for (const text of texts) results.push(...((await run([text], options)) as readonly unknown[]))
+  return results
+}
+
+function draws({ model }: AnyPipeline, { do_sample: asked }: Readonly<Record<string, unknown>>): boolean {
+  if (asked !== undefined) return asked === true
+  return model.stored.json('generation_config.json')?.member('do_sample').value === true
+}
+
+interface Written {
+  readonly generated_text: string
+  readonly finish_reason: string
+  readonly tokens: number
+}
+
+/** `text-generation`: a prompt, and what follows it. */
+export const textGeneration: RunnableTask = {
+  run: byThemselves,
+  async respond(run, inputs, options) {
+    const results = (await byThemselves(run, inputs, options)) as readonly (readonly Written[] | Error)[]
+    return results.map((written, i) => {
+      if (written instanceof Error) return written
+      const { generated_text: text, finish_reason, tokens } = written[0]!
+      const prompt = run.model.tokenizer.encode(textIn(inputs[i]!, 'text'), { padding: null })
+      return {
+        text,
+        finish_reason,
+        prompt_tokens: prompt.length,
+        completion_tokens: tokens,
+        created: Math.floor(Date.now() / 1000),
+      }
+    })
+  },
+  parts(fields, result) {
+    const prompt = textIn(fields, 'text')
+    return (result as readonly Written[]).map(({ generated_text: text }) => ({
+      kind: 'text' as const,
+      text,
+      ...(text.startsWith(prompt) && prompt !== '' && { marks: [{ start: 0, end: prompt.length }] }),
+    }))
+  },
+  attended: (_, __, attention) => present(writingAttended(attention)),
+}
+
+/** Tasks that make a text of another, under this name. */
+function textToText(key: string): RunnableTask {
+  return {
+    run: byThemselves,
+    parts: (_, result) =>
+      [result as Record<string, string> | readonly Record<string, string>[]]
+        .flat()
+        .map((one) => ({ kind: 'text' as const, text: one[key] ?? '' })),
+    attended: (_, __, attention) => present(writingAttended(attention)),
+  }
+}
+
+export const summarization: RunnableTask = textToText('summary_text')
+export const text2TextGeneration: RunnableTask = textToText('generated_text')
+export const translation: RunnableTask = textToText('translation_text')
