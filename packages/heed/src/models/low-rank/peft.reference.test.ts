@@ -11,6 +11,7 @@ import { isLowRank } from '../../nn/index.js'
 import { isTensor, normal, scope, type Tensor, tensor, withDevice } from '../../tensor/index.js'
 import { devices } from '../../tensor/testing/devices.js'
 import {
+  convertCheckpoint,
   decoderLogits,
   encodeSource,
   encoderOutput,
@@ -109,6 +110,20 @@ describe.skipIf(referenceModels === undefined).each(names)('%s', (name) => {
     const [before, after] = [adapter, again].map((one) => namesIn(one))
     expect(after!.join()).toBe(before!.filter((one) => !one.includes('.base_layer.')).join())
     written.push({ base, adapter: again, ids, expected, tolerance: 1e-6 })
+  })
+
+  test('converted, it is one model; its weights may be in few bits', async () => {
+    const { base, adapter, ids, expected } = caseOf(name)
+    const merged = join(folder, `${name}-merged`)
+    await convertCheckpoint(base, merged, { adapter })
+    expect(largestDifference(logitsOf(readModel(merged), ids), expected)).toBeLessThan(1e-4)
+    const [rounded, few] = [
+      readModel(base, { weights: 'bf16' }),
+      readModel(base, { weights: 'bf16', adapter }),
+    ]
+    const plain = logitsOf(readModel(base), ids)
+    const off = largestDifference(logitsOf(rounded, ids), plain)
+    expect(largestDifference(logitsOf(few, ids), expected)).toBeLessThan(4 * off + 0.01)
   })
 
   test('changes that heed makes, parts of one tensor apart, are read again', async () => {
