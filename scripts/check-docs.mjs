@@ -1,6 +1,6 @@
 // Compiles and runs every block of TypeScript in README.md, docs/*.md and the packages' READMEs, each as a
 // module of its own, against the built packages. A block opened with `ts no-run` is only compiled. Blocks run
-// in a scratch folder in which models/ is the repository's.
+// in a scratch folder in which models/ is the repository's, and tiny/ the untrained models of tests.
 //
 //   node scripts/check-docs.mjs [root] [file.md …]
 
@@ -15,8 +15,8 @@ const root = resolve(process.argv[2] ?? fileURLToPath(new URL('..', import.meta.
 const scratch = join(root, '.cache', 'docs')
 rmSync(scratch, { recursive: true, force: true })
 mkdirSync(join(scratch, 'run'), { recursive: true })
-if (existsSync(join(root, 'models')))
-  symlinkSync(join(root, 'models'), join(scratch, 'run', 'models'), 'junction')
+for (const [name, folder] of Object.entries({ models: 'models', tiny: 'packages/heed/src/tasks/fixtures' }))
+  if (existsSync(join(root, folder))) symlinkSync(join(root, folder), join(scratch, 'run', name), 'junction')
 
 const blocks = documents().flatMap((document) => blocksOf(root, document))
 for (const { file, code } of blocks) {
