@@ -45,27 +45,35 @@ export function makeOutput(folder: string): void {
  * @throws {FormatError} where there are checkpoints and none of them is whole
  */
 export async function findBegun({ output }: TrainConfig, resume: boolean): Promise<Begun | undefined> {
-  if (!resume) {
-    const [step] = await checkpointSteps(output)
-    if (step !== undefined)
-      throw new UsageError({
-        operation: 'run',
-        expected: `no checkpoints in '${output}'`,
-        found: `one of step ${step}`,
-        hint: 'add --resume to go on from it, or name another folder with --out',
-      })
-  }
+  if (!resume) await refuseBegun(output)
   const checkpoint = resume ? await readCheckpoint(output) : undefined
   if (checkpoint !== undefined) return begunOf(checkpoint)
-  const model = join(output, modelFolder)
-  if (await isThere(join(model, 'model.safetensors')))
-    throw new UsageError({
-      operation: 'run',
-      expected: `a folder without a finished model, since it has no checkpoint to go on from`,
-      found: `'${model}'`,
-      hint: 'name another folder with --out, or put that model elsewhere',
-    })
+  await refuseFinished(output)
   return undefined
+}
+
+/** @throws {UsageError} where the output folder has checkpoints and a new run was to begin */
+export async function refuseBegun(output: string): Promise<void> {
+  const [step] = await checkpointSteps(output)
+  if (step === undefined) return
+  throw new UsageError({
+    operation: 'run',
+    expected: `no checkpoints in '${output}'`,
+    found: `one of step ${step}`,
+    hint: 'add --resume to go on from it, or name another folder with --out',
+  })
+}
+
+/** @throws {UsageError} where the output folder has a finished model and no checkpoints */
+export async function refuseFinished(output: string): Promise<void> {
+  const model = join(output, modelFolder)
+  if (!(await isThere(join(model, 'model.safetensors')))) return
+  throw new UsageError({
+    operation: 'run',
+    expected: `a folder without a finished model, since it has no checkpoint to go on from`,
+    found: `'${model}'`,
+    hint: 'name another folder with --out, or put that model elsewhere',
+  })
 }
 
 function begunOf(checkpoint: Checkpoint): Begun {

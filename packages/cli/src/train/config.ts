@@ -101,7 +101,14 @@ const snapshots = 40
  * @throws {ConfigError} naming the field, what was expected and what was found
  */
 export function parseTrainConfig(text: string, file: string): TrainConfig {
-  const top = new Section(parsed(text, file), { file, path: '' }, fields.top)
+  return decoderTraining(parsedConfig(text, file), file)
+}
+
+/**
+ * The configuration of a decoder's training from its JSON. @throws {ConfigError} as `parseTrainConfig` does
+ */
+export function decoderTraining(json: unknown, file: string): TrainConfig {
+  const top = new Section(json, { file, path: '' }, fields.top)
   const data = top.section('data', fields.data)
   const at = (path: string): string => resolve(dirname(file), path)
   const train = data.texts('train')
@@ -120,7 +127,8 @@ export function parseTrainConfig(text: string, file: string): TrainConfig {
   }
 }
 
-function parsed(text: string, file: string): unknown {
+/** The JSON of a configuration. @throws {ConfigError} where it is none */
+export function parsedConfig(text: string, file: string): unknown {
   return readJson(text, {
     operation: file,
     error: ({ path, expected, found, hint, cause }) =>

@@ -40,8 +40,6 @@ export interface WatchedText<M> {
 export interface RecorderOptions<M> {
   /** The output folder. */
   readonly output: string
-  /** Of the run. */
-  readonly steps: number
   readonly progress: Progress
   /**
    * UTF-8 bytes that a token of the validation data stands for: its loss is then told in bits a byte, too.
@@ -63,8 +61,10 @@ export class Recorder<M> {
   #film: FilmFile | undefined
   #validation: LossEntry | undefined
   #report: string | undefined
-  /** The step that the page is of. */
-  #paged: number | undefined
+  /** Of the run, once one was made. */
+  #steps: number | undefined
+  /** Whether the page is that of the last step. */
+  #isFinal = false
 
   constructor(options: RecorderOptions<M>) {
     this.#options = options
@@ -203,6 +203,7 @@ export class Recorder<M> {
 
   async #onStep(event: StepEvent): Promise<void> {
     const { step, steps, loss, metrics, rate, gradientNorm, tokensPerSecond, secondsLeft, epoch } = event
+    this.#steps = steps
     const entry = { step, loss, ...measured(metrics) }
     this.#remember(entry)
     this.#options.progress.update({
@@ -236,14 +237,16 @@ export class Recorder<M> {
     await this.#notingPage(async (watched) => {
       const result = watched.attend(model)
       this.#film?.add({ ...frameOf(step, result), text: watched.scene.text })
-      await this.#writePage(step, model, result, watched)
+      await this.#writePage({ step, model }, result, watched, step === this.#steps)
     })
   }
 
   /** The page of the last step, where it is not written yet. */
   async finishPage({ step, model }: SnapshotEvent<M>): Promise<void> {
-    if (this.#paged === step) return
-    await this.#notingPage((watched) => this.#writePage(step, model, watched.attend(model), watched))
+    if (this.#isFinal) return
+    await this.#notingPage((watched) =>
+      this.#writePage({ step, model }, watched.attend(model), watched, true),
+    )
   }
 
   async #notingPage(work: (watched: WatchedText<M>) => Promise<void>): Promise<void> {
@@ -255,18 +258,23 @@ export class Recorder<M> {
     }
   }
 
-  async #writePage(step: number, model: M, attend: AttendResult, watched: WatchedText<M>): Promise<void> {
+  async #writePage(
+    { step, model }: SnapshotEvent<M>,
+    attend: AttendResult,
+    watched: WatchedText<M>,
+    finished: boolean,
+  ): Promise<void> {
     const path = join(this.#options.output, reportFile)
     await writeWatched(path, {
       attend,
       step,
-      finished: step >= this.#options.steps,
+      finished,
       model: watched.summary(model),
       snapshots: this.#film?.film.before(step) ?? [],
       losses: this.#entries,
     })
     this.#report = path
-    this.#paged = step
+    this.#isFinal = finished
     if (this.#film !== undefined && this.#film.film.leftOut > 0)
       this.#noteOnce('the page has room for a part of the snapshots: it shows some, evenly over the run')
   }

@@ -51,13 +51,17 @@ export interface RunResult {
   readonly loss: number | null
   /** Of the last evaluation. */
   readonly validation: number | null
-  /** The same, in bits for each byte of text. */
+  /** What the last evaluation measured beside; null where it measured nothing. */
+  readonly metrics: Readonly<Record<string, number>> | null
+  /** The validation loss of a decoder in bits for each byte of text. */
   readonly bitsPerByte: number | null
   readonly parameters: number
   /** The newest checkpoint, which is a model's folder too. */
   readonly checkpoint: string | null
   /** The finished model's folder. */
   readonly model: string | null
+  /** The folder of the package that was written. */
+  readonly published: string | null
   /** The page that shows how the filters came about. */
   readonly report: string | null
 }
@@ -100,10 +104,9 @@ async function goOn(
     note,
   })
   const decoder = completeModel(config.model, data.tokenizer.size, config.file)
-  const { output, training, watch } = config
+  const { output, watch } = config
   const recorder = new Recorder<Decoder>({
     output,
-    steps: training.steps,
     progress,
     bytesPerToken: data.bytesPerToken,
     watched: options.watch ? () => watchedByDecoder(decoder, data.tokenizer, watch.sentence) : undefined,
@@ -237,10 +240,12 @@ async function finish(
     steps: config.training.steps,
     loss: loss ?? null,
     validation: validation ?? null,
+    metrics: null,
     bitsPerByte: bitsPerByte ?? null,
     parameters: parametersOf(model),
     checkpoint: checkpoint ?? null,
     model: reason === 'finished' ? folder : null,
+    published: null,
     report: report ?? null,
   }
 }

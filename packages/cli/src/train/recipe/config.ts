@@ -12,7 +12,8 @@ export interface RecipeConfig {
   /** What is learned: a name of `recipeTasks`. */
   readonly task: string
   readonly start: StartConfig
-  readonly head: HeadConfig
+  /** What stands on the model, as the task has it, which checks this. */
+  readonly head: Readonly<Record<string, unknown>>
   /** Options of the objective, which it checks. */
   readonly objective: Readonly<Record<string, unknown>>
   readonly data: {
@@ -32,35 +33,17 @@ export interface RecipeConfig {
 
 /** What a training begins with. */
 export type StartConfig =
-  | { readonly from: string }
+  | {
+      readonly from: string
+      /** What is left of it, as `shrinkEncoder` has it, which checks this. */
+      readonly shrink: Readonly<Record<string, unknown>> | undefined
+    }
   | {
       /** A configuration in the hub's form. */
       readonly config: Readonly<Record<string, unknown>>
-      readonly tokenizer: TokenizerConfig
-      readonly initialize: InitializeConfig | undefined
-      readonly pooling: 'mean' | 'first' | undefined
+      /** The path of a tokenizer's file, or the size of a vocabulary to train on the training data. */
+      readonly tokenizer: string | { readonly train: number }
     }
-
-/** Whose tokens a new model has. */
-export interface TokenizerConfig {
-  /** A tokenizer's file, or a folder with one. */
-  readonly from: string
-  /** Only the tokens that occur so often in the training data. Default: all. */
-  readonly prune: number | undefined
-}
-
-/** Whose weights a new model begins with, as far as they fit. */
-export interface InitializeConfig {
-  readonly from: string
-  /** The layers that become its own, in this order. */
-  readonly layers: readonly number[] | undefined
-}
-
-/** The head that the model gets. */
-export interface HeadConfig {
-  readonly labels: readonly string[] | undefined
-  readonly seed: number
-}
 
 /** Passages that are put beside the right one, since they look like it. */
 export interface NegativesConfig {
@@ -109,7 +92,7 @@ const fields = {
     'from',
     'new',
     'tokenizer',
-    'initialize',
+    'shrink',
     'task',
     'head',
     'objective',
@@ -157,16 +140,12 @@ export const recipeNames: readonly string[] = fields.top
 export function recipeOf(top: Section, file: string, tasks: readonly string[]): RecipeConfig {
   const data = top.section('data', ['train', 'validation', 'negatives'])
   if (!data.has('train')) throw data.error('train', 'a data source, or a list of them', 'none')
-  const head = top.has('head') ? top.section('head', ['labels', 'seed']) : undefined
   const watch = top.has('watch') ? top.section('watch', ['text', 'pair', 'every']) : undefined
   return {
     file: resolve(file),
     task: top.choice('task', tasks, ''),
     start: startOf(top, file),
-    head: {
-      labels: head?.has('labels') === true ? head.texts('labels') : undefined,
-      seed: head?.integer('seed', { least: 0 }, 0) ?? 0,
-    },
+    head: top.has('head') ? top.plain('head') : {},
     objective: top.has('objective') ? top.plain('objective') : {},
     data: {
       train: sourcesOf(data, 'train', file),
@@ -197,33 +176,18 @@ function startOf(top: Section, file: string): StartConfig {
       top.has('from') ? 'both' : 'neither',
     )
   if (top.has('from')) {
-    for (const name of ['tokenizer', 'initialize'])
-      if (top.has(name)) throw top.error(name, 'left out where the model is taken from another', 'there')
-    return { from: pathIn(top, 'from', top.text('from'), file) }
+    if (top.has('tokenizer'))
+      throw top.error('tokenizer', 'left out where the model is taken from another', 'there')
+    const shrink = top.has('shrink') ? top.plain('shrink') : undefined
+    return { from: pathIn(top, 'from', top.text('from'), file), shrink }
   }
-  const { pooling, ...config } = top.plain('new')
-  if (pooling !== undefined && pooling !== 'mean' && pooling !== 'first')
-    throw top.error('new.pooling', '"mean" or "first"', JSON.stringify(pooling))
-  const initialize = top.has('initialize') ? top.section('initialize', ['from', 'layers']) : undefined
-  return {
-    config,
-    pooling,
-    tokenizer: tokenizerOf(top, file),
-    initialize: initialize && {
-      from: pathIn(initialize, 'from', initialize.text('from'), file),
-      layers: initialize.has('layers') ? initialize.numbers('layers', { least: 0, most: 1024 }) : undefined,
-    },
-  }
+  if (top.has('shrink')) throw top.error('shrink', 'left out where the model is new', 'there')
+  return { config: top.plain('new'), tokenizer: tokenizerOf(top, file) }
 }
 
-function tokenizerOf(top: Section, file: string): TokenizerConfig {
-  if (typeof top.raw('tokenizer') === 'string')
-    return { from: pathIn(top, 'tokenizer', top.text('tokenizer'), file), prune: undefined }
-  const own = top.section('tokenizer', ['from', 'prune'])
-  return {
-    from: pathIn(own, 'from', own.text('from'), file),
-    prune: own.has('prune') ? own.integer('prune', { least: 1 }) : undefined,
-  }
+function tokenizerOf(top: Section, file: string): string | { readonly train: number } {
+  if (typeof top.raw('tokenizer') === 'string') return pathIn(top, 'tokenizer', top.text('tokenizer'), file)
+  return { train: top.section('tokenizer', ['train']).integer('train', { least: 32, most: 2 ** 20 }) }
 }
 
 function negativesOf(own: Section): NegativesConfig {

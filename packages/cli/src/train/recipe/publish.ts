@@ -1,0 +1,56 @@
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { UsageError } from 'heed'
+import { writeFileWhole } from 'heed/internals'
+import { cardText } from './card.js'
+import type { RecipeConfig } from './config.js'
+import { resultsFile, type RecipeResults } from './results.js'
+import type { PublishConfig } from './results-config.js'
+
+/**
+ * Writes a finished model as a package: its files, `package.json`, the results, and the card as `README.md`.
+ * Other files of the folder stay.
+ *
+ * @returns the folder
+ * @throws {UsageError} for weights of more bytes than the configuration allows
+ * @throws {HeedError} where the disk refuses
+ */
+export async function publish(
+  config: RecipeConfig,
+  { to, name, version, description, licence, limitBytes }: PublishConfig,
+  folder: string,
+  results: RecipeResults,
+): Promise<string> {
+  if (results.bytes > limitBytes)
+    throw new UsageError({
+      operation: 'publish',
+      expected: `weights of at most ${limitBytes} bytes`,
+      found: String(results.bytes),
+      hint: 'train a smaller model, store f16, or raise publish.limitBytes',
+    })
+  const names: string[] = []
+  for (const file of (await readdir(folder, { recursive: true })).toSorted())
+    if ((await stat(join(folder, file))).isFile() && file !== 'README.md')
+      names.push(file.replaceAll('\\', '/'))
+  const write = async (file: string, content: Uint8Array | string): Promise<void> => {
+    await mkdir(dirname(join(to, file)), { recursive: true })
+    await writeFileWhole(
+      join(to, file),
+      typeof content === 'string' ? new TextEncoder().encode(content) : content,
+    )
+  }
+  for (const file of names) await write(file, await readFile(join(folder, file)))
+  await write(resultsFile, `${JSON.stringify(results, undefined, 2)}\n`)
+  await write('README.md', cardText(config, { name, licence }, results))
+  const said = {
+    name,
+    version,
+    description,
+    license: licence,
+    keywords: ['attention', 'transformer', 'weights', config.task],
+    files: [...names, resultsFile],
+    type: 'module',
+  }
+  await write('package.json', `${JSON.stringify(said, undefined, 2)}\n`)
+  return to
+}

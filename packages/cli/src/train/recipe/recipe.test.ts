@@ -1,0 +1,203 @@
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { loadEncoder } from 'heed'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { eventsIn, heed, temporaryFolder } from '../../testing.js'
+import type { RunResult } from '../run.js'
+import type { RecipeResults } from './results.js'
+import { writeTiny } from '../testing/tiny-recipe.js'
+
+const folder = temporaryFolder()
+const at = (...names: readonly string[]) => join(folder.path, ...names)
+beforeAll(() => writeTiny(folder.path))
+afterAll(folder.remove)
+
+const source = { path: 'pairs.csv', fields: { text: 'premise', pair: 'hypothesis', label: 'label' } }
+const part = (...take: number[]) => ({ ...source, part: { by: 'hypothesis', of: 3, take } })
+const recipe = {
+  from: 'tiny',
+  task: 'text-classification',
+  head: { labels: ['no', 'yes'] },
+  data: { train: part(0, 1), validation: part(2) },
+  training: {
+    steps: 6,
+    batch: 8,
+    rate: 0.01,
+    schedule: 'constant',
+    warmUp: 0,
+    evaluateEvery: 2,
+    checkpointEvery: 3,
+    seed: 4,
+  },
+  watch: { text: 'the cat sleeps here', pair: 'the cat sings', every: 3 },
+  evaluation: { name: 'held out', task: 'text-classification', data: part(2), learnFrom: part(0, 1) },
+  card: {
+    title: 'Tiny',
+    summary: 'Says whether two sentences say the same.',
+    data: { name: 'pairs', licence: 'CC0' },
+    limits: 'All but the five animals.',
+  },
+  publish: { to: 'package', name: '@heed/tiny', description: 'A tiny model.', licence: 'Apache-2.0' },
+  weights: 'f16',
+  output: 'out',
+}
+
+function write(changes: object = {}, name = 'train.json'): string {
+  writeFileSync(at(name), JSON.stringify({ ...recipe, ...changes }))
+  return at(name)
+}
+const json = <T>(...names: readonly string[]): T => JSON.parse(readFileSync(at(...names), 'utf8')) as T
+
+describe('a recipe', () => {
+  test('trains, evaluates, keeps a page, and writes a package with its card', async () => {
+    write()
+    // The folder's train.json.
+    const { status, out, err } = await heed(['train', folder.path, '--watch', '--json'])
+    expect(status, err).toBe(0)
+    const result = JSON.parse(out) as RunResult
+    expect(result).toMatchObject({ reason: 'finished', step: 6, steps: 6, bitsPerByte: null })
+    expect(result.metrics!.accuracy).toBeGreaterThan(0)
+    expect(err).toMatch(/step 6: validation \d\.\d{4}, accuracy \d\.\d{4}/)
+    expect(err).toMatch(/held out: accuracy \d\.\d{4}\n/)
+    expect(readdirSync(at('out')).toSorted()).toEqual([
+      'clock.json',
+      expect.stringMatching(/^events/),
+      'losses.jsonl',
+      'model',
+      'report.html',
+      'results.json',
+      'snapshots.jsonl',
+      'step-00000003',
+      'step-00000006',
+    ])
+    const losses = readFileSync(at('out', 'losses.jsonl'), 'utf8').trim().split('\n')
+    expect(losses.map((line) => (JSON.parse(line) as { step: number }).step)).toEqual([
+      1, 2, 2, 3, 4, 4, 5, 6, 6,
+    ])
+    expect(JSON.parse(losses[0]!)).toMatchObject({ metrics: { accuracy: expect.any(Number) as number } })
+    const page = readFileSync(at('out', 'report.html'), 'utf8')
+    expect(page).toContain('id="frame-2"')
+    expect(page).toContain('sings')
+    // The package: the model under its own head, with the numbers that its card has.
+    expect(readdirSync(at('package')).toSorted()).toEqual([
+      'README.md',
+      'config.json',
+      'model.safetensors',
+      'package.json',
+      'results.json',
+      'tokenizer.json',
+    ])
+    expect(json('package', 'package.json')).toMatchObject({ name: '@heed/tiny', license: 'Apache-2.0' })
+    const results = json<RecipeResults>('package', 'results.json')
+    const [accuracy] = results.evaluation[0]!.found.scores
+    expect(accuracy!.beside.map(({ name }) => name)).toContain('hypothesis only')
+    const card = readFileSync(at('package', 'README.md'), 'utf8')
+    expect(card).toContain(`| **this model** | **${accuracy!.value.toFixed(3)} (`)
+    for (const said of [
+      '# Tiny',
+      '| pairs | training | CC0 |',
+      '6 steps',
+      'Seed 4',
+      '- All but the five animals.',
+    ])
+      expect(card).toContain(said)
+    const { config, stored } = await loadEncoder(at('package'))
+    expect(config.head).toMatchObject({ kind: 'classification', labels: 2 })
+    expect(stored.config.member('id2label').plain()).toEqual({ 0: 'no', 1: 'yes' })
+  })
+
+  test('a run that is stopped and resumed ends in the same bits, with the same events', async () => {
+    const path = write({ output: 'again', publish: undefined, evaluation: undefined })
+    expect((await heed(['train', path, '--steps', '3'])).status).toBe(0)
+    rmSync(at('again', 'model'), { recursive: true })
+    const refused = await heed(['train', path])
+    expect(refused).toMatchObject({ status: 2, err: expect.stringMatching(/no checkpoints in .*--resume/) })
+    const { status, err } = await heed(['train', path, '--resume'])
+    expect(status, err).toBe(0)
+    const weights = (name: string) => readFileSync(at(name, 'model', 'model.safetensors'))
+    expect(weights('again').equals(weights('out'))).toBe(true)
+    const events = (name: string): string[] => {
+      const file = readdirSync(at(name)).find((each) => each.startsWith('events'))!
+      return eventsIn(readFileSync(at(name, file))).map((event) => JSON.stringify(event))
+    }
+    // The shorter run evaluated after its own last step.
+    const others = events('again').filter((event) => !/"step":3,"evaluation/.test(event))
+    expect(others).toEqual(events('out'))
+  })
+
+  test('a new model, with a tokenizer of its own; a package of a try stays in the output folder', async () => {
+    const config = { hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 16 }
+    const path = write({
+      from: undefined,
+      new: { model_type: 'bert', max_position_embeddings: 32, ...config },
+      tokenizer: { train: 70 },
+      output: 'new',
+      publish: { ...recipe.publish, to: 'never' },
+    })
+    const { status, err } = await heed(['train', path, '--steps', '2', '--limit', '12'])
+    expect(status, err).toBe(0)
+    expect(existsSync(at('never'))).toBe(false)
+    expect(json<RecipeResults>('new', 'package', 'results.json')).toMatchObject({ records: 12, steps: 2 })
+    expect((await loadEncoder(at('new', 'package'))).config.layers).toBe(1)
+  })
+})
+
+test('weights of more bytes than publish allows are no package', async () => {
+  const path = write({
+    output: 'large',
+    publish: { ...recipe.publish, to: 'large-package', limitBytes: 1000 },
+  })
+  const { status, err } = await heed(['train', path])
+  expect(status).toBe(2)
+  expect(err).toMatch(/publish: expected weights of at most 1000 bytes/)
+  expect(existsSync(at('large-package'))).toBe(false)
+})
+
+const data = recipe.data
+test.each<[string, object, RegExp]>([
+  ['a task', { task: 'text-clasification' }, /task to be one of .*did you mean "text-classification"/],
+  ['no task', { task: undefined }, /task to be one of/],
+  ['a name', { taks: 'x' }, /taks to be one of the fields .*did you mean 'task'/],
+  ['no start', { from: undefined }, /from to be either from, the path of a model, or new/],
+  ['two starts', { new: {} }, /new to be either from, .*, found both/],
+  ['a tokenizer too many', { tokenizer: 'x' }, /tokenizer to be left out/],
+  [
+    'a source',
+    { data: { train: [data.train, { pth: 'x' }] } },
+    /data\.train\[1\]\.pth .*did you mean 'path'/,
+  ],
+  [
+    'a part',
+    { data: { train: { ...data.train, part: { by: 'x', of: 2, take: [2] } } } },
+    /data\.train\.part\.take/,
+  ],
+  ['a variable', { from: '$NO_SUCH_VARIABLE/x' }, /from to be the environment variable NO_SUCH_VARIABLE/],
+  [
+    'steps and epochs',
+    { training: { ...recipe.training, epochs: 1 } },
+    /training\.steps to be there, or training\.epochs/,
+  ],
+  ['a rate', { training: { ...recipe.training, rate: -1 } }, /training\.rate to be a number above 0/],
+  ['a group', { training: { ...recipe.training, groups: [1] } }, /training\.groups to be a list of objects/],
+  ['an evaluation', { evaluation: [{ name: 'x' }] }, /the field evaluation\[0\]\.task/],
+  [
+    'the same evaluation twice',
+    { evaluation: [recipe.evaluation, recipe.evaluation] },
+    /names of their own, found 'held out' twice/,
+  ],
+  ['the name of a package', { publish: { ...recipe.publish, name: 'No Name' } }, /publish\.name/],
+  ['a head', { head: { lables: [] } }, /head with .*did you mean 'labels'/],
+  ['an option of the objective', { objective: { maximun: 3 } }, /objective with .*did you mean 'maximum'/],
+])('what makes no sense is refused: %s', async (name, changes, message) => {
+  const { status, err } = await heed(['train', write({ output: `no ${name}`, ...changes }, 'bad.json')])
+  expect(err).toMatch(message)
+  expect(status).toBe(2)
+})
+
+test('data that make no sense are named by file and line', async () => {
+  writeFileSync(at('wrong.csv'), 'premise,hypothesis,label\na,b,no\nc,d,maybe\n')
+  const train = { ...source, path: 'wrong.csv' }
+  const { status, err } = await heed(['train', write({ data: { train }, output: 'wrong' }, 'bad.json')])
+  expect(err).toMatch(/a label of no, yes, found "maybe" \('.*wrong\.csv', line 3\)/)
+  expect(status).toBe(2)
+})

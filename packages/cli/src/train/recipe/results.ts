@@ -1,0 +1,124 @@
+import { readdir, stat } from 'node:fs/promises'
+import { availableParallelism, cpus } from 'node:os'
+import { join } from 'node:path'
+import { evaluate, loadRecords, type Evaluation } from 'heed'
+import { writeFileWhole } from 'heed/internals'
+import { countText } from '../../format.js'
+import type { RunOptions } from '../run.js'
+import type { RecipeConfig } from './config.js'
+import type { EvaluationConfig } from './results-config.js'
+import type { RecipeRun } from './run.js'
+
+/** What a model was measured by, and what it reached; models beside it, by their names. */
+export interface MeasuredTask {
+  readonly name: string
+  readonly found: Evaluation
+  readonly beside: Readonly<Record<string, Evaluation>>
+}
+
+/** All that a run reached, as `results.json` has it. */
+export interface RecipeResults {
+  readonly task: string
+  readonly parameters: number
+  /** Of the weights. */
+  readonly bytes: number
+  readonly records: number
+  readonly steps: number
+  readonly seed: number
+  readonly hours: number
+  readonly machine: string
+  readonly heed: string
+  readonly loss: number | null
+  readonly validation: number | null
+  readonly metrics: Readonly<Record<string, number>> | null
+  readonly evaluation: readonly MeasuredTask[]
+}
+
+/** The name of the results' file, in the output folder and in a package. */
+export const resultsFile = 'results.json'
+
+/** Measures a finished model by everything that the configuration says. */
+export async function measureAll(
+  { evaluation }: RecipeConfig,
+  folder: string,
+  { progress, signal }: Pick<RunOptions, 'progress'> & { readonly signal: AbortSignal },
+): Promise<readonly MeasuredTask[]> {
+  const measured: MeasuredTask[] = []
+  for (const task of evaluation) {
+    const { name, beside } = task
+    const told = (what: string) => (done: number, total: number) =>
+      progress.stage(`measuring ${what}: ${countText(done)} of ${countText(total)}`)
+    const found = await measure(folder, task, { signal, progress: told(name), baselines: task.baselines })
+    const others: [string, Evaluation][] = []
+    for (const [other, path] of Object.entries(beside))
+      others.push([
+        other,
+        await measure(path, task, { signal, progress: told(`${name}, ${other}`), baselines: false }),
+      ])
+    measured.push({ name, found, beside: Object.fromEntries(others) })
+    const [score] = found.scores
+    if (score !== undefined) progress.note(`${name}: ${score.metric} ${score.value.toFixed(4)}`)
+  }
+  return measured
+}
+
+async function measure(
+  path: string,
+  { task, data, learnFrom, settings }: EvaluationConfig,
+  options: {
+    readonly signal: AbortSignal
+    readonly progress: (done: number, total: number) => void
+    readonly baselines: boolean
+  },
+): Promise<Evaluation> {
+  const records = await loadRecords(data, { operation: 'evaluate' })
+  const known = learnFrom.length === 0 ? undefined : await loadRecords(learnFrom, { operation: 'evaluate' })
+  return evaluate(path, task, records, {
+    ...options,
+    ...(known !== undefined && options.baselines && { learnFrom: known }),
+    settings,
+  })
+}
+
+/** Writes what a run reached into its output folder. */
+export async function writeResults(
+  { config, recorder, clock, parameters, data }: RecipeRun,
+  {
+    folder,
+    step,
+    measured,
+    version,
+  }: {
+    readonly folder: string
+    readonly step: number
+    readonly measured: readonly MeasuredTask[]
+    readonly version: string
+  },
+): Promise<RecipeResults> {
+  const results: RecipeResults = {
+    task: config.task,
+    parameters,
+    bytes: await weightBytes(folder),
+    records: data.train.length,
+    steps: step,
+    seed: config.training.seed,
+    hours: Number((clock.seconds / 3600).toPrecision(3)),
+    machine: `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${availableParallelism()} threads, Node ${process.version}`,
+    heed: version,
+    loss: recorder.loss ?? null,
+    validation: recorder.validation ?? null,
+    metrics: recorder.metrics ?? null,
+    evaluation: measured,
+  }
+  const text = `${JSON.stringify(results, undefined, 2)}\n`
+  await writeFileWhole(join(config.output, resultsFile), new TextEncoder().encode(text))
+  return results
+}
+
+/** Bytes of the weights in a folder. */
+export async function weightBytes(folder: string): Promise<number> {
+  let sum = 0
+  for (const name of await readdir(folder, { recursive: true }))
+    if (/\.(safetensors|gguf)$/.test(name)) sum += (await stat(join(folder, name))).size
+  return sum
+}

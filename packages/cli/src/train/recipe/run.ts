@@ -1,0 +1,282 @@
+import { readFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import {
+  loadRecords,
+  lockFolder,
+  train,
+  type DataRecord,
+  type DataSource,
+  type FolderLock,
+  type LoadedModel,
+  type ResumeResult,
+  type TrainHooks,
+  type TrainingResult,
+} from 'heed'
+import { writeFileWhole } from 'heed/internals'
+import { countText } from '../../format.js'
+import { parametersOf } from '../../model.js'
+import { clearLeftovers, makeOutput, modelFolder, refuseBegun, refuseFinished } from '../begun.js'
+import { Recorder } from '../recorder.js'
+import type { RunOptions, RunResult } from '../run.js'
+import { watchedByEncoder } from '../watched-text.js'
+import type { RecipeConfig } from './config.js'
+import { withNegatives } from './negatives.js'
+import { publish } from './publish.js'
+import { measureAll, writeResults } from './results.js'
+import { startOf } from './start.js'
+import { recipeTasks, type OpenedRecipe } from './tasks.js'
+
+type Weights = LoadedModel['model']
+
+/** How long a run trained, with those before that it goes on from: in the output folder. */
+const clockFile = 'clock.json'
+
+/**
+ * Trains a model as a recipe says, measures it and writes its package.
+ *
+ * @throws {ConfigError} where the configuration makes no sense
+ * @throws {FormatError} where data or the model can't be read
+ * @throws {UsageError} where the output folder holds a run, and this one is not to go on with it or began
+ *   otherwise
+ * @throws {HeedError} where another training is at work in the output folder, or the disk refuses
+ */
+export async function runRecipe(config: RecipeConfig, options: RunOptions): Promise<RunResult> {
+  makeOutput(config.output)
+  const lock = await lockFolder(config.output)
+  try {
+    await clearLeftovers(config.output)
+    if (!options.resume) {
+      await refuseBegun(config.output)
+      await refuseFinished(config.output)
+    }
+    return await trained(config, { ...options, lock })
+  } finally {
+    options.progress.end()
+    lock.release()
+  }
+}
+
+async function trained(
+  config: RecipeConfig,
+  options: RunOptions & { readonly lock: FolderLock },
+): Promise<RunResult> {
+  const { progress, lock } = options
+  const { training } = config
+  const signal = options.listen()
+  const stage = (text: string): void => progress.stage(text)
+  stage('reading the data')
+  const data = await dataOf(config, signal, stage)
+  const path = await startOf(config, data.train)
+  stage('reading the model')
+  const records = [...data.train, ...data.validation]
+  const opened = await recipeTasks[config.task]!({ config, path, records, stage, signal })
+  const clock = await Clock.of(config.output)
+  const recorder = recorderOf(config, opened, options)
+  const parameters = parametersOf(opened.model.model)
+  let [steps, begun] = [training.steps ?? 0, false]
+  const begin = async (found?: ResumeResult): Promise<void> => {
+    if (begun) return
+    begun = true
+    progress.end()
+    const from = found === undefined ? 'from the beginning' : `on from step ${countText(found.step)}`
+    progress.note(`${countText(parameters)} parameters, ${countText(data.train.length)} records, ${from}`)
+    await recorder.begin(found)
+  }
+  const { hooks } = recorder
+  const own: TrainHooks<Weights> = {
+    onEncode: ({ records: count }) => stage(`making tokens of ${countText(count)} records`),
+    onResume: begin,
+    async onStep(event) {
+      await begin()
+      steps = event.steps
+      await hooks.onStep?.(event)
+    },
+    async onEvaluation(event) {
+      await begin()
+      await hooks.onEvaluation?.(event)
+    },
+    async onSave(event) {
+      await begin()
+      await hooks.onSave?.(event)
+      await clock.save()
+    },
+    ...(hooks.onSnapshot && {
+      async onSnapshot(event) {
+        await begin()
+        await hooks.onSnapshot?.(event)
+      },
+    }),
+  }
+  try {
+    clock.start()
+    const { model, result } = await train({
+      model: opened.model,
+      objective: opened.objective,
+      data: data.train,
+      ...(data.validation.length > 0 && {
+        evaluation: { data: data.validation, every: training.evaluateEvery },
+      }),
+      ...trainingOptions(config),
+      folder: config.output,
+      checkpoint: {
+        everySteps: training.checkpointEvery,
+        lock,
+        config: { task: config.task },
+        settings: { rate: training.rate, schedule: training.schedule, warmUp: training.warmUp },
+      },
+      hooks: own,
+      snapshotEvery: config.watch?.every ?? Math.max(1, Math.round((training.steps ?? 400) / 40)),
+      signal,
+    })
+    await begin()
+    await clock.save()
+    if (result.reason === 'finished') await recorder.finishPage({ step: result.step, model: model.model })
+    return await finish(
+      { config, opened, recorder, clock, parameters, data },
+      { ...options, signal },
+      model,
+      {
+        ...result,
+        steps: Math.max(steps, result.step),
+      },
+    )
+  } finally {
+    progress.end()
+    await recorder.end()
+  }
+}
+
+/** What `train` is told of the configuration as it is. */
+function trainingOptions({ training }: RecipeConfig): {
+  readonly rate: number
+  readonly clip: number | null
+} {
+  const { checkpointEvery: _, evaluateEvery: _every, clip, ...others } = training
+  const given = Object.entries(others).filter(([, value]) => value !== undefined)
+  return { ...(Object.fromEntries(given) as { rate: number }), clip: clip > 0 ? clip : null }
+}
+
+interface RecipeData {
+  readonly train: readonly DataRecord[]
+  readonly validation: readonly DataRecord[]
+}
+
+async function dataOf(
+  { data }: RecipeConfig,
+  signal: AbortSignal,
+  stage: (text: string) => void,
+): Promise<RecipeData> {
+  const read = async (sources: readonly DataSource[]): Promise<readonly DataRecord[]> => {
+    if (sources.length === 0) return []
+    const records = await loadRecords(sources, { operation: 'train' })
+    if (data.negatives === undefined) return records
+    return withNegatives(records, data.negatives, signal, (done, total) =>
+      stage(`looking for negatives of ${countText(done)} of ${countText(total)} records`),
+    )
+  }
+  return { train: await read(data.train), validation: await read(data.validation) }
+}
+
+function recorderOf(
+  config: RecipeConfig,
+  { encoder, weightsOf }: OpenedRecipe,
+  { progress, watch }: RunOptions,
+): Recorder<Weights> {
+  const { output, watch: watched } = config
+  if (watch && (watched === undefined || encoder === undefined))
+    progress.note(
+      watched === undefined
+        ? 'nothing to watch: give the configuration { "watch": { "text": "…" } }'
+        : 'no page: the filters of this model are not watched',
+    )
+  return new Recorder<Weights>({
+    output,
+    progress,
+    ...(watch &&
+      watched !== undefined &&
+      encoder !== undefined && {
+        watched: () => {
+          const text = watchedByEncoder(encoder, basename(output), watched)
+          return {
+            ...text,
+            attend: (model) => text.attend(weightsOf!(model)),
+            summary: (model) => text.summary(weightsOf!(model)),
+          }
+        },
+      }),
+  })
+}
+
+/** What a run had, once it is over. */
+export interface RecipeRun {
+  readonly config: RecipeConfig
+  readonly opened: OpenedRecipe
+  readonly recorder: Recorder<Weights>
+  readonly clock: Clock
+  readonly parameters: number
+  readonly data: RecipeData
+}
+
+async function finish(
+  run: RecipeRun,
+  options: RunOptions & { readonly signal: AbortSignal },
+  model: LoadedModel,
+  { reason, step, steps, checkpoint }: TrainingResult & { readonly steps: number },
+): Promise<RunResult> {
+  const { config, opened, recorder, parameters } = run
+  const folder = join(config.output, modelFolder)
+  let published: string | undefined
+  if (reason === 'finished') {
+    options.progress.stage('writing the model')
+    await opened.save(model, folder, config.weights)
+    const measured = await measureAll(config, folder, options)
+    const results = await writeResults(run, { folder, step, measured, version: options.version })
+    if (config.publish !== undefined) published = await publish(config, config.publish, folder, results)
+  }
+  return {
+    reason,
+    step,
+    steps,
+    loss: recorder.loss ?? null,
+    validation: recorder.validation ?? null,
+    metrics: recorder.metrics ?? null,
+    bitsPerByte: null,
+    parameters,
+    checkpoint: checkpoint ?? null,
+    model: reason === 'finished' ? folder : null,
+    published: published ?? null,
+    report: recorder.report ?? null,
+  }
+}
+
+/** Seconds of training, those before a stop included. */
+export class Clock {
+  readonly #path: string
+  #before: number
+  #since = performance.now()
+
+  private constructor(path: string, before: number) {
+    this.#path = path
+    this.#before = before
+  }
+
+  static async of(output: string): Promise<Clock> {
+    const path = join(output, clockFile)
+    const text = await readFile(path, 'utf8').catch(() => '')
+    const seconds = Number(/^\{"seconds":([\d.]+)\}$/.exec(text)?.[1] ?? 0)
+    return new Clock(path, seconds)
+  }
+
+  get seconds(): number {
+    return this.#before + (performance.now() - this.#since) / 1000
+  }
+
+  start(): void {
+    this.#since = performance.now()
+  }
+
+  async save(): Promise<void> {
+    const text = JSON.stringify({ seconds: Number(this.seconds.toFixed(1)) })
+    await writeFileWhole(this.#path, new TextEncoder().encode(text))
+  }
+}

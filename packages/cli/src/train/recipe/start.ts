@@ -1,0 +1,71 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import {
+  createCheckpoint,
+  loadTokenizer,
+  openCheckpoint,
+  trainTokenizer,
+  type DataRecord,
+  type Tokenizer,
+} from 'heed'
+import { presets } from '../../tokenize/presets.js'
+import type { RecipeConfig } from './config.js'
+
+/** Where a new model stands in the output folder before it is trained. */
+export const startFolder = 'start'
+
+/**
+ * The path of the model that a training begins with: another's, or a new one's, which is made where it is not
+ * there.
+ *
+ * @param records what it is trained on: a tokenizer may be, too
+ * @throws {FormatError} for a configuration or a tokenizer that makes no sense
+ */
+export async function startOf(
+  { start, output, training }: RecipeConfig,
+  records: readonly DataRecord[],
+): Promise<string> {
+  if ('from' in start) return start.from
+  const folder = join(output, startFolder)
+  if (existsSync(join(folder, 'config.json'))) return folder
+  const tokenizer =
+    typeof start.tokenizer === 'string'
+      ? await tokenizerIn(start.tokenizer)
+      : await wordPieces(textsOf(records), start.tokenizer.train)
+  await createCheckpoint(folder, { config: start.config, tokenizer, seed: training.seed })
+  return folder
+}
+
+async function tokenizerIn(path: string): Promise<Tokenizer> {
+  if (!path.endsWith('.json')) return openCheckpoint(path).tokenizer()
+  return loadTokenizer(await readFile(path), path)
+}
+
+/** A tokenizer as BERT has it. */
+async function wordPieces(texts: Iterable<string>, vocabularySize: number): Promise<Tokenizer> {
+  const { special, normalizer, preTokenizer, postProcessor, decoder, unknownToken } = presets.bert!
+  return trainTokenizer(texts, {
+    model: 'WordPiece',
+    vocabularySize,
+    special,
+    normalizer,
+    preTokenizer,
+    postProcessor,
+    decoder,
+    unknownToken: unknownToken ?? '[UNK]',
+  })
+}
+
+/** All texts of records. */
+export function textsOf(records: readonly DataRecord[]): string[] {
+  const texts = new Set<string>()
+  const names = ['text', 'pair', 'positive', 'query', 'question', 'context', 'source', 'target'] as const
+  for (const record of records) {
+    for (const name of names) if (typeof record[name] === 'string') texts.add(record[name])
+    for (const name of ['negatives', 'documents', 'words'])
+      if (Array.isArray(record[name]))
+        for (const text of record[name]) if (typeof text === 'string') texts.add(text)
+  }
+  return [...texts]
+}
