@@ -7,7 +7,6 @@ import { countText } from '../../format.js'
 import type { RunOptions } from '../run.js'
 import type { RecipeConfig } from './config.js'
 import type { EvaluationConfig } from './results-config.js'
-import type { RecipeRun } from './run.js'
 
 /** What a model was measured by, and what it reached; models beside it, by their names. */
 export interface MeasuredTask {
@@ -80,38 +79,49 @@ async function measure(
   })
 }
 
+/** What is told of a run beside its scores. */
+export interface ReachedRun {
+  /** Of the finished model. */
+  readonly folder: string
+  readonly parameters: number
+  readonly records: number
+  readonly steps: number
+  /** Of training. */
+  readonly seconds: number
+  readonly measured: readonly MeasuredTask[]
+  /** Of heed. */
+  readonly version: string
+  /** Losses and metrics at the end. */
+  readonly last: {
+    readonly loss: number | undefined
+    readonly validation: number | undefined
+    readonly metrics: Readonly<Record<string, number>> | undefined
+  }
+}
+
 /** Writes what a run reached into its output folder. */
 export async function writeResults(
-  { config, recorder, clock, parameters, data }: RecipeRun,
-  {
-    folder,
-    step,
-    measured,
-    version,
-  }: {
-    readonly folder: string
-    readonly step: number
-    readonly measured: readonly MeasuredTask[]
-    readonly version: string
-  },
+  { output, task, training }: RecipeConfig,
+  { folder, parameters, records, steps, seconds, measured, version, last }: ReachedRun,
 ): Promise<RecipeResults> {
+  const { loss = null, validation = null, metrics = null } = last
   const results: RecipeResults = {
-    task: config.task,
+    task,
     parameters,
     bytes: await weightBytes(folder),
-    records: data.train.length,
-    steps: step,
-    seed: config.training.seed,
-    hours: Number((clock.seconds / 3600).toPrecision(3)),
+    records,
+    steps,
+    seed: training.seed,
+    hours: Number((seconds / 3600).toPrecision(3)),
     machine: `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${availableParallelism()} threads, Node ${process.version}`,
     heed: version,
-    loss: recorder.loss ?? null,
-    validation: recorder.validation ?? null,
-    metrics: recorder.metrics ?? null,
+    loss,
+    validation,
+    metrics,
     evaluation: measured,
   }
   const text = `${JSON.stringify(results, undefined, 2)}\n`
-  await writeFileWhole(join(config.output, resultsFile), new TextEncoder().encode(text))
+  await writeFileWhole(join(output, resultsFile), new TextEncoder().encode(text))
   return results
 }
 

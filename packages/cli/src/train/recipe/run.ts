@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import {
   loadRecords,
@@ -12,13 +11,13 @@ import {
   type TrainHooks,
   type TrainingResult,
 } from 'heed'
-import { writeFileWhole } from 'heed/internals'
 import { countText } from '../../format.js'
 import { parametersOf } from '../../model.js'
 import { clearLeftovers, makeOutput, modelFolder, refuseBegun, refuseFinished } from '../begun.js'
 import { Recorder } from '../recorder.js'
 import type { RunOptions, RunResult } from '../run.js'
 import { watchedByEncoder } from '../watched-text.js'
+import { Clock } from './clock.js'
 import type { RecipeConfig } from './config.js'
 import { withNegatives } from './negatives.js'
 import { publish } from './publish.js'
@@ -27,9 +26,6 @@ import { startOf } from './start.js'
 import { recipeTasks, type OpenedRecipe } from './tasks.js'
 
 type Weights = LoadedModel['model']
-
-/** How long a run trained, with those before that it goes on from: in the output folder. */
-const clockFile = 'clock.json'
 
 /**
  * Trains a model as a recipe says, measures it and writes its package.
@@ -208,7 +204,7 @@ function recorderOf(
 }
 
 /** What a run had, once it is over. */
-export interface RecipeRun {
+interface RecipeRun {
   readonly config: RecipeConfig
   readonly opened: OpenedRecipe
   readonly recorder: Recorder<Weights>
@@ -230,7 +226,16 @@ async function finish(
     options.progress.stage('writing the model')
     await opened.save(model, folder, config.weights)
     const measured = await measureAll(config, folder, options)
-    const results = await writeResults(run, { folder, step, measured, version: options.version })
+    const results = await writeResults(config, {
+      folder,
+      parameters,
+      records: run.data.train.length,
+      steps: step,
+      seconds: run.clock.seconds,
+      measured,
+      version: options.version,
+      last: recorder,
+    })
     if (config.publish !== undefined) published = await publish(config, config.publish, folder, results)
   }
   return {
@@ -246,37 +251,5 @@ async function finish(
     model: reason === 'finished' ? folder : null,
     published: published ?? null,
     report: recorder.report ?? null,
-  }
-}
-
-/** Seconds of training, those before a stop included. */
-export class Clock {
-  readonly #path: string
-  #before: number
-  #since = performance.now()
-
-  private constructor(path: string, before: number) {
-    this.#path = path
-    this.#before = before
-  }
-
-  static async of(output: string): Promise<Clock> {
-    const path = join(output, clockFile)
-    const text = await readFile(path, 'utf8').catch(() => '')
-    const seconds = Number(/^\{"seconds":([\d.]+)\}$/.exec(text)?.[1] ?? 0)
-    return new Clock(path, seconds)
-  }
-
-  get seconds(): number {
-    return this.#before + (performance.now() - this.#since) / 1000
-  }
-
-  start(): void {
-    this.#since = performance.now()
-  }
-
-  async save(): Promise<void> {
-    const text = JSON.stringify({ seconds: Number(this.seconds.toFixed(1)) })
-    await writeFileWhole(this.#path, new TextEncoder().encode(text))
   }
 }
