@@ -26,7 +26,8 @@ export interface Plan {
   readonly functions: readonly LogitFunction[]
   /** How many tokens follow a prompt of some length at most. */
   readonly limitOf: (promptLength: number) => number
-  readonly seed: number
+  /** Of the random stream that a text draws from. */
+  readonly seedOf: (row: number) => number
   readonly stop: ReadonlySet<number>
   readonly stopStrings: readonly string[]
   readonly tokenizer: WriteOptions['tokenizer']
@@ -63,6 +64,7 @@ const ownNames: Record<Exclude<keyof WriteOptions, keyof LogitOptions | keyof Sa
   tokens: true,
   maxLength: true,
   seed: true,
+  seeds: true,
   stop: true,
   stopStrings: true,
   tokenizer: true,
@@ -99,6 +101,7 @@ export function planOf(
     tokens,
     maxLength,
     seed = 0,
+    seeds,
     stop: stopIds = [],
     stopStrings = [],
     tokenizer,
@@ -119,6 +122,11 @@ export function planOf(
   if (tokens !== undefined) checkWhole(operation, 'tokens', tokens)
   if (maxLength !== undefined) checkWhole(operation, 'maxLength', maxLength)
   checkWhole(operation, 'seed', seed)
+  if (seeds !== undefined) {
+    check.list('seeds', seeds)
+    for (const one of seeds) checkWhole(operation, 'each of seeds', one)
+    if (seeds.length !== lists.length) check.refuse('a seed for each prompt', seeds.length)
+  }
   check.list('stop', stopIds)
   // One that the model lacks never comes.
   for (const id of stopIds) checkWhole(operation, 'each id of stop', id)
@@ -150,7 +158,8 @@ export function planOf(
     sampling: options,
     functions: logitFunctionsOf(options, stop, limitOf),
     limitOf,
-    seed,
+    seedOf: (row) =>
+      seeds === undefined ? seed + row : seeds[Math.floor(row / perPrompt)]! + (row % perPrompt),
     stop: new Set(stop),
     stopStrings,
     tokenizer,

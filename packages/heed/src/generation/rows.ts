@@ -6,7 +6,7 @@ import type { Decoding, Writable } from './decoding.js'
 import { LogitRows } from './logit-rows.js'
 import type { Plan } from './plan.js'
 import { logProbabilityOf, sample } from './sampling.js'
-import { TextPieces } from './text-pieces.js'
+import { decoderAfter, TextPieces } from './text-pieces.js'
 import { observedStep } from './watch.js'
 import { largestIds } from './weights.js'
 
@@ -56,9 +56,9 @@ class Row {
     this.ids = [...prompt]
     this.promptLength = prompt.length
     this.limit = plan.limitOf(prompt.length)
-    this.key = randomKey(plan.seed + index, 'generate')
+    this.key = randomKey(plan.seedOf(index), 'generate')
     const { tokenizer, skipSpecial, stopStrings } = plan
-    this.pieces = tokenizer && new TextPieces(tokenizer.stream({ skipSpecial }), stopStrings)
+    this.pieces = tokenizer && new TextPieces(decoderAfter(tokenizer, prompt, skipSpecial), stopStrings)
   }
 
   get written(): number {

@@ -1,5 +1,22 @@
 /** The text of ids that are written one after the other, up to a stop string. */
-import type { StreamDecoder } from '../text/index.js'
+import type { StreamDecoder, Tokenizer } from '../text/index.js'
+
+/** So many ids tell all that what follows a text hangs on. */
+const remembered = 16
+
+/**
+ * Decodes what follows a prompt. A tokenizer may leave out the space in front of a text's first word: here it
+ * is no first one.
+ */
+export function decoderAfter(
+  tokenizer: Pick<Tokenizer, 'stream' | 'token'>,
+  prompt: readonly number[],
+  skipSpecial: boolean,
+): StreamDecoder {
+  const decoder = tokenizer.stream({ skipSpecial })
+  for (const id of prompt.slice(-remembered)) if (tokenizer.token(id) !== undefined) decoder.push(id)
+  return decoder
+}
 
 /**
  * Gives out a text as it comes, and ends it where one of some strings begins. What may be the beginning of

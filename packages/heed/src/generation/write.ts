@@ -5,6 +5,7 @@ import { searchBeams } from './beam.js'
 import type { Writable } from './decoding.js'
 import type { WriteOptions } from './options.js'
 import { type Plan, planOf } from './plan.js'
+import { decoderAfter } from './text-pieces.js'
 import { type Piece, type TextEnd, type TokenLogProbability, writtenPieces } from './rows.js'
 
 /** A text that was written on. */
@@ -114,7 +115,7 @@ async function searched(writable: Writable, plan: Plan): Promise<Written[]> {
   }
   const { tokenizer, skipSpecial, stop } = plan
   return step.value.map((found) => {
-    const decoder = tokenizer?.stream({ skipSpecial })
+    const decoder = tokenizer && decoderAfter(tokenizer, plan.prompts[found.prompt]!, skipSpecial)
     const shown = found.ids.filter((id) => !stop.has(id) && tokenizer?.token(id) !== undefined)
     const text = decoder === undefined ? '' : shown.map((id) => decoder.push(id)).join('') + decoder.end()
     return { ...found, text }

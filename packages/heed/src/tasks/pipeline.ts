@@ -12,14 +12,33 @@ import {
   createZeroShotClassification,
   type ZeroShotClassificationPipeline,
 } from './zero-shot-classification.js'
+import { createFeatureExtraction, type FeatureExtractionPipeline } from './feature-extraction.js'
+import { createRerank, type RerankPipeline } from './rerank.js'
+import { createSentenceSimilarity, type SentenceSimilarityPipeline } from './sentence-similarity.js'
+import { createTextGeneration, type TextGenerationPipeline } from './text-generation.js'
+import {
+  createSummarization,
+  createText2TextGeneration,
+  createTranslation,
+  type SummarizationPipeline,
+  type Text2TextGenerationPipeline,
+  type TranslationPipeline,
+} from './text-to-text.js'
 
 /** The pipeline of each task. */
 export interface Pipelines {
+  'feature-extraction': FeatureExtractionPipeline
+  rerank: RerankPipeline
+  'sentence-similarity': SentenceSimilarityPipeline
+  summarization: SummarizationPipeline
   'text-classification': TextClassificationPipeline
   'zero-shot-classification': ZeroShotClassificationPipeline
   'question-answering': QuestionAnsweringPipeline
   'token-classification': TokenClassificationPipeline
   'fill-mask': FillMaskPipeline
+  'text-generation': TextGenerationPipeline
+  'text2text-generation': Text2TextGenerationPipeline
+  translation: TranslationPipeline
 }
 
 /** A task by its name. */
@@ -35,11 +54,18 @@ export interface TaskAliases {
 export interface PipelineOptions extends LoadOptions {}
 
 const makers: { readonly [T in Task]: (opened: Opened) => Pipelines[T] } = {
+  'feature-extraction': createFeatureExtraction,
+  rerank: createRerank,
+  'sentence-similarity': createSentenceSimilarity,
+  summarization: createSummarization,
   'text-classification': createTextClassification,
   'zero-shot-classification': createZeroShotClassification,
   'question-answering': createQuestionAnswering,
   'token-classification': createTokenClassification,
   'fill-mask': createFillMask,
+  'text-generation': createTextGeneration,
+  'text2text-generation': createText2TextGeneration,
+  translation: createTranslation,
 }
 
 const aliases: { readonly [A in keyof TaskAliases]: TaskAliases[A] } = {

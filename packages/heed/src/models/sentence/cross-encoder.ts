@@ -1,6 +1,7 @@
 /** Scores of pairs of texts that a model reads together (Nogueira and Cho 2019, "Passage Re-ranking"). */
 import { checkNames, checkWhole, UsageError } from '../../base/index.js'
 import { activate, type Activation, scope } from '../../tensor/index.js'
+import type { Encoding } from '../../text/index.js'
 import { encoderOutput } from '../encoder/index.js'
 import { type LoadedEncoder, type LoadOptions, ofFamily, readModel, type Running } from '../load.js'
 import { batchesByLength } from './batches.js'
@@ -54,28 +55,45 @@ export class CrossEncoder {
     options: PairOptions = {},
   ): Float32Array[] {
     checkNames('scores', options, ['activation', 'batchTokens', 'progress'])
-    const { activation = this.activation ?? 'none', batchTokens = defaultBatchTokens } = options
+    const { activation, batchTokens = defaultBatchTokens } = options
     checkWhole('scores', 'batchTokens', batchTokens, 1)
-    const { model, config } = this.loaded
-    const tokens = pairs.map((pair) => tokensOf(this.settings, pair))
+    const tokens = pairs.map((pair) => this.read(pair))
     const found: Float32Array[] = []
     let done = 0
     const lengths = tokens.map(({ length }) => length)
     for (const batch of batchesByLength(lengths, batchTokens)) {
-      const numbers = scope(() => {
-        const { ids, ...texts } = joinedTexts(batch.map((i) => tokens[i]!))
-        const made = encoderOutput(model, config, ids, texts)
-        if (made.kind !== 'classification') throw headless(config.architecture)
-        const scores = activation === 'none' ? made.logits : activate(made.logits, activation)
-        return scores.values(['batch', 'label']) as Float32Array
-      })
-      batch.forEach((i, row) => {
-        found[i] = Float32Array.from(numbers.subarray(row * this.labels, (row + 1) * this.labels))
-      })
+      const made = this.scoresOf(
+        batch.map((i) => tokens[i]!),
+        activation,
+      )
+      batch.forEach((i, row) => (found[i] = made[row]!))
       done += batch.length
       options.progress?.(done, pairs.length)
     }
     return found
+  }
+
+  /** A pair's tokens. */
+  read(pair: readonly [text: string, pair: string]): Encoding {
+    return tokensOf(this.settings, pair)
+  }
+
+  /** The scores of pairs that `read` gave, in one batch. */
+  scoresOf(
+    pairs: readonly Encoding[],
+    activation: PairOptions['activation'] = this.activation ?? 'none',
+  ): Float32Array[] {
+    const { model, config } = this.loaded
+    const numbers = scope(() => {
+      const { ids, ...texts } = joinedTexts(pairs)
+      const made = encoderOutput(model, config, ids, texts)
+      if (made.kind !== 'classification') throw headless(config.architecture)
+      const scores = activation === 'none' ? made.logits : activate(made.logits, activation)
+      return scores.values(['batch', 'label']) as Float32Array
+    })
+    return pairs.map((_, row) =>
+      Float32Array.from(numbers.subarray(row * this.labels, (row + 1) * this.labels)),
+    )
   }
 
   /**

@@ -55,12 +55,16 @@ export interface TokenVectorOptions {
   readonly progress?: ((done: number, total: number) => void) | undefined
 }
 
+/** What texts are: what is asked, or what answers. */
+export type Side = 'query' | 'document'
+
 /** A text's tokens as the model reads them. */
-interface Row {
+export interface TokenRow {
   readonly ids: Int32Array
   readonly spans: Int32Array
   /** How many of them are the text's own: the others fill it up. */
   readonly own: number
+  readonly side: Side
 }
 
 /** Texts to vectors of their tokens. Made by `loadLateInteraction`. */
@@ -85,12 +89,12 @@ export class LateInteraction {
 
   /** The vectors of each query's tokens, with what it is filled up with. */
   encodeQueries(texts: readonly string[], options: TokenVectorOptions = {}): TokenVectors[] {
-    return this.#encode('encodeQueries', texts, options, this.settings.query, this.settings.expansion)
+    return this.#encode('encodeQueries', texts, 'query', options)
   }
 
   /** The vectors of each document's tokens, without those that are skipped. */
   encodeDocuments(texts: readonly string[], options: TokenVectorOptions = {}): TokenVectors[] {
-    return this.#encode('encodeDocuments', texts, options, this.settings.document)
+    return this.#encode('encodeDocuments', texts, 'document', options)
   }
 
   /** Documents by how well they fit a query, the best first; of equals the first. */
@@ -101,39 +105,10 @@ export class LateInteraction {
       .sort((a, b) => b.score - a.score || a.document - b.document)
   }
 
-  #encode(
-    operation: string,
-    texts: readonly string[],
-    options: TokenVectorOptions,
-    side: SideSettings,
-    expansion?: QueryExpansion,
-  ): TokenVectors[] {
-    checkNames(operation, options, ['batchTokens', 'progress'])
-    const { batchTokens = defaultBatchTokens, progress } = options
-    checkWhole(operation, 'batchTokens', batchTokens, 1)
-    const rows = texts.map((text) => this.#rowOf(text, side, expansion))
-    const found: TokenVectors[] = []
-    let done = 0
-    const lengths = rows.map(({ ids }) => ids.length)
-    for (const batch of batchesByLength(lengths, batchTokens)) {
-      const made = scope(() =>
-        this.#vectors(
-          batch.map((i) => rows[i]!),
-          expansion?.attend ?? true,
-        ),
-      )
-      batch.forEach((i, place) => {
-        found[i] = taken(rows[i]!, made[place]!, side.skipped, this.width)
-      })
-      done += batch.length
-      progress?.(done, texts.length)
-    }
-    return found
-  }
-
-  #rowOf(text: string, side: SideSettings, expansion: QueryExpansion | undefined): Row {
-    const { marker, prompt, maximum } = side
-    const settings = this.settings.text
+  /** A text's tokens: with its marker, and with what fills it up. */
+  read(text: string, side: Side): TokenRow {
+    const { text: settings, expansion } = this.settings
+    const { marker, prompt, maximum } = this.settings[side]
     const read = tokensOf(
       { ...settings, maximum: Math.max(1, maximum - (marker === undefined ? 0 : 1)) },
       prompt + text,
@@ -146,27 +121,58 @@ export class LateInteraction {
       spans.splice(2 * place, 0, 0, 0)
     }
     const own = ids.length
-    for (let left = (expansion?.length ?? 0) - own; left > 0; left--) {
-      ids.push(expansion!.id)
-      spans.push(0, 0)
-    }
-    return { ids: Int32Array.from(ids), spans: Int32Array.from(spans), own }
+    if (side === 'query' && expansion !== undefined)
+      for (let left = expansion.length - own; left > 0; left--) {
+        ids.push(expansion.id)
+        spans.push(0, 0)
+      }
+    return { ids: Int32Array.from(ids), spans: Int32Array.from(spans), own, side }
   }
 
-  /**
-   * The vectors of each row's tokens, row by row. Filled rows stand in a batch, others one behind the other.
-   */
-  #vectors(rows: readonly Row[], attend: boolean): Float32Array[] {
-    const { model, config } = this.loaded
-    if (attend) {
-      const lengths = rows.map(({ ids }) => ids.length)
-      const total = lengths.reduce((sum, length) => sum + length, 0)
-      const ids = batchOf([rows.flatMap((row) => [...row.ids])], total)
-      const states = encoderStates(model, config, ids, { rows: lengths })
-      const numbers = this.#made(states.at('batch', 0).rename({ position: 'batch' }))
-      let end = 0
-      return lengths.map((length) => numbers.slice(end * this.width, (end += length) * this.width))
+  /** The vectors of texts that `read` gave, in one batch. */
+  vectorsOf(rows: readonly TokenRow[]): TokenVectors[] {
+    const attend = this.settings.expansion?.attend ?? true
+    const isFilled = !attend && rows.some(({ own, ids }) => own < ids.length)
+    const made = scope(() => (isFilled ? this.#filled(rows) : this.#behindEachOther(rows)))
+    return rows.map((row, i) => taken(row, made[i]!, this.settings[row.side].skipped, this.width))
+  }
+
+  #encode(
+    operation: string,
+    texts: readonly string[],
+    side: Side,
+    options: TokenVectorOptions,
+  ): TokenVectors[] {
+    checkNames(operation, options, ['batchTokens', 'progress'])
+    const { batchTokens = defaultBatchTokens, progress } = options
+    checkWhole(operation, 'batchTokens', batchTokens, 1)
+    const rows = texts.map((text) => this.read(text, side))
+    const found: TokenVectors[] = []
+    let done = 0
+    const lengths = rows.map(({ ids }) => ids.length)
+    for (const batch of batchesByLength(lengths, batchTokens)) {
+      const made = this.vectorsOf(batch.map((i) => rows[i]!))
+      batch.forEach((i, place) => (found[i] = made[place]!))
+      done += batch.length
+      progress?.(done, texts.length)
     }
+    return found
+  }
+
+  #behindEachOther(rows: readonly TokenRow[]): Float32Array[] {
+    const { model, config } = this.loaded
+    const lengths = rows.map(({ ids }) => ids.length)
+    const total = lengths.reduce((sum, length) => sum + length, 0)
+    const ids = batchOf([rows.flatMap((row) => [...row.ids])], total)
+    const states = encoderStates(model, config, ids, { rows: lengths })
+    const numbers = this.#made(states.at('batch', 0).rename({ position: 'batch' }))
+    let end = 0
+    return lengths.map((length) => numbers.slice(end * this.width, (end += length) * this.width))
+  }
+
+  /** Of rows with positions that nobody attends to. */
+  #filled(rows: readonly TokenRow[]): Float32Array[] {
+    const { model, config } = this.loaded
     const width = Math.max(...rows.map(({ ids }) => ids.length))
     const ids = batchOf(
       rows.map((row) => [...row.ids]),
@@ -202,7 +208,7 @@ function batchOf(rows: readonly (readonly number[])[], width: number): Tensor<'b
 
 /** The vectors whose tokens aren't skipped. */
 function taken(
-  { ids, spans }: Row,
+  { ids, spans }: TokenRow,
   vectors: Float32Array,
   skipped: ReadonlySet<number>,
   width: number,

@@ -101,34 +101,19 @@ export class SentenceEncoder {
    */
   encode(texts: readonly string[], options: SentenceOptions = {}): Float32Array[] {
     checkNames('encode', options, optionNames)
-    const {
-      dimensions = this.settings.dimensions,
-      normalize = false,
-      batchTokens = defaultBatchTokens,
-    } = options
+    const { dimensions, batchTokens = defaultBatchTokens } = options
     checkWhole('encode', 'batchTokens', batchTokens, 1)
     if (dimensions !== undefined) checkWhole('encode', 'dimensions', dimensions, 1)
-    const prompt = this.#prompt(options)
-    const skipped = this.pooling.includePrompt ? 0 : promptLength(this.settings, prompt)
-    const tokens = texts.map((text) => tokensOf(this.settings, prompt + text))
+    const tokens = texts.map((text) => this.tokens(text, options))
     const found: Float32Array[] = []
     let done = 0
     const lengths = tokens.map(({ length }) => length)
     for (const batch of batchesByLength(lengths, batchTokens)) {
-      const vectors = scope(() => {
-        let made = this.#vectors(
-          batch.map((i) => tokens[i]!),
-          skipped,
-        )
-        if (dimensions !== undefined && dimensions < made.size('width'))
-          made = made.slice('width', 0, dimensions)
-        if (normalize) made = normalized(made)
-        return { numbers: made.values(['batch', 'width']) as Float32Array, width: made.size('width') }
-      })
-      const { numbers, width } = vectors
-      batch.forEach(
-        (i, row) => (found[i] = Float32Array.from(numbers.subarray(row * width, (row + 1) * width))),
+      const made = this.vectorsOf(
+        batch.map((i) => tokens[i]!),
+        options,
       )
+      batch.forEach((i, row) => (found[i] = made[row]!))
       done += batch.length
       options.progress?.(done, texts.length)
     }
@@ -158,9 +143,12 @@ export class SentenceEncoder {
     return this.#throughModules(pooledBatch(this.pooling, states, lengths, prompt), weights.dense)
   }
 
-  /** The tokens of a text behind the model's default prompt, as many as the model takes. */
-  tokens(text: string): Encoding {
-    return tokensOf(this.settings, this.#prompt({}) + text)
+  /**
+   * The tokens of a text behind a prompt, by default the model's own, as many as the model takes. Throws
+   * UsageError for a prompt that the model hasn't.
+   */
+  tokens(text: string, prompted: Pick<SentenceOptions, 'prompt' | 'promptName'> = {}): Encoding {
+    return tokensOf(this.settings, this.#prompt(prompted) + text)
   }
 
   /**
@@ -194,6 +182,23 @@ export class SentenceEncoder {
     return new SentenceEncoder({ ...this.loaded, model: encoder }, this.pooling, modules, this.settings)
   }
 
+  /** The embeddings of texts that `tokens` gave, in one batch. */
+  vectorsOf(
+    texts: readonly Encoding[],
+    options: Omit<SentenceOptions, 'batchTokens' | 'progress'> = {},
+  ): Float32Array[] {
+    const { dimensions = this.settings.dimensions, normalize = false } = options
+    const skipped = this.pooling.includePrompt ? 0 : promptLength(this.settings, this.#prompt(options))
+    const { numbers, width } = scope(() => {
+      let made = this.#vectors(texts, skipped)
+      if (dimensions !== undefined && dimensions < made.size('width'))
+        made = made.slice('width', 0, dimensions)
+      if (normalize) made = normalized(made)
+      return { numbers: made.values(['batch', 'width']) as Float32Array, width: made.size('width') }
+    })
+    return texts.map((_, row) => Float32Array.from(numbers.subarray(row * width, (row + 1) * width)))
+  }
+
   /** How alike two embeddings are, as the model's files say; default: the cosine. */
   similarity(a: ArrayLike<number>, b: ArrayLike<number>): number {
     return vectorSimilarity(a, b, this.settings.similarity)
@@ -216,7 +221,7 @@ export class SentenceEncoder {
     }, pooled)
   }
 
-  #prompt({ prompt, promptName }: SentenceOptions): string {
+  #prompt({ prompt, promptName }: Pick<SentenceOptions, 'prompt' | 'promptName'>): string {
     const { prompts, defaultPrompt } = this.settings
     if (prompt !== undefined) return prompt
     const name = promptName ?? defaultPrompt
