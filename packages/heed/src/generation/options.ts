@@ -51,7 +51,9 @@ export interface WriteOptions extends SamplingOptions, LogitOptions {
    * written alone with that seed. Default 0.
    */
   readonly seed?: number
-  /** In its place one for each prompt, whose texts draw from its stream, that of the next number, and so on. */
+  /**
+   * In its place one for each prompt, whose texts draw from its stream, that of the next number, and so on.
+   */
   readonly seeds?: readonly number[]
   /** Ids that end a text. They are the last of its ids, and no part of its text. */
   readonly stop?: readonly number[]

@@ -1,6 +1,6 @@
 /**
- * Documents by how well they answer a query: read together with it by a cross-encoder (Nogueira and Cho 2019),
- * compared as vectors, or token by token (Khattab and Zaharia 2020, "ColBERT").
+ * Documents by how well they answer a query: read together with it by a cross-encoder (Nogueira and Cho
+ * 2019), compared as vectors, or token by token (Khattab and Zaharia 2020, "ColBERT").
  */
 import { checkNames, checkWhole, inWords, UsageError } from '../base/index.js'
 import {
