@@ -110,7 +110,9 @@ export interface Numbered {
 export function withLimit(
   records: readonly Readonly<Record<string, unknown>>[],
 ): Readonly<Record<string, unknown>>[] {
-  const limited = records.some((one) => one['max_new_tokens'] != null || one['max_length'] != null)
+  const limited = records.some((one) =>
+    [one['max_new_tokens'], one['max_length']].some((limit) => typeof limit === 'number'),
+  )
   return limited ? [...records] : [{ max_new_tokens: 256 }, ...records]
 }
 

@@ -169,7 +169,7 @@ describe('rerank', () => {
       await rerank({ query: 'the cat', documents }, { method: 'late' }),
       await cross({ query: 'the cat', documents }),
     ]) {
-      expect(found.map(({ index }) => index).sort()).toEqual([0, 1, 2])
+      expect(new Set(found.map(({ index }) => index)).size).toBe(3)
       const scores = found.map(({ score }) => score)
       expect(scores.join()).toBe([...scores].sort((a, b) => b - a).join())
       for (const { index, document } of found) expect(document).toBe(documents[index])
