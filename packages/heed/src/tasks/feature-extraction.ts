@@ -103,7 +103,7 @@ export interface FeatureExtractionPipeline extends TaskPipeline<'feature-extract
     const Options extends FeatureExtractionOptions = Record<never, never>,
   >(
     input: Input,
-    options?: Options,
+    options?: Options & FeatureExtractionOptions,
   ): Promise<TaskResult<Input, Options, Features>>
 }
 

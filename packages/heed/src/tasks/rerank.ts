@@ -68,7 +68,7 @@ export interface RerankPipeline extends TaskPipeline<'rerank', RerankInput> {
     const Options extends RerankOptions = Record<never, never>,
   >(
     input: Input,
-    options?: Options,
+    options?: Options & RerankOptions,
   ): Promise<TaskResult<Input, Options, RerankResult[]>>
 }
 

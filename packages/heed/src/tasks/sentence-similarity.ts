@@ -67,7 +67,7 @@ export interface SentenceSimilarityPipeline extends TaskPipeline<
     const Options extends SentenceSimilarityOptions = Record<never, never>,
   >(
     input: Input,
-    options?: Options,
+    options?: Options & SentenceSimilarityOptions,
   ): Promise<
     TaskResult<
       Input,

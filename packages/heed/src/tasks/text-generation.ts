@@ -36,7 +36,7 @@ export interface TextGenerationPipeline extends TaskPipeline<'text-generation', 
     const Options extends TextGenerationOptions = Record<never, never>,
   >(
     input: Input,
-    options?: Options,
+    options?: Options & TextGenerationOptions,
   ): Promise<TaskResult<Input, Options, TextGenerationOutput[]>>
 }
 

@@ -64,7 +64,7 @@ export interface TextToTextPipeline<
     const Options extends Asked = Record<never, never> & Asked,
   >(
     input: Input,
-    options?: Options,
+    options?: Options & Asked,
   ): Promise<
     Input extends readonly unknown[]
       ? OrError<Attended<Several<TextToTextOutput<Key>, Options>, Options>, Options>[]
