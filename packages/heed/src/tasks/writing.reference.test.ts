@@ -60,7 +60,8 @@ describe.skipIf(!hasWritingModels)(`what transformers writes${note}`, () => {
 
   test.each(targets)('$model: $task', (recorded) =>
     withModel(recorded, async (folder) => {
-      const make = await pipeline(recorded.task!, folder)
+      const made = await pipeline(recorded.task!, folder)
+      const make = made as unknown as (input: unknown, options: unknown) => Promise<unknown>
       for (const { options, texts } of recorded.calls) {
         const found = (await make(sources, options)) as readonly unknown[]
         const shown = found.map((own) =>
@@ -75,7 +76,7 @@ describe.skipIf(!hasWritingModels)(`what transformers writes${note}`, () => {
           JSON.stringify([found[1]].flat()),
         )
       }
-      make.dispose()
+      made.dispose()
     }),
   )
 })
