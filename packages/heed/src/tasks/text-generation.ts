@@ -7,7 +7,7 @@ import { joinedAttention } from './joined-attention.js'
 import { runTask, type TaskWork } from './run-task.js'
 import { type TaskOptions, taskOptionNames, type TaskPipeline, type TaskResult } from './task.js'
 import { checkText } from './texts.js'
-import { limitOf, type PromptPiece, writePieces, type WrittenText } from './write-pieces.js'
+import { limitOf, type PromptPiece, writePieces, type MadeText } from './write-pieces.js'
 import { DecoderWriter, generationFields, generationOf, taskFields } from './writer.js'
 import { checkWriting, type WritingOptions, writingFields, writingOptionNames } from './writing-options.js'
 
@@ -66,7 +66,7 @@ export function createTextGeneration(opened: Opened): TextGenerationPipeline {
       ...withLimit([generationFields(loaded), taskFields(loaded, task)]),
       writingFields(options),
     ])
-    const work: TaskWork<Numbered, PromptPiece, readonly WrittenText[], TextGenerationOutput[]> = {
+    const work: TaskWork<Numbered, PromptPiece, readonly MadeText[], TextGenerationOutput[]> = {
       operation: task,
       pieces({ text, input: number }) {
         if (isChat(text)) throw withoutTemplate(task)

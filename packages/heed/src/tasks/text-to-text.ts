@@ -18,7 +18,7 @@ import { runTask, type TaskWork } from './run-task.js'
 import { type Numbered, withBatch, withLimit } from './text-generation.js'
 import { type OrError, type Attended, taskOptionNames, type TaskPipeline } from './task.js'
 import { checkText } from './texts.js'
-import { limitOf, type PromptPiece, writePieces, type WrittenText } from './write-pieces.js'
+import { limitOf, type PromptPiece, writePieces, type MadeText } from './write-pieces.js'
 import { generationFields, generationOf, TargetWriter, taskFields, taskPrefix } from './writer.js'
 import { checkWriting, type WritingOptions, writingFields, writingOptionNames } from './writing-options.js'
 
@@ -118,7 +118,7 @@ function create<P extends TaskPipeline>(task: P['task'], key: string, opened: Op
       })
     const { how, start, prefix, language } = wayOf(task, writer, options)
     const read = new SourceReader(task, writer, { prefix, language, long: long_input })
-    const work: TaskWork<Numbered, SourcePiece, readonly WrittenText[], unknown> = {
+    const work: TaskWork<Numbered, SourcePiece, readonly MadeText[], unknown> = {
       operation: task,
       pieces({ text, input: number }) {
         checkText(task, 'the input', text)

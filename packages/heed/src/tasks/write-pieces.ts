@@ -11,7 +11,7 @@ import type { Tokenizer } from '../text/index.js'
 import type { WritingOptions } from './writing-options.js'
 
 /** A text that a task wrote. */
-export interface WrittenText {
+export interface MadeText {
   /** What follows the prompt. */
   readonly ids: readonly number[]
   readonly text: string
@@ -36,7 +36,7 @@ export async function writePieces(
   pieces: readonly PromptPiece[],
   { options }: GenerationConfig,
   { signal, streamer, seed = 0 }: Pick<WritingOptions, 'signal' | 'streamer' | 'seed'>,
-): Promise<WrittenText[][]> {
+): Promise<MadeText[][]> {
   const { perPrompt = 1, beams = 1 } = options
   const asked: WriteOptions = {
     ...options,
@@ -45,7 +45,7 @@ export async function writePieces(
     ...(signal !== undefined && { signal }),
   }
   const prompts = pieces.map(({ ids }) => ids)
-  const texts = pieces.map((): WrittenText[] => [])
+  const texts = pieces.map((): MadeText[] => [])
   if (beams > 1) {
     for (const { prompt, ids, text, end } of await write(model, prompts, asked)) {
       streamer?.(text, { input: pieces[prompt]!.input, sequence: texts[prompt]!.length })
