@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { HeedError, UsageError } from '../base/index.js'
 import { pipeline, type TextGenerationPipeline } from './index.js'
+import { referenceModels } from '../models/testing/reference.js'
 import { temporaryFolder } from './testing/tiny.js'
 import {
   hasWritingModels,
@@ -11,6 +12,7 @@ import {
 } from './testing/writing.js'
 
 const { prompts, sources, decoders, targets } = recordedWriting
+const hasWritingModels = referenceModels !== undefined
 const note = hasWritingModels ? '' : ' (HEED_SHARED names no folder with reference/models)'
 
 /** Runs `use` with the folder of a recorded model. */
@@ -21,7 +23,7 @@ async function withModel<T>(
 ): Promise<T> {
   const folder = temporaryFolder()
   try {
-    makeWritingFolder(folder.path, recorded, more)
+    makeWritingFolder(referenceModels!, folder.path, recorded, more)
     return await use(folder.path)
   } finally {
     folder.remove()

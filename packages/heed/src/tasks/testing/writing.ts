@@ -1,7 +1,6 @@
 /** Tiny models that write, for tests: those of the reference, with a tokenizer of words. */
 import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { referenceModels } from '../../models/testing/reference.js'
 
 /** A call, and the texts of each input. */
 export interface RecordedCall {
@@ -26,16 +25,14 @@ export const recordedWriting: {
   readonly targets: readonly RecordedModel[]
 } = JSON.parse(readFileSync(new URL('../fixtures/writing.json', import.meta.url), 'utf8')) as never
 
-/** Whether the models are there. */
-export const hasWritingModels: boolean = referenceModels !== undefined
-
-/** Makes the folder that the recorded texts were written with. */
+/** Makes the folder that the recorded texts were written with, of the reference's models. */
 export function makeWritingFolder(
+  models: string,
   folder: string,
   { model, files, config = {} }: RecordedModel,
   more: Readonly<Record<string, unknown>> = {},
 ): void {
-  const from = join(referenceModels!, model)
+  const from = join(models, model)
   for (const name of ['generation_config.json', 'model.safetensors'])
     if (existsSync(join(from, name))) copyFileSync(join(from, name), join(folder, name))
   const own = JSON.parse(readFileSync(join(from, 'config.json'), 'utf8')) as object
