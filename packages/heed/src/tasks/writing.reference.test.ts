@@ -4,12 +4,7 @@ import { HeedError, UsageError } from '../base/index.js'
 import { pipeline, type TextGenerationPipeline } from './index.js'
 import { referenceModels } from '../models/testing/reference.js'
 import { temporaryFolder } from './testing/tiny.js'
-import {
-  hasWritingModels,
-  makeWritingFolder,
-  type RecordedModel,
-  recordedWriting,
-} from './testing/writing.js'
+import { makeWritingFolder, type RecordedModel, recordedWriting } from './testing/writing.js'
 
 const { prompts, sources, decoders, targets } = recordedWriting
 const hasWritingModels = referenceModels !== undefined
