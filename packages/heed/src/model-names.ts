@@ -344,6 +344,31 @@ export {
   type TokenWindowOptions,
 } from './train/index.js'
 export {
+  type ContrastiveTexts,
+  type DistillationBatch,
+  type DistilledTexts,
+  type ScoredPair,
+  type SentenceBatch,
+  sentenceDistillation,
+  type SentenceDistillationTraining,
+  type SentenceExample,
+  sentenceSimilarity,
+  type SentenceSimilarityTraining,
+  type SentenceText,
+  type SentenceTextOptions,
+  type StudentWeights,
+  teacherAsks,
+  type TeacherOptions,
+  teacherVectors,
+  type TeacherVectors,
+  type TrainableTree,
+  trainedSentences,
+  type TrainedSentences,
+  trainedStudent,
+  type TrainedStudent,
+} from './train/index.js'
+export { type ShrinkOptions, shrinkEncoder, type TextTokens } from './models/index.js'
+export {
   accuracy,
   type CheckpointEvent,
   type CheckpointPlan,

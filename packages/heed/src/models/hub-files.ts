@@ -66,8 +66,7 @@ export async function writeHubFiles(
   }
   if (stored.hasTokenizer) await write('tokenizer.json', saveTokenizer(tokenizer ?? stored.tokenizer()))
   const others = besides(stored)
-  for (const name of others)
-    await write(name, new Uint8Array(fs().readFileSync(paths().join(stored.path, name))))
+  for (const name of others) await write(name, besideBytes(stored, name))
   if (template !== undefined && !others.includes('tokenizer_config.json'))
     await write('tokenizer_config.json', `${JSON.stringify({ chat_template: template }, undefined, 2)}\n`)
   const config = stored.config.plain() as object
@@ -86,13 +85,22 @@ function asSpelled(text: string, stored: StoredModel): string {
   )
 }
 
+/** The bytes of a file, without the ids of another tokenizer. */
+function besideBytes(stored: StoredModel, name: string): Uint8Array | string {
+  const bytes = new Uint8Array(fs().readFileSync(paths().join(stored.path, name)))
+  if (stored.anotherTokenizer !== true || name !== 'tokenizer_config.json') return bytes
+  const { added_tokens_decoder: _, ...own } = stored.json(name)!.plain() as Record<string, unknown>
+  return `${JSON.stringify(own, undefined, 2)}\n`
+}
+
 /**
  * What a folder of the hub has beside weights, configuration and tokenizer: settings of generation, and the
  * modules of a sentence encoder with their folders.
  */
-function besides({ path, format, anotherHead = false }: StoredModel): string[] {
+function besides({ path, format, anotherHead = false, anotherTokenizer = false }: StoredModel): string[] {
   if (format !== 'safetensors') return []
   const ofSentences = (name: string): boolean => /^modules\.json$|sentence_/.test(name)
+  const ofTokens = (name: string): boolean => /^(vocab|merges|added_tokens)\b/.test(name)
   const isSmall = (name: string): boolean => {
     const status = fs().lstatSync(paths().join(path, name))
     return status.isFile() && status.size <= largestBeside
@@ -102,6 +110,7 @@ function besides({ path, format, anotherHead = false }: StoredModel): string[] {
     .filter((name) => /\.(json|jinja|md|txt|spm)$|^LICENSE/.test(name))
     .filter((name) => !['config.json', 'tokenizer.json', 'model.safetensors.index.json'].includes(name))
     .filter((name) => !anotherHead || !ofSentences(name))
+    .filter((name) => !anotherTokenizer || !ofTokens(name))
   const modules = names
     .filter(
       (name) => !anotherHead && /^\d+_/.test(name) && fs().lstatSync(paths().join(path, name)).isDirectory(),

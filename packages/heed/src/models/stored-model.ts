@@ -31,6 +31,8 @@ export interface StoredModel {
   readonly config: JsonValue
   /** Whether it has another head than its files: what they say of a sentence encoder isn't so then. */
   readonly anotherHead?: boolean | undefined
+  /** Whether it has another tokenizer than its files: what they say of tokens isn't so then. */
+  readonly anotherTokenizer?: boolean | undefined
   /** Whether there are files of a tokenizer. */
   readonly hasTokenizer: boolean
   /** Reads the tokenizer. Throws FormatError where there is none. */

@@ -32,6 +32,7 @@ export type {
   WordLevelDefinition,
   WordPieceDefinition,
 } from './subword/index.js'
+export { type PruneOptions, type PrunedTokenizer, pruneTokenizer } from './prune-tokenizer.js'
 export { tokenLabels } from './token-labels.js'
 export type {
   DecodeOptions,

@@ -39,6 +39,17 @@ import type {
 } from './options.js'
 import { constantSchedule, cosineSchedule, linearSchedule, type Schedule } from './schedule.js'
 
+/**
+ * What `train` trains: a loaded model, or one whose tree holds more or less than that, such as a sentence
+ * encoder.
+ */
+export interface TrainableTree extends Pick<Running, 'family' | 'stored'> {
+  /** A tree of tensors. */
+  readonly model: unknown
+  /** What is known of its changes of low rank, where it has them. */
+  readonly adapter?: Running['adapter']
+}
+
 /** On what and how often `train` evaluates. */
 export interface TrainEvaluation<R> {
   /** Records that are not trained on. */
@@ -58,7 +69,7 @@ export interface TrainHooks<M> extends TrainerHooks<M> {
 }
 
 /** How a loaded model is trained. `R`: a record of data. */
-export interface TrainingOptions<L extends Running, R, E, B> {
+export interface TrainingOptions<L extends TrainableTree, R, E, B> {
   /** What to begin with. Its weights that are trained are freed on the way: use what `train` gives. */
   readonly model: L
   /** What is learned: `textClassification(model)`, for instance. */
@@ -111,7 +122,7 @@ export interface TrainingOptions<L extends Running, R, E, B> {
 }
 
 /** A trained model, and how its training ended. */
-export interface Trained<L extends Running> {
+export interface Trained<L extends TrainableTree> {
   readonly model: L
   readonly result: TrainingResult
 }
@@ -150,7 +161,7 @@ const known: Record<keyof TrainingOptions<never, never, never, never>, true> = {
  *
  * @throws UsageError for options or records that make no sense, and as `Trainer` does
  */
-export async function train<L extends Running, R, E, B>(
+export async function train<L extends TrainableTree, R, E, B>(
   options: TrainingOptions<L, R, E, B>,
 ): Promise<Trained<L>> {
   check(options)
@@ -244,7 +255,7 @@ const stoppedBefore: TrainingResult = {
   checkpoint: undefined,
 }
 
-function check<L extends Running, R, E, B>(options: TrainingOptions<L, R, E, B>): void {
+function check<L extends TrainableTree, R, E, B>(options: TrainingOptions<L, R, E, B>): void {
   checkNames('train', options, Object.keys(known))
   const { model, objective, steps, epochs, rate, hooks, evaluation, warmUp = 0 } = options
   const wrong = (expected: string, found: string): UsageError =>
@@ -275,7 +286,7 @@ function check<L extends Running, R, E, B>(options: TrainingOptions<L, R, E, B>)
 /** A model cut into what is trained and the rest: what is frozen, or stands below changes of low rank. */
 function partOf<M>(
   loaded: { readonly model: M; readonly adapter?: Adapter | undefined },
-  options: Pick<TrainingOptions<Running, never, never, never>, 'groups' | 'decay'>,
+  options: Pick<TrainingOptions<TrainableTree, never, never, never>, 'groups' | 'decay'>,
 ): {
   readonly part: Part<M>
   readonly whole: (part: Part<M>, context?: LossContext) => M
@@ -309,7 +320,7 @@ function wholeHooks<M>(
 function ratesOf({
   dropout,
   model,
-}: Pick<TrainingOptions<Running, never, never, never>, 'dropout' | 'model'>): DropoutRates {
+}: Pick<TrainingOptions<TrainableTree, never, never, never>, 'dropout' | 'model'>): DropoutRates {
   const rates =
     dropout === undefined
       ? dropoutOf(model.stored)
@@ -347,7 +358,7 @@ function scheduleOf(
     rate: peak,
     warmUp = 0.1,
     schedule = 'linear',
-  }: Pick<TrainingOptions<Running, never, never, never>, 'rate' | 'warmUp' | 'schedule'>,
+  }: Pick<TrainingOptions<TrainableTree, never, never, never>, 'rate' | 'warmUp' | 'schedule'>,
   total: number,
 ): Schedule {
   if (typeof schedule === 'function') return schedule

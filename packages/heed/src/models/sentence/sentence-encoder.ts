@@ -28,7 +28,7 @@ import {
   textSettings,
 } from './settings.js'
 import { vectorSimilarity } from './similarity.js'
-import { filledTexts, joinedTexts, promptLength, tokensOf } from './tokens.js'
+import { filledTexts, joinedTexts, promptLength, type TextTokens, tokensOf } from './tokens.js'
 
 /** What is done with each text's vector after the pooling, one after the other. */
 export type VectorModule = { readonly kind: 'dense'; readonly dense: Dense } | { readonly kind: 'normalize' }
@@ -129,7 +129,7 @@ export class SentenceEncoder {
    */
   vectorsBy(
     weights: SentenceWeights,
-    tokens: readonly Encoding[],
+    tokens: readonly TextTokens[],
     { dropout, rematerialize }: Pick<EncoderOptions, 'dropout' | 'rematerialize'> = {},
   ): Vectors {
     const { ids, tokenTypes, real, lengths } = filledTexts(tokens)

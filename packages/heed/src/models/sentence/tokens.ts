@@ -46,6 +46,9 @@ export function joinedTexts(texts: readonly Encoding[]): JoinedTexts {
   return { ids: join(({ ids }) => ids), tokenTypes: join(({ typeIds }) => typeIds), rows }
 }
 
+/** What a model takes of a text. */
+export type TextTokens = Pick<Encoding, 'ids' | 'typeIds' | 'length'>
+
 /** Texts of a batch, filled up to the longest of them. */
 export interface FilledTexts {
   readonly ids: Tensor<'batch' | 'position'>
@@ -55,12 +58,12 @@ export interface FilledTexts {
   readonly lengths: readonly number[]
 }
 
-export function filledTexts(texts: readonly Encoding[]): FilledTexts {
+export function filledTexts(texts: readonly TextTokens[]): FilledTexts {
   const lengths = texts.map(({ length }) => length)
   const position = lengths.reduce((most, length) => Math.max(most, length), 0)
-  const fill = (of: (text: Encoding, i: number) => Int32Array): Tensor<'batch' | 'position'> => {
+  const fill = (of: (text: TextTokens) => Int32Array): Tensor<'batch' | 'position'> => {
     const numbers = new Int32Array(texts.length * position)
-    texts.forEach((text, i) => numbers.set(of(text, i), i * position))
+    texts.forEach((text, i) => numbers.set(of(text), i * position))
     return tensor(numbers, { batch: texts.length, position }, { dtype: 'i32' })
   }
   return {

@@ -1,5 +1,5 @@
 import { checkpoint } from '../../autograd/index.js'
-import { UsageError } from '../../base/index.js'
+import { checkNames, UsageError } from '../../base/index.js'
 import { concat } from '../../tensor/index.js'
 import type { Vectors } from './vectors.js'
 
@@ -15,6 +15,7 @@ import type { Vectors } from './vectors.js'
  *
  * @param encode from the model and a chunk to batch width; it runs several times, and must give the same
  * @param model a tree of tensors, as `encode` takes it
+ * @param options `cached`: false keeps the inside of all chunks, and encodes each once; default true
  * @returns batch width: the vectors of all chunks, one after the other
  * @throws UsageError where there is no chunk
  */
@@ -22,7 +23,10 @@ export function inChunks<M, C>(
   encode: (model: M, chunk: C, number: number) => Vectors,
   model: M,
   chunks: readonly C[],
+  options: { readonly cached?: boolean | undefined } = {},
 ): Vectors {
+  checkNames('inChunks', options, ['cached'])
+  const { cached = true } = options
   if (chunks.length === 0)
     throw new UsageError({
       operation: 'inChunks',
@@ -30,6 +34,9 @@ export function inChunks<M, C>(
       found: 'none',
       hint: 'give the parts that the batch is cut into',
     })
-  const parts = chunks.map((chunk, i) => checkpoint((own: M) => encode(own, chunk, i))(model))
+  const parts = chunks.map((chunk, i) => {
+    const run = (own: M): Vectors => encode(own, chunk, i)
+    return cached ? checkpoint(run)(model) : run(model)
+  })
   return parts.length === 1 ? parts[0]! : concat(parts, 'batch')
 }

@@ -23,9 +23,20 @@ export interface InBatchOptions {
   readonly symmetric?: boolean | undefined
   /** Vectors that no anchor belongs to, any number of them: hard negatives. Default none. */
   readonly negatives?: Vectors | undefined
+  /**
+   * 1 where a candidate is no negative of an anchor, since it says the same: it takes no part there. The
+   * candidates are the positives and then the hard negatives. Default: all others are negatives.
+   */
+  readonly excluded?: Tensor<'batch' | 'candidate'> | undefined
 }
 
-const optionNames: readonly (keyof InBatchOptions)[] = ['scale', 'comparison', 'symmetric', 'negatives']
+const optionNames: readonly (keyof InBatchOptions)[] = [
+  'scale',
+  'comparison',
+  'symmetric',
+  'negatives',
+  'excluded',
+]
 
 /**
  * InfoNCE with the other positives of a batch as negatives (van den Oord et al. 2018, eq. 4; Henderson et al.
@@ -45,13 +56,14 @@ export function inBatchNegativesLoss(
 ): Tensor<never> {
   const operation = 'inBatchNegativesLoss'
   checkNames(operation, options, optionNames)
-  const { scale = 20, comparison, symmetric = false, negatives } = options
+  const { scale = 20, comparison, symmetric = false, negatives, excluded } = options
   if (typeof scale === 'number') checkPositive(operation, 'scale', scale)
   checkPairs(operation, anchors, positives)
   const candidates = negatives === undefined ? positives : concat([positives, negatives], 'batch')
-  return contrastiveLoss(scoresBetween(anchors, candidates, comparison).mul(scale), 'candidate', {
-    symmetric,
-  })
+  const all = scoresBetween(anchors, candidates, comparison).mul(scale)
+  const scores =
+    excluded === undefined ? all : map((score, is) => is.ne(0).select(-Infinity, score), all, excluded)
+  return contrastiveLoss(scores, 'candidate', { symmetric })
 }
 
 /** e^logScale is at most this (Radford et al. 2021, section 2.5). */

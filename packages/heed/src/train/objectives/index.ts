@@ -1,4 +1,8 @@
 export * from './objective.js'
+export * from './sentence-distillation.js'
+export * from './sentence-similarity.js'
+export type { SentenceText, SentenceTextOptions } from './sentence-texts.js'
+export * from './teacher-vectors.js'
 export * from './text-classification.js'
 export * from './token-classification.js'
 export * from './question-answering.js'

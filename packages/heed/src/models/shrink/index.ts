@@ -1,0 +1,1 @@
+export { type ShrinkOptions, shrinkEncoder } from './shrink-encoder.js'
