@@ -129,9 +129,9 @@ describe('sentence similarity', () => {
 
   test('records and options that make no sense', () => {
     const own = encoder()
-    const { encode } = sentenceSimilarity(own)
-    expect(() => encode({ text: 'a', pair: 'b' } as never)).toThrow(UsageError)
-    expect(() => encode({ text: 1, positive: 'b' } as never)).toThrow(UsageError)
+    const objective = sentenceSimilarity(own)
+    expect(() => objective.encode({ text: 'a', pair: 'b' } as never)).toThrow(UsageError)
+    expect(() => objective.encode({ text: 1, positive: 'b' } as never)).toThrow(UsageError)
     expect(() => sentenceSimilarity(own, { scored: 'angle' as never })).toThrow(UsageError)
     expect(() => sentenceSimilarity(own, { temperature: 1 } as never)).toThrow('temperature')
   })
