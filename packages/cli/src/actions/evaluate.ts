@@ -39,6 +39,7 @@ export interface EvaluateCommandOptions {
   readonly questions?: 'first' | 'all'
   readonly rerank?: string
   readonly depth?: number
+  readonly threshold?: number
   readonly window?: number
   readonly stride?: number
   readonly ablateHeads?: 'zero' | 'uniform'
@@ -63,8 +64,17 @@ export async function evaluateModel(
     const learnFrom =
       options.learnFrom &&
       (await loadRecords(sourcesOf(options.learnFrom, { ...options, limit: undefined }), origin))
-    const { as, dimensions, questions, rerank, depth, window, stride, weights } = options
-    const settings = { as, dimensions, questions, rerank: rerank && resolve(rerank), depth, window, stride }
+    const { as, dimensions, questions, rerank, depth, window, stride, threshold, weights } = options
+    const settings = {
+      as,
+      dimensions,
+      questions,
+      rerank: rerank && resolve(rerank),
+      depth,
+      window,
+      stride,
+      threshold,
+    }
     const opened = await openTask(resolve(model), task, settings, { weights })
     const about = { model: basename(resolve(model)), records: records.length }
     if (ablation !== undefined) {

@@ -56,6 +56,11 @@ export function register(program: Command, context: Context): void {
         'similarity, search: what the model is taken for (default: by its head)',
       ).choices(['dense', 'sparse', 'cross']),
     )
+    .option(
+      '--threshold <x>',
+      'question-answering: no answer where ln(its score / that of the best answer) is above it (default: 0, if some question has none)',
+      realNumber({}),
+    )
     .option('--dimensions <n>', 'similarity: only the first n numbers of each vector', wholeNumber(1))
     .addOption(
       new Option('--questions <which>', "search: of a context's questions the first, or all").choices([
@@ -89,6 +94,7 @@ Examples:
   $ heed evaluate nli --task text-classification --data snli.csv --field text=premise \\
       --field pair=hypothesis --field label=label --label 0=entailment --label 1=neutral --label 2=contradiction
   $ heed evaluate all-MiniLM-L6-v2 --task search --data dev-v1.1.jsonl --format squad
+  $ heed evaluate reader --task question-answering --data dev-v2.0.jsonl --format squad --sample 500
   $ heed evaluate SmolLM2-135M-Instruct --task perplexity --data book.txt --window 512
   $ heed evaluate nli --task text-classification --data snli.jsonl --sample 300 --ablate-heads`,
     )

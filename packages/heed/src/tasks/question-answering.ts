@@ -106,14 +106,14 @@ export function createQuestionAnswering(opened: Opened): QuestionAnsweringPipeli
   const call = async (first: unknown, second: unknown, third?: unknown): Promise<unknown> => {
     const asked = inputsOf(first, second)
     const options = ((asked.hasContext ? third : second) ?? {}) as QuestionAnsweringOptions
-    const how = checked(loaded, options)
+    const how = answerSettings(loaded, options)
     const work: TaskWork<QuestionInput, Encoding, AnswerScores, QuestionAnswer | QuestionAnswer[]> = {
       operation: task,
       pieces: (input) => questionWindows(loaded, input, how),
       length: ({ length }) => length,
       run: (pieces) => answerLogits(loaded, pieces),
       result({ context }, scores, pieces) {
-        const spans = spansOf(context, scores, pieces, how)
+        const spans = placedAnswers(context, scores, pieces, how)
         const answers = spans.slice(0, how.top_k).map(({ window, first, last, ...answer }) =>
           options.attention === true
             ? {
@@ -166,7 +166,7 @@ function inputsOf(first: unknown, second: unknown): Asked {
 }
 
 /** The options, each with what it is by default. */
-interface How {
+export interface AnswerSettings {
   readonly top_k: number
   readonly max_answer_len: number
   readonly handle_impossible_answer: boolean
@@ -189,7 +189,11 @@ const optionNames: readonly (keyof QuestionAnsweringOptions)[] = [
   'max_question_len',
 ]
 
-function checked(loaded: Running<LoadedEncoder>, options: QuestionAnsweringOptions): How {
+/** Throws UsageError for options that make no sense. */
+export function answerSettings(
+  loaded: Running<LoadedEncoder>,
+  options: QuestionAnsweringOptions,
+): AnswerSettings {
   checkNames(task, options, optionNames)
   const most = mostTokens(loaded)
   const { top_k = 1, max_answer_len = 15, max_seq_len = Math.min(384, most), doc_stride } = options
@@ -217,10 +221,10 @@ function checked(loaded: Running<LoadedEncoder>, options: QuestionAnsweringOptio
 }
 
 /** A question with each window of its context. Throws UsageError where one of them is no text, or empty. */
-function questionWindows(
+export function questionWindows(
   loaded: Running<LoadedEncoder>,
   input: QuestionInput,
-  how: How,
+  how: AnswerSettings,
 ): readonly Encoding[] {
   if (typeof input !== 'object' || input === null)
     throw refused('a question with its context', inWords(input), 'write { question, context }')
@@ -253,7 +257,7 @@ function questionWindows(
 }
 
 /** The logits of an answer's first and last token, at each position of each text. */
-function answerLogits(loaded: Running<LoadedEncoder>, texts: readonly Encoding[]): AnswerScores[] {
+export function answerLogits(loaded: Running<LoadedEncoder>, texts: readonly Encoding[]): AnswerScores[] {
   const { model, config } = loaded
   return scope(() => {
     const { ids, rows, ...how } = packed(texts)
@@ -270,17 +274,17 @@ function answerLogits(loaded: Running<LoadedEncoder>, texts: readonly Encoding[]
 }
 
 /** An answer, and the window and positions where it stands. */
-type Placed = QuestionAnswer & Pick<Span, 'first' | 'last'> & { readonly window: number }
+export type PlacedAnswer = QuestionAnswer & Pick<Span, 'first' | 'last'> & { readonly window: number }
 
 /** The answers of all windows, the likeliest first. */
-function spansOf(
+export function placedAnswers(
   context: string,
   scores: readonly AnswerScores[],
   pieces: readonly Encoding[],
-  { top_k, max_answer_len, align_to_words, handle_impossible_answer, threshold }: How,
-): Placed[] {
-  const best = new Map<string, Placed>()
-  let none: Placed | undefined
+  { top_k, max_answer_len, align_to_words, handle_impossible_answer, threshold }: AnswerSettings,
+): PlacedAnswer[] {
+  const best = new Map<string, PlacedAnswer>()
+  let none: PlacedAnswer | undefined
   for (const [window, piece] of pieces.entries()) {
     const spans = bestSpans(context, piece, scores[window]!, { top_k, max_answer_len, align_to_words })
     for (const { start, end, ...span } of spans) {

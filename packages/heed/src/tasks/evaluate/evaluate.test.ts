@@ -22,6 +22,7 @@ import {
   type EvaluateOptions,
   type EvaluationScore,
   evaluationOf,
+  firstSentence,
   measureChoice,
   measureClassification,
   measurePerplexity,
@@ -29,6 +30,7 @@ import {
   measureSimilarity,
   openTask,
   searchCollection,
+  slidingWindowAnswer,
 } from './index.js'
 
 const folder = temporaryFolder()
@@ -37,7 +39,7 @@ const classes = ['contradiction', 'entailment', 'neutral']
 const fast: EvaluateOptions = { samples: 200 }
 
 beforeAll(async () => {
-  for (const name of ['classes', 'tokens', 'plain']) mkdirSync(path(name))
+  for (const name of ['classes', 'tokens', 'plain', 'answers']) mkdirSync(path(name))
   await writeTiny(path('classes'), {
     architectures: ['BertForSequenceClassification'],
     id2label: { ...classes },
@@ -46,6 +48,7 @@ beforeAll(async () => {
     architectures: ['BertForTokenClassification'],
     id2label: { 0: 'O', 1: 'B-PER', 2: 'I-PER', 3: 'B-LOC' },
   })
+  await writeTiny(path('answers'), { architectures: ['BertForQuestionAnswering'] })
   await writeTiny(path('plain'), { architectures: ['BertModel'] })
 })
 afterAll(() => folder.remove())
@@ -261,6 +264,60 @@ describe('tokens', () => {
     await expect(opened.measure([{ words: ['a', 'b'], labels: ['O'] }])).rejects.toThrow(
       'expected a label for each of the 2 words, found 1',
     )
+  })
+})
+
+describe('answers', () => {
+  const asked = Array.from({ length: 24 }, (_, i) => ({
+    question: textOf(i + 300, 3),
+    context: textOf(i, 40),
+  }))
+
+  test('a model is right about what the pipeline answers', async () => {
+    const answer = await pipeline('question-answering', path('answers'))
+    const found = await answer(asked, { max_answer_len: 30, handle_impossible_answer: false })
+    const records = asked.map((one, i) => {
+      const { answer: text, start } = found[i]!
+      return { ...one, answers: i % 4 === 0 ? [{ text: 'elsewhere', start: 0 }] : [{ text, start }] }
+    })
+    const { scores, details } = await evaluate(path('answers'), 'question-answering', records, fast)
+    expect(scores.map(({ metric }) => metric)).toEqual(['F1', 'exact'])
+    expect(scores[1]!.value).toBe(0.75)
+    expect(scores[0]!.beside.map(({ name }) => name)).toEqual(['sliding window', 'first sentence'])
+    expect(details).toEqual({})
+  })
+
+  test('where some question has no answer, none is one', async () => {
+    const opened = await openTask(path('answers'), 'question-answering')
+    const records = asked.map((one, i) => ({
+      ...one,
+      answers: i % 2 === 0 ? [] : [{ text: 'dog', start: 0 }],
+    }))
+    const measured = await opened.measure(records)
+    const all = Uint32Array.from(records, (_, i) => i)
+    const details = measured.details as Record<string, number>
+    expect(measured.own.metrics['exact']!(all)).toBeCloseTo(details['exact']!, 12)
+    expect(details['threshold']).toBe(0)
+    expect(details['bestExact']!).toBeGreaterThanOrEqual(0.5)
+    const [none] = measured.baselines()
+    expect([none!.name, none!.metrics['F1']!(all)]).toEqual(['no answer', 0.5])
+    await expect(opened.measure([{ question: 'a', context: 'b', answers: ['c'] }])).rejects.toThrow(
+      "'answers'",
+    )
+  })
+
+  test('without a model: the words beside those of the question', () => {
+    const context =
+      'Mr. Smith and Dr. Jones met in Vienna in 1913. The bridge was built by Anna Maria Berg between 1920 and 1931. ' +
+      'It cost twelve million crowns, and (so they say) a horse.'
+    expect(firstSentence(context)).toBe('Mr. Smith and Dr. Jones met in Vienna in 1913.')
+    const answers = [
+      'Who built the bridge?',
+      'When did Smith and Jones meet?',
+      'How many crowns did it cost?',
+    ].map((question) => slidingWindowAnswer(question, context))
+    expect(answers).toEqual(['Anna Maria Berg', '1913', 'twelve million'])
+    expect(slidingWindowAnswer('What?', '')).toBe('')
   })
 })
 

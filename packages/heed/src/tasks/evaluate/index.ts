@@ -18,6 +18,7 @@ export {
   searchCollection,
   type SearchQuery,
 } from './search.js'
+export { type EvaluateReadingOptions, measureReading } from './reading.js'
 export { measureTokens } from './token-classification.js'
 export { type EvaluatePerplexityOptions, measureChoice, measurePerplexity } from './likelihood.js'
 export { type Ablation, ablateHeads, type AblateOptions, type HeadCost } from './ablation.js'
@@ -31,3 +32,4 @@ export {
 } from './open-task.js'
 export { classBaselines, type ClassBaselines, type ClassExample } from './baselines/classes.js'
 export { averagedEmbeddings } from './baselines/embeddings.js'
+export { firstSentence, slidingWindowAnswer } from './baselines/sliding-window.js'

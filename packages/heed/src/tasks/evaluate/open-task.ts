@@ -15,6 +15,7 @@ import type { DataRecord } from '../../train/index.js'
 import { measureClassification } from './classification.js'
 import { type EvaluateOptions, type Evaluation, evaluationOf, type Measured } from './evaluation.js'
 import { measureChoice, measurePerplexity } from './likelihood.js'
+import { measureReading } from './reading.js'
 import { measureSearch } from './search.js'
 import { measureSimilarity } from './similarity.js'
 import { measureTokens } from './token-classification.js'
@@ -27,6 +28,7 @@ export const evaluationTasks = [
   'search',
   'text-classification',
   'token-classification',
+  'question-answering',
 ] as const
 export type EvaluationTask = (typeof evaluationTasks)[number]
 
@@ -35,6 +37,8 @@ export interface TaskSettings {
   /** Of perplexity. */
   readonly window?: number | undefined
   readonly stride?: number | undefined
+  /** Of reading: see `EvaluateReadingOptions`. */
+  readonly threshold?: number | undefined
   /** Of similarity. */
   readonly dimensions?: number | undefined
   /** Of search. */
@@ -92,12 +96,13 @@ export async function openTask(
     }
   }
   const loaded = await loadModel(path, load)
-  const { window, stride } = settings
+  const { window, stride, threshold } = settings
   const measures: Readonly<Record<typeof task, OpenedTask['measure']>> = {
     perplexity: (records, options) => measurePerplexity(loaded, records, { ...options, window, stride }),
     choice: (records, options) => measureChoice(loaded, records, options),
     'text-classification': (records, options) => measureClassification(loaded, records, options),
     'token-classification': (records, options) => measureTokens(loaded, records, options),
+    'question-answering': (records, options) => measureReading(loaded, records, { ...options, threshold }),
   }
   return { task, loaded, measure: measures[task] }
 }
