@@ -44,7 +44,7 @@ export interface RunOptions {
 
 /** How a run ended. Losses are in nats a token. */
 export interface RunResult {
-  readonly reason: 'finished' | 'stopped'
+  readonly reason: TrainingResult['reason']
   readonly step: number
   readonly steps: number
   /** Mean of the last steps; null where none was made. */

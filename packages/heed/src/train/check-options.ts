@@ -1,5 +1,5 @@
 import { checkFunction, checkNames, checkWhole, UsageError } from '../base/index.js'
-import type { CheckpointPlan, EvaluationPlan, TrainerHooks, TrainerOptions } from './options.js'
+import type { BestBy, CheckpointPlan, EvaluationPlan, TrainerHooks, TrainerOptions } from './options.js'
 
 /** @throws UsageError for options of a trainer that make no sense */
 export function checkOptions<M, B>(options: TrainerOptions<M, B>): void {
@@ -12,6 +12,7 @@ export function checkOptions<M, B>(options: TrainerOptions<M, B>): void {
   checkFunction('Trainer', 'data.batch', (options.data as { batch?: unknown } | undefined)?.batch)
   checkWhole('Trainer', 'accumulation', accumulation, 1)
   if (evaluation !== undefined) checkWhole('Trainer', 'evaluation.every', evaluation.every, 1)
+  if (evaluation?.patience !== undefined) checkWhole('Trainer', 'evaluation.patience', evaluation.patience, 1)
   if (snapshotEvery !== undefined) checkWhole('Trainer', 'snapshotEvery', snapshotEvery, 1)
   if (checkpoint?.everySteps !== undefined)
     checkWhole('Trainer', 'checkpoint.everySteps', checkpoint.everySteps, 1)
@@ -58,7 +59,19 @@ const known: Known = {
   },
   evaluation: {
     of: ({ evaluation }) => evaluation,
-    names: namesOf<EvaluationPlan<never, never>>({ data: true, every: true, loss: true, atStart: true }),
+    names: namesOf<EvaluationPlan<never, never>>({
+      data: true,
+      every: true,
+      loss: true,
+      atStart: true,
+      measure: true,
+      best: true,
+      patience: true,
+    }),
+  },
+  best: {
+    of: ({ evaluation }) => evaluation?.best,
+    names: namesOf<BestBy>({ metric: true, higher: true }),
   },
   checkpoint: {
     of: ({ checkpoint }) => checkpoint,

@@ -40,6 +40,8 @@ const stateAt = (step: number): TrainingState => ({
   evaluatedStep: step,
   snapshotStep: null,
   settings: { rate: 0.1 },
+  best: null,
+  waited: 0,
   bestLoss: 1 / 3,
   bestStep: null,
   config: { text: 'ü', list: [1, 2] },

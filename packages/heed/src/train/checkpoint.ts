@@ -28,9 +28,12 @@ export interface TrainingState {
   /** The steps after which there was an evaluation and a snapshot last. */
   readonly evaluatedStep: number | null
   readonly snapshotStep: number | null
-  /** The least loss of an evaluation so far. */
+  /** The loss of the best evaluation so far, its metric by which they are compared, and its step. */
   readonly bestLoss: number | null
+  readonly best: number | null
   readonly bestStep: number | null
+  /** Evaluations since then. */
+  readonly waited: number
   /** The caller's own, such as the model's configuration: what a resumed run must have as well. */
   readonly config: unknown
   /** The caller's own: what may be another in a resumed run. */
@@ -267,6 +270,8 @@ function complete(state: TrainingState): TrainingState {
     evaluation: null,
     evaluatedStep: state.step,
     snapshotStep: state.step,
+    best: state.bestLoss,
+    waited: 0,
     settings: null,
   }
   return Object.assign(later, state)
@@ -303,6 +308,7 @@ function isManifest(value: unknown): value is Manifest {
   const { step, position, seed, accumulation, precision, optimizer, data, bestLoss, bestStep } =
     recordOf(state)
   const { rate = null, evaluation = null, evaluatedStep = null, snapshotStep = null } = recordOf(state)
+  const { best = null, waited = 0 } = recordOf(state)
   const count = (number: unknown): boolean => Number.isSafeInteger(number) && (number as number) >= 0
   return (
     format === 'heed checkpoint' &&
@@ -311,7 +317,8 @@ function isManifest(value: unknown): value is Manifest {
     typeof recordOf(optimizer)['name'] === 'string' &&
     typeof data === 'string' &&
     (precision === undefined || precision === 'bf16' || precision === 'f32') &&
-    (bestLoss === null || typeof bestLoss === 'number') &&
+    [bestLoss, best].every((known) => known === null || typeof known === 'number') &&
+    count(waited) &&
     [bestStep, evaluatedStep, snapshotStep].every((made) => made === null || count(made)) &&
     (rate === null || typeof rate === 'number') &&
     (evaluation === null || typeof evaluation === 'string') &&

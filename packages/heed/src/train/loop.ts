@@ -19,6 +19,7 @@ import {
 } from '../tensor/index.js'
 import type { Device } from '../device/index.js'
 import { accumulateGradients } from './accumulate.js'
+import { BestEvaluation } from './best-evaluation.js'
 import { type Checkpoint, restoreCheckpoint } from './checkpoint.js'
 import { checkOptions, wrongOption } from './check-options.js'
 import { clipFactor, globalNorm } from './clip.js'
@@ -50,8 +51,7 @@ export class Trainer<M, B> {
   #step = 0
   #position = 0
   #loss = NaN
-  #bestLoss: number | undefined
-  #bestStep: number | undefined
+  readonly #best: BestEvaluation
   #evaluatedStep: number | undefined
   #snapshotStep: number | undefined
   #saved: { readonly step: number; readonly path: string; readonly at: number } | undefined
@@ -73,6 +73,7 @@ export class Trainer<M, B> {
     this.#seed = seed
     this.#key = randomKey(seed, 'training')
     this.#folder = checkpoint && new RunFolder(checkpoint)
+    this.#best = new BestEvaluation(options.evaluation)
     this.#model = keep(model)
     this.#state = keep(optimizer.init(model))
   }
@@ -89,7 +90,7 @@ export class Trainer<M, B> {
     return this.#step
   }
   get bestLoss(): number | undefined {
-    return this.#bestLoss
+    return this.#best.loss
   }
 
   /**
@@ -133,10 +134,7 @@ export class Trainer<M, B> {
     this.#snapshotStep = state.snapshotStep ?? undefined
     this.#saved = { step: state.step, path, at: now() }
     // Losses of other data don't compare.
-    if (!changed.some(({ path: what }) => what === 'evaluation')) {
-      this.#bestLoss = state.bestLoss ?? undefined
-      this.#bestStep = state.bestStep ?? undefined
-    }
+    if (!changed.some(({ path: what }) => what === 'evaluation')) this.#best.restore(state)
     const made = { evaluatedStep: this.#evaluatedStep, snapshotStep: this.#snapshotStep }
     return { step: state.step, path, skipped, changed, ...made }
   }
@@ -160,13 +158,14 @@ export class Trainer<M, B> {
       if (!this.#resumed && this.#saved === undefined) await this.#folder?.refuseForeign()
       let savedAt = now()
       await this.#observe()
-      let stopped = signal?.aborted === true
+      const isDone = (): boolean => signal?.aborted === true || this.#best.isLost
+      let stopped = isDone()
       while (this.#step < steps && !stopped) {
         await this.#guardedStep()
         await pause()
         const last = this.#step >= steps
         await this.#observe()
-        stopped = signal?.aborted === true
+        stopped = isDone()
         if (plan === undefined) continue
         const due =
           (plan.everySteps !== undefined && this.#step % plan.everySteps === 0) ||
@@ -177,12 +176,14 @@ export class Trainer<M, B> {
         }
       }
       if (plan !== undefined && this.#saved?.step !== this.#step) await this.save()
+      const isFinished = this.#step >= steps && !this.#evaluationIsDue()
       return {
-        reason: this.#step >= steps && !this.#evaluationIsDue() ? 'finished' : 'stopped',
+        reason: isFinished ? 'finished' : this.#best.isLost ? 'patience' : 'stopped',
         step: this.#step,
         loss: this.#loss,
-        bestLoss: this.#bestLoss,
-        bestStep: this.#bestStep,
+        best: this.#best.value,
+        bestLoss: this.#best.loss,
+        bestStep: this.#best.step,
         checkpoint: this.#saved?.path,
       }
     } finally {
@@ -371,24 +372,24 @@ export class Trainer<M, B> {
       await pause()
       if (this.options.signal?.aborted === true) return
     }
-    const { loss, metrics } = evaluated(means)
-    const better = Number.isFinite(loss) && (this.#bestLoss === undefined || loss < this.#bestLoss)
-    if (better) {
-      this.#bestLoss = loss
-      this.#bestStep = this.#step
-    }
+    const { loss, metrics: own } = evaluated(means)
+    const further = await this.options.evaluation?.measure?.(this.#model)
+    const metrics = { ...own, ...further }
+    const isBest = this.#best.isBest(this.#step, loss, metrics)
     const event: EvaluationEvent<M> = {
       step: this.#step,
       loss,
       metrics,
       model: this.#model,
-      bestLoss: this.#bestLoss ?? loss,
-      bestStep: this.#bestStep ?? this.#step,
+      isBest,
+      best: this.#best.value ?? this.#best.valueOf(loss, metrics),
+      bestLoss: this.#best.loss ?? loss,
+      bestStep: this.#best.step ?? this.#step,
       seconds: (now() - started) / 1000,
     }
     await this.options.hooks?.onEvaluation?.(event)
     this.#evaluatedStep = this.#step
-    if (better && this.#folder?.plan.best === true) await this.#write(this.#folder, true)
+    if (isBest && this.#folder?.plan.best === true) await this.#write(this.#folder, true)
   }
 
   async #write(folder: RunFolder<M>, best = false): Promise<string> {
@@ -411,8 +412,7 @@ export class Trainer<M, B> {
       ...this.#identity(this.#step),
       step: this.#step,
       position: this.#position,
-      bestLoss: this.#bestLoss ?? null,
-      bestStep: this.#bestStep ?? null,
+      ...this.#best.state,
       evaluatedStep: this.#evaluatedStep ?? null,
       snapshotStep: this.#snapshotStep ?? null,
     }
@@ -428,7 +428,7 @@ export class Trainer<M, B> {
       precision: this.options.precision ?? 'f32',
       optimizer: { name: optimizer.name, options: optimizer.options },
       data: data.fingerprint,
-      evaluation: evaluation?.data.fingerprint ?? null,
+      evaluation: evaluation === undefined ? null : evaluation.data.fingerprint + this.#best.description,
       rate: schedule(step),
       config: checkpoint?.config ?? null,
       settings: checkpoint?.settings ?? null,

@@ -65,6 +65,11 @@ export interface EvaluationEvent<M = unknown> {
   readonly metrics: Readonly<Record<string, number>>
   /** The model as it was evaluated; freed with the next step. */
   readonly model: M
+  /** Whether it is the best so far. */
+  readonly isBest: boolean
+  /** The metric of the best one, by which they are compared: its loss, unless the plan says another. */
+  readonly best: number
+  /** The loss of the best one. */
   readonly bestLoss: number
   readonly bestStep: number
   readonly seconds: number
@@ -112,6 +117,22 @@ export interface EvaluationPlan<M, B> {
   readonly loss?: Loss<M, B>
   /** Another before the first step. Default false. */
   readonly atStart?: boolean
+  /** Further metrics of the model, by name, which may take their time. */
+  readonly measure?: (
+    model: M,
+  ) => Readonly<Record<string, number>> | Promise<Readonly<Record<string, number>>>
+  /** Which evaluation is the best one. Default: the one with the least loss. */
+  readonly best?: BestBy
+  /** Ends the training after so many evaluations in a row of which none was the best so far. */
+  readonly patience?: number
+}
+
+/** What evaluations are compared by. */
+export interface BestBy {
+  /** `loss`, or the name of a metric. */
+  readonly metric: string
+  /** Whether more is better. Default: of all but `loss`. */
+  readonly higher?: boolean
 }
 
 /** Where and how often checkpoints are written. */
@@ -124,7 +145,7 @@ export interface CheckpointPlan<M> {
   readonly everySeconds?: number
   /** How many are kept; default 2. */
   readonly keep?: number
-  /** Keeps the one with the least evaluation loss, too, in `folder/best`. Default false. */
+  /** Keeps the one with the best evaluation, too, in `folder/best`. Default false. */
   readonly best?: boolean
   /**
    * Plain JSON that decides what is trained, such as the model's configuration: `resume` refuses a checkpoint
@@ -187,11 +208,13 @@ export interface TrainerOptions<M, B> {
 
 /** How a training ended. */
 export interface TrainingResult {
-  /** Whether all steps were made, or `signal` stopped it. */
-  readonly reason: 'finished' | 'stopped'
+  /** Whether all steps were made, `signal` stopped it, or evaluations did not get better any more. */
+  readonly reason: 'finished' | 'stopped' | 'patience'
   readonly step: number
   /** Of the last step; NaN where none was made. */
   readonly loss: number
+  /** The metric of the best evaluation, by which they are compared, and its loss. */
+  readonly best: number | undefined
   readonly bestLoss: number | undefined
   readonly bestStep: number | undefined
   /** The last checkpoint's path. */

@@ -6,7 +6,16 @@ import { loadEncoder, type LoadedEncoder } from '../models/index.js'
 import { isTensor, type Tensor } from '../tensor/index.js'
 import { sentences } from './objectives/testing/texts.js'
 import { temporaryFolder, writeTinyModel } from './objectives/testing/tiny-model.js'
-import { textClassification, train, type TrainingOptions } from './index.js'
+import {
+  type ClassificationBatch,
+  type ClassificationExample,
+  type ClassifiedText,
+  type EvaluationEvent,
+  textClassification,
+  train,
+  type Trained,
+  type TrainingOptions,
+} from './index.js'
 
 const { path: folder, remove } = temporaryFolder()
 afterAll(remove)
@@ -16,12 +25,9 @@ async function tinyBert(): Promise<LoadedEncoder> {
   return loadEncoder(folder, { head: { name: 'SequenceClassification', labels: ['animal', 'tool'] } })
 }
 
-type Options = TrainingOptions<LoadedEncoder, never, never, never>
-type Given = Partial<
-  Pick<Options, 'signal' | 'hooks' | 'folder' | 'groups' | 'steps' | 'accumulation' | 'batch' | 'dropout'>
->
+type Options = TrainingOptions<LoadedEncoder, ClassifiedText, ClassificationExample, ClassificationBatch>
 
-async function run(given: Given = {}) {
+async function run(given: Partial<Options> = {}): Promise<Trained<LoadedEncoder>> {
   const model = await tinyBert()
   const records = sentences(80)
   return train({
@@ -33,7 +39,7 @@ async function run(given: Given = {}) {
     batch: 16,
     rate: 0.01,
     seed: 3,
-    ...(given as object),
+    ...given,
   })
 }
 
@@ -47,6 +53,7 @@ describe('train', () => {
   test('learns labels, and evaluates on others', async () => {
     const accuracies: number[] = []
     const { model, result } = await run({
+      steps: 40,
       hooks: { onEvaluation: ({ metrics }) => void accuracies.push(metrics['accuracy']!) },
     })
     expect(result.reason).toBe('finished')
@@ -88,5 +95,63 @@ describe('train', () => {
         path,
         !/^(blocks\.1|head)\./.test(path),
       ])
+  })
+
+  test('ends for want of a better evaluation, and gives the best; killed between, it ends the same', async () => {
+    // The rate is far too high: after some steps nothing gets better.
+    const early = { steps: 200, rate: 0.05, evaluation: { data: sentences(80).slice(64), every: 2 } }
+    const earlyStopping = { metric: 'accuracy', patience: 3 }
+    const seen: number[] = []
+    const onEvaluation = ({ metrics }: EvaluationEvent): void => void seen.push(metrics['accuracy']!)
+    const { model, result } = await run({ ...early, earlyStopping, hooks: { onEvaluation } })
+    expect(result.reason).toBe('patience')
+    expect(seen.length).toBeLessThan(100)
+    expect(result.best).toBe(Math.max(...seen))
+    expect(result.bestStep).toBe(2 * (seen.indexOf(result.best!) + 1))
+    expect(seen.length).toBe(seen.indexOf(result.best!) + 1 + 3)
+
+    const runs = join(folder, 'early')
+    const stop = new Error('killed')
+    const killed = run({
+      ...early,
+      earlyStopping,
+      folder: runs,
+      checkpoint: { everySteps: 1 },
+      hooks: {
+        onStep: ({ step }) => {
+          if (step === result.step - 1) throw stop
+        },
+      },
+    })
+    await expect(killed).rejects.toBe(stop)
+    const end = await run({ ...early, earlyStopping, folder: runs })
+    expect(end.result).toMatchObject({ reason: 'patience', step: result.step, bestStep: result.bestStep })
+    expect(bits(end.model) === bits(model)).toBe(true)
+  })
+
+  test('a metric of the caller decides which is the best', async () => {
+    const measured = [1, 5, 2, 7, 3]
+    const { result } = await run({
+      steps: 10,
+      evaluation: {
+        data: sentences(8),
+        every: 2,
+        measure: ({ tokenizer }) => ({ own: tokenizer.size > 0 ? measured.shift()! : 0 }),
+      },
+      earlyStopping: { metric: 'own', higher: false },
+    })
+    expect(result).toMatchObject({ reason: 'finished', best: 1, bestStep: 2 })
+  })
+
+  test('what makes no sense is refused', async () => {
+    await expect(run({ earlyStopping: { metric: 'acuracy' } })).rejects.toThrow("found 'acuracy'")
+    await expect(run({ groups: [{ pattern: 'blocks.*.atention' }] })).rejects.toThrow('blocks.*.attention')
+    await expect(run({ steps: 0 })).rejects.toThrow('steps')
+    await expect(run({ data: [{ text: 'a', label: 'plant' }] })).rejects.toThrow(
+      'a label of animal, tool, found "plant" (record 0)',
+    )
+    await expect(run({ data: [] })).rejects.toThrow('at least one example')
+    await expect(run({ dropout: 1 })).rejects.toThrow('dropout')
+    await expect(run({ batches: 3 } as never)).rejects.toThrow("did you mean 'batch'")
   })
 })

@@ -20,8 +20,9 @@ import {
   type Running,
   trainableOf,
 } from '../models/index.js'
-import { copy, isTensor, keep, type Precision, type Tensor } from '../tensor/index.js'
+import { copy, dispose, isTensor, keep, type Precision, type Tensor } from '../tensor/index.js'
 import { adamw } from './adam.js'
+import { readCheckpoint } from './checkpoint.js'
 import type { Data } from './data.js'
 import { type EncodeProgress, encodeRecords, type Records } from './examples.js'
 import { grouped, type ParameterGroup } from './groups.js'
@@ -30,13 +31,16 @@ import { Trainer } from './loop.js'
 import type { Objective } from './objectives/objective.js'
 import type { DecayOptions, Optimizer } from './optimizer.js'
 import type {
+  BestBy,
   CheckpointPlan,
+  EvaluationPlan,
   Loss,
   LossContext,
   ResumeResult,
   TrainerHooks,
   TrainingResult,
 } from './options.js'
+import { fillTree } from './tree-file.js'
 import { constantSchedule, cosineSchedule, linearSchedule, type Schedule } from './schedule.js'
 
 /**
@@ -51,13 +55,25 @@ export interface TrainableTree extends Pick<Running, 'family' | 'stored'> {
 }
 
 /** On what and how often `train` evaluates. */
-export interface TrainEvaluation<R> {
+export interface TrainEvaluation<R, L extends Running = Running> {
   /** Records that are not trained on. */
   readonly data: Records<R>
   /** Steps between evaluations; there is one after the last step, too. Default: once an epoch. */
   readonly every?: number | undefined
   /** Another before the first step. Default false. */
   readonly atStart?: boolean | undefined
+  /** Further metrics of the model, by name: of a whole task, say. */
+  readonly measure?:
+    | ((model: L) => Readonly<Record<string, number>> | Promise<Readonly<Record<string, number>>>)
+    | undefined
+}
+
+/**
+ * Which evaluation is the best one, whose weights are kept; and when a training ends for want of a better.
+ */
+export interface EarlyStopping extends Partial<BestBy> {
+  /** Ends after so many evaluations in a row of which none was the best so far. Default: never. */
+  readonly patience?: number | undefined
 }
 
 /** What `train` calls as it goes. Each hook may be asynchronous; the training waits for it. */
@@ -77,7 +93,9 @@ export interface TrainingOptions<L extends TrainableTree, R, E, B> {
   /** Records; each is encoded once, before the first step. */
   readonly data: Records<R>
   /** Losses and metrics on other records. Default: none. */
-  readonly evaluation?: TrainEvaluation<R> | undefined
+  readonly evaluation?: TrainEvaluation<R, L> | undefined
+  /** Gives the weights of the best evaluation, and not the last ones. Default: the last ones. */
+  readonly earlyStopping?: EarlyStopping | undefined
   /** Updates in all. Either this or `epochs` is given. */
   readonly steps?: number | undefined
   /** How often each example is seen; may be broken. */
@@ -132,6 +150,7 @@ const known: Record<keyof TrainingOptions<never, never, never, never>, true> = {
   objective: true,
   data: true,
   evaluation: true,
+  earlyStopping: true,
   steps: true,
   epochs: true,
   batch: true,
@@ -192,7 +211,8 @@ export async function train<L extends TrainableTree, R, E, B>(
   const { rematerialize = false } = options
   const loss: Loss<Part<L['model']>, B> = (trained, one, context) =>
     objective.loss(whole(trained, context), one, { ...context, run: runOf(rates, rematerialize, context) })
-  const { clip = 1, folder, checkpoint: plan } = options
+  const { clip = 1, folder, checkpoint: plan, earlyStopping: early } = options
+  let best: Part<L['model']> | undefined
   const { onEncode: _, onResume, ...trainerHooks } = hooks ?? {}
   const trainer = new Trainer<Part<L['model']>, B>({
     model: part,
@@ -214,12 +234,18 @@ export async function train<L extends TrainableTree, R, E, B>(
           }),
           every: evaluation.every ?? perEpoch,
           atStart: evaluation.atStart ?? false,
+          ...(evaluation.measure && {
+            measure: (own: Part<L['model']>) =>
+              evaluation.measure!(changedModel(loaded, { model: whole(own) })),
+          }),
+          ...(early && bestBy(early)),
         },
       }),
     ...(folder !== undefined && {
       checkpoint: {
         ...(plan as object),
         folder,
+        best: early !== undefined,
         config: {
           objective: objective.name,
           settings: objective.settings,
@@ -229,7 +255,11 @@ export async function train<L extends TrainableTree, R, E, B>(
         },
       },
     }),
-    hooks: wholeHooks(trainerHooks, whole),
+    hooks: wholeHooks(trainerHooks, whole, (own) => {
+      if (early === undefined || folder !== undefined) return
+      dispose(best)
+      best = keep(copied(own))
+    }),
     ...(options.snapshotEvery !== undefined && { snapshotEvery: options.snapshotEvery }),
     ...(signal && { signal }),
   })
@@ -239,7 +269,8 @@ export async function train<L extends TrainableTree, R, E, B>(
       if (resumed !== undefined) await onResume?.(resumed)
     }
     const result = await trainer.run()
-    return { model: changedModel(loaded, { model: whole(keep(copied(trainer.model))) }), result }
+    if (early !== undefined && folder !== undefined) best = await bestIn(folder, trainer.model)
+    return { model: changedModel(loaded, { model: whole(best ?? keep(copied(trainer.model))) }), result }
   } finally {
     trainer.dispose()
   }
@@ -250,6 +281,7 @@ const stoppedBefore: TrainingResult = {
   reason: 'stopped',
   step: 0,
   loss: NaN,
+  best: undefined,
   bestLoss: undefined,
   bestStep: undefined,
   checkpoint: undefined,
@@ -257,7 +289,7 @@ const stoppedBefore: TrainingResult = {
 
 function check<L extends TrainableTree, R, E, B>(options: TrainingOptions<L, R, E, B>): void {
   checkNames('train', options, Object.keys(known))
-  const { model, objective, steps, epochs, rate, hooks, evaluation, warmUp = 0 } = options
+  const { model, objective, steps, epochs, rate, hooks, evaluation, earlyStopping, warmUp = 0 } = options
   const wrong = (expected: string, found: string): UsageError =>
     new UsageError({ operation: 'train', expected, found, hint: 'correct that option' })
   if (typeof (model as { family?: unknown } | undefined)?.family !== 'string')
@@ -270,7 +302,10 @@ function check<L extends TrainableTree, R, E, B>(options: TrainingOptions<L, R, 
   if (epochs !== undefined) checkPositive('train', 'epochs', epochs)
   checkPositive('train', 'rate', rate)
   if (!(warmUp >= 0 && warmUp < Infinity)) throw wrong('warmUp of at least 0', String(warmUp))
-  checkNames('train', evaluation, ['data', 'every', 'atStart'], 'evaluation')
+  checkNames('train', evaluation, ['data', 'every', 'atStart', 'measure'], 'evaluation')
+  checkNames('train', earlyStopping, ['metric', 'higher', 'patience'], 'earlyStopping')
+  if (earlyStopping !== undefined && evaluation === undefined)
+    throw wrong('an evaluation, which earlyStopping goes by', 'none')
   const hookNames: Record<keyof TrainHooks<never>, true> = {
     onStep: true,
     onEvaluation: true,
@@ -307,12 +342,14 @@ type Part<M> = PartOf<M, ModelLeaf>
 function wholeHooks<M>(
   { onEvaluation, onSnapshot, ...others }: TrainerHooks<M>,
   whole: (part: Part<M>) => M,
+  onBest: (part: Part<M>) => void,
 ): TrainerHooks<Part<M>> {
   return {
     ...others,
-    ...(onEvaluation && {
-      onEvaluation: (event) => onEvaluation({ ...event, model: whole(event.model) }),
-    }),
+    onEvaluation: (event) => {
+      if (event.isBest) onBest(event.model)
+      return onEvaluation?.({ ...event, model: whole(event.model) })
+    },
     ...(onSnapshot && { onSnapshot: (event) => onSnapshot({ ...event, model: whole(event.model) }) }),
   }
 }
@@ -365,6 +402,24 @@ function scheduleOf(
   const rising = { peak, warmUp: warmUp < 1 ? Math.round(warmUp * total) : warmUp }
   if (schedule === 'constant') return constantSchedule(rising)
   return schedule === 'cosine' ? cosineSchedule({ ...rising, total }) : linearSchedule({ ...rising, total })
+}
+
+/** As a plan of evaluations has it. */
+function bestBy({
+  metric = 'loss',
+  higher,
+  patience,
+}: EarlyStopping): Pick<EvaluationPlan<never, never>, 'best' | 'patience'> {
+  return {
+    best: { metric, ...(higher !== undefined && { higher }) },
+    ...(patience !== undefined && { patience }),
+  }
+}
+
+/** The part of a model that is kept as the best one; undefined where none is. */
+async function bestIn<M>(folder: string, like: M): Promise<M | undefined> {
+  const found = await readCheckpoint(`${folder}/best`)
+  return found && keep(fillTree(like, found.model, `${found.path}/model.safetensors`))
 }
 
 /** The same tree with tensors of its own; tied ones stay tied. */

@@ -1,9 +1,10 @@
+import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { valueAndGrad } from '../../autograd/index.js'
 import { leavesOf, randomKey } from '../../base/index.js'
 import { type LoadedModel } from '../../models/index.js'
 import { isTensor, scope, type Tensor } from '../../tensor/index.js'
-import { type EvaluationEvent, train } from '../index.js'
+import { type EvaluationEvent, type StepEvent, train } from '../index.js'
 import { type AnyObjective, cases, madeOf } from './testing/cases.js'
 import { temporaryFolder } from './testing/tiny-model.js'
 
@@ -56,6 +57,39 @@ describe.each(cases)('$name', (one) => {
     } as never)
     expect(before[0]).toBeGreaterThan(one.loss)
     expect(result.bestLoss).toBeLessThan(one.loss)
+  })
+
+  test('killed or stopped, and gone on with, it ends with the same bits', async () => {
+    const run = async (given: object): Promise<{ readonly bits: string; readonly reason: string }> => {
+      const { loaded, objective } = await madeOf(folder, one)
+      const { model, result } = await train({
+        model: loaded,
+        objective,
+        data: one.records(20),
+        steps: 5,
+        batch: 4,
+        accumulation: 2,
+        rate: one.rate,
+        dropout: 0.2,
+        rematerialize: true,
+        ...given,
+      } as never)
+      const leaves = leavesOf<Tensor>((model as LoadedModel).model, isTensor).values()
+      return { bits: [...leaves].map((leaf) => leaf.values().join()).join('\n'), reason: result.reason }
+    }
+    const whole = await run({})
+    const [stopped, killed] = ['stopped', 'killed'].map((how) => join(folder, one.name, how))
+    const controller = new AbortController()
+    const onStep = ({ step }: StepEvent): void => void (step === 2 && controller.abort())
+    const hooks = { onStep }
+    expect((await run({ folder: stopped, signal: controller.signal, hooks })).reason).toBe('stopped')
+    expect((await run({ folder: stopped })).bits === whole.bits).toBe(true)
+    const die = ({ step }: StepEvent): void => {
+      if (step === 4) throw new Error('killed')
+    }
+    const every = { checkpoint: { everySteps: 1 } }
+    await expect(run({ folder: killed, ...every, hooks: { onStep: die } })).rejects.toThrow('killed')
+    expect((await run({ folder: killed, ...every })).bits === whole.bits).toBe(true)
   })
 
   test.skipIf(one.name === 'masked-language')(
