@@ -55,7 +55,7 @@ export interface TrainableTree extends Pick<Running, 'family' | 'stored'> {
 }
 
 /** On what and how often `train` evaluates. */
-export interface TrainEvaluation<R, L extends Running = Running> {
+export interface TrainEvaluation<R, L extends TrainableTree = TrainableTree> {
   /** Records that are not trained on. */
   readonly data: Records<R>
   /** Steps between evaluations; there is one after the last step, too. Default: once an epoch. */
