@@ -54,7 +54,7 @@ export function register(program: Command, context: Context): void {
       new Option(
         '--as <kind>',
         'similarity, search: what the model is taken for (default: by its head)',
-      ).choices(['dense', 'sparse', 'cross']),
+      ).choices(['dense', 'sparse', 'cross', 'late']),
     )
     .option(
       '--threshold <x>',

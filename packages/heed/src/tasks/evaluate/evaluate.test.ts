@@ -6,12 +6,14 @@ import { scoreOf, writable } from '../../generation/index.js'
 import {
   createDecoder,
   decoderConfig,
+  loadLateInteraction,
   loadModel,
   loadSentenceEncoder,
   type Running,
   vectorSimilarity,
 } from '../../models/index.js'
 import { normalInitializer } from '../../nn/index.js'
+import { bm25Index, termsOf, topOf } from '../../search/index.js'
 import { type Tensor, tensor } from '../../tensor/index.js'
 import { pipeline } from '../index.js'
 import { temporaryFolder, writeTiny } from '../testing/tiny.js'
@@ -220,6 +222,25 @@ describe('search', () => {
     expect(scores[0]!.beside.map(({ name }) => name)).toEqual(['BM25', 'fused with BM25'])
     expect(scores[0]!.value).toBeLessThan(1)
     expect(details).toEqual({ documents: 40 })
+  })
+
+  test('late interaction ranks anew what BM25 finds first', async () => {
+    const model = await loadLateInteraction(path('plain'))
+    const measured = await measureSearch(model, records, { depth: 5 })
+    const { scores, details } = await evaluationOf(measured, fast)
+    expect(details).toEqual({ documents: 40, reranked: 5 })
+    expect(scores[0]!.beside.map(({ name }) => name)).toEqual(['BM25'])
+    const { documents, queries } = searchCollection(records)
+    const index = bm25Index(documents.map(termsOf(model.loaded.tokenizer)))
+    const gains = queries.map(({ text }, i) => {
+      const first = topOf(index.scores({ ids: termsOf(model.loaded.tokenizer)(text) }), 100)
+      const texts = first.slice(0, 5).map(({ document }) => documents[document]!)
+      const again = model.rank(text, texts).map(({ document }) => first[document]!.document)
+      return [...again, ...first.slice(5).map(({ document }) => document)].indexOf(i)
+    })
+    const reached = gains.filter((place) => place === 0).length / 40
+    expect(scores.find(({ metric }) => metric === 'recall@1')!.value).toBeCloseTo(reached, 12)
+    await expect(openTask(path('plain'), 'sentence-similarity', { as: 'late' })).rejects.toThrow('no sides')
   })
 
   test('collections of all kinds of records', () => {

@@ -2,6 +2,9 @@
 import { nearest, UsageError } from '../../base/index.js'
 import {
   loadModel,
+  isLateInteraction,
+  LateInteraction,
+  loadLateInteraction,
   type LoadOptions,
   loadCrossEncoder,
   loadSentenceEncoder,
@@ -47,10 +50,11 @@ export interface TaskSettings {
   /** The folder of a cross-encoder that puts what was found in order anew. */
   readonly rerank?: string | undefined
   /**
-   * What a model of texts is taken for: vectors that are dense or sparse, or scores of pairs. Default: by its
+   * What a model of texts is taken for: vectors that are dense or sparse, of texts or of their tokens
+   * (`late`), or scores of pairs. Default: by its
    * head.
    */
-  readonly as?: 'dense' | 'sparse' | 'cross' | undefined
+  readonly as?: 'dense' | 'sparse' | 'cross' | 'late' | undefined
 }
 
 /** A model that is open for a task. */
@@ -79,6 +83,7 @@ export async function openTask(
     const encoder = await encoderOf(path, settings.as, load)
     const loaded = encoder.loaded as Running
     if (task === 'sentence-similarity') {
+      if (encoder instanceof LateInteraction) throw notCompared(path)
       const { dimensions } = settings
       return {
         task,
@@ -124,14 +129,24 @@ async function encoderOf(
   path: string,
   as: TaskSettings['as'],
   load: LoadOptions,
-): Promise<SentenceEncoder | SparseEncoder | CrossEncoder> {
+): Promise<SentenceEncoder | SparseEncoder | CrossEncoder | LateInteraction> {
   if (as === 'cross') return loadCrossEncoder(path)
   if (as === 'sparse') return loadSparseEncoder(path)
+  if (as === 'late' || (as === undefined && isLateInteraction(path))) return loadLateInteraction(path, load)
   const encoder = await loadSentenceEncoder(path, load)
   if (as === 'dense' || encoder.modules.length > 0) return encoder
   const { head } = encoder.loaded.config
   if (head?.kind === 'masked-language') return loadSparseEncoder(path)
   return head?.kind === 'classification' && head.labels === 1 ? loadCrossEncoder(path) : encoder
+}
+
+function notCompared(path: string): UsageError {
+  return new UsageError({
+    operation: 'evaluate',
+    expected: 'a model whose similarity has no sides',
+    found: `'${path}', which tells queries from documents`,
+    hint: "measure it by the task 'search'",
+  })
 }
 
 function isTask(task: string): task is EvaluationTask {

@@ -1,6 +1,13 @@
 /** Search: which documents a model finds for a query, alone or on top of BM25. */
 import { checkWhole } from '../../base/index.js'
-import { type CrossEncoder, type Ranked, type SentenceEncoder, SparseEncoder } from '../../models/index.js'
+import {
+  type CrossEncoder,
+  LateInteraction,
+  maxSim,
+  type Ranked,
+  type SentenceEncoder,
+  SparseEncoder,
+} from '../../models/index.js'
 import {
   bm25Index,
   reciprocalRankFusion,
@@ -108,13 +115,13 @@ const deepest = 100
 
 /**
  * Ranks a collection's documents for each query: `nDCG@10`, `MRR@10`, `recall@1`, `recall@10`, `recall@100`.
- * A cross-encoder ranks anew what BM25 finds first. Beside: `BM25` over the tokenizer's pieces and, where the
- * model searches itself, both rankings `fused with BM25`.
+ * A cross-encoder, and late interaction, rank anew what BM25 finds first. Beside: `BM25` over the tokenizer's
+ * pieces and, where the model searches itself, both rankings `fused with BM25`.
  *
  * @throws UsageError for records that make no collection
  */
 export async function measureSearch(
-  model: SentenceEncoder | SparseEncoder | CrossEncoder | 'bm25',
+  model: SentenceEncoder | SparseEncoder | CrossEncoder | LateInteraction | 'bm25',
   records: readonly DataRecord[] | SearchCollection,
   options: EvaluateSearchOptions & { readonly tokenizer?: Tokenizer | undefined } = {},
 ): Promise<Measured> {
@@ -125,27 +132,31 @@ export async function measureSearch(
   const tokenizer = options.tokenizer ?? (model === 'bm25' ? undefined : model.loaded.tokenizer)
   let counted: readonly Ranked[][] | undefined
   const byWords = (): readonly Ranked[][] => (counted ??= wordRankings(collection, tokenizer))
-  const isPairs = model !== 'bm25' && 'scores' in model
-  const reranker = isPairs ? model : options.reranker
-  let own = model === 'bm25' || isPairs ? byWords() : await ownRankings(model, collection, options)
-  const first = own
-  if (reranker !== undefined) own = await again(reranker, own, collection, depth, options)
+  const isSecond = model !== 'bm25' && ('scores' in model || model instanceof LateInteraction)
+  const first = model === 'bm25' || isSecond ? byWords() : await ownRankings(model, collection, options)
+  const second = isSecond ? model : options.reranker
+  const own =
+    second === undefined
+      ? first
+      : second instanceof LateInteraction
+        ? await byTokens(second, first, collection, depth, options)
+        : await again(second, first, collection, depth, options)
   return {
     task,
     count: collection.queries.length,
     own: measureOf('model', own, collection),
     baselines: () => {
-      if (model === 'bm25') return reranker === undefined ? [] : [measureOf('BM25', first, collection)]
+      if (model === 'bm25') return second === undefined ? [] : [measureOf('BM25', first, collection)]
       const words = measureOf('BM25', byWords(), collection)
-      if (isPairs) return [words]
+      if (isSecond) return [words]
       const fused = first.map((ranking, i) => reciprocalRankFusion([ranking, byWords()[i]!]))
       return [
         words,
-        ...(reranker === undefined ? [] : [measureOf('first stage', first, collection)]),
+        ...(second === undefined ? [] : [measureOf('first stage', first, collection)]),
         measureOf('fused with BM25', fused, collection),
       ]
     },
-    details: { documents: collection.documents.length, ...(reranker !== undefined && { reranked: depth }) },
+    details: { documents: collection.documents.length, ...(second !== undefined && { reranked: depth }) },
   }
 }
 
@@ -195,6 +206,38 @@ async function again(
     found[i!] = around(() =>
       reranked(encoder, queries[i!]!.text, rankings[i!]!, documents, depth, { batchTokens }),
     )
+  })
+  return found
+}
+
+/** The first documents of each ranking in the order of MaxSim; each document is encoded once. */
+async function byTokens(
+  model: LateInteraction,
+  rankings: readonly Ranked[][],
+  { documents, queries }: SearchCollection,
+  depth: number,
+  options: EvaluateSearchOptions,
+): Promise<Ranked[][]> {
+  const { around = (work) => work(), batchTokens } = options
+  const needed = [...new Set(rankings.flatMap((own) => own.slice(0, depth).map(({ document }) => document)))]
+  const texts = needed.map((document) => documents[document]!)
+  const there = await encoded(texts, options, (some) =>
+    around(() => model.encodeDocuments(some, { batchTokens })),
+  )
+  const vectors = new Map(needed.map((document, i) => [document, there[i]!]))
+  const asked = await encoded(
+    queries.map(({ text }) => text),
+    { signal: options.signal },
+    (some) => around(() => model.encodeQueries(some, { batchTokens })),
+  )
+  const found: Ranked[][] = []
+  await inBatches(groupsOf(queries.length, 1), { signal: options.signal }, ([i]) => {
+    const scores = rankings[i!]!.slice(0, depth).map(({ document }) => ({
+      document,
+      score: maxSim(asked[i!]!, vectors.get(document)!).score,
+    }))
+    scores.sort((a, b) => b.score - a.score || a.document - b.document)
+    found[i!] = [...scores, ...rankings[i!]!.slice(depth)]
   })
   return found
 }

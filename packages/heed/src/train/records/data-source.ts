@@ -76,6 +76,8 @@ export const recordFields: Readonly<Record<string, 'text' | 'number' | 'texts' |
   relevant: 'any',
   prompt: 'text',
   completion: 'text',
+  choices: 'any',
+  answer: 'any',
   source: 'text',
   target: 'text',
 }
