@@ -27,6 +27,7 @@ export {
   type ZeroShotClassificationPipeline,
   type AttendedToken,
   type Attention,
+  type ChatOutput,
   type FeatureExtractionOptions,
   type FeatureExtractionPipeline,
   type Features,

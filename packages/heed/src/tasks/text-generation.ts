@@ -1,11 +1,20 @@
 /** Writing on from a text, with a decoder. */
 import { checkNames, UsageError } from '../base/index.js'
 import { ofFamily } from '../models/index.js'
+import type { ChatMessage } from '../text/index.js'
 import { callable, type Opened } from './callable.js'
+import { chatIds, isChat, type ModelChat, modelChat } from './chat.js'
 import { decoderAttention } from './decoder-attention.js'
 import { joinedAttention } from './joined-attention.js'
 import { runTask, type TaskWork } from './run-task.js'
-import { type TaskOptions, taskOptionNames, type TaskPipeline, type TaskResult } from './task.js'
+import {
+  type Attended,
+  type OrError,
+  type TaskOptions,
+  taskOptionNames,
+  type TaskPipeline,
+  type TaskResult,
+} from './task.js'
 import { checkText } from './texts.js'
 import { limitOf, type PromptPiece, writePieces, type MadeText } from './write-pieces.js'
 import { DecoderWriter, generationFields, generationOf, taskFields } from './writer.js'
@@ -17,6 +26,8 @@ export interface TextGenerationOptions extends WritingOptions {
   readonly return_full_text?: boolean | undefined
   /** Whether a prompt gets what the tokenizer's template puts around a text. Default true. */
   readonly add_special_tokens?: boolean | undefined
+  /** Functions that the model of a conversation may call, as JSON schemas. */
+  readonly tools?: readonly unknown[] | undefined
 }
 
 /** A text that was written. */
@@ -29,8 +40,21 @@ export interface TextGenerationOutput {
   readonly tokens: number
 }
 
-/** Of one prompt a list of `num_return_sequences` texts, of several prompts a list of such lists. */
-export interface TextGenerationPipeline extends TaskPipeline<'text-generation', string> {
+/** What was written of a conversation. */
+export interface ChatOutput extends Omit<TextGenerationOutput, 'generated_text'> {
+  /** The messages and the model's answer. */
+  readonly generated_text: readonly ChatMessage[]
+}
+
+/**
+ * Of one prompt a list of `num_return_sequences` texts, of several prompts a list of such lists. Of the
+ * messages of a conversation, or several, the same with the answer as the last message: by the model's own
+ * chat template.
+ */
+export interface TextGenerationPipeline extends TaskPipeline<
+  'text-generation',
+  string | readonly ChatMessage[]
+> {
   <
     const Input extends string | readonly string[],
     const Options extends TextGenerationOptions = Record<never, never>,
@@ -38,6 +62,14 @@ export interface TextGenerationPipeline extends TaskPipeline<'text-generation', 
     input: Input,
     options?: Options & TextGenerationOptions,
   ): Promise<TaskResult<Input, Options, TextGenerationOutput[]>>
+  <const Options extends TextGenerationOptions = Record<never, never>>(
+    messages: readonly ChatMessage[],
+    options?: Options & TextGenerationOptions,
+  ): Promise<OrError<Attended<ChatOutput[], Options>, Options>>
+  <const Options extends TextGenerationOptions = Record<never, never>>(
+    conversations: readonly (readonly ChatMessage[])[],
+    options?: Options & TextGenerationOptions,
+  ): Promise<OrError<Attended<ChatOutput[], Options>, Options>[]>
 }
 
 /** Tokens of a batch, those that are to be written included. */
@@ -49,8 +81,9 @@ export function createTextGeneration(opened: Opened): TextGenerationPipeline {
   const loaded = ofFamily(opened.model, 'decoder')
   const { tokenizer, config } = loaded
   const writer = new DecoderWriter(loaded)
+  let chat: ModelChat | undefined
   const call = async (
-    input: string | readonly string[],
+    input: TextGenerationInput | readonly TextGenerationInput[],
     options: TextGenerationOptions = {},
   ): Promise<unknown> => {
     checkNames(task, options, [
@@ -58,6 +91,7 @@ export function createTextGeneration(opened: Opened): TextGenerationPipeline {
       ...writingOptionNames,
       'return_full_text',
       'add_special_tokens',
+      'tools',
     ])
     checkWriting(task, options)
     const { return_full_text = true, add_special_tokens = true, attention = false } = options
@@ -66,23 +100,28 @@ export function createTextGeneration(opened: Opened): TextGenerationPipeline {
       ...withLimit([generationFields(loaded), taskFields(loaded, task)]),
       writingFields(options),
     ])
-    const work: TaskWork<Numbered, PromptPiece, readonly MadeText[], TextGenerationOutput[]> = {
+    const work: TaskWork<Numbered<TextGenerationInput>, PromptPiece, readonly MadeText[], Output[]> = {
       operation: task,
       pieces({ text, input: number }) {
-        if (isChat(text)) throw withoutTemplate(task)
-        checkText(task, 'the input', text)
-        const ids = writer.idsOf(task, text, add_special_tokens)
+        if (!isChat(text)) checkText(task, 'the input', text)
+        const ids = isChat(text)
+          ? chatIds((chat ??= modelChat(task, loaded)), tokenizer, text, options.tools)
+          : writer.idsOf(task, text, add_special_tokens)
         checkPrompt(task, ids.length, config.context)
         return [{ ids, input: number }]
       },
       length: ({ ids }) => Math.min(config.context, ids.length + limitOf(how, ids.length)),
       run: (pieces) => writePieces(writer.writable, tokenizer, pieces, how, options),
       result({ text }, [texts], [prompt]) {
-        const made = texts!.map((one) => ({
-          generated_text: (return_full_text ? text : '') + one.text,
-          finish_reason: one.end === 'stop' ? ('stop' as const) : ('length' as const),
-          tokens: one.ids.length,
-        }))
+        const made = texts!.map((one): Output => {
+          const rest = {
+            finish_reason: one.end === 'stop' ? ('stop' as const) : ('length' as const),
+            tokens: one.ids.length,
+          }
+          return isChat(text)
+            ? { generated_text: [...text, { role: 'assistant', content: one.text }], ...rest }
+            : { generated_text: (return_full_text ? text : '') + one.text, ...rest }
+        })
         if (!attention) return made
         const parts = texts!.map(({ ids }, i) => {
           const read = [...prompt!.ids, ...ids].slice(0, config.context)
@@ -92,17 +131,26 @@ export function createTextGeneration(opened: Opened): TextGenerationPipeline {
       },
     }
     const isList = Array.isArray(input) && !isChat(input)
-    const texts = (isList ? input : [input]) as readonly string[]
+    const texts = (isList ? input : [input]) as readonly TextGenerationInput[]
     const inputs = texts.map((text, number) => ({ text, input: number }))
     const results = await runTask(work, inputs, withBatch(options))
     return isList ? results : results[0]
   }
-  return callable<TextGenerationPipeline>(task, opened, call, (input) => input)
+  return callable<TextGenerationPipeline>(task, opened, call, (input) =>
+    typeof input === 'string' ? input : input.map(({ content }) => shownContent(content)).join('\n'),
+  )
+}
+
+type TextGenerationInput = string | readonly ChatMessage[]
+type Output = TextGenerationOutput | ChatOutput
+
+function shownContent(content: unknown): string {
+  return typeof content === 'string' ? content : (JSON.stringify(content) ?? '')
 }
 
 /** An input with its number. */
-export interface Numbered {
-  readonly text: string
+export interface Numbered<Input = string> {
+  readonly text: Input
   readonly input: number
 }
 
@@ -129,21 +177,5 @@ function checkPrompt(operation: string, length: number, context: number): void {
     expected: `a prompt of fewer than ${context} tokens, the model's context`,
     found: `one of ${length}`,
     hint: 'cut it: write on from its end',
-  })
-}
-
-/** Messages of a conversation, as the hub's libraries take them. */
-function isChat(input: unknown): boolean {
-  const isMessage = (one: unknown): boolean =>
-    typeof one === 'object' && one !== null && 'role' in one && 'content' in one
-  return Array.isArray(input) && input.length > 0 && input.every(isMessage)
-}
-
-function withoutTemplate(operation: string): UsageError {
-  return new UsageError({
-    operation,
-    expected: 'a text',
-    found: 'the messages of a conversation',
-    hint: "write them as one text, as the model's card says",
   })
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { HeedError, UsageError } from '../base/index.js'
-import { pipeline, type TextGenerationPipeline } from './index.js'
+import { chatIds, modelChat, pipeline, type TextGenerationPipeline } from './index.js'
 import { referenceModels } from '../models/testing/reference.js'
 import { temporaryFolder } from './testing/tiny.js'
 import { makeWritingFolder, type RecordedModel, recordedWriting } from './testing/writing.js'
@@ -182,6 +182,66 @@ describe.skipIf(!hasWritingModels)(`text-generation${note}`, () => {
         }),
         { numRuns: 10 },
       ),
+    ))
+})
+
+describe.skipIf(!hasWritingModels)(`conversations${note}`, () => {
+  const chat_template =
+    "{{ bos_token }}{% for message in messages %}{{ ' ' + message.role | replace('user', 'w20') + ' ' + " +
+    "message.content }} </s>{% endfor %}{{ ' w21' if add_generation_prompt }}"
+  const more = {
+    'tokenizer_config.json': { chat_template, bos_token: { content: '<s>' }, eos_token: '</s>' },
+  }
+  const messages = [
+    { role: 'user', content: 'w5 w9' },
+    { role: 'w30', content: 'w6' },
+  ]
+
+  test('messages become the ids of their template, and the answer a message', () =>
+    withModel(
+      decoders[1]!,
+      async (folder) => {
+        const write = await pipeline('text-generation', folder)
+        const options = { max_new_tokens: 4 }
+        const [found] = await write(messages, options)
+        const chat = modelChat('test', write.model)
+        const ids = chatIds(chat, write.tokenizer, messages)
+        expect([...ids]).toEqual([1, 20, 5, 9, 2, 30, 6, 2, 21])
+        const prompt = 'w20 w5 w9 </s> w30 w6 </s> w21'
+        expect(write.tokenizer.decode(ids)).toBe(`<s> ${prompt}`)
+        const answer = found!.generated_text.at(-1)!
+        expect(found!.generated_text.slice(0, 2)).toEqual(messages)
+        expect(answer.role).toBe('assistant')
+        expect((answer.content as string).trim().split(' ').length).toBe(4)
+        const both = await write([messages, messages.slice(0, 1)], options)
+        expect(JSON.stringify(both[0]![0])).toBe(JSON.stringify(found))
+        expect(write.textOf(messages)).toBe('w5 w9\nw6')
+        write.dispose()
+      },
+      more,
+    ))
+
+  test('no message writes a special token', () =>
+    withModel(
+      decoders[1]!,
+      async (folder) => {
+        const write = await pipeline('text-generation', folder)
+        const chat = modelChat('test', write.model)
+        await fc.assert(
+          fc.asyncProperty(
+            fc.array(fc.constantFrom('w5', ' ', '</s>', '<s>', '\uE000', '\uE001', '0', '<pad>'), {
+              maxLength: 12,
+            }),
+            async (parts) => {
+              const ids = [...chatIds(chat, write.tokenizer, [{ role: 'user', content: parts.join('') }])]
+              expect(ids.filter((id) => id === 2).length).toBe(1)
+              expect(ids.filter((id) => id === 1 || id === 3).join()).toBe('1')
+            },
+          ),
+        )
+        write.dispose()
+      },
+      more,
     ))
 })
 

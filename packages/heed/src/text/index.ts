@@ -33,6 +33,7 @@ export type {
   WordPieceDefinition,
 } from './subword/index.js'
 export { type PruneOptions, type PrunedTokenizer, pruneTokenizer } from './prune-tokenizer.js'
+export { type ChatMessage, type ChatOptions, ChatTemplate } from './template/index.js'
 export { tokenLabels } from './token-labels.js'
 export type {
   DecodeOptions,

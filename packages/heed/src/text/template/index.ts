@@ -1,0 +1,1 @@
+export { type ChatMessage, type ChatOptions, ChatTemplate } from './chat-template.js'
