@@ -25,13 +25,19 @@ describe(`real weights (${realNote})`, () => {
       expect(chosen.length).toBeGreaterThan(1)
       const texts = chosen.map(({ text }) => text)
       const longest = Math.max(...chosen.map(({ continuation_ids: ids }) => ids.length))
-      const found = await write(texts, { max_new_tokens: longest, do_sample: false, return_full_text: false })
+      const options = { max_new_tokens: longest, do_sample: false, return_full_text: false } as const
+      const found = await write(texts, { ...options, specials: 'allow' })
       chosen.forEach(({ continuation, continuation_ids: ids }, i) => {
         const { generated_text: text, finish_reason: reason, tokens } = found[i]![0]!
         const expected = continuation.replace('<|im_end|>', '')
         expect(text.slice(0, expected.length)).toBe(expected)
         if (expected !== continuation) expect([reason, tokens]).toEqual(['stop', ids.length])
       })
+      // The same by the template of the file.
+      const asked = texts.findIndex((text) => text.includes('<|im_start|>'))
+      const content = /user\n(.*?)<\|im_end\|>/s.exec(texts[asked]!)![1]!
+      const [answer] = await write([{ role: 'user', content }], options)
+      expect(answer!.generated_text.at(-1)!.content).toBe(found[asked]![0]!.generated_text)
       write.dispose()
     },
   )

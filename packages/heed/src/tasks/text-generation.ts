@@ -26,6 +26,11 @@ export interface TextGenerationOptions extends WritingOptions {
   readonly return_full_text?: boolean | undefined
   /** Whether a prompt gets what the tokenizer's template puts around a text. Default true. */
   readonly add_special_tokens?: boolean | undefined
+  /**
+   * What special tokens that a prompt spells are: `text`, so that no user can write one, or themselves
+   * (`allow`), as transformers.js has it. Default `text`.
+   */
+  readonly specials?: 'text' | 'allow' | undefined
   /** Functions that the model of a conversation may call, as JSON schemas. */
   readonly tools?: readonly unknown[] | undefined
 }
@@ -92,6 +97,7 @@ export function createTextGeneration(opened: Opened): TextGenerationPipeline {
       'return_full_text',
       'add_special_tokens',
       'tools',
+      'specials',
     ])
     checkWriting(task, options)
     const { return_full_text = true, add_special_tokens = true, attention = false } = options
@@ -106,7 +112,7 @@ export function createTextGeneration(opened: Opened): TextGenerationPipeline {
         if (!isChat(text)) checkText(task, 'the input', text)
         const ids = isChat(text)
           ? chatIds((chat ??= modelChat(task, loaded)), tokenizer, text, options.tools)
-          : writer.idsOf(task, text, add_special_tokens)
+          : writer.idsOf(task, text, add_special_tokens, options.specials)
         checkPrompt(task, ids.length, config.context)
         return [{ ids, input: number }]
       },

@@ -101,9 +101,14 @@ export class DecoderWriter {
    *
    * @throws UsageError for a prompt without a token where nothing starts a text
    */
-  idsOf(operation: string, prompt: string, addSpecial = true): readonly number[] {
+  idsOf(
+    operation: string,
+    prompt: string,
+    addSpecial = true,
+    specials: 'text' | 'allow' = 'text',
+  ): readonly number[] {
     const { stored, tokenizer } = this.loaded
-    const ids = idsOf(tokenizer, prompt, addSpecial)
+    const ids = idsOf(tokenizer, prompt, addSpecial, specials)
     const first = this.#begin
     if (first !== undefined && stored.architecture === undefined && addSpecial) return [first, ...ids]
     if (ids.length > 0) return ids
@@ -152,6 +157,11 @@ export class TargetWriter {
   }
 }
 
-function idsOf(tokenizer: Tokenizer, text: string, addSpecial: boolean): readonly number[] {
-  return [...tokenizer.encode(text, { addSpecial, padding: null, truncation: null }).ids]
+function idsOf(
+  tokenizer: Tokenizer,
+  text: string,
+  addSpecial: boolean,
+  specials: 'text' | 'allow' = 'text',
+): readonly number[] {
+  return [...tokenizer.encode(text, { addSpecial, specials, padding: null, truncation: null }).ids]
 }
