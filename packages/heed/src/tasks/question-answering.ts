@@ -113,18 +113,18 @@ export function createQuestionAnswering(opened: Opened): QuestionAnsweringPipeli
       length: ({ length }) => length,
       run: (pieces) => answerLogits(loaded, pieces),
       result({ context }, scores, pieces) {
-        const spans = placedAnswers(context, scores, pieces, how)
-        const answers = spans.slice(0, how.top_k).map(({ window, first, last, ...answer }) =>
-          options.attention === true
-            ? {
-                ...answer,
-                attention: {
-                  ...encoderAttention(loaded, pieces[window]!),
-                  answer: { start: first, end: last },
-                } satisfies AnswerAttention,
-              }
-            : answer,
-        )
+        const spans = placedAnswers(context, scores, pieces, how).slice(0, how.top_k)
+        // Answers of one window share its filters.
+        const seen = new Map<number, Attention>()
+        const answers = spans.map(({ window, first, last, ...answer }) => {
+          if (options.attention !== true) return answer
+          if (!seen.has(window)) seen.set(window, encoderAttention(loaded, pieces[window]!))
+          const attention: AnswerAttention = {
+            ...seen.get(window)!,
+            answer: { start: first, end: last },
+          }
+          return { ...answer, attention }
+        })
         return how.top_k === 1 ? answers[0]! : answers
       },
     }

@@ -55,7 +55,7 @@ export async function runTask<Input, Piece, Output, Result>(
   options: TaskOptions,
 ): Promise<(Result | HeedError)[]> {
   const { operation } = work
-  const { signal, progress, errors = 'throw', batchTokens = defaultBatchTokens } = options
+  const { signal, progress, attention = false, errors = 'throw', batchTokens = defaultBatchTokens } = options
   checkWhole(operation, 'batchTokens', batchTokens, 1)
   if (progress !== undefined) checkFunction(operation, 'progress', progress)
   if (errors !== 'throw' && errors !== 'return')
@@ -80,14 +80,16 @@ export async function runTask<Input, Piece, Output, Result>(
     results[at] = result
     done++
   }
-  const finishRun = async ({ at, pieces, outputs }: Waiting<Piece, Output>): Promise<void> =>
+  const finishRun = async ({ at, pieces, outputs }: Waiting<Piece, Output>): Promise<void> => {
+    // Another run of the model, which shows its filters.
+    if (attention) await pauseFor(operation, signal)
     finish(at, await guarded(() => work.result(inputs[at]!, outputs, pieces)))
+  }
   const runWaiting = async (waiting: readonly Waiting<Piece, Output>[]): Promise<void> => {
     const all = waiting.flatMap((one) => one.pieces.map((piece, number) => ({ one, piece, number })))
     const lengths = all.map(({ piece }) => work.length(piece))
     for (const batch of batchesByLength(lengths, batchTokens)) {
-      await pause()
-      checkSignal(operation, signal)
+      await pauseFor(operation, signal)
       const chosen = batch.map((i) => all[i]!).filter(({ one }) => !one.failed)
       const pieces = chosen.map(({ piece }) => piece)
       const together = pieces.length === 0 ? [] : await guarded(() => work.run(pieces))
@@ -129,6 +131,12 @@ export async function runTask<Input, Piece, Output, Result>(
   await runWaiting(waiting)
   checkSignal(operation, signal)
   return results
+}
+
+/** Lets other work go on, then checks whether it is to stop. */
+async function pauseFor(operation: string, signal: TaskOptions['signal']): Promise<void> {
+  await pause()
+  checkSignal(operation, signal)
 }
 
 function checkSignal(operation: string, signal: TaskOptions['signal']): void {

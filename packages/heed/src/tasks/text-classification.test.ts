@@ -170,6 +170,20 @@ describe('the model', () => {
     expect(after).toEqual(before)
   })
 
+  test('weights in fewer bits, as loadModel reads them', async () => {
+    const half = await pipeline('text-classification', folder.path, { weights: 'bf16' })
+    const [exact, near] = [await classify('A dog runs.'), await half('A dog runs.')]
+    expect(Math.abs(near[0]!.score - exact[0]!.score)).toBeLessThan(0.05)
+    expect(near[0]!.score).not.toBe(exact[0]!.score)
+    half.dispose()
+  })
+
+  test('calls at the same time give what they give alone', async () => {
+    const texts = ['The cat sat.', 'A dog runs in the park.', 'Paris']
+    const together = await Promise.all(texts.map((text) => classify(text)))
+    for (const [i, text] of texts.entries()) expect(together[i]).toEqual(await classify(text))
+  })
+
   test('refused: a task that isn’t known, no model, a model without the head', async () => {
     await expect(pipeline('text-clasification' as never)).rejects.toThrow(
       /did you mean 'text-classification'/,
