@@ -20,6 +20,7 @@ export interface RecipeConfig {
     readonly train: readonly DataSource[]
     readonly validation: readonly DataSource[]
     readonly negatives: NegativesConfig | undefined
+    readonly pairs: PairsConfig | undefined
   }
   readonly training: RecipeTraining
   readonly watch: RecipeWatch | undefined
@@ -53,6 +54,12 @@ export interface NegativesConfig {
   readonly among: number
 }
 
+/** Labels of the pairs that records of a text with right and wrong passages are cut into. */
+export interface PairsConfig {
+  readonly positive: unknown
+  readonly negative: unknown
+}
+
 export interface RecipeTraining {
   readonly steps: number | undefined
   readonly epochs: number | undefined
@@ -69,6 +76,8 @@ export interface RecipeTraining {
   readonly rematerialize: boolean
   /** What weights by a pattern of their names have otherwise, which `train` checks. */
   readonly groups: readonly Readonly<Record<string, unknown>>[]
+  /** What large products are rounded to while gradients are computed. */
+  readonly precision: 'f32' | 'bf16' | undefined
   /** Low-rank adapters in place of whole weights, which `train` checks. */
   readonly adapter: Readonly<Record<string, unknown>> | undefined
   /** When it ends early, which `train` checks. */
@@ -118,6 +127,7 @@ const fields = {
     'clip',
     'dropout',
     'rematerialize',
+    'precision',
     'groups',
     'adapter',
     'earlyStopping',
@@ -138,7 +148,7 @@ export const recipeNames: readonly string[] = fields.top
  * @throws {ConfigError} naming the field, what was expected and what was found
  */
 export function recipeOf(top: Section, file: string, tasks: readonly string[]): RecipeConfig {
-  const data = top.section('data', ['train', 'validation', 'negatives'])
+  const data = top.section('data', ['train', 'validation', 'negatives', 'pairs'])
   if (!data.has('train')) throw data.error('train', 'a data source, or a list of them', 'none')
   const watch = top.has('watch') ? top.section('watch', ['text', 'pair', 'every']) : undefined
   return {
@@ -153,6 +163,7 @@ export function recipeOf(top: Section, file: string, tasks: readonly string[]): 
       negatives: data.has('negatives')
         ? negativesOf(data.section('negatives', ['by', 'count', 'among']))
         : undefined,
+      pairs: data.has('pairs') ? pairsOf(data.section('pairs', ['positive', 'negative'])) : undefined,
     },
     training: trainingOf(top.section('training', fields.training)),
     watch: watch && {
@@ -190,6 +201,12 @@ function tokenizerOf(top: Section, file: string): string | { readonly train: num
   return { train: top.section('tokenizer', ['train']).integer('train', { least: 32, most: 2 ** 20 }) }
 }
 
+function pairsOf(own: Section): PairsConfig {
+  for (const name of ['positive', 'negative'])
+    if (!own.has(name)) throw own.error(name, 'a label, or a list of labels', 'none')
+  return { positive: own.raw('positive'), negative: own.raw('negative') }
+}
+
 function negativesOf(own: Section): NegativesConfig {
   own.choice('by', ['bm25'], 'bm25')
   const count = own.integer('count', { least: 1, most: 1024 })
@@ -220,6 +237,7 @@ function trainingOf(section: Section): RecipeTraining {
     clip: section.number('clip', { least: 0 }, 1),
     dropout: section.has('dropout') ? section.number('dropout', { least: 0, below: 1 }) : undefined,
     rematerialize: section.flag('rematerialize', false),
+    precision: section.has('precision') ? section.choice('precision', ['f32', 'bf16'], 'f32') : undefined,
     groups: section.has('groups') ? plainList(section, 'groups') : [],
     adapter: section.has('adapter') ? section.plain('adapter') : undefined,
     earlyStopping: section.has('earlyStopping') ? section.plain('earlyStopping') : undefined,

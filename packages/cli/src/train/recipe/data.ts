@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import type { DataPart, DataSource } from 'heed'
 import { dataFormats, dataSourceNames, expandPath } from 'heed/internals'
-import type { Section } from '../section.js'
+import { ConfigError, type Section } from '../section.js'
 
 /**
  * The data sources of a field: a path, an object, or a list of these. Paths become absolute, relative to the
@@ -39,12 +39,27 @@ function partOf(part: Section): DataPart {
   return { by: part.text('by'), of, take: take as number[] }
 }
 
-/** A path in a configuration: absolute, with variables of the environment put in. */
+/** A path in a field of a section: absolute, with variables of the environment put in. */
 export function pathIn(section: Section, name: string, path: string, file: string): string {
+  return located(path, file, (expected, found, hint) => section.error(name, expected, found, hint))
+}
+
+/** The same of a field by its whole name. */
+export function pathOf(field: string, path: string, file: string): string {
+  return located(path, file, (expected, found, hint) => {
+    return new ConfigError({ expected: `${field} to be ${expected}`, found, hint, file, field })
+  })
+}
+
+function located(
+  path: string,
+  file: string,
+  refusal: (expected: string, found: string, hint: string) => ConfigError,
+): string {
   try {
     return resolve(dirname(file), expandPath('train', path, process.env))
   } catch (error) {
     const { expected, found, hint } = error as { expected: string; found: string; hint: string }
-    throw section.error(name, expected, found, hint)
+    throw refusal(expected, found, hint)
   }
 }

@@ -1,6 +1,6 @@
 import { bm25Index, termsOf, UsageError, type DataRecord } from 'heed'
 import { pause } from 'heed/internals'
-import type { NegativesConfig } from './config.js'
+import type { NegativesConfig, PairsConfig } from './config.js'
 
 /** Told how many of the records are done. */
 type Told = (done: number, total: number) => void
@@ -44,6 +44,21 @@ export async function withNegatives(
     paused = performance.now()
   }
   return made
+}
+
+/**
+ * Records of a text with what is right and wrong for it, cut into labelled pairs: for a classifier that reads
+ * both.
+ */
+export function asPairs(records: readonly DataRecord[], { positive, negative }: PairsConfig): DataRecord[] {
+  return records.flatMap((record) => {
+    const text = queryOf(record)
+    const wrong = (record.negatives as readonly string[] | undefined) ?? []
+    return [
+      ...passagesOf(record).map((pair) => ({ text, pair, label: positive })),
+      ...wrong.map((pair) => ({ text, pair, label: negative })),
+    ]
+  })
 }
 
 function queryOf(record: DataRecord): string {

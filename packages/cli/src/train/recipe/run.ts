@@ -19,11 +19,12 @@ import type { RunOptions, RunResult } from '../run.js'
 import { watchedByEncoder } from '../watched-text.js'
 import { Clock } from './clock.js'
 import type { RecipeConfig } from './config.js'
-import { withNegatives } from './negatives.js'
+import { asPairs, withNegatives } from './negatives.js'
 import { publish } from './publish.js'
 import { measureAll, writeResults } from './results.js'
 import { startOf } from './start.js'
-import { recipeTasks, type OpenedRecipe } from './tasks.js'
+import type { OpenedRecipe } from './opened.js'
+import { recipeTasks } from './tasks.js'
 
 type Weights = LoadedModel['model']
 
@@ -117,7 +118,7 @@ async function trained(
       checkpoint: {
         everySteps: training.checkpointEvery,
         lock,
-        config: { task: config.task },
+        config: { task: config.task, adapter: training.adapter ?? null },
         settings: { rate: training.rate, schedule: training.schedule, warmUp: training.warmUp },
       },
       hooks: own,
@@ -147,7 +148,7 @@ function trainingOptions({ training }: RecipeConfig): {
   readonly rate: number
   readonly clip: number | null
 } {
-  const { checkpointEvery: _, evaluateEvery: _every, clip, ...others } = training
+  const { checkpointEvery: _, evaluateEvery: _every, adapter: _adapter, clip, ...others } = training
   const given = Object.entries(others).filter(([, value]) => value !== undefined)
   return { ...(Object.fromEntries(given) as { rate: number }), clip: clip > 0 ? clip : null }
 }
@@ -164,11 +165,12 @@ async function dataOf(
 ): Promise<RecipeData> {
   const read = async (sources: readonly DataSource[]): Promise<readonly DataRecord[]> => {
     if (sources.length === 0) return []
-    const records = await loadRecords(sources, { operation: 'train' })
-    if (data.negatives === undefined) return records
-    return withNegatives(records, data.negatives, signal, (done, total) =>
-      stage(`looking for negatives of ${countText(done)} of ${countText(total)} records`),
-    )
+    const { negatives, pairs } = data
+    const told = (done: number, total: number): void =>
+      stage(`looking for negatives of ${countText(done)} of ${countText(total)} records`)
+    const found = await loadRecords(sources, { operation: 'train' })
+    const records = negatives === undefined ? found : await withNegatives(found, negatives, signal, told)
+    return pairs === undefined ? records : asPairs(records, pairs)
   }
   return { train: await read(data.train), validation: await read(data.validation) }
 }

@@ -3,14 +3,19 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   createCheckpoint,
+  loadEncoder,
   loadTokenizer,
   openCheckpoint,
+  saveModel,
+  shrinkEncoder,
   trainTokenizer,
   type DataRecord,
+  type ShrinkOptions,
   type Tokenizer,
 } from 'heed'
 import { presets } from '../../tokenize/presets.js'
 import type { RecipeConfig } from './config.js'
+import { configured } from './configured.js'
 
 /** Where a new model stands in the output folder before it is trained. */
 export const startFolder = 'start'
@@ -22,13 +27,18 @@ export const startFolder = 'start'
  * @param records what it is trained on: a tokenizer may be, too
  * @throws {FormatError} for a configuration or a tokenizer that makes no sense
  */
-export async function startOf(
-  { start, output, training }: RecipeConfig,
-  records: readonly DataRecord[],
-): Promise<string> {
-  if ('from' in start) return start.from
+export async function startOf(config: RecipeConfig, records: readonly DataRecord[]): Promise<string> {
+  const { start, output, training } = config
+  if ('from' in start && start.shrink === undefined) return start.from
   const folder = join(output, startFolder)
   if (existsSync(join(folder, 'config.json'))) return folder
+  if ('from' in start) {
+    const large = await loadEncoder(start.from)
+    const options = { texts: textsOf(records), ...start.shrink } as ShrinkOptions
+    const small = await configured(config, 'shrink', async () => shrinkEncoder(large, options))
+    await saveModel(folder, small)
+    return folder
+  }
   const tokenizer =
     typeof start.tokenizer === 'string'
       ? await tokenizerIn(start.tokenizer)

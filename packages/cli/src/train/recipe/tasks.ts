@@ -1,81 +1,88 @@
 import {
+  causalLanguage,
+  loadDecoder,
   loadEncoder,
+  loadEncoderDecoder,
+  maskedLanguage,
+  questionAnswering,
   saveModel,
+  sequenceToSequence,
   textClassification,
-  type DataRecord,
+  tokenClassification,
+  withLowRank,
+  type CausalLanguageTraining,
+  type LoadedDecoder,
   type LoadedEncoder,
+  type LoadedEncoderDecoder,
   type LoadedModel,
-  type Objective,
+  type SequenceToSequenceTraining,
 } from 'heed'
-import { ConfigError } from '../section.js'
 import type { RecipeConfig } from './config.js'
-
-/** What a task is opened with. */
-export interface RecipeStart {
-  readonly config: RecipeConfig
-  /** Where the model stands that the training begins with. */
-  readonly path: string
-  /** All records of the data, to look at before. */
-  readonly records: readonly DataRecord[]
-  /** Told what is being done. */
-  readonly stage: (text: string) => void
-  readonly signal: AbortSignal
-}
-
-/** A model and what it learns, ready to be trained. */
-export interface OpenedRecipe {
-  readonly model: LoadedModel
-  readonly objective: Objective<DataRecord, unknown, unknown, LoadedModel['model']>
-  /** The encoder whose filters can be watched, with its weights among those that are trained. */
-  readonly encoder?: LoadedEncoder
-  readonly weightsOf?: (trained: LoadedModel['model']) => LoadedEncoder['model']
-  /** Writes what was trained. */
-  readonly save: (trained: LoadedModel, folder: string, dtype: RecipeConfig['weights']) => Promise<void>
-}
-
-type OpenRecipe = (start: RecipeStart) => Promise<OpenedRecipe>
+import { configured } from './configured.js'
+import type { OpenedRecipe, OpenRecipe } from './opened.js'
+import { sentenceDistillationTask, sentenceSimilarityTask } from './sentence-tasks.js'
 
 /** The tasks that a recipe may have, by their names. */
 export const recipeTasks: Readonly<Record<string, OpenRecipe>> = {
   'text-classification': headed('SequenceClassification', textClassification),
+  'token-classification': headed('TokenClassification', tokenClassification),
+  'question-answering': headed('QuestionAnswering', questionAnswering),
+  'fill-mask': headed('MaskedLM', maskedLanguage),
+  'sentence-similarity': sentenceSimilarityTask,
+  'sentence-distillation': sentenceDistillationTask,
+  'text-generation': plain<LoadedDecoder, CausalLanguageTraining>(
+    (path) => loadDecoder(path),
+    causalLanguage,
+  ),
+  'text-to-text': plain<LoadedEncoderDecoder, SequenceToSequenceTraining>(
+    (path) => loadEncoderDecoder(path),
+    sequenceToSequence,
+  ),
 }
 
+/** Makes an objective, of records that it checks itself. */
+type ObjectiveOf<L extends LoadedModel, O> = (loaded: L, options: O) => object
+
 /** An encoder with a head, and what that learns. */
-function headed<O, R, E, B>(
-  name: string,
-  objectiveOf: (loaded: LoadedEncoder, options: O) => Objective<R, E, B, LoadedEncoder['model']>,
-): OpenRecipe {
+function headed<O>(name: string, objectiveOf: ObjectiveOf<LoadedEncoder, O>): OpenRecipe {
   return async ({ config, path }) => {
     const model = await configured(config, 'head', () =>
       loadEncoder(path, { head: { name, ...config.head } as { name: string } }),
     )
-    const objective = await configured(config, 'objective', async () =>
-      objectiveOf(model, config.objective as O),
-    )
     return {
-      model,
-      objective: objective as unknown as OpenedRecipe['objective'],
+      ...(await learning(config, model, objectiveOf)),
       encoder: model,
       weightsOf: (trained) => trained as LoadedEncoder['model'],
-      save: (trained, folder, dtype) => saveModel(folder, trained, dtype),
     }
   }
 }
 
-/** What a field of the configuration says. @throws {ConfigError} where it makes no sense */
-async function configured<T>({ file }: RecipeConfig, field: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    const { name, expected, found, hint } = error as Partial<ConfigError>
-    if (name !== 'UsageError') throw error
-    throw new ConfigError({
-      expected: `${field} with ${expected!}`,
-      found: found!,
-      hint: hint!,
-      file,
-      field,
-      cause: error,
-    })
+/** A model as it is. */
+function plain<L extends LoadedModel, O>(
+  load: (path: string) => Promise<L>,
+  objectiveOf: ObjectiveOf<L, O>,
+): OpenRecipe {
+  return async ({ config, path }) => learning(config, await load(path), objectiveOf)
+}
+
+async function learning<L extends LoadedModel, O>(
+  config: RecipeConfig,
+  loaded: L,
+  objectiveOf: ObjectiveOf<L, O>,
+): Promise<OpenedRecipe> {
+  const { adapter } = config.training
+  const objective = await configured(config, 'objective', async () =>
+    objectiveOf(loaded, config.objective as O),
+  )
+  const model =
+    adapter === undefined
+      ? loaded
+      : await configured(config, 'training.adapter', async () =>
+          withLowRank(loaded, adapter as unknown as Parameters<typeof withLowRank>[1]),
+        )
+  return {
+    model: model as LoadedModel,
+    objective: objective as unknown as OpenedRecipe['objective'],
+    save: (trained, folder, dtype) => saveModel(folder, trained, dtype),
   }
 }
