@@ -12,9 +12,15 @@ export interface EvaluationConfig {
   /** Records that baselines learn from. */
   readonly learnFrom: readonly DataSource[]
   readonly baselines: boolean
-  /** Models that are measured beside it: paths, by the names that the card gives them. */
-  readonly beside: Readonly<Record<string, string>>
+  /** Models that are measured beside it, by the names that the card gives them. */
+  readonly beside: Readonly<Record<string, BesideConfig>>
   /** Further options of the task, which it checks. */
+  readonly settings: Readonly<Record<string, unknown>>
+}
+
+/** Another model, and the settings of the task that are others for it. */
+export interface BesideConfig {
+  readonly path: string
   readonly settings: Readonly<Record<string, unknown>>
 }
 
@@ -39,17 +45,14 @@ const publishNames = ['to', 'name', 'version', 'description', 'licence', 'weight
 /** The field `evaluation`: one, or a list. @throws {ConfigError} for what makes no sense */
 export function evaluationsOf(top: Section, file: string): readonly EvaluationConfig[] {
   const found = top.sections('evaluation', evaluationNames).map((own) => {
-    const beside = own.has('beside') ? own.record('beside') : {}
     return {
       name: own.text('name'),
       task: own.text('task'),
       data: sourcesOf(own, 'data', file),
       learnFrom: own.has('learnFrom') ? sourcesOf(own, 'learnFrom', file) : [],
       baselines: own.flag('baselines', true),
-      beside: Object.fromEntries(
-        Object.entries(beside).map(([name, path]) => [name, pathIn(own, `beside.${name}`, path, file)]),
-      ),
-      settings: own.has('settings') ? own.plain('settings') : {},
+      beside: own.has('beside') ? besideOf(own, file) : {},
+      settings: settingsOf(own, file),
     }
   })
   const names = found.map(({ name }) => name)
@@ -57,6 +60,31 @@ export function evaluationsOf(top: Section, file: string): readonly EvaluationCo
   if (twice !== undefined)
     throw top.error('evaluation', 'evaluations with names of their own', `'${twice}' twice`)
   return found
+}
+
+function besideOf(own: Section, file: string): Readonly<Record<string, BesideConfig>> {
+  const names = Object.keys(own.plain('beside'))
+  const models = own.section('beside', names)
+  return Object.fromEntries(
+    names.map((name) => {
+      if (typeof models.raw(name) === 'string')
+        return [name, { path: pathIn(models, name, models.text(name), file), settings: {} }]
+      const model = models.section(name, ['path', 'settings'])
+      return [
+        name,
+        { path: pathIn(model, 'path', model.text('path'), file), settings: settingsOf(model, file) },
+      ]
+    }),
+  )
+}
+
+/** Options of the task, of which `rerank` is a path. */
+function settingsOf(own: Section, file: string): Readonly<Record<string, unknown>> {
+  if (!own.has('settings')) return {}
+  const settings = own.plain('settings')
+  const { rerank } = settings
+  if (typeof rerank !== 'string') return settings
+  return { ...settings, rerank: pathIn(own, 'settings.rerank', rerank, file) }
 }
 
 /** The field `publish`. @throws {ConfigError} for what makes no sense */

@@ -49,10 +49,14 @@ export async function measureAll(
       progress.stage(`measuring ${what}: ${countText(done)} of ${countText(total)}`)
     const found = await measure(folder, task, { signal, progress: told(name), baselines: task.baselines })
     const others: [string, Evaluation][] = []
-    for (const [other, path] of Object.entries(beside))
+    for (const [other, { path, settings }] of Object.entries(beside))
       others.push([
         other,
-        await measure(path, task, { signal, progress: told(`${name}, ${other}`), baselines: false }),
+        await measure(
+          path,
+          { ...task, settings: { ...task.settings, ...settings } },
+          { signal, progress: told(`${name}, ${other}`), baselines: false },
+        ),
       ])
     measured.push({ name, found, beside: Object.fromEntries(others) })
     const [score] = found.scores
