@@ -10,7 +10,7 @@ import {
   randomKey,
   type TaskSettings,
 } from 'heed'
-import { readJson } from 'heed/internals'
+import { readJson, shippedFolder } from 'heed/internals'
 import type { Context } from '../context.js'
 import { UsageError } from '../errors.js'
 import { ablationText, evaluationText } from '../evaluate/text.js'
@@ -49,7 +49,7 @@ export interface EvaluateCommandOptions {
 
 /** Measures a model on data, and prints what it found. */
 export async function evaluateModel(
-  model: string,
+  given: string | undefined,
   options: EvaluateCommandOptions,
   { output, errorOutput, environment }: Context,
 ): Promise<void> {
@@ -75,8 +75,9 @@ export async function evaluateModel(
       stride,
       threshold,
     }
-    const opened = await openTask(resolve(model), task, settings, { weights })
-    const about = { model: basename(resolve(model)), records: records.length }
+    const model = given === undefined ? shippedFolder(shippedFor(task)) : resolve(given)
+    const opened = await openTask(model, task, settings, { weights })
+    const about = { model: basename(model), records: records.length }
     if (ablation !== undefined) {
       const found = await ablateHeads(opened.loaded, (own) => opened.measure(records, own), {
         ...intervals,
@@ -110,6 +111,12 @@ export async function evaluateModel(
 }
 
 const origin = { operation: 'evaluate' }
+
+/** The task of `pipeline` whose model is measured. */
+function shippedFor(task: string): string {
+  if (task === 'search') return 'sentence-similarity'
+  return task === 'perplexity' || task === 'choice' ? 'text-generation' : task
+}
 
 /** How files of records are read. */
 type Reading = Pick<EvaluateCommandOptions, 'format' | 'columns' | 'field' | 'label'> & {

@@ -7,7 +7,10 @@ import { gathered, realNumber, weightChoices, wholeNumber } from '../options.js'
 export function register(program: Command, context: Context): void {
   program
     .command('evaluate')
-    .argument('<model>', 'a folder with config.json, weights and a tokenizer, or a GGUF file')
+    .argument(
+      '[model]',
+      'a folder with config.json, weights and a tokenizer, or a GGUF file (default: the model that heed ships for the task)',
+    )
     .summary('measure how good a model is at a task')
     .description(
       'Measures a model on data: its scores with intervals (by drawing the records again), beside those of baselines on ' +
@@ -98,7 +101,7 @@ Examples:
   $ heed evaluate SmolLM2-135M-Instruct --task perplexity --data book.txt --window 512
   $ heed evaluate nli --task text-classification --data snli.jsonl --sample 300 --ablate-heads`,
     )
-    .action(async (model: string, options: EvaluateCommandOptions) => {
+    .action(async (model: string | undefined, options: EvaluateCommandOptions) => {
       const { evaluateModel } = await import('../actions/evaluate.js')
       await evaluateModel(model, options, context)
     })

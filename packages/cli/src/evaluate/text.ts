@@ -76,7 +76,7 @@ function detailLines(details: Evaluation['details'], output: Output, environment
 /** Layers downward, heads to the right: how much less the score is without each. */
 export function ablationText(
   { model, records }: About,
-  { task, metric, ablation, score, heads }: Ablation,
+  { task, metric, ablation, lower, score, heads }: Ablation,
   output: Output,
   environment: Environment,
 ): string {
@@ -86,7 +86,7 @@ export function ablationText(
   const most = Math.max(1e-9, ...heads.map(({ cost }) => cost.value))
   const widest = Math.max(5, ...names.map((name) => stringWidth(shortName(name))))
   const cell = (one: HeadCost | undefined): string => {
-    const text = padded(one === undefined ? '' : points(one.cost.value), 6, 'start')
+    const text = padded(one === undefined ? '' : points(one.cost.value, lower), 6, 'start')
     return one === undefined ? text : paint.on(Math.max(0, one.cost.value) / most, text)
   }
   const dim = (text: string): string => styled(output, 'dim', text, environment)
@@ -95,7 +95,7 @@ export function ablationText(
   return [
     titleText(model, task, records, output, environment),
     '',
-    `${metric} ${scoreText(score.value)}  ${rangeText(score.low, score.high)}; in hundredths, what it loses without a head (${
+    `${metric} ${scoreText(score.value)}  ${rangeText(score.low, score.high)}; ${lower ? 'how much more it is' : 'in hundredths, what it loses'} without a head (${
       ablation === 'zero' ? 'it gives nothing' : 'it attends to all alike'
     }):`,
     '',
@@ -111,8 +111,8 @@ export function ablationText(
         ...costly.map(({ attention, head, cost }) => [
           shortName(attention),
           String(head),
-          points(cost.value),
-          `${points(cost.low)} … ${points(cost.high)}`,
+          points(cost.value, lower),
+          `${points(cost.low, lower)} … ${points(cost.high, lower)}`,
         ]),
       ],
       output,
@@ -126,8 +126,9 @@ function shortName(attention: string): string {
   return escaped(attention.replace(/\.filter$/, '').replace(/^blocks\.(\d+)\.attention$/, 'layer $1'))
 }
 
-function points(value: number): string {
-  return (100 * value).toFixed(1).replace(/^-(0\.0)$/, '$1')
+/** Hundredths of a share; of what is no share, where less is better, the number itself. */
+function points(value: number, lower: boolean): string {
+  return (lower ? value.toFixed(2) : (100 * value).toFixed(1)).replace(/^-(0\.0+)$/, '$1')
 }
 
 function tableOf(rows: readonly (readonly string[])[], output: Output, environment: Environment): string[] {

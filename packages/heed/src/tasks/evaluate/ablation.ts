@@ -35,7 +35,7 @@ export interface HeadCost {
   readonly head: number
   /** The score without it. */
   readonly value: number
-  /** How much less that is than the whole model's, on the same items; below 0 it does better without. */
+  /** How much worse that is than the whole model's, on the same items; below 0 it does better without. */
   readonly cost: Beside['difference']
 }
 
@@ -44,6 +44,8 @@ export interface Ablation {
   readonly task: string
   readonly metric: string
   readonly ablation: 'zero' | 'uniform'
+  /** Whether less is better, as of perplexity. */
+  readonly lower: boolean
   readonly score: Omit<EvaluationScore, 'beside'>
   /** Layer by layer. */
   readonly heads: readonly HeadCost[]
@@ -104,12 +106,19 @@ export async function ablateHeads(
     { ...intervals, signal },
   )
   const { beside, ...own } = score!
+  const lower = whole.lower?.includes(metric) === true
+  const costOf = ({ difference }: Beside): HeadCost['cost'] => {
+    if (!lower) return difference
+    const { value, low, high, p } = difference
+    return { value: -value, low: -high, high: -low, p }
+  }
   return {
     task: whole.task,
     metric,
     ablation,
+    lower,
     score: own,
-    heads: places.map((place, i) => ({ ...place, value: beside[i]!.value, cost: beside[i]!.difference })),
+    heads: places.map((place, i) => ({ ...place, value: beside[i]!.value, cost: costOf(beside[i]!) })),
   }
 }
 

@@ -48,6 +48,13 @@ export async function measureClassification(
   const loaded: Running<LoadedEncoder> = ofFamily(model, 'encoder')
   const { around = (work) => work() } = options
   const labels = labelNames(loaded, headOfKind(task, loaded, 'classification').labels)
+  if (labels.length < 2)
+    throw new UsageError({
+      operation: task,
+      expected: 'a model of at least two labels',
+      found: String(labels.length),
+      hint: "a model of one score is measured by 'sentence-similarity' or 'search'",
+    })
   const examples = examplesOf(records, labels)
   const texts = examples.map(({ text, pair }) =>
     encodedInput(task, loaded, pair === undefined ? text : { text, text_pair: pair }),

@@ -2,7 +2,15 @@ import { describe, expect, test } from 'vitest'
 import { loadModel } from '../../models/index.js'
 import { hasReal, readReal, realNote, weightsFolder } from '../../models/testing/real.js'
 import { loadRecords } from '../../train/index.js'
-import { type EvaluationScore, evaluationOf, openTask } from './index.js'
+import { squadExact, squadF1 } from '../metrics/index.js'
+import {
+  classBaselines,
+  type EvaluationScore,
+  evaluationOf,
+  firstSentence,
+  openTask,
+  slidingWindowAnswer,
+} from './index.js'
 
 const minutes = 60_000
 const data = (...names: string[]): string => ['$HEED_SHARED', 'data', ...names].join('/')
@@ -60,5 +68,61 @@ describe(`real weights (${realNote})`, () => {
       expect(Math.abs(valueOf(scores, 'perplexity') / json.perplexity - 1)).toBeLessThan(1e-4)
     },
     20 * minutes,
+  )
+})
+
+/** What docs/evaluation.md says of baselines. */
+describe.skipIf(process.env['HEED_SHARED'] === undefined)('baselines (set HEED_SHARED to run)', () => {
+  const classes = ['entailment', 'neutral', 'contradiction']
+  test.each([
+    ['snli-dev', undefined, [33.8, 56.6, 53.6, 62.7]],
+    ['mnli-dev', 0, [35.7, 44.6, 54.8, 52.6]],
+    ['mnli-dev', 1, [35.6, 43.3, 53.2, 50.2]],
+  ])(
+    'entailment: %s, part %s',
+    async (name, half, expected) => {
+      const records = await loadRecords({
+        path: data('nli', `${name}.csv.gz`),
+        fields: { text: 'premise', pair: 'hypothesis', label: 'label' },
+        ...(half !== undefined && { part: { by: 'premise', of: 2, take: [half] } }),
+      })
+      const examples = records.map(({ text, pair, label }) => ({
+        text: text as string,
+        pair: pair as string,
+        label: classes.indexOf(label as string),
+      }))
+      const found = Object.values(classBaselines(examples, 3)).map(
+        (called) => called.filter((label, i) => label === examples[i]!.label).length / examples.length,
+      )
+      expect(found.map((share) => (100 * share).toFixed(1))).toEqual(
+        expected.map((share) => share.toFixed(1)),
+      )
+    },
+    10 * minutes,
+  )
+
+  test(
+    'answers of SQuAD 1.1',
+    async () => {
+      const records = await loadRecords({ path: data('squad', 'dev-v1.1.jsonl.gz'), format: 'squad' })
+      const asked = records as unknown as readonly {
+        question: string
+        context: string
+        answers: { text: string }[]
+      }[]
+      const of = (answer: (one: (typeof asked)[number]) => string): string[] => {
+        let [exact, f1] = [0, 0]
+        for (const one of asked) {
+          const texts = one.answers.map(({ text }) => text)
+          const found = answer(one)
+          exact += squadExact(found, texts)
+          f1 += squadF1(found, texts)
+        }
+        return [f1, exact].map((sum) => ((100 * sum) / asked.length).toFixed(1))
+      }
+      expect(of(({ question, context }) => slidingWindowAnswer(question, context))).toEqual(['30.4', '20.9'])
+      expect(of(({ context }) => firstSentence(context))).toEqual(['9.8', '0.0'])
+    },
+    10 * minutes,
   )
 })

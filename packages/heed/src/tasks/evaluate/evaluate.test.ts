@@ -461,6 +461,16 @@ describe('heads', () => {
     }
   })
 
+  test('of perplexity, more is worse', async () => {
+    const { attentions } = await loadModel(join(import.meta.dirname, '../../../../../models/first-light'))
+    const loaded = { ...(await tinyDecoder()), attentions: attentions.slice(0, 2) }
+    const measure = (own: EvaluateOptions): ReturnType<typeof measurePerplexity> =>
+      measurePerplexity(loaded, [{ text: textOf(1, 4) }, { text: textOf(2, 5) }], own)
+    const found = await ablateHeads(loaded, measure, fast)
+    expect([found.lower, found.heads.length]).toEqual([true, 4])
+    for (const { value, cost } of found.heads) expect(cost.value).toBeCloseTo(value - found.score.value, 9)
+  })
+
   test('a head that attends alike to all', async () => {
     const model = await loadModel(path('classes'))
     const measure = (own: EvaluateOptions): ReturnType<typeof measureClassification> =>

@@ -47,6 +47,8 @@ export interface Measured {
   /** How many items there are. */
   readonly count: number
   readonly own: Measure
+  /** Metrics of which less is better. */
+  readonly lower?: readonly string[] | undefined
   /** Measured when they are asked for. */
   readonly baselines: () => readonly Measure[]
   readonly details: Readonly<Record<string, unknown>>

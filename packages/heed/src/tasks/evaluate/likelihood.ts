@@ -147,6 +147,7 @@ export async function measurePerplexity(
   return {
     task,
     count: pieces.length,
+    lower: ['perplexity', 'bits per byte'],
     own: {
       name: 'model',
       metrics: {

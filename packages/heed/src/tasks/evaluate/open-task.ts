@@ -14,6 +14,7 @@ import {
   type SentenceEncoder,
   type SparseEncoder,
 } from '../../models/index.js'
+import { dispose } from '../../tensor/index.js'
 import type { DataRecord } from '../../train/index.js'
 import { measureClassification } from './classification.js'
 import { type EvaluateOptions, type Evaluation, evaluationOf, type Measured } from './evaluation.js'
@@ -121,7 +122,11 @@ export async function evaluate(
 ): Promise<Evaluation> {
   const { settings, load, ...rest } = options
   const opened = await openTask(path, task, settings, load)
-  return evaluationOf(await opened.measure(records, rest), rest)
+  try {
+    return await evaluationOf(await opened.measure(records, rest), rest)
+  } finally {
+    dispose(opened.loaded.model)
+  }
 }
 
 /** A model of texts, as its head says. */
