@@ -29,7 +29,7 @@ const stops: readonly Stop[] = [
     task: 'question-answering',
     heading: 'A question is answered from a text',
     fields: {
-      question: 'Who wrote the first program for the Analytical Engine?',
+      question: 'Who designed the Analytical Engine?',
       context:
         'The Analytical Engine was a mechanical computer that Charles Babbage designed in 1837. It was never ' +
         'finished. In 1843 Ada Lovelace translated an article about it by the Italian engineer Luigi Menabrea, ' +

@@ -14,6 +14,7 @@ import {
   type BarsPart,
   type MapPart,
   type TextPart,
+  type WeightsPart,
 } from './parts.js'
 
 /** Backgrounds of marks, by their labels: they read on dark terminals and on light ones. */
@@ -25,6 +26,8 @@ const widestBar = 24
 /** Beside texts that are no names. */
 const shortBar = 10
 const widestName = 40
+/** Tokens that are shown with their weights. */
+const mostTokens = 48
 const narrowest = 20
 
 interface Screen {
@@ -64,7 +67,7 @@ function linesOf(part: AnswerPart, screen: Screen): string[] {
     case 'bars':
       return barLines(part, screen)
     case 'weights':
-      return sentenceText(tokensOf(part.tokens), part.weights, screen.paint, screen.room)
+      return weightLines(part, screen)
     case 'map':
       return mapLines(part, screen)
   }
@@ -144,6 +147,25 @@ function barLines({ rows }: BarsPart, { room }: Screen): string[] {
 function barOf(share: number, width: number): string {
   const eighths = Math.round(8 * width * Math.min(1, Math.max(0, share)))
   return '█'.repeat(eighths >> 3) + ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'][eighths & 7]!
+}
+
+/** The tokens over their weights. Of many those with the largest, and `…` with the sum of what lies between. */
+function weightLines({ tokens, weights }: WeightsPart, { paint, room }: Screen): string[] {
+  const largest = [...weights].sort((one, other) => other - one)
+  const least = tokens.length > mostTokens ? largest[mostTokens - 1]! : -Infinity
+  const shown: { text: string; weight: number; isRest: boolean }[] = []
+  tokens.forEach((text, i) => {
+    const last = shown.at(-1)
+    if (weights[i]! >= least) shown.push({ text, weight: weights[i]!, isRest: false })
+    else if (last?.isRest === true) last.weight += weights[i]!
+    else shown.push({ text: '…', weight: weights[i]!, isRest: true })
+  })
+  return sentenceText(
+    tokensOf(shown.map(({ text }) => text)),
+    shown.map(({ weight }) => weight),
+    paint,
+    room,
+  )
 }
 
 function tokensOf(texts: readonly string[]): Token[] {

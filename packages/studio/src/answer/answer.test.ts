@@ -100,6 +100,15 @@ test('of a long text what is near its marks is shown', () => {
   expect(stretchesOf('abc', [{ start: 2, end: 9 }])).toEqual([{ text: 'abc' }])
 })
 
+test('of many tokens those with the largest weights are shown, and the sum of what lies between', () => {
+  const weights = Array.from({ length: 100 }, (_, i) => (i % 2 === 0 ? 0.02 : i === 1 ? 0.03 : 0))
+  const tokens = weights.map((_, i) => `t${i}`)
+  const shown = plain([{ kind: 'weights', name: 'what', tokens, weights }], 400)
+  expect(shown).toContain('t0 t1 t2 … ')
+  expect(shown.match(/…/g)!.length).toBeGreaterThan(40)
+  expect(plain([{ kind: 'weights', name: 'what', tokens: ['a', 'b'], weights: [0, 1] }])).not.toContain('…')
+})
+
 describe('on a page', () => {
   const report = syntheticReport({ seed: 1, words: SENTENCE, layers: 2, heads: 2, snapshots: 0 })
   const other = syntheticReport({ seed: 2, words: ['a', 'b'], layers: 1, heads: 1, snapshots: 0 })
