@@ -149,7 +149,9 @@ function barOf(share: number, width: number): string {
   return '█'.repeat(eighths >> 3) + ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'][eighths & 7]!
 }
 
-/** The tokens over their weights. Of many those with the largest, and `…` with the sum of what lies between. */
+/**
+ * The tokens over their weights. Of many those with the largest, and `…` with the sum of what lies between.
+ */
 function weightLines({ tokens, weights }: WeightsPart, { paint, room }: Screen): string[] {
   const largest = [...weights].sort((one, other) => other - one)
   const least = tokens.length > mostTokens ? largest[mostTokens - 1]! : -Infinity
