@@ -2,7 +2,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { leavesOf } from '../base/index.js'
-import { loadEncoder, type LoadedEncoder } from '../models/index.js'
+import { loadEncoder, type LoadedEncoder, withLowRank } from '../models/index.js'
 import { isTensor, type Tensor } from '../tensor/index.js'
 import { sentences } from './objectives/testing/texts.js'
 import { temporaryFolder, writeTinyModel } from './objectives/testing/tiny-model.js'
@@ -11,6 +11,7 @@ import {
   type ClassificationExample,
   type ClassifiedText,
   type EvaluationEvent,
+  type StepEvent,
   textClassification,
   train,
   type Trained,
@@ -28,7 +29,7 @@ async function tinyBert(): Promise<LoadedEncoder> {
 type Options = TrainingOptions<LoadedEncoder, ClassifiedText, ClassificationExample, ClassificationBatch>
 
 async function run(given: Partial<Options> = {}): Promise<Trained<LoadedEncoder>> {
-  const model = await tinyBert()
+  const model = given.model ?? (await tinyBert())
   const records = sentences(80)
   return train({
     model,
@@ -141,6 +142,31 @@ describe('train', () => {
       earlyStopping: { metric: 'own', higher: false },
     })
     expect(result).toMatchObject({ reason: 'finished', best: 1, bestStep: 2 })
+  })
+
+  test('changes of low rank are trained alone, and gone on with bit for bit', async () => {
+    const adapted = async (): Promise<LoadedEncoder> =>
+      withLowRank(await tinyBert(), {
+        targets: ['blocks.*.attention.query', 'blocks.*.attention.value'],
+        trained: ['head'],
+        rank: 2,
+        dropout: 0.1,
+      }) as unknown as LoadedEncoder
+    const low = async (given: Partial<Options>): Promise<Trained<LoadedEncoder>> =>
+      run({ model: await adapted(), steps: 8, ...given })
+    const before = leavesOf<Tensor>((await adapted()).model, isTensor)
+    const numbers = new Map([...before].map(([path, leaf]) => [path, leaf.values().join()]))
+    const whole = (await low({})).model
+    const changed = [...leavesOf<Tensor>(whole.model, isTensor)]
+      .filter(([path, leaf]) => leaf.values().join() !== numbers.get(path))
+      .map(([path]) => path)
+    expect(changed.length).toBe(2 * 2 * 2 + 2)
+    expect(changed.every((path) => /^head\.|\.weight\.(up|down)$/.test(path))).toBe(true)
+    const runs = join(folder, 'low rank')
+    const controller = new AbortController()
+    const hooks = { onStep: ({ step }: StepEvent) => void (step === 3 && controller.abort()) }
+    await low({ folder: runs, signal: controller.signal, hooks })
+    expect(bits((await low({ folder: runs })).model) === bits(whole)).toBe(true)
   })
 
   test('what makes no sense is refused', async () => {

@@ -4,7 +4,7 @@ import { valueAndGrad } from '../../autograd/index.js'
 import { leavesOf, randomKey } from '../../base/index.js'
 import { type LoadedModel } from '../../models/index.js'
 import { isTensor, scope, type Tensor } from '../../tensor/index.js'
-import { type EvaluationEvent, type StepEvent, train } from '../index.js'
+import { type EvaluationEvent, type ObjectiveContext, type StepEvent, train } from '../index.js'
 import { type AnyObjective, cases, madeOf } from './testing/cases.js'
 import { temporaryFolder } from './testing/tiny-model.js'
 
@@ -17,6 +17,7 @@ function sums(
   objective: AnyObjective,
   examples: readonly unknown[],
   size: number,
+  run: ObjectiveContext['run'] = {},
 ): { readonly loss: number; readonly weight: number; readonly gradient: Float64Array } {
   let [loss, weight] = [0, 0]
   let gradient = new Float64Array(0)
@@ -25,7 +26,7 @@ function sums(
       const batch = objective.collate(examples.slice(i, i + size))
       let own = 0
       const both = valueAndGrad((given: LoadedModel['model']) => {
-        const report = objective.loss(given, batch, { key: randomKey(1), training: false, run: {} })
+        const report = objective.loss(given, batch, { key: randomKey(1), training: false, run })
         own = report.weight
         return report.loss
       })(model)
@@ -98,8 +99,10 @@ describe.each(cases)('$name', (one) => {
       const { loaded, objective } = await madeOf(folder, one)
       const examples = one.records(12).flatMap((record) => objective.encode(record))
       const together = sums(loaded, objective, examples, examples.length)
-      for (const size of [1, 5]) {
-        const apart = sums(loaded, objective, examples, size)
+      const count = examples.length
+      // The same, too, where blocks are computed again for the gradient.
+      for (const [size, run] of [[1], [5], [count, { rematerialize: true }]] as const) {
+        const apart = sums(loaded, objective, examples, size, run)
         expect(apart.weight).toBe(together.weight)
         expect(Math.abs(apart.loss - together.loss)).toBeLessThan(1e-5)
         let worst = 0
