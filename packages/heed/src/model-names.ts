@@ -344,6 +344,35 @@ export {
   type TokenWindowOptions,
 } from './train/index.js'
 export {
+  bm25Scorer,
+  contrastivePairs,
+  type DocumentScorer,
+  encoderScorer,
+  fewShot,
+  FewShotClassifier,
+  type FewShotOptions,
+  type HardNegativeOptions,
+  hardNegatives,
+  type LabelledText,
+  labelShares,
+  type LinearClassifier,
+  loadFewShot,
+  logisticRegression,
+  type MinedQuery,
+  type RegressionOptions,
+  saveFewShot,
+} from './train/index.js'
+export {
+  logitDistillation,
+  type LogitDistillationTraining,
+  type RankedGroup,
+  type RelevantPair,
+  rerank,
+  type RerankBatch,
+  type RerankExample,
+  type RerankTraining,
+} from './train/index.js'
+export {
   type ContrastiveTexts,
   type DistillationBatch,
   type DistilledTexts,

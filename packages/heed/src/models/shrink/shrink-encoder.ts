@@ -1,9 +1,9 @@
 /** A small encoder made of a large one, to begin its training with. */
-import { checkNames, checkWhole, readJson, UsageError } from '../../base/index.js'
+import { checkNames, checkWhole, mapTree, readJson, UsageError } from '../../base/index.js'
 import { CheckpointConfig } from '../../checkpoint/index.js'
 import { collect } from '../../observe/index.js'
 import type { Block } from '../../nn/index.js'
-import { keep, scope, tensor, type Tensor } from '../../tensor/index.js'
+import { copy, isTensor, keep, scope, tensor, type Tensor } from '../../tensor/index.js'
 import { pruneTokenizer, type PruneOptions, type Tokenizer } from '../../text/index.js'
 import type { Architecture } from '../architecture.js'
 import { type Encoder, type EncoderDesign, encoderStates } from '../encoder/index.js'
@@ -42,7 +42,8 @@ const together = 32
  * gives nearly what the large one gives as long as little is taken, and is a fair start for distillation
  * else. `saveModel` and `saveSentenceEncoder` write it.
  *
- * @throws UsageError for another architecture than BERT, a model with a head, or options that make no sense
+ * @param loaded of the architecture BERT; a head is left out
+ * @throws UsageError for another architecture, or options that make no sense
  */
 export function shrinkEncoder(loaded: LoadedEncoder, options: ShrinkOptions): LoadedEncoder {
   const { config: design } = loaded
@@ -63,7 +64,7 @@ export function shrinkEncoder(loaded: LoadedEncoder, options: ShrinkOptions): Lo
     keep(tensor(numbers, { [axis]: numbers.length / width, width })) as unknown as Tensor
   const width = narrow === undefined ? design.width : embedding!
   const from = narrow ?? tables
-  const model = {
+  const model = scope(() => ({
     embedding: { weight: rows(from.tokens, 'vocabulary', width) },
     position: rows(from.positions, 'position', width),
     tokenType: rows(from.types, 'tokenType', width),
@@ -79,9 +80,11 @@ export function shrinkEncoder(loaded: LoadedEncoder, options: ShrinkOptions): Lo
     }),
     blocks: layers.map((layer, i) => {
       const block = loaded.model.blocks[layer]!
-      return units === undefined ? block : withUnits(block, units[i]!)
+      const own = units === undefined ? block : withUnits(block, units[i]!)
+      // The large model stays whole when the small one is trained, and frees what it had.
+      return mapTree<Block, Tensor>(own, isTensor, (leaf) => keep(copy(leaf)))
     }),
-  } as unknown as Encoder
+  })) as unknown as Encoder
   return described(loaded, model, tokenizer, {
     model_type: narrow === undefined ? 'bert' : 'electra',
     architectures: [narrow === undefined ? 'BertModel' : 'ElectraModel'],
@@ -248,11 +251,11 @@ function withUnits(block: Block, units: Int32Array): Block {
     ...block,
     feedForward: {
       up: {
-        weight: keep(tensor(chosen(first, width), shape)),
-        ...(up.bias && { bias: keep(tensor(chosen(up.bias.values(), 1), { hidden: units.length })) }),
+        weight: tensor(chosen(first, width), shape),
+        ...(up.bias && { bias: tensor(chosen(up.bias.values(), 1), { hidden: units.length }) }),
       },
       down: {
-        weight: keep(tensor(chosen(second, width), shape)),
+        weight: tensor(chosen(second, width), shape),
         ...(down.bias && { bias: down.bias }),
       },
     },
@@ -272,13 +275,9 @@ function check(design: EncoderDesign, options: ShrinkOptions): void {
   const refuse = (expected: string, found: string, hint: string): never => {
     throw new UsageError({ operation, expected, found, hint })
   }
-  const { architecture, head, width, context } = design
-  if (architecture !== 'bert' || head !== undefined)
-    refuse(
-      "a model of the architecture 'bert' without a head",
-      `'${architecture}'${head ? ` for ${head.name}` : ''}`,
-      'take the encoder alone',
-    )
+  const { architecture, width, context } = design
+  if (architecture !== 'bert')
+    refuse("a model of the architecture 'bert'", `'${architecture}'`, 'take another large model')
   const { texts, embedding, layers, hidden } = options
   if (texts.length === 0) refuse('at least one text', 'none', 'give texts as those that the model will read')
   const most = design.blocks[0]?.shape.hidden ?? 1

@@ -3,8 +3,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { UsageError } from '../../base/index.js'
+import { leavesOf, UsageError } from '../../base/index.js'
 import { pythonWith } from '../../formats/testing/python.js'
+import { isTensor, type Tensor } from '../../tensor/index.js'
 import { pruneTokenizer } from '../../text/index.js'
 import {
   createSentenceEncoder,
@@ -96,6 +97,10 @@ test('what is only renumbered gives the same vectors, and all numbers of an embe
   // 8 numbers less their mean need 7 directions: one more than the narrow rows of 7 have.
   const narrow = shrinkEncoder(loaded, { texts, embedding: 7 })
   expect(narrow.config.architecture).toBe('electra')
+  // The large model has nothing in common with it.
+  const own = new Set(leavesOf<Tensor>(loaded.model, isTensor).values())
+  for (const leaf of leavesOf<Tensor>(shrinkEncoder(loaded, { texts }).model, isTensor).values())
+    expect(own.has(leaf)).toBe(false)
   vectors(narrow).forEach((vector, i) => expect(vectorSimilarity(vector, expected[i]!)).toBeGreaterThan(0.9))
 })
 

@@ -1,4 +1,6 @@
 export * from './objective.js'
+export * from './logit-distillation.js'
+export * from './rerank.js'
 export * from './sentence-distillation.js'
 export * from './sentence-similarity.js'
 export type { SentenceText, SentenceTextOptions } from './sentence-texts.js'

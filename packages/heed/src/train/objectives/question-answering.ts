@@ -155,7 +155,7 @@ function placeOf({ sequenceIds, spans }: Encoding, { start, end }: Stretch): Str
 }
 
 /** Where the positions of each window stand in the sequence of all, and which are filled up. */
-function placesOf(rows: readonly number[]): {
+export function placesOf(rows: readonly number[]): {
   readonly places: Tensor<'batch' | 'place'>
   readonly allowed: Tensor<'batch' | 'position'>
 } {

@@ -1,0 +1,97 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { FormatError, UsageError } from '../../base/index.js'
+import { createSentenceEncoder, type LoadedEncoder, readModel } from '../../models/index.js'
+import { tinyFolder } from '../../models/testing/tiny-folder.js'
+import {
+  contrastivePairs,
+  fewShot,
+  labelShares,
+  loadFewShot,
+  logisticRegression,
+  saveFewShot,
+} from './index.js'
+
+interface Case {
+  readonly vectors: number[][]
+  readonly labels: number[]
+  readonly strength: number
+  readonly balanced: boolean
+  readonly probe: number[][]
+  readonly shares: number[][]
+}
+const cases = JSON.parse(readFileSync(new URL('testing/reference.json', import.meta.url), 'utf8')) as Case[]
+const folders: string[] = []
+afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true })))
+
+describe('softmax regression', () => {
+  test.each(cases)('as scikit-learn has it, C $strength, balanced $balanced', (reference) => {
+    const { vectors, labels, strength, balanced } = reference
+    const made = logisticRegression(vectors, labels, { strength, ...(balanced && { classes: 'balanced' }) })
+    let worst = 0
+    reference.probe.forEach((vector, i) =>
+      labelShares(made, vector).forEach(
+        (share, c) => (worst = Math.max(worst, Math.abs(share - reference.shares[i]![c]!))),
+      ),
+    )
+    expect(worst).toBeLessThan(1e-6)
+  })
+
+  test('what makes no sense is refused', () => {
+    const vectors = [
+      [1, 0],
+      [0, 1],
+    ]
+    for (const work of [
+      () => logisticRegression(vectors, [0, 0]),
+      () => logisticRegression(vectors, [0, 2]),
+      () => logisticRegression(vectors, [0]),
+      () => logisticRegression([[1], [1, 2]], [0, 1]),
+      () => logisticRegression(vectors, [0, 1], { strength: 0 }),
+      () => labelShares(logisticRegression(vectors, [0, 1]), [1]),
+    ])
+      expect(work).toThrow(UsageError)
+  })
+})
+
+const examples = ['a a', 'a', 'a a a', 'c c', 'c', 'c c c'].map((text) => ({
+  text,
+  label: text.startsWith('a') ? 'first' : 'second',
+}))
+
+test('pairs are of one label or of two, the same for the same seed', () => {
+  const pairs = contrastivePairs(examples, { each: 3, seed: 1 })
+  expect(pairs.length).toBe(2 * 3 * examples.length)
+  for (const { text, pair, score } of pairs) {
+    expect(text[0] === pair[0]).toBe(score === 1)
+    expect(text).not.toBe(pair)
+  }
+  const spelled = (seed: number): string => JSON.stringify(contrastivePairs(examples, { each: 3, seed }))
+  expect(spelled(1)).toBe(JSON.stringify(pairs))
+  expect(spelled(2)).not.toBe(JSON.stringify(pairs))
+  expect(() => contrastivePairs(examples.slice(0, 2))).toThrow(UsageError)
+})
+
+test('a few examples of each label are enough for what is easy; what is written is read', async () => {
+  const folder = tinyFolder('bert, classification')
+  folders.push(folder)
+  const encoder = createSentenceEncoder(readModel(folder) as LoadedEncoder)
+  const classifier = await fewShot(encoder, examples, { pairs: 8, epochs: 3, rate: 0.01, strength: 100 })
+  expect(classifier.labels).toEqual(['first', 'second'])
+  const texts = examples.map(({ text }) => text)
+  const shares = classifier.classify(texts)
+  shares.forEach((own, i) => expect(own[i < 3 ? 0 : 1]!).toBeGreaterThan(0.6))
+  const out = mkdtempSync(join(tmpdir(), 'heed-few-'))
+  folders.push(out)
+  await saveFewShot(out, classifier)
+  const again = await loadFewShot(out)
+  expect(again.labels).toEqual(classifier.labels)
+  expect(again.classify(texts).map((one) => one.join())).toEqual(shares.map((one) => one.join()))
+  // Without pairs the encoder stays as it is.
+  const plain = await fewShot(again.encoder, examples, { pairs: 0 })
+  expect(plain.encoder).toBe(again.encoder)
+  writeFileSync(join(out, 'model_head.safetensors'), readFileSync(join(out, 'model.safetensors')))
+  await expect(loadFewShot(out)).rejects.toThrow(FormatError)
+})

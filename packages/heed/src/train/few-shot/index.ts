@@ -1,0 +1,2 @@
+export * from './few-shot.js'
+export * from './logistic-regression.js'
