@@ -40,10 +40,10 @@ describe('ranking', () => {
         'label',
         0,
       )
-      const numbers = logits.values(['batch'])
+      const numbers = [...logits.values(['batch'])]
       const entropy = (own: number[], target: number): number =>
         Math.log(own.reduce((sum, x) => sum + Math.exp(x), 0)) - own[target]!
-      const expected = (entropy([...numbers.slice(0, 3)], 1) + entropy([...numbers.slice(3)], 0)) / 2
+      const expected = (entropy(numbers.slice(0, 3), 1) + entropy(numbers.slice(3), 0)) / 2
       expect(Math.abs(loss.item() - expected)).toBeLessThan(1e-6)
     })
   })
