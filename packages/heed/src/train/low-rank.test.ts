@@ -11,13 +11,19 @@ import {
   decoderConfig,
   decoderLogits,
   type DecoderOptions,
+  encoderOutput,
   llamaLeaves,
+  loadEncoder,
+  saveAdapter,
+  saveModel,
   trainableOf,
   withLowRank,
 } from '../models/index.js'
 import { isLowRank, type Quantized } from '../nn/index.js'
 import { crossEntropy, isTensor, scope, type Tensor, tensor, withDevice } from '../tensor/index.js'
-import { adamw, constantSchedule, tokenBatches, Trainer } from './index.js'
+import { adamw, constantSchedule, textClassification, tokenBatches, train, Trainer } from './index.js'
+import { sentences } from './objectives/testing/texts.js'
+import { temporaryFolder, writeTinyModel } from './objectives/testing/tiny-model.js'
 import { devices } from './testing/devices.js'
 import { bitsOfTree } from './testing/small-run.js'
 
@@ -123,5 +129,74 @@ describe.each(devices.slice(1))('changes of low rank on %s', (_, device) => {
         }
       }),
     )
+  })
+})
+
+describe('train', () => {
+  const { path: folder, remove } = temporaryFolder()
+  afterAll(remove)
+
+  async function run(given: { folder?: string; signal?: AbortSignal; onStep?: (step: number) => void }) {
+    const base = await loadEncoder(folder, {
+      head: { name: 'SequenceClassification', labels: ['animal', 'tool'] },
+    })
+    const model = withLowRank(base, {
+      targets: ['blocks'],
+      rank: 4,
+      dropout: 0.1,
+      trained: ['head', 'pooler', 'embedding'],
+    })
+    const { onStep, ...others } = given
+    const trained = await train({
+      model,
+      objective: textClassification(model),
+      data: sentences(64),
+      steps: 30,
+      batch: 16,
+      rate: 0.01,
+      seed: 3,
+      ...others,
+      ...(onStep && { hooks: { onStep: ({ step }) => onStep(step) } }),
+    })
+    return { base, ...trained }
+  }
+
+  test('learns labels by changes of low rank, goes on to the same bits, and leaves the model below alone', async () => {
+    await writeTinyModel(folder, 'bert')
+    const losses: number[] = []
+    const whole = await run({})
+    const before = await loadEncoder(folder, {
+      head: { name: 'SequenceClassification', labels: ['animal', 'tool'] },
+    })
+    expect(bitsOfTree(whole.base.model) === bitsOfTree(before.model)).toBe(true)
+    expect(whole.result.loss).toBeLessThan(0.5)
+
+    const runs = join(folder, 'runs')
+    const controller = new AbortController()
+    const stop = (step: number): void => void (step === 9 && controller.abort())
+    const stopped = await run({ folder: runs, signal: controller.signal, onStep: stop })
+    expect(stopped.result).toMatchObject({ reason: 'stopped', step: 9 })
+    const end = await run({ folder: runs, onStep: (step) => void losses.push(step) })
+    expect(losses[0]).toBe(10)
+    const changes = ({ model }: typeof end): string => bitsOfTree(trainableOf(model).part)
+    expect(changes(end) === changes(whole)).toBe(true)
+
+    // Written as an adapter, and merged, it gives the same.
+    await saveAdapter(join(folder, 'adapter'), end.model)
+    await saveModel(join(folder, 'merged'), end.model)
+    const ids = tensor([5, 6, 7, 8], { batch: 1, position: 4 }, { dtype: 'i32' })
+    const logits = ({ model, config: design }: Pick<typeof end.model, 'model' | 'config'>): number[] => {
+      const output = encoderOutput(model, design, ids)
+      if (output.kind !== 'classification') throw new Error(output.kind)
+      return [...output.logits.values()]
+    }
+    const expected = logits(end.model)
+    const head = { name: 'SequenceClassification', labels: ['animal', 'tool'] } as const
+    const others = [
+      await loadEncoder(folder, { head, adapter: join(folder, 'adapter') }),
+      await loadEncoder(join(folder, 'merged')),
+    ]
+    for (const other of others)
+      logits(other).forEach((value, i) => expect(Math.abs(value - expected[i]!)).toBeLessThan(1e-5))
   })
 })

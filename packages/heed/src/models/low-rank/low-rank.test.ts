@@ -212,6 +212,11 @@ test.each([
   [{ targets: ['head'], dropout: 1 }, /dropout/],
   [{ targets: ['head'], trained: ['head'] }, /both/],
   [{ targets: ['head'], ranks: 3 } as never, /ranks/],
+  [{ targets: [7] } as never, /target/],
+  [{ targets: [{ pattern: 7 }] } as never, /pattern/],
+  [{ targets: ['head'], rank: '8' } as never, /rank/],
+  [{ targets: ['head'], trained: 'norm' } as never, /trained/],
+  [{ targets: ['head'], rankStabilized: 1 } as never, /rankStabilized/],
 ])('options %j are refused', (options, message) => {
   scope(() => {
     expect(() => withLowRank(decoder(), options)).toThrow(UsageError)

@@ -3,7 +3,7 @@
  * Language Models"): the weights stay as they are, quantized ones too, and two narrow matrices beside each
  * are trained.
  */
-import { checkNames, foldIn, leavesOf, mapTree, randomKey, UsageError } from '../../base/index.js'
+import { checkNames, foldIn, inWords, leavesOf, mapTree, randomKey, UsageError } from '../../base/index.js'
 import {
   type Binding,
   type Bindings,
@@ -99,12 +99,19 @@ export function withLowRank<L extends Adaptable>(loaded: L, options: LowRankOpti
       hint: 'merge them first, with mergeLowRank',
     })
   const { dropout = 0, rankStabilized = false, trained = [], seed = 0 } = options
+  if (!Array.isArray(trained) || typeof rankStabilized !== 'boolean')
+    throw new UsageError({
+      operation,
+      expected: 'trained as a list of patterns, rankStabilized as true or false',
+      found: `${inWords(trained)}, ${inWords(rankStabilized)}`,
+      hint: 'correct that option',
+    })
   checkNumber('dropout', dropout, (value) => value >= 0 && value < 1, 'from 0 up to, but without, 1')
   const weights = leavesOf<ModelWeight>(loaded.model, isModelWeight)
   const bindings = bindingsOf(loaded)
   const ranks = ranksOf(options, linearPaths(weights, bindings))
   const whole = new Set(
-    trained.flatMap((pattern) => pathsBelow(operation, 'tensors', pattern, [...weights.keys()])),
+    trained.flatMap((pattern: unknown) => pathsBelow(operation, 'tensors', pattern, [...weights.keys()])),
   )
   for (const path of whole)
     if (ranks.has(path))
