@@ -1,13 +1,14 @@
 import { expect, test } from 'vitest'
 import { grad } from '../autograd/index.js'
-import { randomKey } from '../base/index.js'
+import { mapTree, randomKey } from '../base/index.js'
+import { isModelLeaf, type ModelLeaf } from '../checkpoint/index.js'
 import { weightFormats } from '../kernels/index.js'
-import { plainWeight } from '../nn/index.js'
+import { plainWeight, type Quantized } from '../nn/index.js'
 import { collect } from '../observe/index.js'
-import { memoryUse, scope, sum, tensor, type Tensor, withDevice } from '../tensor/index.js'
+import { mean, memoryUse, scope, square, tensor, type Tensor, withDevice } from '../tensor/index.js'
 import { devices } from '../tensor/testing/devices.js'
 import { generate } from '../generation/index.js'
-import { createDecoder, decoderConfig, decoderLogits, quantizeDecoder } from './index.js'
+import { createDecoder, type Decoder, decoderConfig, decoderLogits, quantizeDecoder } from './index.js'
 
 const [tied, untied] = [true, false].map((tied) =>
   decoderConfig({
@@ -96,13 +97,18 @@ test('of int4 the table has eight bits, unless it is asked for', () => {
   })
 })
 
-test('they have no gradient, and say so', () => {
+test('gradients go through them to what was before', () => {
   scope(() => {
-    const model = quantizeDecoder(createDecoder(tied!, randomKey(1)), 'int8')
-    const loss = (bias: { readonly bias: Tensor<'width'> }): Tensor<never> =>
-      sum(decoderLogits({ ...model, norm: { ...model.norm, ...bias } }, tied!, ids()))
-    expect(() => grad(loss)({ bias: tensor(new Float32Array(36), { width: 36 }) })).toThrow(
-      /expected weights that have a gradient, found quantized ones/,
-    )
+    const model = quantizeDecoder(createDecoder(tied!, randomKey(1)), 'bf16')
+    const plain = mapTree<Quantized<Decoder>, ModelLeaf>(model, isModelLeaf, (leaf) => plainWeight(leaf))
+    const norm = { bias: tensor(new Float32Array(36), { width: 36 }) }
+    const [found, expected] = [model, plain].map((own) => {
+      const loss = (bias: typeof norm): Tensor<never> =>
+        mean(square(decoderLogits({ ...own, norm: { ...own.norm, ...bias } }, tied!, ids())))
+      return grad(loss)(norm).bias.values()
+    })
+    const largest = expected!.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+    expect(largest).toBeGreaterThan(1e-3)
+    found!.forEach((value, i) => expect(Math.abs(value - expected![i]!)).toBeLessThan(0.02 * largest))
   })
 })

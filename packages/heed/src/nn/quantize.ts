@@ -6,7 +6,7 @@ import type { FeedForward } from './feed-forward.js'
 import type { Linear, Quantized } from './linear.js'
 import type { Weight } from './weight.js'
 
-/** Whether quantizing a layer frees the f32 weights. A quantized layer has no gradients. */
+/** Whether quantizing a layer frees the f32 weights. Quantized weights have no gradients. */
 export interface QuantizeOptions {
   /** Frees each matrix once it is quantized, so that a model need not be held twice; default false. */
   readonly freeing?: boolean
