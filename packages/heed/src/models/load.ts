@@ -18,7 +18,7 @@ import { openCheckpoint, type StoredModel } from './stored-model.js'
 import { type Decoder, decoderAttentions, type DecoderConfig, type DecoderDesign } from './decoder/index.js'
 import type { Encoder, EncoderDesign } from './encoder/index.js'
 import type { EncoderDecoder, EncoderDecoderDesign } from './encoder-decoder/index.js'
-import { type Adapter, loadAdapter } from './low-rank/index.js'
+import { type Adapter, headOfAdapter, loadAdapter } from './low-rank/index.js'
 import { ownWeights } from './model-files.js'
 import { quantizeDecoder } from './quantize.js'
 
@@ -65,7 +65,10 @@ export interface LoadOptions {
    * class and the labels, and so does what `saveModel` writes.
    */
   readonly head?: HeadOptions | undefined
-  /** The folder of an adapter, whose changes of low rank the model gets: see `loadAdapter`. */
+  /**
+   * The folder of an adapter, whose changes of low rank the model gets: see `loadAdapter`. Where its folder
+   * has the configuration of a model with a head, that is the head.
+   */
   readonly adapter?: string | undefined
 }
 
@@ -96,9 +99,10 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
 export function readModel(path: string, options?: TrainableLoadOptions): LoadedModel
 export function readModel(path: string, options: LoadOptions): Running
 export function readModel(path: string, options: LoadOptions = {}): Running {
-  const { weights = 'f32', head, adapter } = options
+  const { weights = 'f32', adapter } = options
   checkNames('loadModel', options, ['weights', 'head', 'adapter'])
   const opened = openCheckpoint(path)
+  const head = options.head ?? (adapter === undefined ? undefined : headOfAdapter(adapter, opened))
   const stored = head === undefined ? opened : withHead(opened, head)
   const { architecture } = stored
   const { model, design } = scope(() =>

@@ -1,4 +1,4 @@
-import { leavesOf, mapTree, nodeModule, StateError } from '../../base/index.js'
+import { type JsonValue, leavesOf, mapTree, nodeModule, StateError } from '../../base/index.js'
 import {
   BindingTable,
   isModelWeight,
@@ -19,6 +19,7 @@ import {
   weightsFile,
 } from './adapter-bindings.js'
 import { modulesOfTask } from './adapter-config.js'
+import { modelConfigFile } from './adapter-head.js'
 import { type Adaptable, type Adapter, bindingsOf, isLinear } from './low-rank.js'
 
 /** How an adapter is written. */
@@ -33,15 +34,18 @@ const operation = 'saveAdapter'
 
 /**
  * Writes a model's changes of low rank, and what is trained whole beside them, into a folder, so that
- * Python's library peft reads them: `adapter_config.json` and `adapter_model.safetensors`. The model below is
- * not written. A layer that is a part of one tensor of the hub's files is written as that tensor's change.
+ * Python's library peft reads them: `adapter_config.json` and `adapter_model.safetensors`. Where the model
+ * has a head, its configuration stands beside them, which says what `loadModel` needs of it. The model below
+ * is not written. A layer that is a part of one tensor of the hub's files is written as that tensor's change.
  *
  * @throws StateError for a model without changes, or a tensor that has no place there
  * @throws HeedError where the disk refuses
  */
 export async function saveAdapter(
   folder: string,
-  loaded: Adaptable & { readonly stored?: { readonly path: string } | undefined },
+  loaded: Adaptable & {
+    readonly stored?: { readonly path: string; readonly config?: JsonValue } | undefined
+  },
   { dtype = 'f32', base = loaded.stored?.path }: SaveAdapterOptions = {},
 ): Promise<void> {
   const paths = nodeModule<typeof import('node:path')>('node:path', operation)
@@ -61,7 +65,13 @@ export async function saveAdapter(
   })
   await saveSafetensors(paths.join(folder, weightsFile), tensors, { metadata: new Map([['format', 'pt']]) })
   const text = `${JSON.stringify(config, undefined, 2)}\n`
-  await writeFileWhole(paths.join(folder, configFile), new TextEncoder().encode(text))
+  const write = (name: string, content: string): Promise<void> =>
+    writeFileWhole(paths.join(folder, name), new TextEncoder().encode(content))
+  const { head } = loaded.config as { readonly head?: unknown }
+  const own = loaded.stored?.config
+  if (head !== undefined && own !== undefined)
+    await write(modelConfigFile, `${JSON.stringify(own.plain(), undefined, 2)}\n`)
+  await write(configFile, text)
 }
 
 /** What is written. */
