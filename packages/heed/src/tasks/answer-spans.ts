@@ -1,6 +1,6 @@
 /** The likeliest spans of a window: what logits of first and last tokens say. */
 import type { Encoding } from '../text/index.js'
-import { softmaxOf } from './scores.js'
+import { logSumExp, softmaxOf } from './scores.js'
 
 /** Of each position of a window: the logits of being an answer's first token, and its last. */
 export interface AnswerScores {
@@ -27,15 +27,34 @@ export interface AnswerSpanOptions {
 }
 
 /**
- * Probabilities of the positions of the context, and of the first position, which stands for no answer: a
- * softmax over these.
+ * Logits of the positions of the context, and of the first position, which stands for no answer; −∞ for all
+ * others.
  */
-function probabilities({ sequenceIds, specialTokensMask }: Encoding, logits: Float32Array): Float64Array {
-  return softmaxOf(
-    Float64Array.from(logits, (logit, position) =>
-      sequenceIds[position] === 1 || (position === 0 && specialTokensMask[0] === 1) ? logit : -Infinity,
-    ),
+function allowed({ sequenceIds, specialTokensMask }: Encoding, logits: Float32Array): Float64Array {
+  return Float64Array.from(logits, (logit, position) =>
+    sequenceIds[position] === 1 || (position === 0 && specialTokensMask[0] === 1) ? logit : -Infinity,
   )
+}
+
+/** A softmax over the positions that an answer may begin or end at. */
+function probabilities(window: Encoding, logits: Float32Array): Float64Array {
+  return softmaxOf(allowed(window, logits))
+}
+
+/**
+ * What each window's probabilities are multiplied with, so that they are those of one softmax over the
+ * positions of all windows (Clark and Gardner 2018, "Simple and Effective Multi-Paragraph Reading
+ * Comprehension", shared normalization): a window where nothing fits has nothing to say then. 1 where there
+ * is one window.
+ */
+export function windowShares(windows: readonly Encoding[], scores: readonly AnswerScores[]): number[] {
+  if (windows.length === 1) return [1]
+  const sums = (['start', 'end'] as const).map((which) => {
+    const all = windows.map((window, i) => logSumExp(allowed(window, scores[i]![which])))
+    const total = logSumExp(all)
+    return all.map((sum) => sum - total)
+  })
+  return windows.map((_, i) => Math.exp(sums[0]![i]! + sums[1]![i]!))
 }
 
 /** The probability that the window has no answer: that the first position is its start and its end. */

@@ -2,7 +2,16 @@ import fc from 'fast-check'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { HeedError, UsageError } from '../base/index.js'
-import { attendedBy, attentionOfPositions, pipeline, type QuestionAnsweringPipeline } from './index.js'
+import { ofFamily } from '../models/index.js'
+import {
+  answerLogits,
+  answerSettings,
+  attendedBy,
+  attentionOfPositions,
+  pipeline,
+  type QuestionAnsweringPipeline,
+  questionWindows,
+} from './index.js'
 
 const folder = fileURLToPath(new URL('fixtures/', import.meta.url))
 const context = 'Marie Curie was born in Warsaw 🎉 in 1867. She worked in Paris, in a museum.'
@@ -85,6 +94,30 @@ test('spans stand in the context, scores are probabilities, batches and windows 
 })
 
 describe('long contexts', () => {
+  test('one probability for all windows: the likeliest answer has the largest sum of logits', async () => {
+    const long = `${context} ${'The weather was awful. '.repeat(30)}`
+    const loaded = ofFamily(answer.model, 'encoder')
+    const how = answerSettings(loaded, { align_to_words: false, top_k: 1 })
+    const pieces = questionWindows(loaded, { question: 'Where?', context: long }, how)
+    expect(pieces.length).toBeGreaterThan(3)
+    let [most, total, best] = [-Infinity, [0, 0], '']
+    for (const [i, { start, end }] of answerLogits(loaded, pieces).entries()) {
+      const { sequenceIds, spans, length } = pieces[i]!
+      for (let from = 0; from < length; from++) {
+        if (from > 0 && sequenceIds[from] !== 1) continue
+        total = [total[0]! + Math.exp(start[from]!), total[1]! + Math.exp(end[from]!)]
+        for (let to = from; from > 0 && to < Math.min(length, from + 15) && sequenceIds[to] === 1; to++)
+          if (start[from]! + end[to]! > most) {
+            most = start[from]! + end[to]!
+            best = long.slice(spans[2 * from], spans[2 * to + 1])
+          }
+      }
+    }
+    const found = await answer('Where?', long, { align_to_words: false })
+    expect(found.answer).toBe(best)
+    expect(found.score).toBeCloseTo(Math.exp(most) / (total[0]! * total[1]!), 6)
+  })
+
   test('an answer is found wherever it stands', async () => {
     const filler = 'The weather was awful. '.repeat(300)
     const options = { handle_impossible_answer: false, max_answer_len: 3, top_k: 50 } as const

@@ -6,7 +6,7 @@ import { checkNames, checkWhole, inWords, UsageError } from '../base/index.js'
 import { encoderOutput, type LoadedEncoder, ofFamily, type Running } from '../models/index.js'
 import { scope } from '../tensor/index.js'
 import type { Encoding } from '../text/index.js'
-import { type AnswerScores, bestSpans, noAnswerScore, type Span } from './answer-spans.js'
+import { type AnswerScores, bestSpans, noAnswerScore, type Span, windowShares } from './answer-spans.js'
 import { type Attention, encoderAttention } from './attention.js'
 import { callable, type Opened } from './callable.js'
 import { headOfKind } from './labels.js'
@@ -50,7 +50,7 @@ export interface QuestionAnsweringOptions extends TaskOptions {
 export interface QuestionAnswer {
   /** As it stands in the context; '' for none. */
   readonly answer: string
-  /** Its probability in the window where it is surest. */
+  /** Its probability among all places of the context. */
   readonly score: number
   /** Its place in the context, [start, end) in UTF-16 units; 0 and 0 for none. */
   readonly start: number
@@ -276,7 +276,7 @@ export function answerLogits(loaded: Running<LoadedEncoder>, texts: readonly Enc
 /** An answer, and the window and positions where it stands. */
 export type PlacedAnswer = QuestionAnswer & Pick<Span, 'first' | 'last'> & { readonly window: number }
 
-/** The answers of all windows, the likeliest first. */
+/** The answers of all windows, the likeliest first: by probabilities over the positions of all of them. */
 export function placedAnswers(
   context: string,
   scores: readonly AnswerScores[],
@@ -285,15 +285,18 @@ export function placedAnswers(
 ): PlacedAnswer[] {
   const best = new Map<string, PlacedAnswer>()
   let none: PlacedAnswer | undefined
+  const shares = windowShares(pieces, scores)
   for (const [window, piece] of pieces.entries()) {
+    const share = shares[window]!
     const spans = bestSpans(context, piece, scores[window]!, { top_k, max_answer_len, align_to_words })
-    for (const { start, end, ...span } of spans) {
+    for (const { start, end, first, last, score: own } of spans) {
       const place = `${start} ${end}`
+      const score = own * share
       // Windows that share a place each have an opinion of it.
-      if (span.score <= (best.get(place)?.score ?? -1)) continue
-      best.set(place, { answer: context.slice(start, end), start, end, ...span, window })
+      if (score <= (best.get(place)?.score ?? -1)) continue
+      best.set(place, { answer: context.slice(start, end), score, start, end, first, last, window })
     }
-    const score = noAnswerScore(piece, scores[window]!)
+    const score = noAnswerScore(piece, scores[window]!) * share
     if (handle_impossible_answer && score < (none?.score ?? Infinity))
       none = { answer: '', score, start: 0, end: 0, first: 0, last: 0, window }
   }

@@ -18,3 +18,13 @@ export function softmaxOf(logits: ArrayLike<number>): Float64Array {
   const total = powers.reduce((sum, power) => sum + power, 0)
   return powers.map((power) => power / total)
 }
+
+/** ln(Σ exp(logits)) */
+export function logSumExp(logits: ArrayLike<number>): number {
+  let largest = -Infinity
+  for (let i = 0; i < logits.length; i++) largest = Math.max(largest, logits[i]!)
+  if (largest === -Infinity) return largest
+  let sum = 0
+  for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i]! - largest)
+  return largest + Math.log(sum)
+}
