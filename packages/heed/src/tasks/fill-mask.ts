@@ -1,6 +1,13 @@
 /** The tokens that fit where a text has a mask (Devlin et al. 2019, "BERT", section 3.1). */
 import { checkNames, checkWhole, UsageError } from '../base/index.js'
-import { encoderStates, type LoadedEncoder, ofFamily, outputOf, type Running } from '../models/index.js'
+import {
+  encoderStates,
+  type LoadedEncoder,
+  maskToken,
+  ofFamily,
+  outputOf,
+  type Running,
+} from '../models/index.js'
 import { gather, scope, type Tensor, tensor } from '../tensor/index.js'
 import type { Encoding, Tokenizer } from '../text/index.js'
 import { encoderAttention } from './attention.js'
@@ -183,18 +190,9 @@ function likeliest(scores: Float64Array, count: number, among?: readonly number[
 }
 
 /** How the tokenizer spells its mask. */
-function maskOf({ stored, tokenizer }: Running<LoadedEncoder>): {
-  readonly id: number
-  readonly token: string
-} {
-  const said = stored.json('tokenizer_config.json')?.member('mask_token')
-  const named = said === undefined || said.isNull ? undefined : said.value
-  const token =
-    typeof named === 'string' ? named : named instanceof Map ? said!.member('content').string() : undefined
-  for (const one of token === undefined ? ['[MASK]', '<mask>'] : [token]) {
-    const id = tokenizer.id(one)
-    if (id !== undefined) return { id, token: one }
-  }
+function maskOf(loaded: Running<LoadedEncoder>): { readonly id: number; readonly token: string } {
+  const found = maskToken(loaded)
+  if (found !== undefined) return found
   throw refused('a tokenizer with a mask', 'one without', 'take a model that was trained on masked texts')
 }
 

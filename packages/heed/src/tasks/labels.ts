@@ -2,14 +2,7 @@
 import { type EncoderDesign, type LoadedEncoder, type Running } from '../models/index.js'
 import { UsageError } from '../base/index.js'
 
-/** Names of a head's labels, by their numbers: `id2label`, else `LABEL_0`, `LABEL_1`, … */
-export function labelNames({ stored }: Pick<Running<LoadedEncoder>, 'stored'>, count: number): string[] {
-  const names = stored.config.member('id2label')
-  return Array.from({ length: count }, (_, label) => {
-    const name = names.isNull ? undefined : names.member(String(label)).value
-    return typeof name === 'string' ? name : `LABEL_${label}`
-  })
-}
+export { labelNames } from '../models/index.js'
 
 /** What a head's labels are, where the configuration says it. */
 export type ProblemType = 'regression' | 'single_label_classification' | 'multi_label_classification'

@@ -3,6 +3,7 @@ import {
   type Encoder,
   encoderStates,
   type LoadedEncoder,
+  maskToken,
   outputOf,
   type Running,
 } from '../../models/index.js'
@@ -150,19 +151,9 @@ function hidden(
 }
 
 /** The id of the token that hides others. */
-function maskOf({ stored, tokenizer }: Running<LoadedEncoder>): number {
-  const said = stored.json('tokenizer_config.json')?.member('mask_token')
-  const spelled = said === undefined || said.isNull ? undefined : (said.value as unknown)
-  const named =
-    typeof spelled === 'string'
-      ? spelled
-      : spelled instanceof Map
-        ? said!.member('content').string()
-        : undefined
-  const id = [named, '[MASK]', '<mask>']
-    .map((token) => (token === undefined ? undefined : tokenizer.id(token)))
-    .find((found) => found !== undefined)
-  if (id !== undefined) return id
+function maskOf(loaded: Running<LoadedEncoder>): number {
+  const found = maskToken(loaded)
+  if (found !== undefined) return found.id
   throw wrong('a tokenizer with a mask token', 'none', 'take a model that was trained to fill masks')
 }
 

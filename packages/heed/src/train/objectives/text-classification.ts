@@ -1,5 +1,11 @@
 import { checkNames, UsageError } from '../../base/index.js'
-import { type Encoder, encoderOutput, type LoadedEncoder, type Running } from '../../models/index.js'
+import {
+  type Encoder,
+  encoderOutput,
+  labelNames,
+  type LoadedEncoder,
+  type Running,
+} from '../../models/index.js'
 import type { Quantized } from '../../nn/index.js'
 import {
   binaryCrossEntropy,
@@ -13,7 +19,6 @@ import type { Objective } from './objective.js'
 import {
   encodedText,
   headOfKind,
-  labelNames,
   textEncoder,
   textField,
   type TextOptions,

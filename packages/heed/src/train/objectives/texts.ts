@@ -139,15 +139,6 @@ export function headOfKind<K extends NonNullable<LoadedEncoder['config']['head']
   })
 }
 
-/** Names of the labels that a model's configuration has: `id2label`, else `LABEL_0`, `LABEL_1`, … */
-export function labelNames({ stored }: Running<LoadedEncoder>, count: number): string[] {
-  const names = stored.config.member('id2label')
-  return Array.from({ length: count }, (_, label) => {
-    const name = names.isNull ? undefined : names.member(String(label)).value
-    return typeof name === 'string' ? name : `LABEL_${label}`
-  })
-}
-
 /** Throws UsageError unless a field of a record is a text. */
 export function textField(operation: string, name: string, text: unknown): string {
   if (typeof text === 'string') return text

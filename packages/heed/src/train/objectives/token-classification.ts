@@ -1,5 +1,11 @@
 import { checkNames, checkWhole } from '../../base/index.js'
-import { type Encoder, encoderOutput, type LoadedEncoder, type Running } from '../../models/index.js'
+import {
+  type Encoder,
+  encoderOutput,
+  labelNames,
+  type LoadedEncoder,
+  type Running,
+} from '../../models/index.js'
 import type { Quantized } from '../../nn/index.js'
 import { crossEntropy, type Tensor } from '../../tensor/index.js'
 import type { Encoding } from '../../text/index.js'
@@ -10,7 +16,6 @@ import {
   encodedCut,
   headOfKind,
   joinedNumbers,
-  labelNames,
   textEncoder,
   textField,
   type TextOptions,
