@@ -1,5 +1,6 @@
 import { answerText, renderAnswers, titleOf, type AnswerSection } from '@heed/studio'
 import type { Context } from '../context.js'
+import { drained } from '../drained.js'
 import { UsageError } from '../errors.js'
 import { checkPage, writePage } from '../html.js'
 import { listenForInterruption } from '../interruption.js'
@@ -201,6 +202,7 @@ async function toOutput(
         }
         if (options.json === true) output.write(`${lineOf(runner.model, item, outcomes[i]!)}\n`)
         else show(work, item, outcomes[i]!, count, options, context)
+        await drained(rawOutput)
         if (size > 0) progress.update(task.name, item.bytes, size, 'bytes')
       }
     }

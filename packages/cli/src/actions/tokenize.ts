@@ -1,6 +1,6 @@
-import { once } from 'node:events'
 import { stat } from 'node:fs/promises'
 import type { Context } from '../context.js'
+import { drained } from '../drained.js'
 import { UsageError } from '../errors.js'
 import { listenForInterruption } from '../interruption.js'
 import { ProgressLine } from '../progress-line.js'
@@ -144,10 +144,4 @@ async function sizeOf({ name }: Source): Promise<number> {
     (found) => (found.isFile() ? found.size : 0),
     () => 0,
   )
-}
-
-/** Waits where the reader of a pipe is slower. */
-async function drained(output: object): Promise<void> {
-  const stream = output as NodeJS.WriteStream
-  if (stream.writableNeedDrain) await once(stream, 'drain')
 }
