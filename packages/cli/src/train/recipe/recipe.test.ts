@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { loadEncoder } from 'heed'
+import { loadEncoder, loadSentenceEncoder } from 'heed'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { eventsIn, heed, temporaryFolder } from '../../testing.js'
 import type { RunResult } from '../run.js'
@@ -140,6 +140,60 @@ describe('a recipe', () => {
     expect(json<RecipeResults>('new', 'package', 'results.json')).toMatchObject({ records: 12, steps: 2 })
     expect((await loadEncoder(at('new', 'package'))).config.layers).toBe(1)
   })
+})
+
+test('adapters, groups and early stopping: a model with the changes merged', async () => {
+  const path = write({
+    output: 'adapted',
+    publish: undefined,
+    evaluation: undefined,
+    training: {
+      ...recipe.training,
+      steps: 4,
+      adapter: { targets: ['blocks.*.attention'], rank: 2, trained: ['head'] },
+      groups: [{ pattern: 'head', rate: 2, decay: 0 }],
+      earlyStopping: { metric: 'accuracy', higher: true },
+    },
+  })
+  const { status, err } = await heed(['train', path])
+  expect(status, err).toBe(0)
+  const key = async (name: string) =>
+    (await loadEncoder(at(name))).model.blocks[0]!.attention.key.weight.values()
+  const [before, after] = [await key('tiny'), await key(join('adapted', 'model'))]
+  expect(after.some((number, i) => Math.abs(number - before[i]!) > 1e-3)).toBe(true)
+})
+
+test('a small model of a large one learns its vectors of sentences', async () => {
+  const fields = { text: 'premise', pair: 'hypothesis' }
+  const path = write({
+    task: 'sentence-distillation',
+    shrink: { layers: [1], embedding: 8 },
+    head: { pooling: 'mean', normalize: true },
+    objective: { teacher: 'tiny' },
+    data: { train: { path: 'pairs.csv', fields } },
+    training: { ...recipe.training, batch: 16, steps: 4 },
+    watch: { text: 'the cat sleeps here' },
+    evaluation: {
+      name: 'as the labels',
+      task: 'sentence-similarity',
+      data: { path: 'scored.csv' },
+      beside: { teacher: 'tiny' },
+    },
+    output: 'sentence',
+    publish: { ...recipe.publish, to: 'sentence-package' },
+  })
+  const { status, err } = await heed(['train', path, '--watch'])
+  expect(status, err).toBe(0)
+  expect(json('sentence-package', 'config.json')).toMatchObject({
+    model_type: 'electra',
+    num_hidden_layers: 1,
+  })
+  const { width, modules } = await loadSentenceEncoder(at('sentence-package'))
+  expect([width, modules.map(({ kind }) => kind).join()]).toEqual([16, 'normalize'])
+  expect(readFileSync(at('sentence-package', 'README.md'), 'utf8')).toMatch(/\| teacher \| \d\.\d{3} \(/)
+  expect(existsSync(at('sentence', 'report.html'))).toBe(true)
+  const losses = readFileSync(at('sentence', 'losses.jsonl'), 'utf8')
+  expect(losses).toMatch(/"cosine":[\d.]+,"similarities":/)
 })
 
 test('weights of more bytes than publish allows are no package', async () => {

@@ -47,5 +47,9 @@ export async function writeTiny(folder: string): Promise<void> {
   }
   await createCheckpoint(join(folder, 'tiny'), { config, tokenizer, seed: 1 })
   const rows = pairs(60).map(({ premise, hypothesis, label }) => `${premise},${hypothesis},${label}`)
+  const scores = pairs(60).map(
+    ({ premise, hypothesis, label }) => `${premise},${hypothesis},${label === 'yes' ? 1 : 0}`,
+  )
+  writeFileSync(join(folder, 'scored.csv'), `text,pair,score\n${scores.join('\n')}\n`)
   writeFileSync(join(folder, 'pairs.csv'), `premise,hypothesis,label\n${rows.join('\n')}\n`)
 }

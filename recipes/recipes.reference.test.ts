@@ -1,0 +1,43 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { afterAll, describe, expect, test } from 'vitest'
+
+/** A few steps of each recipe from its own configuration, on its own data. */
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+const command = here('../packages/cli/bin/heed.js')
+const names = ['entailment', 'reading', 'sentence', 'search'] as const
+
+/** Why they can't run here; undefined where they can. */
+function reason(): string | undefined {
+  const { HEED_SHARED: shared, HEED_REFERENCE_WEIGHTS: weights } = process.env
+  if (shared === undefined || !existsSync(join(shared, 'data')))
+    return 'HEED_SHARED names no folder with data'
+  if (weights === undefined || !existsSync(join(weights, 'all-MiniLM-L6-v2')))
+    return 'HEED_REFERENCE_WEIGHTS names no folder with all-MiniLM-L6-v2'
+  return undefined
+}
+
+describe.skipIf(reason() !== undefined)(`recipes${reason() === undefined ? '' : ` (${reason()})`}`, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'heed-recipes-'))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  test.each(names)('%s: two steps make a package with its card', { timeout: 300_000 }, async (name) => {
+    const out = join(folder, name)
+    const args = ['train', here(name), '--steps', '2', '--limit', '16', '--out', out, '--json']
+    const { stdout } = await promisify(execFile)(process.execPath, [command, ...args])
+    const result = JSON.parse(stdout) as Record<string, unknown>
+    expect(result).toMatchObject({ reason: 'finished', step: 2, published: join(out, 'package') })
+    expect(result.loss).toBeGreaterThan(0)
+    const files = readdirSync(join(out, 'package'))
+    for (const file of ['README.md', 'config.json', 'model.safetensors', 'package.json', 'results.json'])
+      expect(files).toContain(file)
+    const card = readFileSync(join(out, 'package', 'README.md'), 'utf8')
+    for (const part of ['## Data', '## Training', '## Scores', '## Limits', '| **this model** |'])
+      expect(card).toContain(part)
+  })
+})
