@@ -21,6 +21,8 @@ export interface RecipeConfig {
     readonly validation: readonly DataSource[]
     readonly negatives: NegativesConfig | undefined
     readonly pairs: PairsConfig | undefined
+    /** Whether records become groups of documents that are ranked. */
+    readonly groups: boolean
   }
   readonly training: RecipeTraining
   readonly watch: RecipeWatch | undefined
@@ -52,6 +54,10 @@ export interface NegativesConfig {
   readonly count: number
   /** How many of the best are looked at. */
   readonly among: number
+  /** How many of the best are passed over. */
+  readonly skip: number
+  /** The most that a negative scores, as a share of the positive's score. */
+  readonly share: number | undefined
 }
 
 /** Labels of the pairs that records of a text with right and wrong passages are cut into. */
@@ -148,7 +154,7 @@ export const recipeNames: readonly string[] = fields.top
  * @throws {ConfigError} naming the field, what was expected and what was found
  */
 export function recipeOf(top: Section, file: string, tasks: readonly string[]): RecipeConfig {
-  const data = top.section('data', ['train', 'validation', 'negatives', 'pairs'])
+  const data = top.section('data', ['train', 'validation', 'negatives', 'pairs', 'groups'])
   if (!data.has('train')) throw data.error('train', 'a data source, or a list of them', 'none')
   const watch = top.has('watch') ? top.section('watch', ['text', 'pair', 'every']) : undefined
   return {
@@ -161,8 +167,9 @@ export function recipeOf(top: Section, file: string, tasks: readonly string[]): 
       train: sourcesOf(data, 'train', file),
       validation: data.has('validation') ? sourcesOf(data, 'validation', file) : [],
       negatives: data.has('negatives')
-        ? negativesOf(data.section('negatives', ['by', 'count', 'among']))
+        ? negativesOf(data.section('negatives', ['by', 'count', 'among', 'skip', 'share']))
         : undefined,
+      groups: data.flag('groups', false),
       pairs: data.has('pairs') ? pairsOf(data.section('pairs', ['positive', 'negative'])) : undefined,
     },
     training: trainingOf(top.section('training', fields.training)),
@@ -210,7 +217,12 @@ function pairsOf(own: Section): PairsConfig {
 function negativesOf(own: Section): NegativesConfig {
   own.choice('by', ['bm25'], 'bm25')
   const count = own.integer('count', { least: 1, most: 1024 })
-  return { count, among: own.integer('among', { least: count, most: 4096 }, Math.max(count, 20)) }
+  return {
+    count,
+    among: own.integer('among', { least: count, most: 4096 }, Math.max(count, 20)),
+    skip: own.integer('skip', { least: 0, most: 4096 }, 0),
+    share: own.has('share') ? own.number('share', { above: 0, most: 1 }) : undefined,
+  }
 }
 
 function trainingOf(section: Section): RecipeTraining {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { asPairs, withNegatives } from './negatives.js'
+import { asGroups, asPairs, withNegatives } from './negatives.js'
 
 const records = [
   { text: 'When did the Normans come?', positive: 'The Normans came in 1066.', answers: ['1066'] },
@@ -7,29 +7,35 @@ const records = [
   { text: 'When was the battle?', positive: 'The battle was in 1066, too.', answers: ['1066'] },
   { text: 'What do herons eat?', positive: 'Herons eat fish.', answers: ['fish'] },
 ]
-const found = (count: number) =>
-  withNegatives(records, { count, among: 4 }, new AbortController().signal, () => {})
+const how = { among: 4, skip: 0, share: undefined }
+const { signal } = new AbortController()
+const found = (count: number) => withNegatives(records, { count, ...how }, signal, () => {})
 
 test('negatives share words with the text, and have none of its answers', async () => {
-  const [when, who, , herons] = await found(2)
+  const [when, who] = await found(3)
   // The battle's passage shares words, too, but has the answer.
-  expect(when!.negatives).toEqual(['William led the Normans when they came.'])
-  expect(who!.negatives).toEqual(['The Normans came in 1066.', 'The battle was in 1066, too.'])
-  expect(herons!.negatives).toEqual([])
-  expect((await found(1))[1]!.negatives).toEqual(['The Normans came in 1066.'])
+  expect(when!.negatives).toContain('William led the Normans when they came.')
+  expect(when!.negatives).not.toContain('The battle was in 1066, too.')
+  expect(who!.negatives).toContain('The Normans came in 1066.')
+  expect(who!.negatives).not.toContain(records[1]!.positive)
+  expect((await found(1))[1]!.negatives).toHaveLength(1)
+  expect(await found(2)).toEqual(await found(2))
 })
 
 test('records as labelled pairs', async () => {
-  const pairs = asPairs((await found(1)).slice(0, 1), { positive: ['relevance'], negative: [] })
-  expect(pairs).toEqual([
-    { text: records[0]!.text, pair: records[0]!.positive, label: ['relevance'] },
-    { text: records[0]!.text, pair: records[1]!.positive, label: [] },
+  const record = { ...records[0]!, negatives: ['Herons eat fish.'] }
+  expect(asPairs([record], { positive: ['relevance'], negative: [] })).toEqual([
+    { text: record.text, pair: record.positive, label: ['relevance'] },
+    { text: record.text, pair: 'Herons eat fish.', label: [] },
+  ])
+  // Without a wrong one there is nothing to rank.
+  expect(asGroups([record, records[1]!])).toEqual([
+    { query: record.text, documents: [record.positive, 'Herons eat fish.'], relevant: [0] },
   ])
 })
 
-test('records without a passage are refused, and a stop ends the search', async () => {
-  const signal = AbortSignal.abort()
-  await expect(withNegatives([{ text: 'a' }], { count: 1, among: 1 }, signal, () => {})).rejects.toThrow(
-    /a text 'positive', or 'documents'/,
+test('records without a passage are refused', async () => {
+  await expect(withNegatives([{ text: 'a' }], { count: 1, ...how }, signal, () => {})).rejects.toThrow(
+    /a text 'positive'/,
   )
 })

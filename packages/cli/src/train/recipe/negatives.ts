@@ -1,47 +1,46 @@
-import { bm25Index, termsOf, UsageError, type DataRecord } from 'heed'
+import { bm25Scorer, hardNegatives, UsageError, type DataRecord } from 'heed'
 import { pause } from 'heed/internals'
 import type { NegativesConfig, PairsConfig } from './config.js'
 
 /** Told how many of the records are done. */
 type Told = (done: number, total: number) => void
 
+/** Records that are looked for at once. */
+const together = 64
+
 /**
- * Records of a text with the passage that answers it, each with the passages of others that share most words
- * with it, by BM25 (Karpukhin et al. 2020, "Dense Passage Retrieval", section 3.2). A passage that has an
- * answer of the record's (`answers`) is not among them. A record `{ query, documents }` gets them behind its
- * documents.
+ * Records of a text with the passage that answers it, each with passages of others that look like it by BM25
+ * (`hardNegatives`). A passage that has an answer of the record's (`answers`) is not among them.
  *
  * @throws UsageError for records without a passage
  */
 export async function withNegatives(
   records: readonly DataRecord[],
-  { count, among }: NegativesConfig,
+  { count, among, skip, share }: NegativesConfig,
   signal: AbortSignal,
   told: Told,
 ): Promise<readonly DataRecord[]> {
   const passages = [...new Set(records.flatMap(passagesOf))]
-  const terms = termsOf()
-  const index = bm25Index(passages.map(terms))
+  const places = new Map(passages.map((passage, place) => [passage, place]))
+  const scorer = bm25Scorer(passages)
   const made: DataRecord[] = []
-  let paused = performance.now()
-  for (const record of records) {
-    const own = new Set(passagesOf(record))
-    const answers = answersOf(record)
-    const scores = index.scores({ ids: terms(queryOf(record)) })
-    const found = best(scores, among)
-      .map((i) => passages[i]!)
-      .filter((passage) => !own.has(passage) && !answers.some((answer) => passage.includes(answer)))
-      .slice(0, count)
-    made.push(
-      'documents' in record
-        ? { ...record, documents: [...own, ...found] }
-        : { ...record, negatives: [...((record.negatives as string[] | undefined) ?? []), ...found] },
-    )
-    if (performance.now() - paused < 50) continue
+  for (let start = 0; start < records.length; start += together) {
+    signal.throwIfAborted()
+    const some = records.slice(start, start + together)
+    const queries = some.map((record) => ({
+      query: queryOf(record),
+      positives: passagesOf(record).map((passage) => places.get(passage)!),
+    }))
+    const found = hardNegatives(passages, queries, scorer, { count: among, among, skip, share, seed: start })
+    some.forEach((record, i) => {
+      const answers = answersOf(record)
+      const negatives = found[i]!.map((place) => passages[place]!).filter(
+        (passage) => !answers.some((answer) => passage.includes(answer)),
+      )
+      made.push({ ...record, negatives: [...negativesOf(record), ...negatives.slice(0, count)] })
+    })
     told(made.length, records.length)
     await pause()
-    signal.throwIfAborted()
-    paused = performance.now()
   }
   return made
 }
@@ -53,7 +52,7 @@ export async function withNegatives(
 export function asPairs(records: readonly DataRecord[], { positive, negative }: PairsConfig): DataRecord[] {
   return records.flatMap((record) => {
     const text = queryOf(record)
-    const wrong = (record.negatives as readonly string[] | undefined) ?? []
+    const wrong = negativesOf(record)
     return [
       ...passagesOf(record).map((pair) => ({ text, pair, label: positive })),
       ...wrong.map((pair) => ({ text, pair, label: negative })),
@@ -61,18 +60,33 @@ export function asPairs(records: readonly DataRecord[], { positive, negative }: 
   })
 }
 
+/**
+ * Such records as groups of documents that are ranked against each other; those without wrong ones are left
+ * out.
+ */
+export function asGroups(records: readonly DataRecord[]): DataRecord[] {
+  return records.flatMap((record) => {
+    const [right, wrong] = [passagesOf(record), negativesOf(record)]
+    if (wrong.length === 0) return []
+    return [{ query: queryOf(record), documents: [...right, ...wrong], relevant: right.map((_, i) => i) }]
+  })
+}
+
+function negativesOf({ negatives }: DataRecord): readonly string[] {
+  return Array.isArray(negatives) ? (negatives as string[]) : []
+}
+
 function queryOf(record: DataRecord): string {
   return (record.text ?? record.query) as string
 }
 
-function passagesOf({ positive, documents }: DataRecord): readonly string[] {
+function passagesOf({ positive }: DataRecord): readonly string[] {
   if (typeof positive === 'string') return [positive]
-  if (Array.isArray(documents)) return documents as string[]
   throw new UsageError({
     operation: 'data.negatives',
-    expected: "records with a text 'positive', or 'documents'",
+    expected: "records with a text 'positive'",
     found: 'one without',
-    hint: 'name where they stand in fields of the data source',
+    hint: 'name where it stands in fields of the data source',
   })
 }
 
@@ -81,18 +95,4 @@ function answersOf({ answers }: DataRecord): readonly string[] {
   return texts.map((answer: unknown) =>
     typeof answer === 'string' ? answer : (answer as { text: string }).text,
   )
-}
-
-/** The places of the largest numbers above 0, the largest first. */
-function best(scores: Float64Array, count: number): number[] {
-  const found: number[] = []
-  for (let i = 0; i < scores.length; i++) {
-    const score = scores[i]!
-    if (score <= 0 || (found.length === count && score <= scores[found[count - 1]!]!)) continue
-    let place = found.length
-    while (place > 0 && scores[found[place - 1]!]! < score) place--
-    found.splice(place, 0, i)
-    if (found.length > count) found.pop()
-  }
-  return found
 }

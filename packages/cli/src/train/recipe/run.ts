@@ -19,7 +19,7 @@ import type { RunOptions, RunResult } from '../run.js'
 import { watchedByEncoder } from '../watched-text.js'
 import { Clock } from './clock.js'
 import type { RecipeConfig } from './config.js'
-import { asPairs, withNegatives } from './negatives.js'
+import { asGroups, asPairs, withNegatives } from './negatives.js'
 import { publish } from './publish.js'
 import { measureAll, writeResults } from './results.js'
 import { startOf } from './start.js'
@@ -165,12 +165,13 @@ async function dataOf(
 ): Promise<RecipeData> {
   const read = async (sources: readonly DataSource[]): Promise<readonly DataRecord[]> => {
     if (sources.length === 0) return []
-    const { negatives, pairs } = data
+    const { negatives, pairs, groups } = data
     const told = (done: number, total: number): void =>
       stage(`looking for negatives of ${countText(done)} of ${countText(total)} records`)
     const found = await loadRecords(sources, { operation: 'train' })
     const records = negatives === undefined ? found : await withNegatives(found, negatives, signal, told)
-    return pairs === undefined ? records : asPairs(records, pairs)
+    if (pairs !== undefined) return asPairs(records, pairs)
+    return groups ? asGroups(records) : records
   }
   return { train: await read(data.train), validation: await read(data.validation) }
 }

@@ -3,8 +3,10 @@ import {
   loadDecoder,
   loadEncoder,
   loadEncoderDecoder,
+  logitDistillation,
   maskedLanguage,
   questionAnswering,
+  rerank,
   saveModel,
   sequenceToSequence,
   textClassification,
@@ -17,8 +19,10 @@ import {
   type LoadedModel,
   type SequenceToSequenceTraining,
 } from 'heed'
+import { ConfigError } from '../section.js'
 import type { RecipeConfig } from './config.js'
 import { configured } from './configured.js'
+import { pathOf } from './data.js'
 import type { OpenedRecipe, OpenRecipe } from './opened.js'
 import { sentenceDistillationTask, sentenceSimilarityTask } from './sentence-tasks.js'
 
@@ -26,6 +30,7 @@ import { sentenceDistillationTask, sentenceSimilarityTask } from './sentence-tas
 export const recipeTasks: Readonly<Record<string, OpenRecipe>> = {
   'text-classification': headed('SequenceClassification', textClassification),
   'token-classification': headed('TokenClassification', tokenClassification),
+  rerank: headed('SequenceClassification', rerank, { labels: ['relevance'] }),
   'question-answering': headed('QuestionAnswering', questionAnswering),
   'fill-mask': headed('MaskedLM', maskedLanguage),
   'sentence-similarity': sentenceSimilarityTask,
@@ -43,18 +48,54 @@ export const recipeTasks: Readonly<Record<string, OpenRecipe>> = {
 /** Makes an objective, of records that it checks itself. */
 type ObjectiveOf<L extends LoadedModel, O> = (loaded: L, options: O) => object
 
-/** An encoder with a head, and what that learns. */
-function headed<O>(name: string, objectiveOf: ObjectiveOf<LoadedEncoder, O>): OpenRecipe {
+/**
+ * An encoder with a head, and what that learns: from labels, and from a teacher's logits where there is one.
+ */
+function headed<O>(
+  name: string,
+  objectiveOf: ObjectiveOf<LoadedEncoder, O>,
+  defaults: object = {},
+): OpenRecipe {
   return async ({ config, path }) => {
     const model = await configured(config, 'head', () =>
-      loadEncoder(path, { head: { name, ...config.head } as { name: string } }),
+      loadEncoder(path, { head: { name, ...defaults, ...config.head } as { name: string } }),
     )
+    const { distill, ...options } = config.objective
+    const taught =
+      distill === undefined
+        ? undefined
+        : await teacherOf(distill as Readonly<Record<string, unknown>>, config)
+    const own: ObjectiveOf<LoadedEncoder, O> = (student) => {
+      const objective = objectiveOf(student, options as O)
+      return taught === undefined ? objective : taught(objective, student)
+    }
     return {
-      ...(await learning(config, model, objectiveOf)),
+      ...(await learning(config, model, own)),
       encoder: model,
       weightsOf: (trained) => trained as LoadedEncoder['model'],
     }
   }
+}
+
+type Distilled = (objective: object, student: LoadedEncoder) => object
+
+/** What `objective.distill` says: whose logits are learned beside the labels, and how much. */
+async function teacherOf(
+  { teacher, ...options }: Readonly<Record<string, unknown>>,
+  { file }: RecipeConfig,
+): Promise<Distilled> {
+  const field = 'objective.distill.teacher'
+  if (typeof teacher !== 'string')
+    throw new ConfigError({
+      expected: `${field} to be the path of a model with the same head`,
+      found: teacher === undefined ? 'nothing' : typeof teacher,
+      hint: 'name whose logits are learned',
+      file,
+      field,
+    })
+  const loaded = await loadEncoder(pathOf(field, teacher, file))
+  type Given = Parameters<typeof logitDistillation<unknown, unknown, never>>[0]
+  return (objective, student) => logitDistillation(objective as Given, student, loaded, options)
 }
 
 /** A model as it is. */
