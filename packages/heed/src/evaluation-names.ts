@@ -37,6 +37,8 @@ export {
   evaluationTasks,
   firstSentence,
   type HeadCost,
+  type HeadRow,
+  headTable,
   type Measure,
   measureChoice,
   measureClassification,

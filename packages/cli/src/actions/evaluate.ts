@@ -4,6 +4,7 @@ import {
   type DataRecord,
   type DataSource,
   evaluationOf,
+  headTable,
   loadRecords,
   openTask,
   permutation,
@@ -85,11 +86,12 @@ export async function evaluateModel(
         metric,
         progress: told('runs'),
       })
+      const table = await headTable(opened.loaded, records.slice(0, looked).map(textOf), { signal })
       progress.end()
       output.write(
         options.json
-          ? `${jsonText({ ...about, ...found })}\n`
-          : ablationText(about, found, output, environment),
+          ? `${jsonText({ ...about, ...found, table })}\n`
+          : ablationText(about, found, table, output, environment),
       )
       return
     }
@@ -116,6 +118,21 @@ const origin = { operation: 'evaluate' }
 function shippedFor(task: string): string {
   if (task === 'search') return 'sentence-similarity'
   return task === 'perplexity' || task === 'choice' ? 'text-generation' : task
+}
+
+/** Records whose texts the table of heads looks at. */
+const looked = 16
+
+/** What a model reads of a record, for the table of heads. */
+function textOf(record: DataRecord): string | [string, string] {
+  const { words } = record
+  const named = (...names: string[]): string | undefined =>
+    names.map((name) => record[name]).find((value): value is string => typeof value === 'string')
+  const text = Array.isArray(words)
+    ? words.join(' ')
+    : (named('text', 'question', 'prompt', 'query', 'source') ?? '')
+  const pair = named('pair', 'context')
+  return pair === undefined ? text : [text, pair]
 }
 
 /** How files of records are read. */

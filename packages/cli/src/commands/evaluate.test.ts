@@ -56,12 +56,18 @@ test('what each head is worth', async () => {
   const shown = await heed(...args)
   expect([shown.status, shown.errors]).toEqual([0, ''])
   expect(shown.text).toContain('how much more it is without a head (it gives nothing)')
+  expect(shown.text).toMatch(/\nattention +head +more +interval +entropy +previous +first +induction\n/)
   expect(shown.text).toMatch(/\nlayer 0 ( +-?\d+\.\d\d)+\n/)
   const { text } = await heed(...args, 'uniform', '--json')
-  const found = JSON.parse(text) as { ablation: string; heads: { layer: number; head: number }[] }
+  const found = JSON.parse(text) as {
+    ablation: string
+    heads: { layer: number; head: number }[]
+    table: unknown[]
+  }
   expect(found.ablation).toBe('uniform')
   expect(found.heads.length).toBeGreaterThan(8)
-})
+  expect(found.table.length).toBe(found.heads.length)
+}, 120_000)
 
 test.each([
   [[model, '--task', 'reading', '--data', data], 'a task, one of perplexity'],

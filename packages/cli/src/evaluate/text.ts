@@ -1,6 +1,6 @@
 /** What an evaluation found, for people. */
 import { depthOf, Paint, themeOf } from '@heed/studio'
-import type { Ablation, ClassificationDetails, Evaluation, HeadCost } from 'heed'
+import type { Ablation, ClassificationDetails, Evaluation, HeadCost, HeadRow } from 'heed'
 import { countText } from '../format.js'
 import { escaped, padded, stringWidth, styled, type Environment, type Output } from '../terminal.js'
 
@@ -77,6 +77,7 @@ function detailLines(details: Evaluation['details'], output: Output, environment
 export function ablationText(
   { model, records }: About,
   { task, metric, ablation, lower, score, heads }: Ablation,
+  table: readonly HeadRow[],
   output: Output,
   environment: Environment,
 ): string {
@@ -107,12 +108,22 @@ export function ablationText(
     '',
     ...tableOf(
       [
-        ['attention', 'head', 'loses', 'interval'],
+        [
+          'attention',
+          'head',
+          lower ? 'more' : 'loses',
+          'interval',
+          'entropy',
+          'previous',
+          'first',
+          'induction',
+        ],
         ...costly.map(({ attention, head, cost }) => [
           shortName(attention),
           String(head),
           points(cost.value, lower),
           `${points(cost.low, lower)} … ${points(cost.high, lower)}`,
+          ...scoresIn(table, attention, head),
         ]),
       ],
       output,
@@ -120,6 +131,13 @@ export function ablationText(
     ),
     '',
   ].join('\n')
+}
+
+/** What a head does; a dash where the table hasn't it. */
+function scoresIn(table: readonly HeadRow[], attention: string, head: number): string[] {
+  const row = table.find((one) => one.attention === attention && one.head === head)
+  const { entropy, previous, first, induction } = row ?? {}
+  return [entropy, previous, first, induction].map((value) => (value === undefined ? '–' : value.toFixed(2)))
 }
 
 function shortName(attention: string): string {

@@ -3,22 +3,12 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { randomKey, uniformAt } from '../../base/index.js'
 import { scoreOf, writable } from '../../generation/index.js'
-import {
-  createDecoder,
-  decoderConfig,
-  loadLateInteraction,
-  loadModel,
-  loadSentenceEncoder,
-  type Running,
-  vectorSimilarity,
-} from '../../models/index.js'
-import { normalInitializer } from '../../nn/index.js'
+import { loadLateInteraction, loadModel, loadSentenceEncoder, vectorSimilarity } from '../../models/index.js'
 import { bm25Index, termsOf, topOf } from '../../search/index.js'
-import { type Tensor, tensor } from '../../tensor/index.js'
 import { pipeline } from '../index.js'
 import { temporaryFolder, writeTiny } from '../testing/tiny.js'
+import { textOf, tinyDecoder } from './testing/records.js'
 import {
-  ablateHeads,
   classBaselines,
   evaluate,
   type EvaluateOptions,
@@ -54,13 +44,6 @@ beforeAll(async () => {
   await writeTiny(path('plain'), { architectures: ['BertModel'] })
 })
 afterAll(() => folder.remove())
-
-const words = 'the cat sat on a mat dog runs in park children play football there paris france'.split(' ')
-/** A text of some words. */
-function textOf(number: number, length = 6): string {
-  const key = randomKey(number, 'text')
-  return Array.from({ length }, (_, i) => words[Math.floor(words.length * uniformAt(key, i))]).join(' ')
-}
 
 function scoreNamed(scores: readonly EvaluationScore[], metric: string): EvaluationScore {
   return scores.find((score) => score.metric === metric)!
@@ -342,17 +325,9 @@ describe('answers', () => {
   })
 })
 
-/** A decoder whose ids are those of the tiny tokenizer. */
-async function tinyDecoder(): Promise<Extract<Running, { readonly family: 'decoder' }>> {
-  const { tokenizer } = await loadModel(path('plain'))
-  const config = decoderConfig({ vocabulary: tokenizer.size, context: 24, width: 16, layers: 2, heads: 2 })
-  const model = createDecoder(config, randomKey(3), { initializer: normalInitializer(0.4) })
-  return { family: 'decoder', model, config, tokenizer, attentions: [] } as never
-}
-
 describe('likelihood', () => {
   test('perplexity is that of generation, in one window', async () => {
-    const loaded = await tinyDecoder()
+    const loaded = await tinyDecoder(path('plain'))
     const texts = [textOf(1, 4), textOf(2, 5)]
     const measured = await measurePerplexity(
       loaded,
@@ -375,7 +350,7 @@ describe('likelihood', () => {
   })
 
   test('a long text is read in windows that score each token once', async () => {
-    const loaded = await tinyDecoder()
+    const loaded = await tinyDecoder(path('plain'))
     const text = textOf(5, 30)
     const measured = await measurePerplexity(loaded, [{ text }], { window: 16, stride: 5 })
     const ids = [...loaded.tokenizer.encode(text, { truncation: null }).ids].slice(0, -1)
@@ -402,7 +377,7 @@ describe('likelihood', () => {
   })
 
   test('the likeliest choice', async () => {
-    const loaded = await tinyDecoder()
+    const loaded = await tinyDecoder(path('plain'))
     const records = Array.from({ length: 12 }, (_, i) => ({
       prompt: textOf(i, 2),
       choices: [` ${textOf(i + 50, 1)}`, ` ${textOf(i + 60, 3)}`, ` ${textOf(i + 70, 2)}`],
@@ -435,63 +410,3 @@ describe('likelihood', () => {
     await expect(evaluate(path('plain'), 'perplexity', [{ text: 'a' }])).rejects.toThrow('which reads')
   })
 })
-
-describe('heads', () => {
-  const records = pairs.map((pair, i) => ({ ...pair, label: i % 3 }))
-
-  test('without a head is without its rows of the output projection', async () => {
-    const model = await loadModel(path('classes'))
-    const found = await ablateHeads(model, (own) => measureClassification(model, records, own), fast)
-    expect(found.heads.map(({ layer, head }) => `${layer}.${head}`)).toEqual(['0.0', '0.1', '1.0', '1.1'])
-    const all = Uint32Array.from(records, (_, i) => i)
-    const accuracy = async (one: Running): Promise<number> =>
-      (await measureClassification(one, records)).own.metrics['accuracy']!(all)
-    expect(found.score.value).toBe(await accuracy(model))
-    for (const { layer, head, value, cost } of found.heads) {
-      const { blocks, ...rest } = model.model as never as { blocks: Block[] }
-      const keep = tensor([head === 0 ? 0 : 1, head === 1 ? 0 : 1], { head: 2 })
-      const changed = blocks.map((block, i) => (i === layer ? withoutHead(block, keep) : block))
-      const other = {
-        ...model,
-        tokenizer: model.tokenizer,
-        model: { ...rest, blocks: changed },
-      } as never as Running
-      expect(value).toBe(await accuracy(other))
-      expect(cost.value).toBeCloseTo(found.score.value - value, 12)
-    }
-  })
-
-  test('of perplexity, more is worse', async () => {
-    const { attentions } = await loadModel(join(import.meta.dirname, '../../../../../models/first-light'))
-    const loaded = { ...(await tinyDecoder()), attentions: attentions.slice(0, 2) }
-    const measure = (own: EvaluateOptions): ReturnType<typeof measurePerplexity> =>
-      measurePerplexity(loaded, [{ text: textOf(1, 4) }, { text: textOf(2, 5) }], own)
-    const found = await ablateHeads(loaded, measure, fast)
-    expect([found.lower, found.heads.length]).toEqual([true, 4])
-    for (const { value, cost } of found.heads) expect(cost.value).toBeCloseTo(value - found.score.value, 9)
-  })
-
-  test('a head that attends alike to all', async () => {
-    const model = await loadModel(path('classes'))
-    const measure = (own: EvaluateOptions): ReturnType<typeof measureClassification> =>
-      measureClassification(model, records, own)
-    const found = await ablateHeads(model, measure, { ...fast, ablation: 'uniform', metric: 'macro F1' })
-    expect([found.ablation, found.metric, found.heads.length]).toEqual(['uniform', 'macro F1', 4])
-    await expect(ablateHeads(model, measure, { ...fast, metric: 'F1' })).rejects.toThrow(
-      "a metric of the task: accuracy, macro F1, Matthews, found 'F1'",
-    )
-    await expect(ablateHeads(model, () => measureClassification(model, records), fast)).rejects.toThrow(
-      'runs the model by `around`',
-    )
-  })
-})
-
-interface Block {
-  readonly attention: { readonly output: { readonly weight: Tensor<'head' | 'headWidth' | 'width'> } }
-}
-
-function withoutHead(block: Block, keep: Tensor<'head'>): Block {
-  const { attention } = block
-  const { output } = attention
-  return { ...block, attention: { ...attention, output: { ...output, weight: output.weight.mul(keep) } } }
-}

@@ -21,6 +21,7 @@ export {
 export { type EvaluateReadingOptions, measureReading } from './reading.js'
 export { measureTokens } from './token-classification.js'
 export { type EvaluatePerplexityOptions, measureChoice, measurePerplexity } from './likelihood.js'
+export { type HeadRow, headTable } from './head-table.js'
 export { type Ablation, ablateHeads, type AblateOptions, type HeadCost } from './ablation.js'
 export {
   evaluate,

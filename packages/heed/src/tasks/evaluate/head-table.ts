@@ -1,0 +1,95 @@
+/** What each head does with texts, in four numbers: the table by which heads are told apart. */
+import { checkNames, pause, UsageError } from '../../base/index.js'
+import { decoderStates, encoderStates, encodeSource, joinedTexts, type Running } from '../../models/index.js'
+import { collect, headScores, type HeadScores } from '../../observe/index.js'
+import { scope } from '../../tensor/index.js'
+import { type EvaluateOptions, stopIfAsked } from './evaluation.js'
+
+/** One head's scores, each the mean over texts. */
+export interface HeadRow extends HeadScores {
+  /** The attention's name, such as `blocks.3.attention.filter`. */
+  readonly attention: string
+  readonly layer: number
+  readonly head: number
+}
+
+/** Tokens of a text at most: a filter has their square. */
+const longestText = 256
+
+/**
+ * `headScores` of each head of a model's self-attentions (of an encoder-decoder, its encoder's), the mean
+ * over texts.
+ *
+ * @param texts a text, or two that are read together; of those that are longer than 256 tokens the beginning
+ * @throws UsageError where there is none
+ */
+export async function headTable(
+  loaded: Running,
+  texts: readonly (string | readonly [text: string, pair: string])[],
+  options: Pick<EvaluateOptions, 'signal' | 'progress'> = {},
+): Promise<HeadRow[]> {
+  checkNames('headTable', options, ['signal', 'progress'])
+  if (texts.length === 0)
+    throw new UsageError({
+      operation: 'headTable',
+      expected: 'at least one text',
+      found: 'none',
+      hint: 'give texts of the kind that the model reads',
+    })
+  const { tokenizer, config } = loaded
+  const places = loaded.attentions.filter(
+    ({ name, kind }) =>
+      kind === 'self' && (loaded.family !== 'encoder-decoder' || name.startsWith('encoder.')),
+  )
+  const rows = new Map<string, { -readonly [K in keyof HeadRow]: HeadRow[K] }>()
+  for (const [done, text] of texts.entries()) {
+    await pause()
+    stopIfAsked(options.signal)
+    const [first, pair] = typeof text === 'string' ? [text] : text
+    const encoding = tokenizer.encode(first!, {
+      ...(pair !== undefined && { pair }),
+      truncation: {
+        max_length: Math.min(longestText, config.context),
+        strategy: 'LongestFirst',
+        direction: 'Right',
+        stride: 0,
+      },
+      padding: null,
+    })
+    if (encoding.length === 0) continue
+    scope(() => {
+      const { ids, tokenTypes } = joinedTexts([encoding])
+      const { values } = collect(
+        places.map(({ name }) => name),
+        () => {
+          if (loaded.family === 'encoder')
+            return encoderStates(loaded.model, loaded.config, ids, { tokenTypes })
+          if (loaded.family === 'decoder') return decoderStates(loaded.model, loaded.config, ids)
+          return encodeSource(loaded.model, loaded.config, ids)
+        },
+      )
+      places.forEach(({ name }, layer) => {
+        const filters = values.get(name)!.withAxes('batch', 'head', 'query', 'key').at('batch', 0)
+        for (let head = 0; head < filters.size('head'); head++) {
+          const key = `${name} ${head}`
+          const row = rows.get(key) ?? {
+            attention: name,
+            layer,
+            head,
+            entropy: 0,
+            previous: 0,
+            first: 0,
+            induction: 0,
+          }
+          rows.set(key, row)
+          const scores = headScores(filters.at('head', head).values(['query', 'key']), encoding.ids)
+          for (const score of scoreNames) row[score] += scores[score] / texts.length
+        }
+      })
+    })
+    options.progress?.(done + 1, texts.length)
+  }
+  return [...rows.values()]
+}
+
+const scoreNames: readonly (keyof HeadScores)[] = ['entropy', 'previous', 'first', 'induction']
