@@ -18,7 +18,7 @@ import { openCheckpoint, type StoredModel } from './stored-model.js'
 import { type Decoder, decoderAttentions, type DecoderConfig, type DecoderDesign } from './decoder/index.js'
 import type { Encoder, EncoderDesign } from './encoder/index.js'
 import type { EncoderDecoder, EncoderDecoderDesign } from './encoder-decoder/index.js'
-import { type Adapter, headOfAdapter, loadAdapter } from './low-rank/index.js'
+import { type Adapter, baseOfAdapter, headOfAdapter, loadAdapter } from './low-rank/index.js'
 import { ownWeights } from './model-files.js'
 import { quantizeDecoder } from './quantize.js'
 
@@ -84,8 +84,8 @@ export type Running<L extends LoadedModel = LoadedModel> = L extends LoadedModel
   : never
 
 /**
- * Reads a model from this machine's disk: a folder in the hub's layout, one that `saveModel` wrote, or a file
- * in GGUF or in llama2.c's legacy layout.
+ * Reads a model from this machine's disk: a folder in the hub's layout, one that `saveModel` wrote, the folder
+ * of an adapter that says where the model below it lies, or a file in GGUF or in llama2.c's legacy layout.
  *
  * @throws FormatError where a file is missing or wrong, or they don't belong together
  */
@@ -101,6 +101,8 @@ export function readModel(path: string, options: LoadOptions): Running
 export function readModel(path: string, options: LoadOptions = {}): Running {
   const { weights = 'f32', adapter } = options
   checkNames('loadModel', options, ['weights', 'head', 'adapter'])
+  const base = adapter === undefined ? baseOfAdapter(path) : undefined
+  if (base !== undefined) return readModel(base, { ...options, adapter: path })
   const opened = openCheckpoint(path)
   const head = options.head ?? (adapter === undefined ? undefined : headOfAdapter(adapter, opened))
   const stored = head === undefined ? opened : withHead(opened, head)

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -11,6 +11,7 @@ import {
   encoderOutput,
   loadEncoder,
   type LoadedEncoder,
+  loadModel,
   type Running,
   saveAdapter,
   withLowRank,
@@ -52,6 +53,12 @@ describe.skipIf(referenceModels === undefined).each(foldersOr(['bert', 'electra'
     expect(back.stored.config.plain()).toEqual(loaded.stored.config.plain())
     expect(largestDifference(logitsOf(loaded), logitsOf(adapted))).toBeGreaterThan(1e-3)
     expect(existsSync(join(saved, 'config.json'))).toBe(true)
+    const alone = (await loadModel(saved, { weights: 'f32' })) as Running<LoadedEncoder>
+    expect(largestDifference(logitsOf(alone), logitsOf(adapted))).toBeLessThan(1e-6)
+    const config = join(saved, 'adapter_config.json')
+    const said = JSON.parse(readFileSync(config, 'utf8')) as object
+    writeFileSync(config, JSON.stringify({ ...said, base_model_name_or_path: 'somebody/elsewhere' }))
+    await expect(loadModel(saved)).rejects.toThrow(/base_model_name_or_path.*found nothing at .*elsewhere/)
     writeFileSync(join(saved, 'config.json'), '{ "architectures": 3 }')
     await expect(loadEncoder(path, { adapter: saved })).rejects.toThrow(FormatError)
   })
