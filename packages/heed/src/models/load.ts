@@ -84,8 +84,9 @@ export type Running<L extends LoadedModel = LoadedModel> = L extends LoadedModel
   : never
 
 /**
- * Reads a model from this machine's disk: a folder in the hub's layout, one that `saveModel` wrote, the folder
- * of an adapter that says where the model below it lies, or a file in GGUF or in llama2.c's legacy layout.
+ * Reads a model from this machine's disk: a folder in the hub's layout, one that `saveModel` wrote, the
+ * folder of an adapter that says where the model below it lies, or a file in GGUF or in llama2.c's legacy
+ * layout.
  *
  * @throws FormatError where a file is missing or wrong, or they don't belong together
  */
