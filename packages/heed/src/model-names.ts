@@ -353,6 +353,7 @@ export {
   type FewShotOptions,
   type HardNegativeOptions,
   hardNegatives,
+  isFewShot,
   type LabelledText,
   labelShares,
   type LinearClassifier,

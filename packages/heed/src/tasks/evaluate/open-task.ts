@@ -15,7 +15,7 @@ import {
   type SparseEncoder,
 } from '../../models/index.js'
 import { dispose } from '../../tensor/index.js'
-import type { DataRecord } from '../../train/index.js'
+import { type DataRecord, isFewShot, loadFewShot } from '../../train/index.js'
 import { measureClassification } from './classification.js'
 import { type EvaluateOptions, type Evaluation, evaluationOf, type Measured } from './evaluation.js'
 import { measureChoice, measurePerplexity } from './likelihood.js'
@@ -99,6 +99,14 @@ export async function openTask(
       loaded,
       measure: (records, options) =>
         measureSearch(encoder, records, { ...options, questions, depth, reranker }),
+    }
+  }
+  if (task === 'text-classification' && isFewShot(path)) {
+    const classifier = await loadFewShot(path)
+    return {
+      task,
+      loaded: classifier.encoder.loaded,
+      measure: (records, options) => measureClassification(classifier, records, options),
     }
   }
   const loaded = await loadModel(path, load)

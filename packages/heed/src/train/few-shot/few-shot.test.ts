@@ -4,10 +4,12 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { FormatError, UsageError } from '../../base/index.js'
 import { createSentenceEncoder, type LoadedEncoder, readModel } from '../../models/index.js'
+import { evaluate } from '../../tasks/index.js'
 import { tinyFolder } from '../../models/testing/tiny-folder.js'
 import {
   contrastivePairs,
   fewShot,
+  isFewShot,
   labelShares,
   loadFewShot,
   logisticRegression,
@@ -89,6 +91,9 @@ test('a few examples of each label are enough for what is easy; what is written 
   const again = await loadFewShot(out)
   expect(again.labels).toEqual(classifier.labels)
   expect(again.classify(texts).map((one) => one.join())).toEqual(shares.map((one) => one.join()))
+  expect(isFewShot(out) && !isFewShot(folder)).toBe(true)
+  const measured = await evaluate(out, 'text-classification', examples)
+  expect(measured.scores.find(({ metric }) => metric === 'accuracy')?.value).toBe(1)
   // Without pairs the encoder stays as it is.
   const plain = await fewShot(again.encoder, examples, { pairs: 0 })
   expect(plain.encoder).toBe(again.encoder)

@@ -172,6 +172,13 @@ export async function saveFewShot(
   )
 }
 
+/** Whether a folder is one that `saveFewShot` wrote. */
+export function isFewShot(folder: string): boolean {
+  const { existsSync } = nodeModule<typeof import('node:fs')>('node:fs', 'loadFewShot')
+  const paths = nodeModule<typeof import('node:path')>('node:path', 'loadFewShot')
+  return existsSync(paths.join(folder, headFile))
+}
+
 /**
  * Reads what `saveFewShot` wrote.
  *
