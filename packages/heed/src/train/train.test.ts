@@ -54,12 +54,12 @@ describe('train', () => {
   test('learns labels, and evaluates on others', async () => {
     const accuracies: number[] = []
     const { model, result } = await run({
-      steps: 40,
+      steps: 70,
       hooks: { onEvaluation: ({ metrics }) => void accuracies.push(metrics['accuracy']!) },
     })
     expect(result.reason).toBe('finished')
     expect(result.bestLoss).toBeLessThan(0.4)
-    expect(accuracies.at(-1)).toBe(1)
+    expect(accuracies.at(-1)).toBeGreaterThan(0.9)
     expect(model.stored.config.member('id2label').member('1').value).toBe('tool')
   })
 
