@@ -157,6 +157,10 @@ export function recipeOf(top: Section, file: string, tasks: readonly string[]): 
   const data = top.section('data', ['train', 'validation', 'negatives', 'pairs', 'groups'])
   if (!data.has('train')) throw data.error('train', 'a data source, or a list of them', 'none')
   const watch = top.has('watch') ? top.section('watch', ['text', 'pair', 'every']) : undefined
+  const training = trainingOf(top.section('training', fields.training))
+  const publish = top.has('publish') ? publishOf(top, file) : undefined
+  if (publish?.adapter === true && training.adapter === undefined)
+    throw top.error('publish.adapter', 'false without training.adapter', 'true')
   return {
     file: resolve(file),
     task: top.choice('task', tasks, ''),
@@ -172,7 +176,7 @@ export function recipeOf(top: Section, file: string, tasks: readonly string[]): 
       groups: data.flag('groups', false),
       pairs: data.has('pairs') ? pairsOf(data.section('pairs', ['positive', 'negative'])) : undefined,
     },
-    training: trainingOf(top.section('training', fields.training)),
+    training,
     watch: watch && {
       text: watch.text('text'),
       pair: watch.has('pair') ? watch.text('pair') : undefined,
@@ -180,7 +184,7 @@ export function recipeOf(top: Section, file: string, tasks: readonly string[]): 
     },
     evaluation: top.has('evaluation') ? evaluationsOf(top, file) : [],
     card: cardOf(top, file),
-    publish: top.has('publish') ? publishOf(top, file) : undefined,
+    publish,
     weights: top.choice('weights', ['f32', 'f16', 'bf16'], 'f32'),
     output: pathIn(top, 'output', top.text('output', '.cache/run'), file),
   }

@@ -20,6 +20,12 @@ export interface OpenedRecipe {
   /** The encoder whose filters can be watched, with its weights among those that are trained. */
   readonly encoder?: LoadedEncoder
   readonly weightsOf?: (trained: LoadedModel['model']) => LoadedEncoder['model']
+  /** Writes the changes of low rank alone, where there are some. */
+  readonly saveChanges?: (
+    trained: LoadedModel,
+    folder: string,
+    dtype: RecipeConfig['weights'],
+  ) => Promise<void>
   /** Writes what was trained. */
   readonly save: (trained: LoadedModel, folder: string, dtype: RecipeConfig['weights']) => Promise<void>
 }

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { loadEncoder, loadSentenceEncoder } from 'heed'
+import { loadEncoder, loadSentenceEncoder, mergeLowRank, type Tensor } from 'heed'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { eventsIn, heed, temporaryFolder } from '../../testing.js'
 import type { RunResult } from '../run.js'
@@ -145,7 +145,7 @@ describe('a recipe', () => {
 test('adapters, groups and early stopping: a model with the changes merged', async () => {
   const path = write({
     output: 'adapted',
-    publish: undefined,
+    publish: { ...recipe.publish, to: 'changes', adapter: true },
     evaluation: undefined,
     training: {
       ...recipe.training,
@@ -161,6 +161,20 @@ test('adapters, groups and early stopping: a model with the changes merged', asy
     (await loadEncoder(at(name))).model.blocks[0]!.attention.key.weight.values()
   const [before, after] = [await key('tiny'), await key(join('adapted', 'model'))]
   expect(after.some((number, i) => Math.abs(number - before[i]!) > 1e-3)).toBe(true)
+  // The package has the changes alone: with the model below they are the same.
+  expect(readdirSync(at('changes')).toSorted()).toEqual([
+    'README.md',
+    'adapter_config.json',
+    'adapter_model.safetensors',
+    'config.json',
+    'package.json',
+    'results.json',
+  ])
+  const head = { name: 'SequenceClassification', labels: ['no', 'yes'] }
+  const again = mergeLowRank(await loadEncoder(at('tiny'), { head, adapter: at('changes') }))
+  const merged = again.model.blocks[0]!.attention.key.weight as Tensor
+  const found = merged.values()
+  expect(Math.max(...after.map((number, i) => Math.abs(number - found[i]!)))).toBeLessThan(2e-3)
 })
 
 test('a small model of a large one learns its vectors of sentences', async () => {
@@ -239,6 +253,7 @@ test.each<[string, object, RegExp]>([
     { evaluation: [recipe.evaluation, recipe.evaluation] },
     /names of their own, found 'held out' twice/,
   ],
+  ['an adapter of none', { publish: { ...recipe.publish, adapter: true } }, /publish\.adapter to be false/],
   ['the name of a package', { publish: { ...recipe.publish, name: 'No Name' } }, /publish\.name/],
   ['a head', { head: { lables: [] } }, /head with .*did you mean 'labels'/],
   ['an option of the objective', { objective: { maximun: 3 } }, /objective with .*did you mean 'maximum'/],

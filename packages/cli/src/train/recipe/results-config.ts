@@ -34,13 +34,14 @@ export interface PublishConfig {
   readonly description: string
   /** As package.json has it. */
   readonly licence: string
-  readonly weights: 'f32' | 'f16' | 'bf16' | 'q8_0'
+  /** Whether the changes of low rank alone are published, and not the model that they are merged into. */
+  readonly adapter: boolean
   /** More bytes than that are refused. */
   readonly limitBytes: number
 }
 
 const evaluationNames = ['name', 'task', 'data', 'learnFrom', 'baselines', 'beside', 'settings'] as const
-const publishNames = ['to', 'name', 'version', 'description', 'licence', 'weights', 'limitBytes'] as const
+const publishNames = ['to', 'name', 'version', 'description', 'licence', 'adapter', 'limitBytes'] as const
 
 /** The field `evaluation`: one, or a list. @throws {ConfigError} for what makes no sense */
 export function evaluationsOf(top: Section, file: string): readonly EvaluationConfig[] {
@@ -99,7 +100,7 @@ export function publishOf(top: Section, file: string): PublishConfig {
     version: own.text('version', '0.1.0'),
     description: own.text('description'),
     licence: own.text('licence', 'SEE LICENSE IN README.md'),
-    weights: own.choice('weights', ['f32', 'f16', 'bf16', 'q8_0'], 'f16'),
+    adapter: own.flag('adapter', false),
     limitBytes: own.integer('limitBytes', { least: 1 }, 64e6),
   }
 }

@@ -21,12 +21,15 @@ import { Clock } from './clock.js'
 import type { RecipeConfig } from './config.js'
 import { asGroups, asPairs, withNegatives } from './negatives.js'
 import { publish } from './publish.js'
-import { measureAll, writeResults } from './results.js'
+import { measureAll, weightBytes, writeResults } from './results.js'
 import { startOf } from './start.js'
 import type { OpenedRecipe } from './opened.js'
 import { recipeTasks } from './tasks.js'
 
 type Weights = LoadedModel['model']
+
+/** Changes of low rank alone, in the output folder. */
+const changesFolder = 'adapter'
 
 /**
  * Trains a model as a recipe says, measures it and writes its package.
@@ -239,7 +242,13 @@ async function finish(
       version: options.version,
       last: recorder,
     })
-    if (config.publish !== undefined) published = await publish(config, config.publish, folder, results)
+    if (config.publish?.adapter === true) {
+      const changes = join(config.output, changesFolder)
+      await opened.saveChanges!(model, changes, config.weights)
+      const bytes = await weightBytes(changes)
+      published = await publish(config, config.publish, changes, { ...results, bytes })
+    } else if (config.publish !== undefined)
+      published = await publish(config, config.publish, folder, results)
   }
   return {
     reason,

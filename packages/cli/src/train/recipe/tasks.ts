@@ -7,6 +7,7 @@ import {
   maskedLanguage,
   questionAnswering,
   rerank,
+  saveAdapter,
   saveModel,
   sequenceToSequence,
   textClassification,
@@ -124,6 +125,9 @@ async function learning<L extends LoadedModel, O>(
   return {
     model: model as LoadedModel,
     objective: objective as unknown as OpenedRecipe['objective'],
+    ...(adapter !== undefined && {
+      saveChanges: (trained, folder, dtype) => saveAdapter(folder, trained, { dtype }),
+    }),
     save: (trained, folder, dtype) => saveModel(folder, trained, dtype),
   }
 }
