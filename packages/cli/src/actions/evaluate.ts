@@ -11,7 +11,7 @@ import {
   randomKey,
   type TaskSettings,
 } from 'heed'
-import { readJson, shippedFolder } from 'heed/internals'
+import { readJson, shippedPath } from 'heed/internals'
 import type { Context } from '../context.js'
 import { UsageError } from '../errors.js'
 import { ablationText, evaluationText } from '../evaluate/text.js'
@@ -76,7 +76,7 @@ export async function evaluateModel(
       stride,
       threshold,
     }
-    const model = given === undefined ? shippedFolder(shippedFor(task)) : resolve(given)
+    const model = given === undefined ? shippedPath(shippedFor(task)) : resolve(given)
     const opened = await openTask(model, task, settings, { weights })
     const about = { model: basename(model), records: records.length }
     if (ablation !== undefined) {

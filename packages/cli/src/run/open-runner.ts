@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { pipeline, UsageError, type Attention, type Running, type Task } from 'heed'
-import { shippedFolder } from 'heed/internals'
+import { shippedPath } from 'heed/internals'
 import type { WeightChoice } from '../options.js'
 import { modelFilesOf, stampsOf } from '../stamps.js'
 import type { Fields, TaskOptions } from './fields.js'
@@ -28,7 +28,9 @@ export interface PipelineRunner extends Runner {
  * @throws {FormatError} where what stands there is no model
  */
 export async function openRunner(task: TaskEntry, choice: ModelChoice): Promise<PipelineRunner> {
-  const { adapter, weights } = choice
+  const { adapter } = choice
+  // A shipped model runs in the numbers that it is stored as.
+  const weights = choice.weights ?? (choice.model === undefined ? 'stored' : undefined)
   const path = choice.model ?? shippedModelOf(task)
   const options = { ...(adapter !== undefined && { adapter }), ...(weights !== undefined && { weights }) }
   const run = (await pipeline(task.name as Task, path, options)) as unknown as AnyPipeline
@@ -44,7 +46,7 @@ export async function openRunner(task: TaskEntry, choice: ModelChoice): Promise<
 /** @throws {UsageError} where heed ships none for the task, {StateError} where it isn't installed */
 export function shippedModelOf({ name }: TaskEntry): string {
   try {
-    return shippedFolder(name)
+    return shippedPath(name)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     throw new UsageError({ ...error, hint: 'name one with --model' })

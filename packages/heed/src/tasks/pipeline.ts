@@ -3,7 +3,7 @@ import { nearest, UsageError } from '../base/index.js'
 import { loadModel, type LoadOptions, type Running } from '../models/index.js'
 import { dispose } from '../tensor/index.js'
 import type { Opened } from './callable.js'
-import { shippedFolder } from './shipped.js'
+import { shippedPath } from './shipped.js'
 import { createFillMask, type FillMaskPipeline } from './fill-mask.js'
 import { createQuestionAnswering, type QuestionAnsweringPipeline } from './question-answering.js'
 import { createTextClassification, type TextClassificationPipeline } from './text-classification.js'
@@ -98,13 +98,20 @@ export async function pipeline<const T extends Task | keyof TaskAliases>(
   const opened: Opened =
     typeof model === 'object' && model !== null
       ? { model, owned: false }
-      : { model: await loadModel(model ?? shippedFolder(name), options), owned: true }
+      : { model: await opening(task, model, options), owned: true }
   try {
     return make(opened) as Pipelines[T extends keyof TaskAliases ? TaskAliases[T] : T & Task]
   } catch (error) {
     if (opened.owned) dispose(opened.model.model)
     throw error
   }
+}
+
+/** A shipped model runs in the numbers that it is stored as. */
+function opening(task: string, model: string | null | undefined, options: PipelineOptions): Promise<Running> {
+  return typeof model === 'string'
+    ? loadModel(model, options)
+    : loadModel(shippedPath(task), { weights: 'stored', ...options })
 }
 
 function unknownTask(task: string): UsageError {

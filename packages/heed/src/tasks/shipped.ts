@@ -1,22 +1,30 @@
 /** The models that heed ships, by task. */
 import { nodeModule, StateError, UsageError } from '../base/index.js'
 
-/** The package that has a task's model, and the folder in it; default the package's own. */
+/** The package that has a task's model, and the file or folder in it; default the package's own. */
 export interface ShippedModel {
   readonly package: string
-  readonly folder?: string
+  readonly path?: string
 }
 
+const reader = '@heed/reader'
+const entailment: ShippedModel = { package: reader, path: 'entailment' }
+const sentences: ShippedModel = { package: reader, path: 'minilm.gguf' }
+
 const models: Readonly<Record<string, ShippedModel>> = {
+  'text-classification': entailment,
+  'zero-shot-classification': entailment,
+  'feature-extraction': sentences,
+  'sentence-similarity': sentences,
   'text-generation': { package: '@heed/first-light' },
 }
 
 /**
- * The folder of the model that is shipped for a task, wherever the package manager has put it.
+ * The path of the model that is shipped for a task, wherever the package manager has put it.
  *
  * @throws UsageError where none is shipped, StateError where it isn't installed
  */
-export function shippedFolder(task: string): string {
+export function shippedPath(task: string): string {
   const model = Object.hasOwn(models, task) ? models[task]! : undefined
   if (model === undefined)
     throw new UsageError({
@@ -31,7 +39,7 @@ export function shippedFolder(task: string): string {
   for (const from of [import.meta.url, paths.join(globalThis.process.cwd(), 'package.json')])
     try {
       const found = createRequire(from).resolve(`${model.package}/package.json`)
-      return paths.join(paths.dirname(found), model.folder ?? '.')
+      return paths.join(paths.dirname(found), model.path ?? '.')
     } catch (error) {
       cause = error
     }
