@@ -159,6 +159,8 @@ export function recipeOf(top: Section, file: string, tasks: readonly string[]): 
   const watch = top.has('watch') ? top.section('watch', ['text', 'pair', 'every']) : undefined
   const training = trainingOf(top.section('training', fields.training))
   const publish = top.has('publish') ? publishOf(top, file) : undefined
+  if (publish?.base !== undefined && !publish.adapter)
+    throw top.error('publish.base', 'left out where the whole model is published', publish.base)
   if (publish?.adapter === true && training.adapter === undefined)
     throw top.error('publish.adapter', 'false without training.adapter', 'true')
   return {

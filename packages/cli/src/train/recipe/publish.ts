@@ -8,7 +8,8 @@ import { resultsFile, type RecipeResults } from './results.js'
 import type { PublishConfig } from './results-config.js'
 
 /**
- * Writes a finished model as a package: its files, `package.json`, the results, and the card as `README.md`.
+ * Writes a finished model as a package: its files, the results, the card as `README.md`, and `package.json`
+ * unless it is a part of another.
  * Other files of the folder stay.
  *
  * @returns the folder
@@ -17,7 +18,7 @@ import type { PublishConfig } from './results-config.js'
  */
 export async function publish(
   config: RecipeConfig,
-  { to, name, version, description, licence, limitBytes }: PublishConfig,
+  { to, part, name, version, description, licence, limitBytes }: PublishConfig,
   folder: string,
   results: RecipeResults,
 ): Promise<string> {
@@ -42,6 +43,7 @@ export async function publish(
   for (const file of names) await write(file, await readFile(join(folder, file)))
   await write(resultsFile, `${JSON.stringify(results, undefined, 2)}\n`)
   await write('README.md', cardText(config, { name, licence }, results))
+  if (part) return to
   const said = {
     name,
     version,

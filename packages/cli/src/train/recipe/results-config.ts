@@ -26,8 +26,10 @@ export interface BesideConfig {
 
 /** Where the finished model goes. */
 export interface PublishConfig {
-  /** The folder of its package. */
+  /** The folder of its package, or a folder in another's. */
   readonly to: string
+  /** Whether it is a part of a package that is there already, and so gets no `package.json`. */
+  readonly part: boolean
   /** The package's name: `@heed/entailment`. */
   readonly name: string
   readonly version: string
@@ -36,12 +38,24 @@ export interface PublishConfig {
   readonly licence: string
   /** Whether the changes of low rank alone are published, and not the model that they are merged into. */
   readonly adapter: boolean
+  /** Where the model below an adapter lies, seen from `to`; default where the training took it from. */
+  readonly base: string | undefined
   /** More bytes than that are refused. */
   readonly limitBytes: number
 }
 
 const evaluationNames = ['name', 'task', 'data', 'learnFrom', 'baselines', 'beside', 'settings'] as const
-const publishNames = ['to', 'name', 'version', 'description', 'licence', 'adapter', 'limitBytes'] as const
+const publishNames = [
+  'to',
+  'part',
+  'name',
+  'version',
+  'description',
+  'licence',
+  'adapter',
+  'base',
+  'limitBytes',
+] as const
 
 /** The field `evaluation`: one, or a list. @throws {ConfigError} for what makes no sense */
 export function evaluationsOf(top: Section, file: string): readonly EvaluationConfig[] {
@@ -96,11 +110,13 @@ export function publishOf(top: Section, file: string): PublishConfig {
     throw own.error('name', 'the name of a package, such as "@heed/entailment"', JSON.stringify(name))
   return {
     to: pathIn(own, 'to', own.text('to'), file),
+    part: own.flag('part', false),
     name,
     version: own.text('version', '0.1.0'),
     description: own.text('description'),
     licence: own.text('licence', 'SEE LICENSE IN README.md'),
     adapter: own.flag('adapter', false),
+    base: own.has('base') ? own.text('base') : undefined,
     limitBytes: own.integer('limitBytes', { least: 1 }, 64e6),
   }
 }

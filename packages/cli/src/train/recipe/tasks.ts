@@ -126,7 +126,8 @@ async function learning<L extends LoadedModel, O>(
     model: model as LoadedModel,
     objective: objective as unknown as OpenedRecipe['objective'],
     ...(adapter !== undefined && {
-      saveChanges: (trained, folder, dtype) => saveAdapter(folder, trained, { dtype }),
+      saveChanges: (trained, folder, dtype) =>
+        saveAdapter(folder, trained, { dtype, ...(config.publish?.base && { base: config.publish.base }) }),
     }),
     save: (trained, folder, dtype) => saveModel(folder, trained, dtype),
   }
