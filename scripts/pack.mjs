@@ -8,7 +8,13 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** The packages that are published, in the order in which they need each other. */
-export const folders = ['packages/heed', 'packages/studio', 'models/first-light', 'models/reader', 'packages/cli']
+export const folders = [
+  'packages/heed',
+  'packages/studio',
+  'models/first-light',
+  'models/reader',
+  'packages/cli',
+]
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const root = fileURLToPath(new URL('..', import.meta.url))

@@ -26,8 +26,10 @@ const pages = {
   text: 'Tokenizers',
   checkpoint: 'Weights by name',
   models: 'Models',
+  search: 'Finding texts',
   generation: 'Writing on',
-  train: 'Training, optimizers, schedules, data, checkpoints',
+  train: 'Training, objectives, losses, optimizers, schedules, data, checkpoints',
+  tasks: 'What models are used for, and how good they are at it',
   studio: 'The page and the terminal’s pictures: the package `@heed/studio`',
 }
 

@@ -72,8 +72,11 @@ export interface TextToTextPipeline<
   >
 }
 
+/** What an encoder-decoder makes of texts. */
 export type Text2TextGenerationPipeline = TextToTextPipeline<'text2text-generation', 'generated_text'>
+/** Long texts in short. */
 export type SummarizationPipeline = TextToTextPipeline<'summarization', 'summary_text'>
+/** Texts in another language. */
 export type TranslationPipeline = TextToTextPipeline<'translation', 'translation_text', TranslationOptions>
 
 /** Throws UsageError where the model is no encoder-decoder. */

@@ -26,6 +26,7 @@ export interface BarsPart {
   readonly rows: readonly BarRow[]
 }
 
+/** A row of bars: what it is called, and a share from 0 to 1. */
 export interface BarRow {
   readonly text: string
   readonly score: number

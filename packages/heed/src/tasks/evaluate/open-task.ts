@@ -34,6 +34,7 @@ export const evaluationTasks = [
   'token-classification',
   'question-answering',
 ] as const
+/** What can be measured. */
 export type EvaluationTask = (typeof evaluationTasks)[number]
 
 /** Options of one task alone, as the command has them. */
