@@ -136,12 +136,15 @@ function textOf(record: DataRecord): string | [string, string] {
 }
 
 /** How files of records are read. */
-type Reading = Pick<EvaluateCommandOptions, 'format' | 'columns' | 'field' | 'label'> & {
+type Reading = Pick<EvaluateCommandOptions, 'task' | 'format' | 'columns' | 'field' | 'label'> & {
   readonly limit?: number | undefined
 }
 
 /** Files, or JSON, as sources of data. */
-function sourcesOf(data: readonly string[], { format, columns, field, label, limit }: Reading): DataSource[] {
+function sourcesOf(
+  data: readonly string[],
+  { task, format, columns, field, label, limit }: Reading,
+): DataSource[] {
   const named = {
     ...(format !== undefined && { format }),
     ...(columns !== undefined && { columns: columns.split(',') }),
@@ -150,7 +153,10 @@ function sourcesOf(data: readonly string[], { format, columns, field, label, lim
     ...(limit !== undefined && { limit }),
   }
   return data.flatMap((given) => {
-    if (!/^\s*[[{]/.test(given)) return [{ ...named, path: given } as DataSource]
+    // Questions in JSON are SQuAD's, or one a line, which the same reader takes.
+    const isSquad = task === 'question-answering' && /\.(json|jsonl|ndjson)(\.gz)?$/i.test(given)
+    if (!/^\s*[[{]/.test(given))
+      return [{ ...(isSquad && { format: 'squad' }), ...named, path: given } as DataSource]
     const json = readJson(given, {
       operation: 'evaluate',
       file: '--data',

@@ -16,6 +16,12 @@ writeFileSync(
     .join(''),
 )
 
+const squad = join(folder, 'articles.jsonl')
+writeFileSync(
+  squad,
+  `${JSON.stringify({ title: 'Mats', paragraphs: [{ context: 'The cat sat.', qas: [{ q: 'Who sat?', a: ['The cat'] }] }] })}\n`,
+)
+
 /** What the command prints, and how it ends. */
 async function heed(...args: string[]): Promise<{ status: number; text: string; errors: string }> {
   let [text, errors] = ['', '']
@@ -75,6 +81,8 @@ test.each([
   [[model, '--task', 'perplexity', '--data', data, '--field', 'text'], "--field as name=value, found 'text'"],
   [[model, '--task', 'perplexity', '--data', '{"file": 1}'], "'file'"],
   [[model, '--task', 'text-classification', '--data', data, '--field', 'text=story'], "family 'encoder'"],
+  // The questions are read; the model is no encoder.
+  [[model, '--task', 'question-answering', '--data', squad], "family 'encoder'"],
 ])('what can not be measured: %j', async (args, message) => {
   const { status, errors } = await heed(...args)
   expect(status).toBe(2)
