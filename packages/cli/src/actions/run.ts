@@ -80,6 +80,14 @@ async function* once(item: Item): AsyncGenerator<Item> {
   yield item
 }
 
+/** Requests as any other inputs: only lines of JSON have OpenAI's form. */
+async function* shownItems(items: AsyncIterable<Item>): AsyncGenerator<Item> {
+  for await (const item of items) {
+    const { endpoint: _, ...options } = item.options
+    yield { ...item, options }
+  }
+}
+
 /** The inputs that the arguments give, and what is read besides. */
 function inputsFrom(
   { name, fields, read }: TaskEntry,
@@ -182,9 +190,10 @@ async function toOutput(
   const sections: AnswerSection[] = []
   const isAttended = options.html !== undefined || (options.attend === true && options.json !== true)
   const asked = { ...work.options, ...(isAttended && { attention: true }) }
+  const read = options.json === true ? items() : shownItems(items())
   let [count, failed] = [0, 0]
   try {
-    for await (const group of groupsOf(items(), asked)) {
+    for await (const group of groupsOf(read, asked)) {
       if (signal.aborted) break
       const outcomes = await outcomesOf(runner, group, signal)
       for (const [i, item] of group.items.entries()) {
@@ -192,6 +201,10 @@ async function toOutput(
         if (outcomes[i]!.some((outcome) => 'error' in outcome)) failed++
         if (choice === undefined) throwFirst(outcomes[i]!)
         if (options.html !== undefined) {
+          if (options.json === true && item.options.endpoint !== undefined)
+            throw new UsageError(
+              'run: requests of a batch file are shown by --html, or answered by --json, not both',
+            )
           if (sections.length === mostSections)
             throw new UsageError(`run: a page shows at most ${mostSections} inputs, found more`)
           sections.push(

@@ -190,6 +190,40 @@ test('requests for completions and embeddings are answered in the form of OpenAI
   expect(bytes.length).toBe(4 * 32)
 })
 
+test('requests for completions and embeddings are shown as any other inputs; a page and JSON at once are refused', async () => {
+  const shown = async (task: string, model: string, url: string, body: object, ...more: string[]) => {
+    const file = at(`shown-${task}.jsonl`)
+    writeFileSync(file, JSON.stringify({ custom_id: 'a', method: 'POST', url, body }))
+    return heed(['run', task, '--model', at(model), '--input', file, ...more])
+  }
+  const prompt = { prompt: ['The cat', 'A dog'], max_tokens: 4, temperature: 0 }
+  const written = await shown('text-generation', 'writer', '/v1/completions', prompt, '--attend')
+  expect(written).toMatchObject({ status: 0, err: '' })
+  expect(written.out).toMatch(/^line 1, a\n[^]+\nline 1, a\n/)
+  const input = { input: 'The cat', dimensions: 4 }
+  const vectors = await shown(
+    'feature-extraction',
+    'vectors',
+    '/v1/embeddings',
+    input,
+    '--html',
+    at('v.html'),
+  )
+  expect(vectors.status).toBe(0)
+  expect(vectors.out).toContain('4 numbers')
+  const both = await shown(
+    'feature-extraction',
+    'vectors',
+    '/v1/embeddings',
+    input,
+    '--html',
+    at('v.html'),
+    '--json',
+  )
+  expect(both.status).toBe(2)
+  expect(both.err).toContain('shown by --html, or answered by --json')
+})
+
 interface Response {
   readonly custom_id: string
   readonly error: null
@@ -313,6 +347,9 @@ test('nothing to read, and no model, are failures that say so', async () => {
   const picture = await classify('--input', at('picture.png'))
   expect(picture).toMatchObject({ status: 1, out: '' })
   expect(picture.err).toMatch(/expected text in UTF-8 in .*picture\.png/)
+  const missing = await classify('--input', at('missing.txt'))
+  expect(missing).toMatchObject({ status: 1, out: '' })
+  expect(missing.err).toMatch(/expected a file or a folder, found nothing at '.*missing\.txt'/)
   const none = await heed(['run', 'text-classification', 'a', '--model', at('none')])
   expect(none.status).toBe(1)
   expect(none.err).toMatch(/nothing at/)

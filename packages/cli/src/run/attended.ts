@@ -139,7 +139,7 @@ function mapOf(name: string, { query, key }: PairLabels, weights: readonly (read
   const largest = weights.reduce((most, row) => Math.max(most, ...row), 1e-9)
   return {
     kind: 'map',
-    name,
+    name: `${name}; shares of the largest`,
     rows: query,
     columns: key,
     weights: weights.map((row) => row.map((weight) => weight / largest)),

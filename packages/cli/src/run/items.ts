@@ -103,10 +103,10 @@ async function filesAt(
   path: string,
 ): Promise<{ readonly files: readonly string[]; readonly isFolder: boolean }> {
   if (path === '-') return { files: ['-'], isFolder: false }
-  const found = await stat(path).catch((cause: unknown) =>
+  const found = await stat(path).catch((cause: NodeJS.ErrnoException) =>
     refuse(
       'a file or a folder',
-      cause instanceof Error ? cause.message : String(cause),
+      cause.code === 'ENOENT' ? `nothing at '${path}'` : cause.message,
       'correct the path',
       path,
     ),

@@ -61,3 +61,16 @@ test('a plain token beyond the vocabulary belongs to another model', async () =>
     rmSync(folder, { recursive: true })
   }
 })
+
+test('a model without a tokenizer names its folder when it is asked for one', async () => {
+  const folder = await folderWith([])
+  try {
+    rmSync(join(folder, 'tokenizer.json'))
+    const loaded = await loadDecoder(folder)
+    expect(() => loaded.tokenizer).toThrow(
+      `a tokenizer beside the model in '${folder}', found none; add its tokenizer.json`,
+    )
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})

@@ -189,17 +189,26 @@ export async function loadEncoderDecoder(
   return ofFamily(readModel(path, options), 'encoder-decoder')
 }
 
-/** A loaded model as one of its family. Throws UsageError where it is of another. */
+/**
+ * A loaded model as one of its family.
+ *
+ * @param task what it is for, where a task asks for it
+ * @throws UsageError where it is of another
+ */
 export function ofFamily<L extends Running, F extends Family>(
   loaded: L,
   family: F,
+  task?: string,
 ): Extract<L, { readonly family: F }> {
   if ((loaded.family as Family) === family) return loaded as Extract<L, { readonly family: F }>
   throw new UsageError({
-    operation: 'loadModel',
+    operation: task ?? 'loadModel',
     expected: `a model of the family '${family}'`,
     found: `'${loaded.architecture?.name ?? 'decoder'}', of the family '${loaded.family}'`,
-    hint: 'load it with loadModel, and run it by the functions of its family',
+    hint:
+      task === undefined
+        ? 'load it with loadModel, and run it by the functions of its family'
+        : `take another model, or a task that ${loaded.family}s do`,
   })
 }
 

@@ -109,14 +109,23 @@ function storedFolder(folder: string): StoredModel {
     json,
     file,
     hasTokenizer: ofTokenizer.length > 0,
-    tokenizer: () =>
-      loadTokenizerFiles(
+    tokenizer: () => {
+      if (ofTokenizer.length === 0)
+        throw new FormatError({
+          operation,
+          expected: `a tokenizer beside the model in '${folder}'`,
+          found: 'none',
+          hint: `add its ${tokenizerNames[0]}, or another of ${tokenizerNames.slice(1).join(', ')}`,
+          file: folder,
+        })
+      return loadTokenizerFiles(
         Object.fromEntries(
           names
             .filter((name) => ofTokenizer.includes(name) || besideTokenizer.includes(name))
             .map((name) => [name, readSmallFile(at(name), largestTokenizer)]),
         ),
-      ),
+      )
+    },
     weights: (use) => openWeights(folder, use),
   })
 }

@@ -79,7 +79,7 @@ interface Mask {
 /** Throws UsageError where the model has no masked-LM head, or the tokenizer no mask. */
 export function createFillMask(opened: Opened): FillMaskPipeline {
   const task = 'fill-mask'
-  const loaded: Running<LoadedEncoder> = ofFamily(opened.model, 'encoder')
+  const loaded: Running<LoadedEncoder> = ofFamily(opened.model, 'encoder', task)
   headOfKind(task, loaded, 'masked-language')
   const { tokenizer, stored } = loaded
   const { id, token } = maskOf(loaded)

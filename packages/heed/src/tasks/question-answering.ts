@@ -101,7 +101,7 @@ export interface QuestionAnsweringPipeline extends TaskPipeline<'question-answer
 
 /** Throws UsageError where the model has no head that finds answers. */
 export function createQuestionAnswering(opened: Opened): QuestionAnsweringPipeline {
-  const loaded: Running<LoadedEncoder> = ofFamily(opened.model, 'encoder')
+  const loaded: Running<LoadedEncoder> = ofFamily(opened.model, 'encoder', task)
   headOfKind(task, loaded, 'answer')
   const call = async (first: unknown, second: unknown, third?: unknown): Promise<unknown> => {
     const asked = inputsOf(first, second)

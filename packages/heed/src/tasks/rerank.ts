@@ -91,7 +91,7 @@ interface Scorer<P, V> {
 /** Throws UsageError where the model is no encoder. */
 export function createRerank(opened: Opened): RerankPipeline {
   const task = 'rerank'
-  const loaded: Running<LoadedEncoder> = ofFamily(opened.model, 'encoder')
+  const loaded: Running<LoadedEncoder> = ofFamily(opened.model, 'encoder', task)
   const made = new Map<RerankMethod, Scorer<unknown, unknown>>()
   const scorerOf = (method: RerankMethod): Scorer<unknown, unknown> => {
     const known = made.get(method) ?? (scorers[method](loaded) as Scorer<unknown, unknown>)

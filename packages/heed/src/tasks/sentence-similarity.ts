@@ -81,7 +81,7 @@ export interface SentenceSimilarityPipeline extends TaskPipeline<
 /** Throws UsageError where the model is no encoder. */
 export function createSentenceSimilarity(opened: Opened): SentenceSimilarityPipeline {
   const task = 'sentence-similarity'
-  const loaded: Running<LoadedEncoder> = ofFamily(opened.model, 'encoder')
+  const loaded: Running<LoadedEncoder> = ofFamily(opened.model, 'encoder', task)
   const encoder = readSentenceEncoder(loaded)
   const call = async (
     input: SentenceSimilarityInput | readonly SentenceSimilarityInput[],

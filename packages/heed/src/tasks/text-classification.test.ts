@@ -188,7 +188,7 @@ describe('the model', () => {
     await expect(pipeline('text-clasification' as never)).rejects.toThrow(
       /did you mean 'text-classification'/,
     )
-    await expect(pipeline('text-classification')).rejects.toThrow(/none is shipped for this task/)
+    await expect(pipeline('fill-mask')).rejects.toThrow(/none is shipped for this task/)
     const other = temporaryFolder()
     try {
       await writeTiny(other.path, { architectures: ['BertForMaskedLM'] })
@@ -199,4 +199,11 @@ describe('the model', () => {
       other.remove()
     }
   })
+})
+
+test('a model of another family is refused by the task, which says what the model is', async () => {
+  await expect(pipeline('text-generation', folder.path)).rejects.toThrow(
+    "text-generation: expected a model of the family 'decoder', found 'bert', of the family 'encoder'; " +
+      'take another model, or a task that encoders do',
+  )
 })

@@ -60,7 +60,7 @@ export interface TextClassificationPipeline extends TaskPipeline<
 /** Throws UsageError where the model has no head that classifies texts. */
 export function createTextClassification(opened: Opened): TextClassificationPipeline {
   const task = 'text-classification'
-  const loaded: Running<LoadedEncoder> = ofFamily(opened.model, 'encoder')
+  const loaded: Running<LoadedEncoder> = ofFamily(opened.model, 'encoder', task)
   const head = headOfKind(task, loaded, 'classification')
   const labels = labelNames(loaded, head.labels)
   const problem = problemType(loaded)

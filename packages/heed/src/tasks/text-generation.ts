@@ -83,7 +83,7 @@ export const writingBatchTokens = 8192
 /** Throws UsageError where the model is no decoder. */
 export function createTextGeneration(opened: Opened): TextGenerationPipeline {
   const task = 'text-generation'
-  const loaded = ofFamily(opened.model, 'decoder')
+  const loaded = ofFamily(opened.model, 'decoder', task)
   const { tokenizer, config } = loaded
   const writer = new DecoderWriter(loaded)
   let chat: ModelChat | undefined

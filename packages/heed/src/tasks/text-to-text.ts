@@ -102,7 +102,7 @@ interface SourcePiece extends PromptPiece {
 }
 
 function create<P extends TaskPipeline>(task: P['task'], key: string, opened: Opened): P {
-  const loaded = ofFamily(opened.model, 'encoder-decoder')
+  const loaded = ofFamily(opened.model, 'encoder-decoder', task)
   const writer = new TargetWriter(loaded)
   const call = async (
     input: string | readonly string[],

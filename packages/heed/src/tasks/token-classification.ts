@@ -74,7 +74,7 @@ export interface TokenClassificationPipeline extends TaskPipeline<'token-classif
 /** Throws UsageError where the model has no head that labels tokens. */
 export function createTokenClassification(opened: Opened): TokenClassificationPipeline {
   const task = 'token-classification'
-  const loaded: Running<LoadedEncoder> = ofFamily(opened.model, 'encoder')
+  const loaded: Running<LoadedEncoder> = ofFamily(opened.model, 'encoder', task)
   const labels = labelNames(loaded, headOfKind(task, loaded, 'token').labels)
   const aggregator = createAggregator(loaded.tokenizer, labels)
   const call = async (

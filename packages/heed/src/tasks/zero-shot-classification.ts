@@ -69,7 +69,7 @@ export function entailmentLabels(labels: readonly string[]): {
 /** Throws UsageError where the model doesn't tell entailment. */
 export function createZeroShotClassification(opened: Opened): ZeroShotClassificationPipeline {
   const task = 'zero-shot-classification'
-  const loaded: Running<LoadedEncoder> = ofFamily(opened.model, 'encoder')
+  const loaded: Running<LoadedEncoder> = ofFamily(opened.model, 'encoder', task)
   const { labels: count } = headOfKind(task, loaded, 'classification')
   const { entailment, contradiction } = entailmentLabels(labelNames(loaded, count))
   const call = async (

@@ -138,6 +138,11 @@ test.each([
   expect(() => loadAdapter(decoder, path)).toThrow(FormatError)
 })
 
+test('an error of a missing file names the folder', () => {
+  expect(() => loadAdapter(decoder, join(folder, 'nowhere'))).toThrow(/'.*nowhere', found no such folder/)
+  expect(() => loadAdapter(decoder, folder)).toThrow(`the folder of an adapter, '${folder}', found none`)
+})
+
 test('a table that two parts share is not trained for one of them alone', async () => {
   const tied = decoderConfig({ vocabulary: 9, context: 8, width: 8, layers: 1, heads: 2, tied: true })
   const shared = { architecture: undefined, config: tied, model: createDecoder(tied, randomKey(1)) }

@@ -101,8 +101,8 @@ function pathIn(folder: string, name: string): string {
   const pickled = fs.existsSync(path.replace(/\.safetensors$/, '.bin'))
   throw new FormatError({
     operation,
-    expected: `'${name}' in the folder of an adapter`,
-    found: pickled ? "a pickle, 'adapter_model.bin'" : 'none',
+    expected: `'${name}' in the folder of an adapter, '${folder}'`,
+    found: pickled ? "a pickle, 'adapter_model.bin'" : fs.existsSync(folder) ? 'none' : 'no such folder',
     hint: pickled ? 'let peft save it with safe_serialization' : 'name the folder that peft or heed wrote',
     file: path,
   })

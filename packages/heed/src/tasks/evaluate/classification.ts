@@ -48,7 +48,7 @@ export async function measureClassification(
   checkOptions(task, options)
   const { around = (work) => work() } = options
   const { labels, read } =
-    model instanceof FewShotClassifier ? fewShotReader(model) : classReader(ofFamily(model, 'encoder'))
+    model instanceof FewShotClassifier ? fewShotReader(model) : classReader(ofFamily(model, 'encoder', task))
   const examples = examplesOf(records, labels)
   const { lengths, scores } = read(examples)
   const found = new Array<number>(examples.length)
@@ -145,7 +145,10 @@ function examplesOf(records: readonly DataRecord[], labels: readonly string[]): 
         operation: task,
         expected: `records with a label of the model's: ${labels.slice(0, 10).join(', ')}`,
         found: label === undefined ? 'one without a label' : inWords(label),
-        hint: "rename the data's labels in labels of the data source",
+        hint:
+          label === undefined
+            ? 'say in fields of the data source which field has the label'
+            : "rename the data's labels in labels of the data source",
       })
     if (pair !== undefined && typeof pair !== 'string')
       throw wrongRecord(task, 'a pair that is a text', record)

@@ -92,6 +92,9 @@ describe('classification', () => {
     await expect(measureClassification(model, [{ text: 'a cat', label: 'sure' }])).rejects.toThrow(
       `expected records with a label of the model's: contradiction, entailment, neutral, found the text "sure"`,
     )
+    await expect(measureClassification(model, [{ text: 'a cat' }])).rejects.toThrow(
+      'found one without a label; say in fields',
+    )
     await expect(measureClassification(model, [{ label: 0 }])).rejects.toThrow("a text 'text'")
     await expect(evaluate(path('plain'), 'text-classification', [])).rejects.toThrow('a head for it')
     await expect(evaluate(path('classes'), 'text-clasification', [])).rejects.toThrow(

@@ -55,7 +55,7 @@ export async function measureReading(
 ): Promise<Measured> {
   const { threshold, max_answer_len = 30, max_seq_len, doc_stride, max_question_len, ...rest } = options
   checkOptions(task, rest)
-  const loaded: Running<LoadedEncoder> = ofFamily(model, 'encoder')
+  const loaded: Running<LoadedEncoder> = ofFamily(model, 'encoder', task)
   const { around = (work) => work(), batchTokens = 2048 } = rest
   const questions = records.map(questionOf)
   const some = questions.some(({ answers }) => answers.length === 0)

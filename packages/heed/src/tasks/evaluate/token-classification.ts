@@ -45,7 +45,7 @@ export async function measureTokens(
   options: EvaluateOptions = {},
 ): Promise<Measured> {
   checkOptions(task, options)
-  const loaded: Running<LoadedEncoder> = ofFamily(model, 'encoder')
+  const loaded: Running<LoadedEncoder> = ofFamily(model, 'encoder', task)
   const { around = (work) => work(), learnFrom } = options
   const names = labelNames(loaded, headOfKind(task, loaded, 'token').labels)
   const examples = records.map(labelled)
