@@ -38,10 +38,22 @@ export async function takePartialFolder(
  * Writes all bytes.
  *
  * @param at where in the file; left out: where it stands
+ * @throws {HeedError} where the disk refuses, as one that is full does
  */
 export async function writeAll(file: FileHandle, bytes: Uint8Array, at?: number): Promise<void> {
-  for (let done = 0; done < bytes.length;) {
-    const place = at === undefined ? null : at + done
-    done += (await file.write(bytes, done, bytes.length - done, place)).bytesWritten
+  try {
+    for (let done = 0; done < bytes.length;) {
+      const place = at === undefined ? null : at + done
+      done += (await file.write(bytes, done, bytes.length - done, place)).bytesWritten
+    }
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOSPC') throw cause
+    throw new HeedError({
+      operation: 'write results',
+      expected: `room for ${bytes.length} bytes more`,
+      found: 'a full disk',
+      hint: 'make room; the same command goes on from here',
+      cause,
+    })
   }
 }

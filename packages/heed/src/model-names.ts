@@ -452,6 +452,7 @@ export {
   type ClassifiedText,
   type EarlyStopping,
   type EncodeProgress,
+  type GivenRecords,
   type LabelledBatch,
   type LabelledExample,
   type LabelledSpan,

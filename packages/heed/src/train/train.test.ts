@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { leavesOf } from '../base/index.js'
@@ -11,6 +11,7 @@ import {
   type ClassificationExample,
   type ClassifiedText,
   type EvaluationEvent,
+  readRecords,
   type StepEvent,
   textClassification,
   train,
@@ -51,6 +52,27 @@ function bits({ model }: LoadedEncoder): string {
 }
 
 describe('train', () => {
+  test('records of files are learned from as they are read; those of a list have the types of the objective', async () => {
+    const file = join(folder, 'sentences.jsonl')
+    writeFileSync(
+      file,
+      sentences(16)
+        .map((record) => JSON.stringify(record))
+        .join('\n'),
+    )
+    const model = await tinyBert()
+    const objective = textClassification(model)
+    const options = { model, objective, steps: 1, batch: 16, rate: 0.01 }
+    const { result } = await train({
+      ...options,
+      data: readRecords({ path: file }),
+      evaluation: { data: readRecords({ path: file }) },
+    })
+    expect(result.reason).toBe('finished')
+    // @ts-expect-error a record without a label
+    await expect(train({ ...options, data: [{ text: 'a dog' }] })).rejects.toThrow('label')
+  })
+
   test('learns labels, and evaluates on others', async () => {
     const accuracies: number[] = []
     const { model, result } = await run({

@@ -29,6 +29,7 @@ import { grouped, type ParameterGroup } from './groups.js'
 import { likeLengthBatches } from './like-lengths.js'
 import { Trainer } from './loop.js'
 import type { Objective } from './objectives/objective.js'
+import type { DataRecord } from './records/index.js'
 import type { DecayOptions, Optimizer } from './optimizer.js'
 import type {
   BestBy,
@@ -54,10 +55,13 @@ export interface TrainableTree extends Pick<Running, 'family' | 'stored'> {
   readonly adapter?: Running['adapter']
 }
 
+/** Records of an objective; those of files, as `readRecords` gives them, are checked as they are encoded. */
+export type GivenRecords<R> = Records<NoInfer<R>> | AsyncIterable<DataRecord>
+
 /** On what and how often `train` evaluates. */
 export interface TrainEvaluation<R, L extends TrainableTree = TrainableTree> {
   /** Records that are not trained on. */
-  readonly data: Records<R>
+  readonly data: GivenRecords<R>
   /** Steps between evaluations; there is one after the last step, too. Default: once an epoch. */
   readonly every?: number | undefined
   /** Another before the first step. Default false. */
@@ -91,7 +95,7 @@ export interface TrainingOptions<L extends TrainableTree, R, E, B> {
   /** What is learned: `textClassification(model)`, for instance. */
   readonly objective: Objective<R, E, B, L['model']>
   /** Records; each is encoded once, before the first step. */
-  readonly data: Records<R>
+  readonly data: GivenRecords<R>
   /** Losses and metrics on other records. Default: none. */
   readonly evaluation?: TrainEvaluation<R, L> | undefined
   /** Gives the weights of the best evaluation, and not the last ones. Default: the last ones. */
@@ -185,8 +189,8 @@ export async function train<L extends TrainableTree, R, E, B>(
 ): Promise<Trained<L>> {
   check(options)
   const { model: loaded, objective, hooks, signal, seed = 0, accumulation = 1, batch, batchTokens } = options
-  const encode = (records: Records<R>): ReturnType<typeof encodeRecords<R, E>> =>
-    encodeRecords(objective, records, {
+  const encode = (records: GivenRecords<R>): ReturnType<typeof encodeRecords<R, E>> =>
+    encodeRecords(objective, records as Records<R>, {
       ...(signal && { signal }),
       ...(hooks?.onEncode && { progress: hooks.onEncode }),
     })
