@@ -34,8 +34,17 @@ describe.skipIf(reason() !== undefined)(`recipes${reason() === undefined ? '' : 
     expect(result).toMatchObject({ reason: 'finished', step: 2, published: join(out, 'package') })
     expect(result.loss).toBeGreaterThan(0)
     const files = readdirSync(join(out, 'package'))
-    for (const file of ['README.md', 'config.json', 'model.safetensors', 'package.json', 'results.json'])
-      expect(files).toContain(file)
+    const { publish } = JSON.parse(readFileSync(join(here(name), 'train.json'), 'utf8')) as {
+      readonly publish: { readonly adapter?: boolean; readonly part?: boolean }
+    }
+    const written = [
+      'README.md',
+      'config.json',
+      publish.adapter === true ? 'adapter_model.safetensors' : 'model.safetensors',
+      'results.json',
+    ]
+    for (const file of written) expect(files).toContain(file)
+    expect(files.includes('package.json')).toBe(publish.part !== true)
     const card = readFileSync(join(out, 'package', 'README.md'), 'utf8')
     for (const part of ['## Data', '## Training', '## Scores', '## Limits', '| **this model** |'])
       expect(card).toContain(part)
