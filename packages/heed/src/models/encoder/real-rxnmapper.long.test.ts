@@ -1,16 +1,11 @@
 import { describe, expect, test } from 'vitest'
+import { atomMap } from '../../../../../recipes/reactions/atom-map.js'
+import type { Side } from '../../../../../recipes/reactions/smiles.js'
 import { collect } from '../../observe/index.js'
 import { scope, tensor, type Tensor } from '../../tensor/index.js'
 import { encoderOutput, encoderStates, type LoadedEncoder, ofFamily, pooledOf, readModel } from '../index.js'
 import { hasReal, readReal, realNote, weightsFolder } from '../testing/real.js'
 import { largestDifference } from '../testing/reference.js'
-
-interface Side {
-  /** Positions of the atoms among the ids. */
-  readonly tokens: readonly number[]
-  readonly elements: readonly number[]
-  readonly bonds: readonly (readonly [number, number])[]
-}
 
 interface Reaction {
   readonly text: string
@@ -129,44 +124,3 @@ describe.skipIf(!hasReal('rxnmapper', weights))(`${weights} (${realNote})`, () =
     expect(Math.abs(five / tokens - expected.among_five)).toBeLessThan(0.003)
   })
 })
-
-/**
- * The mapping that `cases.json` describes (Schwaller et al. 2021, "Extraction of organic chemistry grammar").
- */
-function atomMap(
-  { ids, product, reactant }: Reaction,
-  filter: Float32Array,
-): { readonly mapping: number[]; readonly confidences: number[] } {
-  const length = ids.length
-  const [products, reactants] = [product.tokens.length, reactant.tokens.length]
-  const match = product.tokens.map((p, i) =>
-    reactant.tokens.map((r, j) =>
-      product.elements[i] === reactant.elements[j] ? filter[p * length + r]! + filter[r * length + p]! : 0,
-    ),
-  )
-  const factor = match.map((row) => row.map(() => 1))
-  const neighbours = ({ bonds }: Side, atom: number): number[] =>
-    bonds.flatMap(([a, b]) => (a === atom ? [b] : b === atom ? [a] : []))
-  const mapping = new Array<number>(products).fill(-1)
-  const confidences = new Array<number>(products).fill(1)
-  for (let step = 0; step < products; step++) {
-    let best = { share: 0, p: -1, r: -1 }
-    for (let p = 0; p < products; p++) {
-      const weighed = match[p]!.map((value, r) => value * factor[p]![r]!)
-      const sum = weighed.reduce((total, value) => total + value, 0)
-      for (let r = 0; r < reactants; r++) {
-        const share = sum === 0 ? 0 : weighed[r]! / sum
-        if (share > best.share) best = { share, p, r }
-      }
-    }
-    const { share, p, r } = best
-    if (share === 0) break
-    mapping[p] = r
-    confidences[p] = share
-    for (const near of neighbours(product, p))
-      for (const other of neighbours(reactant, r)) factor[near]![other]! *= 90
-    factor[p]!.fill(0)
-    for (const row of factor) row[r] = 0
-  }
-  return { mapping, confidences }
-}
