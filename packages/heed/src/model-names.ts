@@ -149,6 +149,7 @@ export {
   type Adapted,
   type Adapter,
   type DropContext,
+  beginWithAdapter,
   loadAdapter,
   type LowRankOptions,
   type LowRankTarget,

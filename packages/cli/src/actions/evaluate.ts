@@ -37,8 +37,10 @@ export interface EvaluateCommandOptions {
   readonly weights: WeightChoice
   readonly as?: TaskSettings['as']
   readonly dimensions?: number
+  readonly vectors?: 'int8' | 'binary'
   readonly questions?: 'first' | 'all'
   readonly rerank?: string
+  readonly first?: string
   readonly depth?: number
   readonly threshold?: number
   readonly window?: number
@@ -65,12 +67,15 @@ export async function evaluateModel(
     const learnFrom =
       options.learnFrom &&
       (await loadRecords(sourcesOf(options.learnFrom, { ...options, limit: undefined }), origin))
-    const { as, dimensions, questions, rerank, depth, window, stride, threshold, weights } = options
+    const { as, dimensions, vectors, questions, rerank, first } = options
+    const { depth, window, stride, threshold, weights } = options
     const settings = {
       as,
       dimensions,
+      vectors,
       questions,
       rerank: rerank && resolve(rerank),
+      first: first && resolve(first),
       depth,
       window,
       stride,

@@ -66,12 +66,22 @@ export function register(program: Command, context: Context): void {
     )
     .option('--dimensions <n>', 'similarity: only the first n numbers of each vector', wholeNumber(1))
     .addOption(
+      new Option('--vectors <format>', 'similarity: vectors in 8 bits or 1 bit a number').choices([
+        'int8',
+        'binary',
+      ]),
+    )
+    .addOption(
       new Option('--questions <which>', "search: of a context's questions the first, or all").choices([
         'first',
         'all',
       ]),
     )
     .option('--rerank <model>', 'search: a cross-encoder that puts what was found in order anew')
+    .option(
+      '--first <model>',
+      'search: a cross-encoder ranks anew what this encoder and BM25 find (default: BM25 alone)',
+    )
     .option('--depth <n>', 'search: how many documents that reads (default: 20)', wholeNumber(1))
     .option(
       '--window <n>',

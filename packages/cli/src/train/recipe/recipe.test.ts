@@ -175,6 +175,25 @@ test('adapters, groups and early stopping: a model with the changes merged', asy
   const merged = again.model.blocks[0]!.attention.key.weight as Tensor
   const found = merged.values()
   expect(Math.max(...after.map((number, i) => Math.abs(number - found[i]!)))).toBeLessThan(2e-3)
+  // Another run begins with these changes.
+  const further = (rank: number) =>
+    write({
+      output: `further-${rank}`,
+      publish: undefined,
+      evaluation: undefined,
+      training: {
+        ...recipe.training,
+        steps: 1,
+        rate: 1e-12,
+        adapter: { from: 'changes', targets: ['blocks.*.attention'], rank, trained: ['head'] },
+      },
+    })
+  const begun = await heed(['train', further(2)])
+  expect(begun.status, begun.err).toBe(0)
+  const beginning = await key(join('further-2', 'model'))
+  expect(Math.max(...beginning.map((number, i) => Math.abs(number - found[i]!)))).toBeLessThan(1e-5)
+  const refused = await heed(['train', further(3)])
+  expect(refused).toMatchObject({ status: 2, err: expect.stringMatching(/expected rank 3 .* found rank 2/) })
 })
 
 test('a small model of a large one learns its vectors of sentences', async () => {
@@ -191,7 +210,7 @@ test('a small model of a large one learns its vectors of sentences', async () =>
       name: 'as the labels',
       task: 'sentence-similarity',
       data: { path: 'scored.csv' },
-      beside: { teacher: 'tiny' },
+      beside: { teacher: 'tiny', short: { settings: { dimensions: 4, vectors: 'binary' } } },
     },
     output: 'sentence',
     publish: { ...recipe.publish, to: 'sentence-package' },
@@ -204,7 +223,9 @@ test('a small model of a large one learns its vectors of sentences', async () =>
   })
   const { width, modules } = await loadSentenceEncoder(at('sentence-package'))
   expect([width, modules.map(({ kind }) => kind).join()]).toEqual([16, 'normalize'])
-  expect(readFileSync(at('sentence-package', 'README.md'), 'utf8')).toMatch(/\| teacher \| \d\.\d{3} \(/)
+  const card = readFileSync(at('sentence-package', 'README.md'), 'utf8')
+  for (const name of ['teacher', 'short'])
+    expect(card).toMatch(new RegExp(`\\| ${name} \\| -?\\d\\.\\d{3} \\(`))
   expect(existsSync(at('sentence', 'report.html'))).toBe(true)
   const losses = readFileSync(at('sentence', 'losses.jsonl'), 'utf8')
   expect(losses).toMatch(/"cosine":[\d.]+,"similarities":/)

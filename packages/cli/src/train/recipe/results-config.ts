@@ -20,7 +20,8 @@ export interface EvaluationConfig {
 
 /** Another model, and the settings of the task that are others for it. */
 export interface BesideConfig {
-  readonly path: string
+  /** Default: the model itself, with other settings. */
+  readonly path: string | undefined
   readonly settings: Readonly<Record<string, unknown>>
 }
 
@@ -87,19 +88,27 @@ function besideOf(own: Section, file: string): Readonly<Record<string, BesideCon
       const model = models.section(name, ['path', 'settings'])
       return [
         name,
-        { path: pathIn(model, 'path', model.text('path'), file), settings: settingsOf(model, file) },
+        {
+          path: model.has('path') ? pathIn(model, 'path', model.text('path'), file) : undefined,
+          settings: settingsOf(model, file),
+        },
       ]
     }),
   )
 }
 
-/** Options of the task, of which `rerank` is a path. */
+/** Options of the task, of which some are paths of other models. */
 function settingsOf(own: Section, file: string): Readonly<Record<string, unknown>> {
   if (!own.has('settings')) return {}
-  const settings = own.plain('settings')
-  const { rerank } = settings
-  if (typeof rerank !== 'string') return settings
-  return { ...settings, rerank: pathIn(own, 'settings.rerank', rerank, file) }
+  // null: not as the evaluation has it, but as by default.
+  const settings = Object.fromEntries(
+    Object.entries(own.plain('settings')).map(([name, value]) => [name, value ?? undefined]),
+  )
+  for (const name of ['rerank', 'first']) {
+    const path = settings[name]
+    if (typeof path === 'string') settings[name] = pathIn(own, `settings.${name}`, path, file)
+  }
+  return settings
 }
 
 /** The field `publish`. @throws {ConfigError} for what makes no sense */

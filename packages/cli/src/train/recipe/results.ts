@@ -49,7 +49,7 @@ export async function measureAll(
       progress.stage(`measuring ${what}: ${countText(done)} of ${countText(total)}`)
     const found = await measure(folder, task, { signal, progress: told(name), baselines: task.baselines })
     const others: [string, Evaluation][] = []
-    for (const [other, { path, settings }] of Object.entries(beside))
+    for (const [other, { path = folder, settings }] of Object.entries(beside))
       others.push([
         other,
         await measure(

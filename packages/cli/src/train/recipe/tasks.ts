@@ -1,4 +1,5 @@
 import {
+  beginWithAdapter,
   causalLanguage,
   loadDecoder,
   loadEncoder,
@@ -18,6 +19,7 @@ import {
   type LoadedEncoder,
   type LoadedEncoderDecoder,
   type LoadedModel,
+  type LowRankOptions,
   type SequenceToSequenceTraining,
 } from 'heed'
 import { ConfigError } from '../section.js'
@@ -119,9 +121,21 @@ async function learning<L extends LoadedModel, O>(
   const model =
     adapter === undefined
       ? loaded
-      : await configured(config, 'training.adapter', async () =>
-          withLowRank(loaded, adapter as unknown as Parameters<typeof withLowRank>[1]),
-        )
+      : await configured(config, 'training.adapter', async () => {
+          const { from, ...options } = adapter
+          const fresh = withLowRank(loaded, options as unknown as LowRankOptions)
+          if (from === undefined) return fresh
+          const field = 'training.adapter.from'
+          if (typeof from === 'string')
+            return beginWithAdapter(loaded, fresh, pathOf(field, from, config.file))
+          throw new ConfigError({
+            expected: `${field} to be the folder of an adapter`,
+            found: typeof from,
+            hint: 'leave it out to begin with no change',
+            file: config.file,
+            field,
+          })
+        })
   return {
     model: model as LoadedModel,
     objective: objective as unknown as OpenedRecipe['objective'],

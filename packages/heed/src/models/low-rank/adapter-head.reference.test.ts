@@ -7,8 +7,10 @@ import { isLowRank } from '../../nn/index.js'
 import { isModelWeight, type ModelWeight } from '../../checkpoint/index.js'
 import { normal, scope, type Tensor, tensor } from '../../tensor/index.js'
 import {
+  beginWithAdapter,
   changedModel,
   encoderOutput,
+  encoderStates,
   loadEncoder,
   type LoadedEncoder,
   loadModel,
@@ -55,6 +57,20 @@ describe.skipIf(referenceModels === undefined).each(foldersOr(['bert', 'electra'
     expect(existsSync(join(saved, 'config.json'))).toBe(true)
     const alone = (await loadModel(saved, { weights: 'f32' })) as Running<LoadedEncoder>
     expect(largestDifference(logitsOf(alone), logitsOf(adapted))).toBeLessThan(1e-6)
+    // Another head may begin with the same changes.
+    const other = await loadEncoder(path, { head: { name: 'TokenClassification', labels: ['a', 'b'] } })
+    const fresh = withLowRank(other, { targets: ['blocks'] })
+    const further = beginWithAdapter(other, fresh, saved)
+    const states = (of: Pick<Running<LoadedEncoder>, 'model'>): Float32Array =>
+      scope(() => {
+        const ids = tensor([1, 5, 9], { batch: 1, position: 3 }, { dtype: 'i32' })
+        return Float32Array.from(encoderStates(of.model, loaded.config, ids).values())
+      })
+    expect(largestDifference(states(further), states(adapted))).toBeLessThan(1e-6)
+    expect(largestDifference(states(other), states(adapted))).toBeGreaterThan(1e-3)
+    expect(() =>
+      beginWithAdapter(other, withLowRank(other, { targets: ['blocks'], rank: 3 }), saved),
+    ).toThrow('rank 3')
     const config = join(saved, 'adapter_config.json')
     const said = JSON.parse(readFileSync(config, 'utf8')) as object
     writeFileSync(config, JSON.stringify({ ...said, base_model_name_or_path: 'somebody/elsewhere' }))

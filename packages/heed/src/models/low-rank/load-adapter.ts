@@ -19,8 +19,8 @@ import {
   shapeOfWeight,
 } from '../../checkpoint/index.js'
 import { type FileTensor, type FileTensors, readSmallFile, withSafetensors } from '../../formats/index.js'
-import type { LowRank } from '../../nn/index.js'
-import { isTensor, scope, type Tensor } from '../../tensor/index.js'
+import { isLowRank, type LowRank } from '../../nn/index.js'
+import { dispose, isTensor, scope, type Tensor } from '../../tensor/index.js'
 import {
   adapterBindings,
   configFile,
@@ -59,6 +59,48 @@ export function loadAdapter<L extends Adaptable>(loaded: L, folder: string): Ada
     return { base: weight as ModelLeaf, ...change }
   })
   return changedModel(loaded, { model, adapter }) as Adapted<L>
+}
+
+/**
+ * A model whose changes of low rank begin as those in a folder, which were trained for another task; layers
+ * that are trained whole stay as they are.
+ *
+ * @param loaded the model without changes
+ * @param adapted the same with changes, by `withLowRank`
+ * @param folder as `loadAdapter` takes it, with changes of the same places, ranks and scales
+ * @throws FormatError as `loadAdapter` does, and for other changes
+ */
+export function beginWithAdapter<L extends Adaptable>(
+  loaded: L,
+  adapted: Adapted<L>,
+  folder: string,
+): Adapted<L> {
+  const { changes } = readAdapter(loaded, folder)
+  const refuse = (expected: string, found: string): never => {
+    throw new FormatError({
+      operation: 'beginWithAdapter',
+      expected,
+      found,
+      hint: 'take the targets, the rank and alpha that the other was trained with',
+      file: folder,
+    })
+  }
+  let count = 0
+  const replaced = new Set<Tensor>()
+  const model = mapTree<unknown, ModelWeight>(adapted.model, isModelWeight, (weight, path) => {
+    if (!isLowRank(weight)) return weight
+    const change = changes.get(path)
+    const said = ({ down, scale }: Omit<LowRank, 'base'>): string =>
+      `rank ${down.size('rank')} and scale ${scale} at '${path}'`
+    if (change === undefined || said(change) !== said(weight))
+      return refuse(said(weight), change === undefined ? 'none' : said(change))
+    count++
+    for (const one of [weight.down, weight.up]) replaced.add(one)
+    return { base: weight.base, down: change.down, up: change.up, scale: weight.scale }
+  })
+  if (count !== changes.size) refuse(`${count} changes`, `${changes.size}`)
+  dispose([...replaced])
+  return changedModel(loaded, { model, adapter: adapted.adapter! }) as Adapted<L>
 }
 
 /** What an adapter's folder has for a model. */

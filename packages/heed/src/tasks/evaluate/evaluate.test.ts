@@ -6,6 +6,7 @@ import { scoreOf, writable } from '../../generation/index.js'
 import { loadLateInteraction, loadModel, loadSentenceEncoder, vectorSimilarity } from '../../models/index.js'
 import { bm25Index, termsOf, topOf } from '../../search/index.js'
 import { pipeline } from '../index.js'
+import { spearman } from '../metrics/index.js'
 import { temporaryFolder, writeTiny } from '../testing/tiny.js'
 import { textOf, tinyDecoder } from './testing/records.js'
 import {
@@ -185,6 +186,13 @@ describe('similarity', () => {
     const short = await measureSimilarity(encoder, records, { dimensions: 4 })
     const all = Uint32Array.from(records, (_, i) => i)
     expect(short.own.metrics['Spearman']!(all)).toBeLessThan(1)
+    const reached = async (format: 'int8' | 'binary'): Promise<number> =>
+      (await measureSimilarity(encoder, records, { vectors: format })).own.metrics['Spearman']!(all)
+    expect(await reached('int8')).toBeGreaterThan(0.99)
+    const bits = vectors.map((vector) => vector.map((value) => (value > 0 ? 1 : -1)))
+    const signs = records.map((_, i) => vectorSimilarity(bits[2 * i]!, bits[2 * i + 1]!))
+    const gold = records.map(({ score }) => score)
+    expect(await reached('binary')).toBeCloseTo(spearman(signs, gold), 12)
     await expect(measureSimilarity(encoder, [{ text: 'a', pair: 'b' }])).rejects.toThrow("a number 'score'")
   })
 })
@@ -227,6 +235,23 @@ describe('search', () => {
     const reached = gains.filter((place) => place === 0).length / 40
     expect(scores.find(({ metric }) => metric === 'recall@1')!.value).toBeCloseTo(reached, 12)
     await expect(openTask(path('plain'), 'sentence-similarity', { as: 'late' })).rejects.toThrow('no sides')
+  })
+
+  test('a cross-encoder may rank anew what an encoder and BM25 find', async () => {
+    const [encoder, model] = [
+      await loadSentenceEncoder(path('plain')),
+      await loadLateInteraction(path('plain')),
+    ]
+    const measured = await measureSearch(model, records, { depth: 1, first: encoder })
+    const { scores } = await evaluationOf(measured, fast)
+    const alone = await evaluationOf(await measureSearch(encoder, records), fast)
+    // With one document there is nothing to put in another order.
+    const [ndcg] = scores
+    const fused = alone.scores[0]!.beside.find(({ name }) => name === 'fused with BM25')!
+    expect(ndcg!.value).toBe(fused.value)
+    expect(ndcg!.beside.map(({ name }) => name)).toEqual(['BM25', 'first stage', 'fused with BM25'])
+    expect(ndcg!.beside[1]!.value).toBe(alone.scores[0]!.value)
+    await expect(measureSearch(encoder, records, { first: encoder })).rejects.toThrow('searches by itself')
   })
 
   test('collections of all kinds of records', () => {

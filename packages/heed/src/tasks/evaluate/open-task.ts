@@ -46,11 +46,14 @@ export interface TaskSettings {
   readonly threshold?: number | undefined
   /** Of similarity. */
   readonly dimensions?: number | undefined
+  readonly vectors?: 'int8' | 'binary' | undefined
   /** Of search. */
   readonly questions?: 'first' | 'all' | undefined
   readonly depth?: number | undefined
   /** The folder of a cross-encoder that puts what was found in order anew. */
   readonly rerank?: string | undefined
+  /** The folder of an encoder whose ranking, fused with BM25's, a cross-encoder puts in order anew. */
+  readonly first?: string | undefined
   /**
    * What a model of texts is taken for: vectors that are dense or sparse, of texts or of their tokens
    * (`late`), or scores of pairs. Default: by its
@@ -86,20 +89,22 @@ export async function openTask(
     const loaded = encoder.loaded as Running
     if (task === 'sentence-similarity') {
       if (encoder instanceof LateInteraction) throw notCompared(path)
-      const { dimensions } = settings
+      const { dimensions, vectors } = settings
       return {
         task,
         loaded,
-        measure: (records, options) => measureSimilarity(encoder, records, { ...options, dimensions }),
+        measure: (records, options) =>
+          measureSimilarity(encoder, records, { ...options, dimensions, vectors }),
       }
     }
     const { questions, depth, rerank } = settings
+    const first = settings.first === undefined ? undefined : await searcherOf(settings.first, load)
     const reranker = rerank === undefined ? undefined : await loadCrossEncoder(rerank)
     return {
       task,
       loaded,
       measure: (records, options) =>
-        measureSearch(encoder, records, { ...options, questions, depth, reranker }),
+        measureSearch(encoder, records, { ...options, questions, depth, reranker, first }),
     }
   }
   if (task === 'text-classification' && isFewShot(path)) {
@@ -152,6 +157,18 @@ async function encoderOf(
   const { head } = encoder.loaded.config
   if (head?.kind === 'masked-language') return loadSparseEncoder(path)
   return head?.kind === 'classification' && head.labels === 1 ? loadCrossEncoder(path) : encoder
+}
+
+/** A model that ranks by itself. */
+async function searcherOf(path: string, load: LoadOptions): Promise<SentenceEncoder | SparseEncoder> {
+  const encoder = await encoderOf(path, undefined, load)
+  if (!(encoder instanceof LateInteraction) && !('scores' in encoder)) return encoder
+  throw new UsageError({
+    operation: 'search',
+    expected: 'an encoder of vectors that finds documents first',
+    found: `'${path}', which ranks what was found`,
+    hint: 'name a sentence encoder or a sparse encoder',
+  })
 }
 
 function notCompared(path: string): UsageError {

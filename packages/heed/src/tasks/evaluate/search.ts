@@ -1,5 +1,5 @@
 /** Search: which documents a model finds for a query, alone or on top of BM25. */
-import { checkWhole } from '../../base/index.js'
+import { checkWhole, UsageError } from '../../base/index.js'
 import {
   type CrossEncoder,
   LateInteraction,
@@ -108,6 +108,11 @@ export interface EvaluateSearchOptions extends EvaluateOptions {
   readonly reranker?: CrossEncoder | undefined
   /** How many those are. Default 20. */
   readonly depth?: number | undefined
+  /**
+   * What a cross-encoder or late interaction ranks anew: what this model and BM25 find, both rankings fused.
+   * Default: what BM25 finds.
+   */
+  readonly first?: SentenceEncoder | SparseEncoder | undefined
 }
 
 /** Places that are looked at. */
@@ -116,7 +121,7 @@ const deepest = 100
 /**
  * Ranks a collection's documents for each query: `nDCG@10`, `MRR@10`, `recall@1`, `recall@10`, `recall@100`.
  * A cross-encoder, and late interaction, rank anew what BM25 finds first. Beside: `BM25` over the tokenizer's
- * pieces and, where the model searches itself, both rankings `fused with BM25`.
+ * pieces and, where another model searches, both rankings `fused with BM25`.
  *
  * @throws UsageError for records that make no collection
  */
@@ -125,7 +130,7 @@ export async function measureSearch(
   records: readonly DataRecord[] | SearchCollection,
   options: EvaluateSearchOptions & { readonly tokenizer?: Tokenizer | undefined } = {},
 ): Promise<Measured> {
-  checkOptions(task, options, ['questions', 'reranker', 'depth', 'tokenizer'])
+  checkOptions(task, options, ['questions', 'reranker', 'depth', 'first', 'tokenizer'])
   const { depth = 20, questions } = options
   checkWhole(task, 'depth', depth, 1)
   const collection = 'queries' in records ? records : searchCollection(records, questions)
@@ -133,7 +138,21 @@ export async function measureSearch(
   let counted: readonly Ranked[][] | undefined
   const byWords = (): readonly Ranked[][] => (counted ??= wordRankings(collection, tokenizer))
   const isSecond = model !== 'bm25' && ('scores' in model || model instanceof LateInteraction)
-  const first = model === 'bm25' || isSecond ? byWords() : await ownRankings(model, collection, options)
+  if (options.first !== undefined && !isSecond)
+    throw new UsageError({
+      operation: task,
+      expected: 'a cross-encoder or late interaction to rank anew what another model finds first',
+      found: model === 'bm25' ? 'BM25' : 'a model that searches by itself',
+      hint: "give the other as the model, and the cross-encoder as 'reranker'",
+    })
+  const searcher = isSecond ? options.first : model
+  const alone =
+    searcher === undefined || searcher === 'bm25'
+      ? byWords()
+      : await ownRankings(searcher, collection, options)
+  const fused = (): readonly Ranked[][] =>
+    alone.map((ranking, i) => reciprocalRankFusion([ranking, byWords()[i]!]))
+  const first = isSecond && searcher !== undefined ? fused() : alone
   const second = isSecond ? model : options.reranker
   const own =
     second === undefined
@@ -148,12 +167,11 @@ export async function measureSearch(
     baselines: () => {
       if (model === 'bm25') return second === undefined ? [] : [measureOf('BM25', first, collection)]
       const words = measureOf('BM25', byWords(), collection)
-      if (isSecond) return [words]
-      const fused = first.map((ranking, i) => reciprocalRankFusion([ranking, byWords()[i]!]))
+      if (searcher === undefined) return [words]
       return [
         words,
-        ...(second === undefined ? [] : [measureOf('first stage', first, collection)]),
-        measureOf('fused with BM25', fused, collection),
+        ...(second === undefined ? [] : [measureOf('first stage', alone, collection)]),
+        measureOf('fused with BM25', fused(), collection),
       ]
     },
     details: { documents: collection.documents.length, ...(second !== undefined && { reranked: depth }) },

@@ -1,8 +1,10 @@
 /** Semantic textual similarity (Cer et al. 2017): how like a model's similarities are to people's scores. */
 import {
   type CrossEncoder,
+  quantizeVectors,
   type SentenceEncoder,
   SparseEncoder,
+  vectorRanges,
   vectorSimilarity,
 } from '../../models/index.js'
 import type { DataRecord } from '../../train/index.js'
@@ -26,8 +28,8 @@ const task = 'sentence-similarity'
 export interface EvaluateSimilarityOptions extends EvaluateOptions {
   /** Only so many of the first numbers of each vector. */
   readonly dimensions?: number | undefined
-  /** What is made of the vectors before they are compared, such as fewer bits. */
-  readonly change?: ((vectors: readonly Float32Array[]) => readonly ArrayLike<number>[]) | undefined
+  /** Fewer bits for each number: 8, in the range of its dimension, or 1, its sign. Default: all. */
+  readonly vectors?: 'int8' | 'binary' | undefined
 }
 
 /** Texts that are encoded between two looks at the signal. */
@@ -45,7 +47,7 @@ export async function measureSimilarity(
   records: readonly DataRecord[],
   options: EvaluateSimilarityOptions = {},
 ): Promise<Measured> {
-  checkOptions(task, options, ['dimensions', 'change'])
+  checkOptions(task, options, ['dimensions', 'vectors'])
   const pairs = records.map((record) => [textIn(task, record, 'text'), textIn(task, record, 'pair')] as const)
   const gold = records.map((record) => numberIn(task, record, 'score'))
   const own = await similaritiesOf(encoder, pairs, options)
@@ -80,7 +82,7 @@ async function similaritiesOf(
   pairs: readonly (readonly [string, string])[],
   options: EvaluateSimilarityOptions,
 ): Promise<number[]> {
-  const { around = (work) => work(), batchTokens, dimensions, change } = options
+  const { around = (work) => work(), batchTokens, dimensions, vectors: format } = options
   if ('scores' in encoder) {
     const found: number[] = []
     await inBatches(groupsOf(pairs.length, together), options, (batch) => {
@@ -104,8 +106,17 @@ async function similaritiesOf(
   const plain = await encoded(texts, options, (some) =>
     around(() => encoder.encode(some, { batchTokens, dimensions })),
   )
-  const vectors = change?.(plain) ?? plain
+  const vectors = format === undefined ? plain : fewerBits(plain, format)
   return pairs.map((_, i) => encoder.similarity(vectors[2 * i]!, vectors[2 * i + 1]!))
+}
+
+/** What is left of vectors in so few bits, in f32 again: the middle of each step, or ±1. */
+function fewerBits(vectors: readonly Float32Array[], format: 'int8' | 'binary'): Float32Array[] {
+  if (format === 'binary') return vectors.map((vector) => vector.map((value) => (value > 0 ? 1 : -1)))
+  const { smallest, largest } = vectorRanges(vectors)
+  return quantizeVectors(vectors, 'uint8', { smallest, largest }).map((bytes) =>
+    Float32Array.from(bytes, (byte, i) => smallest[i]! + ((byte + 0.5) * (largest[i]! - smallest[i]!)) / 255),
+  )
 }
 
 /** Each text once, whatever how often it is there, some of them at a time. */
