@@ -1,13 +1,14 @@
 import { answerText, renderAnswers, type AnswerSection } from '@heed/studio'
 import { StateError } from 'heed'
+import { shippedPath } from 'heed/internals'
 import type { Context } from '../context.js'
 import { describeError, UsageError } from '../errors.js'
 import { checkPage, writePage } from '../html.js'
 import { listenForInterruption } from '../interruption.js'
 import type { Fields, TaskOptions } from '../run/fields.js'
-import { openRunner, shippedModelOf } from '../run/open-runner.js'
+import { openRunner } from '../run/open-runner.js'
 import { partsOf, sectionOf } from '../run/sections.js'
-import { taskList, type TaskEntry } from '../run/task-list.js'
+import { taskList } from '../run/task-list.js'
 import { escaped, styled } from '../terminal.js'
 
 export interface TourOptions {
@@ -22,6 +23,8 @@ interface Stop {
   readonly heading: string
   readonly fields: Fields
   readonly options?: TaskOptions
+  /** The task whose shipped model it takes; default its own. */
+  readonly by?: string
 }
 
 const stops: readonly Stop[] = [
@@ -60,6 +63,20 @@ const stops: readonly Stop[] = [
     },
   },
   {
+    task: 'rerank',
+    heading: 'Documents by which of their words meet those of a question',
+    fields: {
+      query: 'When does the museum open?',
+      documents: [
+        'The ticket office is closed on public holidays.',
+        'Visitors may enter the gallery from nine in the morning.',
+        'The museum shop sells postcards and books.',
+      ],
+    },
+    options: { method: 'late' },
+    by: 'sentence-similarity',
+  },
+  {
     task: 'text-generation',
     heading: 'A text is written on',
     fields: { text: 'The river flows through' },
@@ -77,12 +94,14 @@ export async function tour(
   const interruption = listenForInterruption()
   const sections: AnswerSection[] = []
   try {
-    for (const { task: name, heading, fields, options = {} } of stops) {
+    for (const { task: name, heading, fields, options = {}, by = name } of stops) {
       if (interruption.signal.aborted) throw new Error('tour: stopped before the end')
       const task = taskList.find((entry) => entry.name === name)!
-      const path = named.get(name) ?? shippedOrNone(task, errorOutput.write.bind(errorOutput))
+      const own = named.get(name)
+      const path = own ?? shippedOrNone(by, heading, errorOutput.write.bind(errorOutput))
       if (path === undefined) continue
-      const runner = await openRunner(task, { model: path })
+      // A shipped model runs in the numbers that it is stored as.
+      const runner = await openRunner(task, { model: path, ...(own === undefined && { weights: 'stored' }) })
       const asked = { ...options, attention: true }
       const [outcome] = await runner.run([fields], asked, interruption.signal)
       output.write(
@@ -119,12 +138,12 @@ function modelsByTask(given: readonly string[]): ReadonlyMap<string, string> {
   )
 }
 
-/** The folder of the shipped model; where there is none, that is said. */
-function shippedOrNone(task: TaskEntry, say: (text: string) => unknown): string | undefined {
+/** The path of the shipped model; where there is none, that is said. */
+function shippedOrNone(task: string, heading: string, say: (text: string) => unknown): string | undefined {
   try {
-    return shippedModelOf(task)
+    return shippedPath(task)
   } catch (error) {
-    say(`left out: ${describeError(error, false)}\n`)
+    say(`left out (${heading}): ${describeError(error, false)}\n`)
     return undefined
   }
 }

@@ -21,6 +21,7 @@ test('shows each task on an example, and writes one page with all of it', async 
     'question-answering': 'answers',
     'text-classification': 'pairs',
     'sentence-similarity': 'vectors',
+    rerank: 'vectors',
   }
   const given = Object.entries(models).flatMap(([task, name]) => ['--model', `${task}=${at(name)}`])
   const { status, out, err } = await heed(['tour', ...given, '--html', at('tour.html')])
@@ -28,9 +29,12 @@ test('shows each task on an example, and writes one page with all of it', async 
   expect(out).toMatch(/answered from a text \(heed run question-answering, answers\)[^]*what the answer's/)
   expect(out).toMatch(/follows from another \(heed run text-classification, pairs\)[^]*entailment +0\.\d{3}/)
   expect(out).toMatch(/nearest in meaning \(heed run sentence-similarity, vectors\)[^]*ten minutes/)
+  expect(out).toMatch(
+    /meet those of a question \(heed run rerank, vectors\)[^]*how alike tokens of the query/,
+  )
   expect(out).toMatch(/written on \(heed run text-generation, first-light\)[^]*The river flows through/)
   const page = readFileSync(at('tour.html'), 'utf8')
-  expect(page.match(/<section class="answer" data-section="\d"/g)).toHaveLength(4)
+  expect(page.match(/<section class="answer" data-section="\d"/g)).toHaveLength(5)
   expect(err).toMatch(/wrote .*tour\.html: open it in a browser\n$/)
 })
 

@@ -9,7 +9,7 @@ export function register(program: Command, context: Context): void {
     .command('tour')
     .summary('show what the shipped models do, each on an example')
     .description(
-      'Answers a question, judges an entailment, finds the nearest sentence and writes a text on, each with the model ' +
+      'Answers a question, judges an entailment, finds the nearest sentence, puts documents in order and writes a text on, each with the model ' +
         'that heed ships for it, and shows what was attended. A task whose model is not installed is left out.',
     )
     .option('--html <file>', 'write one page with all of it')

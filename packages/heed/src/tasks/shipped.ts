@@ -16,6 +16,8 @@ const models: Readonly<Record<string, ShippedModel>> = {
   'zero-shot-classification': entailment,
   'feature-extraction': sentences,
   'sentence-similarity': sentences,
+  'question-answering': { package: reader, path: 'reading' },
+  rerank: { package: reader, path: 'rerank' },
   'text-generation': { package: '@heed/first-light' },
 }
 
@@ -35,18 +37,22 @@ export function shippedPath(task: string): string {
     })
   const { createRequire } = nodeModule<typeof import('node:module')>('node:module', task)
   const paths = nodeModule<typeof import('node:path')>('node:path', task)
+  const files = nodeModule<typeof import('node:fs')>('node:fs', task)
+  let found = 'none installed'
   let cause: unknown
   for (const from of [import.meta.url, paths.join(globalThis.process.cwd(), 'package.json')])
     try {
-      const found = createRequire(from).resolve(`${model.package}/package.json`)
-      return paths.join(paths.dirname(found), model.path ?? '.')
+      const folder = paths.dirname(createRequire(from).resolve(`${model.package}/package.json`))
+      const path = paths.join(folder, model.path ?? '.')
+      if (files.existsSync(path)) return path
+      found = `${folder} without '${model.path}'`
     } catch (error) {
       cause = error
     }
   throw new StateError({
     operation: task,
     expected: `the model that heed ships for it, the package ${model.package}`,
-    found: 'none installed',
+    found,
     hint: `install it (npm install ${model.package}), or name the folder of a model`,
     cause,
   })
