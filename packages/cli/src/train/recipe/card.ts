@@ -1,6 +1,6 @@
 import type { Evaluation } from 'heed'
 import type { RecipeConfig } from './config.js'
-import type { MeasuredTask, RecipeResults } from './results.js'
+import type { FirstScores, MeasuredTask, RecipeResults } from './results.js'
 import type { PublishConfig } from './results-config.js'
 
 /** The card of a model (Mitchell et al. 2019, "Model Cards for Model Reporting"), in Markdown. */
@@ -63,7 +63,7 @@ function lossText({ validation, metrics }: RecipeResults): string {
 const intervals = 'In brackets: where 95 % of bootstrap samples of the same records lie.'
 
 /** The scores of one evaluation: the model first, then baselines, then models beside it. */
-function scores({ name, found, beside }: MeasuredTask): string {
+function scores({ name, found, first, beside }: MeasuredTask): string {
   const metrics = found.scores.map(({ metric }) => metric)
   const names = [...new Set(found.scores.flatMap((score) => score.beside.map((each) => each.name)))]
   const rows = [
@@ -82,7 +82,14 @@ function scores({ name, found, beside }: MeasuredTask): string {
     `### ${name}`,
     `${thousands(count)} records, \`${found.task}\`.`,
     table(['', ...metrics], rows),
+    ...(first === undefined ? [] : [firstText(first)]),
   ].join('\n\n')
+}
+
+/** What a test measures again. */
+function firstText({ records, scores: reached }: FirstScores): string {
+  const all = Object.entries(reached).map(([metric, value]) => `${metric} ${value.toFixed(3)}`)
+  return `The first ${thousands(records)} records alone: ${all.join(', ')}.`
 }
 
 function scoresOf({ scores: own }: Evaluation, metrics: readonly string[]): string[] {

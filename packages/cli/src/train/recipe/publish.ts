@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { UsageError } from 'heed'
@@ -6,6 +7,9 @@ import { cardText } from './card.js'
 import type { RecipeConfig } from './config.js'
 import { resultsFile, type RecipeResults } from './results.js'
 import type { PublishConfig } from './results-config.js'
+
+/** Whose the weights are, in a package's folder: written by hand, and packed where it is there. */
+const licences = 'LICENSES.md'
 
 /**
  * Writes a finished model as a package: its files, the results, the card as `README.md`, and `package.json`
@@ -50,7 +54,7 @@ export async function publish(
     description,
     license: licence,
     keywords: ['attention', 'transformer', 'weights', config.task],
-    files: [...names, resultsFile],
+    files: [...names, resultsFile, ...(existsSync(join(to, licences)) ? [licences] : [])],
     type: 'module',
   }
   await write('package.json', `${JSON.stringify(said, undefined, 2)}\n`)

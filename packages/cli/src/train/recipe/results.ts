@@ -12,8 +12,20 @@ import type { EvaluationConfig } from './results-config.js'
 export interface MeasuredTask {
   readonly name: string
   readonly found: Evaluation
+  /** What it reached on the first records alone; results of earlier versions have none. */
+  readonly first?: FirstScores
   readonly beside: Readonly<Record<string, Evaluation>>
 }
+
+/** Scores of the first records of an evaluation: few enough to be measured again by a test. */
+export interface FirstScores {
+  readonly records: number
+  /** By the metrics' names. */
+  readonly scores: Readonly<Record<string, number>>
+}
+
+/** Records that are measured again. */
+const firstRecords = 500
 
 /** All that a run reached, as `results.json` has it. */
 export interface RecipeResults {
@@ -58,11 +70,26 @@ export async function measureAll(
           { signal, progress: told(`${name}, ${other}`), baselines: false },
         ),
       ])
-    measured.push({ name, found, beside: Object.fromEntries(others) })
+    const first = await measureFirst(folder, task, signal)
+    measured.push({ name, found, first, beside: Object.fromEntries(others) })
     const [score] = found.scores
     if (score !== undefined) progress.note(`${name}: ${score.metric} ${score.value.toFixed(4)}`)
   }
   return measured
+}
+
+/** What a model reaches on the first records of an evaluation. */
+export async function measureFirst(
+  path: string,
+  { task, data, settings }: EvaluationConfig,
+  signal?: AbortSignal,
+): Promise<FirstScores> {
+  const records = (await loadRecords(data, { operation: 'evaluate' })).slice(0, firstRecords)
+  const { scores } = await evaluate(path, task, records, { signal, baselines: false, samples: 1, settings })
+  return {
+    records: records.length,
+    scores: Object.fromEntries(scores.map(({ metric, value }) => [metric, value])),
+  }
 }
 
 async function measure(

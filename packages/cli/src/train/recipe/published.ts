@@ -1,0 +1,71 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { writeFileWhole } from 'heed/internals'
+import { parsedConfig } from '../config.js'
+import { Section } from '../section.js'
+import { cardText } from './card.js'
+import { recipeNames, recipeOf, type RecipeConfig } from './config.js'
+import { measureFirst, resultsFile, type FirstScores, type RecipeResults } from './results.js'
+import { recipeTasks } from './tasks.js'
+
+/** A model that a recipe published, and what its results say. */
+export interface PublishedModel {
+  readonly config: RecipeConfig
+  /** Its folder. */
+  readonly folder: string
+  readonly results: RecipeResults
+}
+
+/**
+ * What the recipe of a file published; undefined where it is none that publishes, or has not done so yet.
+ *
+ * @throws {ConfigError} where the configuration makes no sense
+ */
+export async function publishedBy(file: string): Promise<PublishedModel | undefined> {
+  const json = parsedConfig(await readFile(file, 'utf8'), file) as { readonly task?: unknown }
+  if (json.task === undefined) return undefined
+  const config = recipeOf(new Section(json, { file, path: '' }, recipeNames), file, Object.keys(recipeTasks))
+  const folder = config.publish?.to
+  if (folder === undefined || !existsSync(join(folder, resultsFile))) return undefined
+  const results = JSON.parse(await readFile(join(folder, resultsFile), 'utf8')) as RecipeResults
+  return { config, folder, results }
+}
+
+/** A score of the first records, as the results have it and as it is now. */
+export interface MeasuredAgain {
+  /** The evaluation's name. */
+  readonly name: string
+  /** As the results have it. */
+  readonly stated: FirstScores | undefined
+  readonly found: FirstScores
+}
+
+/** Measures a published model again, on the first records of each of its evaluations. */
+export async function measureAgain(
+  { config, folder, results }: PublishedModel,
+  path: string = folder,
+): Promise<readonly MeasuredAgain[]> {
+  const measured: MeasuredAgain[] = []
+  for (const task of config.evaluation) {
+    const stated = results.evaluation.find(({ name }) => name === task.name)?.first
+    measured.push({ name: task.name, stated, found: await measureFirst(path, task) })
+  }
+  return measured
+}
+
+/** Writes scores of the first records into results and card. */
+export async function stateAgain(
+  { config, folder, results }: PublishedModel,
+  measured: readonly MeasuredAgain[],
+): Promise<void> {
+  const evaluation = results.evaluation.map(({ name, found, beside, ...others }) => {
+    const first = measured.find((one) => one.name === name)?.found
+    return { name, found, ...others, ...(first && { first }), beside }
+  })
+  const stated: RecipeResults = { ...results, evaluation }
+  const write = (file: string, text: string): Promise<void> =>
+    writeFileWhole(join(folder, file), new TextEncoder().encode(text))
+  await write(resultsFile, `${JSON.stringify(stated, undefined, 2)}\n`)
+  await write('README.md', cardText(config, config.publish!, stated))
+}

@@ -1,0 +1,32 @@
+// Measures published models again, on the first records of each evaluation of their recipes.
+//
+//   node scripts/first-scores.mjs [recipe …] [--model FOLDER] [--write]
+//
+// Default: all recipes whose model is in models/. --model measures another folder in its place: the finished
+// model of the training, before it was rounded. --write states what was found in results.json and the card.
+// HEED_SHARED names the folder of data, HEED_REFERENCE_WEIGHTS that of real weights.
+
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { measureAgain, publishedBy, stateAgain } from '../packages/cli/dist/train/recipe/published.js'
+
+const recipes = fileURLToPath(new URL('../recipes', import.meta.url))
+const { values, positionals } = parseArgs({
+  options: { model: { type: 'string' }, write: { type: 'boolean', default: false } },
+  allowPositionals: true,
+})
+const names = positionals.length > 0 ? positionals : readdirSync(recipes)
+for (const name of names) {
+  const file = join(recipes, name, 'train.json')
+  const published = existsSync(file) ? await publishedBy(file) : undefined
+  if (published === undefined) continue
+  const measured = await measureAgain(published, values.model)
+  for (const { name: evaluation, stated, found } of measured)
+    for (const [metric, value] of Object.entries(found.scores))
+      console.log(
+        `${name}  ${evaluation}  ${metric} ${value.toFixed(4)} (stated: ${stated?.scores[metric]?.toFixed(4) ?? 'nothing'})`,
+      )
+  if (values.write) await stateAgain(published, measured)
+}
