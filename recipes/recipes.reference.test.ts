@@ -1,6 +1,15 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
@@ -10,7 +19,18 @@ import { afterAll, describe, expect, test } from 'vitest'
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const command = here('../packages/cli/bin/heed.js')
-const names = ['entailment', 'reading', 'sentence', 'search'] as const
+/** Recipes with a configuration, and what each of them says. */
+const all = readdirSync(here('.'))
+  .filter((name) => existsSync(here(`${name}/train.json`)))
+  .map((name) => ({ name, config: JSON.parse(readFileSync(here(`${name}/train.json`), 'utf8')) as Config }))
+const names = all.filter(({ config }) => config.task !== undefined).map(({ name }) => name)
+/** Of decoders, on text that scripts beside them fetch. */
+const decoders = all.filter(({ config }) => config.task === undefined)
+
+interface Config {
+  readonly task?: string
+  readonly data: { readonly train: readonly string[]; readonly validation: readonly string[] }
+}
 
 /** Why they can't run here; undefined where they can. */
 function reason(): string | undefined {
@@ -48,5 +68,36 @@ describe.skipIf(reason() !== undefined)(`recipes${reason() === undefined ? '' : 
     const card = readFileSync(join(out, 'package', 'README.md'), 'utf8')
     for (const part of ['## Data', '## Training', '## Scores', '## Limits', '| **this model** |'])
       expect(card).toContain(part)
+  })
+})
+
+describe('recipes of decoders, on a stand-in of their text', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'heed-decoders-'))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  test.each(decoders)('$name: two steps make a model', { timeout: 300_000 }, async ({ name, config }) => {
+    const { train, validation } = config.data
+    const text = ['README.md', 'docs/guide.md'].map((file) => readFileSync(here(`../${file}`), 'utf8'))
+    for (const file of [...train, ...validation]) {
+      mkdirSync(dirname(join(folder, name, file)), { recursive: true })
+      writeFileSync(
+        join(folder, name, file),
+        text.map((one) => `${JSON.stringify({ text: one })}\n`).join(''),
+      )
+    }
+    const path = join(folder, name, 'train.json')
+    cpSync(here(`${name}/train.json`), path)
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      command,
+      'train',
+      path,
+      '--steps',
+      '2',
+      '--json',
+    ])
+    const result = JSON.parse(stdout) as { readonly loss: number; readonly model: string }
+    expect(result).toMatchObject({ reason: 'finished', step: 2 })
+    expect(result.loss).toBeGreaterThan(0)
+    expect(readdirSync(result.model)).toContain('model.safetensors')
   })
 })
