@@ -164,6 +164,23 @@ describe.each(installs)('installed %s', (install) => {
       expect(heed('kernel', 'softmax')).toMatch(/softmax/)
     })
 
+    test('each task that a model is shipped for runs without a name of one', () => {
+      expect(heed('run', 'text-classification', 'A man plays a guitar.', 'Somebody makes music.')).toMatch(
+        /entailment/,
+      )
+      expect(heed('run', 'sentence-similarity', 'A cat sleeps.', 'Stocks fell.', 'A kitten naps.')).toMatch(
+        /A kitten naps\.[^]*Stocks fell\./,
+      )
+      if (existsSync(join(root, 'models/reader/reading')))
+        expect(
+          heed('run', 'question-answering', 'Who wrote it?', 'It was written by Ada Lovelace.', '--json'),
+        ).toMatch(/"answer":"Ada Lovelace"/)
+      if (existsSync(join(root, 'models/reader/rerank')))
+        expect(heed('run', 'rerank', 'moon landing', 'Stocks fell.', 'Apollo 11 landed.')).toMatch(
+          /Apollo 11 landed\.[^]*Stocks fell\./,
+        )
+    })
+
     test('a model is trained', () => {
       const folder = folderOf(install)
       cpSync(join(root, 'README.md'), join(folder, 'text.txt'))
