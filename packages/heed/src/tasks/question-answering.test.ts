@@ -165,6 +165,8 @@ describe('bad input', () => {
   test.each([
     ['a question longer than the model', 'Where was Marie Curie born? '.repeat(1000), context],
     ['one emoji', '🎉', '🎉'],
+    ['10⁶ characters in words of a thousand', 'Where?', `${'x'.repeat(999)} `.repeat(1000)],
+    ['a question of 10⁶ characters', 'Where? '.repeat(142_858), context],
     ['lone surrogates', '\ud800?', 'a \udc00 b'],
   ])('%s gives an answer', async (_, question, context) => {
     const found = await answer(question, context)

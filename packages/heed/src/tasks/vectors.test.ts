@@ -160,7 +160,28 @@ describe('sentence-similarity', () => {
   })
 })
 
+/** 10⁶ characters, none, an emoji, half of one. */
+const odd = [`${'x'.repeat(999)} `.repeat(1000), '', '🎉', '\ud83c']
+
+test('a sentence of any length is compared', async () => {
+  for (const text of odd) {
+    const scores = await compare({ source_sentence: text, sentences: odd })
+    expect(scores.map((score) => Number.isFinite(score)).join()).toBe(odd.map(() => true).join())
+  }
+})
+
 describe('rerank', () => {
+  test('queries and documents of any length', async () => {
+    for (const text of odd)
+      for (const method of ['embeddings', 'late'] as const) {
+        const found = await rerank({ query: text, documents: odd }, { method })
+        expect(new Set(found.map(({ index }) => index)).size).toBe(odd.length)
+        expect(found.every(({ score }) => Number.isFinite(score))).toBe(true)
+      }
+    const found = await cross({ query: odd[0]!, documents: odd })
+    expect(found.length).toBe(odd.length)
+  })
+
   const documents = ['A dog runs.', 'The cat sat on the mat.', 'Paris is a capital.']
 
   test('each document once, the best first, whatever the method', async () => {

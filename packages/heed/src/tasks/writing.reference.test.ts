@@ -163,9 +163,12 @@ describe.skipIf(!hasWritingModels)(`text-generation${note}`, () => {
   test('an input that can’t be run has its error, and the others their texts', () =>
     withWriter(async (write) => {
       const long = 'w5 '.repeat(400)
-      const inputs = ['w5', long, 3 as never, [{ role: 'user', content: 'w5' }] as never, '', '🙂']
+      const longest = 'w5 '.repeat(333_334)
+      const inputs = ['w5', long, 3 as never, [{ role: 'user', content: 'w5' }] as never, '', '🙂', longest]
       const found = await write(inputs, { max_new_tokens: 2, errors: 'return' })
-      expect(found.map((one) => one instanceof HeedError).join()).toBe('false,true,true,true,false,false')
+      expect(found.map((one) => one instanceof HeedError).join()).toBe(
+        'false,true,true,true,false,false,true',
+      )
       expect((found[1] as HeedError).message).toContain('fewer than 128 tokens')
       expect((found[3] as HeedError).message).toContain('messages')
       await expect(write(inputs, { max_new_tokens: 2 })).rejects.toThrow(UsageError)
@@ -312,12 +315,12 @@ describe.skipIf(!hasWritingModels)(`texts from texts${note}`, () => {
   test('errors of inputs stand in their places', () =>
     withModel(t5!, async (folder) => {
       const make = await pipeline('summarization', folder)
-      const found = await make(['w30', null as never, ''], {
+      const found = await make(['w30', null as never, '', 'w30 '.repeat(250_000), '🙂'], {
         errors: 'return',
         max_new_tokens: 2,
         num_beams: 1,
       })
-      expect(found.map((one) => one instanceof HeedError).join()).toBe('false,true,false')
+      expect(found.map((one) => one instanceof HeedError).join()).toBe('false,true,false,false,false')
       await expect(make('w30', { long_input: 'some' as never })).rejects.toThrow(UsageError)
       await expect(make('w30', { tgt_lang: 'de' } as never)).rejects.toThrow(UsageError)
       make.dispose()
