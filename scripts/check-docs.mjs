@@ -1,6 +1,7 @@
 // Compiles and runs every block of TypeScript in README.md, docs/*.md and the packages' READMEs, each as a
 // module of its own, against the built packages. A block opened with `ts no-run` is only compiled. Blocks run
-// in a scratch folder in which models/ is the repository's, and tiny/ the untrained models of tests.
+// in a scratch folder in which models/ is the repository's, and tiny/ the untrained models of tests. README's
+// lines of tasks must be current, too.
 //
 //   node scripts/check-docs.mjs [root] [file.md …]
 
@@ -23,7 +24,10 @@ for (const { file, code } of blocks) {
   mkdirSync(dirname(join(scratch, file)), { recursive: true })
   writeFileSync(join(scratch, file), code)
 }
-const problems = blocks.length > 0 ? [...compile(), ...blocks.filter((block) => block.runs).flatMap(run)] : []
+const problems =
+  blocks.length > 0
+    ? [...compile(), ...blocks.filter((block) => block.runs).flatMap(run), ...taskLines()]
+    : []
 for (const problem of problems) console.error(problem)
 console.log(`${blocks.length} blocks, ${problems.length} problems`)
 process.exitCode = problems.length > 0 ? 1 : 0
@@ -38,6 +42,14 @@ function documents() {
       .map((guide) => `docs/${guide}`),
     ...['packages', 'models'].flatMap((folder) => entries(folder).map((one) => `${folder}/${one}/README.md`)),
   ].filter((path) => existsSync(join(root, path)))
+}
+
+/** What README says of each task, in this repository: what is stale. */
+function taskLines() {
+  const script = join(root, 'scripts/task-lines.mjs')
+  if (!existsSync(script)) return []
+  const { status, stderr } = spawnSync(process.execPath, [script], { encoding: 'utf8' })
+  return status === 0 ? [] : [stderr.trim()]
 }
 
 /** Compiles all blocks at once, as strictly as the project itself; what the compiler says. */
