@@ -43,12 +43,12 @@ const examples = [
   },
   {
     what: 'a vector of a text',
-    words: ['feature-extraction', 'The cat sat on the mat.'],
+    words: ['feature-extraction', 'The cat sat on the mat.', '--normalize'],
     said: (vector) => `${vector.slice(0, 3).map(score).join(', ')}, … (${vector.length} numbers)`,
   },
   {
     what: 'writing on',
-    words: ['text-generation', 'The river flows through', '--max-new-tokens', '12'],
+    words: ['text-generation', 'The river flows through', '--max-new-tokens', '5'],
     said: ([{ generated_text: text }]) => text.replace(/\s+/g, ' ').trim(),
   },
 ]
