@@ -10,8 +10,10 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { measureAgain, publishedBy, stateAgain } from '../packages/cli/dist/train/recipe/published.js'
 
+// Of the built command's inside, which its package does not export.
+const inside = new URL('../packages/cli/dist/train/recipe/published.js', import.meta.url)
+const { measureAgain, publishedBy, stateAgain } = await import(inside.href)
 const recipes = fileURLToPath(new URL('../recipes', import.meta.url))
 const { values, positionals } = parseArgs({
   options: { model: { type: 'string' }, write: { type: 'boolean', default: false } },
