@@ -32,3 +32,10 @@ test('a run whose disk fails ends with an error that says so, or goes on; nothin
       own.fail(at, (at / every) & 1 ? 'EIO' : 'ENOSPC', (at / every) & 1 ? 'fail' : 'full'),
     ).resolves.toBe(undefined)
 }, 60_000)
+
+test('a run whose files beside it can not be opened at first writes them later, whole', async () => {
+  // The losses are cut first, which a run can't do without; then TensorBoard's file and the snapshots.
+  const cuts = [...own.whole.operations.entries()].filter(([, name]) => name === 'truncate')
+  expect(cuts).toHaveLength(3)
+  for (const [at] of cuts) await expect(own.fail(at, 'EIO', 'fail')).resolves.toBe(undefined)
+}, 60_000)

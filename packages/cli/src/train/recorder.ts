@@ -14,6 +14,7 @@ import { countText } from '../format.js'
 import { FilmFile } from './film-file.js'
 import { frameOf, type Scene } from './film.js'
 import { eventRecords, History } from './history.js'
+import { PatientHistory, type Opening } from './patient-history.js'
 import type { Progress } from './progress.js'
 import { lossFrom, writeWatched, type LossEntry } from './watch.js'
 
@@ -56,7 +57,7 @@ export class Recorder<M> {
   readonly #entries: LossEntry[] = []
   readonly #noted = new Set<string>()
   #losses: History<LossEntry> | undefined
-  #events: History<TensorBoardEvent> | undefined
+  #events: PatientHistory<TensorBoardEvent> | undefined
   #watched: WatchedText<M> | undefined
   #film: FilmFile | undefined
   #validation: LossEntry | undefined
@@ -104,7 +105,8 @@ export class Recorder<M> {
       each: (entry) => this.#remember(entry),
     })
     this.#tellDamage(lossesFile, this.#losses.damaged)
-    await this.#openEvents(step, evaluatedStep).catch((error: unknown) => this.#noteEvents(error))
+    this.#events = new PatientHistory(() => this.#eventsOpening(step, evaluatedStep))
+    await this.#events.open().catch((error: unknown) => this.#noteEvents(error))
     const { watched, progress } = this.#options
     if (watched === undefined) return
     try {
@@ -123,20 +125,22 @@ export class Recorder<M> {
   }
 
   /** TensorBoard's file: that of the run so far, or a new one. */
-  async #openEvents(step: number, evaluatedStep: number): Promise<void> {
+  async #eventsOpening(step: number, evaluatedStep: number): Promise<Opening<TensorBoardEvent>> {
     const { output } = this.#options
     const seconds = Math.floor(Date.now() / 1000)
     const names = (await readdir(output)).filter((name) => name.startsWith(eventsFile)).toSorted()
-    this.#events = await History.open<TensorBoardEvent>(
-      join(output, names.at(-1) ?? `${eventsFile}${String(seconds).padStart(10, '0')}.heed`),
-      {
+    return {
+      path: join(output, names.at(-1) ?? `${eventsFile}${String(seconds).padStart(10, '0')}.heed`),
+      reading: {
         parse: (value) => value as TensorBoardEvent | undefined,
         keep: (event) => event.step <= (isEvaluation(event) ? evaluatedStep : step),
         each: () => {},
       },
-      eventRecords,
-    )
-    if (this.#events.isEmpty) await this.#events.add(tensorBoardStart(seconds))
+      form: eventRecords,
+      opened: async (history) => {
+        if (history.isEmpty) await history.add(tensorBoardStart(seconds))
+      },
+    }
   }
 
   /**
@@ -236,7 +240,7 @@ export class Recorder<M> {
   async #onSnapshot({ step, model }: SnapshotEvent<M>): Promise<void> {
     await this.#notingPage(async (watched) => {
       const result = watched.attend(model)
-      this.#film?.add({ ...frameOf(step, result), text: watched.scene.text })
+      await this.#film?.add({ ...frameOf(step, result), text: watched.scene.text })
       await this.#writePage({ step, model }, result, watched, step === this.#steps)
     })
   }
