@@ -2,7 +2,9 @@
 import { depthOf, Paint, themeOf } from '@heed/studio'
 import type { Ablation, ClassificationDetails, Evaluation, HeadCost, HeadRow } from 'heed'
 import { countText } from '../format.js'
-import { escaped, padded, stringWidth, styled, type Environment, type Output } from '../terminal.js'
+import { escaped, padded, stringWidth, styled, widthOf, wrapped } from '../terminal.js'
+import type { Environment, Output } from '../terminal.js'
+import { columnParts, tableLines } from './table.js'
 
 /** What was measured. */
 export interface About {
@@ -31,7 +33,7 @@ export function evaluationText(
   return [
     titleText(model, task, records, output, environment),
     '',
-    ...tableOf([head, ...rows], output, environment),
+    ...tableLines([head, ...rows], 2, output, environment),
     ...detailLines(details, output, environment),
     '',
   ].join('\n')
@@ -54,7 +56,7 @@ function detailLines(details: Evaluation['details'], output: Output, environment
     const said = facts.map(
       ([name, value]) => `${name} ${typeof value === 'number' ? numberText(value) : String(value)}`,
     )
-    return said.length === 0 ? [] : ['', escaped(said.join(', '))]
+    return said.length === 0 ? [] : ['', ...wrapped(escaped(said.join(', ')), widthOf(output, environment))]
   }
   const { labels, classes, confusion } = details as unknown as ClassificationDetails
   const present = labels
@@ -70,8 +72,11 @@ function detailLines(details: Evaluation['details'], output: Output, environment
       ...present.map((called) => countText(confusion[i]![called]!)),
     ]
   })
-  return ['', ...tableOf([head, ...rows], output, environment)]
+  return ['', ...tableLines([head, ...rows], 1, output, environment)]
 }
+
+/** Columns of the terminal that the cost of a head takes. */
+const headWidth = 6
 
 /** Layers downward, heads to the right: how much less the score is without each. */
 export function ablationText(
@@ -87,26 +92,32 @@ export function ablationText(
   const most = Math.max(1e-9, ...heads.map(({ cost }) => cost.value))
   const widest = Math.max(5, ...names.map((name) => stringWidth(shortName(name))))
   const cell = (one: HeadCost | undefined): string => {
-    const text = padded(one === undefined ? '' : points(one.cost.value, lower), 6, 'start')
+    const text = padded(one === undefined ? '' : points(one.cost.value, lower), headWidth, 'start')
     return one === undefined ? text : paint.on(Math.max(0, one.cost.value) / most, text)
   }
   const dim = (text: string): string => styled(output, 'dim', text, environment)
-  const columns = Array.from({ length: count }, (_, head) => head)
+  const width = widthOf(output, environment)
+  const parts = columnParts(Array<number>(count).fill(headWidth), 1, width - widest - 1)
   const costly = [...heads].sort((a, b) => b.cost.value - a.cost.value).slice(0, 5)
   return [
     titleText(model, task, records, output, environment),
     '',
-    `${metric} ${scoreText(score.value)}  ${rangeText(score.low, score.high)}; ${lower ? 'how much more it is' : 'in hundredths, what it loses'} without a head (${
-      ablation === 'zero' ? 'it gives nothing' : 'it attends to all alike'
-    }):`,
+    ...wrapped(
+      `${metric} ${scoreText(score.value)}  ${rangeText(score.low, score.high)}; ${lower ? 'how much more it is' : 'in hundredths, what it loses'} without a head (${
+        ablation === 'zero' ? 'it gives nothing' : 'it attends to all alike'
+      }):`,
+      width,
+    ),
     '',
-    dim(`${padded('', widest)} ${columns.map((head) => padded(String(head), 6, 'start')).join(' ')}`),
-    ...names.map((name) => {
-      const own = heads.filter(({ attention }) => attention === name)
-      return `${dim(padded(shortName(name), widest))} ${columns.map((head) => cell(own.find((one) => one.head === head))).join(' ')}`
-    }),
-    '',
-    ...tableOf(
+    ...parts.flatMap((part) => [
+      dim(`${padded('', widest)} ${part.map((head) => padded(String(head), headWidth, 'start')).join(' ')}`),
+      ...names.map((name) => {
+        const own = heads.filter(({ attention }) => attention === name)
+        return `${dim(padded(shortName(name), widest))} ${part.map((head) => cell(own.find((one) => one.head === head))).join(' ')}`
+      }),
+      '',
+    ]),
+    ...tableLines(
       [
         [
           'attention',
@@ -126,6 +137,7 @@ export function ablationText(
           ...scoresIn(table, attention, head),
         ]),
       ],
+      2,
       output,
       environment,
     ),
@@ -147,19 +159,6 @@ function shortName(attention: string): string {
 /** Hundredths of a share; of what is no share, where less is better, the number itself. */
 function points(value: number, lower: boolean): string {
   return (lower ? value.toFixed(2) : (100 * value).toFixed(1)).replace(/^-(0\.0+)$/, '$1')
-}
-
-function tableOf(rows: readonly (readonly string[])[], output: Output, environment: Environment): string[] {
-  const safe = rows.map((row) => row.map((cell) => escaped(cell)))
-  const widths = safe[0]!.map((_, column) => Math.max(...safe.map((row) => stringWidth(row[column]!))))
-  const isText = (column: number): boolean =>
-    column === 0 || safe.slice(1).some((row) => /^[^\d.+−–\s-]/.test(row[column]!))
-  return safe.map((row, i) => {
-    const line = row
-      .map((cell, column) => padded(cell, widths[column]!, isText(column) ? 'end' : 'start'))
-      .join('  ')
-    return i === 0 ? styled(output, 'dim', line.trimEnd(), environment) : line.trimEnd()
-  })
 }
 
 /** Shares have four digits, other numbers as many as fit. */
