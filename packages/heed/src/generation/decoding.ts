@@ -32,6 +32,11 @@ export interface Decoding {
 export interface Writable {
   readonly context: number
   readonly vocabulary: number
+  /**
+   * How many ids a prompt has in front that start a text and are none of it: 1 of a target, whose first word
+   * comes behind a start token. Default 0.
+   */
+  readonly starts?: number | undefined
   /** @param rows how many texts are written at the same time */
   begin(rows: number): Decoding
 }

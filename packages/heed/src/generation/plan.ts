@@ -22,6 +22,8 @@ export interface Plan {
   readonly operation: string
   readonly device: Device
   readonly prompts: readonly (readonly number[])[]
+  /** See `Writable`. */
+  readonly starts: number
   readonly sampling: SamplingOptions
   readonly functions: readonly LogitFunction[]
   /** How many tokens follow a prompt of some length at most. */
@@ -90,7 +92,7 @@ const names = [...Object.keys(ownNames), ...samplingNames, ...Object.keys(logitN
  */
 export function planOf(
   operation: string,
-  { vocabulary, context }: Writable,
+  { vocabulary, context, starts = 0 }: Writable,
   prompts: readonly ArrayLike<number>[],
   options: WriteOptions,
 ): Plan {
@@ -155,6 +157,7 @@ export function planOf(
     operation,
     device,
     prompts: lists,
+    starts,
     sampling: options,
     functions: logitFunctionsOf(options, stop, limitOf),
     limitOf,

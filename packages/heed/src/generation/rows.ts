@@ -57,8 +57,9 @@ class Row {
     this.promptLength = prompt.length
     this.limit = plan.limitOf(prompt.length)
     this.key = randomKey(plan.seedOf(index), 'generate')
-    const { tokenizer, skipSpecial, stopStrings } = plan
-    this.pieces = tokenizer && new TextPieces(decoderAfter(tokenizer, prompt, skipSpecial), stopStrings)
+    const { tokenizer, skipSpecial, stopStrings, starts } = plan
+    const before = prompt.slice(starts)
+    this.pieces = tokenizer && new TextPieces(decoderAfter(tokenizer, before, skipSpecial), stopStrings)
   }
 
   get written(): number {

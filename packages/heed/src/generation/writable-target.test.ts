@@ -13,7 +13,8 @@ import {
 import { normalInitializer } from '../nn/index.js'
 import { referenceDevices } from '../nn/testing/reference.js'
 import { memoryUse, scope, tensor, type Tensor, withDevice } from '../tensor/index.js'
-import { type Decoding, writableTarget } from './index.js'
+import { loadTokenizer } from '../text/index.js'
+import { type Decoding, writableTarget, write } from './index.js'
 
 const vocabulary = 11
 const shape = { width: 16, heads: 4, hidden: 24 }
@@ -170,6 +171,33 @@ test.each(referenceDevices.map((device) => [device.name, device] as const))(
     )
   },
 )
+
+test('a text is its own words: the start token is none of it, and no space stands in front', async () => {
+  const metaspace = { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true }
+  const words = ['</s>', '<unk>', '▁a', '▁b', 'c', '▁d', 'e', '▁f', 'g', '▁h', 'i']
+  const tokenizer = loadTokenizer({
+    added_tokens: [],
+    normalizer: null,
+    pre_tokenizer: metaspace,
+    post_processor: null,
+    decoder: metaspace,
+    model: { type: 'Unigram', unk_id: 1, vocab: words.map((word, i) => [word, -i]) },
+  })
+  for (const design of designs) {
+    const target = writableTarget(make(design), design, [[3, 4]])
+    // Tokens 2, 3, …: which of them is nobody's matter.
+    const options = { tokenizer, temperature: 0, tokens: 4, suppressed: [0, 1] }
+    for (const how of [options, { ...options, beams: 2 }]) {
+      const [written] = await write(target, [[0]], how)
+      expect(written!.ids).toHaveLength(4)
+      expect(written!.text).toBe(tokenizer.decode(written!.ids))
+      expect(written!.text).toMatch(/^\S/)
+    }
+    // Behind a word that stands there already there is one.
+    const [more] = await write(target, [[0, 2]], options)
+    expect(`a${more!.text}`).toBe(tokenizer.decode([2, ...more!.ids]))
+  }
+})
 
 test('what does not fit is refused', () => {
   const design = designs[0]!

@@ -85,6 +85,7 @@ export function writableTarget(
   return {
     context: longestTarget(design),
     vocabulary: design.vocabulary,
+    starts: 1,
     begin(rows) {
       if (rows !== lengths.length)
         throw new UsageError({

@@ -113,9 +113,10 @@ async function searched(writable: Writable, plan: Plan): Promise<Written[]> {
     await pause()
     step = search.next()
   }
-  const { tokenizer, skipSpecial, stop } = plan
+  const { tokenizer, skipSpecial, stop, starts } = plan
   return step.value.map((found) => {
-    const decoder = tokenizer && decoderAfter(tokenizer, plan.prompts[found.prompt]!, skipSpecial)
+    const before = plan.prompts[found.prompt]!.slice(starts)
+    const decoder = tokenizer && decoderAfter(tokenizer, before, skipSpecial)
     const shown = found.ids.filter((id) => !stop.has(id) && tokenizer?.token(id) !== undefined)
     const text = decoder === undefined ? '' : shown.map((id) => decoder.push(id)).join('') + decoder.end()
     return { ...found, text }
