@@ -44,6 +44,7 @@ export {
   type GgufArchitecture,
   ggufMetadata,
   type GgufModel,
+  type GgufPooling,
   type HubConfig,
   hubConfig,
 } from './checkpoint/index.js'

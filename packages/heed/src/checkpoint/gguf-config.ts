@@ -66,6 +66,22 @@ export function hubConfig(metadata: Gguf, tensors: ReadonlyMap<string, FileTenso
   return config
 }
 
+/** How states become one vector, as llama.cpp numbers it (`llama_pooling_type`). */
+const poolings = ['none', 'mean', 'cls', 'last', 'rank'] as const
+export type GgufPooling = (typeof poolings)[number]
+
+/**
+ * What a GGUF file of a sentence encoder says of its pooling; undefined where it says nothing.
+ *
+ * @throws FormatError for a number that stands for none
+ */
+export function ggufPooling(metadata: Gguf): GgufPooling | undefined {
+  const key = `${ggufArchitectureOf(metadata).name}.pooling_type`
+  const type = metadata.number(key)
+  if (type === undefined) return undefined
+  return poolings[type] ?? metadata.refuse(key, `a whole number up to ${poolings.length - 1}`, type)
+}
+
 /** What a GGUF file says of a model beside its tokenizer. */
 export interface GgufModel {
   readonly architecture: GgufArchitecture
@@ -78,9 +94,10 @@ export interface GgufModel {
  * The metadata of a GGUF file for a model of the hub: `general.architecture`, sizes and what else llama.cpp
  * reads of it. Numbers that are floats become f32.
  *
+ * @param pooling of a sentence encoder
  * @throws UsageError for a `model_type` that GGUF has no architecture for, and for fields that it can't say
  */
-export function ggufMetadata(config: HubConfig): GgufModel {
+export function ggufMetadata(config: HubConfig, pooling?: GgufPooling): GgufModel {
   const type = config['model_type']
   const all = [...ggufArchitectures.values()]
   const architecture = all.find(({ modelTypes }) => modelTypes.includes(String(type)))
@@ -103,5 +120,6 @@ export function ggufMetadata(config: HubConfig): GgufModel {
     const id: unknown = Array.isArray(given) ? given[0] : given
     if (typeof id === 'number') to.set(`tokenizer.ggml.${ggufSpecials[special]}_token_id`, 'u32', id)
   }
+  if (pooling !== undefined) to.set('pooling_type', 'u32', poolings.indexOf(pooling))
   return { architecture, metadata: to.values, vectors: to.vectors }
 }

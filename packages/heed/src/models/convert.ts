@@ -25,6 +25,7 @@ import { type GgufSpecial, ggufVocabulary } from '../text/index.js'
 import type { Architecture, Design } from './architecture.js'
 import { hubFolder, writeHubFiles } from './hub-files.js'
 import { readAdapter, type StoredAdapter } from './low-rank/index.js'
+import { ggufPoolingOf } from './sentence/index.js'
 import { openCheckpoint, type StoredModel } from './stored-model.js'
 
 /** What weights are stored as. Vectors stay f32 in GGUF; `q8_0` is GGUF's alone. */
@@ -195,7 +196,10 @@ async function toFolder(source: Source, folder: string, options: ConvertOptions)
 async function toGguf(source: Source, path: string, options: ConvertOptions): Promise<string[]> {
   const { stored } = source
   const { type = 'f16' } = options
-  const { metadata, vectors } = ggufMetadata(stored.config.plain() as Record<string, unknown>)
+  const { metadata, vectors } = ggufMetadata(
+    stored.config.plain() as Record<string, unknown>,
+    ggufPoolingOf(stored),
+  )
   const tensors = tensorsOf(source, 'gguf', 'f32', options)
   await writeGguf(path, {
     metadata: new Map<string, GgufValue>([...metadata, ...(stored.hasTokenizer ? vocabularyOf(source) : [])]),

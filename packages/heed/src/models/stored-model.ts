@@ -3,7 +3,13 @@
  * heed wrote, or a file that has everything in it (GGUF, llama2.c).
  */
 import { FormatError, type JsonValue, nodeModule, readJson } from '../base/index.js'
-import { CheckpointConfig, type CheckpointFormat, hubConfig } from '../checkpoint/index.js'
+import {
+  CheckpointConfig,
+  type CheckpointFormat,
+  ggufPooling,
+  type GgufPooling,
+  hubConfig,
+} from '../checkpoint/index.js'
 import { openWeights, readSmallFile, type Weights, weightsFile, withFileBytes } from '../formats/index.js'
 import { loadGgufTokenizer, loadLlama2cTokenizer, loadTokenizerFiles, type Tokenizer } from '../text/index.js'
 import type { Architecture, Design } from './architecture.js'
@@ -29,6 +35,8 @@ export interface StoredModel {
   readonly design: Design | DecoderConfig
   /** `config.json`, or what a file says that stands for it. */
   readonly config: JsonValue
+  /** How a GGUF file of a sentence encoder says that states become one vector. */
+  readonly pooling?: GgufPooling | undefined
   /** Whether it has another head than its files: what they say of a sentence encoder isn't so then. */
   readonly anotherHead?: boolean | undefined
   /** Whether it has another tokenizer than its files: what they say of tokens isn't so then. */
@@ -155,6 +163,7 @@ function storedFile(path: string): StoredModel {
     return described(config, path, {
       path,
       format: weights.format,
+      ...(weights.format === 'gguf' && { pooling: ggufPooling(weights.metadata) }),
       json: () => undefined,
       file: () => undefined,
       hasTokenizer: vocabulary !== undefined,

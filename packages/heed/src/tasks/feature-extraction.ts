@@ -8,6 +8,7 @@ import {
   type LoadedEncoder,
   normalized,
   pooled,
+  poolingOfGguf,
   type PoolingMode,
   quantizeVectors,
   readSentenceEncoder,
@@ -51,7 +52,8 @@ export interface FeatureExtractionOptions extends TaskOptions {
   /**
    * `none`: a vector for each token. `mean`, `cls` (or `first_token`), `last_token` (or `eos`), `max`, …: one
    * for the text. `model`: what the files beside the model say, with dense layers and norms; the mean, where
-   * they say nothing. Default `none`.
+   * they say nothing. Of a GGUF file it is its `pooling_type`, with vectors of length 1, as llama.cpp gives
+   * them. Default `none`.
    */
   readonly pooling?: Pooling | undefined
   /** Makes vectors of length 1. Default false. */
@@ -205,7 +207,7 @@ class EncoderReader implements Reader {
   }
 }
 
-/** A decoder's states; `model` takes the last token, which alone has seen all others. */
+/** A decoder's states; where no file says else, `model` takes the last token, which has seen all others. */
 class DecoderReader implements Reader {
   readonly #loaded: Running<LoadedDecoder>
   readonly #settings: ReturnType<typeof textSettings>
@@ -226,13 +228,16 @@ class DecoderReader implements Reader {
   }
 
   run(texts: readonly Encoding[], pooling: Pooling, options: ReadOptions): readonly Rows[] {
-    const { model, config } = this.#loaded
+    const { model, config, stored } = this.#loaded
+    const said = poolingOfGguf(stored)
     return texts.map((text) =>
       scope(() => {
         const states = decoderStates(model, config, joinedTexts([text]).ids)
         if (pooling === 'none') return tokenRows(states, [text.length], options)[0]!
-        const mode = pooling === 'model' ? 'lasttoken' : poolings[pooling]
-        const made = asWanted(pooled({ modes: [mode], includePrompt: true }, states), options)
+        const mode = pooling === 'model' ? (said ?? 'lasttoken') : poolings[pooling]
+        const vectors = pooled({ modes: [mode], includePrompt: true }, states)
+        const own = pooling === 'model' && said !== undefined ? normalized(vectors) : vectors
+        const made = asWanted(own, options)
         return { ...made, pooled: true }
       }),
     )

@@ -1,7 +1,9 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { HeedError, UsageError } from '../base/index.js'
-import { vectorRanges, vectorSimilarity } from '../models/index.js'
+import { convertCheckpoint, vectorRanges, vectorSimilarity } from '../models/index.js'
 import {
   type FeatureExtractionPipeline,
   pipeline,
@@ -50,6 +52,40 @@ describe('feature-extraction', () => {
       ranges: vectorRanges([mean!.data]),
     })
     expect(codes.dims).toEqual([1, 16])
+  })
+
+  test('a GGUF file of a sentence encoder names its pooling; its vectors are of length 1', async () => {
+    const own = temporaryFolder()
+    await writeTiny(own.path, { architectures: ['BertModel'], layer_norm_eps: 1e-12 })
+    const [gguf, plain] = ['cls.gguf', 'plain.gguf'].map((name) => join(own.path, name))
+    await convertCheckpoint(own.path, plain!, { type: 'f32' })
+    mkdirSync(join(own.path, '1_Pooling'))
+    const pooling = { word_embedding_dimension: 16, pooling_mode_cls_token: true }
+    writeFileSync(join(own.path, '1_Pooling/config.json'), JSON.stringify(pooling))
+    const modules = ['Transformer', 'Pooling'].map((name, idx) => ({
+      idx,
+      name: String(idx),
+      path: idx === 0 ? '' : '1_Pooling',
+      type: `sentence_transformers.models.${name}`,
+    }))
+    writeFileSync(join(own.path, 'modules.json'), JSON.stringify(modules))
+    await convertCheckpoint(own.path, gguf!, { type: 'f32' })
+    const vector = async (path: string, options: object): Promise<ArrayLike<number>> => {
+      const run = await pipeline('feature-extraction', path)
+      const { data } = await run('The cat sat.', options)
+      run.dispose()
+      return data
+    }
+    const found = await vector(gguf!, { pooling: 'model' })
+    const expected = await vector(own.path, { pooling: 'model', normalize: true })
+    expect(vectorSimilarity(found, found, 'dot')).toBeCloseTo(1, 5)
+    for (let i = 0; i < 16; i++) expect(found[i]!).toBeCloseTo(expected[i]!, 5)
+    // One that names none is read as it was: the mean, of whatever length.
+    const mean = await vector(plain!, { pooling: 'model' })
+    const ofTokens = await vector(plain!, { pooling: 'mean' })
+    expect(Array.from(mean).join()).toBe(Array.from(ofTokens).join())
+    expect(vectorSimilarity(mean, mean, 'dot')).toBeGreaterThan(1.1)
+    own.remove()
   })
 
   test('batches change nothing; the mean is that of the tokens; lengths are 1 where asked', async () => {

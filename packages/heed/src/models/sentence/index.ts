@@ -1,5 +1,6 @@
 export * from './batches.js'
 export * from './pooling.js'
+export * from './gguf-pooling.js'
 export * from './settings.js'
 export * from './similarity.js'
 export * from './sentence-encoder.js'

@@ -11,6 +11,7 @@ import { type Encoder, type EncoderOptions, encoderStates, ofEachRow } from '../
 import { type LoadedEncoder, type LoadOptions, ofFamily, readModel, type Running } from '../load.js'
 import { batchesByLength } from './batches.js'
 import { type Dense, normalized, readDense, throughDenseModule, type Vectors } from './dense.js'
+import { poolingOfGguf } from './gguf-pooling.js'
 import { jsonFile, storedModules } from './modules.js'
 import {
   meanPooling,
@@ -243,9 +244,10 @@ function pooledWidth({ config }: Pick<LoadedEncoder, 'config'>, { modes }: Pooli
 
 /**
  * A sentence encoder from a folder of this machine: by `modules.json`, or, where there is none, the encoder
- * and the mean of its states.
+ * and the mean of its states. Of a GGUF file that names a pooling it is that one, and vectors are of length
+ * 1, as llama.cpp gives them.
  *
- * @param from the folder, or the model that was read from it
+ * @param from the folder or file, or the model that was read from it
  * @throws FormatError where files are missing or wrong, name a place outside of the folder, or a module that
  * heed doesn't know
  */
@@ -285,6 +287,11 @@ export function readSentenceEncoder(
       named.refuse('Transformer, Pooling, Dense, Normalize or Dropout', {
         hint: 'heed has no other modules of sentence embeddings',
       })
+  }
+  const said = poolingOfGguf(loaded.stored)
+  if (first === undefined && said !== undefined) {
+    pooling = { modes: [said], includePrompt: true }
+    modules.push({ kind: 'normalize' })
   }
   return new SentenceEncoder(loaded, pooling ?? meanPooling, modules, settings)
 }
