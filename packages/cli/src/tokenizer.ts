@@ -1,6 +1,7 @@
 import { open, readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { FormatError, loadTokenizer, loadTokenizerFiles, type Tokenizer } from 'heed'
+import { foundAt } from 'heed/internals'
 import { shippedModelFolder } from './model.js'
 
 /** A tokenizer with where it comes from. */
@@ -86,7 +87,7 @@ async function beginningOf(file: string): Promise<Uint8Array> {
     throw new FormatError({
       operation: 'tokenize',
       expected: 'a tokenizer that can be read',
-      found: cause instanceof Error ? cause.message : String(cause),
+      found: foundAt(file, cause),
       hint: 'name its file, or the folder that it is in',
       file,
       cause,

@@ -8,11 +8,10 @@ import { decoderTraining, parsedConfig } from '../train/config.js'
 import { textOf } from '../train/prepare.js'
 import { Progress } from '../train/progress.js'
 import { escaped, jsonText } from '../terminal.js'
-import { recipeNames, recipeOf, type RecipeConfig } from '../train/recipe/config.js'
+import { recipeOf, recipeSection, type RecipeConfig } from '../train/recipe/config.js'
 import { runRecipe } from '../train/recipe/run.js'
 import { recipeTasks } from '../train/recipe/tasks.js'
 import { runTraining, type RunOptions, type RunResult } from '../train/run.js'
-import { Section } from '../train/section.js'
 
 export interface TrainOptions {
   readonly out?: string
@@ -70,11 +69,7 @@ function workOf(
   const isRecipe =
     typeof json === 'object' && json !== null && ['task', 'from', 'new'].some((name) => name in json)
   if (isRecipe) {
-    const recipe = recipeOf(
-      new Section(json, { file, path: '' }, recipeNames),
-      file,
-      Object.keys(recipeTasks),
-    )
+    const recipe = recipeOf(recipeSection(json, file), file, Object.keys(recipeTasks))
     const config = shortened({ ...recipe, ...(out !== undefined && { output: resolve(out) }) }, steps, limit)
     return (options) => runRecipe(config, options)
   }

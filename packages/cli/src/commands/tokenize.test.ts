@@ -156,8 +156,13 @@ describe('heed tokenize', () => {
   })
 
   test.each([
-    ['a file that is not there', ['--file', 'none.txt'], 1, /no such file/],
-    ['a tokenizer that is not there', ['a', '--tokenizer', 'none.json'], 1, /no such file/],
+    ['a file that is not there', ['--file', 'none.txt'], 1, /found nothing at 'none\.txt'/],
+    [
+      'a tokenizer that is not there',
+      ['a', '--tokenizer', 'none.json'],
+      1,
+      /found nothing at '.*none\.json'/,
+    ],
     ['ids that are none', ['--decode', '12', 'x'], 2, /expected token ids .* found 'x'/],
     ['ids that are none, in JSON', ['--decode', '{"ids":[1.5]}'], 2, /expected token ids/],
     ['an id without a token', ['--decode', '99999999'], 2, /expected token ids from 0 to/],

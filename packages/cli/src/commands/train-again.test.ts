@@ -248,7 +248,7 @@ test.each<[string, () => void, RegExp]>([
   [
     'gone',
     () => rmSync(at('own.json')),
-    /is taken: .*a tokenizer\.json that can be read, '.*own\.json', found ENOENT/,
+    /is taken: .*a tokenizer\.json that can be read, '.*own\.json', found nothing at '/,
   ],
 ])('a tokenizer of the user’s that is %s: the checkpoint has a good one', async (_, spoil, message) => {
   cpSync(at('out', 'tokenizer.json'), at('own.json'))

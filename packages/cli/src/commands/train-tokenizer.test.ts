@@ -73,7 +73,7 @@ describe('heed train-tokenizer', () => {
   })
 
   test.each([
-    ['a file that is not there', ['--out', 'x.json', 'none.txt'], 1, /no such file/],
+    ['a file that is not there', ['--out', 'x.json', 'none.txt'], 1, /found nothing at 'none\.txt'/],
     ['no folder to write to', ['--out', join('none', 'x.json'), 'none.txt'], 1, /--out: expected to write/],
     ['a folder', ['--out', '.', 'none.txt'], 2, /--out: expected the name of a file/],
     ['another preset', ['--model', 'unigram', '--preset', 'bert', 'x'], 2, /--preset bert goes with/],

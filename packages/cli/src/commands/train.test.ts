@@ -131,7 +131,12 @@ describe('heed train', () => {
       /training\.stepz to be one of the fields .* did you mean 'steps'\?/,
       { training: { stepz: 3 } },
     ],
-    ['a file that is not there', 1, /a file that can be read, found ENOENT/, { data: { train: ['no.txt'] } }],
+    [
+      'a file that is not there',
+      1,
+      /a file that can be read, found nothing at '/,
+      { data: { train: ['no.txt'] } },
+    ],
     ['a tokenizer that is not there', 1, /a tokenizer\.json that can be read/, { tokenizer: 'no.json' }],
     ['too little data', 2, /tokenBatches: expected at least/, { training: { steps: 1, batch: 4096 } }],
     [
@@ -150,7 +155,7 @@ describe('heed train', () => {
   test('no configuration there', async () => {
     const { status, err } = await heed(['train', at('nothing.json')])
     expect(status).toBe(1)
-    expect(err).toMatch(/^heed: train: expected a configuration that can be read, found ENOENT.*\n$/)
+    expect(err).toMatch(/^heed: train: expected a configuration that can be read, found nothing at '.*\n$/)
   })
 })
 

@@ -1,6 +1,13 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { FormatError, HeedError, readJson, type JsonErrorDetail, type JsonValue } from 'heed/internals'
+import {
+  FormatError,
+  foundAt,
+  HeedError,
+  readJson,
+  type JsonErrorDetail,
+  type JsonValue,
+} from 'heed/internals'
 import { linesFile } from '../text-member.js'
 import { fileSource, linesOf, pipeSource, wholeText, type Source } from '../tokenize/texts.js'
 import { isRequest, requestOf, type BatchRequest } from './batch-request.js'
@@ -103,13 +110,8 @@ async function filesAt(
   path: string,
 ): Promise<{ readonly files: readonly string[]; readonly isFolder: boolean }> {
   if (path === '-') return { files: ['-'], isFolder: false }
-  const found = await stat(path).catch((cause: NodeJS.ErrnoException) =>
-    refuse(
-      'a file or a folder',
-      cause.code === 'ENOENT' ? `nothing at '${path}'` : cause.message,
-      'correct the path',
-      path,
-    ),
+  const found = await stat(path).catch((cause: unknown) =>
+    refuse('a file or a folder', foundAt(path, cause), 'correct the path', path),
   )
   if (!found.isDirectory()) return { files: [path], isFolder: false }
   const entries = await readdir(path, { withFileTypes: true, recursive: true })

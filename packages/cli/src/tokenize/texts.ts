@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { FormatError } from 'heed'
-import { decodedText, longestText, textLines, type TextLine } from 'heed/internals'
+import { decodedText, foundAt, longestText, textLines, type TextLine } from 'heed/internals'
 import { linesFile, textMember } from '../text-member.js'
 
 /** A text of what is read, and how many bytes of its file have been read by then. */
@@ -84,8 +84,7 @@ async function* readable({ name, chunks, signal }: Source): AsyncGenerator<Uint8
         next = await iterator.next()
       } catch (cause) {
         if (signal.aborted) return
-        const found = cause instanceof Error ? cause.message : String(cause)
-        throw refusal(name, 'a file that can be read', found, cause)
+        throw refusal(name, 'a file that can be read', foundAt(name, cause), cause)
       }
       if (next.done === true) return
       yield next.value

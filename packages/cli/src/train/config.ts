@@ -108,7 +108,7 @@ export function parseTrainConfig(text: string, file: string): TrainConfig {
  * The configuration of a decoder's training from its JSON. @throws {ConfigError} as `parseTrainConfig` does
  */
 export function decoderTraining(json: unknown, file: string): TrainConfig {
-  const top = new Section(json, { file, path: '' }, fields.top)
+  const top = new Section(json, { file, path: '' }, fields.top, { training: fields.training })
   const data = top.section('data', fields.data)
   const at = (path: string): string => resolve(dirname(file), path)
   const train = data.texts('train')

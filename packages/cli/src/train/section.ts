@@ -37,12 +37,14 @@ export class Section {
   /**
    * @param path the section's own name, '' for the whole configuration
    * @param known the names of all fields
+   * @param elsewhere names of fields that stand in other sections, by the section's path
    * @throws {ConfigError} unless `value` is an object of these fields
    */
   constructor(
     value: unknown,
     place: { readonly file: string; readonly path: string },
     known: readonly string[],
+    elsewhere: Readonly<Record<string, readonly string[]>> = {},
   ) {
     this.#file = place.file
     this.#path = place.path
@@ -52,12 +54,17 @@ export class Section {
     this.#fields = value as Readonly<Record<string, unknown>>
     for (const name of Object.keys(value)) {
       if (known.includes(name)) continue
+      const [home] = Object.entries(elsewhere).find(([, names]) => names.includes(name)) ?? []
       const close = nearest(name, known)
       throw this.error(
         name,
         `one of the fields ${known.join(', ')}`,
         'another',
-        close === undefined ? 'remove it' : `did you mean '${close}'?`,
+        home !== undefined
+          ? `it belongs into ${home}: { "${home}": { "${name}": … } }`
+          : close === undefined
+            ? 'remove it'
+            : `did you mean '${close}'?`,
       )
     }
   }

@@ -1,5 +1,5 @@
 /** Models from this machine's disk, whatever their architecture. */
-import { checkNames, FormatError, nodeModule, randomKey, UsageError } from '../base/index.js'
+import { checkNames, FormatError, inWords, nodeModule, randomKey, UsageError } from '../base/index.js'
 import type { WeightFormat } from '../kernels/index.js'
 import {
   asStored,
@@ -96,11 +96,36 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
   return readModel(path, options)
 }
 
+/** What transformers.js' `dtype` is called here. */
+const dtypes: Readonly<Record<string, NonNullable<LoadOptions['weights']>>> = {
+  fp32: 'f32',
+  fp16: 'stored',
+  q8: 'int8',
+  int8: 'int8',
+  uint8: 'int8',
+  q4: 'int4',
+  bnb4: 'int4',
+  q4f16: 'int4',
+}
+
+function refuseDtype(options: object): void {
+  if (!('dtype' in options)) return
+  const { dtype } = options
+  const weights = (typeof dtype === 'string' && Object.hasOwn(dtypes, dtype) && dtypes[dtype]) || 'stored'
+  throw new UsageError({
+    operation: 'loadModel',
+    expected: 'the numbers of matrices as weights',
+    found: `dtype ${inWords(dtype)}`,
+    hint: `write { weights: '${weights}' }`,
+  })
+}
+
 /** `loadModel` at once, for `withDevice`: the process waits for the disk. Throws as it does. */
 export function readModel(path: string, options?: TrainableLoadOptions): LoadedModel
 export function readModel(path: string, options: LoadOptions): Running
 export function readModel(path: string, options: LoadOptions = {}): Running {
   const { weights = 'f32', adapter } = options
+  refuseDtype(options)
   checkNames('loadModel', options, ['weights', 'head', 'adapter'])
   const base = adapter === undefined ? baseOfAdapter(path) : undefined
   if (base !== undefined) return readModel(base, { ...options, adapter: path })

@@ -246,6 +246,12 @@ export function questionWindows(
       'make max_question_len smaller, or max_seq_len larger',
     )
   const { doc_stride: stride = Math.min(128, Math.floor(room / 2)) } = how
+  if (stride >= room)
+    throw refused(
+      `doc_stride, the tokens that two windows share, below ${room}: as many of the context fit beside the question`,
+      `${stride}`,
+      'make it smaller, or max_seq_len larger',
+    )
   const first = tokenizer.encode(cut, {
     pair: context,
     truncation: { max_length: how.max_seq_len, strategy: 'OnlySecond', direction: 'Right', stride },

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { DataSource } from 'heed'
-import type { Section } from '../section.js'
+import { Section } from '../section.js'
 import { cardOf, type CardConfig } from './card-config.js'
 import { pathIn, sourcesOf } from './data.js'
 import { evaluationsOf, publishOf, type EvaluationConfig, type PublishConfig } from './results-config.js'
@@ -143,8 +143,10 @@ const fields = {
   ],
 } as const
 
-/** The names that a recipe may have at its top. */
-export const recipeNames: readonly string[] = fields.top
+/** All of a recipe, as a section. @throws {ConfigError} for what is no object of a recipe's fields */
+export function recipeSection(json: unknown, file: string): Section {
+  return new Section(json, { file, path: '' }, fields.top, { training: fields.training })
+}
 
 /**
  * A configuration of a task.

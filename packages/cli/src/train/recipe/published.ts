@@ -3,9 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeFileWhole } from 'heed/internals'
 import { parsedConfig } from '../config.js'
-import { Section } from '../section.js'
 import { cardText } from './card.js'
-import { recipeNames, recipeOf, type RecipeConfig } from './config.js'
+import { recipeOf, recipeSection, type RecipeConfig } from './config.js'
 import { measureFirst, resultsFile, type FirstScores, type RecipeResults } from './results.js'
 import { recipeTasks } from './tasks.js'
 
@@ -25,7 +24,7 @@ export interface PublishedModel {
 export async function publishedBy(file: string): Promise<PublishedModel | undefined> {
   const json = parsedConfig(await readFile(file, 'utf8'), file) as { readonly task?: unknown }
   if (json.task === undefined) return undefined
-  const config = recipeOf(new Section(json, { file, path: '' }, recipeNames), file, Object.keys(recipeTasks))
+  const config = recipeOf(recipeSection(json, file), file, Object.keys(recipeTasks))
   const folder = config.publish?.to
   if (folder === undefined || !existsSync(join(folder, resultsFile))) return undefined
   const results = JSON.parse(await readFile(join(folder, resultsFile), 'utf8')) as RecipeResults

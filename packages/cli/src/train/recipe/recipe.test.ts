@@ -246,6 +246,11 @@ const data = recipe.data
 test.each<[string, object, RegExp]>([
   ['a task', { task: 'text-clasification' }, /task to be one of .*did you mean "text-classification"/],
   ['no task', { task: undefined }, /task to be one of/],
+  [
+    'a field of training',
+    { adapter: {} },
+    /adapter .*it belongs into training: { "training": { "adapter": … } }/,
+  ],
   ['a name', { taks: 'x' }, /taks to be one of the fields .*did you mean 'task'/],
   ['no start', { from: undefined }, /from to be either from, the path of a model, or new/],
   ['two starts', { new: {} }, /new to be either from, .*, found both/],

@@ -1,4 +1,4 @@
-import { nodeModule } from '../../base/index.js'
+import { foundAt, nodeModule } from '../../base/index.js'
 import { decodedText, type Reading, type TextPiece, wrongText } from './lines.js'
 
 /** Bytes that a file may have once it is unpacked: a small file can stand for more than any disk holds. */
@@ -32,7 +32,7 @@ async function* fileChunks(reading: Reading): AsyncGenerator<Uint8Array> {
   } catch (cause) {
     if ((cause as { code?: unknown }).code === undefined) throw cause
     const what = unpacked === undefined ? 'a file that can be read' : 'a file that can be read and unpacked'
-    throw wrongText(reading, what, cause instanceof Error ? cause.message : String(cause), cause)
+    throw wrongText(reading, what, foundAt(name, cause), cause)
   } finally {
     file.destroy()
     unpacked?.destroy()
