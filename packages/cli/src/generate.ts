@@ -1,19 +1,14 @@
 import {
-  sourceIds,
-  writableTarget,
   parseGenerationConfig,
   streamPieces,
   UsageError,
-  writable,
   write,
   type Tokenizer,
   type Writable,
   type WriteOptions,
 } from 'heed'
+import { DecoderWriter, TargetWriter } from 'heed/internals'
 import type { NamedModel } from './model.js'
-
-/** The token that training puts before every document: texts start with it and end where it comes again. */
-export const documentToken = '<|endoftext|>'
 
 /** A text that a model wrote on. */
 export interface Continuation {
@@ -63,45 +58,31 @@ export function writerOf(language: NamedModel): Writer {
   const file = stored.json('generation_config.json')
   // Older checkpoints say it in config.json.
   const said = file ?? (stored.architecture && stored.config)
-  const own = said === undefined ? undefined : parseGenerationConfig(said)
-  const documentStart = tokenizer.id(documentToken)
-  const stop = own?.options.stop ?? (documentStart === undefined ? [] : [documentStart])
-  const defaults = { ...usual, ...(file === undefined ? {} : { ...own?.options }), stop }
-  const idsOf = (prompt: string): number[] => [...encoded(tokenizer, prompt, false)]
+  const own = said === undefined ? { options: {} } : parseGenerationConfig(said)
+  const defaults = (stop: readonly number[]): WriteOptions => ({
+    ...usual,
+    ...(file !== undefined && own.options),
+    stop: own.options.stop ?? stop,
+  })
+  const idsOf = (prompt: string): number[] => [
+    ...tokenizer.encode(prompt, { addSpecial: false, padding: null, truncation: null }).ids,
+  ]
   if (language.family === 'decoder') {
-    const { model, config } = language
-    const runner = writable(model, config)
-    const begun = (prompt: string): readonly number[] => {
-      if (stored.architecture === undefined)
-        return documentStart === undefined ? idsOf(prompt) : [documentStart, ...idsOf(prompt)]
-      const ids = encoded(tokenizer, prompt, true)
-      return ids.length === 0 && own?.begin !== undefined ? [own.begin] : ids
-    }
-    return { tokenizer, defaults, idsOf, begin: (prompts) => ({ model: runner, ids: prompts.map(begun) }) }
+    const writer = new DecoderWriter(language)
+    const begin: Writer['begin'] = (prompts) => ({
+      model: writer.writable,
+      ids: prompts.map((prompt) => writer.idsOf('generate', prompt)),
+    })
+    return { tokenizer, defaults: defaults(writer.stop), idsOf, begin }
   }
   if (language.family === 'encoder-decoder') {
-    const { model, config } = language
-    const start = own?.decoderStart ?? config.start ?? own?.begin
-    if (start === undefined)
-      throw new UsageError({
-        operation: 'generate',
-        expected: 'decoder_start_token_id in generation_config.json or config.json',
-        found: 'none',
-        hint: 'say there which token a text starts with: for some translators, the language',
-      })
-    return {
-      tokenizer,
-      defaults,
-      idsOf,
-      begin: (prompts) => ({
-        model: writableTarget(
-          model,
-          config,
-          prompts.map((prompt) => sourceIds(config, encoded(tokenizer, prompt, true))),
-        ),
-        ids: prompts.map(() => [start]),
-      }),
-    }
+    const writer = new TargetWriter(language)
+    const start = writer.startOf('generate', own)
+    const begin: Writer['begin'] = (prompts) => ({
+      model: writer.writableFor(prompts.map((prompt) => writer.sourceOf(prompt))),
+      ids: prompts.map(() => [start]),
+    })
+    return { tokenizer, defaults: defaults([]), idsOf, begin }
   }
   throw new UsageError({
     operation: 'generate',
@@ -109,10 +90,6 @@ export function writerOf(language: NamedModel): Writer {
     found: `'${language.name}', an encoder`,
     hint: 'take another model; heed attend and heed embed look at this one',
   })
-}
-
-function encoded(tokenizer: Tokenizer, text: string, addSpecial: boolean): readonly number[] {
-  return [...tokenizer.encode(text, { addSpecial, padding: null, truncation: null }).ids]
 }
 
 /**

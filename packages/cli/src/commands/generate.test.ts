@@ -11,8 +11,8 @@ import {
   writable,
   write,
 } from 'heed'
+import { documentToken } from 'heed/internals'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { documentToken } from '../generate.js'
 import { heed, temporaryFolder, tinyModel, writeModel } from '../testing.js'
 import { examplePrompt } from './generate.js'
 

@@ -12,8 +12,7 @@ import {
   type Tokenizer,
   type TokenIds,
 } from 'heed'
-import { writeFileWhole } from 'heed/internals'
-import { documentToken } from '../generate.js'
+import { documentToken, foundAt, writeFileWhole } from 'heed/internals'
 import type { Begun } from './begun.js'
 import type { TrainConfig } from './config.js'
 import { readDocuments, type Documents } from './documents.js'
@@ -164,7 +163,6 @@ export async function textOf(file: string, expected: string, hint: string): Prom
   try {
     return await readFile(file, 'utf8')
   } catch (cause) {
-    const found = cause instanceof Error ? cause.message : String(cause)
-    throw new FormatError({ operation: 'train', expected, found, hint, file, cause })
+    throw new FormatError({ operation: 'train', expected, found: foundAt(file, cause), hint, file, cause })
   }
 }

@@ -10,8 +10,11 @@ import {
 import { type LoadedDecoder, type LoadedEncoderDecoder, type Running, sourceIds } from '../models/index.js'
 import type { Tokenizer } from '../text/index.js'
 
-/** The token that heed's own training puts before every document. */
-const documentToken = '<|endoftext|>'
+/**
+ * The token that heed's own training puts before every document: texts start with it, and end where it comes
+ * again.
+ */
+export const documentToken = '<|endoftext|>'
 
 /** What is said of writing, by the names of `generation_config.json`. */
 export type GenerationFields = Readonly<Record<string, unknown>>
