@@ -1,4 +1,5 @@
 import { attentionResult, type AnswerPart, type AnswerSection } from '@heed/studio'
+import { countText } from '../format.js'
 import { summaryOf } from '../model.js'
 import type { Fields } from './fields.js'
 import type { PipelineRunner } from './open-runner.js'
@@ -16,7 +17,20 @@ export function partsOf(
   const task = runnableTasks[name]!
   const { result, attention } = outcome
   const attended = attend && attention !== undefined ? (task.attended?.(fields, result, attention) ?? []) : []
-  return [...task.parts(fields, result), ...attended]
+  return [...task.parts(fields, result), ...leftOut(result), ...attended]
+}
+
+/** That a part of the text was not read, where the result says so. */
+function leftOut(result: unknown): readonly AnswerPart[] {
+  const [first] = [result].flat() as readonly (
+    | { readonly unread?: number; readonly truncated?: number }
+    | undefined
+  )[]
+  const { unread, truncated } = first ?? {}
+  const count =
+    unread !== undefined ? `${countText(unread)} characters` : truncated && `${countText(truncated)} tokens`
+  if (count === undefined) return []
+  return [{ kind: 'text', text: `(the model has no room for the last ${count}: they were not read)` }]
 }
 
 /** A result on a page, with all filters where there are some. */

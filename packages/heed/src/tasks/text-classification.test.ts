@@ -148,6 +148,26 @@ describe('bad input', () => {
     expect(found!.score).toBeGreaterThan(1 / 3)
   })
 
+  test('what the model has no room for is told, in UTF-16 units at the end', async () => {
+    const sentence = 'The cat sat on the mat. '
+    const long = sentence.repeat(50)
+    const read = async (input: string | { text: string; text_pair: string }): Promise<number> =>
+      (await classify(input))[0]!.unread ?? 0
+    expect(await read(sentence.repeat(3))).toBe(0)
+    expect('unread' in (await classify(sentence))[0]!).toBe(false)
+    const unread = await read(long)
+    const [part] = await classify(long.slice(0, long.trimEnd().length - unread))
+    expect(part).toEqual({ label: part!.label, score: (await classify(long))[0]!.score })
+    expect(await read(long.repeat(800))).toBe(unread + long.length * 799)
+    const both = await read({ text: long, text_pair: sentence })
+    expect(both).toBeGreaterThan(unread)
+    expect(both).toBeLessThan(long.length)
+    const sort = await pipeline('zero-shot-classification', classify.model)
+    const [short, cut] = await sort([sentence, long], ['play', 'a long name of a label'])
+    expect('unread' in short!).toBe(false)
+    expect(cut!.unread).toBeGreaterThan(unread)
+  })
+
   test.each([
     [{ top_k: 0 }, /top_k/],
     [{ topk: 3 }, /did you mean 'top_k'/],
@@ -189,6 +209,10 @@ describe('the model', () => {
       /did you mean 'text-classification'/,
     )
     await expect(pipeline('fill-mask')).rejects.toThrow(/none is shipped for this task/)
+    // transformers.js' name for the numbers that weights are in.
+    await expect(pipeline('text-classification', folder.path, { dtype: 'q8' } as never)).rejects.toThrow(
+      /expected the numbers of matrices as weights, found dtype the text "q8"; write \{ weights: 'int8' \}/,
+    )
     const other = temporaryFolder()
     try {
       await writeTiny(other.path, { architectures: ['BertForMaskedLM'] })

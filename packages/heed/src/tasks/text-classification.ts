@@ -12,7 +12,7 @@ import { headOfKind, labelNames, problemType } from './labels.js'
 import { runTask, type TaskWork } from './run-task.js'
 import { applied, type ScoreFunction, scoreFunctions } from './scores.js'
 import { type TaskOptions, taskOptionNames, type TaskPipeline, type TaskResult } from './task.js'
-import { checkText, encoded, packed, type TextPairInput } from './texts.js'
+import { checkText, encoded, packed, type ReadTexts, type TextPairInput } from './texts.js'
 
 /** What is classified: a text, or two that are read together. */
 export type TextClassificationInput = string | TextPairInput
@@ -32,6 +32,10 @@ export interface TextClassificationOptions extends TaskOptions {
 export interface LabelScore {
   readonly label: string
   readonly score: number
+  /**
+   * UTF-16 units at the end of the text, or of a pair, that the model had no room for, where there are any.
+   */
+  readonly unread?: number
 }
 
 type Labels<Options> = Options extends { readonly top_k: infer K }
@@ -85,19 +89,24 @@ export function createTextClassification(opened: Opened): TextClassificationPipe
         inWords(function_to_apply),
       )
     const isList = Array.isArray(input)
-    const work: TaskWork<TextClassificationInput, Encoding, ArrayLike<number>, LabelScore | LabelScore[]> = {
+    const work: TaskWork<TextClassificationInput, ReadTexts, ArrayLike<number>, LabelScore | LabelScore[]> = {
       operation: task,
       pieces: (one) => [encodedInput(task, loaded, one)],
-      length: ({ length }) => length,
-      run: (pieces) => classLogits(loaded, pieces),
-      result(_, [logits], [text]) {
+      length: ({ tokens }) => tokens.length,
+      run: (pieces) =>
+        classLogits(
+          loaded,
+          pieces.map(({ tokens }) => tokens),
+        ),
+      result(_, [logits], [read]) {
+        const { tokens, unread } = read!
         const scores = applied(function_to_apply, logits!)
         const best = labels
-          .map((label, i) => ({ label, score: scores[i]! }))
+          .map((label, i) => ({ label, score: scores[i]!, ...(unread > 0 && { unread }) }))
           .sort((a, b) => b.score - a.score)
           .slice(0, top_k ?? undefined)
         const found = isList && top_k === 1 ? best[0]! : best
-        return attention ? Object.assign(found, { attention: encoderAttention(loaded, text!) }) : found
+        return attention ? Object.assign(found, { attention: encoderAttention(loaded, tokens) }) : found
       },
     }
     const results = await runTask(work, isList ? input : [input as TextClassificationInput], options)
@@ -108,12 +117,12 @@ export function createTextClassification(opened: Opened): TextClassificationPipe
   )
 }
 
-/** An input's tokens. Throws UsageError for what is neither a text nor a pair. */
+/** An input as it is read. Throws UsageError for what is neither a text nor a pair. */
 export function encodedInput(
   task: string,
   loaded: Running<LoadedEncoder>,
   input: TextClassificationInput,
-): Encoding {
+): ReadTexts {
   if (typeof input !== 'object' || input === null) {
     checkText(task, 'the input', input)
     return encoded(loaded, task, input)

@@ -26,6 +26,13 @@ export function mostTokens({ config, stored }: Running<LoadedEncoder>): number {
   return typeof said === 'number' && said >= 1 ? Math.min(config.context, Math.floor(said)) : config.context
 }
 
+/** A text, or a pair, as it is read. */
+export interface ReadTexts {
+  readonly tokens: Encoding
+  /** UTF-16 units at the end of the text, or of both, that were cut. */
+  readonly unread: number
+}
+
 /**
  * A text's tokens, or a pair's, cut to what the model takes.
  *
@@ -39,7 +46,7 @@ export function encoded(
   text: string,
   pair?: string,
   cut: 'LongestFirst' | 'OnlyFirst' = 'LongestFirst',
-): Encoding {
+): ReadTexts {
   const most = mostTokens(loaded)
   const { tokenizer } = loaded
   const [first, second] = [text, pair].map((one) => one && beginning(tokenizer, one, most))
@@ -57,9 +64,16 @@ export function encoded(
       found: 'an empty one',
       hint: 'leave it out',
     })
-  if (whole.length <= most) return whole
+  if (whole.length <= most) return { tokens: whole, unread: 0 }
   const own = whole.sequenceIds.reduce((count, sequence) => count + (sequence === 0 ? 1 : 0), 0)
-  return encode(cut === 'OnlyFirst' && own <= whole.length - most ? 'LongestFirst' : cut)
+  const tokens = encode(cut === 'OnlyFirst' && own <= whole.length - most ? 'LongestFirst' : cut)
+  return { tokens, unread: unreadOf(tokens, text, 0) + unreadOf(tokens, pair ?? '', 1) }
+}
+
+/** How much of a text stands behind its last token. */
+function unreadOf({ sequenceIds, spans }: Encoding, text: string, sequence: number): number {
+  const last = sequenceIds.lastIndexOf(sequence)
+  return Math.max(0, text.trimEnd().length - (last < 0 ? 0 : spans[2 * last + 1]!))
 }
 
 /** The part of a text that its first `most` tokens are in: of a very long one the beginning will do. */

@@ -4,7 +4,6 @@
  */
 import { checkNames, inWords, UsageError } from '../base/index.js'
 import { type LoadedEncoder, ofFamily, type Running } from '../models/index.js'
-import type { Encoding } from '../text/index.js'
 import { encoderAttention } from './attention.js'
 import { callable, type Opened } from './callable.js'
 import { headOfKind, labelNames } from './labels.js'
@@ -12,7 +11,7 @@ import { runTask, type TaskWork } from './run-task.js'
 import { softmaxOf } from './scores.js'
 import { type TaskOptions, taskOptionNames, type TaskPipeline, type TaskResult } from './task.js'
 import { classLogits } from './text-classification.js'
-import { checkText, encoded } from './texts.js'
+import { checkText, encoded, type ReadTexts } from './texts.js'
 
 /** How labels become hypotheses, and logits scores. */
 export interface ZeroShotClassificationOptions extends TaskOptions {
@@ -30,6 +29,8 @@ export interface ZeroShotClassification {
   readonly sequence: string
   readonly labels: readonly string[]
   readonly scores: readonly number[]
+  /** UTF-16 units at the text's end that the model had no room for, where there are any. */
+  readonly unread?: number
 }
 
 /** Texts to any labels. `attention` is that of the text with its likeliest label. */
@@ -87,25 +88,34 @@ export function createZeroShotClassification(opened: Opened): ZeroShotClassifica
     if (!template.includes('{}'))
       throw refused('a hypothesis_template with {} in it', inWords(template), 'write {} for the label')
     const hypotheses = labels.map((label) => template.replace('{}', () => label))
-    const work: TaskWork<string, Encoding, Float32Array, ZeroShotClassification> = {
+    const work: TaskWork<string, ReadTexts, Float32Array, ZeroShotClassification> = {
       operation: task,
       pieces(text) {
         checkText(task, 'a text', text)
         return hypotheses.map((hypothesis) => encoded(loaded, task, text, hypothesis, 'OnlyFirst'))
       },
-      length: ({ length }) => length,
-      run: (pairs) => classLogits(loaded, pairs),
+      length: ({ tokens }) => tokens.length,
+      run: (pairs) =>
+        classLogits(
+          loaded,
+          pairs.map(({ tokens }) => tokens),
+        ),
       result(sequence, logits, pairs) {
         const scores =
           multi_label || labels.length === 1
             ? logits.map((each) => softmaxOf([each[contradiction]!, each[entailment]!])[1]!)
             : [...softmaxOf(logits.map((each) => each[entailment]!))]
         const order = scores.map((_, i) => i).sort((a, b) => scores[b]! - scores[a]! || a - b)
+        // The longest hypothesis leaves the least room.
+        const unread = Math.max(...pairs.map((pair) => pair.unread))
         return {
           sequence,
           labels: order.map((i) => labels[i]!),
           scores: order.map((i) => scores[i]!),
-          ...(options.attention === true && { attention: encoderAttention(loaded, pairs[order[0]!]!) }),
+          ...(unread > 0 && { unread }),
+          ...(options.attention === true && {
+            attention: encoderAttention(loaded, pairs[order[0]!]!.tokens),
+          }),
         }
       },
     }

@@ -92,8 +92,9 @@ function classReader(loaded: Running<LoadedEncoder>): Reader {
   return {
     labels,
     read(examples) {
-      const texts = examples.map(({ text, pair }) =>
-        encodedInput(task, loaded, pair === undefined ? text : { text, text_pair: pair }),
+      const texts = examples.map(
+        ({ text, pair }) =>
+          encodedInput(task, loaded, pair === undefined ? text : { text, text_pair: pair }).tokens,
       )
       const scores = (numbers: readonly number[]): readonly ArrayLike<number>[] =>
         classLogits(
