@@ -8,7 +8,7 @@ import { fieldsOf, type Fields, type TaskOptions } from './fields.js'
 import { optionName, type TaskEntry } from './task-list.js'
 
 /** Whose form the body of a response has. */
-export type Endpoint = 'completions' | 'embeddings' | 'task'
+export type Endpoint = 'completions' | 'chat' | 'embeddings' | 'task'
 
 /** What is kept of a request for its response. */
 export interface BatchRequest {
@@ -30,7 +30,7 @@ const mostInputs = 2048
 
 /** The urls that a task answers. */
 const urlsOf = ({ name }: TaskEntry): readonly string[] => [
-  ...(name === 'text-generation' ? ['/v1/completions'] : []),
+  ...(name === 'text-generation' ? ['/v1/completions', '/v1/chat/completions'] : []),
   ...(name === 'feature-extraction' ? ['/v1/embeddings'] : []),
   `/v1/tasks/${name}`,
 ]
@@ -52,6 +52,8 @@ export function requestOf(task: TaskEntry, line: JsonValue): RequestedItem {
     const body = line.member('body')
     if (url === '/v1/completions')
       return { request: { customId, endpoint: 'completions' }, ...completion(body) }
+    if (url === '/v1/chat/completions')
+      return { request: { customId, endpoint: 'chat' }, ...chatCompletion(body) }
     if (url === '/v1/embeddings') return embedding(customId, body)
     const options = body.member('options')
     return {
@@ -80,43 +82,65 @@ function number(value: JsonValue): number {
   return typeof value.value === 'number' ? value.value : value.refuse('a number')
 }
 
+/** A member of a body, where it has one. */
+function given<T, A>(body: JsonValue, name: string, read: (value: JsonValue) => T, absent: A): T | A {
+  const member = body.member(name)
+  return member.isNull ? absent : read(member)
+}
+
+const count = (value: JsonValue): number => value.count()
+const ofWriting = ['model', 'max_tokens', 'temperature', 'top_p', 'seed', 'n', 'stream', 'user']
+
+/** What bodies of completions have in common. @param least what is written where nobody says how much */
+function writing(body: JsonValue, others: readonly string[], least: number | undefined): TaskOptions {
+  body.only([...ofWriting, ...others])
+  if (given(body, 'n', count, 1) !== 1) body.member('n').refuse('one completion of each prompt')
+  if (body.member('stream').boolean(false)) body.member('stream').refuse('false: a batch is no stream')
+  const temperature = given(body, 'temperature', number, 1)
+  const most = given(body, 'max_tokens', count, least)
+  return {
+    ...(most !== undefined && { max_new_tokens: most }),
+    ...(temperature === 0
+      ? { do_sample: false }
+      : {
+          do_sample: true,
+          temperature,
+          top_p: given(body, 'top_p', number, 1),
+          seed: given(body, 'seed', count, 0),
+        }),
+  }
+}
+
 /** A body of https://platform.openai.com/docs/api-reference/completions/create */
 function completion(body: JsonValue): Pick<RequestedItem, 'inputs' | 'options'> {
-  const taken = [
-    'model',
-    'prompt',
-    'max_tokens',
-    'temperature',
-    'top_p',
-    'seed',
-    'n',
-    'echo',
-    'stream',
-    'user',
-  ]
-  body.only(taken)
-  const given = <T>(name: string, read: (value: JsonValue) => T, absent: T): T =>
-    body.member(name).isNull ? absent : read(body.member(name))
-  const one = given('n', (value) => value.count(), 1)
-  if (one !== 1) body.member('n').refuse('one completion of each prompt')
-  if (body.member('stream').boolean(false)) body.member('stream').refuse('false: a batch is no stream')
-  const temperature = given('temperature', number, 1)
+  const options = writing(body, ['prompt', 'echo'], 16)
+  const return_full_text = body.member('echo').boolean(false)
   return {
     inputs: textsOf(body.member('prompt')),
-    options: {
-      endpoint: 'completions',
-      max_new_tokens: given('max_tokens', (value) => value.count(), 16),
-      ...(temperature === 0
-        ? { do_sample: false }
-        : {
-            do_sample: true,
-            temperature,
-            top_p: given('top_p', number, 1),
-            seed: given('seed', (value) => value.count(), 0),
-          }),
-      return_full_text: body.member('echo').boolean(false),
-    },
+    options: { endpoint: 'completions', ...options, return_full_text },
   }
+}
+
+/** A body of https://platform.openai.com/docs/api-reference/chat/create */
+function chatCompletion(body: JsonValue): Pick<RequestedItem, 'inputs' | 'options'> {
+  const newer = given(body, 'max_completion_tokens', count, undefined)
+  const options = writing(body, ['messages', 'max_completion_tokens'], newer)
+  const messages = body.member('messages').items().map(messageOf)
+  if (messages.length === 0) body.member('messages').refuse('at least one message')
+  return { inputs: [{ messages: JSON.stringify(messages) }], options: { endpoint: 'chat', ...options } }
+}
+
+function messageOf(message: JsonValue): { readonly role: string; readonly content: string } {
+  message.only(['role', 'content', 'name'])
+  const content = message.member('content')
+  if (typeof content.value === 'string')
+    return { role: message.member('role').string(), content: content.value }
+  const parts = content.items().map((part) => {
+    part.only(['type', 'text'])
+    part.member('type').choice(['text'])
+    return part.member('text').string()
+  })
+  return { role: message.member('role').string(), content: parts.join('') }
 }
 
 /** A body of https://platform.openai.com/docs/api-reference/embeddings/create */

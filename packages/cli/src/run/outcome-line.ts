@@ -81,6 +81,20 @@ function bodyOf(
     return { object: 'list', data, model, usage: usage(embedded) }
   }
   const written = results as readonly Completed[]
+  if (endpoint === 'chat')
+    return {
+      id: `chatcmpl-${id}`,
+      object: 'chat.completion',
+      created: written[0]?.created,
+      model,
+      choices: written.map(({ text, finish_reason }, index) => ({
+        index,
+        message: { role: 'assistant', content: text, refusal: null },
+        logprobs: null,
+        finish_reason,
+      })),
+      usage: usage(written),
+    }
   return {
     id: `cmpl-${id}`,
     object: 'text_completion',

@@ -43,6 +43,8 @@ export interface TextGenerationOutput {
   readonly finish_reason: 'stop' | 'length'
   /** How many tokens were written. */
   readonly tokens: number
+  /** How many tokens the prompt has, with what starts it. */
+  readonly prompt_tokens: number
 }
 
 /** What was written of a conversation. */
@@ -123,6 +125,7 @@ export function createTextGeneration(opened: Opened): TextGenerationPipeline {
           const rest = {
             finish_reason: one.end === 'stop' ? ('stop' as const) : ('length' as const),
             tokens: one.ids.length,
+            prompt_tokens: prompt!.ids.length,
           }
           return isChat(text)
             ? { generated_text: [...text, { role: 'assistant', content: one.text }], ...rest }

@@ -1,16 +1,25 @@
+import type { ChatMessage } from 'heed'
 import { present, writingAttended } from '../attended.js'
-import { textIn, type AnyPipeline, type RunInputs, type RunnableTask } from './task.js'
+import type { Fields } from '../fields.js'
+import { forPart, textIn, type AnyPipeline, type RunInputs, type RunnableTask } from './task.js'
 
 /**
  * Drawn tokens hang on an input's place in the list: so that a result doesn't, each input is a list of its
  * own where tokens are drawn.
  */
 const byThemselves: RunInputs = async (run, inputs, options) => {
-  const texts = inputs.map((fields) => textIn(fields, 'text'))
+  const texts = inputs.map(promptIn)
   if (!draws(run, options)) return (await run(texts, options)) as readonly unknown[]
   const results: unknown[] = []
-  for (const text of texts) results.push(...((await run([text], options)) as readonly unknown[]))
+  for (const [i, text] of texts.entries())
+    results.push(...((await run([text], forPart(options, i, i + 1, texts.length))) as readonly unknown[]))
   return results
+}
+
+/** The text of an input, or the messages of a conversation, which stand there as JSON. */
+function promptIn(fields: Fields): string | readonly ChatMessage[] {
+  const { messages } = fields
+  return typeof messages === 'string' ? (JSON.parse(messages) as ChatMessage[]) : textIn(fields, 'text')
 }
 
 function draws({ model }: AnyPipeline, { do_sample: asked }: Readonly<Record<string, unknown>>): boolean {
@@ -19,9 +28,17 @@ function draws({ model }: AnyPipeline, { do_sample: asked }: Readonly<Record<str
 }
 
 interface Written {
-  readonly generated_text: string
+  readonly generated_text: string | readonly ChatMessage[]
   readonly finish_reason: string
   readonly tokens: number
+  readonly prompt_tokens: number
+}
+
+/** A text, or what a conversation's last message says. */
+function textOf({ generated_text: text }: Written): string {
+  if (typeof text === 'string') return text
+  const content = text.at(-1)?.content
+  return typeof content === 'string' ? content : ''
 }
 
 /** `text-generation`: a prompt, and what follows it. */
@@ -29,14 +46,13 @@ export const textGeneration: RunnableTask = {
   run: byThemselves,
   async respond(run, inputs, options) {
     const results = (await byThemselves(run, inputs, options)) as readonly (readonly Written[] | Error)[]
-    return results.map((written, i) => {
+    return results.map((written) => {
       if (written instanceof Error) return written
-      const { generated_text: text, finish_reason, tokens } = written[0]!
-      const prompt = run.model.tokenizer.encode(textIn(inputs[i]!, 'text'), { padding: null })
+      const { finish_reason, tokens, prompt_tokens } = written[0]!
       return {
-        text,
+        text: textOf(written[0]!),
         finish_reason,
-        prompt_tokens: prompt.length,
+        prompt_tokens,
         completion_tokens: tokens,
         created: Math.floor(Date.now() / 1000),
       }
@@ -44,7 +60,7 @@ export const textGeneration: RunnableTask = {
   },
   parts(fields, result) {
     const prompt = textIn(fields, 'text')
-    return (result as readonly Written[]).map(({ generated_text: text }) => ({
+    return (result as readonly Written[]).map(textOf).map((text) => ({
       kind: 'text' as const,
       text,
       ...(text.startsWith(prompt) && prompt !== '' && { marks: [{ start: 0, end: prompt.length }] }),
