@@ -10,7 +10,7 @@ import type { Fields, TaskOptions } from '../run/fields.js'
 import { itemsIn, sizeAt, type InputChoice, type Item } from '../run/items.js'
 import { openRunner, type ModelChoice, type PipelineRunner } from '../run/open-runner.js'
 import { outcomeLine } from '../run/outcome-line.js'
-import { groupsOf, outcomesOf, type Outcome } from '../run/runner.js'
+import { groupsOf, lengthOf, outcomesOf, type Group, type Outcome } from '../run/runner.js'
 import { optionName, type TaskEntry } from '../run/task-list.js'
 import { partsOf, sectionOf } from '../run/sections.js'
 import { escaped, jsonText, styled } from '../terminal.js'
@@ -39,7 +39,9 @@ export async function runTask(
 ): Promise<void> {
   const { output: path, html } = options
   const { given, choice } = inputsFrom(task, args, options)
+  const asked = taskOptions(task, options)
   check(options, choice)
+  checkFields(task, given, asked)
   if (path !== undefined) await checkPage(path, '--output', 'results')
   if (html !== undefined) await checkPage(html)
   const runner = await openRunner(task, options)
@@ -53,12 +55,16 @@ export async function runTask(
     task,
     runner,
     items,
-    options: taskOptions(task, options),
+    options: asked,
     signal,
   }
   try {
-    if (path !== undefined) await toFile(work, path, choice!, context)
-    else await toOutput(work, choice, options, context)
+    const count =
+      path === undefined
+        ? await toOutput(work, choice, options, context)
+        : await toFile(work, path, choice!, context)
+    if (count === 0 && choice !== undefined && !signal.aborted)
+      context.errorOutput.write(`nothing to do: ${placeOf(choice)} has no text\n`)
     if (signal.aborted)
       throw new Error(
         `run: stopped before the end${path === undefined ? '' : '; the same command goes on from here'}`,
@@ -88,12 +94,21 @@ async function* shownItems(items: AsyncIterable<Item>): AsyncGenerator<Item> {
   }
 }
 
-/** The inputs that the arguments give, and what is read besides. */
+/** The inputs that the arguments give, and what is read besides: `-` in its place is the standard input. */
 function inputsFrom(
-  { name, fields, read }: TaskEntry,
-  args: readonly string[],
-  { input, each, jsonLines }: RunCommandOptions,
+  task: TaskEntry,
+  all: readonly string[],
+  { input: named, each, jsonLines }: RunCommandOptions,
 ): { readonly given: Fields; readonly choice: InputChoice | undefined } {
+  const { name, fields, read } = task
+  const place = fields.findIndex((field) => field.name === read)
+  const isDash = named === undefined && all[place] === '-'
+  const input = isDash ? '-' : named
+  const args = isDash ? all.toSpliced(place, 1) : all
+  if (args.includes('-'))
+    throw new UsageError(
+      `run: '-' is the standard input, which gives the ${read} alone; see heed run ${name} --help`,
+    )
   const required = fields.filter(({ isOptional }) => isOptional !== true)
   const others = required.filter((field) => field.name !== read)
   // Without the text that is read it may come by a pipe.
@@ -112,7 +127,8 @@ function inputsFrom(
   const given = Object.fromEntries(
     slots.flatMap((field, i): [string, string | readonly string[]][] => {
       if (args[i] === undefined) return []
-      return [[field.name, field.isList === true ? args.slice(i) : args[i]]]
+      const { isList, parse = (argument) => [argument] } = field
+      return [[field.name, isList === true ? args.slice(i).flatMap(parse) : args[i]]]
     }),
   )
   return { given, choice: path === undefined ? undefined : { path, each, jsonLines } }
@@ -127,6 +143,15 @@ function check({ output, html, attend, json }: RunCommandOptions, choice: InputC
   const other =
     html !== undefined ? '--html' : attend === true ? '--attend' : json === true ? '--json' : undefined
   if (other !== undefined) throw new UsageError(`run: --output and ${other} don't go together`)
+}
+
+/** @throws {UsageError} where an option gives what arguments give already */
+function checkFields({ options: known }: TaskEntry, given: Fields, asked: TaskOptions): void {
+  for (const option of known) {
+    const { flags, field } = option
+    if (field === undefined || given[field] === undefined || asked[optionName(option)] === undefined) continue
+    throw new UsageError(`run: expected ${field} as arguments or by ${flags.replace(/ .*/, '')}, found both`)
+  }
 }
 
 /** What the command says of the task, by the pipeline's names. */
@@ -145,7 +170,7 @@ async function toFile(
   path: string,
   choice: InputChoice,
   { errorOutput, environment }: Context,
-): Promise<void> {
+): Promise<number> {
   const size = await sizeAt(choice.path)
   const progress = new ProgressLine(errorOutput, environment)
   try {
@@ -169,9 +194,10 @@ async function toFile(
       },
     })
     progress.end()
-    if (!isDone) return
+    if (!isDone) return count
     errorOutput.write(`wrote ${escaped(path)}: ${count} results\n`)
     if (failed > 0) throw failure(failed, count)
+    return count
   } finally {
     progress.end()
   }
@@ -182,11 +208,22 @@ async function toOutput(
   choice: InputChoice | undefined,
   options: RunCommandOptions,
   context: Context,
-): Promise<void> {
+): Promise<number> {
   const { task, runner, items, signal } = work
   const { output, rawOutput, errorOutput, environment } = context
-  const size = choice === undefined || rawOutput.isTTY === true ? 0 : await sizeAt(choice.path)
+  const size = choice === undefined ? 0 : await sizeAt(choice.path)
   const progress = new ProgressLine(errorOutput, environment)
+  let before = 0
+  /** Of arguments it is their characters that are counted; how much a pipe has is not known. */
+  const told = ({ items }: Group) => {
+    const end = items.at(-1)!.bytes
+    const length = items.reduce((sum, item) => sum + lengthOf(item), 0)
+    return (share: number): void => {
+      if (size > 0) progress.update(task.name, before + Math.round(share * (end - before)), size, 'bytes')
+      else if (choice === undefined)
+        progress.update(task.name, Math.round(share * length), length, 'characters')
+    }
+  }
   const sections: AnswerSection[] = []
   const isAttended = options.html !== undefined || (options.attend === true && options.json !== true)
   const asked = { ...work.options, ...(isAttended && { attention: true }) }
@@ -195,7 +232,9 @@ async function toOutput(
   try {
     for await (const group of groupsOf(read, asked)) {
       if (signal.aborted) break
-      const outcomes = await outcomesOf(runner, group, signal)
+      const outcomes = await outcomesOf(runner, group, signal, told(group))
+      // Results scroll through the same terminal.
+      if (rawOutput.isTTY === true) progress.end()
       for (const [i, item] of group.items.entries()) {
         count++
         if (outcomes[i]!.some((outcome) => 'error' in outcome)) failed++
@@ -216,21 +255,23 @@ async function toOutput(
         if (options.json === true) output.write(`${lineOf(runner.model, item, outcomes[i]!)}\n`)
         else show(work, item, outcomes[i]!, count, options, context)
         await drained(rawOutput)
-        if (size > 0) progress.update(task.name, item.bytes, size, 'bytes')
       }
+      before = group.items.at(-1)!.bytes
+      if (size > 0) progress.update(task.name, before, size, 'bytes')
     }
   } catch (error) {
-    if (signal.aborted) return
+    if (signal.aborted) return count
     throw error
   } finally {
     progress.end()
   }
-  if (signal.aborted) return
+  if (signal.aborted) return count
   if (options.html !== undefined && sections.length > 0) {
     await writePage(options.html, renderAnswers(titleOf(firstText(sections)), sections))
     errorOutput.write(`wrote ${escaped(options.html)}\n`)
   }
   if (failed > 0) throw failure(failed, count)
+  return count
 }
 
 /** Characters that act on a terminal are escaped, as in all JSON of the command. */
@@ -249,6 +290,10 @@ function throwFirst(outcomes: readonly Outcome[]): void {
 
 function failure(failed: number, count: number): Error {
   return new Error(`run: ${failed} of ${count} inputs failed; their lines say why`)
+}
+
+function placeOf({ path }: InputChoice): string {
+  return path === '-' ? 'the standard input' : `'${escaped(path)}'`
 }
 
 /** `reviews.txt, line 3` */
@@ -293,7 +338,9 @@ function headingOf({ name }: TaskEntry, item: Item): string {
   return place === '' ? name : `${name}: ${place}`
 }
 
+/** What a page is about: the question, or what else its first text is called; else the text. */
 function firstText(sections: readonly AnswerSection[]): string {
   const parts = sections.flatMap((section) => section.parts ?? [])
-  return parts.find((part) => part.kind === 'text')?.text ?? ''
+  const first = parts.find((part) => part.kind === 'text')
+  return first?.name ?? first?.text ?? ''
 }

@@ -2,9 +2,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { randomKey, uniformAt } from 'heed/internals'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { heed, temporaryFolder, tinyConfigs, writeCheckpoint, writeReader } from '../testing.js'
 
 const folder = temporaryFolder()
@@ -113,132 +114,14 @@ test.each<[task: string, model: string, args: readonly string[], shown: RegExp, 
   const plain = await heed([...command, '--attend', '--html', at(`${task}.html`)])
   expect(plain).toMatchObject({ status: 0, err: `wrote ${at(`${task}.html`)}\n` })
   expect(plain.out).toMatch(shown)
-  expect(readFileSync(at(`${task}.html`), 'utf8')).toContain('id="payload"')
+  const page = readFileSync(at(`${task}.html`), 'utf8')
+  expect(page).toContain('id="payload"')
+  // What a page is about: of an answer the question.
+  if (task === 'question-answering') expect(page).toContain(`<title>“${args[0]}”`)
   const { status, out } = await heed([...command, '--json'])
   expect(status).toBe(0)
   expect((JSON.parse(out) as Line).result).toMatchObject(json)
 })
-
-test('requests for completions and embeddings are answered in the form of OpenAI', async () => {
-  const request = (id: string, url: string, body: object): string =>
-    JSON.stringify({ custom_id: id, method: 'POST', url, body })
-  writeFileSync(
-    at('completions.jsonl'),
-    [
-      request('a', '/v1/completions', {
-        model: 'x',
-        prompt: ['The cat', 'A dog'],
-        max_tokens: 4,
-        temperature: 0,
-      }),
-      request('b', '/v1/completions', { model: 'x', prompt: 'The cat', max_tokens: 4, seed: 3 }),
-      request('c', '/v1/completions', { model: 'x', prompt: 'The cat', logprobs: 3 }),
-      request('d', '/v1/embeddings', { model: 'x', input: 'The cat' }),
-    ].join('\n'),
-  )
-  const run = await heed([
-    'run',
-    'text-generation',
-    '--model',
-    at('writer'),
-    '--input',
-    at('completions.jsonl'),
-    '--output',
-    at('completed.jsonl'),
-  ])
-  expect(run.status).toBe(1)
-  const completed = linesOf(readFileSync(at('completed.jsonl'), 'utf8')) as unknown as Response[]
-  expect(completed.map(({ response }) => response.status_code)).toEqual([200, 200, 400, 400])
-  expect(completed[0]).toMatchObject({ custom_id: 'a', error: null })
-  const { body } = completed[0]!.response
-  expect(body).toMatchObject({
-    object: 'text_completion',
-    model: 'writer',
-    choices: [
-      {
-        index: 0,
-        text: expect.any(String),
-        logprobs: null,
-        finish_reason: expect.stringMatching(/length|stop/),
-      },
-      { index: 1 },
-    ],
-  })
-  expect(body.usage!.total_tokens).toBe(body.usage!.prompt_tokens + body.usage!.completion_tokens!)
-  const embeddings = [
-    request('a', '/v1/embeddings', { model: 'x', input: ['The cat', 'A dog'], dimensions: 4 }),
-    request('b', '/v1/embeddings', { model: 'x', input: 'The cat', encoding_format: 'base64' }),
-  ]
-  writeFileSync(at('embeddings.jsonl'), embeddings.join('\n'))
-  const { status, out } = await heed([
-    'run',
-    'feature-extraction',
-    '--model',
-    at('vectors'),
-    '--input',
-    at('embeddings.jsonl'),
-    '--json',
-  ])
-  expect(status).toBe(0)
-  const [several, one] = linesOf(out) as unknown as Response[]
-  expect(several!.response.body).toMatchObject({
-    object: 'list',
-    data: [{ index: 0, embedding: expect.any(Array) }, { index: 1 }],
-  })
-  expect(several!.response.body.data![0]!.embedding).toHaveLength(4)
-  const bytes = Buffer.from(one!.response.body.data![0]!.embedding as string, 'base64')
-  expect(bytes.length).toBe(4 * 32)
-})
-
-test('requests for completions and embeddings are shown as any other inputs; a page and JSON at once are refused', async () => {
-  const shown = async (task: string, model: string, url: string, body: object, ...more: string[]) => {
-    const file = at(`shown-${task}.jsonl`)
-    writeFileSync(file, JSON.stringify({ custom_id: 'a', method: 'POST', url, body }))
-    return heed(['run', task, '--model', at(model), '--input', file, ...more])
-  }
-  const prompt = { prompt: ['The cat', 'A dog'], max_tokens: 4, temperature: 0 }
-  const written = await shown('text-generation', 'writer', '/v1/completions', prompt, '--attend')
-  expect(written).toMatchObject({ status: 0, err: '' })
-  expect(written.out).toMatch(/^line 1, a\n[^]+\nline 1, a\n/)
-  const input = { input: 'The cat', dimensions: 4 }
-  const vectors = await shown(
-    'feature-extraction',
-    'vectors',
-    '/v1/embeddings',
-    input,
-    '--html',
-    at('v.html'),
-  )
-  expect(vectors.status).toBe(0)
-  expect(vectors.out).toContain('4 numbers')
-  const both = await shown(
-    'feature-extraction',
-    'vectors',
-    '/v1/embeddings',
-    input,
-    '--html',
-    at('v.html'),
-    '--json',
-  )
-  expect(both.status).toBe(2)
-  expect(both.err).toContain('shown by --html, or answered by --json')
-})
-
-interface Response {
-  readonly custom_id: string
-  readonly error: null
-  readonly response: {
-    readonly status_code: number
-    readonly body: {
-      readonly data?: readonly { readonly embedding: string | readonly number[] }[]
-      readonly usage?: {
-        readonly prompt_tokens: number
-        readonly completion_tokens?: number
-        readonly total_tokens: number
-      }
-    }
-  }
-}
 
 const classify = (...args: readonly string[]) =>
   heed(['run', 'text-classification', '--model', at('pairs'), ...args])
@@ -313,6 +196,41 @@ test('lines, lines of JSON and a folder; one that can not be run keeps no other 
   expect(found[0]!.result).toEqual(lines[0]!.result)
 })
 
+test('labels with commas between them, as an argument or an option; both at once are refused', async () => {
+  const label = (...args: string[]) =>
+    heed(['run', 'zero-shot-classification', '--model', at('pairs'), 'The cat sat.', '--json', ...args])
+  const labelsOf = async (...args: string[]): Promise<string> =>
+    (JSON.parse((await label(...args)).out) as { result: { labels: string[] } }).result.labels
+      .toSorted()
+      .join()
+  expect(await labelsOf('cat', 'dog')).toBe('cat,dog')
+  expect(await labelsOf('cat, dog')).toBe('cat,dog')
+  expect(await labelsOf('--labels', 'cat,dog')).toBe('cat,dog')
+  const both = await label('cat', '--labels', 'dog')
+  expect(both).toMatchObject({ status: 2, out: '' })
+  expect(both.err).toBe('heed: run: expected candidate_labels as arguments or by --labels, found both\n')
+})
+
+test("'-' is the standard input, in the place of the text that is read", async () => {
+  const piped = async (text: string, ...args: string[]) => {
+    const input = vi.spyOn(process, 'stdin', 'get')
+    input.mockReturnValue(Readable.from([Buffer.from(text)]) as typeof process.stdin)
+    const ran = await heed(['run', ...args, '--json'])
+    input.mockRestore()
+    return ran
+  }
+  const lines = await piped('A dog runs.\nThe cat sat.\n', 'text-classification', '-', '--model', at('pairs'))
+  expect(linesOf(lines.out).map(({ line }) => line)).toEqual([1, 2])
+  const answer = ['question-answering', 'Who sat?', '-', '--model', at('answers')]
+  const { out } = await piped(context, ...answer)
+  expect(JSON.parse(out)).toMatchObject({ result: { answer: expect.any(String) } })
+  const other = await piped(context, 'question-answering', '-', context, '--model', at('answers'))
+  expect(other).toMatchObject({ status: 2, out: '' })
+  expect(other.err).toContain("'-' is the standard input, which gives the context alone")
+  const nothing = await piped('\n', 'text-classification', '-', '--model', at('pairs'))
+  expect(nothing).toEqual({ status: 0, out: '', err: 'nothing to do: the standard input has no text\n' })
+})
+
 test('a text of 10^6 characters, none, an emoji', async () => {
   const long = 'the cat sat. '.repeat(77_000)
   const odd = [long, '', '👩‍💻']
@@ -323,6 +241,8 @@ test('a text of 10^6 characters, none, an emoji', async () => {
     expect(result!.reduce((sum, { score }) => sum + score, 0)).toBeCloseTo(1, 5)
   const shown = await classify(long.slice(0, 10_000))
   expect(shown.out.length).toBeLessThan(3000)
+  expect(shown.out).toMatch(/no room for the last 9,\d{3} characters: they were not read/)
+  expect(linesOf(out)[0]!.result![0]).toMatchObject({ unread: expect.any(Number) })
 })
 
 test.each([
@@ -339,6 +259,10 @@ test.each([
 })
 
 test('nothing to read, and no model, are failures that say so', async () => {
+  writeFileSync(at('nothing.txt'), '')
+  const nothing = await classify('--input', at('nothing.txt'), '--output', at('nothing.jsonl'))
+  expect(nothing).toMatchObject({ status: 0, out: '' })
+  expect(nothing.err).toMatch(/0 results\nnothing to do: '.*nothing\.txt' has no text\n$/)
   mkdirSync(at('empty'))
   const empty = await classify('--input', at('empty'))
   expect(empty).toMatchObject({ status: 1, out: '' })

@@ -39,7 +39,7 @@ export interface BatchEnd {
 export async function runBatch(batch: Batch): Promise<BatchEnd> {
   const { runner, signal, path } = batch
   const results = await openKeyedResults(path)
-  let [items, failed] = [0, 0]
+  let [items, failed, before] = [0, 0, 0]
   try {
     batch.onBegin?.(results.count)
     for await (const group of groupsOf(
@@ -47,12 +47,15 @@ export async function runBatch(batch: Batch): Promise<BatchEnd> {
       batch.options,
     )) {
       if (signal.aborted) break
-      const outcomes = await outcomesOf(runner, group, signal)
+      const end = group.items.at(-1)!.bytes
+      const outcomes = await outcomesOf(runner, group, signal, (share) =>
+        batch.onBytes?.(before + Math.round(share * (end - before))),
+      )
       const found = group.items.flatMap((item, i): KeyedResult[] =>
         keysOf(batch, item).map((key, j) => ({ key, text: JSON.stringify(outcomes[i]![j]) })),
       )
       await results.append(found)
-      batch.onBytes?.(group.items.at(-1)!.bytes)
+      batch.onBytes?.((before = end))
     }
     if (signal.aborted) return { isDone: false, items, failed }
     await results.finish(lines())

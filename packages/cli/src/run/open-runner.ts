@@ -39,7 +39,10 @@ export async function openRunner(task: TaskEntry, choice: ModelChoice): Promise<
     model: basename(path),
     stamp: [await stampsOf(files), weights ?? null],
     running: run.model,
-    run: (inputs, asked, signal) => outcomes(task, run, inputs, { ...asked, signal }),
+    run: (inputs, asked, signal, told) => {
+      const progress = told && ((_: number, __: number, share: number) => told(share))
+      return outcomes(task, run, inputs, { ...asked, signal, ...(progress && { progress }) })
+    },
   }
 }
 

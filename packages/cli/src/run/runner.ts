@@ -18,8 +18,17 @@ export interface Runner {
   /** The model's name, and what tells its files from others. */
   readonly model: string
   readonly stamp: unknown
-  /** An outcome for each input. @throws whatever is no fault of an input */
-  run(inputs: readonly Fields[], options: TaskOptions, signal: AbortSignal): Promise<readonly Outcome[]>
+  /**
+   * An outcome for each input. @throws whatever is no fault of an input
+   *
+   * @param told how much of them is done, from 0 to 1
+   */
+  run(
+    inputs: readonly Fields[],
+    options: TaskOptions,
+    signal: AbortSignal,
+    told?: (share: number) => void,
+  ): Promise<readonly Outcome[]>
 }
 
 /** Inputs that run together, and the longest that they may be in all, in UTF-16 code units. */
@@ -63,7 +72,8 @@ export async function* groupsOf<I extends Item>(
   yield* taken()
 }
 
-function lengthOf({ inputs }: Item): number {
+/** UTF-16 code units of all texts of an item. */
+export function lengthOf({ inputs }: Item): number {
   if (inputs instanceof Error) return 0
   return inputs.flatMap((fields) => Object.values(fields).flat()).reduce((sum, text) => sum + text.length, 0)
 }
@@ -73,9 +83,10 @@ export async function outcomesOf(
   runner: Runner,
   { items, options }: Group,
   signal: AbortSignal,
+  told?: (share: number) => void,
 ): Promise<readonly (readonly Outcome[])[]> {
   const inputs = items.flatMap((item) => (item.inputs instanceof Error ? [] : item.inputs))
-  const outcomes = inputs.length === 0 ? [] : await runner.run(inputs, options, signal)
+  const outcomes = inputs.length === 0 ? [] : await runner.run(inputs, options, signal, told)
   let at = 0
   return items.map(({ inputs: own }) =>
     own instanceof Error ? [{ error: errorText(own) }] : outcomes.slice(at, (at += own.length)),

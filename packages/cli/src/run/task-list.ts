@@ -7,6 +7,8 @@ export interface TaskField {
   /** True: several texts. */
   readonly isList?: boolean
   readonly isOptional?: boolean
+  /** From an argument to the texts of a list; one, where this is left out. */
+  readonly parse?: (argument: string) => readonly string[]
 }
 
 /** An option of a task, named as the pipeline's: `--top-k` for `top_k`. */
@@ -16,6 +18,8 @@ export interface TaskOption {
   /** From the text that was given to the value. */
   readonly parse?: (text: string) => unknown
   readonly choices?: readonly string[]
+  /** The input that it gives as well, to all that have none of their own. */
+  readonly field?: string
 }
 
 /** What a task takes, for its help and for whoever reads its inputs. */
@@ -136,11 +140,25 @@ export const taskList: readonly TaskEntry[] = [
   {
     name: 'zero-shot-classification',
     summary: 'which of any labels fits a text',
-    fields: [text, { name: 'candidate_labels', help: 'the labels', isList: true, isOptional: true }],
+    fields: [
+      text,
+      {
+        name: 'candidate_labels',
+        help: 'the labels, also with commas between them',
+        isList: true,
+        isOptional: true,
+        parse: listed,
+      },
+    ],
     read: 'text',
     each: 'line',
     options: [
-      { flags: '--labels <labels>', help: 'the labels, with commas between them', parse: listed },
+      {
+        flags: '--labels <labels>',
+        help: 'the labels, with commas between them',
+        parse: listed,
+        field: 'candidate_labels',
+      },
       {
         flags: '--hypothesis-template <text>',
         help: 'a sentence with {} where the label goes (default: "This example is {}.")',

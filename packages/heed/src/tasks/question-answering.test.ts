@@ -173,12 +173,29 @@ describe('bad input', () => {
     expect(context.slice(found.start, found.end)).toBe(found.answer)
   })
 
+  test('a long context tells how much of it is read', async () => {
+    const told: number[] = []
+    const progress = (done: number, total: number, share: number): void => {
+      expect([done, total]).toEqual([share === 1 ? 2 : 0, 2])
+      told.push(share)
+    }
+    const long = 'Marie Curie was born in Warsaw. '.repeat(60)
+    await answer(['Where?', 'Who?'], long, { progress, batchTokens: 100 })
+    expect(told.length).toBeGreaterThan(8)
+    expect(told.join()).toBe([...new Set(told)].sort((a, b) => a - b).join())
+    expect(told[0]).toBeLessThan(0.2)
+    expect(told.at(-1)).toBe(1)
+  })
+
   test.each([
     [{ top_k: 0 }, /top_k/],
     [{ max_answer_len: 0 }, /max_answer_len/],
     [{ max_seq_len: 49 }, /max_seq_len of at most 48/],
     [{ max_seq_len: 4 }, /room for the context/],
-    [{ doc_stride: 44 }, /stride/],
+    [
+      { doc_stride: 44 },
+      /doc_stride, the tokens that two windows share, below \d+: .*found 44; make it smaller/,
+    ],
     [{ max_question_length: 3 }, /did you mean 'max_question_len'/],
     [{ null_score_diff_threshold: Number.NaN }, /threshold/],
   ])('%j is refused', async (options, message) => {

@@ -67,6 +67,8 @@ export async function runTask<Input, Piece, Output, Result>(
     })
   const results: (Result | HeedError)[] = []
   let done = 0
+  /** Inputs that are done, and the parts of others. */
+  let worked = 0
   /** Does a part of an input's work; its error is the input's. */
   const guarded = async <T>(body: () => T | Promise<T>): Promise<T | HeedError> => {
     try {
@@ -102,19 +104,22 @@ export async function runTask<Input, Piece, Output, Result>(
             : together
         if (given instanceof HeedError) {
           one.failed = true
+          worked += one.left / one.pieces.length
           finish(one.at, given)
         } else {
           one.outputs[number] = given === together ? given[i]! : given[0]!
+          worked += 1 / one.pieces.length
           if (--one.left === 0) await finishRun(one)
         }
       }
-      progress?.(done, inputs.length)
+      progress?.(done, inputs.length, done === inputs.length ? 1 : Math.min(1, worked / inputs.length))
     }
   }
   let waiting: Waiting<Piece, Output>[] = []
   let tokens = 0
   for (const at of inputs.keys()) {
     const pieces = await guarded(() => work.pieces(inputs[at]!))
+    if (pieces instanceof HeedError || pieces.length === 0) worked++
     if (pieces instanceof HeedError) {
       finish(at, pieces)
       continue

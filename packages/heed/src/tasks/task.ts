@@ -8,8 +8,11 @@ import type { Attention } from './attention.js'
 export interface TaskOptions {
   /** Stops between two batches: the call throws the signal's reason. */
   readonly signal?: (StopSignal & { readonly reason?: unknown }) | undefined
-  /** Told after each batch how many of the inputs are done. */
-  readonly progress?: ((done: number, total: number) => void) | undefined
+  /**
+   * Told after each batch how many of the inputs are done, and which share of all: from 0 to 1, with the part
+   * of a long text that is done.
+   */
+  readonly progress?: ((done: number, total: number, share: number) => void) | undefined
   /** Whether each result has, as `attention`, what its tokens attended to. Default false. */
   readonly attention?: boolean | undefined
   /**

@@ -1,7 +1,7 @@
 import { UsageError } from 'heed'
 import { present, tokenAttended, wordsMet } from '../attended.js'
 import type { Fields } from '../fields.js'
-import { textIn, textsIn, type RunnableTask } from './task.js'
+import { forPart, textIn, textsIn, type RunnableTask } from './task.js'
 
 interface LabelScore {
   readonly label: string
@@ -63,7 +63,8 @@ export const zeroShotClassification: RunnableTask = {
         continue
       }
       const texts = inputs.slice(at, end).map((fields) => textIn(fields, 'text'))
-      results.push(...((await pipeline(texts, own, options)) as readonly unknown[]))
+      const told = forPart(options, at, end, inputs.length)
+      results.push(...((await pipeline(texts, own, told)) as readonly unknown[]))
       at = end
     }
     return results

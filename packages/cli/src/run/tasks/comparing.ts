@@ -45,7 +45,7 @@ export const rerank: RunnableTask = {
   async run(run, inputs, { attention, ...options }) {
     const results = (await run(inputs, options)) as readonly unknown[]
     if (attention !== true) return results
-    const { signal } = options
+    const { signal, progress: _, ...others } = options
     // The head of a cross-encoder is a classifier's: as such it says which token is of which text.
     const isCross = run.model.family === 'encoder' && run.model.config.head?.kind === 'classification'
     const classify = isCross ? await pipeline('text-classification', run.model) : undefined
@@ -57,7 +57,7 @@ export const rerank: RunnableTask = {
         const document = textsIn(inputs[i]!, 'documents')[best.index]!
         const attended = (
           classify === undefined
-            ? await run({ query, documents: [document] }, { ...options, signal, attention: true })
+            ? await run({ query, documents: [document] }, { ...others, signal, attention: true })
             : await classify({ text: query, text_pair: document }, { attention: true })
         ) as { readonly attention: Attention }
         return Object.assign(result as object, { attention: attended.attention })

@@ -33,6 +33,17 @@ export interface RunnableTask {
   attended?(fields: Fields, result: unknown, attention: Attention): readonly AnswerPart[]
 }
 
+/** Options for the inputs `from` to `to` of so many, which tell what is done as a part of all. */
+export function forPart(options: TaskOptions, from: number, to: number, all: number): TaskOptions {
+  const { progress } = options
+  if (typeof progress !== 'function') return options
+  const told = progress as (done: number, total: number, share: number) => void
+  return {
+    ...options,
+    progress: (_: number, __: number, share: number) => told(from, all, (from + share * (to - from)) / all),
+  }
+}
+
 /** One text of the inputs. */
 export function textIn(fields: Fields, name: string): string {
   const value = fields[name]
