@@ -1,9 +1,9 @@
 // Measures published models again, on the first records of each evaluation of their recipes.
 //
-//   node scripts/first-scores.mjs [recipe …] [--model FOLDER] [--write]
+//   node scripts/first-scores.mjs [recipe …] [--write]
 //
-// Default: all recipes whose model is in models/. --model measures another folder in its place: the finished
-// model of the training, before it was rounded. --write states what was found in results.json and the card.
+// Default: all recipes whose model is in models/. --write states what was found in results.json and the card,
+// as a training does at its end.
 // HEED_SHARED names the folder of data, HEED_REFERENCE_WEIGHTS that of real weights.
 
 import { existsSync, readdirSync } from 'node:fs'
@@ -16,7 +16,7 @@ const inside = new URL('../packages/cli/dist/train/recipe/published.js', import.
 const { measureAgain, publishedBy, stateAgain } = await import(inside.href)
 const recipes = fileURLToPath(new URL('../recipes', import.meta.url))
 const { values, positionals } = parseArgs({
-  options: { model: { type: 'string' }, write: { type: 'boolean', default: false } },
+  options: { write: { type: 'boolean', default: false } },
   allowPositionals: true,
 })
 const names = positionals.length > 0 ? positionals : readdirSync(recipes)
@@ -24,7 +24,7 @@ for (const name of names) {
   const file = join(recipes, name, 'train.json')
   const published = existsSync(file) ? await publishedBy(file) : undefined
   if (published === undefined) continue
-  const measured = await measureAgain(published, values.model)
+  const measured = await measureAgain(published)
   for (const { name: evaluation, stated, found } of measured)
     for (const [metric, value] of Object.entries(found.scores))
       console.log(

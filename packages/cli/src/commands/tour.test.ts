@@ -16,7 +16,7 @@ beforeAll(async () => {
   await writeReader(at('vectors'), {})
 })
 
-test('shows each task on an example, and writes one page with all of it', async () => {
+test('shows each task on an example, and writes one page with all of it', { timeout: 120_000 }, async () => {
   const models = {
     'question-answering': 'answers',
     'text-classification': 'pairs',

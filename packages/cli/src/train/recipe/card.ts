@@ -89,7 +89,7 @@ function scores({ name, found, first, beside }: MeasuredTask): string {
 /** What a test measures again. */
 function firstText({ records, scores: reached }: FirstScores): string {
   const all = Object.entries(reached).map(([metric, value]) => `${metric} ${value.toFixed(3)}`)
-  return `The first ${thousands(records)} records alone: ${all.join(', ')}.`
+  return `The first ${thousands(records)} records alone, by the files of this package: ${all.join(', ')}.`
 }
 
 function scoresOf({ scores: own }: Evaluation, metrics: readonly string[]): string[] {

@@ -27,8 +27,18 @@ export async function publishedBy(file: string): Promise<PublishedModel | undefi
   const config = recipeOf(recipeSection(json, file), file, Object.keys(recipeTasks))
   const folder = config.publish?.to
   if (folder === undefined || !existsSync(join(folder, resultsFile))) return undefined
+  return publishedIn(config, folder)
+}
+
+async function publishedIn(config: RecipeConfig, folder: string): Promise<PublishedModel> {
   const results = JSON.parse(await readFile(join(folder, resultsFile), 'utf8')) as RecipeResults
   return { config, folder, results }
+}
+
+/** Measures what was just published, and states it. */
+export async function stateFirst(config: RecipeConfig, folder: string, signal: AbortSignal): Promise<void> {
+  const published = await publishedIn(config, folder)
+  await stateAgain(published, await measureAgain(published, signal))
 }
 
 /** A score of the first records, as the results have it and as it is now. */
@@ -43,12 +53,12 @@ export interface MeasuredAgain {
 /** Measures a published model again, on the first records of each of its evaluations. */
 export async function measureAgain(
   { config, folder, results }: PublishedModel,
-  path: string = folder,
+  signal?: AbortSignal,
 ): Promise<readonly MeasuredAgain[]> {
   const measured: MeasuredAgain[] = []
   for (const task of config.evaluation) {
     const stated = results.evaluation.find(({ name }) => name === task.name)?.first
-    measured.push({ name: task.name, stated, found: await measureFirst(path, task) })
+    measured.push({ name: task.name, stated, found: await measureFirst(folder, task, signal) })
   }
   return measured
 }

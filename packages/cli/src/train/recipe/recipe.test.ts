@@ -91,7 +91,12 @@ describe('a recipe', () => {
     const results = json<RecipeResults>('package', 'results.json')
     const [accuracy] = results.evaluation[0]!.found.scores
     expect(accuracy!.beside.map(({ name }) => name)).toContain('hypothesis only')
+    // What the package's own files reach, of fewer records than are measured apart.
+    const { first } = results.evaluation[0]!
+    expect(first!.records).toBe(accuracy!.count)
+    expect(Math.abs(first!.scores.accuracy! - accuracy!.value)).toBeLessThan(0.05)
     const card = readFileSync(at('package', 'README.md'), 'utf8')
+    expect(card).toContain('by the files of this package: accuracy ')
     expect(card).toContain(`| **this model** | **${accuracy!.value.toFixed(3)} (`)
     for (const said of [
       '# Tiny',

@@ -12,7 +12,7 @@ import type { EvaluationConfig } from './results-config.js'
 export interface MeasuredTask {
   readonly name: string
   readonly found: Evaluation
-  /** What it reached on the first records alone; results of earlier versions have none. */
+  /** What the published files reach on the first records alone. */
   readonly first?: FirstScores
   readonly beside: Readonly<Record<string, Evaluation>>
 }
@@ -70,8 +70,7 @@ export async function measureAll(
           { signal, progress: told(`${name}, ${other}`), baselines: false },
         ),
       ])
-    const first = await measureFirst(folder, task, signal)
-    measured.push({ name, found, first, beside: Object.fromEntries(others) })
+    measured.push({ name, found, beside: Object.fromEntries(others) })
     const [score] = found.scores
     if (score !== undefined) progress.note(`${name}: ${score.metric} ${score.value.toFixed(4)}`)
   }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import {
   loadRecords,
@@ -21,6 +22,7 @@ import { Clock } from './clock.js'
 import type { RecipeConfig } from './config.js'
 import { asGroups, asPairs, withNegatives } from './negatives.js'
 import { publish } from './publish.js'
+import { stateFirst } from './published.js'
 import { measureAll, weightBytes, writeResults } from './results.js'
 import { startOf } from './start.js'
 import type { OpenedRecipe } from './opened.js'
@@ -242,13 +244,18 @@ async function finish(
       version: options.version,
       last: recorder,
     })
-    if (config.publish?.adapter === true) {
+    const { publish: to } = config
+    if (to?.adapter === true) {
       const changes = join(config.output, changesFolder)
       await opened.saveChanges!(model, changes, config.weights)
       const bytes = await weightBytes(changes)
-      published = await publish(config, config.publish, changes, { ...results, bytes })
-    } else if (config.publish !== undefined)
-      published = await publish(config, config.publish, folder, results)
+      published = await publish(config, to, changes, { ...results, bytes })
+    } else if (to !== undefined) published = await publish(config, to, folder, results)
+    // An adapter that is only tried lies nowhere near the model below it.
+    if (published !== undefined && (to!.base === undefined || existsSync(join(published, to!.base)))) {
+      options.progress.stage('measuring the package')
+      await stateFirst(config, published, options.signal)
+    }
   }
   return {
     reason,
