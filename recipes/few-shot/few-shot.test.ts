@@ -28,7 +28,7 @@ test('each draw has so many examples of each label; those of fewer are among tho
   expect(new Set([0, 1, 2, 3].map(texts)).size).toBeGreaterThan(1)
 })
 
-test('a few steps: both ways are measured on the same draws', { timeout: 120_000 }, async () => {
+test('a few steps: both ways are measured on the same draws', { timeout: 300_000 }, async () => {
   const set = { name: 'easy', examples, test: measured }
   const rows = await compareFewShot(set, {
     encoder: shippedPath('feature-extraction'),
