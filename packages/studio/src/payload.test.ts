@@ -37,17 +37,18 @@ const heads = fc
   })
 
 describe('packed filters', () => {
-  it('come back to 16 bits, in order', () => {
+  it.each([16, 8] as const)('come back to %i bits, in order', (bits) => {
     fc.assert(
       fc.property(heads, ({ queries, keys, causal, filters }) => {
-        const bytes = packFilters(layersOf(filters), [causal])
-        const codes = unpackFilters(new Uint8Array(inflateSync(deflateSync(bytes))))
+        const bytes = packFilters(layersOf(filters), [causal], bits)
+        const codes = unpackFilters(new Uint8Array(inflateSync(deflateSync(bytes))), bits)
+        const one = 2 ** bits - 1
         expect(codes.length).toBe(filters.length * filterSize(queries, keys, causal))
         let at = 0
         for (const filter of filters) {
           filter.forEach((row, query) =>
             row.slice(0, causal ? query + 1 : keys).forEach((weight) => {
-              expect(Math.abs(codes[at++]! / ONE - weight)).toBeLessThanOrEqual(0.5 / ONE + 1e-12)
+              expect(Math.abs(codes[at++]! / ONE - weight)).toBeLessThanOrEqual(0.5 / one + 1e-12)
             }),
           )
         }

@@ -48,7 +48,7 @@ function hash(source: string): string {
 /** One report's numbers: the payload, and a script element for it and for each frame. */
 function numbersOf(report: Report, section: number): string {
   checkReport(report)
-  const { attend, training } = report
+  const { attend, training, bits = 16 } = report
   const snapshots = [...(training?.snapshots ?? [])].sort((a, b) => a.step - b.step)
   const frames = [...snapshots.map((snapshot) => snapshot.layers), attend.layers]
   const layers = layersOf(attend)
@@ -59,6 +59,8 @@ function numbersOf(report: Report, section: number): string {
   const payload: Payload = {
     title: escaped(report.title),
     model: report.model === undefined ? null : { ...report.model, name: escaped(report.model.name) },
+    bits,
+    from: training?.from === undefined ? null : escaped(training.from),
     texts: texts.map((tokens) => tokens.map(({ id, text, start, end }) => ({ id, text, start, end }))),
     next: attend.next
       .map(({ id, text, probability }) => ({ id, text, probability }))
@@ -85,7 +87,7 @@ function numbersOf(report: Report, section: number): string {
       })),
   }
   const filters = frames.map((frame, index) => {
-    const bytes = deflateSync(packFilters(frame, causal))
+    const bytes = deflateSync(packFilters(frame, causal, bits), { level: 9 })
     return `<script type="application/octet-stream" id="${frameId(index, section)}">${bytes.toString('base64')}</script>`
   })
   return [
@@ -100,7 +102,7 @@ function numbersOf(report: Report, section: number): string {
  * shows the sentence, every head's attention filter, the next token's probabilities, the heads' scores, and,
  * where `report.training` is given, how the filters came about.
  *
- * Weights are kept to 16 bits, see payload.ts; every other number as it is.
+ * Weights are kept to 16 bits, or `report.bits`, see payload.ts; every other number as it is.
  *
  * @throws {UsageError} when the report can't be shown, see {@link checkReport}.
  * @throws {StateError} when the package hasn't been built.

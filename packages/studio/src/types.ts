@@ -82,6 +82,8 @@ export interface Training {
    * one.
    */
   readonly until?: number
+  /** The model that it began with; left out for a new one. */
+  readonly from?: string
 }
 
 /** The model's size, for the heading. */
@@ -99,6 +101,10 @@ export interface Report {
   readonly model?: ModelSummary
   readonly attend: AttendResult
   readonly training?: Training
+  /**
+   * Bits that a weight takes on the page: 16, or 8 for a small page, which has weights to 0.002. Default 16.
+   */
+  readonly bits?: 8 | 16
 }
 
 /** What one task gave, on a page of several. */

@@ -1,19 +1,9 @@
 import { basename, resolve } from 'node:path'
-import {
-  ablateHeads,
-  type DataRecord,
-  type DataSource,
-  evaluationOf,
-  headTable,
-  loadRecords,
-  openTask,
-  permutation,
-  randomKey,
-  type TaskSettings,
-} from 'heed'
-import { readJson, shippedPath } from 'heed/internals'
+import { type DataSource, evaluationOf, loadRecords, openTask, type TaskSettings } from 'heed'
+import { drawnOf, readJson, shippedPath } from 'heed/internals'
 import type { Context } from '../context.js'
 import { UsageError } from '../errors.js'
+import { measuredHeads } from '../evaluate/heads.js'
 import { ablationText, evaluationText } from '../evaluate/text.js'
 import { listenForInterruption } from '../interruption.js'
 import type { WeightChoice } from '../options.js'
@@ -63,7 +53,10 @@ export async function evaluateModel(
   const { signal } = interruption
   const intervals = { samples, confidence, seed, signal }
   try {
-    const records = sampled(await loadRecords(sourcesOf(options.data, options), origin), options)
+    const all = await loadRecords(sourcesOf(options.data, options), origin)
+    // Of a collection that is searched, queries are drawn: all documents stay.
+    const { sample = all.length } = options
+    const records = task === 'search' ? all : drawnOf(all, sample, seed)
     const learnFrom =
       options.learnFrom &&
       (await loadRecords(sourcesOf(options.learnFrom, { ...options, limit: undefined }), origin))
@@ -74,6 +67,7 @@ export async function evaluateModel(
       dimensions,
       vectors,
       questions,
+      queries: task === 'search' ? options.sample : undefined,
       rerank: rerank && resolve(rerank),
       first: first && resolve(first),
       depth,
@@ -85,18 +79,13 @@ export async function evaluateModel(
     const opened = await openTask(model, task, settings, { weights })
     const about = { model: basename(model), records: records.length }
     if (ablation !== undefined) {
-      const found = await ablateHeads(opened.loaded, (own) => opened.measure(records, own), {
-        ...intervals,
-        ablation,
-        metric,
-        progress: told('runs'),
-      })
-      const table = await headTable(opened.loaded, records.slice(0, looked).map(textOf), { signal })
+      const how = { ...intervals, ablation, metric, progress: told('runs') }
+      const found = await measuredHeads(opened, records, how)
       progress.end()
       output.write(
         options.json
-          ? `${jsonText({ ...about, ...found, table })}\n`
-          : ablationText(about, found, table, output, environment),
+          ? `${jsonText({ ...about, ...found })}\n`
+          : ablationText(about, found, output, environment),
       )
       return
     }
@@ -123,21 +112,6 @@ const origin = { operation: 'evaluate' }
 function shippedFor(task: string): string {
   if (task === 'search') return 'sentence-similarity'
   return task === 'perplexity' || task === 'choice' ? 'text-generation' : task
-}
-
-/** Records whose texts the table of heads looks at. */
-const looked = 16
-
-/** What a model reads of a record, for the table of heads. */
-function textOf(record: DataRecord): string | [string, string] {
-  const { words } = record
-  const named = (...names: string[]): string | undefined =>
-    names.map((name) => record[name]).find((value): value is string => typeof value === 'string')
-  const text = Array.isArray(words)
-    ? words.join(' ')
-    : (named('text', 'question', 'prompt', 'query', 'source') ?? '')
-  const pair = named('pair', 'context')
-  return pair === undefined ? text : [text, pair]
 }
 
 /** How files of records are read. */
@@ -181,14 +155,4 @@ function pairsOf(option: string, given: readonly string[]): Record<string, strin
       throw new UsageError(`evaluate: expected ${option} as name=value, found '${escaped(pair)}'`)
     }),
   )
-}
-
-/** As many as were asked for, in their order. */
-function sampled(
-  records: readonly DataRecord[],
-  { sample, seed }: Pick<EvaluateCommandOptions, 'sample' | 'seed'>,
-): readonly DataRecord[] {
-  if (sample === undefined || sample >= records.length) return records
-  const drawn = permutation(randomKey(seed, 'sample'), records.length).subarray(0, sample)
-  return Array.from(drawn.sort(), (i) => records[i]!)
 }

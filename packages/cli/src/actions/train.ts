@@ -9,6 +9,7 @@ import { textOf } from '../train/prepare.js'
 import { Progress } from '../train/progress.js'
 import { escaped, jsonText } from '../terminal.js'
 import { recipeOf, recipeSection, type RecipeConfig } from '../train/recipe/config.js'
+import type { EvaluationConfig } from '../train/recipe/results-config.js'
 import { runRecipe } from '../train/recipe/run.js'
 import { recipeTasks } from '../train/recipe/tasks.js'
 import { runTraining, type RunOptions, type RunResult } from '../train/run.js'
@@ -88,20 +89,22 @@ function workOf(
 /** A recipe to try: fewer steps or records, whose package goes to the output folder. */
 function shortened(config: RecipeConfig, steps: number | undefined, limit: number | undefined): RecipeConfig {
   if (steps === undefined && limit === undefined) return config
-  const { training, data, evaluation, publish } = config
+  const { training, data, evaluation, heads, publish } = config
   const fewer = (sources: readonly DataSource[]): readonly DataSource[] =>
     limit === undefined
       ? sources
       : sources.map((source) => ({ ...source, limit: Math.min(limit, source.limit ?? limit) }))
+  const less = (task: EvaluationConfig): EvaluationConfig => ({
+    ...task,
+    data: fewer(task.data),
+    learnFrom: fewer(task.learnFrom),
+  })
   return {
     ...config,
     ...(steps !== undefined && { training: { ...training, steps, epochs: undefined } }),
     data: { ...data, train: fewer(data.train), validation: fewer(data.validation) },
-    evaluation: evaluation.map((task) => ({
-      ...task,
-      data: fewer(task.data),
-      learnFrom: fewer(task.learnFrom),
-    })),
+    evaluation: evaluation.map(less),
+    heads: heads && { ...heads, evaluation: less(heads.evaluation) },
     publish: publish && { ...publish, to: join(config.output, 'package') },
   }
 }

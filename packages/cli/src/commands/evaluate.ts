@@ -34,7 +34,7 @@ export function register(program: Command, context: Context): void {
     )
     .option('--label <name=label>', 'what a label of the data is called by the model', gathered)
     .option('--limit <n>', 'only the first n records', wholeNumber(1))
-    .option('--sample <n>', 'only n records, drawn by the seed', wholeNumber(1))
+    .option('--sample <n>', 'only n records, drawn by the seed; of search, queries', wholeNumber(1))
     .option('--learn-from <file>', 'what baselines learn from (default: the other records)', gathered)
     .option('--no-baselines', 'the model alone')
     .option('--seed <s>', 'of what is drawn', wholeNumber(0), 0)

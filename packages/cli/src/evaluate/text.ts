@@ -1,9 +1,10 @@
 /** What an evaluation found, for people. */
 import { depthOf, Paint, themeOf } from '@heed/studio'
-import type { Ablation, ClassificationDetails, Evaluation, HeadCost, HeadRow } from 'heed'
+import type { ClassificationDetails, Evaluation, HeadCost, HeadRow } from 'heed'
 import { countText } from '../format.js'
 import { escaped, padded, stringWidth, styled, widthOf, wrapped } from '../terminal.js'
 import type { Environment, Output } from '../terminal.js'
+import { attentionName, costText, type MeasuredHeads } from './heads.js'
 import { columnParts, tableLines } from './table.js'
 
 /** What was measured. */
@@ -81,8 +82,7 @@ const headWidth = 6
 /** Layers downward, heads to the right: how much less the score is without each. */
 export function ablationText(
   { model, records }: About,
-  { task, metric, ablation, lower, score, heads }: Ablation,
-  table: readonly HeadRow[],
+  { task, metric, ablation, lower, score, heads, table }: MeasuredHeads,
   output: Output,
   environment: Environment,
 ): string {
@@ -90,9 +90,9 @@ export function ablationText(
   const names = [...new Set(heads.map(({ attention }) => attention))]
   const count = Math.max(...heads.map(({ head }) => head + 1))
   const most = Math.max(1e-9, ...heads.map(({ cost }) => cost.value))
-  const widest = Math.max(5, ...names.map((name) => stringWidth(shortName(name))))
+  const widest = Math.max(5, ...names.map((name) => stringWidth(escaped(attentionName(name)))))
   const cell = (one: HeadCost | undefined): string => {
-    const text = padded(one === undefined ? '' : points(one.cost.value, lower), headWidth, 'start')
+    const text = padded(one === undefined ? '' : costText(one.cost.value, lower), headWidth, 'start')
     return one === undefined ? text : paint.on(Math.max(0, one.cost.value) / most, text)
   }
   const dim = (text: string): string => styled(output, 'dim', text, environment)
@@ -113,7 +113,7 @@ export function ablationText(
       dim(`${padded('', widest)} ${part.map((head) => padded(String(head), headWidth, 'start')).join(' ')}`),
       ...names.map((name) => {
         const own = heads.filter(({ attention }) => attention === name)
-        return `${dim(padded(shortName(name), widest))} ${part.map((head) => cell(own.find((one) => one.head === head))).join(' ')}`
+        return `${dim(padded(escaped(attentionName(name)), widest))} ${part.map((head) => cell(own.find((one) => one.head === head))).join(' ')}`
       }),
       '',
     ]),
@@ -128,12 +128,13 @@ export function ablationText(
           'previous',
           'first',
           'induction',
+          ...(table.some(({ other }) => other > 0) ? ['other text'] : []),
         ],
         ...costly.map(({ attention, head, cost }) => [
-          shortName(attention),
+          attentionName(attention),
           String(head),
-          points(cost.value, lower),
-          `${points(cost.low, lower)} … ${points(cost.high, lower)}`,
+          costText(cost.value, lower),
+          `${costText(cost.low, lower)} … ${costText(cost.high, lower)}`,
           ...scoresIn(table, attention, head),
         ]),
       ],
@@ -148,17 +149,12 @@ export function ablationText(
 /** What a head does; a dash where the table hasn't it. */
 function scoresIn(table: readonly HeadRow[], attention: string, head: number): string[] {
   const row = table.find((one) => one.attention === attention && one.head === head)
-  const { entropy, previous, first, induction } = row ?? {}
-  return [entropy, previous, first, induction].map((value) => (value === undefined ? '–' : value.toFixed(2)))
-}
-
-function shortName(attention: string): string {
-  return escaped(attention.replace(/\.filter$/, '').replace(/^blocks\.(\d+)\.attention$/, 'layer $1'))
-}
-
-/** Hundredths of a share; of what is no share, where less is better, the number itself. */
-function points(value: number, lower: boolean): string {
-  return (lower ? value.toFixed(2) : (100 * value).toFixed(1)).replace(/^-(0\.0+)$/, '$1')
+  const { entropy, previous, first, induction, other } = row ?? {}
+  // Where texts are read alone there is no other.
+  const others = table.some((one) => one.other > 0) ? [other] : []
+  return [entropy, previous, first, induction, ...others].map((value) =>
+    value === undefined ? '–' : value.toFixed(2),
+  )
 }
 
 /** Shares have four digits, other numbers as many as fit. */

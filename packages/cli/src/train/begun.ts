@@ -106,7 +106,7 @@ function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
 
 /** What writing leaves half done where the process is killed. */
 const leftover =
-  /^(tokenizer\.json|config\.json|model\.safetensors|(train|validation)\.tokens\.safetensors|report\.html)\.\d+-[a-z0-9]+\.tmp$/
+  /^(tokenizer\.json|config\.json|model\.safetensors|(train|validation)\.tokens\.safetensors|report\.html|measurements\.json)\.\d+-[a-z0-9]+\.tmp$/
 
 /** Removes what a killed run left half written. Nobody else may be at work in the folder. */
 export async function clearLeftovers(output: string): Promise<void> {

@@ -16,7 +16,7 @@ import { frameOf, type Scene } from './film.js'
 import { eventRecords, History } from './history.js'
 import { PatientHistory, type Opening } from './patient-history.js'
 import type { Progress } from './progress.js'
-import { lossFrom, writeWatched, type LossEntry } from './watch.js'
+import { lossFrom, writeWatched, type LossEntry, type Watched } from './watch.js'
 
 /** Names in the output folder. */
 export const lossesFile = 'losses.jsonl'
@@ -35,6 +35,8 @@ export interface WatchedText<M> {
   readonly summary: (model: M) => ModelSummary
   /** What is to be told of it: that it was cut. */
   readonly note?: string | undefined
+  /** The model that the training began with; undefined for a new one. */
+  readonly from?: string | undefined
 }
 
 /** What a recorder keeps, and where. */
@@ -241,7 +243,7 @@ export class Recorder<M> {
     await this.#notingPage(async (watched) => {
       const result = watched.attend(model)
       await this.#film?.add({ ...frameOf(step, result), text: watched.scene.text })
-      await this.#writePage({ step, model }, result, watched, step === this.#steps)
+      await this.#writePage(this.#shown({ step, model }, result, watched, step === this.#steps))
     })
   }
 
@@ -249,8 +251,15 @@ export class Recorder<M> {
   async finishPage({ step, model }: SnapshotEvent<M>): Promise<void> {
     if (this.#isFinal) return
     await this.#notingPage((watched) =>
-      this.#writePage({ step, model }, watched.attend(model), watched, true),
+      this.#writePage(this.#shown({ step, model }, watched.attend(model), watched, true)),
     )
+  }
+
+  /** What a page of the finished model shows; undefined where nothing is watched, or none can be made. */
+  watched({ step, model }: SnapshotEvent<M>): Watched | undefined {
+    const own = this.#watched
+    if (own === undefined || this.#report === undefined) return undefined
+    return this.#shown({ step, model }, own.attend(model), own, true)
   }
 
   async #notingPage(work: (watched: WatchedText<M>) => Promise<void>): Promise<void> {
@@ -262,23 +271,28 @@ export class Recorder<M> {
     }
   }
 
-  async #writePage(
+  #shown(
     { step, model }: SnapshotEvent<M>,
     attend: AttendResult,
-    watched: WatchedText<M>,
+    { summary, from }: WatchedText<M>,
     finished: boolean,
-  ): Promise<void> {
-    const path = join(this.#options.output, reportFile)
-    await writeWatched(path, {
+  ): Watched {
+    return {
       attend,
       step,
       finished,
-      model: watched.summary(model),
+      model: summary(model),
+      from,
       snapshots: this.#film?.film.before(step) ?? [],
       losses: this.#entries,
-    })
+    }
+  }
+
+  async #writePage(shown: Watched): Promise<void> {
+    const path = join(this.#options.output, reportFile)
+    await writeWatched(path, shown)
     this.#report = path
-    this.#isFinal = finished
+    this.#isFinal = shown.finished
     if (this.#film !== undefined && this.#film.film.leftOut > 0)
       this.#noteOnce('the page has room for a part of the snapshots: it shows some, evenly over the run')
   }

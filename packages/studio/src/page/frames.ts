@@ -94,7 +94,8 @@ export function openData(payload: Payload, section: number = 0): Data {
 
   async function read(index: number): Promise<Frame> {
     const base64 = document.getElementById(frameId(index, section))?.textContent ?? ''
-    return { index, summary: payload.frames[index]!, codes: unpackFilters(await inflate(base64)) }
+    const codes = unpackFilters(await inflate(base64), payload.bits)
+    return { index, summary: payload.frames[index]!, codes }
   }
 
   const data: Data = {

@@ -11,7 +11,7 @@ const CALM = 1000
 
 /** Play, pause and slider: always in reach at the foot of the page. */
 export function player(data: Data, store: Store): HTMLElement {
-  const { frames } = data.payload
+  const { frames, from } = data.payload
   const last = frames.length - 1
   const button = element('button', { type: 'button', id: 'play', class: 'play' })
   const slider = element('input', {
@@ -30,9 +30,12 @@ export function player(data: Data, store: Store): HTMLElement {
     const { frame } = store.get()
     const step = stepOf(data, frame)
     const loss = lossAt(data, step)
-    const finished = data.payload.frames[frame]!.step === null
+    const finished = frames[frame]!.step === null
+    const untrained = step === 0 && from !== null && !finished
     slider.value = `${frame}`
-    const text = finished ? 'finished model' : `step ${step} of ${lastStep(data)}`
+    const text = finished
+      ? 'finished model'
+      : `step ${step} of ${lastStep(data)}${untrained ? `: as ${from} is` : ''}`
     const lossText = loss === null ? '' : `loss ${loss.toFixed(3)}`
     slider.setAttribute('aria-valuetext', lossText === '' ? text : `${text}, ${lossText}`)
     moment.replaceChildren(element('span', {}, text), ' ', element('span', { class: 'number' }, lossText))

@@ -39,7 +39,7 @@ function extent(values: readonly (number | null)[]): [number, number] {
 
 /** The loss, and every head's entropy, over training. */
 export function trainingView(data: Data, store: Store): HTMLElement {
-  const { loss, frames } = data.payload
+  const { loss, frames, from } = data.payload
   const end = lastStep(data)
   const figure = (
     id: string,
@@ -157,7 +157,8 @@ export function trainingView(data: Data, store: Store): HTMLElement {
   return section(
     'training',
     'How it learned',
-    'From random to meaningful: play the snapshots below, or drag in a figure. Low entropy means sharp attention.',
+    `From ${from === null ? 'random to meaningful' : `what ${from} attended to (step 0) to what the task asks for`}: ` +
+      'play the snapshots below, or drag in a figure. Low entropy means sharp attention.',
     element('div', { class: 'figures' }, ...parts),
   )
 }

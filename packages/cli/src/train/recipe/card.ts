@@ -1,5 +1,7 @@
 import type { Evaluation } from 'heed'
 import type { RecipeConfig } from './config.js'
+import { headsText } from './heads-card.js'
+import { table } from './markdown.js'
 import type { FirstScores, MeasuredTask, RecipeResults } from './results.js'
 import type { PublishConfig } from './results-config.js'
 
@@ -37,6 +39,7 @@ export function cardText(
     `${thousands(results.steps)} steps over ${thousands(results.records)} records, ${hoursText(results.hours)}, on ` +
       `${results.machine}. Seed ${results.seed}, heed ${results.heed}.${lossText(results)}`,
     ...(results.evaluation.length === 0 ? [] : ['## Scores', intervals, ...results.evaluation.map(scores)]),
+    ...headsText(results),
     ...(limits.length === 0 ? [] : ['## Limits', list(limits)]),
     ...(sources.length === 0 ? [] : ['## Sources', list(sources)]),
   ]
@@ -113,12 +116,6 @@ function scoreText({
 
 function facts(rows: readonly (readonly [string, string])[]): string {
   return table(['', ''], rows)
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
-  return [line(head), `|${head.map(() => '---|').join('')}`, ...rows.map(line)].join('\n')
 }
 
 function list(items: readonly string[]): string {

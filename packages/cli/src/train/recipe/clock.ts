@@ -9,7 +9,8 @@ const clockFile = 'clock.json'
 export class Clock {
   readonly #path: string
   #before: number
-  #since = performance.now()
+  /** When it was started; undefined: it stands. */
+  #since: number | undefined
 
   private constructor(path: string, before: number) {
     this.#path = path
@@ -24,11 +25,16 @@ export class Clock {
   }
 
   get seconds(): number {
-    return this.#before + (performance.now() - this.#since) / 1000
+    return this.#before + (this.#since === undefined ? 0 : (performance.now() - this.#since) / 1000)
   }
 
   start(): void {
     this.#since = performance.now()
+  }
+
+  stop(): void {
+    this.#before = this.seconds
+    this.#since = undefined
   }
 
   async save(): Promise<void> {

@@ -3,7 +3,14 @@ import type { DataSource } from 'heed'
 import { Section } from '../section.js'
 import { cardOf, type CardConfig } from './card-config.js'
 import { pathIn, sourcesOf } from './data.js'
-import { evaluationsOf, publishOf, type EvaluationConfig, type PublishConfig } from './results-config.js'
+import {
+  evaluationsOf,
+  headsOf,
+  publishOf,
+  type EvaluationConfig,
+  type HeadsConfig,
+  type PublishConfig,
+} from './results-config.js'
 
 /** What `heed train` reads from a JSON file that has a `task`, complete and checked. Paths are absolute. */
 export interface RecipeConfig {
@@ -27,6 +34,7 @@ export interface RecipeConfig {
   readonly training: RecipeTraining
   readonly watch: RecipeWatch | undefined
   readonly evaluation: readonly EvaluationConfig[]
+  readonly heads: HeadsConfig | undefined
   readonly card: CardConfig
   readonly publish: PublishConfig | undefined
   /** What the finished model's weights are stored as. */
@@ -115,6 +123,7 @@ const fields = {
     'training',
     'watch',
     'evaluation',
+    'heads',
     'card',
     'publish',
     'weights',
@@ -160,6 +169,7 @@ export function recipeOf(top: Section, file: string, tasks: readonly string[]): 
   if (!data.has('train')) throw data.error('train', 'a data source, or a list of them', 'none')
   const watch = top.has('watch') ? top.section('watch', ['text', 'pair', 'every']) : undefined
   const training = trainingOf(top.section('training', fields.training))
+  const evaluation = top.has('evaluation') ? evaluationsOf(top, file) : []
   const publish = top.has('publish') ? publishOf(top, file) : undefined
   if (publish?.base !== undefined && !publish.adapter)
     throw top.error('publish.base', 'left out where the whole model is published', publish.base)
@@ -186,7 +196,8 @@ export function recipeOf(top: Section, file: string, tasks: readonly string[]): 
       pair: watch.has('pair') ? watch.text('pair') : undefined,
       every: watch.has('every') ? watch.integer('every', { least: 1 }) : undefined,
     },
-    evaluation: top.has('evaluation') ? evaluationsOf(top, file) : [],
+    evaluation,
+    heads: top.has('heads') ? headsOf(top, evaluation, file) : undefined,
     card: cardOf(top, file),
     publish,
     weights: top.choice('weights', ['f32', 'f16', 'bf16'], 'f32'),

@@ -3,17 +3,23 @@ import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { UsageError } from 'heed'
 import { writeFileWhole } from 'heed/internals'
+import { reportFile } from '../recorder.js'
+import { smallPage, type Watched } from '../watch.js'
 import { cardText } from './card.js'
 import type { RecipeConfig } from './config.js'
+import { headsFile, headsPicture } from './heads-card.js'
 import { resultsFile, type RecipeResults } from './results.js'
 import type { PublishConfig } from './results-config.js'
 
 /** Whose the weights are, in a package's folder: written by hand, and packed where it is there. */
 const licences = 'LICENSES.md'
 
+/** The page goes where the weights go: so many bytes at most, unless one frame alone takes more. */
+const pageBytes = 400_000
+
 /**
  * Writes a finished model as a package: its files, the results, the card as `README.md`, and `package.json`
- * unless it is a part of another.
+ * unless it is a part of another; where its filters were watched, the page that shows how they came about.
  * Other files of the folder stay.
  *
  * @returns the folder
@@ -24,8 +30,13 @@ export async function publish(
   config: RecipeConfig,
   { to, part, name, version, description, licence, limitBytes }: PublishConfig,
   folder: string,
-  results: RecipeResults,
+  reached: RecipeResults,
+  watched?: Watched,
 ): Promise<string> {
+  const results: RecipeResults =
+    watched === undefined
+      ? reached
+      : { ...reached, watched: { text: watched.attend.text, from: watched.from } }
   if (results.bytes > limitBytes)
     throw new UsageError({
       operation: 'publish',
@@ -46,6 +57,11 @@ export async function publish(
   }
   for (const file of names) await write(file, await readFile(join(folder, file)))
   await write(resultsFile, `${JSON.stringify(results, undefined, 2)}\n`)
+  const seen: [file: string, content: string][] = []
+  if (watched !== undefined) seen.push([reportFile, smallPage(watched, pageBytes)])
+  if (watched !== undefined || results.heads !== undefined)
+    seen.push([headsFile, headsPicture(results.heads, watched?.attend)])
+  for (const [file, content] of seen) await write(file, content)
   await write('README.md', cardText(config, { name, licence }, results))
   if (part) return to
   const said = {
@@ -54,7 +70,12 @@ export async function publish(
     description,
     license: licence,
     keywords: ['attention', 'transformer', 'weights', config.task],
-    files: [...names, resultsFile, ...(existsSync(join(to, licences)) ? [licences] : [])],
+    files: [
+      ...names,
+      resultsFile,
+      ...seen.map(([file]) => file),
+      ...(existsSync(join(to, licences)) ? [licences] : []),
+    ],
     type: 'module',
   }
   await write('package.json', `${JSON.stringify(said, undefined, 2)}\n`)

@@ -63,6 +63,7 @@ describe('a recipe', () => {
       'clock.json',
       expect.stringMatching(/^events/),
       'losses.jsonl',
+      'measurements.json',
       'model',
       'report.html',
       'results.json',
@@ -82,13 +83,18 @@ describe('a recipe', () => {
     expect(readdirSync(at('package')).toSorted()).toEqual([
       'README.md',
       'config.json',
+      'heads.svg',
       'model.safetensors',
       'package.json',
+      'report.html',
       'results.json',
       'tokenizer.json',
     ])
+    const { files } = json<{ files: string[] }>('package', 'package.json')
+    expect(files).toContain('report.html')
     expect(json('package', 'package.json')).toMatchObject({ name: '@heed/tiny', license: 'Apache-2.0' })
     const results = json<RecipeResults>('package', 'results.json')
+    expect(results).not.toHaveProperty('heads')
     const [accuracy] = results.evaluation[0]!.found.scores
     expect(accuracy!.beside.map(({ name }) => name)).toContain('hypothesis only')
     // What the package's own files reach, of fewer records than are measured apart.
@@ -109,6 +115,43 @@ describe('a recipe', () => {
     const { config, stored } = await loadEncoder(at('package'))
     expect(config.head).toMatchObject({ kind: 'classification', labels: 2 })
     expect(stored.config.member('id2label').plain()).toEqual({ 0: 'no', 1: 'yes' })
+  })
+
+  test('what each head is worth is added to a finished run without more training', async () => {
+    const before = readFileSync(at('out', 'losses.jsonl'), 'utf8')
+    const path = write({ heads: { sample: 12 }, publish: { ...recipe.publish, to: 'seen' } })
+    const { status, err } = await heed(['train', path, '--resume'])
+    expect(status, err).toBe(0)
+    expect(readFileSync(at('out', 'losses.jsonl'), 'utf8')).toBe(before)
+    expect(Object.keys(json('out', 'measurements.json'))).toHaveLength(2)
+    const results = json<RecipeResults>('seen', 'results.json')
+    const { evaluation } = json<RecipeResults>('package', 'results.json')
+    expect(JSON.stringify(results.evaluation)).toBe(JSON.stringify(evaluation))
+    const { heads, score, ...about } = results.heads!
+    expect(about).toEqual({
+      name: 'held out',
+      task: 'text-classification',
+      metric: 'accuracy',
+      ablation: 'zero',
+      lower: false,
+    })
+    expect([score.count, heads.length]).toEqual([12, 4])
+    for (const { value, cost, entropy, other } of heads) {
+      expect(cost.value).toBeCloseTo(score.value - value, 5)
+      expect(entropy).toBeGreaterThan(0)
+      expect(other! > 0 && other! < 1).toBe(true)
+    }
+    const card = readFileSync(at('seen', 'README.md'), 'utf8')
+    expect(card).toContain('\n## Heads\n\n![Each head, layers downward')
+    expect(card).toMatch(/accuracy is \d\.\d{3} on 12 records of "held out"/)
+    expect(card).toMatch(/\| layer 1, head [01] \| -?\d+\.\d \| -?\d+\.\d to -?\d+\.\d \| \d\.\d\d \|/)
+    // What was watched is there, without being asked for again.
+    expect(card).toContain('from those of tiny at step 0')
+    const picture = readFileSync(at('seen', 'heads.svg'), 'utf8')
+    expect(picture.match(/<image /g)).toHaveLength(4)
+    const page = readFileSync(at('seen', 'report.html'), 'utf8')
+    expect(page).toContain('"bits":8,"from":"tiny"')
+    expect(page).toContain('id="frame-2"')
   })
 
   test('a run that is stopped and resumed ends in the same bits, with the same events', async () => {
@@ -160,8 +203,17 @@ test('adapters, groups and early stopping: a model with the changes merged', asy
       earlyStopping: { metric: 'accuracy', higher: true },
     },
   })
-  const { status, err } = await heed(['train', path])
+  const { status, err } = await heed(['train', path, '--watch'])
   expect(status, err).toBe(0)
+  // The film begins with the filters of the model below.
+  const { text, pair } = recipe.watch
+  const attended = await heed(['attend', text, '--pair', pair, '--model', at('tiny'), '--json'])
+  type Filters = { layers: { heads: { filter: number[][] }[] }[] }
+  const filtersIn = (line: string): number[] =>
+    (JSON.parse(line) as Filters).layers.flatMap(({ heads }) => heads.flatMap(({ filter }) => filter.flat()))
+  const [first] = readFileSync(at('adapted', 'snapshots.jsonl'), 'utf8').split('\n')
+  const own = filtersIn(attended.out)
+  expect(Math.max(...filtersIn(first!).map((weight, i) => Math.abs(weight - own[i]!)))).toBeLessThan(1e-4)
   const key = async (name: string) =>
     (await loadEncoder(at(name))).model.blocks[0]!.attention.key.weight.values()
   const [before, after] = [await key('tiny'), await key(join('adapted', 'model'))]
@@ -172,7 +224,9 @@ test('adapters, groups and early stopping: a model with the changes merged', asy
     'adapter_config.json',
     'adapter_model.safetensors',
     'config.json',
+    'heads.svg',
     'package.json',
+    'report.html',
     'results.json',
   ])
   const head = { name: 'SequenceClassification', labels: ['no', 'yes'] }
@@ -284,6 +338,8 @@ test.each<[string, object, RegExp]>([
     { evaluation: [recipe.evaluation, recipe.evaluation] },
     /names of their own, found 'held out' twice/,
   ],
+  ['heads of nothing', { heads: {}, evaluation: undefined }, /heads to be left out where nothing/],
+  ['heads of another', { heads: { evaluation: 'x' } }, /heads\.evaluation to be one of held out|held out/],
   ['an adapter of none', { publish: { ...recipe.publish, adapter: true } }, /publish\.adapter to be false/],
   ['the name of a package', { publish: { ...recipe.publish, name: 'No Name' } }, /publish\.name/],
   ['a head', { head: { lables: [] } }, /head with .*did you mean 'labels'/],

@@ -25,6 +25,17 @@ export interface BesideConfig {
   readonly settings: Readonly<Record<string, unknown>>
 }
 
+/** How it is measured what each head of the finished model is worth. */
+export interface HeadsConfig {
+  /** The evaluation whose score counts, with the settings that are others here. */
+  readonly evaluation: EvaluationConfig
+  /** So many records of it, drawn by the seed; of search, queries. */
+  readonly sample: number
+  readonly ablation: 'zero' | 'uniform'
+  /** Default: the task's first. */
+  readonly metric: string | undefined
+}
+
 /** Where the finished model goes. */
 export interface PublishConfig {
   /** The folder of its package, or a folder in another's. */
@@ -76,6 +87,22 @@ export function evaluationsOf(top: Section, file: string): readonly EvaluationCo
   if (twice !== undefined)
     throw top.error('evaluation', 'evaluations with names of their own', `'${twice}' twice`)
   return found
+}
+
+/** The field `heads`. @throws {ConfigError} for what makes no sense */
+export function headsOf(top: Section, evaluations: readonly EvaluationConfig[], file: string): HeadsConfig {
+  const own = top.section('heads', ['evaluation', 'sample', 'ablation', 'metric', 'settings'])
+  const [first] = evaluations
+  if (first === undefined) throw top.error('heads', 'left out where nothing is evaluated', 'there')
+  const names = evaluations.map(({ name }) => name)
+  const wanted = own.choice('evaluation', names, first.name)
+  const evaluation = evaluations.find(({ name }) => name === wanted)!
+  return {
+    evaluation: { ...evaluation, settings: { ...evaluation.settings, ...settingsOf(own, file) } },
+    sample: own.integer('sample', { least: 1 }, 300),
+    ablation: own.choice('ablation', ['zero', 'uniform'], 'zero'),
+    metric: own.has('metric') ? own.text('metric') : undefined,
+  }
 }
 
 function besideOf(own: Section, file: string): Readonly<Record<string, BesideConfig>> {

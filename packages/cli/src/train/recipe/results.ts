@@ -6,6 +6,8 @@ import { writeFileWhole } from 'heed/internals'
 import { countText } from '../../format.js'
 import type { RunOptions } from '../run.js'
 import type { RecipeConfig } from './config.js'
+import type { HeadsResult } from './heads.js'
+import type { Measurements } from './measurements.js'
 import type { EvaluationConfig } from './results-config.js'
 
 /** What a model was measured by, and what it reached; models beside it, by their names. */
@@ -43,6 +45,10 @@ export interface RecipeResults {
   readonly validation: number | null
   readonly metrics: Readonly<Record<string, number>> | null
   readonly evaluation: readonly MeasuredTask[]
+  /** Where the configuration asks for it. */
+  readonly heads?: HeadsResult
+  /** Where the filters were watched: on what, and of which model they were at step 0. */
+  readonly watched?: { readonly text: string; readonly from?: string | undefined }
 }
 
 /** The name of the results' file, in the output folder and in a package. */
@@ -52,6 +58,7 @@ export const resultsFile = 'results.json'
 export async function measureAll(
   { evaluation }: RecipeConfig,
   folder: string,
+  measurements: Measurements,
   { progress, signal }: Pick<RunOptions, 'progress'> & { readonly signal: AbortSignal },
 ): Promise<readonly MeasuredTask[]> {
   const measured: MeasuredTask[] = []
@@ -59,16 +66,20 @@ export async function measureAll(
     const { name, beside } = task
     const told = (what: string) => (done: number, total: number) =>
       progress.stage(`measuring ${what}: ${countText(done)} of ${countText(total)}`)
-    const found = await measure(folder, task, { signal, progress: told(name), baselines: task.baselines })
+    const found = await measure(folder, task, measurements, {
+      signal,
+      progress: told(name),
+      baselines: task.baselines,
+    })
     const others: [string, Evaluation][] = []
     for (const [other, { path = folder, settings }] of Object.entries(beside))
       others.push([
         other,
-        await measure(
-          path,
-          { ...task, settings: { ...task.settings, ...settings } },
-          { signal, progress: told(`${name}, ${other}`), baselines: false },
-        ),
+        await measure(path, { ...task, settings: { ...task.settings, ...settings } }, measurements, {
+          signal,
+          progress: told(`${name}, ${other}`),
+          baselines: false,
+        }),
       ])
     measured.push({ name, found, beside: Object.fromEntries(others) })
     const [score] = found.scores
@@ -94,6 +105,7 @@ export async function measureFirst(
 async function measure(
   path: string,
   { task, data, learnFrom, settings }: EvaluationConfig,
+  measurements: Measurements,
   options: {
     readonly signal: AbortSignal
     readonly progress: (done: number, total: number) => void
@@ -102,11 +114,14 @@ async function measure(
 ): Promise<Evaluation> {
   const records = await loadRecords(data, { operation: 'evaluate' })
   const known = learnFrom.length === 0 ? undefined : await loadRecords(learnFrom, { operation: 'evaluate' })
-  return evaluate(path, task, records, {
-    ...options,
-    ...(known !== undefined && options.baselines && { learnFrom: known }),
-    settings,
-  })
+  const { baselines } = options
+  return measurements.of(path, [task, settings, baselines, records, known ?? []], () =>
+    evaluate(path, task, records, {
+      ...options,
+      ...(known !== undefined && baselines && { learnFrom: known }),
+      settings,
+    }),
+  )
 }
 
 /** What is told of a run beside its scores. */
@@ -119,6 +134,7 @@ export interface ReachedRun {
   /** Of training. */
   readonly seconds: number
   readonly measured: readonly MeasuredTask[]
+  readonly heads: HeadsResult | undefined
   /** Of heed. */
   readonly version: string
   /** Losses and metrics at the end. */
@@ -132,7 +148,7 @@ export interface ReachedRun {
 /** Writes what a run reached into its output folder. */
 export async function writeResults(
   { output, task, training }: RecipeConfig,
-  { folder, parameters, records, steps, seconds, measured, version, last }: ReachedRun,
+  { folder, parameters, records, steps, seconds, measured, heads, version, last }: ReachedRun,
 ): Promise<RecipeResults> {
   const { loss = null, validation = null, metrics = null } = last
   const results: RecipeResults = {
@@ -149,6 +165,7 @@ export async function writeResults(
     validation,
     metrics,
     evaluation: measured,
+    ...(heads !== undefined && { heads }),
   }
   const text = `${JSON.stringify(results, undefined, 2)}\n`
   await writeFileWhole(join(output, resultsFile), new TextEncoder().encode(text))

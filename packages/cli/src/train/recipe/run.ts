@@ -15,11 +15,13 @@ import {
 import { countText } from '../../format.js'
 import { parametersOf } from '../../model.js'
 import { clearLeftovers, makeOutput, modelFolder, refuseBegun, refuseFinished } from '../begun.js'
-import { Recorder } from '../recorder.js'
+import { Recorder, snapshotsFile } from '../recorder.js'
 import type { RunOptions, RunResult } from '../run.js'
 import { watchedByEncoder } from '../watched-text.js'
 import { Clock } from './clock.js'
 import type { RecipeConfig } from './config.js'
+import { measureHeads } from './heads.js'
+import { Measurements } from './measurements.js'
 import { asGroups, asPairs, withNegatives } from './negatives.js'
 import { publish } from './publish.js'
 import { stateFirst } from './published.js'
@@ -79,6 +81,7 @@ async function trained(
   const begin = async (found?: ResumeResult): Promise<void> => {
     if (begun) return
     begun = true
+    clock.start()
     progress.end()
     const from = found === undefined ? 'from the beginning' : `on from step ${countText(found.step)}`
     progress.note(`${countText(parameters)} parameters, ${countText(data.train.length)} records, ${from}`)
@@ -110,7 +113,6 @@ async function trained(
     }),
   }
   try {
-    clock.start()
     const { model, result } = await train({
       model: opened.model,
       objective: opened.objective,
@@ -131,8 +133,9 @@ async function trained(
       signal,
     })
     await begin()
+    clock.stop()
     await clock.save()
-    if (result.reason === 'finished') await recorder.finishPage({ step: result.step, model: model.model })
+    if (result.reason !== 'stopped') await recorder.finishPage({ step: result.step, model: model.model })
     return await finish(
       { config, opened, recorder, clock, parameters, data },
       { ...options, signal },
@@ -184,9 +187,11 @@ async function dataOf(
 function recorderOf(
   config: RecipeConfig,
   { encoder, weightsOf }: OpenedRecipe,
-  { progress, watch }: RunOptions,
+  { progress, watch: asked, resume }: RunOptions,
 ): Recorder<Weights> {
-  const { output, watch: watched } = config
+  const { output, watch: watched, start, publish: published } = config
+  // What was watched so far is watched on.
+  const watch = asked || (resume && existsSync(join(output, snapshotsFile)))
   if (watch && (watched === undefined || encoder === undefined))
     progress.note(
       watched === undefined
@@ -200,9 +205,10 @@ function recorderOf(
       watched !== undefined &&
       encoder !== undefined && {
         watched: () => {
-          const text = watchedByEncoder(encoder, basename(output), watched)
+          const text = watchedByEncoder(encoder, basename(published?.to ?? output), watched)
           return {
             ...text,
+            ...('from' in start && { from: basename(start.from) }),
             attend: (model) => text.attend(weightsOf!(model)),
             summary: (model) => text.summary(weightsOf!(model)),
           }
@@ -230,10 +236,13 @@ async function finish(
   const { config, opened, recorder, parameters } = run
   const folder = join(config.output, modelFolder)
   let published: string | undefined
-  if (reason === 'finished') {
+  const isDone = reason !== 'stopped'
+  if (isDone) {
     options.progress.stage('writing the model')
     await opened.save(model, folder, config.weights)
-    const measured = await measureAll(config, folder, options)
+    const measurements = await Measurements.in(config.output)
+    const measured = await measureAll(config, folder, measurements, options)
+    const heads = await measureHeads(config, folder, measurements, options)
     const results = await writeResults(config, {
       folder,
       parameters,
@@ -241,16 +250,18 @@ async function finish(
       steps: step,
       seconds: run.clock.seconds,
       measured,
+      heads,
       version: options.version,
       last: recorder,
     })
+    const watched = recorder.watched({ step, model: model.model })
     const { publish: to } = config
     if (to?.adapter === true) {
       const changes = join(config.output, changesFolder)
       await opened.saveChanges!(model, changes, config.weights)
       const bytes = await weightBytes(changes)
-      published = await publish(config, to, changes, { ...results, bytes })
-    } else if (to !== undefined) published = await publish(config, to, folder, results)
+      published = await publish(config, to, changes, { ...results, bytes }, watched)
+    } else if (to !== undefined) published = await publish(config, to, folder, results, watched)
     // An adapter that is only tried lies nowhere near the model below it.
     if (published !== undefined && (to!.base === undefined || existsSync(join(published, to!.base)))) {
       options.progress.stage('measuring the package')
@@ -267,7 +278,7 @@ async function finish(
     bitsPerByte: null,
     parameters,
     checkpoint: checkpoint ?? null,
-    model: reason === 'finished' ? folder : null,
+    model: isDone ? folder : null,
     published: published ?? null,
     report: recorder.report ?? null,
   }

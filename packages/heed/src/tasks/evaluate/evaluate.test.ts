@@ -204,6 +204,8 @@ describe('search', () => {
   }))
 
   test('a rare word is found by BM25', async () => {
+    const some = await measureSearch('bm25', records, { queries: 3 })
+    expect([some.count, some.details['documents']]).toEqual([3, searchCollection(records).documents.length])
     const { scores } = await evaluationOf(await measureSearch('bm25', records), fast)
     expect(scores.map(({ value }) => value)).toEqual([1, 1, 1, 1, 1])
     expect(scores[0]!.beside).toEqual([])
@@ -251,6 +253,14 @@ describe('search', () => {
     expect(ndcg!.value).toBe(fused.value)
     expect(ndcg!.beside.map(({ name }) => name)).toEqual(['BM25', 'first stage', 'fused with BM25'])
     expect(ndcg!.beside[1]!.value).toBe(alone.scores[0]!.value)
+    // What is done to the model is not done to the other one.
+    const calls = async (first?: typeof encoder): Promise<number> => {
+      let count = 0
+      const around = <T>(work: () => T): T => (count++, work())
+      await measureSearch(model, records, { depth: 40, first, around })
+      return count
+    }
+    expect(await calls(encoder)).toBe(await calls())
     await expect(measureSearch(encoder, records, { first: encoder })).rejects.toThrow('searches by itself')
   })
 

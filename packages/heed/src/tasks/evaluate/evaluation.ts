@@ -1,5 +1,14 @@
 /** What all evaluations have in common: scores over items, their intervals, and what stands beside them. */
-import { checkNames, checkWhole, pause, StateError, type StopSignal, UsageError } from '../../base/index.js'
+import {
+  checkNames,
+  checkWhole,
+  pause,
+  permutation,
+  randomKey,
+  StateError,
+  type StopSignal,
+  UsageError,
+} from '../../base/index.js'
 import type { DataRecord } from '../../train/index.js'
 import {
   type BootstrapOptions,
@@ -182,6 +191,13 @@ export async function inBatches(
     progress?.((done += batch.length), total)
   }
   stopIfAsked(signal)
+}
+
+/** So many of the items, drawn by the seed, in their order. */
+export function drawnOf<T>(items: readonly T[], count: number, seed: number): readonly T[] {
+  if (count >= items.length) return items
+  const drawn = permutation(randomKey(seed, 'sample'), items.length).subarray(0, count)
+  return Array.from(drawn.sort(), (i) => items[i]!)
 }
 
 /** Items some at a time. */

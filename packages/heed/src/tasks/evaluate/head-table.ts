@@ -1,4 +1,4 @@
-/** What each head does with texts, in four numbers: the table by which heads are told apart. */
+/** What each head does with texts, in five numbers: the table by which heads are told apart. */
 import { checkNames, pause, UsageError } from '../../base/index.js'
 import { decoderStates, encoderStates, encodeSource, joinedTexts, type Running } from '../../models/index.js'
 import { collect, headScores, type HeadScores } from '../../observe/index.js'
@@ -11,14 +11,18 @@ export interface HeadRow extends HeadScores {
   readonly attention: string
   readonly layer: number
   readonly head: number
+  /**
+   * Of two texts that are read together: the mean weight of a text's tokens on those of the other, 0 to 1.
+   */
+  readonly other: number
 }
 
 /** Tokens of a text at most: a filter has their square. */
 const longestText = 256
 
 /**
- * `headScores` of each head of a model's self-attentions (of an encoder-decoder, its encoder's), the mean
- * over texts.
+ * `headScores` of each head of a model's self-attentions (of an encoder-decoder, its encoder's), and how much
+ * it goes from one of two texts to the other: the mean over texts.
  *
  * @param texts a text, or two that are read together; of those that are longer than 256 tokens the beginning
  * @throws UsageError where there is none
@@ -80,10 +84,13 @@ export async function headTable(
             previous: 0,
             first: 0,
             induction: 0,
+            other: 0,
           }
           rows.set(key, row)
-          const scores = headScores(filters.at('head', head).values(['query', 'key']), encoding.ids)
+          const filter = filters.at('head', head).values(['query', 'key'])
+          const scores = headScores(filter, encoding.ids)
           for (const score of scoreNames) row[score] += scores[score] / texts.length
+          row.other += otherText(filter, encoding.sequenceIds) / texts.length
         }
       })
     })
@@ -93,3 +100,17 @@ export async function headTable(
 }
 
 const scoreNames: readonly (keyof HeadScores)[] = ['entropy', 'previous', 'first', 'induction']
+
+/**
+ * Mean weight of the tokens of each text on those of the other.
+ *
+ * @param filter query × key weights
+ * @param texts the text that each token is of; −1 for what a template put there
+ */
+function otherText(filter: ArrayLike<number>, texts: Int32Array): number {
+  const own = [...texts.keys()].filter((at) => texts[at]! >= 0)
+  let sum = 0
+  for (const query of own)
+    for (const key of own) if (texts[key] !== texts[query]) sum += filter[query * texts.length + key]!
+  return sum / Math.max(1, own.length)
+}

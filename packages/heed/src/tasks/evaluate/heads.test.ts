@@ -60,7 +60,10 @@ describe('heads', () => {
     expect(rows.map(({ layer, head }) => `${layer}.${head}`)).toEqual(['0.0', '0.1', '1.0', '1.1'])
     const scores = texts.map((text) => {
       const [first, pair] = typeof text === 'string' ? [text] : text
-      const { ids, typeIds } = loaded.tokenizer.encode(first!, pair === undefined ? {} : { pair })
+      const { ids, typeIds, sequenceIds } = loaded.tokenizer.encode(
+        first!,
+        pair === undefined ? {} : { pair },
+      )
       const shape = { batch: 1, position: ids.length }
       const input = tensor(ids, shape, { dtype: 'i32' })
       const tokenTypes = tensor(typeIds, shape, { dtype: 'i32' })
@@ -68,10 +71,17 @@ describe('heads', () => {
         encoderStates(loaded.model, loaded.config, input, { tokenTypes }),
       )
       const filter = values.get('blocks.1.attention.filter')!.withAxes('batch', 'head', 'query', 'key')
-      return headScores(filter.at('batch', 0).at('head', 1), ids)
+      const own = filter.at('batch', 0).at('head', 1)
+      const weights = own.values(['query', 'key'])
+      const crossing = [...weights.keys()].filter(
+        (at) => sequenceIds[at % ids.length]! + sequenceIds[Math.floor(at / ids.length)]! === 1,
+      )
+      const other = crossing.reduce((sum, at) => sum + weights[at]!, 0)
+      return { ...headScores(own, ids), other: other / sequenceIds.filter((text) => text >= 0).length }
     })
-    for (const name of ['entropy', 'previous', 'first', 'induction'] as const)
+    for (const name of ['entropy', 'previous', 'first', 'induction', 'other'] as const)
       expect(rows[3]![name]).toBeCloseTo((scores[0]![name] + scores[1]![name]) / 2, 6)
+    expect(rows[3]!.other).toBeGreaterThan(0.01)
     const decoder = { ...(await tinyDecoder(path)), attentions: loaded.attentions }
     expect((await headTable(decoder, [textOf(4, 4)])).length).toBe(4)
     await expect(headTable(loaded, [])).rejects.toThrow('at least one text')

@@ -1,5 +1,6 @@
 export {
   type Beside,
+  drawnOf,
   type EvaluateOptions,
   type Evaluation,
   evaluationOf,

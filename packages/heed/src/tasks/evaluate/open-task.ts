@@ -49,6 +49,7 @@ export interface TaskSettings {
   readonly vectors?: 'int8' | 'binary' | undefined
   /** Of search. */
   readonly questions?: 'first' | 'all' | undefined
+  readonly queries?: number | undefined
   readonly depth?: number | undefined
   /** The folder of a cross-encoder that puts what was found in order anew. */
   readonly rerank?: string | undefined
@@ -97,14 +98,14 @@ export async function openTask(
           measureSimilarity(encoder, records, { ...options, dimensions, vectors }),
       }
     }
-    const { questions, depth, rerank } = settings
+    const { questions, queries, depth, rerank } = settings
     const first = settings.first === undefined ? undefined : await searcherOf(settings.first, load)
     const reranker = rerank === undefined ? undefined : await loadCrossEncoder(rerank)
     return {
       task,
       loaded,
       measure: (records, options) =>
-        measureSearch(encoder, records, { ...options, questions, depth, reranker, first }),
+        measureSearch(encoder, records, { ...options, questions, queries, depth, reranker, first }),
     }
   }
   if (task === 'text-classification' && isFewShot(path)) {

@@ -22,6 +22,7 @@ import type { DataRecord } from '../../train/index.js'
 import { mrrAt, ndcgAt, recallAt } from '../metrics/index.js'
 import {
   checkOptions,
+  drawnOf,
   type EvaluateOptions,
   groupsOf,
   inBatches,
@@ -104,6 +105,8 @@ function listIn(record: DataRecord, field: string): readonly string[] {
 export interface EvaluateSearchOptions extends EvaluateOptions {
   /** Of a context's questions the first alone, or all. Default `first`. */
   readonly questions?: 'first' | 'all' | undefined
+  /** Only so many queries, drawn by the seed, among all documents. Default: all. */
+  readonly queries?: number | undefined
   /** Puts the first documents of each ranking in order anew. */
   readonly reranker?: CrossEncoder | undefined
   /** How many those are. Default 20. */
@@ -130,10 +133,13 @@ export async function measureSearch(
   records: readonly DataRecord[] | SearchCollection,
   options: EvaluateSearchOptions & { readonly tokenizer?: Tokenizer | undefined } = {},
 ): Promise<Measured> {
-  checkOptions(task, options, ['questions', 'reranker', 'depth', 'first', 'tokenizer'])
+  checkOptions(task, options, ['questions', 'queries', 'reranker', 'depth', 'first', 'tokenizer'])
   const { depth = 20, questions } = options
   checkWhole(task, 'depth', depth, 1)
-  const collection = 'queries' in records ? records : searchCollection(records, questions)
+  const collection = drawnQueries(
+    'queries' in records ? records : searchCollection(records, questions),
+    options,
+  )
   const tokenizer = options.tokenizer ?? (model === 'bm25' ? undefined : model.loaded.tokenizer)
   let counted: readonly Ranked[][] | undefined
   const byWords = (): readonly Ranked[][] => (counted ??= wordRankings(collection, tokenizer))
@@ -149,7 +155,9 @@ export async function measureSearch(
   const alone =
     searcher === undefined || searcher === 'bm25'
       ? byWords()
-      : await ownRankings(searcher, collection, options)
+      : isSecond
+        ? await firstRankings(searcher, records, collection, options)
+        : await ownRankings(searcher, collection, options)
   const fused = (): readonly Ranked[][] =>
     alone.map((ranking, i) => reciprocalRankFusion([ranking, byWords()[i]!]))
   const first = isSecond && searcher !== undefined ? fused() : alone
@@ -178,10 +186,44 @@ export async function measureSearch(
   }
 }
 
+function drawnQueries(
+  collection: SearchCollection,
+  { queries: count, seed = 0 }: EvaluateSearchOptions,
+): SearchCollection {
+  if (count === undefined) return collection
+  checkWhole(task, 'queries', count, 1)
+  return { ...collection, queries: drawnOf(collection.queries, count, seed) }
+}
+
 function wordRankings({ documents, queries }: SearchCollection, tokenizer?: Tokenizer): Ranked[][] {
   const terms = termsOf(tokenizer)
   const index = bm25Index(documents.map(terms))
   return queries.map((query) => ranking(query, index.scores({ ids: terms(query.text) })))
+}
+
+/** What another model found first, by the records. */
+const firstStages = new WeakMap<
+  object,
+  { readonly searcher: object; readonly about: string; readonly rankings: Ranked[][] }
+>()
+
+/**
+ * What another model finds first: the same whatever is done to the second, so it is looked for once, and not
+ * in `around`.
+ */
+async function firstRankings(
+  searcher: SentenceEncoder | SparseEncoder,
+  records: object,
+  collection: SearchCollection,
+  options: EvaluateSearchOptions,
+): Promise<Ranked[][]> {
+  const { questions, queries, seed } = options
+  const about = JSON.stringify([questions, queries, seed])
+  const known = firstStages.get(records)
+  if (known?.searcher === searcher && known.about === about) return known.rankings
+  const rankings = await ownRankings(searcher, collection, { ...options, around: undefined })
+  firstStages.set(records, { searcher, about, rankings })
+  return rankings
 }
 
 async function ownRankings(

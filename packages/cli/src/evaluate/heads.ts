@@ -1,0 +1,56 @@
+/** What each head of a model is worth to a task, and what it does with the texts. */
+import {
+  ablateHeads,
+  type AblateOptions,
+  type Ablation,
+  type DataRecord,
+  type HeadRow,
+  headTable,
+  type OpenedTask,
+} from 'heed'
+
+/** What an ablation found, with the table of the heads. */
+export interface MeasuredHeads extends Ablation {
+  readonly table: readonly HeadRow[]
+}
+
+/** Records whose texts the table looks at. */
+const looked = 16
+
+/** Measures a task without each head, and looks at what the heads do with the first records. */
+export async function measuredHeads(
+  opened: OpenedTask,
+  records: readonly DataRecord[],
+  options: AblateOptions,
+): Promise<MeasuredHeads> {
+  const { loaded, task } = opened
+  const found = await ablateHeads(loaded, (own) => opened.measure(records, own), options)
+  // Vectors are made of texts by themselves, a cross-encoder's scores of two together.
+  const together =
+    !['sentence-similarity', 'search'].includes(task) ||
+    ('head' in loaded.config && loaded.config.head?.kind === 'classification')
+  const texts = records.slice(0, looked).map((record) => textOf(record, together))
+  return { ...found, table: await headTable(loaded, texts, { signal: options.signal }) }
+}
+
+/** What a model reads of a record. */
+function textOf(record: DataRecord, together: boolean): string | [string, string] {
+  const { words, documents } = record
+  const named = (...names: string[]): string | undefined =>
+    names.map((name) => record[name]).find((value): value is string => typeof value === 'string')
+  const text = Array.isArray(words)
+    ? words.join(' ')
+    : (named('text', 'question', 'prompt', 'query', 'source') ?? '')
+  const pair = named('pair', 'context', 'positive') ?? (Array.isArray(documents) ? documents[0] : undefined)
+  return together && typeof pair === 'string' ? [text, pair] : text
+}
+
+/** `layer 3` of `blocks.3.attention.filter`. */
+export function attentionName(attention: string): string {
+  return attention.replace(/\.filter$/, '').replace(/^blocks\.(\d+)\.attention$/, 'layer $1')
+}
+
+/** Hundredths of a share; of what is no share, where less is better, the number itself. */
+export function costText(value: number, lower: boolean): string {
+  return (lower ? value.toFixed(2) : (100 * value).toFixed(1)).replace(/^-(0\.0+)$/, '$1')
+}
