@@ -11,14 +11,16 @@ import type { Tokenizer } from './tokenizer.js'
  * @throws UsageError for an id without a token
  */
 export function tokenLabels(tokenizer: Tokenizer, ids: ArrayLike<number>): string[] {
-  const { addedTokens, decoder } = tokenizer.definition
+  const { addedTokens, decoder, model } = tokenizer.definition
   const added = new Map(addedTokens.map(({ id, content }) => [id, content]))
   const label = createTokenLabel(decoder)
   return Array.from(ids, (id) => {
     const known = added.get(id)
     if (known !== undefined) return known
     const token = tokenizer.token(id)
-    if (token !== undefined) return label(token)
+    // In GGUF files a mark begins the words of WordPiece, which is no space of the text.
+    if (token !== undefined)
+      return model.type === 'WordPiece' ? label(token).replace(/^ (?=.)/, '') : label(token)
     throw new UsageError({
       operation: 'tokenLabels',
       expected: `token ids from 0 to ${tokenizer.size - 1}`,

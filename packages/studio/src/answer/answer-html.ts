@@ -109,8 +109,11 @@ function mapHtml({ rows, columns, weights }: MapPart): string {
     all.slice(0, widestMap).map((one) => bdi(escapeHtml(visibleText(one, 40))))
   const head = texts(columns).map((one) => `<th scope="col">${one}</th>`)
   const body = texts(rows).map((one, row) => {
-    const cells = weights[row]!.slice(0, widestMap).map(
-      (weight) => `<td class="${weightClass(weight)}">${weight < 0.005 ? '' : weight.toFixed(2)}</td>`,
+    const own = weights[row]!.slice(0, widestMap)
+    const most = own.indexOf(Math.max(...own))
+    const cells = own.map(
+      (weight, column) =>
+        `<td class="${weightClass(weight)}${column === most ? ' most' : ''}">${weight < 0.005 ? '' : weight.toFixed(2)}</td>`,
     )
     return `<tr><th scope="row">${one}</th>${cells.join('')}</tr>`
   })

@@ -179,8 +179,14 @@ function mapLines({ rows, columns, weights }: MapPart, { paint, room }: Screen):
   const [queries, keys] = [tokensOf(rows), tokensOf(columns)]
   const layer = { view: { heads: [] }, queries, keys, name: '', short: '' }
   const view = { filter: weights, entropy: 0, previous: 0, first: 0, induction: 0 }
-  const named = columns.length > 0 && rows.length > 0
-  return named
-    ? [...oneFilter({ layer, number: 0, view, causal: false }, { paint, room })]
-    : [fitted('', room)]
+  if (columns.length === 0 || rows.length === 0) return [fitted('', room)]
+  const most = rows.map((row, i) => {
+    const column = weights[i]!.indexOf(Math.max(...weights[i]!))
+    return `${fitted(row, 20)}\u00a0→\u00a0${fitted(columns[column]!, 20)}`.replaceAll(' ', '\u00a0')
+  })
+  return [
+    ...oneFilter({ layer, number: 0, view, causal: false }, { paint, room }),
+    '',
+    ...wrapped(`most in each row: ${most.join('  ')}`, room).map((line) => line.replaceAll('\u00a0', ' ')),
+  ]
 }

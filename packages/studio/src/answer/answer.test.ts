@@ -48,7 +48,9 @@ describe('in the terminal', () => {
     )
     expect(
       plain([{ kind: 'map', name: 'met', rows: ['x'], columns: ['y', 'z'], weights: [[1, 0.04]] }]),
-    ).toBe(`met\n${' '.repeat(20)}  0  1\n0 x${' '.repeat(17)} 1.  4\n\nkeys: 0 y  1 z\n`)
+    ).toBe(
+      `met\n${' '.repeat(20)}  0  1\n0 x${' '.repeat(17)} 1.  4\n\nkeys: 0 y  1 z\n\nmost in each row: x → y\n`,
+    )
   })
 
   test('in colour a mark has its label behind it, and one colour a label', () => {

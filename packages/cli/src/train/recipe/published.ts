@@ -1,10 +1,15 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { loadModel } from 'heed'
 import { writeFileWhole } from 'heed/internals'
+import { encoderAttention } from '../../attend.js'
 import { parsedConfig } from '../config.js'
 import { cardText } from './card.js'
 import { recipeOf, recipeSection, type RecipeConfig } from './config.js'
+import { headsFile, headsPicture } from './heads-card.js'
+import { measureHeads } from './heads.js'
+import { Measurements } from './measurements.js'
 import { measureFirst, resultsFile, type FirstScores, type RecipeResults } from './results.js'
 import { recipeTasks } from './tasks.js'
 
@@ -63,6 +68,24 @@ export async function measureAgain(
   return measured
 }
 
+/**
+ * Measures what each head of a published model is worth, where its recipe asks for it, and writes that into
+ * results and card, with the picture of the heads.
+ */
+export async function stateHeads(
+  { config, folder, results }: PublishedModel,
+  options: Parameters<typeof measureHeads>[3],
+): Promise<void> {
+  const heads = await measureHeads(config, folder, await Measurements.in(config.output), options)
+  if (heads === undefined) return
+  const { watch } = config
+  const loaded = await loadModel(folder)
+  const attend =
+    watch && loaded.family === 'encoder' ? encoderAttention(loaded, watch.text, watch.pair) : undefined
+  await writeFileWhole(join(folder, headsFile), new TextEncoder().encode(headsPicture(heads, attend)))
+  await state({ config, folder, results: { ...results, heads } })
+}
+
 /** Writes scores of the first records into results and card. */
 export async function stateAgain(
   { config, folder, results }: PublishedModel,
@@ -72,9 +95,12 @@ export async function stateAgain(
     const first = measured.find((one) => one.name === name)?.found
     return { name, found, ...others, ...(first && { first }), beside }
   })
-  const stated: RecipeResults = { ...results, evaluation }
+  await state({ config, folder, results: { ...results, evaluation } })
+}
+
+async function state({ config, folder, results }: PublishedModel): Promise<void> {
   const write = (file: string, text: string): Promise<void> =>
     writeFileWhole(join(folder, file), new TextEncoder().encode(text))
-  await write(resultsFile, `${JSON.stringify(stated, undefined, 2)}\n`)
-  await write('README.md', cardText(config, config.publish!, stated))
+  await write(resultsFile, `${JSON.stringify(results, undefined, 2)}\n`)
+  await write('README.md', cardText(config, config.publish!, results))
 }
