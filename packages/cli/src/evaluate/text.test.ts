@@ -1,6 +1,7 @@
-import type { Ablation, Evaluation } from 'heed'
+import type { Evaluation } from 'heed'
 import { expect, test } from 'vitest'
 import { stringWidth, type Output } from '../terminal.js'
+import type { MeasuredHeads } from './heads.js'
 import { ablationText, evaluationText } from './text.js'
 
 const interval = { value: 0.81234, low: 0.79, high: 0.83 }
@@ -26,7 +27,7 @@ const evaluation: Evaluation = {
   },
 } as unknown as Evaluation
 
-const ablation: Ablation = {
+const ablation: MeasuredHeads = {
   task: 'text-classification',
   metric: 'accuracy',
   ablation: 'zero',
@@ -38,7 +39,8 @@ const ablation: Ablation = {
     head: i % 16,
     cost: { value: i / 100, low: -0.01, high: 0.5 },
   })),
-} as unknown as Ablation
+  table: [],
+} as unknown as MeasuredHeads
 
 const about = { model: 'reader', records: 1000 }
 const widthOf = (text: string): number => Math.max(...text.split('\n').map((line) => stringWidth(line)))
@@ -50,7 +52,7 @@ test.each([120, 80, 60, 44])('in %i columns tables go on below, and say all', (c
   expect(text.match(/−0\.3000/g)).toHaveLength(6)
   expect(text.match(/0\.7900 … 0\.8300/g)).toHaveLength(8)
   expect(text.match(/\b150\b/g)).toHaveLength(5)
-  const heads = ablationText(about, ablation, [], output, {})
+  const heads = ablationText(about, ablation, output, {})
   expect(widthOf(heads)).toBeLessThanOrEqual(columns)
   // Each head's cost, and those of the most costly once more, of the intervals also.
   for (let i = 0; i < 43; i++) expect(heads.match(new RegExp(` ${i}\\.0(?= |\n|$)`, 'g'))).toHaveLength(1)
