@@ -234,7 +234,7 @@ test('adapters, groups and early stopping: a model with the changes merged', asy
   const merged = again.model.blocks[0]!.attention.key.weight as Tensor
   const found = merged.values()
   expect(Math.max(...after.map((number, i) => Math.abs(number - found[i]!)))).toBeLessThan(2e-3)
-  // Another run begins with these changes.
+  // Another run begins with these changes; files have them, and the model, in f16.
   const further = (rank: number) =>
     write({
       output: `further-${rank}`,
@@ -250,7 +250,7 @@ test('adapters, groups and early stopping: a model with the changes merged', asy
   const begun = await heed(['train', further(2)])
   expect(begun.status, begun.err).toBe(0)
   const beginning = await key(join('further-2', 'model'))
-  expect(Math.max(...beginning.map((number, i) => Math.abs(number - found[i]!)))).toBeLessThan(1e-5)
+  expect(Math.max(...beginning.map((number, i) => Math.abs(number - found[i]!)))).toBeLessThan(1e-4)
   const refused = await heed(['train', further(3)])
   expect(refused).toMatchObject({ status: 2, err: expect.stringMatching(/expected rank 3 .* found rank 2/) })
 })

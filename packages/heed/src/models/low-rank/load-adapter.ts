@@ -75,7 +75,8 @@ export function beginWithAdapter<L extends Adaptable>(
   adapted: Adapted<L>,
   folder: string,
 ): Adapted<L> {
-  const { changes } = readAdapter(loaded, folder)
+  // Its head is another task's.
+  const { changes } = readAdapter(loaded, folder, (name) => /\.lora_[AB]\.weight$/.test(name))
   const refuse = (expected: string, found: string): never => {
     throw new FormatError({
       operation: 'beginWithAdapter',
@@ -114,8 +115,14 @@ export interface StoredAdapter {
 
 /**
  * Reads an adapter for a model, whose tree may describe its weights alone. Throws as `loadAdapter` does.
+ *
+ * @param wanted which tensors of the file are read, by their names there
  */
-export function readAdapter(loaded: Adaptable, folder: string): StoredAdapter {
+export function readAdapter(
+  loaded: Adaptable,
+  folder: string,
+  wanted: (name: string) => boolean = () => true,
+): StoredAdapter {
   if (loaded.adapter !== undefined)
     throw new UsageError({
       operation,
@@ -125,7 +132,7 @@ export function readAdapter(loaded: Adaptable, folder: string): StoredAdapter {
     })
   const config = configIn(folder)
   const file = pathIn(folder, weightsFile)
-  return withSafetensors(file, (stored) => changesIn(withoutPrefix(stored, file), loaded, config, file))
+  return withSafetensors(file, (stored) => changesIn(withoutPrefix(stored, file, wanted), loaded, config, file))
 }
 
 function configIn(folder: string): AdapterConfig {
@@ -151,9 +158,14 @@ function pathIn(folder: string, name: string): string {
 }
 
 /** The tensors by their names in the hub's layout. */
-function withoutPrefix({ tensors }: FileTensors, file: string): FileTensors {
+function withoutPrefix(
+  { tensors }: FileTensors,
+  file: string,
+  wanted: (name: string) => boolean,
+): FileTensors {
   const own = new Map<string, FileTensor>()
   for (const [name, tensor] of tensors) {
+    if (!wanted(name)) continue
     if (!name.startsWith(peftPrefix)) throw foreign(file, shownNames([name]))
     own.set(name.slice(peftPrefix.length), tensor)
   }
