@@ -9,7 +9,7 @@ export interface ShippedModel {
 
 const reader = '@heed/reader'
 const entailment: ShippedModel = { package: reader, path: 'entailment' }
-const sentences: ShippedModel = { package: reader, path: 'minilm.gguf' }
+const sentences: ShippedModel = { package: '@heed/sentences' }
 
 const models: Readonly<Record<string, ShippedModel>> = {
   'text-classification': entailment,
