@@ -38,7 +38,12 @@ const examples = [
   },
   {
     what: 'search: documents in order',
-    words: ['rerank', 'the moon landing', 'The moon is made of rock.', 'Apollo 11 came down in 1969.'],
+    words: [
+      'rerank',
+      'When did people land on the moon?',
+      'The moon is made of rock.',
+      'Apollo 11 came down there in 1969.',
+    ],
     said: ([{ document: best }]) => `**${best}**`,
   },
   {
