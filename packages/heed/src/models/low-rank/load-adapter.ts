@@ -132,7 +132,9 @@ export function readAdapter(
     })
   const config = configIn(folder)
   const file = pathIn(folder, weightsFile)
-  return withSafetensors(file, (stored) => changesIn(withoutPrefix(stored, file, wanted), loaded, config, file))
+  return withSafetensors(file, (stored) =>
+    changesIn(withoutPrefix(stored, file, wanted), loaded, config, file),
+  )
 }
 
 function configIn(folder: string): AdapterConfig {
