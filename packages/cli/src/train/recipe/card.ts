@@ -1,4 +1,4 @@
-import type { Evaluation } from 'heed'
+import type { Evaluation, EvaluationScore } from 'heed'
 import type { RecipeConfig } from './config.js'
 import { headsText } from './heads-card.js'
 import { table } from './markdown.js'
@@ -91,7 +91,7 @@ function scores({ name, found, first, beside }: MeasuredTask): string {
 
 /** What a test measures again. */
 function firstText({ records, scores: reached }: FirstScores): string {
-  const all = Object.entries(reached).map(([metric, value]) => `${metric} ${value.toFixed(3)}`)
+  const all = Object.entries(reached).map(([metric, value]) => `${metric} ${number(value)}`)
   return `The first ${thousands(records)} records alone, by the files of this package: ${all.join(', ')}.`
 }
 
@@ -102,16 +102,13 @@ function scoresOf({ scores: own }: Evaluation, metrics: readonly string[]): stri
   })
 }
 
-function scoreText({
-  value,
-  low,
-  high,
-}: {
-  readonly value: number
-  readonly low: number
-  readonly high: number
-}): string {
-  return `${value.toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)})`
+function scoreText({ value, low, high }: Pick<EvaluationScore, 'value' | 'low' | 'high'>): string {
+  return `${number(value)} (${number(low)} to ${number(high)})`
+}
+
+/** JSON has null for what is no finite number: of vectors that are all alike there is no correlation. */
+function number(value: number | null): string {
+  return value === null || !Number.isFinite(value) ? '–' : value.toFixed(3)
 }
 
 function facts(rows: readonly (readonly [string, string])[]): string {

@@ -240,6 +240,7 @@ test('adapters, groups and early stopping: a model with the changes merged', asy
       output: `further-${rank}`,
       publish: undefined,
       evaluation: undefined,
+      weights: 'f32',
       training: {
         ...recipe.training,
         steps: 1,
