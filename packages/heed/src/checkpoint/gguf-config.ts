@@ -68,6 +68,7 @@ export function hubConfig(metadata: Gguf, tensors: ReadonlyMap<string, FileTenso
 
 /** How states become one vector, as llama.cpp numbers it (`llama_pooling_type`). */
 const poolings = ['none', 'mean', 'cls', 'last', 'rank'] as const
+/** How a sentence encoder's GGUF file makes one vector of its tokens' (`pooling_type`). */
 export type GgufPooling = (typeof poolings)[number]
 
 /**
