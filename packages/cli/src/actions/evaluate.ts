@@ -1,9 +1,9 @@
 import { basename, resolve } from 'node:path'
 import { type DataSource, evaluationOf, loadRecords, openTask, type TaskSettings } from 'heed'
-import { drawnOf, readJson, shippedPath } from 'heed/internals'
+import { readJson, shippedPath } from 'heed/internals'
 import type { Context } from '../context.js'
 import { UsageError } from '../errors.js'
-import { measuredHeads } from '../evaluate/heads.js'
+import { measuredHeads, sampled } from '../evaluate/heads.js'
 import { ablationText, evaluationText } from '../evaluate/text.js'
 import { listenForInterruption } from '../interruption.js'
 import type { WeightChoice } from '../options.js'
@@ -54,9 +54,7 @@ export async function evaluateModel(
   const intervals = { samples, confidence, seed, signal }
   try {
     const all = await loadRecords(sourcesOf(options.data, options), origin)
-    // Of a collection that is searched, queries are drawn: all documents stay.
-    const { sample = all.length } = options
-    const records = task === 'search' ? all : drawnOf(all, sample, seed)
+    const { records, settings: drawn } = sampled(task, all, options.sample, seed)
     const learnFrom =
       options.learnFrom &&
       (await loadRecords(sourcesOf(options.learnFrom, { ...options, limit: undefined }), origin))
@@ -67,7 +65,7 @@ export async function evaluateModel(
       dimensions,
       vectors,
       questions,
-      queries: task === 'search' ? options.sample : undefined,
+      ...drawn,
       rerank: rerank && resolve(rerank),
       first: first && resolve(first),
       depth,

@@ -61,7 +61,9 @@ test('what each head is worth', async () => {
   const args = [model, '--task', 'perplexity', '--data', source, '--draws', '20', '--ablate-heads']
   const shown = await heed(...args)
   expect([shown.status, shown.errors]).toEqual([0, ''])
-  expect(shown.text.replaceAll(/\s+/g, ' ')).toContain('how much more it is without a head (it gives nothing)')
+  expect(shown.text.replaceAll(/\s+/g, ' ')).toContain(
+    'how much more it is without a head (it gives nothing)',
+  )
   expect(shown.text).toMatch(/\nattention +head +more +interval +entropy +previous +first +induction\n/)
   expect(shown.text).toMatch(/\nlayer 0 ( +-?\d+\.\d\d)+\n/)
   const { text } = await heed(...args, 'uniform', '--json')

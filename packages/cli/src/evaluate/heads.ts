@@ -7,11 +7,31 @@ import {
   type HeadRow,
   headTable,
   type OpenedTask,
+  type TaskSettings,
 } from 'heed'
+import { drawnOf } from 'heed/internals'
 
 /** What an ablation found, with the table of the heads. */
 export interface MeasuredHeads extends Ablation {
   readonly table: readonly HeadRow[]
+}
+
+/** A part of the records, and the settings of the task that take it. */
+export interface Sampled {
+  readonly records: readonly DataRecord[]
+  readonly settings: Pick<TaskSettings, 'queries'>
+}
+
+/** So many records, drawn by the seed; of a collection that is searched, queries: all documents stay. */
+export function sampled(
+  task: string,
+  records: readonly DataRecord[],
+  sample: number | undefined,
+  seed: number,
+): Sampled {
+  if (sample === undefined) return { records, settings: {} }
+  if (task === 'search') return { records, settings: { queries: sample } }
+  return { records: drawnOf(records, sample, seed), settings: {} }
 }
 
 /** Records whose texts the table looks at. */

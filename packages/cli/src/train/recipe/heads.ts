@@ -1,6 +1,5 @@
 import { dispose, loadRecords, openTask, type HeadCost, type HeadRow } from 'heed'
-import { drawnOf } from 'heed/internals'
-import { measuredHeads, type MeasuredHeads } from '../../evaluate/heads.js'
+import { measuredHeads, sampled, type MeasuredHeads } from '../../evaluate/heads.js'
 import { countText, durationText } from '../../format.js'
 import type { RunOptions } from '../run.js'
 import type { RecipeConfig } from './config.js'
@@ -24,11 +23,9 @@ export async function measureHeads(
   const { evaluation, sample, ablation, metric } = config
   const { name, task, data } = evaluation
   const all = await loadRecords(data, { operation: 'evaluate' })
-  // Of a collection that is searched, queries are drawn: all documents stay.
-  const isSearch = task === 'search'
   const { seed } = training
-  const records = isSearch ? all : drawnOf(all, sample, seed)
-  const settings = { ...evaluation.settings, ...(isSearch && { queries: sample }) }
+  const { records, settings: own } = sampled(task, all, sample, seed)
+  const settings = { ...evaluation.settings, ...own }
   const measure = async (): Promise<HeadsResult> => {
     const opened = await openTask(folder, task, settings)
     const since = performance.now()
@@ -47,7 +44,7 @@ export async function measureHeads(
       dispose(opened.loaded.model)
     }
   }
-  return measurements.of(folder, ['heads', task, settings, ablation, metric ?? null, seed, records], measure)
+  return measurements.of(folder, settings, ['heads', task, ablation, metric ?? null, seed, records], measure)
 }
 
 /** Numbers of six digits. */

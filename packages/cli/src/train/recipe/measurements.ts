@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { TaskSettings } from 'heed'
 import { readJson, writeFileWhole } from 'heed/internals'
 
 /** In the output folder. */
@@ -35,10 +36,14 @@ export class Measurements {
    * What was found before, or is now.
    *
    * @param model its folder or file
+   * @param settings of the task; models that these name count as they are
    * @param about all else that the measurement depends on, as plain data
    */
-  async of<T>(model: string, about: unknown, work: () => Promise<T>): Promise<T> {
-    const hash = createHash('sha256').update(await digestOf(model))
+  async of<T>(model: string, settings: TaskSettings, about: unknown, work: () => Promise<T>): Promise<T> {
+    const hash = createHash('sha256')
+    const { first, rerank } = settings
+    for (const path of [model, first, rerank]) if (path !== undefined) hash.update(await digestOf(path))
+    hash.update(JSON.stringify(settings))
     const key = hash.update(JSON.stringify(about)).digest('hex')
     const known = this.#known[key]
     if (known !== undefined) return known as T

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { loadModel } from 'heed'
+import { dispose, loadModel } from 'heed'
 import { writeFileWhole } from 'heed/internals'
 import { encoderAttention } from '../../attend.js'
 import { parsedConfig } from '../config.js'
@@ -82,6 +82,7 @@ export async function stateHeads(
   const loaded = await loadModel(folder)
   const attend =
     watch && loaded.family === 'encoder' ? encoderAttention(loaded, watch.text, watch.pair) : undefined
+  dispose(loaded.model)
   await writeFileWhole(join(folder, headsFile), new TextEncoder().encode(headsPicture(heads, attend)))
   await state({ config, folder, results: { ...results, heads } })
 }

@@ -115,7 +115,7 @@ async function measure(
   const records = await loadRecords(data, { operation: 'evaluate' })
   const known = learnFrom.length === 0 ? undefined : await loadRecords(learnFrom, { operation: 'evaluate' })
   const { baselines } = options
-  return measurements.of(path, [task, settings, baselines, records, known ?? []], () =>
+  return measurements.of(path, settings, [task, baselines, records, known ?? []], () =>
     evaluate(path, task, records, {
       ...options,
       ...(known !== undefined && baselines && { learnFrom: known }),
