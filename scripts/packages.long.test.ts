@@ -176,9 +176,9 @@ describe.each(installs)('installed %s', (install) => {
           heed('run', 'question-answering', 'Who wrote it?', 'It was written by Ada Lovelace.', '--json'),
         ).toMatch(/"answer":"Ada Lovelace"/)
       if (existsSync(join(root, 'models/reader/rerank')))
-        expect(heed('run', 'rerank', 'moon landing', 'Stocks fell.', 'Apollo 11 landed.')).toMatch(
-          /Apollo 11 landed\.[^]*Stocks fell\./,
-        )
+        expect(
+          heed('run', 'rerank', 'What landed on the moon?', 'Stocks fell.', 'Apollo 11 landed.'),
+        ).toMatch(/Apollo 11 landed\.[^]*Stocks fell\./)
     })
 
     test('a model is trained', () => {
