@@ -1,7 +1,7 @@
 import type { Evaluation, EvaluationScore } from 'heed'
 import type { RecipeConfig } from './config.js'
 import { headsText } from './heads-card.js'
-import { table } from './markdown.js'
+import { filled, table } from './markdown.js'
 import type { FirstScores, MeasuredTask, RecipeResults } from './results.js'
 import type { PublishConfig } from './results-config.js'
 
@@ -12,7 +12,7 @@ export function cardText(
   results: RecipeResults,
 ): string {
   const { title, summary, data, limits, sources, example } = card
-  return [
+  const parts = [
     `# ${title}`,
     summary,
     example === undefined ? [] : ['```sh', example, '```'].join('\n'),
@@ -43,10 +43,8 @@ export function cardText(
     ...(limits.length === 0 ? [] : ['## Limits', list(limits)]),
     ...(sources.length === 0 ? [] : ['## Sources', list(sources)]),
   ]
-    .flat()
-    .filter((part) => part !== '')
-    .join('\n\n')
-    .concat('\n')
+  const written = parts.flat().filter((part) => part !== '')
+  return `${filled(written.join('\n\n'))}\n`
 }
 
 function weightsOf({ bytes, parameters }: RecipeResults): string {
