@@ -24,6 +24,7 @@ const pages = {
   nn: 'Layers, masks, scores, positions, recurrent layers, pooling',
   formats: 'Files of weights, files written whole',
   text: 'Tokenizers',
+  vision: 'Pictures, patches',
   checkpoint: 'Weights by name',
   models: 'Models',
   search: 'Finding texts',

@@ -422,5 +422,6 @@ export {
 } from './text/index.js'
 
 export * from './model-names.js'
+export * from './vision-names.js'
 export * from './task-names.js'
 export * from './evaluation-names.js'

@@ -1,0 +1,13 @@
+// The public names of seeing: patches, and the models that read pictures. Each name is listed, as in
+// index.ts, which gives them all.
+
+export {
+  createPatchEmbedding,
+  embedPatches,
+  interpolatedPositions,
+  type PatchEmbedding,
+  patchGrid,
+  type PatchGrid,
+  type PatchShape,
+  type Pixels,
+} from './vision/index.js'
