@@ -180,6 +180,7 @@ export {
 } from './train/index.js'
 export {
   adjustable,
+  applyFilter,
   attention,
   attentionFilter,
   type AttentionOptions,
@@ -191,6 +192,7 @@ export {
   capture,
   type Captured,
   type Condition,
+  type FilterFunction,
   filterScores,
   type Integer,
   type Mask,
@@ -303,9 +305,12 @@ export {
   addPositions,
   alibiSlopes,
   applyRotary,
+  type BlockDropout,
   debertaBucketOf,
   type DisentangledOptions,
   disentangledScore,
+  dropWeights,
+  filtersInOrder,
   type ScoreFrom,
   type PositionNumbers,
   positionsFrom,

@@ -10,7 +10,8 @@
  *              word 0   floor(i / 4), its low 32 bits
  *              word 1   floor(i / 4), the bits above
  *              word 2   0; integerAt counts its rejected attempts here
- *              word 3   0 for elements; foldIn has 1 (whole number), 2 (length of a string), 3 (its text)
+ *              word 3   0 for elements; foldIn has 1 (whole number), 2 (length of a string), 3 (its text),
+ *                       pairBitsAt 4
  *     bits     element i is output word i mod 4 of that counter
  *     uniform  (bits >>> 8) / 2^24: 24 bits, from 0 up to but without 1, exact in f32
  *     normal   Box and Muller on the bits of elements 2j and 2j + 1:
@@ -140,6 +141,34 @@ export function bitsAt(key: RandomKey, index: number): number {
   blockOf(key, index)
   return output[index % 4]!
 }
+
+/** Where the two of a pair stand: a query row of a head of a batch, and a key. */
+export interface PairPlace {
+  readonly batch: number
+  readonly head: number
+  readonly queryRow: number
+  readonly key: number
+}
+
+/**
+ * 32 bits for a pair of a query and a key, as an unsigned integer: words 0 and 1 of Philox for the row, with
+ * the counter (queryRow, head, batch, 4), and the key mixed in between them by the multipliers of lowbias32
+ * (Wellons, hash-prospector, 2018). A row's words serve all of its keys, so that a kernel that goes through
+ * rows of keys makes a block of Philox for each row alone.
+ */
+export function pairBitsAt(key: RandomKey, place: PairPlace): number {
+  block(place.queryRow, place.head, place.batch, 4, key[0], key[1])
+  let x = (Math.imul(place.key, pairStep) + output[0]!) | 0
+  x = Math.imul(x ^ (x >>> 16), pairFirst)
+  x = Math.imul(x ^ (x >>> 15) ^ output[1]!, pairSecond)
+  return (x ^ (x >>> 16)) >>> 0
+}
+
+/** What `pairBitsAt` multiplies a key's number with, as a whole number with a sign. */
+export const pairStep: number = 0x9e3779b9 | 0
+/** And what it mixes with, first and then. */
+export const pairFirst: number = 0x7feb352d
+export const pairSecond: number = 0x846ca68b | 0
 
 /** Element `index` of the stream as a uniform number: at least 0, below 1, 24 bits. */
 export function uniformAt(key: RandomKey, index: number): number {

@@ -8,9 +8,11 @@ export interface DropoutRates {
   readonly rate: number
   /** Of what a classifier reads. */
   readonly head: number
+  /** Of the weights of attention's filters; left out: 0. */
+  readonly filter?: number
 }
 
-/** What configurations call the two, the first that one has. */
+/** What configurations call them, the first that one has. */
 const rateNames = [
   'hidden_dropout_prob',
   'hidden_dropout',
@@ -25,10 +27,17 @@ const headNames = [
   'seq_classif_dropout',
   'cls_dropout',
 ] as const
+const filterNames = [
+  'attention_probs_dropout_prob',
+  'attention_dropout',
+  'attention_dropout_prob',
+  'attn_pdrop',
+] as const
 
 /**
  * The rates of dropout that a checkpoint was trained with, as its configuration has them; 0 where it has
- * none. A classifier without a rate of its own has that of the layers.
+ * none. A classifier without a rate of its own has that of the layers; T5's one rate is that of its filters,
+ * too.
  *
  * @throws FormatError for a rate that is none
  */
@@ -46,5 +55,6 @@ export function dropoutOf({ config, path }: StoredModel): DropoutRates {
     })
   }
   const rate = rateOf(rateNames) ?? 0
-  return { rate, head: rateOf(headNames) ?? rate }
+  const filter = rateOf(filterNames) ?? rateOf(['dropout_rate']) ?? 0
+  return { rate, head: rateOf(headNames) ?? rate, ...(filter > 0 && { filter }) }
 }

@@ -7,19 +7,23 @@
  *     score               how well each query fits each key: q·k / √width, or as the user writes it
  *     mask                who may see whom
  *     filter              the scores normalized over the keys: each row between 0 and 1, summing to 1
- *     mixed               filter × value: for each position and head, a mixture of what the positions give
+ *     weights             the filter as a function changed it, where there is one: dropout in training
+ *     mixed               weights × value: for each position and head, a mixture of what the positions give
  *     output              the heads joined and projected
  *
  * Each of these words is the name of a value that `observe` can read or replace.
  */
+import { foldIn } from '../base/index.js'
 import { tap, watched, within } from '../observe/index.js'
 import {
   type AnyTensor,
+  applyFilter,
   attention,
   attentionRagged,
   attentionScores,
   concat,
   dot,
+  type FilterFunction,
   filterScores,
   hasAxis,
   type Mask,
@@ -31,12 +35,13 @@ import {
 } from '../tensor/index.js'
 import type { LayerCache } from './cache.js'
 import type { Key } from './growing.js'
+import { batchSizes, dropWeights, filtersInOrder } from './filter.js'
 import { linears, type Linear, type Quantized } from './linear.js'
 import { norm, type Norm, type NormOptions } from './norm.js'
 import type { PositionNumbers } from './position.js'
 import { applyRotary, type RotaryTable } from './rotary.js'
 import { appendRows, contextRows, packedMemory, type RowMemory, rowPositions, type Rows } from './rows.js'
-import { addTo, projectOut, type Residual, type Sequence } from './sequence.js'
+import { addTo, type Dropout, projectOut, type Residual, type Sequence } from './sequence.js'
 import { plainWeight, type Weight } from './weight.js'
 
 /**
@@ -71,6 +76,10 @@ export interface CrossAttentionOptions<A extends string = never> extends Residua
   readonly scoreFrom?: ScoreFrom | undefined
   /** Who may see whom; default: everybody everybody. nn/mask.ts has the known ones. */
   readonly mask?: Mask<A> | undefined
+  /** From the normalized filter to the weights that values are mixed with; nn/filter.ts has known ones. */
+  readonly filter?: FilterFunction<A> | undefined
+  /** Drops weights of the filter, after `filter`. While training. */
+  readonly filterDropout?: Dropout | undefined
   /** Default 1 / √width of a head. */
   readonly scale?: number | undefined
   /** Instead of the parameters' own. */
@@ -111,7 +120,8 @@ export type ScoreFrom = (query: Query, key: Key) => Score
  * axes may have any names. Nothing is masked unless `mask` says so.
  *
  * Names: query, key, value, rotatedQuery, rotatedKey, scores, filter, mixed, outputPerHead, output; with
- * norms of queries and keys, queryNorm.* and keyNorm.* too.
+ * norms of queries and keys, queryNorm.* and keyNorm.* too; with a function on the filter, or dropout of it,
+ * weights.
  *
  * @throws ShapeError where sizes do not fit
  */
@@ -249,7 +259,7 @@ export function rememberContexts(
   memoryOf(parameters, context, rows, options)
 }
 
-/** Score, mask, filter, mix, project out: what both kinds share. */
+/** Score, mask, filter, weights, mix, project out: what both kinds share. */
 function attend(
   parameters: Quantized<AttentionParameters>,
   query: Query,
@@ -269,7 +279,7 @@ function mixedOf(
 ): Query {
   const how = mixOptions(parameters, options, query, key)
   // Nobody looks at the filter: all of it in one kernel that never holds it.
-  return watched('scores', 'filter')
+  return watched('scores', 'filter', ...(how.filter === undefined ? [] : ['weights']))
     ? mixedInSteps(query, key, value, how)
     : attention(query, key, value, how)
 }
@@ -282,10 +292,13 @@ function attendInRows(
   { lengths }: Rows,
   options: CrossAttentionOptions,
 ): Sequence {
+  const { filterDropout } = options
   const inRow = <T>(row: number, work: () => T): T => within(`rows.${row}`, work)
   let mixed: Query
-  const apart = options.scoreFrom !== undefined
-  if (apart || lengths.some((_, row) => inRow(row, () => watched('scores', 'filter')))) {
+  // Each row drops its own weights.
+  const apart = options.scoreFrom !== undefined || filterDropout !== undefined
+  const looked = ['scores', 'filter', ...(options.filter === undefined ? [] : ['weights'])]
+  if (apart || lengths.some((_, row) => inRow(row, () => watched(...looked)))) {
     let start = 0
     const parts = lengths.map((length, row) =>
       inRow(row, () => {
@@ -293,7 +306,8 @@ function attendInRows(
           slice(tensor, 'key', from, from + count),
         )
         const own = slice(query, 'query', start, (start += length))
-        return mixedOf(parameters, own, key!, value!, options)
+        const dropped = filterDropout && { ...filterDropout, key: foldIn(filterDropout.key, row) }
+        return mixedOf(parameters, own, key!, value!, { ...options, filterDropout: dropped })
       }),
     )
     mixed = concat(parts, 'query')
@@ -304,22 +318,41 @@ function attendInRows(
   return joinHeads(parameters, tap('mixed', mixed), options)
 }
 
-type MixOptions = Pick<CrossAttentionOptions, 'score' | 'mask' | 'scale' | 'sink'>
+type MixOptions = Pick<CrossAttentionOptions, 'score' | 'mask' | 'filter' | 'scale' | 'sink'>
 
 function mixOptions(
   { sink: own }: Quantized<AttentionParameters>,
-  { score, scoreFrom, mask, scale, sink = own }: CrossAttentionOptions,
+  { score, scoreFrom, mask, filter, filterDropout, scale, sink = own }: CrossAttentionOptions,
   query?: Query,
   key?: Key,
 ): MixOptions {
-  return { score: query && key && scoreFrom ? scoreFrom(query, key) : score, mask, scale, sink }
+  return {
+    score: query && key && scoreFrom ? scoreFrom(query, key) : score,
+    mask,
+    filter: filterDropout && query && key ? dropping(filter, filterDropout, query, key) : filter,
+    scale,
+    sink,
+  }
+}
+
+function dropping(
+  filter: FilterFunction | undefined,
+  { rate, key: random }: Dropout,
+  query: Query,
+  key: Key,
+): FilterFunction | undefined {
+  if (rate === 0) return filter
+  const drop = dropWeights(rate, random, batchSizes(query, key))
+  return filter === undefined ? drop : filtersInOrder(filter, drop)
 }
 
 /** Step by step, for somebody who looks at scores or filter. */
-function mixedInSteps(query: Query, key: Key, value: Key, { score, mask, scale, sink }: MixOptions): Query {
+function mixedInSteps(query: Query, key: Key, value: Key, how: MixOptions): Query {
+  const { score, mask, scale, sink } = how
   const scores = tap('scores', attentionScores(query, key, { score, mask, scale }))
   const filter = tap('filter', filterScores(scores, sink))
-  return mixValues(filter, value)
+  if (how.filter === undefined) return mixValues(filter, value)
+  return mixValues(tap('weights', applyFilter(filter, scores, how.filter)), value)
 }
 
 function queriesOf(

@@ -57,6 +57,7 @@ const options: Readonly<Record<string, () => BlockOptions>> = {
     attention: { rotary: rotaryTable(3, { width: 2 }) },
   }),
   dropout: () => ({ dropout: { rate: 0.3, key: randomKey(9) } }),
+  'dropout of filters': () => ({ dropout: { rate: 0, filter: 0.4, key: randomKey(9) } }),
 }
 
 function expectDifferences<M>(make: () => M, run: (model: M) => Sequence): void {
@@ -97,7 +98,10 @@ describe('gradients of blocks equal central differences', () => {
         context: one(3, 3, 3),
       }),
       ({ block, x, context }) =>
-        crossDecoderBlock(block, x, context, { arrangement, dropout: { rate: 0.3, key: randomKey(9) } }),
+        crossDecoderBlock(block, x, context, {
+          arrangement,
+          dropout: { rate: 0.3, filter: 0.3, key: randomKey(9) },
+        }),
     ),
   )
 })
@@ -116,7 +120,7 @@ test('one thread or three: the same bits, forward and backward, dropout included
           x: normal(randomKey(2), { batch: 3, position: 65, width: 48 }),
         }
         const loss = ({ block, x }: typeof given): Tensor<never> =>
-          weigh(decoderBlock(block, x, { dropout: { rate: 0.1, key: randomKey(3) } }))
+          weigh(decoderBlock(block, x, { dropout: { rate: 0.1, filter: 0.1, key: randomKey(3) } }))
         const { value, gradient } = valueAndGrad(loss)(given)
         return [
           value.item(),

@@ -14,7 +14,7 @@ import { allOf, causal } from './mask.js'
 import type { Quantized } from './linear.js'
 import { norm, type Norm, type NormOptions } from './norm.js'
 import { simpleRecurrent, type SimpleRecurrent } from './simple-recurrent.js'
-import { addTo, type Dropout, type Residual, type Sequence } from './sequence.js'
+import { addTo, type BlockDropout, type Residual, type Sequence } from './sequence.js'
 
 /**
  * Attention among the positions, then a feed-forward layer at each: a block of an encoder or of a decoder.
@@ -63,8 +63,11 @@ export interface BlockOptions {
   readonly activation?: Activation | undefined
   /** Score, mask, scale, rotary positions, … of the self-attention. */
   readonly attention?: Omit<SelfAttentionOptions, 'residual' | 'dropout' | 'cache'> | undefined
-  /** Drops elements of what each layer adds; the block derives a key for each from this one. */
-  readonly dropout?: Dropout | undefined
+  /**
+   * Drops elements of what each layer adds, and weights of the filters; the block derives a key for each from
+   * this one.
+   */
+  readonly dropout?: BlockDropout | undefined
 }
 
 /**
@@ -196,6 +199,7 @@ function attentionLayer(
       ...options.attention,
       mask,
       cache: options.cache,
+      ...filterDropout('attention', options),
       ...residual,
     }),
   )
@@ -211,6 +215,7 @@ function crossLayer(
     crossAttention(parameters.crossAttention, input, context, {
       ...options.crossAttention,
       cache: options.cache,
+      ...filterDropout('crossAttention', options),
       ...residual,
     }),
   )
@@ -231,6 +236,15 @@ function feedForwardLayer(
       ...residual,
     }),
   )
+}
+
+/** What an attention is told to drop of its filter, where the block drops any. */
+function filterDropout(
+  name: 'attention' | 'crossAttention',
+  { dropout }: BlockOptions,
+): Pick<CrossAttentionOptions, 'filterDropout'> {
+  if (dropout === undefined || (dropout.filter ?? 0) === 0) return {}
+  return { filterDropout: { rate: dropout.filter!, key: foldIn(foldIn(dropout.key, name), 'filter') } }
 }
 
 type LayerName = 'attention' | 'recurrent' | 'crossAttention' | 'feedForward'

@@ -1,5 +1,6 @@
 export * from './mask.js'
 export * from './score.js'
+export * from './filter.js'
 export * from './attention.js'
 export * from './block.js'
 export * from './cache.js'

@@ -14,6 +14,12 @@ export interface Dropout {
   readonly key: RandomKey
 }
 
+/** The same of a block, or of a model: what each layer adds, and the filters of attention. */
+export interface BlockDropout extends Dropout {
+  /** The share of the filters' weights that is dropped: at least 0, below 1. Default 0. */
+  readonly filter?: number | undefined
+}
+
 /**
  * What happens at the end of a layer that is half of a block: dropout, then the sum with the residual stream.
  */

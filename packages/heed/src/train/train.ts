@@ -124,7 +124,10 @@ export interface TrainingOptions<L extends TrainableTree, R, E, B> {
   readonly optimizer?: ((options: DecayOptions) => Optimizer) | undefined
   /** The largest norm of the gradient; `null` for none. Default 1. */
   readonly clip?: number | null | undefined
-  /** Rates of dropout: of all, or apart for what a classifier reads. Default: the checkpoint's own. */
+  /**
+   * Rates of dropout. A number is that of the layers and of what a classifier reads; filters are dropped
+   * where `filter` says so. Default: the checkpoint's own rates, of all three.
+   */
   readonly dropout?: number | DropoutRates | undefined
   /** Computes blocks again for the gradient: less memory, more time. Default false. */
   readonly rematerialize?: boolean | undefined
@@ -380,7 +383,7 @@ function ratesOf({
 }
 
 function runOf(
-  { rate, head }: DropoutRates,
+  { rate, head, filter = 0 }: DropoutRates,
   rematerialize: boolean,
   { key, training }: LossContext,
 ): {
@@ -389,7 +392,9 @@ function runOf(
 } {
   if (!training) return {}
   return {
-    ...((rate > 0 || head > 0) && { dropout: { rate, head, key: foldIn(key, 'dropout') } }),
+    ...((rate > 0 || head > 0 || filter > 0) && {
+      dropout: { rate, head, filter, key: foldIn(key, 'dropout') },
+    }),
     rematerialize,
   }
 }

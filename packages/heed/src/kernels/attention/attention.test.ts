@@ -25,6 +25,7 @@ const shape = fc
   .map(({ group, ...rest }) => ({ ...rest, heads: rest.kvHeads * group }))
 
 const arena = new Arena(interpreter, 1 << 25)
+const splitNames = ['causal', 'table', 'sink', 'every third dropped', 'sharpened filter']
 
 describe.each(variantNames)('attention in f64, %s', (name) => {
   test('forward is the plain definition', () => {
@@ -91,7 +92,7 @@ describe.each(variantNames)('attention in f64, %s', (name) => {
 describe('attention', () => {
   const sizes: AttentionSizes = { batch: 2, heads: 4, kvHeads: 2, queries: 19, keys: 23 }
 
-  test.each(['causal', 'table', 'sink'])('gives the same bits however tasks are split: %s', (name) => {
+  test.each(splitNames)('gives the same bits however tasks are split: %s', (name) => {
     const { definition, inputs, upstream, slots } = randomAttention(name, sizes, 5, 6, 1)
     const results = [Infinity, 1, 3].map((grain) => {
       const pieces = new Arena(interpreter, 1 << 24)

@@ -25,6 +25,7 @@ import type { AttentionDefinition } from './definition.js'
 import { type AttentionDerivative, attentionDerivative } from './derivative.js'
 import { headEmitter, leafEnvironment, leafParameters, type LeafParameters, type Terms } from './leaves.js'
 import { roundUp, type Tile, writeTileProduct } from './tile.js'
+import { throughFilter, visible } from './through-filter.js'
 import { possibleKeys, possibleRows, type Region, regionTruth, type Run } from './truth.js'
 import { allFinite, hidesByTensor, hidesKeys, withCare } from './unseen.js'
 import {
@@ -228,8 +229,8 @@ class BackwardBlocks {
     k.if(possible, () => {
       this.#load(keys, rows)
       // What a row that may not see a key holds must not reach the key's gradients.
-      if (rows.careful !== undefined && definition.mask !== undefined)
-        k.if(certain.not(), () => {
+      if (rows.careful !== undefined && (definition.mask ?? definition.filter) !== undefined)
+        k.if(definition.filter === undefined ? certain.not() : k.bool(true), () => {
           const finite = allFinite(k, part.query, rows.rows.mul(padded)).and(
             allFinite(k, part.upstream, rows.rows.mul(valuePadded)),
           )
@@ -368,7 +369,10 @@ class BackwardBlocks {
     })
   }
 
-  /** A vector of rows. weights: q·k -> filter; gradients: gradient of the filter -> gradient of q·k. */
+  /**
+   * A vector of rows. weights: q·k -> filter, as it meets values; gradients: gradient of that -> gradient of
+   * q·k.
+   */
   #weights(
     { batch, first }: KeyTile,
     rows: Rows,
@@ -379,7 +383,7 @@ class BackwardBlocks {
     masked: boolean,
   ): void {
     const { k, p, part, tile, terms, definition } = this
-    const { score, mask, product, roots } = this.derivative
+    const { score, mask, product, filter, weight: ofWeight, roots } = this.derivative
     const firstRow = rows.first.add(row)
     const at = batch.mul(p.heads).add(rows.head).mul(p.queries).add(firstRow)
     const largest = k.load(p.largest.at(at))
@@ -398,9 +402,9 @@ class BackwardBlocks {
       index: (axis) => (axis === 'query' ? position : axis === 'queryRow' ? queries : undefined),
     })
     emitter.hoist(roots)
-    const wanted: Expression[] = [score, ...(mask ? [mask] : []), ...(product ? [product] : [])]
-    emitter.widen(wanted)
-    const hidden = hidesByTensor(definition)
+    const wanted: (Expression | undefined)[] = [score, mask, product, filter, ofWeight]
+    emitter.widen(wanted.filter((root) => root !== undefined))
+    const hidden = hidesByTensor(definition) || filter !== undefined
     const offset = start.mul(tile.queries).add(row)
     const columns = [part.weights.at(offset), part.gradients.at(offset)]
     eachElement(k, count, columns, tile.queries, 2, (elements) => {
@@ -412,17 +416,22 @@ class BackwardBlocks {
           index: (axis) => (axis === 'key' ? first.add(start).add(j) : undefined),
         })
         const value = spread(inner.emit(score)) as Vector
-        const allowed = masked && mask ? (spread(inner.emit(mask)) as Mask) : undefined
+        const allowed = visible(
+          this.derivative,
+          masked && mask ? (spread(inner.emit(mask)) as Mask) : undefined,
+          value,
+        )
         const keep = (kept: Vector): Vector => allowed?.select(kept, k.vector(0)) ?? kept
         const weight = keep(decay(k, value.sub(base)).mul(inverseSum))
-        const excess = k.load(gradientPlace).sub(dot)
+        const through = throughFilter(k, this.derivative, inner, weight, () => k.load(gradientPlace), keep)
+        const excess = through.gradient.sub(dot)
         // Under a mask `keep` takes away what a hidden value gave.
         seed = weight.mul(hidden ? weight.ne(0).select(excess, 0) : excess)
         k.store(
           gradientPlace,
           product === undefined ? k.vector(0) : keep(spread(inner.emit(product)) as Vector),
         )
-        k.store(weightPlace, weight)
+        k.store(weightPlace, through.filtered)
       }
     })
   }

@@ -12,8 +12,9 @@ import type { CaptureScatter, Centers } from './capture-scatter.js'
 import { copyPadded } from './columns.js'
 import type { AttentionDefinition } from './definition.js'
 import type { AttentionDerivative } from './derivative.js'
-import { leafEnvironment, type Terms } from './leaves.js'
+import { type Lanes, leafEnvironment, type Terms } from './leaves.js'
 import { roundUp, type Tile, writeTileProduct } from './tile.js'
+import { throughFilter, visible } from './through-filter.js'
 import { possibleKeys, possibleRows, type Region, regionTruth } from './truth.js'
 import {
   type PlaceParameters,
@@ -89,6 +90,11 @@ export interface Block {
 /** The centers of all rows of a block; see `Centers`. */
 export type RowCenters = Centers
 
+/** For each row of a block a sum over the keys of weight × gradient of the weight. */
+export interface RowDots {
+  readonly dots: Pointer<'f32'>
+}
+
 /** A block of query rows against tiles of keys: weights and score gradients, computed anew. */
 export class CaptureBlock {
   readonly k: Builder
@@ -145,9 +151,9 @@ export class CaptureBlock {
   /**
    * For tiles where some of the rows may attend to some of the keys. It fills part `weights` with the filter,
    * and part `gradients` with the gradients of q·k, both [row key] with rows of `tile.keys`. Then it adds
-   * what `scatter` has to.
+   * what `scatter` has to. For `RowDots` it sums weight × its gradient, and nothing else.
    */
-  pass(block: Block, key: Int, keys: Int, scatter: CaptureScatter, centers?: RowCenters): void {
+  pass(block: Block, key: Int, keys: Int, scatter: CaptureScatter | RowDots, centers?: RowCenters): void {
     const { k, p, tile } = this
     const region = this.#region(block, key, keys)
     const { possible, certain } = regionTruth(k, this.terms, this.definition, {
@@ -228,7 +234,7 @@ export class CaptureBlock {
   #weights(
     block: Block,
     region: Region,
-    scatter: CaptureScatter,
+    scatter: CaptureScatter | RowDots,
     masked: boolean,
     centers: RowCenters | undefined,
   ): void {
@@ -247,7 +253,7 @@ export class CaptureBlock {
       // Where nothing may be attended it is −infinity; +infinity makes all weights 0.
       const base = largest.gt(-Infinity).select(largest, Infinity)
       const inverseSum = k.loadScalar(p.inverseSum.at(at))
-      const dot = k.loadScalar(p.dots.at(at))
+      const dot = 'dots' in scatter ? k.float(0) : k.loadScalar(p.dots.at(at))
       const emitter = block.emitter.within({
         index: (axis) =>
           axis === 'query' ? queryRow.add(p.keys).sub(p.queries) : axis === 'queryRow' ? queryRow : undefined,
@@ -255,7 +261,11 @@ export class CaptureBlock {
       emitter.hoist(roots)
       const weights = part.weights.at(i.mul(tile.keys))
       const gradients = part.gradients.at(i.mul(tile.keys))
-      const row = scatter.beginRow(k, emitter, centers && { ...centers, at: centers.at.at(i) })
+      const row =
+        'dots' in scatter
+          ? undefined
+          : scatter.beginRow(k, emitter, centers && { ...centers, at: centers.at.at(i) })
+      const dots = 'dots' in scatter ? k.variable(k.vector(0)) : undefined
       const { firstKey, keys } = region
       const here = { ...region, firstRow: queryRow, lastRow: queryRow }
       const seen = masked
@@ -291,27 +301,42 @@ export class CaptureBlock {
           input: (slot) => (slot === 0 ? k.load(weights.at(j)) : seed),
           index: (axis) => (axis === 'key' ? index : undefined),
         })
-        let weight = decay(k, (spread(inner.emit(score)) as Vector).sub(base)).mul(inverseSum)
-        const allowed =
-          inside === undefined || mask === undefined ? inside : inside.and(spread(inner.emit(mask)) as Mask)
+        const value = spread(inner.emit(score)) as Vector
+        const allowed = visible(
+          this.derivative,
+          inside === undefined || mask === undefined ? inside : inside.and(spread(inner.emit(mask)) as Mask),
+          value,
+        )
         const keep = (value: Vector): Vector =>
           allowed === undefined ? value : allowed.select(value, k.vector(0))
-        weight = keep(weight)
+        const weight = keep(decay(k, value.sub(base)).mul(inverseSum))
+        const lanes: Lanes = { axis: 'key', first, mask: inside }
+        // A center is of the score alone.
+        const given = (): Vector => (centers?.pass === 'sum' ? k.vector(0) : k.load(gradients.at(j)))
+        const through = throughFilter(k, this.derivative, inner, weight, given, keep)
+        if (dots !== undefined) {
+          const product = weight.ne(0).select(weight.mul(through.gradient), 0)
+          dots.set(dots.get().add(product))
+          return
+        }
         if (centers?.pass === 'sum') {
           seed = weight
-          row.add(inner, { axis: 'key', first, mask: inside }, p.keys, keep)
+          row!.add(through.emitter, lanes, p.keys, keep)
           return
         }
         // −infinity in a captured tensor hides a value, as a mask does.
-        seed = weight.mul(weight.ne(0).select(k.load(gradients.at(j)).sub(dot), 0))
+        seed = weight.mul(weight.ne(0).select(through.gradient.sub(dot), 0))
         k.store(
           gradients.at(j),
-          product === undefined ? k.vector(0) : keep(spread(inner.emit(product)) as Vector),
+          product === undefined ? k.vector(0) : keep(spread(through.emitter.emit(product)) as Vector),
         )
-        k.store(weights.at(j), weight)
-        row.add(inner, { axis: 'key', first, mask: inside }, p.keys, keep, seed)
+        k.store(weights.at(j), through.filtered)
+        row!.add(through.emitter, lanes, p.keys, keep, seed)
       })
-      row.end()
+      row?.end()
+      if (dots === undefined || !('dots' in scatter)) return
+      const place = scatter.dots.at(i)
+      k.store(place, k.loadScalar(place).add(dots.get().sum()))
     })
   }
 }

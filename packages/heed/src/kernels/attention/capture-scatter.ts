@@ -2,7 +2,7 @@ import { type Emitter, type Expression, type IntegerTerm, nodesOf, spread } from
 import type { Builder, Int, ParameterType, Pointer, Variable, Vector } from '../language/index.js'
 import type { LaunchValues } from '../launch.js'
 import type { AttentionDefinition } from './definition.js'
-import type { AttentionDerivative } from './derivative.js'
+import { type AttentionDerivative, comesFromScore } from './derivative.js'
 import { along, elementOffset, type Lanes, type Terms } from './leaves.js'
 import type { CapturePlace } from './places.js'
 
@@ -46,7 +46,7 @@ interface RowSum {
   readonly center: Vector | undefined
 }
 
-/** Adds the gradients of what the score reads from captured tensors to the tensors' gradients. */
+/** Adds the gradients of what score and filter read from captured tensors to the tensors' gradients. */
 export class CaptureScatter {
   readonly terms: Terms
   readonly definition: AttentionDefinition
@@ -88,7 +88,10 @@ export function hasCenters(
   slots: readonly number[],
 ): boolean {
   // A sink has a share of that sum, but no key.
-  return !definition.sink && accessesOf(derivative, slots).some(isByRow)
+  return (
+    !definition.sink &&
+    accessesOf(derivative, slots).some((access) => isByRow(access) && comesFromScore(access.gradient))
+  )
 }
 
 function isByRow({ node }: Access): boolean {

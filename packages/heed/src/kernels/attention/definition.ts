@@ -1,4 +1,5 @@
 import { type Expression, keyOf, share } from '../expression/index.js'
+import { factorOf, isNothing } from './filter.js'
 
 /** How queries, keys and values are stored; what is computed is f32. */
 export type StoredFloat = 'f32' | 'f16' | 'bf16'
@@ -37,7 +38,15 @@ export interface AttentionDefinition {
   readonly score: Expression<'float'>
   /** May this query attend to this key? Without it, to each. */
   readonly mask: Expression<'boolean'> | undefined
-  /** The score and, where there is one, the mask. */
+  /**
+   * From the normalized weight, `input(2)`, to the one that values are mixed with; without it, as it is. It
+   * may read what score and mask read, and not `input(0)`. Keys whose score is −∞, as masked ones have it,
+   * keep a weight of 0.
+   */
+  readonly filter: Expression<'float'> | undefined
+  /** Where `filter` is no more than the weight times a factor, that factor; see `factorOf`. */
+  readonly factor: Expression<'float'> | undefined
+  /** The score and, where there are such, the mask, the filter and its factor. */
   readonly roots: readonly Expression[]
   readonly captures: readonly CapturedTensor[]
   readonly parameters: readonly ('float' | 'integer')[]
@@ -52,12 +61,14 @@ function storedKey({ query, key, value }: StoredOperands): string {
   return [query, key, value].every((each) => each === 'f32') ? '' : ` ${query} ${key} ${value}`
 }
 
-/** Completes a definition. Left out: no mask, nothing captured, no parameters, no sink, all f32. */
+/** Completes a definition. Left out: no mask, no function on the filter, nothing captured, no
+ * parameters, no sink, all f32. */
 export function attentionDefinition(definition: {
   readonly width: number
   readonly valueWidth: number
   readonly score: Expression<'float'>
   readonly mask?: Expression<'boolean'> | undefined
+  readonly filter?: Expression<'float'> | undefined
   readonly captures?: readonly CapturedTensor[]
   readonly parameters?: readonly ('float' | 'integer')[]
   readonly sink?: boolean
@@ -66,9 +77,13 @@ export function attentionDefinition(definition: {
 }): AttentionDefinition {
   const { width, valueWidth, captures = [], parameters = [], sink = false } = definition
   const stored = definition.stored ?? { query: 'f32', key: 'f32', value: 'f32' }
-  const roots = share(
-    definition.mask === undefined ? [definition.score] : [definition.score, definition.mask],
-  )
+  const { score, mask } = definition
+  const filter = definition.filter && !isNothing(definition.filter) ? definition.filter : undefined
+  const factor = filter && factorOf(filter)
+  const given = { score, mask, filter, factor }
+  const names = (Object.keys(given) as (keyof typeof given)[]).filter((name) => given[name] !== undefined)
+  const roots = share(names.map((name) => given[name]!))
+  const rootOf = (name: keyof typeof given): Expression | undefined => roots[names.indexOf(name)]
   const shapes = captures
     .map(({ kind, rank, contiguous }) => `${kind[0]}${rank}${contiguous ? 'c' : ''}`)
     .join(',')
@@ -80,10 +95,20 @@ export function attentionDefinition(definition: {
     sink,
     stored,
     roots,
-    score: roots[0] as Expression<'float'>,
-    mask: roots[1] as Expression<'boolean'> | undefined,
-    key: `${width}x${valueWidth}${sink ? ' sink' : ''}${storedKey(stored)} [${shapes}] [${parameters.map((kind) => kind[0]).join('')}] ${keyOf(roots)}`,
+    score: rootOf('score') as Expression<'float'>,
+    mask: rootOf('mask') as Expression<'boolean'> | undefined,
+    filter: rootOf('filter') as Expression<'float'> | undefined,
+    factor: rootOf('factor') as Expression<'float'> | undefined,
+    key: `${width}x${valueWidth}${sink ? ' sink' : ''}${filter ? ' filter' : ''}${storedKey(stored)} [${shapes}] [${parameters.map((kind) => kind[0]).join('')}] ${keyOf(roots)}`,
   }
+}
+
+/**
+ * Whether the normalized weights must be known before values are mixed: then the keys go by twice, first for
+ * the rows' sums.
+ */
+export function goesTwice({ filter, factor }: AttentionDefinition): boolean {
+  return filter !== undefined && factor === undefined
 }
 
 /**

@@ -1,44 +1,63 @@
-import { differentiate, type Expression, input, share } from '../expression/index.js'
+import { differentiate, type Expression, input, nodesOf, share } from '../expression/index.js'
 import type { AttentionDefinition } from './definition.js'
+import { filteredSlot, weightSlot } from './filter.js'
 
 type Float = Expression<'float'>
 
 /**
- * A definition with the gradients of its score; `input(1)` is the gradient of the score. All expressions
- * share their nodes.
+ * A definition with the gradients of its score and of the function on the filter. `input(1)` is the gradient
+ * of the score, `input(3)` that of what the function gives. All expressions share their nodes.
  */
 export interface AttentionDerivative {
   readonly score: Float
   readonly mask: Expression<'boolean'> | undefined
   /** Gradient of q·k; `undefined` where the score does not depend on it. */
   readonly product: Float | undefined
+  readonly filter: Float | undefined
+  /** Gradient of the normalized weight, where there is a function on the filter. */
+  readonly weight: Float | undefined
   /**
-   * For each element of a captured float tensor that the score reads: what is to be added to that element's
-   * gradient.
+   * For each element of a captured float tensor that score or filter read: what is to be added to that
+   * element's gradient.
    */
   readonly captures: readonly { readonly node: Float; readonly gradient: Float }[]
   readonly roots: readonly Expression[]
 }
 
-export function attentionDerivative({ score, mask }: AttentionDefinition): AttentionDerivative {
-  const leaves = [...differentiate(score, input(1))]
-  const product = leaves.find(([leaf]) => leaf.operation === 'input' && leaf.value === 0)?.[1]
-  const captures = leaves.filter(([leaf]) => leaf.operation === 'capture')
+export function attentionDerivative({ score, mask, filter }: AttentionDefinition): AttentionDerivative {
+  const ofScore = differentiate(score, input(1))
+  const ofFilter = filter === undefined ? undefined : differentiate(filter, input(filteredSlot))
+  const gradientOf = (leaves: Iterable<[Float, Float]> = [], slot: number): Float | undefined =>
+    [...leaves].find(([leaf]) => leaf.operation === 'input' && leaf.value === slot)?.[1]
+  const product = gradientOf(ofScore, 0)
+  const weight = gradientOf(ofFilter, weightSlot)
+  // What both read is one element, which gets what both give.
+  const captures = new Map([...ofScore].filter(([leaf]) => leaf.operation === 'capture'))
+  for (const [leaf, gradient] of ofFilter ?? [])
+    if (leaf.operation === 'capture') captures.set(leaf, captures.get(leaf)?.add(gradient) ?? gradient)
   const roots = share([
     score,
-    ...(mask === undefined ? [] : [mask]),
-    ...(product === undefined ? [] : [product]),
-    ...captures.flat(),
+    ...[mask, product, filter, weight].filter((root) => root !== undefined),
+    ...[...captures].flat(),
   ] as readonly Expression[])
   let next = 0
   const take = <E extends Expression>(): E => roots[next++] as E
+  const takeFor = <E extends Expression>(root: E | undefined): E | undefined =>
+    root === undefined ? undefined : take<E>()
   return {
     score: take<Float>(),
-    mask: mask === undefined ? undefined : take<Expression<'boolean'>>(),
-    product: product === undefined ? undefined : take<Float>(),
-    captures: captures.map(() => ({ node: take<Float>(), gradient: take<Float>() })),
+    mask: takeFor(mask),
+    product: takeFor(product),
+    filter: takeFor(filter),
+    weight: takeFor(weight),
+    captures: [...captures].map(() => ({ node: take<Float>(), gradient: take<Float>() })),
     roots,
   }
+}
+
+/** Whether the gradient of a captured element has a part that comes from the gradient of the score. */
+export function comesFromScore(gradient: Float): boolean {
+  return nodesOf([gradient]).some(({ operation, value }) => operation === 'input' && value === 1)
 }
 
 /** Axes whose bare index makes tasks write to different elements. */
@@ -62,7 +81,7 @@ export function captureGradients(
   }))
 }
 
-/** Slots of the captured float tensors that the score reads: those that can get a gradient. */
+/** Slots of the captured float tensors that score or filter read: those that can get a gradient. */
 export function captureGradientSlots(definition: AttentionDefinition): readonly number[] {
   return captureGradients(definition).map(({ slot }) => slot)
 }

@@ -21,77 +21,35 @@ import {
   writePanel,
   writeRowsOf,
 } from './columns.js'
-import type { AttentionDefinition } from './definition.js'
+import { type AttentionDefinition, goesTwice } from './definition.js'
+import { weightSlot } from './filter.js'
+import { forwardBlocksLayout, type ForwardPart, mostPanels, type Pass } from './forward-layout.js'
 import { headEmitter, leafEnvironment, leafParameters, type LeafParameters, type Terms } from './leaves.js'
-import { outputLine, resultParameters, type ResultParameters, type RowPlace, writeRow } from './result.js'
+import {
+  outputLine,
+  resultParameters,
+  type ResultParameters,
+  rowEnd,
+  type RowPlace,
+  writeRow,
+} from './result.js'
 import { type Tile, writeTileProduct } from './tile.js'
 import { possibleKeys, type Region, regionTruth } from './truth.js'
 import { hidesKeys, untilFinite, withCare } from './unseen.js'
-import {
-  type ScratchLayout,
-  scratchLayout,
-  scratchParts,
-  sourceParameters,
-  type SourceParameters,
-} from './workspace.js'
+import { scratchParts, sourceParameters, type SourceParameters } from './workspace.js'
 
 type Parameters = SourceParameters & {
   /** Panels of queries that a task has, at most. */
   readonly panels: 'i32'
 }
 type BlocksParameters = Parameters & ResultParameters & LeafParameters
-type Part =
-  | 'query'
-  | 'output'
-  | 'scores'
-  | 'key'
-  | 'value'
-  | 'largest'
-  | 'sum'
-  | 'weighted'
-  | 'largestKey'
-  | 'factor'
-
-/** Of tasks of `panels` panels. */
-function layoutOf(
-  { width, valueWidth }: AttentionDefinition,
-  { panel, keys }: Tile,
-  panels: number,
-): ScratchLayout<Part> {
-  const rows = panels * panel
-  return scratchLayout({
-    scores: keys * panel,
-    factor: panel,
-    key: keys * width,
-    value: keys * valueWidth,
-    query: rows * width,
-    output: rows * valueWidth,
-    largest: rows,
-    sum: rows,
-    weighted: rows,
-    largestKey: rows,
-  })
-}
-
-/**
- * Panels of queries that a task has at most: so often are keys and values of a round used once they are in a
- * near cache.
- */
-export const mostPanels = 4
-
-/** Bytes of scratch memory that the kernel needs. */
-export function forwardBlocksScratchBytes(
-  definition: AttentionDefinition,
-  tile: Tile,
-  floatBytes: number,
-): number {
-  return layoutOf(definition, tile, mostPanels).total * floatBytes
-}
-
 /**
  * Attention for blocks of query rows with the online softmax (Milakov and Gimelshein, 2018; Dao et al.,
  * FlashAttention, 2022). The keys go by in rounds. Each row keeps its largest score, the sum of exp(score −
  * largest), and its output so far. Sum and output are rescaled when a larger score comes.
+ *
+ * A factor of the filter is taken into the weights that meet values, and not into the sums. For any other
+ * function on the filter the keys go by twice: once for the rows' sums, and again with normalized weights.
  *
  * Queries lie along the lanes: scores are K·Qᵀ, and the output is Vᵀ·Pᵀ. So keys and values are read where
  * they lie, element by element, and what belongs to a row belongs to a lane. Tasks: batch × heads × blocks of
@@ -126,7 +84,7 @@ class ForwardBlock {
   readonly kvHead: Int
   readonly firstRow: Int
   readonly rows: Int
-  readonly part: Readonly<Record<Part, Pointer<'f32'>>>
+  readonly part: Readonly<Record<ForwardPart, Pointer<'f32'>>>
   readonly emitter: Emitter
   /**
    * 1 where weights of 0 are told from others, because the output was not finite without; absent where
@@ -159,7 +117,7 @@ class ForwardBlock {
     // has little.
     this.firstRow = blocks.sub(1).sub(task.rem(blocks)).mul(most)
     this.rows = queries.sub(this.firstRow).min(most)
-    this.part = scratchParts(k, layoutOf(definition, tile, mostPanels))
+    this.part = scratchParts(k, forwardBlocksLayout(definition, tile, mostPanels))
     this.careful = hidesKeys(definition) ? k.variable(k.int(0)) : undefined
     this.emitter = headEmitter(k, terms, definition, this.definition.roots, this.batch, this.head)
   }
@@ -168,15 +126,20 @@ class ForwardBlock {
     const { k, p, tile } = this
     const eachPanel = (body: (row: Int) => void): void => k.loop(0, this.rows, tile.panel, body)
     const output = roundUpTerm(this.rows, tile.panel).mul(this.definition.valueWidth)
-    untilFinite(k, this.careful, this.part.output, output, () => {
-      this.#begin(eachPanel)
+    const throughKeys = (pass: Pass): void =>
       k.loop(0, p.keys, tile.keys, (key) => {
         const keys = p.keys.sub(key).min(tile.keys)
         k.if(this.#truth(this.firstRow, this.rows, key, keys).possible, () => {
-          const sources = this.#sources(key, keys)
-          eachPanel((row) => this.#round(row, key, keys, sources))
+          const sources = this.#sources(key, keys, pass)
+          eachPanel((row) => this.#round(row, key, keys, sources, pass))
         })
       })
+    untilFinite(k, this.careful, this.part.output, output, () => {
+      this.#begin(eachPanel)
+      if (!goesTwice(this.definition)) return throughKeys('both')
+      throughKeys('sum')
+      this.#normalize()
+      throughKeys('mix')
     })
     eachPanel((row) => this.#end(row))
   }
@@ -217,20 +180,31 @@ class ForwardBlock {
     })
   }
 
-  /** The round's rows of key and value. */
-  #sources(key: Int, keys: Int): Sources {
+  /** What makes weights of scores, once the sums are known. */
+  #normalize(): void {
+    const { k, part } = this
+    k.loop(0, roundUpTerm(this.rows, this.tile.panel), k.lanes, (row) => {
+      const [largest, sum] = [k.load(part.largest.at(row)), k.load(part.sum.at(row))]
+      const end = rowEnd<'vector'>(k, this.terms, this.definition, this.head, largest, sum)
+      k.store(part.top.at(row), end.top.gt(-Infinity).select(end.top, k.vector(0)))
+      k.store(part.inverseSum.at(row), end.inverseSum)
+    })
+  }
+
+  /** The round's rows of key and, where values are mixed, of value. */
+  #sources(key: Int, keys: Int, pass: Pass): Sources {
     const { k, p, part, batch, kvHead, tile } = this
     const { width, valueWidth } = this.definition
     const keyFrom = p.key.at(batch.mul(p.keyBatch)).at(kvHead.mul(p.keyHead)).at(key.mul(p.keyRow))
     const valueFrom = p.value.at(batch.mul(p.valueBatch)).at(kvHead.mul(p.valueHead)).at(key.mul(p.valueRow))
     return {
       key: endToEnd(k, keyFrom, p.keyRow, width, keys, part.key, tile.rows),
-      value: endToEnd(k, valueFrom, p.valueRow, valueWidth, keys, part.value),
+      value: pass === 'sum' ? part.value : endToEnd(k, valueFrom, p.valueRow, valueWidth, keys, part.value),
     }
   }
 
   /** The panel of queries at `row` (in the block) against the round's keys. */
-  #round(row: Int, key: Int, keys: Int, sources: Sources): void {
+  #round(row: Int, key: Int, keys: Int, sources: Sources, pass: Pass): void {
     const { k, part, tile, definition } = this
     const { width, valueWidth, mask } = definition
     const [firstRow, rows] = [this.firstRow.add(row), this.rows.sub(row).min(tile.panel)]
@@ -243,11 +217,14 @@ class ForwardBlock {
       k.loop(0, tile.panel, k.lanes, (lane) => {
         const state = { row: row.add(lane), lane, key: seen.first, keys: seen.count }
         const largest = k.variable(k.vector(-Infinity))
-        const scores = (masked: boolean) => (): void => this.#scores(state, rows, largest, masked)
+        const emitter = this.#rowsEmitter(state, rows)
+        const scores = (masked: boolean) => (): void => this.#scores(state, emitter, largest, masked)
         if (mask === undefined) scores(false)()
         else k.if(certain, scores(false), scores(true))
-        this.#weights(state, largest.get())
+        if (pass === 'mix') this.#filtered(state, emitter)
+        else this.#weights(state, emitter, largest.get())
       })
+      if (pass === 'sum') return
       withCare(k, this.careful, (weighted) =>
         addOverKeys(k, tile, {
           left: sources.value.at(skipped.mul(valueWidth)),
@@ -256,7 +233,7 @@ class ForwardBlock {
           rightStep: tile.panel,
           keys: seen.count,
           to: part.output.at(row.mul(valueWidth)),
-          factor: (column) => k.load(part.factor.at(column)),
+          ...(pass === 'both' && { factor: (column) => k.load(part.factor.at(column)) }),
           weighted,
         }),
       )
@@ -283,9 +260,9 @@ class ForwardBlock {
     )
   }
 
-  /** Products -> scores, −infinity where masked; the largest of each row. */
-  #scores({ row, lane, key, keys }: Lane, rows: Int, largest: Variable<'vector'>, masked: boolean): void {
-    const { k, p, part, tile, definition } = this
+  /** Knows the positions of a vector of rows. */
+  #rowsEmitter({ row, lane }: Lane, rows: Int): Emitter {
+    const { k, p, definition } = this
     const first = this.firstRow.add(row)
     const queries = k.laneIndex().add(first)
     const position = queries.add(p.keys.sub(p.queries))
@@ -298,8 +275,14 @@ class ForwardBlock {
         })),
       index: (axis) => (axis === 'query' ? position : axis === 'queryRow' ? queries : undefined),
     })
-    emitter.hoist(this.definition.roots)
-    emitter.widen(this.definition.roots)
+    emitter.hoist(definition.roots)
+    emitter.widen(definition.roots)
+    return emitter
+  }
+
+  /** Products -> scores, −infinity where masked; the largest of each row. */
+  #scores({ lane, key, keys }: Lane, emitter: Emitter, largest: Variable<'vector'>, masked: boolean): void {
+    const { k, part, tile, definition } = this
     const column = part.scores.at(lane)
     eachElement(k, keys, [column], tile.panel, 4, (elements) => {
       const values = elements.map(({ j, places: [place] }) => {
@@ -319,9 +302,32 @@ class ForwardBlock {
     })
   }
 
-  /** Scores -> exp(score − largest), and the rows' state. */
-  #weights({ row, lane, key, keys }: Lane, round: Vector): void {
+  /** Scores -> normalized weights -> what the function on the filter makes of them. */
+  #filtered({ row, lane, key, keys }: Lane, emitter: Emitter): void {
+    const { k, part, tile } = this
+    const filter = this.definition.filter!
+    const [top, inverseSum] = [k.load(part.top.at(row)), k.load(part.inverseSum.at(row))]
+    eachElement(k, keys, [part.scores.at(lane)], tile.panel, 4, (elements) => {
+      for (const { j, places } of elements) {
+        const place = places[0]!
+        const score = k.load(place)
+        const inner = emitter.within({
+          input: (slot) => (slot === weightSlot ? decay(k, score.sub(top)).mul(inverseSum) : undefined),
+          index: (axis) => (axis === 'key' ? key.add(j) : undefined),
+        })
+        const weight = spread(inner.emit(filter)) as Vector
+        k.store(place, score.eq(-Infinity).select(k.vector(0), weight))
+      }
+    })
+  }
+
+  /**
+   * Scores -> exp(score − largest), and the rows' state; what meets values is multiplied with the factor of
+   * the filter.
+   */
+  #weights({ row, lane, key, keys }: Lane, emitter: Emitter, round: Vector): void {
     const { k, part, tile, statistics } = this
+    const { factor: filterFactor } = this.definition
     const [largest, sum] = [part.largest.at(row), part.sum.at(row)]
     const before = k.load(largest)
     const top = before.maxIgnoringNaN(round)
@@ -339,7 +345,13 @@ class ForwardBlock {
         const value = k.load(place!)
         const difference = value.sub(base)
         const weight = decay(k, difference)
-        k.store(place!, weight)
+        let kept = weight
+        if (filterFactor !== undefined) {
+          const inner = emitter.within({ index: (axis) => (axis === 'key' ? key.add(j) : undefined) })
+          const product = weight.mul(spread(inner.emit(filterFactor)) as Vector)
+          kept = weight.eq(0).select(k.vector(0), product)
+        }
+        k.store(place!, kept)
         weighted?.set(weight.fma(difference.max(-1e30), weighted.get()))
         largestKey?.set(
           value
@@ -390,7 +402,10 @@ class ForwardBlock {
         valueWidth,
         (first, columns) => {
           const source = from.at(first.mul(tile.panel))
-          return Array.from({ length: columns }, (_, i) => k.load(source.at(i * tile.panel)).mul(weight))
+          return Array.from({ length: columns }, (_, i) => {
+            const sum = k.load(source.at(i * tile.panel))
+            return goesTwice(definition) ? sum : sum.mul(weight)
+          })
         },
         outputLine(this.terms, place),
         this.terms['outputRow'] as Int,

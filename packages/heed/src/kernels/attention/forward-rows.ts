@@ -11,10 +11,12 @@ import {
   type Variable,
   type Vector,
 } from '../language/index.js'
-import type { AttentionDefinition } from './definition.js'
+import { type AttentionDefinition, goesTwice } from './definition.js'
+import { weightSlot } from './filter.js'
+import type { Pass } from './forward-layout.js'
 import { headEmitter, leafEnvironment, leafParameters, type LeafParameters, type Terms } from './leaves.js'
 import { type PartParameters, partParameters, storePart } from './parts.js'
-import { resultParameters, type ResultParameters, type RowState, writeResult } from './result.js'
+import { resultParameters, type ResultParameters, rowEnd, type RowState, writeResult } from './result.js'
 import { type Round, writeRowOutput, writeRowScores } from './row-products.js'
 import { roundUp, type Tile } from './tile.js'
 import { possibleKeys, regionTruth } from './truth.js'
@@ -30,7 +32,8 @@ type RowsParameters = SourceParameters & LeafParameters & Partial<SplitParameter
 
 type Part = keyof ReturnType<typeof layoutOf>['starts']
 
-function layoutOf({ width, valueWidth }: AttentionDefinition, tile: Tile) {
+function layoutOf(definition: AttentionDefinition, tile: Tile) {
+  const { width, valueWidth } = definition
   return scratchLayout({
     query: tile.queries * width,
     output: tile.queries * roundUp(valueWidth, tile.panel),
@@ -39,6 +42,8 @@ function layoutOf({ width, valueWidth }: AttentionDefinition, tile: Tile) {
     sum: tile.queries,
     weighted: tile.queries,
     largestKey: tile.queries,
+    top: goesTwice(definition) ? tile.queries : 0,
+    inverseSum: goesTwice(definition) ? tile.queries : 0,
     // Of a tile's rows in a round:
     round: tile.rows,
     before: tile.rows,
@@ -153,13 +158,30 @@ class ForwardRows {
     const { tile } = this.form
     const rowTiles = this.rows.add(tile.rows - 1).div(tile.rows)
     const output = this.rows.mul(roundUp(this.definition.valueWidth, tile.panel))
+    const throughKeys = (pass: Pass): void =>
+      k.loop(this.firstKey, this.endKey, tile.keys, (key) => {
+        k.loop(0, rowTiles, 1, (rowTile) => this.#round(key, rowTile.mul(tile.rows), pass))
+      })
     untilFinite(k, this.careful, this.part.output, output, () => {
       this.#begin()
-      k.loop(this.firstKey, this.endKey, tile.keys, (key) => {
-        k.loop(0, rowTiles, 1, (rowTile) => this.#round(key, rowTile.mul(tile.rows)))
-      })
+      if (!goesTwice(this.definition)) return throughKeys('both')
+      throughKeys('sum')
+      this.#normalize()
+      throughKeys('mix')
     })
     this.#end()
+  }
+
+  /** What makes weights of scores, once the sums are known; the output is not rescaled any more. */
+  #normalize(): void {
+    const { k, part } = this
+    k.loop(0, this.rows, 1, (row) => {
+      const [largest, sum] = [k.loadScalar(part.largest.at(row)), k.loadScalar(part.sum.at(row))]
+      const end = rowEnd<'f32'>(k, this.terms, this.definition, this.#placeOf(row).head, largest, sum)
+      k.store(part.top.at(row), end.top.gt(-Infinity).select(end.top, 0))
+      k.store(part.inverseSum.at(row), end.inverseSum)
+    })
+    k.vectors(this.form.tile.rows, (i, mask) => k.store(part.factor.at(i), k.vector(1), mask))
   }
 
   /** Copies the queries, rows without a query as zeros, and starts the rows. */
@@ -197,7 +219,7 @@ class ForwardRows {
   }
 
   /** `tile.rows` query rows from `row` on (in the block) against `tile.keys` keys from `key` on. */
-  #round(key: Int, row: Int): void {
+  #round(key: Int, row: Int, pass: Pass): void {
     const {
       k,
       p,
@@ -244,10 +266,57 @@ class ForwardRows {
         () => this.#scores(first, keys, row, rows, false),
         () => this.#scores(first, keys, row, rows, true),
       )
-      this.#renew(row)
-      k.loop(0, rows, 1, (i) => this.#exponentials(first, keys, i))
-      this.#add(row)
+      if (pass === 'mix') k.loop(0, rows, 1, (i) => this.#filtered(first, keys, row, i))
+      else {
+        this.#renew(row)
+        k.loop(0, rows, 1, (i) => this.#exponentials(first, keys, row, i))
+        this.#add(row)
+      }
+      if (pass === 'sum') return
       withCare(k, this.careful, (weighted) => writeRowOutput(round, weighted))
+    })
+  }
+
+  /** Knows the positions of a row. */
+  #rowEmitter(row: Int): Emitter {
+    const { p } = this
+    const { head, queryRow } = this.#placeOf(row)
+    const emitter = (this.emitter ?? this.#emitterFor(head)).within({
+      index: (axis) =>
+        axis === 'query' ? queryRow.add(p.keys).sub(p.queries) : axis === 'queryRow' ? queryRow : undefined,
+    })
+    emitter.hoist(this.definition.roots)
+    return emitter
+  }
+
+  /** Knows also the positions of a vector of keys, of which those beyond the last are not read. */
+  #keysEmitter(emitter: Emitter, first: Int): Emitter {
+    const { k } = this
+    const index = k.laneIndex().add(first)
+    return emitter.within({
+      ...leafEnvironment(k, this.terms, this.definition, {
+        axis: 'key',
+        first,
+        mask: index.lt(this.p.keys),
+      }),
+      index: (axis) => (axis === 'key' ? index : undefined),
+    })
+  }
+
+  /** Scores -> normalized weights -> what the function on the filter makes of them. */
+  #filtered(key: Int, keys: Int, row: Int, i: Int): void {
+    const { k, part, form } = this
+    const filter = this.definition.filter!
+    const emitter = this.#rowEmitter(row.add(i))
+    const [top, inverseSum] = [part.top, part.inverseSum].map((each) => k.loadBroadcast(each.at(row.add(i))))
+    const line = part.scores.at(i.mul(form.tile.keys))
+    k.loop(0, keys, k.lanes, (j) => {
+      const score = k.load(line.at(j))
+      const inner = this.#keysEmitter(emitter, key.add(j)).within({
+        input: (slot) => (slot === weightSlot ? decay(k, score.sub(top!)).mul(inverseSum!) : undefined),
+      })
+      const weight = spread(inner.emit(filter)) as Vector
+      k.store(line.at(j), score.eq(-Infinity).select(k.vector(0), weight))
     })
   }
 
@@ -262,12 +331,7 @@ class ForwardRows {
     } = this
     const lane = k.laneIndex()
     k.loop(0, rows, 1, (i) => {
-      const { head, queryRow } = this.#placeOf(row.add(i))
-      const emitter = (this.emitter ?? this.#emitterFor(head)).within({
-        index: (axis) =>
-          axis === 'query' ? queryRow.add(p.keys).sub(p.queries) : axis === 'queryRow' ? queryRow : undefined,
-      })
-      emitter.hoist(this.definition.roots)
+      const emitter = this.#rowEmitter(row.add(i))
       const line = part.scores.at(i.mul(tile.keys))
       const largest = k.variable(k.vector(-Infinity))
       k.loop(0, keys, k.lanes, (j) => {
@@ -311,9 +375,14 @@ class ForwardRows {
     })
   }
 
-  /** Scores -> exp(score − largest), and their sums over the round. */
-  #exponentials(key: Int, keys: Int, i: Int): void {
+  /**
+   * Scores -> exp(score − largest), and their sums over the round; what meets values is multiplied with the
+   * factor of the filter.
+   */
+  #exponentials(key: Int, keys: Int, row: Int, i: Int): void {
     const { k, part, form } = this
+    const { factor } = this.definition
+    const emitter = factor && this.#rowEmitter(row.add(i))
     const base = k.loadBroadcast(part.base.at(i))
     const round = form.statistics ? k.loadBroadcast(part.round.at(i)) : undefined
     const line = part.scores.at(i.mul(form.tile.keys))
@@ -329,7 +398,11 @@ class ForwardRows {
       largestKey?.set(
         value.eq(round!).select(k.laneIndex().add(key.add(j)).min(largestKey.get()), largestKey.get()),
       )
-      k.store(line.at(j), weight)
+      if (emitter === undefined) k.store(line.at(j), weight)
+      else {
+        const product = weight.mul(spread(this.#keysEmitter(emitter, key.add(j)).emit(factor!)) as Vector)
+        k.store(line.at(j), weight.eq(0).select(k.vector(0), product))
+      }
     })
     k.store(part.roundSum.at(i), sum.get().sum())
     if (weighted !== undefined) k.store(part.roundWeighted.at(i), weighted.get().sum())

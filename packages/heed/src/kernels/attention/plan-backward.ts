@@ -13,8 +13,9 @@ import {
 import { captureGradientKernel, captureScratchBytes } from './capture-gradient.js'
 import { gradientValues } from './capture-scatter.js'
 import { checkPlaces } from './check.js'
-import type { AttentionDefinition, AttentionSizes } from './definition.js'
+import { type AttentionDefinition, type AttentionSizes, goesTwice } from './definition.js'
 import { attentionDerivative, groupByAxes, type Separable } from './derivative.js'
+import { filterDotsKernel, filterDotsScratchBytes } from './filter-dots.js'
 import { leafValues } from './leaves.js'
 import { packTransposed } from './pack.js'
 import type { BackwardPlaces, Plan } from './places.js'
@@ -28,8 +29,8 @@ const backwardBytes = 1 << 25
 const backwardTasks = 16
 
 /**
- * Gradients of query, key, value, sink, and of the captured tensors in `slots` (float tensors that the score
- * reads), whose gradients are added to what is there. All kernels of a plan must run on `machine`.
+ * Gradients of query, key, value, sink, and of the captured tensors in `slots` (float tensors that score or
+ * filter read), whose gradients are added to what is there. All kernels of a plan must run on `machine`.
  */
 export function attentionBackward(
   machine: Machine,
@@ -108,16 +109,33 @@ export function attentionBackward(
         ),
       ]
       const sinkValues = { largest, inverseSum, dots, batches: batch, heads, queries }
+      const packed = captures.launches(places, at('captures'), dots)
       return [
-        launchOf(dotKernel, dotValues, batch * heads * rowTasks, dotScratchBytes(valueWidth, tile, machine)),
+        ...packed.before,
+        ...(goesTwice(definition)
+          ? []
+          : [
+              launchOf(
+                dotKernel,
+                dotValues,
+                batch * heads * rowTasks,
+                dotScratchBytes(valueWidth, tile, machine),
+              ),
+            ]),
         ...chunks.flatMap(chunkLaunches),
         ...(sinkGradient === undefined
           ? []
           : [launchOf(sinkKernel(), { ...sinkValues, sink: sink!, gradient: sinkGradient }, heads)]),
-        ...captures.launches(places, at('captures'), dots),
+        ...packed.after,
       ]
     },
   }
+}
+
+interface PackedLaunches {
+  /** Packing, and the rows' dots where the function on the filter asks for a pass of their own. */
+  readonly before: readonly Launch[]
+  readonly after: readonly Launch[]
 }
 
 /** Gradients of captured tensors: passes of their own over packed keys and values. */
@@ -129,7 +147,7 @@ function captureGradientPlan(
 ): {
   /** Of workspace. */
   readonly elements: number
-  launches(places: BackwardPlaces, workspace: number, dots: number): Launch[]
+  launches(places: BackwardPlaces, workspace: number, dots: number): PackedLaunches
 } {
   const tile = tileFor(machine)
   const { width, valueWidth } = definition
@@ -138,7 +156,9 @@ function captureGradientPlan(
     axes,
     kernel: captureGradientKernel(definition, tile, slots, axes),
   }))
-  if (kernels.length === 0) return { elements: 0, launches: () => [] }
+  const dotKernel = goesTwice(definition) ? filterDotsKernel(definition, tile) : undefined
+  if (kernels.length === 0 && dotKernel === undefined)
+    return { elements: 0, launches: () => ({ before: [], after: [] }) }
   // A captured tensor may be shared by all heads: its gradient needs all keys and values.
   const matrices = batch * kvHeads
   const packedRows = matrices * roundUp(keys, tile.panel)
@@ -180,10 +200,22 @@ function captureGradientPlan(
         batches: batch,
         ...leafValues(places.parameters, places.captures),
       }
-      return [
-        pack('key', packedKey, width),
-        pack('value', packedValue, valueWidth),
-        ...kernels.map(({ slots, axes, kernel }) =>
+      return {
+        before: [
+          pack('key', packedKey, width),
+          pack('value', packedValue, valueWidth),
+          ...(dotKernel === undefined
+            ? []
+            : [
+                launchOf(
+                  dotKernel,
+                  values,
+                  batch * heads * extents.queryRow,
+                  filterDotsScratchBytes(definition, tile, machine.floatBytes),
+                ),
+              ]),
+        ],
+        after: kernels.map(({ slots, axes, kernel }) =>
           launchOf(
             kernel,
             { ...values, ...gradientValues(slots, places.captureGradients ?? []) },
@@ -191,7 +223,7 @@ function captureGradientPlan(
             scratchBytes,
           ),
         ),
-      ]
+      }
     },
   }
 }

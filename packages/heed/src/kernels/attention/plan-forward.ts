@@ -1,9 +1,10 @@
 import type { Kernel, Machine } from '../language/index.js'
 import { launchOf } from '../launch.js'
 import { checkPlaces } from './check.js'
-import type { AttentionDefinition, AttentionSizes } from './definition.js'
+import { type AttentionDefinition, type AttentionSizes, goesTwice } from './definition.js'
 import { forwardRowsKernel, forwardRowsScratchBytes } from './forward-rows.js'
-import { forwardBlocksKernel, forwardBlocksScratchBytes, mostPanels } from './forward-blocks.js'
+import { forwardBlocksKernel } from './forward-blocks.js'
+import { forwardBlocksScratchBytes, mostPanels } from './forward-layout.js'
 import { leafValues } from './leaves.js'
 import { combineParts, partElements } from './parts.js'
 import type { ForwardPlaces, Plan } from './places.js'
@@ -140,10 +141,10 @@ function rowsForm(
   const group = groupOf(sizes)
   const matrices = batch * kvHeads
   const tile = rowsTileFor(machine, queries * group)
-  const most = Math.min(
-    Math.ceil(rowsTasks / Math.max(1, matrices)),
-    Math.floor(keys / (tile.keys * roundsPerPart)),
-  )
+  // A part knows no sums but its own.
+  const most = goesTwice(definition)
+    ? 1
+    : Math.min(Math.ceil(rowsTasks / Math.max(1, matrices)), Math.floor(keys / (tile.keys * roundsPerPart)))
   const partKeys = roundUp(Math.ceil(keys / Math.max(1, most)), tile.keys)
   const parts = Math.max(1, Math.ceil(keys / Math.max(1, partKeys)))
   const split = parts > 1

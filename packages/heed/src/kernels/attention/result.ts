@@ -11,7 +11,7 @@ import type {
   Vector,
 } from '../language/index.js'
 import type { LaunchValues } from '../launch.js'
-import type { AttentionDefinition } from './definition.js'
+import { type AttentionDefinition, goesTwice } from './definition.js'
 import type { Terms } from './leaves.js'
 import type { ForwardPlaces } from './places.js'
 import { type PlaceParameters, placeParameters, placeValues } from './workspace.js'
@@ -94,7 +94,8 @@ export function writeResult(
 ): void {
   const weight = writeRow(k, terms, definition, statistics, row, row)
   const line = outputLine(terms, row)
-  k.vectors(definition.valueWidth, (i, mask) => k.store(line.at(i), row.output(i, mask).mul(weight), mask))
+  const end = (output: Vector): Vector => (goesTwice(definition) ? output : output.mul(weight))
+  k.vectors(definition.valueWidth, (i, mask) => k.store(line.at(i), end(row.output(i, mask)), mask))
 }
 
 /** Where the output of a row goes. */
@@ -110,7 +111,7 @@ export function outputLine(terms: Terms, { batch, head, queryRow }: RowPlace): P
 export function writeRow<T extends FloatType>(
   k: Builder,
   terms: Terms,
-  { sink }: AttentionDefinition,
+  definition: AttentionDefinition,
   statistics: boolean,
   place: RowPlace,
   seen: Seen<T>,
@@ -119,9 +120,7 @@ export function writeRow<T extends FloatType>(
   const p = terms as unknown as Parameters
   const { largest, sum } = seen
   const some = largest.gt(-Infinity)
-  const { weight, top, inverseSum, ...end } = sink
-    ? sinkEnd(largest, sum, k.operand(largest.type, k.loadScalar(p.sink.at(place.head)) as Operand<T>))
-    : plainEnd(largest, sum, some)
+  const { weight, top, inverseSum, ...end } = rowEnd(k, terms, definition, place.head, largest, sum)
   const at = rowNumber(place)
   const store = (to: Pointer<'f32'>, value: Term<T>): void =>
     k.store(to.at(at), value as Term<'vector'>, mask)
@@ -140,13 +139,27 @@ export function writeRow<T extends FloatType>(
   return weight
 }
 
+/** How a row ends that has seen all its keys, or a vector of rows of one head. */
+export function rowEnd<T extends FloatType>(
+  k: Builder,
+  terms: Terms,
+  { sink }: AttentionDefinition,
+  head: Int,
+  largest: Term<T>,
+  sum: Term<T>,
+): End<T> {
+  if (!sink) return plainEnd(largest, sum, largest.gt(-Infinity))
+  const logits = (terms as unknown as Parameters).sink
+  return sinkEnd(largest, sum, k.operand(largest.type, k.loadScalar(logits.at(head)) as Operand<T>))
+}
+
 /** Which of batch × heads × queries. */
 export function rowNumber({ batch, head, heads, queryRow, queries }: RowPlace): Int {
   return batch.mul(heads).add(head).mul(queries).add(queryRow)
 }
 
 /** How a row ends, or a vector of rows. */
-interface End<T extends FloatType> {
+export interface End<T extends FloatType> {
   /** The weight of the largest score of a key: what the output so far is multiplied with. */
   readonly weight: Term<T>
   /** The largest score, the sink among them. */

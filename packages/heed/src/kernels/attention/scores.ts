@@ -59,11 +59,12 @@ const rowParameters: RowParameters = {
 type ForwardParameters = RowParameters & { readonly rowsPerTask: 'i32' }
 type BackwardParameters = RowParameters & PlaceParameters<'gradient'> & { readonly batches: 'i32' }
 
-/** The plain path: scores[batch head query key] from products, −infinity where masked. */
+/** The plain path: scores[batch head query key] from products, `hidden` where masked. */
 export function planScores(
   definition: AttentionDefinition,
   sizes: AttentionSizes,
   places: ScorePlaces,
+  hidden: number = -Infinity,
 ): Launch[] {
   checkPlaces('attention scores', definition, sizes, places)
   const { batch, heads, queries, keys } = sizes
@@ -77,17 +78,23 @@ export function planScores(
     rowsPerTask,
     ...leafValues(places.parameters, places.captures),
   }
-  return [launchOf(scoresKernel(definition), values, batch * heads * Math.ceil(queries / rowsPerTask))]
+  return [
+    launchOf(scoresKernel(definition, hidden), values, batch * heads * Math.ceil(queries / rowsPerTask)),
+  ]
 }
 
-function scoresKernel(definition: AttentionDefinition): Kernel<ForwardParameters & LeafParameters> {
+function scoresKernel(
+  definition: AttentionDefinition,
+  hidden: number,
+): Kernel<ForwardParameters & LeafParameters> {
   const types: ForwardParameters & LeafParameters = {
     ...rowParameters,
     rowsPerTask: 'i32',
     ...leafParameters(definition),
   }
   const { score, mask, roots } = definition
-  return kernel(`attention scores ${definition.key}`, types, (k, given, task) => {
+  const name = `attention scores ${hidden === 0 ? 'or 0 ' : ''}${definition.key}`
+  return kernel(name, types, (k, given, task) => {
     const terms = given as unknown as Terms
     const p = given as unknown as ParameterTerms<ForwardParameters>
     const blocks = p.queries.add(p.rowsPerTask).sub(1).div(p.rowsPerTask)
@@ -109,7 +116,7 @@ function scoresKernel(definition: AttentionDefinition): Kernel<ForwardParameters
         })
         const value = spread(inner.emit(score)) as Vector
         const allowed = mask === undefined ? undefined : (spread(inner.emit(mask)) as Mask)
-        k.store(target.at(key), allowed?.select(value, k.vector(-Infinity)) ?? value, valid)
+        k.store(target.at(key), allowed?.select(value, k.vector(hidden)) ?? value, valid)
       })
     })
   })

@@ -8,11 +8,11 @@ import type { AttentionDefinition } from './definition.js'
 // (`writeTileProduct`). That takes a multiple of the time.
 
 /**
- * Whether keys may have a weight of 0 that is more than rounding: by a mask, or by −infinity in a captured
- * tensor.
+ * Whether keys may have a weight of 0 that is more than rounding: by a mask, by −infinity in a captured
+ * tensor, or by a function on the filter.
  */
 export function hidesKeys(definition: AttentionDefinition): boolean {
-  return definition.mask !== undefined || hidesByTensor(definition)
+  return definition.mask !== undefined || definition.filter !== undefined || hidesByTensor(definition)
 }
 
 /** Whether the score reads a tensor of floats, which may hold −infinity. */

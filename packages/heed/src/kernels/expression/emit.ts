@@ -10,7 +10,7 @@ import type {
   Type,
   UnaryOperation,
 } from '../language/index.js'
-import { power } from '../language/index.js'
+import { philoxWords, power } from '../language/index.js'
 import type { Expression } from './expression.js'
 import { Gates } from './gates.js'
 import { nodesOf } from './graph.js'
@@ -47,11 +47,14 @@ export class Emitter {
   readonly environment: Environment
   readonly #known: Map<Expression, Term<Type>>
   readonly #gates: Gates
+  /** Random words by what they were made of. */
+  readonly #words: { readonly operands: readonly Expression[]; readonly words: readonly IntegerTerm[] }[]
 
   constructor(k: Builder, environment: Environment, outer?: Emitter) {
     this.k = k
     this.environment = environment
     this.#known = new Map(outer === undefined ? [] : outer.#known)
+    this.#words = outer === undefined ? [] : [...outer.#words]
     this.#gates = new Gates(k, outer === undefined ? undefined : outer.#gates)
   }
 
@@ -120,6 +123,20 @@ export class Emitter {
     return this.#known.get(root) as TermOf<K['kind']>
   }
 
+  /** One of four words, which are written together. */
+  #random(node: Expression, terms: readonly IntegerTerm[]): IntegerTerm {
+    const known = this.#words.find(({ operands }) => operands.every((x, i) => x === node.operands[i]))
+    if (known !== undefined) return known.words[node.value as number]!
+    const vectors = terms.some(isVector)
+    const [low, high, ...counter] = vectors ? terms.map((term) => spread(term) as IntegerTerm) : terms
+    const words = philoxWords(
+      counter as Term<'i32'>[],
+      [low, high] as Term<'i32'>[],
+    ) as readonly IntegerTerm[]
+    this.#words.push({ operands: node.operands, words })
+    return words[node.value as number]!
+  }
+
   #node(node: Expression): Term<Type> | undefined {
     const { k, environment } = this
     const terms = node.operands.map((operand) => this.#known.get(operand) ?? this.#node(operand)!)
@@ -162,6 +179,8 @@ export class Emitter {
         return (a as Term<'i32'>).toFloat()
       case 'toInteger':
         return (a as Term<'f32'>).toInt()
+      case 'random':
+        return this.#random(node, terms as IntegerTerm[])
       case 'pow':
         return power(k, a as Term<FloatType>, node.value as number)
       case 'divideBy':

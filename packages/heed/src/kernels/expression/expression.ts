@@ -155,6 +155,14 @@ export class Expression<K extends Kind = Kind> {
   shr(this: Expression<'integer'>, count: Lifted<'integer'>): Expression<'integer'> {
     return this.#binary('shr', count)
   }
+  /** ⌊x / 2^count⌋ of x without a sign: zeros come in from above. */
+  ushr(this: Expression<'integer'>, count: Lifted<'integer'>): Expression<'integer'> {
+    return this.#binary('ushr', count)
+  }
+  /** The bits in which two whole numbers differ. */
+  xor(this: Expression<'integer'>, other: Lifted<'integer'>): Expression<'integer'> {
+    return this.#binary('xor', other)
+  }
   toFloat(this: Expression<'integer'>): Expression<'float'> {
     return make('float', 'toFloat', [this])
   }
@@ -270,8 +278,10 @@ const firstKinds: Readonly<Partial<Record<Operation, Kind>>> = {
   select: 'boolean',
   divideBy: 'integer',
   remainderBy: 'integer',
+  xor: 'integer',
   shl: 'integer',
   shr: 'integer',
+  ushr: 'integer',
   toFloat: 'integer',
   div: 'float',
   sqrt: 'float',
@@ -319,6 +329,20 @@ export function parameter(slot: number): Expression<'float'>
 export function parameter<N extends Number_>(slot: number, kind: N): Expression<N>
 export function parameter(slot: number, kind: Number_ = 'float'): Expression<Number_> {
   return new Expression(kind, 'parameter', [], slot)
+}
+
+type Words = readonly [Expression<'integer'>, Expression<'integer'>]
+
+/**
+ * Word 0 … 3 of the random bits of a counter under a key, bit for bit base's `philox`, as a whole number of
+ * 32 bits with a sign.
+ */
+export function randomWord(
+  key: Words,
+  counter: readonly [...Words, ...Words],
+  word: 0 | 1 | 2 | 3,
+): Expression<'integer'> {
+  return new Expression('integer', 'random', [...key, ...counter], word)
 }
 
 /** A tensor that a traced function reads from, addressed by integer expressions. */

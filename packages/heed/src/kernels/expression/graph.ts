@@ -154,6 +154,7 @@ function hasValue(node: Expression): boolean {
   return (
     node.operands.length === 0 ||
     node.operation === 'capture' ||
+    node.operation === 'random' ||
     node.operation === 'pow' ||
     node.operation === 'divideBy' ||
     node.operation === 'remainderBy'

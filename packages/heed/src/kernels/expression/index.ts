@@ -12,6 +12,7 @@ export {
   integer,
   type Lifted,
   parameter,
+  randomWord,
 } from './expression.js'
 export * from './graph.js'
 export * from './together.js'

@@ -36,7 +36,19 @@ export type GateName =
   /** exp(−x²) */
   | 'gaussian'
   | 'tanhSlope'
-export type BinaryName = 'add' | 'sub' | 'mul' | 'div' | 'min' | 'max' | 'and' | 'or' | 'shl' | 'shr'
+export type BinaryName =
+  | 'add'
+  | 'sub'
+  | 'mul'
+  | 'div'
+  | 'min'
+  | 'max'
+  | 'and'
+  | 'or'
+  | 'xor'
+  | 'shl'
+  | 'shr'
+  | 'ushr'
 export type ComparisonName = 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge'
 
 const gates: Readonly<Record<GateName, true>> = {
@@ -59,7 +71,8 @@ export function isGate(operation: Operation): operation is GateName {
 }
 
 /**
- * `pow`, `divideBy` and `remainderBy` carry their right side as `value`, leaves carry the slot or the axis.
+ * `pow`, `divideBy` and `remainderBy` carry their right side as `value`, leaves carry the slot or the axis,
+ * and `random` which of the four words it is.
  */
 export type Operation =
   | 'constant'
@@ -70,6 +83,7 @@ export type Operation =
   | UnaryName
   | BinaryName
   | ComparisonName
+  | 'random'
   | 'pow'
   | 'divideBy'
   | 'remainderBy'

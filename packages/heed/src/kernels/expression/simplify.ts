@@ -31,8 +31,10 @@ export function simplify<N extends Node>(
       return kind === 'integer' && (x === 0 || y === 0) ? 0 : undefined
     case 'div':
       return y === 1 ? a : undefined
+    case 'xor':
     case 'shl':
     case 'shr':
+    case 'ushr':
       return y === 0 ? a : undefined
     case 'pow':
       return value === 1 ? a : value === 0 ? 1 : undefined
@@ -94,6 +96,10 @@ function compute(
       return x << y
     case 'shr':
       return x >> y
+    case 'ushr':
+      return (x >>> y) | 0
+    case 'xor':
+      return x ^ y
     case 'neg':
       return cut(-x)
     case 'abs':

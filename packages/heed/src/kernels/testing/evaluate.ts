@@ -1,3 +1,4 @@
+import { philox } from '../../base/index.js'
 import { type Expression, nodesOf } from '../expression/index.js'
 import { gateDefinitions } from './gates.js'
 
@@ -68,6 +69,14 @@ function compute(
       return a << b
     case 'shr':
       return a >> b
+    case 'ushr':
+      return (a >>> b) | 0
+    case 'xor':
+      return a ^ b
+    case 'random': {
+      const [c1 = 0, c2 = 0, c3 = 0] = more
+      return philox([c >>> 0, c1 >>> 0, c2 >>> 0, c3 >>> 0], [a >>> 0, b >>> 0])[value]! | 0
+    }
     case 'neg':
       return whole ? -a | 0 : -a
     case 'abs':

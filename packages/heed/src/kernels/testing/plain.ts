@@ -24,6 +24,7 @@ export function plainAttention(
       const kv = b * kvHeads + Math.floor(h / (heads / kvHeads))
       for (let i = 0; i < queries; i++) {
         const scores: number[] = []
+        const places: Numbers[] = []
         for (let j = 0; j < keys; j++) {
           let product = 0
           for (let w = 0; w < width; w++)
@@ -33,6 +34,7 @@ export function plainAttention(
             { batch: b, head: h, queryRow: i, query: i + keys - queries, key: j },
             product,
           )
+          places.push(leaves)
           scores.push(mask === undefined || evaluate(mask, leaves) ? evaluate(score, leaves) : -Infinity)
         }
         const sink = definition.sink ? [inputs.sink![h]!] : []
@@ -40,8 +42,17 @@ export function plainAttention(
         const terms = scores.map((s) => (s === -Infinity ? 0 : Math.exp(s - largest)))
         const total = terms.reduce((a, t) => a + t, 0) + sink.reduce((a, s) => a + Math.exp(s - largest), 0)
         const filter = terms.map((t) => (t === 0 ? 0 : t / total))
+        const filtered = filter.map((f, j) =>
+          definition.filter === undefined
+            ? f
+            : scores[j] === -Infinity
+              ? 0
+              : evaluate(definition.filter, { ...places[j]!, input: () => f }),
+        )
         for (let w = 0; w < valueWidth; w++)
-          result.output.push(filter.reduce((a, f, j) => a + f * value[(kv * keys + j) * valueWidth + w]!, 0))
+          result.output.push(
+            filtered.reduce((a, f, j) => a + f * value[(kv * keys + j) * valueWidth + w]!, 0),
+          )
         result.logSumExp.push(total === 0 ? -Infinity : largest + Math.log(total))
         result.entropy.push(filter.reduce((a, f) => (f === 0 ? a : a - f * Math.log(f)), 0))
         const top = Math.max(...filter)

@@ -3,8 +3,9 @@ import {
   attentionDefinition,
   type AttentionSizes,
   type CapturedTensor,
+  filterWeight,
 } from '../attention/index.js'
-import { Capture, type Expression, index, input, integer, parameter } from '../expression/index.js'
+import { Capture, type Expression, float, index, input, integer, parameter } from '../expression/index.js'
 import type { AttentionInputs, CaptureValues } from './attention.js'
 
 /** Numbers in [0, 1) from a seed: a counter through a mixing function (Steele et al., SplitMix). */
@@ -22,6 +23,8 @@ export function numbersFrom(seed: number): () => number {
 interface Variant {
   readonly score?: (score: Expression<'float'>, capture: Declare) => Expression<'float'>
   readonly mask?: (capture: Declare) => Expression<'boolean'>
+  /** From the normalized weight. */
+  readonly filter?: (weight: Expression<'float'>, capture: Declare) => Expression<'float'>
   readonly sink?: boolean
 }
 /** Declares a captured tensor of these sizes. Integers come from 0 … `below` − 1. */
@@ -94,6 +97,39 @@ function variantsFor(sizes: AttentionSizes): Readonly<Record<string, Variant>> {
     'soft cap': { score: (score) => score.div(2).tanh().mul(2), mask: () => key.le(query) },
     relation: { score: (score) => key.gt(query).select(score, score.mul(0.5).sub(integer(1).toFloat())) },
     sink: { sink: true, mask: () => key.le(query) },
+    'every third dropped': {
+      filter: (weight) => key.add(row).remainderBy(3).eq(0).select(float(0), weight.mul(1.5)),
+      mask: () => key.le(query),
+    },
+    'gain of pairs': {
+      filter: (weight, capture) => weight.mul(capture('float', [B, H, Q, K]).at(batch, head, row, key)),
+      sink: true,
+    },
+    'gain of heads and keys': {
+      filter: (weight, capture) => {
+        const gain = capture('float', [H])
+        return weight.mul(gain.at(head)).div(capture('float', [K]).at(key).square().add(1))
+      },
+      score: (score, capture) => score.add(capture('float', [K]).at(key)),
+      mask: () => query.sub(key).abs().le(3),
+    },
+    'sharpened filter': {
+      filter: (weight, capture) =>
+        weight
+          .mul(weight)
+          .mul(capture('float', [H]).at(head))
+          .add(0.1),
+      mask: () => key.le(query),
+    },
+    'filter above a bound': {
+      filter: (weight, capture) => weight.sub(capture('float', [Q]).at(row).mul(0.1)).mul(2),
+      score: (score, capture) => score.mul(capture('float', [H]).at(head)),
+      sink: true,
+    },
+    'filter without the weight': {
+      filter: (_, capture) => capture('float', [K]).at(key).add(0.5),
+      mask: () => key.le(query),
+    },
     'nothing at all': { mask: () => key.lt(0), sink: false },
     'nothing but a sink': { mask: () => key.lt(0), sink: true },
   }
@@ -136,6 +172,7 @@ export function randomAttention(
     valueWidth,
     score: variant.score?.(scaled, capture) ?? scaled,
     mask: variant.mask?.(capture),
+    filter: variant.filter?.(filterWeight, capture),
     captures: captured,
     parameters: ['float'],
     sink: variant.sink ?? false,

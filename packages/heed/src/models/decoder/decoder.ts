@@ -14,7 +14,7 @@ import {
   createLinear,
   createNorm,
   decoderBlock,
-  type Dropout,
+  type BlockDropout,
   embed,
   type Embedding,
   type Initializer,
@@ -110,7 +110,7 @@ export interface DecoderOptions {
   /** Texts of lengths of their own, one after the other in a batch of 1, each with its own cache. */
   readonly rows?: ModelRows | undefined
   /** While training. */
-  readonly dropout?: Dropout | undefined
+  readonly dropout?: BlockDropout | undefined
   /** Beside the causal one: padding, documents, a window. */
   readonly mask?: Mask | undefined
   /**
@@ -155,7 +155,7 @@ export function decoderStates(
     const options = {
       ...common,
       ...(rows && { attention: inRows(common.attention, layerRows(rows, layer), positions, turned) }),
-      dropout: dropout && { rate: dropout.rate, key: foldIn(foldIn(dropout.key, 'blocks'), layer) },
+      dropout: dropout && { ...dropout, key: foldIn(foldIn(dropout.key, 'blocks'), layer) },
     }
     const run = (parameters: Quantized<Block>, input: Sequence): Sequence =>
       decoderBlock(parameters, input, { ...options, cache: cache?.layer(layer) })

@@ -18,7 +18,7 @@ import {
   createRecurrentBlock,
   type CrossBlock,
   crossDecoderBlock,
-  type Dropout,
+  type BlockDropout,
   embed,
   type Embedding,
   encoderBlock,
@@ -132,7 +132,7 @@ export function createEncoderDecoder(
 /** What both halves may be told. */
 export interface StackOptions {
   /** While training. */
-  readonly dropout?: Dropout | undefined
+  readonly dropout?: BlockDropout | undefined
   /** Forget what happens inside each block, and compute it again for the gradient: less memory, more time. */
   readonly rematerialize?: boolean | undefined
 }
@@ -310,7 +310,7 @@ function runStack(
   const { position, embeddingScale } = design
   const { blocks, embeddingNorm, finalNorm, relative } = design[name]
   const stack: Quantized<Stack<unknown>> = model[name]
-  const dropped = dropout && { rate: dropout.rate, key: foldIn(dropout.key, name) }
+  const dropped = dropout && { ...dropout, key: foldIn(dropout.key, name) }
   const score =
     relative &&
     t5Bias(stack.relative!, {
@@ -334,7 +334,7 @@ function runStack(
           block(layer, input, {
             ...options,
             attention: { ...options.attention, score: score ?? options.attention?.score },
-            dropout: dropped && { rate: dropped.rate, key: foldIn(foldIn(dropped.key, 'blocks'), layer) },
+            dropout: dropped && { ...dropped, key: foldIn(foldIn(dropped.key, 'blocks'), layer) },
           })
         x = within(`blocks.${layer}`, () =>
           (rematerialize ? checkpoint(observedAsNow(run)) : run)(stack.blocks[layer], x),

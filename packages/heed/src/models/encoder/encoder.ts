@@ -12,7 +12,7 @@ import {
   createEmbedding,
   createLinear,
   createNorm,
-  type Dropout,
+  type BlockDropout,
   embed,
   type Embedding,
   encoderBlock,
@@ -140,7 +140,7 @@ export function createEncoder(
 }
 
 /** What is dropped of an encoder's values while it is trained. */
-export interface EncoderDropout extends Dropout {
+export interface EncoderDropout extends BlockDropout {
   /** The share of what a classifier reads. Default `rate`, as BERT has it. */
   readonly head?: number | undefined
 }
@@ -204,7 +204,7 @@ export function encoderStates(
           ...(distances && { scoreFrom: scoreByDistance(model.distance!, block, design, distances, layer) }),
           ...(rows && { rows: { lengths: rows } }),
         },
-        dropout: dropout && { rate: dropout.rate, key: foldIn(foldIn(dropout.key, 'blocks'), layer) },
+        dropout: dropout && { ...dropout, key: foldIn(foldIn(dropout.key, 'blocks'), layer) },
       }
       const run = (parameters: Quantized<Block>, input: Sequence): Sequence =>
         encoderBlock(parameters, input, how)

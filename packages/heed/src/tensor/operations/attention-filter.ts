@@ -1,5 +1,12 @@
 import { checkNames, ShapeError } from '../../base/index.js'
-import { type Place, planScores, planScoresBackward } from '../../kernels/index.js'
+import {
+  filterWeight,
+  input,
+  type Place,
+  planScores,
+  planScoresBackward,
+  substitute,
+} from '../../kernels/index.js'
 import { execute } from '../execute.js'
 import { emptyArranged, physicalOrder, sameDevice, shapeOf } from '../layout.js'
 import { allOrNothing } from '../scope.js'
@@ -15,8 +22,8 @@ import {
 } from './attention.js'
 import { type AttentionAxes, attentionAxes, strideOf, type Walk, walk } from './attention-axes.js'
 import { capturedSlots, zerosLike } from './attention-backward.js'
-import { checkCaptures } from './attention-capture.js'
-import { trace } from './attention-function.js'
+import { type Captures, checkCaptures } from './attention-capture.js'
+import { type FilterFunction, trace, type Traced, traceFilter } from './attention-function.js'
 import { capturePlace, placeOf, sizesFor } from './attention-operands.js'
 import { batchAsked, roundParameters } from './attention-positions.js'
 import { type PreparedAttention, preparedAttention } from './attention-prepared.js'
@@ -44,8 +51,8 @@ export function attentionScores<Q extends string = never, K extends string = nev
 
 /**
  * The filter, batch head query key: the scores normalized over the keys. Each row is between 0 and 1 and sums
- * to 1 (to less with a sink, to 0 where nothing may be attended). This is the plain path of `attention`, and
- * has gradients.
+ * to 1 (to less with a sink, to 0 where nothing may be attended), unless a function on the filter changes
+ * that. This is the plain path of `attention`, and has gradients.
  *
  * @throws ShapeError, DtypeError and UsageError as `attention` does
  */
@@ -56,7 +63,8 @@ export function attentionFilter<Q extends string = never, K extends string = nev
 ): Tensor<'query' | 'key' | Exclude<Q | K, 'width'>> {
   return allOrNothing(() => {
     const scores = scoresOf('attentionFilter', query, key, options as ScoreOptions) as Tensor<'head' | 'key'>
-    return filterScores<'head'>(scores, options.sink) as never
+    const filter = filterScores<'head'>(scores, options.sink)
+    return applyFilter(filter, scores, options.filter as FilterFunction) as never
   })
 }
 
@@ -102,6 +110,59 @@ export function filterScores<A extends string>(
 }
 
 /**
+ * From the filter to the weights that values are mixed with: what the function gives, and 0 where the score
+ * is −∞, as masked ones are. The plain path of the option `filter`; without a function the filter itself.
+ *
+ * @param scores those that the filter was made of
+ * @throws ShapeError and UsageError as `attention` does
+ */
+export function applyFilter<A extends string>(
+  filter: Tensor<A>,
+  scores: Tensor<A>,
+  change?: FilterFunction,
+): Tensor<A> {
+  if (change === undefined) return filter
+  return allOrNothing(() => {
+    const operation = 'applyFilter'
+    const axes = filterAxes(filter as AnyTensor)
+    const captures: Captures = { tensors: [], parameters: [], kinds: [] }
+    const expression = traceFilter(operation, change, captures)
+    checkCaptures(operation, { roots: [expression], tensors: captures.tensors }, axes)
+    // Where there is nothing, a captured tensor may have nothing to read either.
+    if (isNothing(axes)) return filter
+    // Weights are never below 0: −1 says that there is none.
+    const marked = map(
+      (weight, score) => score.eq(-Infinity).select(-1, weight),
+      filter as AnyTensor as Tensor,
+      scores as AnyTensor as Tensor,
+    ) as Tensor
+    // Its kernels read one tensor, and write 0 where their mask says no.
+    const weight = input(0)
+    const score = substitute(expression, new Map([[filterWeight, weight]]))
+    const mask = weight.ge(0).or(weight.ne(weight))
+    const traced = { ...captures, score, mask, filter: undefined, roots: [score, mask] }
+    return plannedScores(operation, marked, alongKeys(marked), axes, traced, 0) as never
+  })
+}
+
+/** What an attention has whose filter this is. */
+function filterAxes(filter: AnyTensor): AttentionAxes {
+  const size = (name: string): number => axisOf('applyFilter', filter, name).size
+  const headed = hasAxis(filter, 'head')
+  const heads = headed ? size('head') : 1
+  return {
+    batch: filter.layout.filter(({ name }) => !['head', 'query', 'key'].includes(name)),
+    headed,
+    heads,
+    kvHeads: heads,
+    queries: size('query'),
+    keys: size('key'),
+    width: 0,
+    valueWidth: 0,
+  }
+}
+
+/**
  * Filter × value, summed over the keys: batch head query width. Value may have fewer heads, each shared by
  * neighbouring heads of the filter. Where the filter is 0 nothing is taken of a value, whatever it holds.
  *
@@ -131,42 +192,68 @@ function scoresOf(operation: string, query: AnyTensor, key: AnyTensor, options: 
   return allOrNothing(() => {
     for (const tensor of [query, key]) if (!isTensor(tensor)) throw notTensor(operation, tensor)
     const { score, mask } = options
+    const functions = { score, mask }
     const axes = attentionAxes(operation, query, key)
     const scale = scaleOf(operation, options, axes.width)
-    let traced = trace(operation, score, mask, scale)
+    let traced = trace(operation, functions, scale)
     checkCaptures(operation, traced, axes)
     // Where nothing is computed, a captured tensor may have nothing to read either.
-    if (axes.heads * axes.queries * axes.keys === 0) traced = trace(operation, undefined, undefined, scale)
-    const device = sameDevice(operation, [query, key, ...traced.tensors])
+    if (isNothing(axes)) traced = trace(operation, {}, scale)
     const unit = (x: AnyTensor): Tensor =>
       score?.similarity === undefined ? widened(x) : score.similarity.prepare(widened(x))
     const multiplied = overHeads(operation, unit(query), unit(key), 'width', maskedProducts)
     const products = alongKeys(multiplied)
-    const shape: Record<string, number> = {}
-    for (const { name, size } of axes.batch) shape[name] = size
-    if (axes.headed) shape.head = axes.heads
-    const output = emptyArranged(device, 'f32', { ...shape, query: axes.queries, key: axes.keys })
-    const way = walk(axes.batch, [products, output], batchAsked(traced.roots))
-    const prepared = preparedAttention(traced, { ...axes, width: 0, valueWidth: 0 }, way, false)
-    const { tensors: captured, parameters } = traced
-    execute(device, () =>
-      way.rounds.flatMap((round) =>
-        planScores(prepared.definition, sizesFor(axes, way), {
+    return plannedScores(operation, query, products, axes, traced, -Infinity)
+  })
+}
+
+function isNothing({ heads, queries, keys }: AttentionAxes): boolean {
+  return heads * queries * keys === 0
+}
+
+/**
+ * The score of each product, and `hidden` where the mask says no.
+ *
+ * @param beside another tensor, which must be on the same device
+ */
+function plannedScores(
+  operation: string,
+  beside: AnyTensor,
+  products: Tensor,
+  axes: AttentionAxes,
+  traced: Traced,
+  hidden: number,
+): Tensor {
+  const device = sameDevice(operation, [beside, products, ...traced.tensors])
+  const shape: Record<string, number> = {}
+  for (const { name, size } of axes.batch) shape[name] = size
+  if (axes.headed) shape.head = axes.heads
+  const output = emptyArranged(device, 'f32', { ...shape, query: axes.queries, key: axes.keys })
+  const way = walk(axes.batch, [products, output], batchAsked(traced.roots))
+  const prepared = preparedAttention(traced, { ...axes, width: 0, valueWidth: 0 }, way, false)
+  const { tensors: captured, parameters } = traced
+  execute(device, () =>
+    way.rounds.flatMap((round) =>
+      planScores(
+        prepared.definition,
+        sizesFor(axes, way),
+        {
           products: placeOf(products, 'query', way, round),
           scores: placeOf(output, 'query', way, round),
           captures: captured.map((tensor) => capturePlace(tensor, physicalOrder(tensor))),
           parameters: roundParameters(parameters, way, round),
-        }),
+        },
+        hidden,
       ),
-    )
-    return record('attentionScores', [products, ...captured.filter(({ dtype }) => dtype === 'f32')], output, {
-      prepared,
-      axes,
-      way,
-      captured,
-      parameters,
-    } satisfies ScoresAttributes)
-  })
+    ),
+  )
+  return record('attentionScores', [products, ...captured.filter(({ dtype }) => dtype === 'f32')], output, {
+    prepared,
+    axes,
+    way,
+    captured,
+    parameters,
+  } satisfies ScoresAttributes)
 }
 
 /** The gradients of the products and of the captured f32 tensors. */

@@ -59,7 +59,7 @@ test('a similarity prepares queries and keys, and has a scale of its own', () =>
 
 test('numbers that are adjustable make no other kernel', () => {
   const key = (mask: Mask, score?: Score): unknown =>
-    preparedAttention(trace('test', score, mask, 1), sizes, walk([], [], new Set()), false)
+    preparedAttention(trace('test', { score, mask }, 1), sizes, walk([], [], new Set()), false)
   expect(key(slidingWindow(3))).toBe(key(slidingWindow(5)))
   expect(key(causal, softCap(3))).toBe(key(causal, softCap(5)))
   expect(key(causal)).not.toBe(key(slidingWindow(5)))

@@ -48,7 +48,7 @@ function sizesKey({ batch, heads, kvHeads, queries, keys }: AttentionSizes): str
  * equal.
  */
 export function preparedAttention(
-  { roots, tensors, kinds }: Traced,
+  { mask: masked, filter: filtered, roots, tensors, kinds }: Traced,
   axes: AttentionAxes & { readonly width: number; readonly valueWidth: number },
   way: Walk,
   sink: boolean,
@@ -56,7 +56,9 @@ export function preparedAttention(
 ): PreparedAttention {
   const { width, valueWidth } = axes
   const bound = bindPositions(roots, axes, way, kinds.length)
-  const [score, mask] = bound as readonly Expression[] as [Scalar, Condition | undefined]
+  const [score, ...rest] = bound as readonly Expression[] as [Scalar, ...Expression[]]
+  const mask = masked && (rest.shift() as Condition)
+  const filter = filtered && (rest.shift() as Scalar)
   const parameters = [...kinds, ...way.given.map(() => 'integer' as const)]
   const captures = tensors.map((tensor) => {
     const order = physicalOrder(tensor)
@@ -77,6 +79,7 @@ export function preparedAttention(
         valueWidth,
         score,
         mask,
+        filter,
         captures,
         parameters,
         sink,

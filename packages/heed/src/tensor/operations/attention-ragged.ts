@@ -34,9 +34,9 @@ export interface Stretch<A extends string = string> {
 type Operand = 'head' | 'key' | 'width'
 
 /**
- * Attention of several sequences that don't see each other, each with as many queries and keys as it has,
- * and nothing of any other: for each what `attention` gives it alone. Masks and scores see positions within
- * the sequence.
+ * Attention of several sequences that don't see each other, each with as many queries and keys as it has, and
+ * nothing of any other: for each what `attention` gives it alone. Masks and scores see positions within the
+ * sequence.
  *
  * - query: head query width; the queries of all sequences, one after the other; batch axes have size 1
  * - queries: how many each sequence has
@@ -45,7 +45,8 @@ type Operand = 'head' | 'key' | 'width'
  * - result: head query width, as the queries
  *
  * It is one launch for all sequences of like form. Where a gradient is wanted, or the score is of another
- * similarity or reads a tensor by query or key, the sequences are gone through one by one.
+ * similarity, or score, mask or filter read a tensor by query or key, the sequences are gone through one by
+ * one.
  *
  * @throws ShapeError where the lengths do not fit; and as `attention` does
  */
@@ -90,7 +91,8 @@ function oneByOne({ query, queries, keys, values }: Sequences, options: Attentio
   return outputs.length === 1 ? outputs[0]! : concat(outputs, 'query')
 }
 
-function fused(sequences: Sequences, { score, mask, sink, scale }: AttentionOptions): Tensor | undefined {
+function fused(sequences: Sequences, options: AttentionOptions): Tensor | undefined {
+  const { score, sink } = options
   const { queries, keys, values } = sequences
   if (sequences.query.elements === 0 || score?.similarity !== undefined) return undefined
   const { size: width } = axisOf(operation, sequences.query, 'width')
@@ -99,7 +101,7 @@ function fused(sequences: Sequences, { score, mask, sink, scale }: AttentionOpti
   for (const { tensor } of values) sources.add(tensor)
   for (const tensor of sources) axisOf(operation, tensor, 'width')
   const query = adjacent(sequences.query)
-  const traced = trace(operation, score, mask, scaleOf(operation, { scale, score }, width))
+  const traced = trace(operation, options, scaleOf(operation, options, width))
   if (readsByPosition(traced.roots)) return undefined
   const all = [query, ...sources, ...traced.tensors, ...(sink === undefined ? [] : [sink])]
   if (tracked(all) || ![...sources].every(isAdjacent)) return undefined
@@ -162,7 +164,7 @@ function fused(sequences: Sequences, { score, mask, sink, scale }: AttentionOpti
   return output
 }
 
-/** Whether score or mask read a tensor by positions, of which each sequence has its own. */
+/** Whether score, mask or filter read a tensor by positions, of which each sequence has its own. */
 function readsByPosition(roots: readonly Expression[]): boolean {
   return nodesOf(roots).some(
     (node) =>

@@ -9,7 +9,7 @@ import { attentionAxes, isStoredFloat, walk } from './attention-axes.js'
 import { type KeptResult, runBackward } from './attention-backward.js'
 import { checkCaptures } from './attention-capture.js'
 import { type AttentionResult, type PlannedAttention, planForward, runForward } from './attention-forward.js'
-import { type Mask, type Score, trace } from './attention-function.js'
+import { type FilterFunction, type Mask, type Score, trace } from './attention-function.js'
 import { adjacent, type AttentionOperands } from './attention-operands.js'
 import { batchAsked } from './attention-positions.js'
 import { preparedAttention } from './attention-prepared.js'
@@ -28,10 +28,17 @@ export interface ScoreOptions<A extends string = never> {
 
 /**
  * What makes one kind of attention another. By default every query sees every key, and the score is q·k /
- * √width. `score` and `mask` are functions of your own or ready-made ones (`alibi`, `softCap`; `causal`,
- * `padding`), joined by `inOrder` and `allOf`. `A`: the batch axes of query, key and value.
+ * √width. `score`, `mask` and `filter` are functions of your own or ready-made ones (`alibi`, `softCap`;
+ * `causal`, `padding`; `dropWeights`), joined by `inOrder` and `allOf`. `A`: the batch axes of query, key and
+ * value.
  */
 export interface AttentionOptions<A extends string = never> extends ScoreOptions<A> {
+  /**
+   * From the normalized weights to those that values are mixed with (ONNX's `prob_mod`); default: as they
+   * are. One that multiplies the weight by what does not depend on it costs nothing more; for any other the
+   * scores are computed twice.
+   */
+  readonly filter?: FilterFunction<A> | undefined
   /**
    * For each head one more logit in the denominator, without a value: rows may sum to less than 1 (Miller
    * 2023, "Attention Is Off By One").
@@ -39,11 +46,20 @@ export interface AttentionOptions<A extends string = never> extends ScoreOptions
   readonly sink?: Tensor<'head'> | undefined
 }
 
-const known: Record<keyof AttentionOptions, true> = { score: true, mask: true, scale: true, sink: true }
+const known: Record<keyof AttentionOptions, true> = {
+  score: true,
+  mask: true,
+  filter: true,
+  scale: true,
+  sink: true,
+}
 /** What the options of an attention are called. */
 export const attentionNames: readonly string[] = Object.keys(known)
 
-/** What the fused kernel knows of each row beside its output. */
+/**
+ * What the fused kernel knows of each row beside its output. All of it is of the normalized weights, before a
+ * function on the filter.
+ */
 export interface AttentionWithStatistics<A extends string, R extends string> {
   readonly output: Tensor<A>
   /** ln of the denominator, the sink included; −infinity where nothing may be attended. */
@@ -72,11 +88,12 @@ export interface AttentionWithStatistics<A extends string, R extends string> {
  * are read. Result and gradients are f32.
  *
  * A row that may attend to nothing is 0. What is masked can't be seen, NaN included. Gradients flow to query,
- * key, value, sink and the f32 tensors that the score captures.
+ * key, value, sink and the f32 tensors that score and filter capture.
  *
  * @throws ShapeError if an axis is missing or sizes disagree, captured tensors included
  * @throws DtypeError for tensors that are not f32, f16 or bf16
- * @throws UsageError if score or mask return something else than an expression, or the scale is no number
+ * @throws UsageError if score, mask or filter return something else than an expression, or the scale is no
+ *   number
  */
 export function attention<Q extends string = never, K extends string = never, V extends string = never>(
   query: Tensor<Q | 'query' | 'width'>,
@@ -123,15 +140,15 @@ function attend(
   return allOrNothing(() => {
     for (const tensor of [givenQuery, givenKey, givenValue])
       if (!isTensor(tensor)) throw notTensor(operation, tensor)
-    const { score, mask, sink: givenSink } = options
-    const { similarity } = score ?? {}
+    const { sink: givenSink } = options
+    const { similarity } = options.score ?? {}
     const { size: width } = axisOf(operation, givenQuery, 'width')
     const scale = scaleOf(operation, options, width)
-    let traced = trace(operation, score, mask, scale)
+    let traced = trace(operation, options, scale)
     if ([givenQuery, givenKey].some(({ elements }) => elements === 0) && width > 0) {
       // Nothing is computed, and a captured tensor may have nothing to read either.
       checkCaptures(operation, traced, attentionAxes(operation, givenQuery, givenKey, givenValue))
-      traced = trace(operation, undefined, undefined, scale)
+      traced = trace(operation, {}, scale)
     }
     const given = [
       givenQuery,

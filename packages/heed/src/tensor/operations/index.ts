@@ -1,6 +1,6 @@
 export * from './attention-filter.js'
 export { adjustable, capture, Captured, checkTensor } from './attention-capture.js'
-export { type Mask, type Score, type Similarity } from './attention-function.js'
+export { type FilterFunction, type Mask, type Score, type Similarity } from './attention-function.js'
 export { type BatchAxes, type Condition, type Integer, type Positions } from './attention-positions.js'
 export {
   attention,
