@@ -16,6 +16,8 @@ export {
 } from './attention.js'
 export { attendPicture, briefPicture, type PictureOptions } from './picture/picture.js'
 export { headsSvg, type PicturedHead, type PicturedLayer } from './picture/heads-svg.js'
+export { filterSvg, type LabelledFilter } from './picture/filter-svg.js'
+export { lineChartSvg, type ChartPoint, type LineChart } from './picture/line-chart-svg.js'
 export { depthOf, Paint, themeOf } from './picture/paint.js'
 export { visibleText } from './visible.js'
 export { COLOURS, inkOn, place, scale, type Colour, type Theme } from './page/colour.js'
