@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { randomKey, uniformAt } from '../base/index.js'
-import { valueAndGrad } from '../autograd/index.js'
+import { checkGradient, valueAndGrad } from '../autograd/index.js'
 import { deviceTitle, expectClose, referenceDevices } from '../nn/testing/reference.js'
 import { collect } from '../observe/index.js'
 import { dispose, keep, scope, tensor, type Tensor, withDevice } from '../tensor/index.js'
@@ -94,6 +94,30 @@ describe.each(referenceDevices.map((device) => [deviceTitle(device), device] as 
         }))
     })
   },
+)
+
+test.each(kinds)('the gradient of the loss by %s equals central differences', (_kind, alignment) =>
+  withDevice(referenceDevices[0]!, () =>
+    scope(() => {
+      const source = idsOf([
+        [3, 4, 2],
+        [1, 4, 0],
+      ])
+      const inputs = idsOf([
+        [start, 3],
+        [start, 4],
+      ])
+      const targets = idsOf([
+        [3, end],
+        [4, 0],
+      ])
+      const { error, at } = checkGradient(
+        (own: RecurrentTranslator) => translationLoss(own, source, { inputs, targets }),
+        createRecurrentTranslator({ vocabulary: 5, width: 3, units: 2, alignment }, randomKey(1)),
+      )
+      expect(error, at).toBeLessThan(1e-6)
+    }),
+  ),
 )
 
 test('what attention sees has names', () =>
