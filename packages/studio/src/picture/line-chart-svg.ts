@@ -66,18 +66,18 @@ export function lineChartSvg(chart: LineChart, theme: Theme): string {
   const path = (d: string, stroke: string, line: number, dash: readonly number[] = []): void =>
     void shapes.push({ kind: 'path', d, stroke, line, dash })
 
-  text([edge.left, 20], title, { fill: ink, size: 14, weight: 600 })
+  text([edge.left, 16], title, { fill: ink, size: 14, weight: 600 })
   for (const tick of ticks(y.low, y.high, 5)) {
     path(`M${edge.left} ${at(up(tick))}L${right} ${at(up(tick))}`, grid, 1)
     text([edge.left - 8, up(tick)], String(Number(tick.toPrecision(6))), { anchor: 'end' })
   }
-  text([edge.left - 8, edge.top - 14], y.label, { anchor: 'start' })
+  text([edge.left, edge.top - 12], y.label)
   for (const tick of x.ticks ?? ticks(first, last, 6))
     text([across(tick), bottom + 16], String(tick), { anchor: 'middle' })
   text([(edge.left + right) / 2, bottom + 36], x.label, { anchor: 'middle' })
   for (const rule of rules) {
     path(`M${at(across(rule.x))} ${edge.top}L${at(across(rule.x))} ${bottom}`, muted, 1, [3, 4])
-    text([across(rule.x) + 5, edge.top + 7], rule.label)
+    text([across(rule.x) + 5, bottom - 9], rule.label)
   }
 
   const taken: number[] = []
