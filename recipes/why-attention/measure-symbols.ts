@@ -51,10 +51,7 @@ export async function measureSymbols(
   const shown = seed === 0 ? await show() : undefined
   dispose(model as never)
   const settings = settingsOf(task, modelName)
-  return {
-    ...{ task: name, model: modelName, seed, settings },
-    ...{ parameters, tokens, loss, seconds, reached, shown },
-  }
+  return { task: name, model: modelName, seed, settings, parameters, tokens, loss, seconds, reached, shown }
 
   async function show(): Promise<Shown | undefined> {
     const length = Math.min(shownLength, task.longest)

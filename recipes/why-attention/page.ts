@@ -48,7 +48,7 @@ export async function writePage(runs: readonly Run[], docs: string): Promise<voi
     const chart = chartOf(task, own)
     await write(`why-${task}`, (theme) => lineChartSvg(chart, theme))
     const lines = [picture(`why-${task}`, `${chart.title}: ${chart.y.label} by ${chart.x.label}`), '']
-    lines.push(...reachedTable(own), '', ...costTable(own))
+    lines.push(...reachedTable(own, chart.x.label), '', ...costTable(own))
     for (const { model, shown } of own) {
       if (shown === undefined) continue
       const name = `why-${task}-${model.replaceAll(' ', '-')}`
@@ -98,11 +98,11 @@ function chartOf(task: TaskName, runs: readonly Run[]): LineChart {
 }
 
 /** A score for each model and length: the mean of the seeds, and their deviation. */
-function reachedTable(runs: readonly Run[]): string[] {
+function reachedTable(runs: readonly Run[], corner: string): string[] {
   const cells = [...cellsOf(runs)]
   const lengths = cells[0]![1].map(({ length }) => length)
   return [
-    `| ${['', ...lengths].join(' | ')} |`,
+    `| ${[corner, ...lengths].join(' | ')} |`,
     `|---${'|--:'.repeat(lengths.length)}|`,
     ...cells.map(([name, own]) => `| ${[name, ...own.map(({ values }) => scoreText(values))].join(' | ')} |`),
   ]
@@ -124,13 +124,13 @@ function costTable(runs: readonly Run[]): string[] {
       String(own.length),
       steps.toLocaleString('en'),
       (spreadOf(own.map(({ tokens }) => tokens)).mean / 1e6).toFixed(2),
-      scoreText(own.map(({ seconds }) => seconds / 60)),
+      spreadOf(own.map(({ seconds }) => seconds)).mean.toFixed(0),
       spreadOf(own.map(({ loss }) => loss)).mean.toFixed(3),
     ]
     return `| ${[name, ...numbers].join(' | ')} |`
   })
   return [
-    '| | parameters | rate | seeds | steps | tokens seen, millions | minutes | last loss, nats |',
+    '| model | parameters | rate | seeds | steps | tokens seen, millions | seconds | last loss, nats |',
     '|---|--:|--:|--:|--:|--:|--:|--:|',
     ...rows,
   ]

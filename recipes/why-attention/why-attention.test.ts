@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { argmax, dispose, randomKey, scope } from 'heed'
 import { expect, test } from 'vitest'
 import { contestantOf, padded, special } from './contestants.js'
@@ -8,6 +9,7 @@ import { isRunOf, readRuns, type Run } from './runs.js'
 import { modelNames, seeds, symbolTaskNames, symbolTasks, taskNames } from './settings.js'
 import { drawPairs, symbolText, symbolVocabulary } from './symbols.js'
 
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const each = symbolTaskNames.flatMap((task) => modelNames.map((model) => ({ task, model })))
 
 test.each(each)('$task, $model: three steps of its own configuration', async ({ task, model }) => {
@@ -87,7 +89,6 @@ test('a question names a place that was trained on, and the answer is the symbol
 })
 
 test('the page shows the runs that are kept, and these are of the present settings', async () => {
-  const here = (path: string): string => new URL(path, import.meta.url).pathname
   const runs = await readRuns(here('./finished'))
   const results = JSON.parse(readFileSync(here('./results.json'), 'utf8')) as Run[]
   expect(results.length).toBe(runs.length)
@@ -99,4 +100,36 @@ test('the page shows the runs that are kept, and these are of the present settin
     expect(seeds).toContain(run.seed)
     expect(page).toContain(run.parameters.toLocaleString('en'))
   }
+})
+
+test('what the page says in words holds of the runs', async () => {
+  const runs = await readRuns(here('./finished'))
+  const scores = (task: string, model: string, length: number): number[] =>
+    runs
+      .filter((run) => run.task === task && run.model === model)
+      .map(({ reached }) => reached.find((one) => one.length === length)!.score)
+  for (const task of symbolTaskNames) {
+    for (const model of modelNames) expect(scores(task, model, 24)).toHaveLength(3)
+    for (const model of ['attention', 'transformer'])
+      for (const length of [4, 8, 12, 16])
+        expect(Math.min(...scores(task, model, length))).toBeGreaterThan(99.5)
+  }
+  // It forgets with length.
+  for (const [task, low, high] of [
+    ['recall', 15, 30],
+    ['copy', 20, 30],
+  ] as const)
+    for (const score of scores(task, 'fixed vector', 24)) {
+      expect(score).toBeGreaterThan(low)
+      expect(score).toBeLessThan(high)
+    }
+  expect(Math.min(...scores('copy', 'fixed vector', 4))).toBeGreaterThan(90)
+  for (const model of ['attention', 'transformer']) {
+    expect(Math.min(...scores('recall', model, 24))).toBeGreaterThan(80)
+    expect(Math.max(...scores('copy', model, 64))).toBeLessThan(40)
+  }
+  // Beyond the lengths of training.
+  expect(Math.min(...scores('recall', 'attention', 64))).toBeGreaterThan(70)
+  expect(Math.max(...scores('recall', 'transformer', 64))).toBeGreaterThan(90)
+  expect(Math.min(...scores('recall', 'transformer', 64))).toBeLessThan(15)
 })

@@ -66,7 +66,7 @@ async function writeResults(): Promise<readonly Run[]> {
   const all = await readRuns(here('finished'))
   await writeJson(
     here('results.json'),
-    all.map(({ shown: _, ...run }) => run),
+    all.map((run) => ({ ...run, shown: undefined })),
   )
   await writePage(all, here('../../docs'))
   return all
@@ -75,14 +75,12 @@ async function writeResults(): Promise<readonly Run[]> {
 /** What an option names, of what there is; all without the option. */
 function chosen<T extends string | number>(
   option: string,
-  given: readonly unknown[] | undefined,
+  given: readonly (string | number)[] | undefined,
   all: readonly T[],
 ): readonly T[] {
-  const unknown = given?.find((one) => !(all as readonly unknown[]).includes(one))
+  const unknown = given?.find((one) => !(all as readonly (string | number)[]).includes(one))
   if (unknown !== undefined) {
-    process.stderr.write(
-      `why-attention: --${option} is one of ${all.join(', ')}, and not ${String(unknown)}\n`,
-    )
+    process.stderr.write(`why-attention: --${option} is one of ${all.join(', ')}, and not ${unknown}\n`)
     process.exit(2)
   }
   return given === undefined ? all : all.filter((one) => given.includes(one))
