@@ -11,3 +11,18 @@ export {
   type PatchShape,
   type Pixels,
 } from './vision/index.js'
+export {
+  type Channels,
+  cropCentre,
+  fitPicture,
+  type ImageProcessor,
+  type ImageProcessorOptions,
+  type Picture,
+  type PixelValues,
+  pixelValues,
+  processPictures,
+  readImageProcessor,
+  type Resample,
+  resizePicture,
+  writeImageProcessor,
+} from './vision/index.js'

@@ -1,2 +1,16 @@
 export * from './patches.js'
 export * from './positions.js'
+export type { Picture } from './picture.js'
+export { checkPicture, longestSide } from './picture.js'
+export { type Resample, resampleNames } from './resample.js'
+export { resizePicture } from './resize.js'
+export { cropCentre } from './crop.js'
+export {
+  type Channels,
+  fitPicture,
+  type ImageProcessor,
+  type PixelValues,
+  pixelValues,
+  processPictures,
+} from './image-processor.js'
+export { type ImageProcessorOptions, readImageProcessor, writeImageProcessor } from './processor-config.js'
