@@ -14,6 +14,8 @@ export {
 export {
   type Channels,
   cropCentre,
+  decodePicture,
+  type DecodePictureOptions,
   fitPicture,
   type ImageProcessor,
   type ImageProcessorOptions,
@@ -22,7 +24,9 @@ export {
   pixelValues,
   processPictures,
   readImageProcessor,
+  readPicture,
   type Resample,
   resizePicture,
+  type Transparency,
   writeImageProcessor,
 } from './vision/index.js'

@@ -14,3 +14,7 @@ export {
   processPictures,
 } from './image-processor.js'
 export { type ImageProcessorOptions, readImageProcessor, writeImageProcessor } from './processor-config.js'
+export { decodePicture, type DecodePictureOptions, readPicture } from './decode-picture.js'
+export { pictureFormats, type PictureHeader, pictureHeader } from './picture-header.js'
+export type { Transparency } from './transparency.js'
+export { findSharp } from './sharp.js'
