@@ -20,7 +20,6 @@ export {
   type ImageProcessor,
   type ImageProcessorOptions,
   type Picture,
-  type PixelValues,
   pixelValues,
   processPictures,
   readImageProcessor,

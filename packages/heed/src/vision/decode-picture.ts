@@ -1,4 +1,6 @@
-/** Pictures from files: of which kind they are is seen in their bytes, and how large, before any is decoded. */
+/**
+ * Pictures from files: of which kind they are is seen in their bytes, and how large, before any is decoded.
+ */
 import { checkNames, checkWhole, inWords, UsageError } from '../base/index.js'
 import { readSmallFile } from '../formats/index.js'
 import { decodePixels } from '#decode-pixels'

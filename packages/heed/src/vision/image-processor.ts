@@ -1,7 +1,8 @@
 /** What is done to pictures before a model sees them, as plain data, and doing it. */
 import { ShapeError, UsageError } from '../base/index.js'
-import { tensor, type Tensor } from '../tensor/index.js'
+import { tensor } from '../tensor/index.js'
 import { cropCentre } from './crop.js'
+import type { Pixels } from './patches.js'
 import { checkPicture, type Picture } from './picture.js'
 import type { Resample } from './resample.js'
 import { resizePicture } from './resize.js'
@@ -29,9 +30,6 @@ export interface ImageProcessor {
   /** What each channel is divided by last. */
   readonly deviation: Channels
 }
-
-/** A batch of pictures as a model takes them. */
-export type PixelValues = Tensor<'batch' | 'channel' | 'height' | 'width'>
 
 /**
  * A picture in the size that a model wants: resized and cropped, in 8 bits.
@@ -64,7 +62,7 @@ function sizeOf(
  * @returns batch, channel (red, green, blue), height, width
  * @throws ShapeError where sizes differ; UsageError for none
  */
-export function pixelValues(fitted: readonly Picture[], processor: ImageProcessor): PixelValues {
+export function pixelValues(fitted: readonly Picture[], processor: ImageProcessor): Pixels {
   const operation = 'pixelValues'
   const [first] = fitted
   if (first === undefined)
@@ -110,7 +108,7 @@ function levelTables({ scale, mean, deviation }: ImageProcessor): readonly Float
  * @returns batch, channel (red, green, blue), height, width
  * @throws UsageError for what are no pictures, or none; ShapeError where sizes differ after fitting
  */
-export function processPictures(pictures: readonly Picture[], processor: ImageProcessor): PixelValues {
+export function processPictures(pictures: readonly Picture[], processor: ImageProcessor): Pixels {
   return pixelValues(
     pictures.map((picture) => fitPicture(picture, processor)),
     processor,

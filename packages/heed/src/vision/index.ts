@@ -9,7 +9,6 @@ export {
   type Channels,
   fitPicture,
   type ImageProcessor,
-  type PixelValues,
   pixelValues,
   processPictures,
 } from './image-processor.js'

@@ -59,7 +59,11 @@ function otherKind(head: Uint8Array): string {
   if (kind !== undefined) return kind
   const text = plainText(head.subarray(0, 4096))
   if (text === undefined) return 'bytes of another kind'
-  return /<(\w+:)?svg[\s/>]|<!DOCTYPE\s+svg/i.test(text) ? 'an SVG' : /^\s*<(!|html)/i.test(text) ? 'a page' : 'text'
+  return /<(\w+:)?svg[\s/>]|<!DOCTYPE\s+svg/i.test(text)
+    ? 'an SVG'
+    : /^\s*<(!|html)/i.test(text)
+      ? 'a page'
+      : 'text'
 }
 
 /** Bytes as text, where they are: in UTF-8 or UTF-16, as far as can be seen. */

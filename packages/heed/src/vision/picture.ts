@@ -13,7 +13,9 @@ export interface Picture {
 /** The longest side of a picture that is computed with, in pixels. */
 export const longestSide: number = 2 ** 16
 
-/** @throws UsageError for what is no picture; ShapeError where there are more levels than its size, or fewer */
+/**
+ * @throws UsageError for what is no picture; ShapeError where there are more levels than its size, or fewer
+ */
 export function checkPicture(operation: string, picture: Picture): void {
   const given: unknown = picture
   const { height, width, levels } = (typeof given === 'object' && given !== null ? given : {}) as Picture

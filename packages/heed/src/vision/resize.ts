@@ -156,7 +156,9 @@ function resizedHeight(picture: Picture, height: number, filter: ResampleFilter)
 
 const half = 2 ** (weightBits - 1)
 
-/** A sum of weighted levels as a level. All of it is whole and below 2^53, so that no order of sums matters. */
+/**
+ * A sum of weighted levels as a level. All of it is whole and below 2^53, so that no order of sums matters.
+ */
 function level(sum: number): number {
   const whole = Math.floor(sum / 2 ** weightBits)
   return whole < 0 ? 0 : whole > 255 ? 255 : whole

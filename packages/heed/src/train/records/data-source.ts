@@ -56,31 +56,33 @@ export const dataSourceNames: readonly string[] = Object.keys(names)
 export const dataFormats: readonly DataFormat[] = ['csv', 'tsv', 'jsonl', 'squad', 'text', 'lines']
 
 /** What a field of a record holds. Others are not known, and refused in `fields`. */
-export const recordFields: Readonly<Record<string, 'text' | 'number' | 'texts' | 'label' | 'any'>> = {
-  id: 'text',
-  title: 'text',
-  text: 'text',
-  pair: 'text',
-  label: 'label',
-  score: 'number',
-  words: 'texts',
-  labels: 'texts',
-  question: 'text',
-  context: 'text',
-  answers: 'any',
-  impossible: 'any',
-  positive: 'text',
-  negatives: 'texts',
-  query: 'text',
-  documents: 'any',
-  relevant: 'any',
-  prompt: 'text',
-  completion: 'text',
-  choices: 'any',
-  answer: 'any',
-  source: 'text',
-  target: 'text',
-}
+export const recordFields: Readonly<Record<string, 'text' | 'number' | 'texts' | 'label' | 'file' | 'any'>> =
+  {
+    id: 'text',
+    title: 'text',
+    text: 'text',
+    pair: 'text',
+    label: 'label',
+    score: 'number',
+    words: 'texts',
+    labels: 'texts',
+    question: 'text',
+    context: 'text',
+    answers: 'any',
+    impossible: 'any',
+    positive: 'text',
+    negatives: 'texts',
+    query: 'text',
+    documents: 'any',
+    relevant: 'any',
+    prompt: 'text',
+    completion: 'text',
+    choices: 'any',
+    answer: 'any',
+    source: 'text',
+    target: 'text',
+    image: 'file',
+  }
 
 /** @throws UsageError for a source that makes no sense */
 export function checkDataSource(operation: string, source: DataSource): void {

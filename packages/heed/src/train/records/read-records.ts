@@ -17,7 +17,8 @@ import { tableRows } from './table.js'
  * A record of data, by the names of its fields: `{ text, pair?, label? }` to classify, `{ text | words,
  * labels }` for tokens, `{ id, question, context, answers, impossible? }` to read, `{ text, pair, score }`
  * for similarity, `{ text, positive, negatives? }` for contrasts, `{ query, documents, relevant }` to rank,
- * `{ text }` or `{ prompt, completion }` for language, `{ source, target }` to rewrite.
+ * `{ text }` or `{ prompt, completion }` for language, `{ source, target }` to rewrite, `{ image, text }` to
+ * describe: the path of a picture, relative to the file's folder until it is read.
  */
 export type DataRecord = Readonly<Record<string, unknown>>
 
@@ -280,11 +281,19 @@ function valueOf(name: string, value: unknown, { line }: StoredRecord, reading: 
       const isList = Array.isArray(value) && value.every((item) => ['string', 'number'].includes(typeof item))
       return isList ? value : refuse('a list of texts')
     }
+    case 'file':
+      return typeof value === 'string' && value !== '' ? beside(reading, value) : refuse('the path of a file')
     case 'label':
       return typeof value === 'string' || typeof value === 'number' ? value : refuse('a text or a number')
     default:
       return value
   }
+}
+
+/** A path that is relative to the folder of the file that has it. */
+function beside({ name, operation }: Reading, path: string): string {
+  const paths = nodeModule<typeof import('node:path')>('node:path', operation)
+  return paths.resolve(paths.dirname(name), path)
 }
 
 function labelOf(

@@ -247,3 +247,17 @@ test.each<[object, RegExp]>([
   expect(error).toBeInstanceOf(UsageError)
   expect(error.message).toMatch(message)
 })
+
+test("a picture's path is relative to the file that names it", async () => {
+  const path = write(
+    'pictures.jsonl',
+    '{"image":"small/a.png","text":"a cat"}\n{"image":"/b.png","text":"b"}\n',
+  )
+  expect((await load({ path })).map(({ image }) => image)).toEqual([join(folder, 'small', 'a.png'), '/b.png'])
+  const renamed = await load({ path, fields: { image: 'image', target: 'text' }, limit: 1 })
+  expect(renamed).toEqual([{ image: join(folder, 'small', 'a.png'), target: 'a cat' }])
+  write('wrong.jsonl', '{"image":7,"text":"a cat"}\n')
+  expect((await failure({ path: 'wrong.jsonl' })).message).toMatch(
+    /'image' in line 1.*the path of a file, found 7/,
+  )
+})
