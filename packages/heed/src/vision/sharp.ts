@@ -41,12 +41,12 @@ export function findSharp(): Sharp | string {
 function look(): Sharp | string {
   const { createRequire } = globalThis.process.getBuiltinModule('node:module')
   const { realpathSync } = globalThis.process.getBuiltinModule('node:fs')
-  const { argv, cwd } = globalThis.process
-  const program = argv[1]
+  const { process } = globalThis
+  const program = process.argv[1]
   // From the library's own place, then the program's, or the working folder where there is none.
   const places = [
     () => import.meta.url,
-    () => (program === undefined ? `${cwd()}/eval.js` : realpathSync(program)),
+    () => (program === undefined ? `${process.cwd()}/eval.js` : realpathSync(program)),
   ]
   for (const place of places) {
     let path: string

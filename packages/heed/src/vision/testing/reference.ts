@@ -18,9 +18,12 @@ export interface PictureReference {
   readonly cases: readonly PictureCase[]
   readonly processors: Readonly<Record<string, { pillow: string; parameters: object }>>
   /** A tensor's sizes, and its values. */
-  tensor(name: string): { readonly shape: readonly number[]; readonly values: ArrayLike<number> }
+  readonly tensor: (name: string) => {
+    readonly shape: readonly number[]
+    readonly values: ArrayLike<number>
+  }
   /** A picture as it was decoded: its transparency is dropped, or it is laid over white. */
-  picture(file: string, transparency?: 'decoded' | 'on-white'): Picture
+  readonly picture: (file: string, transparency?: 'decoded' | 'on-white') => Picture
 }
 
 const shared = process.env['HEED_SHARED']
