@@ -112,8 +112,11 @@ export async function attend(
   if (language.family === 'decoder')
     return attendTo(language, readText(language.tokenizer, text, language.architecture !== undefined))
   if (language.family === 'encoder') return encoderAttention(language, text, pair)
-  return encoderDecoderAttention(language, text, target)
+  if (language.family === 'encoder-decoder') return encoderDecoderAttention(language, text, target)
+  return refuseTexts('a model that reads texts alone', `'${language.name}', which reads pictures`)
 }
+
+type Half = 'source' | 'target'
 
 /** The source among itself, the target among itself, and the target to the source. */
 async function encoderDecoderAttention(
@@ -144,7 +147,10 @@ async function encoderDecoderAttention(
     return attentionResult(
       values,
       Object.fromEntries(
-        attentions.map(({ name, queries, keys }) => [name, { query: labels[queries], key: labels[keys] }]),
+        attentions.map(({ name, queries, keys }) => [
+          name,
+          { query: labels[queries as Half], key: labels[keys as Half] },
+        ]),
       ),
     )
   })

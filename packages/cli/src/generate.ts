@@ -87,7 +87,7 @@ export function writerOf(language: NamedModel): Writer {
   throw new UsageError({
     operation: 'generate',
     expected: 'a model that writes: a decoder, or an encoder-decoder',
-    found: `'${language.name}', an encoder`,
+    found: `'${language.name}', of the family '${language.family}'`,
     hint: 'take another model; heed attend and heed embed look at this one',
   })
 }

@@ -197,6 +197,7 @@ export {
   type KnownPrefix,
   PrefixCache,
   writable,
+  writableCaption,
   type WritableOptions,
   writableTarget,
 } from './generation/index.js'

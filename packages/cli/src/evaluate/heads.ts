@@ -48,7 +48,7 @@ export async function measuredHeads(
   // Vectors are made of texts by themselves, a cross-encoder's scores of two together.
   const together =
     !['sentence-similarity', 'search'].includes(task) ||
-    ('head' in loaded.config && loaded.config.head?.kind === 'classification')
+    (loaded.family === 'encoder' && loaded.config.head?.kind === 'classification')
   const texts = records.slice(0, looked).map((record) => textOf(record, together))
   return { ...found, table: await headTable(loaded, texts, { signal: options.signal }) }
 }

@@ -45,12 +45,30 @@ export class CheckpointConfig {
   readonly json: JsonValue
   readonly #members: ReadonlyMap<string, JsonValue>
   readonly #asked = new Set<string>()
+  readonly #parts: CheckpointConfig[] = []
 
-  /** @throws FormatError where it is no record */
-  constructor(json: JsonValue, format: CheckpointFormat = 'safetensors') {
+  /**
+   * @param json a record; in a part of a configuration it may be lacking
+   * @param over a record whose fields go before
+   * @throws FormatError where it is no record
+   */
+  constructor(json: JsonValue, format: CheckpointFormat = 'safetensors', over?: JsonValue) {
     this.json = json
     this.format = format
-    this.#members = new Map(json.members())
+    const members = over === undefined ? json.members() : [json, over].flatMap(membersOrNone)
+    this.#members = new Map(members)
+  }
+
+  /**
+   * The fields of a record among these, which is as good as empty where it isn't there: of a model that is
+   * part of another. `end` is then asked of both.
+   *
+   * @param over the name of a record whose fields go before
+   */
+  part(name: string, over: string = name): CheckpointConfig {
+    const part = new CheckpointConfig(this.field(name), this.format, this.field(over))
+    this.#parts.push(part)
+    return part
   }
 
   /** Whether there is such a field that isn't null. */
@@ -62,18 +80,19 @@ export class CheckpointConfig {
   /** The field of this name, or of an older spelling; there or not. */
   field(name: string, ...older: readonly string[]): JsonValue {
     const found = [name, ...older].filter((one) => this.has(one))[0]
-    return this.json.member(found ?? name)
+    if (found !== undefined) return this.#members.get(found)!
+    return this.json.isNull ? this.json : this.json.member(name)
   }
 
   /** The model's type, which decides its architecture. */
   get modelType(): string {
-    return this.json.member('model_type').string()
+    return (this.#members.get('model_type') ?? this.json.member('model_type')).string()
   }
 
   /** The class that the weights are of: `BertForMaskedLM`. Undefined where it isn't said. */
   get className(): string | undefined {
-    const names = this.json.member('architectures')
-    return names.isNull ? undefined : names.items()[0]?.string()
+    const names = this.#members.get('architectures')
+    return names === undefined || names.isNull ? undefined : names.items()[0]?.string()
   }
 
   /** A size: a whole number from 1 to `most`. */
@@ -120,6 +139,7 @@ export class CheckpointConfig {
 
   /** Refuses fields that nobody asked for, unless they are known to change nothing. */
   end(): void {
+    for (const part of this.#parts) part.end()
     for (const [name, member] of this.#members) {
       if (this.#asked.has(name) || harmless.has(name) || member.isNull || member.value === false) continue
       const close = nearest(name, [...this.#asked])
@@ -129,6 +149,10 @@ export class CheckpointConfig {
       })
     }
   }
+}
+
+function membersOrNone(json: JsonValue): [string, JsonValue][] {
+  return json.isNull ? [] : json.members()
 }
 
 /** What a number may be, what it is where it isn't there, and what older files call it. */

@@ -6,16 +6,22 @@ import {
   decoderDesign,
   type DecoderDesign,
   decoderStates,
+  type Captioner,
+  type CaptionerDesign,
+  encodeImage,
   type EncoderDecoder,
   type EncoderDecoderDesign,
   encodeSource,
   logitsOf,
   logitsOfTarget,
   rememberSources,
+  type TargetParameters,
+  type TargetDesign,
   targetStates,
 } from '../models/index.js'
-import { type CacheOptions, KeyValueCache, type Quantized, RowCaches } from '../nn/index.js'
+import { type CacheOptions, KeyValueCache, type Quantized, RowCaches, type Sequence } from '../nn/index.js'
 import { scope } from '../tensor/index.js'
+import type { Pixels } from '../vision/index.js'
 import { CachedDecoding, packed, type Runner } from './cached-decoding.js'
 import { checkIds } from './check-ids.js'
 import type { Decoding, Writable } from './decoding.js'
@@ -87,36 +93,81 @@ export function writableTarget(
     vocabulary: design.vocabulary,
     starts: 1,
     begin(rows) {
-      if (rows !== lengths.length)
-        throw new UsageError({
-          operation: 'begin',
-          expected: `a row for each of the ${lengths.length} sources`,
-          found: String(rows),
-          hint: 'rows become several or vanish by keep()',
-        })
-      return answering(model, design, sources, options)
+      checkRows(rows, lengths.length)
+      const encode = (): Sequence => encodeSource(model, design, packed(sources), { lengths })
+      return answering(model, design, lengths, encode, options)
     },
   }
 }
 
+/**
+ * A captioner, to be written with: row i is about picture i. The pictures are encoded when a decoding begins,
+ * all in one pass, and each is remembered as keys and values of its row.
+ *
+ * @param pixels at least one picture; `begin` takes as many rows
+ * @throws UsageError where there is no picture; for another dtype of the cache. ShapeError as `imageStates`
+ */
+export function writableCaption(
+  model: Quantized<Captioner>,
+  design: CaptionerDesign,
+  pixels: Pixels,
+  options: CacheOptions = {},
+): Writable {
+  checkCache(options)
+  const count = pixels.size('batch')
+  if (count === 0)
+    throw new UsageError({
+      operation: 'writableCaption',
+      expected: 'at least one picture',
+      found: 'none',
+      hint: 'give a batch of one for a single picture',
+    })
+  return {
+    context: longestTarget(design),
+    vocabulary: design.vocabulary,
+    starts: 1,
+    begin(rows) {
+      checkRows(rows, count)
+      return scope(() => {
+        const states = encodeImage(model, design, pixels)
+        const lengths = Array<number>(count).fill(states.size('position'))
+        return answering(model, design, lengths, () => inOneBatch(states), options)
+      })
+    },
+  }
+}
+
+/** The states of pictures, one after the other in a batch of 1. */
+function inOneBatch(states: Sequence): Sequence {
+  const merged = states.merge(['batch', 'position'], 'position')
+  return merged.split('position', { batch: 1, position: merged.size('position') }) as Sequence
+}
+
+function checkRows(rows: number, sources: number): void {
+  if (rows === sources) return
+  throw new UsageError({
+    operation: 'begin',
+    expected: `a row for each of the ${sources} sources`,
+    found: String(rows),
+    hint: 'rows become several or vanish by keep()',
+  })
+}
+
 /** How long a target may become: positions that are computed, and distances, go on for ever. */
-function longestTarget({ position, context }: EncoderDecoderDesign): number {
+function longestTarget({ position, context }: TargetDesign): number {
   return position?.kind === 'learned' ? context : Infinity
 }
 
 function answering(
-  model: Quantized<EncoderDecoder>,
-  design: EncoderDecoderDesign,
-  sources: readonly ArrayLike<number>[],
+  model: Quantized<TargetParameters>,
+  design: TargetDesign,
+  lengths: readonly number[],
+  encode: () => Sequence,
   options: CacheOptions,
 ): Decoding {
-  const caches = new RowCaches(sources.length, options)
-  const lengths = sources.map(({ length }) => length)
+  const caches = new RowCaches(lengths.length, options)
   try {
-    scope(() => {
-      const ids = packed(sources)
-      rememberSources(model, encodeSource(model, design, ids, { lengths }), { lengths, caches: caches.of() })
-    })
+    scope(() => rememberSources(model, encode(), { lengths, caches: caches.of() }))
   } catch (error) {
     caches.dispose()
     throw error

@@ -4,7 +4,19 @@ import type { Bindings, CheckpointConfig } from '../checkpoint/index.js'
 import type { Initializer } from '../nn/index.js'
 
 /** What kind of model it is: which function runs it. */
-export type Family = 'decoder' | 'encoder' | 'encoder-decoder'
+export type Family =
+  | 'decoder'
+  | 'encoder'
+  | 'encoder-decoder'
+  | 'vision-encoder'
+  | 'dual-encoder'
+  | 'captioner'
+
+/**
+ * What an attention's positions are: tokens of the source or of the target, patches of a picture (with the
+ * tokens in front of them), or the one learned query that asks for a picture's vector.
+ */
+export type AttentionPositions = 'source' | 'target' | 'patch' | 'probe'
 
 /** An attention of a model: what its filter is called, and whose positions attend to whose. */
 export interface AttentionPlace {
@@ -12,9 +24,9 @@ export interface AttentionPlace {
   readonly name: string
   readonly kind: 'self' | 'cross'
   /** Whose positions ask. */
-  readonly queries: 'source' | 'target'
+  readonly queries: AttentionPositions
   /** Whose positions answer. */
-  readonly keys: 'source' | 'target'
+  readonly keys: AttentionPositions
   readonly layer: number
 }
 
@@ -32,6 +44,8 @@ export interface Architecture<D extends Design = Design, M = unknown> {
   readonly modelTypes: readonly string[]
   /** `general.architecture` of GGUF files. */
   readonly gguf?: readonly string[] | undefined
+  /** The field of its configuration that describes what reads or writes text; default: the whole. */
+  readonly textFields?: string | undefined
   /** The heads that may stand on it, by what follows `For` in the name of its class: `MaskedLM`. */
   readonly heads?: readonly string[] | undefined
   /**
@@ -63,7 +77,7 @@ export type ArchitectureFile<D extends Design> = Pick<
 export interface Design {
   /** The architecture's name in the registry. */
   readonly architecture: string
-  /** Rows of the embedding: token ids run from 0 to this, without it. */
+  /** Rows of the embedding: token ids run from 0 to this, without it. 0 where no text is read. */
   readonly vocabulary: number
   /** The longest sequence that it was trained on, in tokens. */
   readonly context: number

@@ -18,6 +18,14 @@ import { openCheckpoint, type StoredModel } from './stored-model.js'
 import { type Decoder, decoderAttentions, type DecoderConfig, type DecoderDesign } from './decoder/index.js'
 import type { Encoder, EncoderDesign } from './encoder/index.js'
 import type { EncoderDecoder, EncoderDecoderDesign } from './encoder-decoder/index.js'
+import type {
+  Captioner,
+  CaptionerDesign,
+  Towers,
+  TowersDesign,
+  VisionDesign,
+  VisionEncoder,
+} from './vision/index.js'
 import { type Adapter, baseOfAdapter, headOfAdapter, loadAdapter } from './low-rank/index.js'
 import { ownWeights } from './model-files.js'
 import { quantizeDecoder } from './quantize.js'
@@ -49,8 +57,20 @@ export type LoadedEncoder = Loaded<'encoder', EncoderDesign, Encoder>
 /** An encoder-decoder: what `encodeSource`, `targetLogits` and generation run. */
 export type LoadedEncoderDecoder = Loaded<'encoder-decoder', EncoderDecoderDesign, EncoderDecoder>
 
+/** An encoder of pictures: what `imageStates`, `imageVector` and `imageLogits` run. */
+export type LoadedVision = Loaded<'vision-encoder', VisionDesign, VisionEncoder>
+
+/** Two towers, of texts and pictures: what `imageFeatures`, `textFeatures` and `pairLogits` run. */
+export type LoadedTowers = Loaded<'dual-encoder', TowersDesign, Towers>
+
+/** What writes about pictures: what `encodeImage`, `targetLogits` and generation run. */
+export type LoadedCaptioner = Loaded<'captioner', CaptionerDesign, Captioner>
+
+/** A model of any family that reads or writes texts alone. */
+export type LoadedTextModel = LoadedDecoder | LoadedEncoder | LoadedEncoderDecoder
+
 /** A model of any family. */
-export type LoadedModel = LoadedDecoder | LoadedEncoder | LoadedEncoderDecoder
+export type LoadedModel = LoadedTextModel | LoadedVision | LoadedTowers | LoadedCaptioner
 
 /** What a model's matrices are in memory. */
 export interface LoadOptions {

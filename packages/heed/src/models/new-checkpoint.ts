@@ -4,15 +4,21 @@ import { CheckpointConfig, treeTensors } from '../checkpoint/index.js'
 import { saveSafetensors, writeFileWhole } from '../formats/index.js'
 import { dispose } from '../tensor/index.js'
 import { saveTokenizer, type Tokenizer } from '../text/index.js'
-import type { Design } from './architecture.js'
+import type { Architecture, Design } from './architecture.js'
 import { hubFolder } from './hub-files.js'
 import { architectureOf } from './registry.js'
 
 /** A new model. */
 export interface NewCheckpoint {
-  /** As `config.json` of the hub has it: `model_type` and its fields. `vocab_size` is the tokenizer's. */
+  /**
+   * As `config.json` of the hub has it: `model_type` and its fields. `vocab_size` is the tokenizer's: of a
+   * model with pictures, that of the part which reads or writes text.
+   */
   readonly config: Readonly<Record<string, unknown>>
-  readonly tokenizer: Tokenizer
+  /** Undefined for a model that reads no text. */
+  readonly tokenizer?: Tokenizer | undefined
+  /** Other files in JSON, by name: `preprocessor_config.json`, `generation_config.json`. */
+  readonly files?: Readonly<Record<string, object>> | undefined
   /** Of the weights. Default 0. */
   readonly seed?: number
 }
@@ -25,11 +31,14 @@ const operation = 'createCheckpoint'
  * @throws FormatError for a configuration that makes no sense; HeedError where the disk refuses
  */
 export async function createCheckpoint(folder: string, options: NewCheckpoint): Promise<void> {
-  const { tokenizer, seed = 0 } = options
-  const config = { ...options.config, vocab_size: tokenizer.size }
+  const { tokenizer, seed = 0, files = {} } = options
   const hint = 'correct the configuration'
-  const fields = new CheckpointConfig(readJson(JSON.stringify(config), { operation, hint }))
-  const architecture = architectureOf(fields)
+  const fieldsOf = (config: object): CheckpointConfig =>
+    new CheckpointConfig(readJson(JSON.stringify(config), { operation, hint }))
+  const architecture = architectureOf(fieldsOf(options.config))
+  const config =
+    tokenizer === undefined ? options.config : sized(options.config, architecture, tokenizer.size)
+  const fields = fieldsOf(config)
   const said = architecture.design(fields) as Design
   fields.end()
   // A head is what loadModel puts on it.
@@ -45,6 +54,18 @@ export async function createCheckpoint(folder: string, options: NewCheckpoint): 
   }
   const write = (name: string, text: string): Promise<void> =>
     writeFileWhole(paths.join(folder, name), new TextEncoder().encode(text))
-  await write('tokenizer.json', saveTokenizer(tokenizer))
+  if (tokenizer !== undefined) await write('tokenizer.json', saveTokenizer(tokenizer))
+  for (const [name, content] of Object.entries(files))
+    await write(name, `${JSON.stringify(content, undefined, 2)}\n`)
   await write('config.json', `${JSON.stringify(config, undefined, 2)}\n`)
+}
+
+/** A configuration with the size of the vocabulary where the architecture has it. */
+function sized(
+  config: NewCheckpoint['config'],
+  { textFields }: Pick<Architecture, 'textFields'>,
+  size: number,
+): NewCheckpoint['config'] {
+  if (textFields === undefined) return { ...config, vocab_size: size }
+  return { ...config, [textFields]: { ...(config[textFields] as object | undefined), vocab_size: size } }
 }

@@ -5,6 +5,7 @@ import type { Architecture, Design } from './architecture.js'
 import { gemma2, gemma3, gpt2, gptNeoX, llama, olmo2, phi3, qwen2, qwen3 } from './decoder/index.js'
 import { albert, bert, deberta, distilbert, electra, modernbert, mpnet, roberta } from './encoder/index.js'
 import { bart, bergamot, m2m100, marian, mbart, pegasus, t5 } from './encoder-decoder/index.js'
+import { blip, clip, deit, dinov2, siglip, visionEncoderDecoder, vit } from './vision/index.js'
 
 /** Of whatever design and tree: each gets only designs that it made itself. */
 const known: Architecture[] = [
@@ -32,6 +33,13 @@ const known: Architecture[] = [
   m2m100,
   pegasus,
   bergamot,
+  vit,
+  deit,
+  dinov2,
+  clip,
+  siglip,
+  visionEncoderDecoder,
+  blip,
 ] as unknown as Architecture[]
 
 /** All architectures, in the order in which they were registered. */

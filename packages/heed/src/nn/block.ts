@@ -1,6 +1,6 @@
 import { checkNames, foldIn } from '../base/index.js'
 import { tap, within } from '../observe/index.js'
-import { type Activation, type Mask, scope } from '../tensor/index.js'
+import { type Activation, type Mask, scope, type Tensor } from '../tensor/index.js'
 import {
   type AttentionParameters,
   crossAttention,
@@ -25,10 +25,14 @@ export interface Block {
   readonly attention: AttentionParameters
   /** Of what attention gives, before it is added (Gemma 2, OLMo 2). */
   readonly attentionOutputNorm?: Norm
+  /** What that is multiplied by, before it is added (Touvron et al. 2021, CaiT; DINOv2). */
+  readonly attentionOutputScale?: Tensor<'width'>
   readonly feedForwardNorm?: Norm
   readonly feedForward: FeedForward
   /** Of what the feed-forward layer gives, before it is added. */
   readonly feedForwardOutputNorm?: Norm
+  /** What that is multiplied by, before it is added. */
+  readonly feedForwardOutputScale?: Tensor<'width'>
 }
 
 /** A block of a decoder that also attends to what an encoder made. */
@@ -249,13 +253,14 @@ function filterDropout(
 
 type LayerName = 'attention' | 'recurrent' | 'crossAttention' | 'feedForward'
 type NormName = `${LayerName}Norm` | `${LayerName}OutputNorm`
+type ScaleName = `${LayerName}OutputScale`
 
 /**
  * One half of a block: stream + layer(norm(x)), or norm(stream + layer(x)). `layer` adds the stream itself,
  * unless its own result is normalized first.
  */
 function arranged(
-  parameters: { readonly [K in NormName]?: Norm },
+  parameters: { readonly [K in NormName]?: Norm } & { readonly [K in ScaleName]?: Tensor<'width'> },
   name: LayerName,
   x: Sequence,
   stream: Sequence,
@@ -270,6 +275,9 @@ function arranged(
   const run = (input: Sequence, end: Residual): Sequence => within(name, () => layer(input, end))
   if (arrangement === 'post') return normed(`${name}Norm`, run(x, { residual: stream, dropout: dropped }))
   const input = normed(`${name}Norm`, x)
-  if (parameters[`${name}OutputNorm`] === undefined) return run(input, { residual: stream, dropout: dropped })
-  return addTo(stream, normed(`${name}OutputNorm`, run(input, {})), dropped)
+  const scale = parameters[`${name}OutputScale`]
+  if (parameters[`${name}OutputNorm`] === undefined && scale === undefined)
+    return run(input, { residual: stream, dropout: dropped })
+  const made = normed(`${name}OutputNorm`, run(input, {}))
+  return addTo(stream, scale === undefined ? made : made.mul(scale), dropped)
 }

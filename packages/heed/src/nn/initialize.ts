@@ -206,6 +206,8 @@ export interface BlockShape extends AttentionShape {
   readonly feedForwardBias?: boolean | undefined
   /** Biases of the norms; default as `bias`. RMS norms have none. */
   readonly normBias?: boolean | undefined
+  /** What is in the vectors that the layers' results are multiplied by; default: there are none. */
+  readonly outputScale?: number | undefined
   /** Which norms there are; default those before (or, where they stand after the sum, behind) both layers. */
   readonly norms?: readonly BlockNorm[] | undefined
 }
@@ -219,16 +221,24 @@ export type BlockNorm = 'attentionNorm' | 'attentionOutputNorm' | 'feedForwardNo
  */
 export function createBlock(key: RandomKey, shape: BlockShape): Block {
   const { width, bias = true, feedForwardBias = bias, normBias = bias, onePlus = false } = shape
-  const { norms = ['attentionNorm', 'feedForwardNorm'], initializer } = shape
+  const { norms = ['attentionNorm', 'feedForwardNorm'], initializer, outputScale } = shape
   const normOf = (name: BlockNorm): { readonly [K in BlockNorm]?: Norm } =>
     norms.includes(name) ? { [name]: createNorm({ width }, { bias: normBias, onePlus, initializer }) } : {}
+  const scaleOf = (
+    name: 'attentionOutputScale' | 'feedForwardOutputScale',
+  ): { [K in typeof name]?: Tensor<'width'> } =>
+    outputScale === undefined
+      ? {}
+      : { [name]: initializer?.constant?.({ width }, 1) ?? full({ width }, outputScale) }
   return {
     ...normOf('attentionNorm'),
     attention: createAttention(foldIn(key, 'attention'), shape),
     ...normOf('attentionOutputNorm'),
+    ...scaleOf('attentionOutputScale'),
     ...normOf('feedForwardNorm'),
     feedForward: createFeedForward(foldIn(key, 'feedForward'), { ...shape, bias: feedForwardBias }),
     ...normOf('feedForwardOutputNorm'),
+    ...scaleOf('feedForwardOutputScale'),
   }
 }
 

@@ -113,12 +113,15 @@ export interface FeatureExtractionPipeline extends TaskPipeline<'feature-extract
 export function createFeatureExtraction(opened: Opened): FeatureExtractionPipeline {
   const task = 'feature-extraction'
   const loaded = opened.model
-  if (loaded.family === 'encoder-decoder')
+  if (loaded.family !== 'encoder' && loaded.family !== 'decoder')
     throw new UsageError({
       operation: task,
       expected: 'an encoder or a decoder',
-      found: `'${loaded.architecture?.name}', an encoder-decoder`,
-      hint: 'take encodeSource for the states of its source',
+      found: `'${loaded.architecture?.name}', of the family '${loaded.family}'`,
+      hint:
+        loaded.family === 'encoder-decoder'
+          ? 'take encodeSource for the states of its source'
+          : 'take a task of pictures',
     })
   let reader: Reader | undefined
   const call = async (

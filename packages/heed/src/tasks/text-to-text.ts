@@ -284,6 +284,8 @@ function longestSource({ config, stored }: Running<LoadedEncoderDecoder>): numbe
   return typeof said === 'number' && said >= 1 ? Math.min(config.context, Math.floor(said)) : config.context
 }
 
+type Half = 'source' | 'target'
+
 /** The source among itself, the target among itself, and the target to the source. */
 function crossAttention(
   { model, config, tokenizer, attentions }: Running<LoadedEncoderDecoder>,
@@ -298,6 +300,7 @@ function crossAttention(
   )
   const texts = { source: labelsOf(tokenizer, source), target: labelsOf(tokenizer, target) }
   const labels: Record<string, FilterLabels> = {}
-  for (const { name, queries, keys } of attentions) labels[name] = { query: texts[queries], key: texts[keys] }
+  for (const { name, queries, keys } of attentions)
+    labels[name] = { query: texts[queries as Half], key: texts[keys as Half] }
   return { filters, labels }
 }

@@ -131,7 +131,8 @@ export function bartLikeBindings({ sourceVocabulary }: EncoderDecoderDesign): Bi
   }
 }
 
-function stackBindings(name: 'encoder' | 'decoder'): Binding[] {
+/** Names of a stack as BART has them. */
+export function stackBindings(name: 'encoder' | 'decoder'): Binding[] {
   const block = `${name}.blocks.#`
   const file = `model.${name}.layers.#`
   const map = (path: string, tensor: string, from: string, to: string): Binding[] =>

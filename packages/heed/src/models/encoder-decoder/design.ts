@@ -1,5 +1,6 @@
 import type { NormOptions, SinusoidalOptions } from '../../nn/index.js'
 import type { Design } from '../architecture.js'
+import type { DenseDesign } from '../encoder/heads/index.js'
 import type { LayerDesign } from '../layer-design.js'
 
 /** Positions that are added to the embeddings of both stacks. */
@@ -40,16 +41,10 @@ export interface StackDesign {
   readonly relative?: RelativeDesign | undefined
 }
 
-/**
- * How an encoder-decoder is built. Each architecture makes one of its configuration; all encoder-decoders run
- * by it. `layers` and `heads` are the decoder's.
- */
-export interface EncoderDecoderDesign extends Design {
-  readonly encoder: StackDesign
+/** How what writes is built: the decoder and the output. `layers` and `heads` are the decoder's. */
+export interface TargetDesign extends Design {
   /** Its blocks have cross-attention behind the self-attention, of the same sizes. */
   readonly decoder: StackDesign
-  /** Rows of the source's embedding, where the target has one of its own; default: both share one. */
-  readonly sourceVocabulary?: number | undefined
   readonly position?: PositionDesign | undefined
   /** What embeddings are multiplied by (√width where `scale_embedding` is set). */
   readonly embeddingScale?: number | undefined
@@ -59,14 +54,26 @@ export interface EncoderDecoderDesign extends Design {
   readonly headOptional?: boolean | undefined
   /** What the last states are multiplied by before the output (T5: 1 / √width). */
   readonly outputScale?: number | undefined
+  /** A layer between the last states and the output (BERT). */
+  readonly outputDense?: DenseDesign | undefined
   /** A bias of the output, `final_logits_bias`; default false. */
   readonly outputBias?: boolean | undefined
   /** The id that fills rows up. */
   readonly padding: number
   /** The id that the target starts with; undefined where that is its language, the last id of the labels. */
   readonly start: number | undefined
-  /** The id that ends a source, where the tokenizer doesn't add it. */
-  readonly sourceEnd?: number | undefined
   /** Whether a target's first position has no embedding, whatever its id (Marian itself); default false. */
   readonly emptyStart?: boolean | undefined
+}
+
+/**
+ * How an encoder-decoder is built. Each architecture makes one of its configuration; all encoder-decoders run
+ * by it.
+ */
+export interface EncoderDecoderDesign extends TargetDesign {
+  readonly encoder: StackDesign
+  /** Rows of the source's embedding, where the target has one of its own; default: both share one. */
+  readonly sourceVocabulary?: number | undefined
+  /** The id that ends a source, where the tokenizer doesn't add it. */
+  readonly sourceEnd?: number | undefined
 }

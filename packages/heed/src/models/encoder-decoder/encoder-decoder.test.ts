@@ -158,7 +158,7 @@ describe.each(Object.entries(designs))('%s', (_, design) => {
             encodeSource(make(design), design, idsOf([3, 4, 5])),
           ),
       )
-      const sizes = { source: 3, target: 2 }
+      const sizes: Readonly<Record<string, number>> = { source: 3, target: 2 }
       for (const { name, queries, keys } of places) {
         const filter = values.get(name)!.withAxes('batch', 'head', 'query', 'key')
         expect([filter.size('query'), filter.size('key')], name).toEqual([sizes[queries], sizes[keys]])

@@ -1,14 +1,9 @@
 /** Training an encoder-decoder: what it is told of the target, and how far off it is. */
 import type { Quantized } from '../../nn/index.js'
 import { crossEntropy, scope, tensor, type Tensor } from '../../tensor/index.js'
-import type { EncoderDecoderDesign } from './design.js'
-import {
-  type EncoderDecoder,
-  encodeSource,
-  type SourceOptions,
-  targetLogits,
-  type TargetOptions,
-} from './encoder-decoder.js'
+import type { EncoderDecoderDesign, TargetDesign } from './design.js'
+import { type EncoderDecoder, encodeSource, type SourceOptions } from './encoder-decoder.js'
+import { targetLogits, type TargetOptions } from './target.js'
 
 type Ids = Tensor<'batch' | 'position'>
 
@@ -22,7 +17,7 @@ const noLabel = -100
  *
  * @param labels i32
  */
-export function shiftedLabels({ start, padding }: EncoderDecoderDesign, labels: Ids): Ids {
+export function shiftedLabels({ start, padding }: Pick<TargetDesign, 'start' | 'padding'>, labels: Ids): Ids {
   const shape = { batch: labels.size('batch'), position: labels.size('position') }
   const ids = Int32Array.from(labels.values(['batch', 'position']), (id) => (id === noLabel ? padding : id))
   for (let row = 0; row < ids.length; row += shape.position) {

@@ -45,6 +45,7 @@ export function isSharedTable({ architecture, config, model }: Adaptable, path: 
     const { head } = config as { readonly head?: { readonly tied?: boolean } }
     return head?.tied === true
   }
+  if (architecture?.family === 'dual-encoder' || architecture?.family === 'vision-encoder') return false
   const hasHead = (model as { readonly head?: unknown }).head !== undefined
   return !hasHead || architecture?.family === 'encoder-decoder'
 }

@@ -20,15 +20,22 @@ import {
 import {
   architectures,
   decoderLogits,
+  encodeImage,
   encodeSource,
   encoderStates,
+  imageFeatures,
+  imageLogits,
+  imageStates,
+  imageVector,
   mergeLowRank,
   outputOf,
+  pairLogits,
   pooledOf,
   readModel,
   type Running,
   saveAdapter,
   targetLogits,
+  textFeatures,
   trainableOf,
   withLowRank,
 } from '../index.js'
@@ -44,6 +51,35 @@ function outputsOf(loaded: Pick<Running, 'family' | 'model' | 'config'>): AnyTen
   const numbers = Int32Array.from({ length: 12 }, (_, i) => 5 + ((i * 7) % 23))
   const ids = tensor(numbers, { batch: 2, position: 6 }, { dtype: 'i32' })
   const { family, model, config } = loaded as Running
+  if (family === 'vision-encoder' || family === 'dual-encoder' || family === 'captioner') {
+    const pixels = normal(randomKey(3), { batch: 2, channel: 3, height: 32, width: 32 })
+    if (family === 'dual-encoder') {
+      // The end token stands for a text.
+      const { pooled } = config.text
+      const end = pooled.at === 'end' ? pooled.id : 30
+      const ended = numbers.map((id, i) => (i % 6 === 5 ? end : id))
+      const texts = textFeatures(model, config, tensor(ended, { batch: 2, position: 6 }, { dtype: 'i32' }))
+      return [pairLogits(model, imageFeatures(model, config, pixels), texts)]
+    }
+    if (family === 'captioner') {
+      // The pooler of the encoder gives nothing to the decoder.
+      const vector = imageVector(
+        model.encoder,
+        config.encoder,
+        imageStates(model.encoder, config.encoder, pixels),
+      )
+      return [
+        targetLogits(model, config, slice(ids, 'position', 0, 4), encodeImage(model, config, pixels)),
+        vector,
+      ]
+    }
+    const states = imageStates(model, config, pixels)
+    return [
+      states,
+      imageVector(model, config, states),
+      ...(config.head === undefined ? [] : [imageLogits(model, config, states)]),
+    ]
+  }
   if (family === 'decoder') return [decoderLogits(model, config, ids)]
   if (family === 'encoder-decoder')
     return [targetLogits(model, config, slice(ids, 'position', 0, 4), encodeSource(model, config, ids))]

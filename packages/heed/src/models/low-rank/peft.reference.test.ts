@@ -75,6 +75,7 @@ function logitsOf(loaded: Omit<Running, 'adapter'>, numbers: Int32Array): Float6
       const logits = targetLogits(model, config, target, encodeSource(model, config, ids))
       return Float64Array.from(logits.values(['batch', 'position', 'vocabulary']))
     }
+    if (family !== 'encoder') throw new Error(family)
     const output = encoderOutput(model, config, ids)
     if (output.kind === 'classification') return Float64Array.from(output.logits.values(['batch', 'label']))
     if (output.kind !== 'answer') throw new Error(output.kind)

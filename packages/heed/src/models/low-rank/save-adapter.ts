@@ -234,6 +234,9 @@ function taskOf(
   isWhole: (module: string) => boolean,
 ): Pick<Changes, 'task' | 'saved'> {
   if (architecture?.family === 'encoder-decoder') return { task: 'SEQ_2_SEQ_LM', saved: [] }
+  // peft has no task for what reads pictures.
+  if (['vision-encoder', 'dual-encoder', 'captioner'].includes(architecture?.family ?? ''))
+    return { task: null, saved: [] }
   if (architecture?.family !== 'encoder') return { task: 'CAUSAL_LM', saved: [] }
   const { head } = config as { readonly head?: { readonly name?: string } }
   if (head === undefined) return { task: 'FEATURE_EXTRACTION', saved: [] }

@@ -1,6 +1,13 @@
 /** What each head does with texts, in five numbers: the table by which heads are told apart. */
 import { checkNames, pause, UsageError } from '../../base/index.js'
-import { decoderStates, encoderStates, encodeSource, joinedTexts, type Running } from '../../models/index.js'
+import {
+  decoderStates,
+  encoderStates,
+  encodeSource,
+  joinedTexts,
+  type LoadedEncoderDecoder,
+  type Running,
+} from '../../models/index.js'
 import { collect, headScores, type HeadScores } from '../../observe/index.js'
 import { scope } from '../../tensor/index.js'
 import { type EvaluateOptions, stopIfAsked } from './evaluation.js'
@@ -33,6 +40,14 @@ export async function headTable(
   options: Pick<EvaluateOptions, 'signal' | 'progress'> = {},
 ): Promise<HeadRow[]> {
   checkNames('headTable', options, ['signal', 'progress'])
+  const { family } = loaded
+  if (family !== 'encoder' && family !== 'decoder' && family !== 'encoder-decoder')
+    throw new UsageError({
+      operation: 'headTable',
+      expected: 'a model of texts',
+      found: `one of the family '${family}'`,
+      hint: 'take an encoder, a decoder or an encoder-decoder',
+    })
   if (texts.length === 0)
     throw new UsageError({
       operation: 'headTable',
@@ -69,7 +84,11 @@ export async function headTable(
           if (loaded.family === 'encoder')
             return encoderStates(loaded.model, loaded.config, ids, { tokenTypes })
           if (loaded.family === 'decoder') return decoderStates(loaded.model, loaded.config, ids)
-          return encodeSource(loaded.model, loaded.config, ids)
+          return encodeSource(
+            (loaded as Running<LoadedEncoderDecoder>).model,
+            (loaded as Running<LoadedEncoderDecoder>).config,
+            ids,
+          )
         },
       )
       places.forEach(({ name }, layer) => {

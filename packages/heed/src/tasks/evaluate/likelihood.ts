@@ -59,7 +59,7 @@ function scored(loaded: Running, items: readonly Scored[]): number[] {
         : scope(() => -ids.length * encoderDecoderLoss(model, config, row(before), row(ids)).item()),
     )
   }
-  if (loaded.family === 'encoder') throw notWritten(loaded)
+  if (loaded.family !== 'decoder') throw notWritten(loaded)
   const { model, config } = loaded
   // The last id is only predicted.
   const fed = items.map(({ before, ids }) => [...before, ...ids].slice(0, -1))
@@ -115,7 +115,7 @@ export async function measurePerplexity(
 ): Promise<Measured> {
   const task = 'perplexity'
   checkOptions(task, options, ['window', 'stride'])
-  if (loaded.family === 'encoder') throw notWritten(loaded)
+  if (loaded.family !== 'decoder' && loaded.family !== 'encoder-decoder') throw notWritten(loaded)
   const { window: asked = 1024, stride: asStride, ...rest } = options
   checkWhole(task, 'window', asked, 2)
   const window = Math.min(asked, loaded.config.context)
@@ -241,7 +241,7 @@ export async function measureChoice(
 ): Promise<Measured> {
   const task = 'choice'
   checkOptions(task, options)
-  if (loaded.family === 'encoder') throw notWritten(loaded)
+  if (loaded.family !== 'decoder' && loaded.family !== 'encoder-decoder') throw notWritten(loaded)
   const questions = records.map((record) => questionOf(task, record))
   const items = questions.flatMap(({ prompt, choices }) =>
     choices.map((choice) =>
