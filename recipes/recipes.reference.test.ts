@@ -13,23 +13,54 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, test } from 'vitest'
 
 /** A few steps of each recipe from its own configuration, on its own data. */
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const command = here('../packages/cli/bin/heed.js')
+const descriptions = '../debian/.cache/'
 /** Recipes with a configuration, and what each of them says. */
 const all = readdirSync(here('.'))
   .filter((name) => existsSync(here(`${name}/train.json`)))
   .map((name) => ({ name, config: JSON.parse(readFileSync(here(`${name}/train.json`), 'utf8')) as Config }))
-const names = all.filter(({ config }) => config.task !== undefined).map(({ name }) => name)
+const isDebian = ({ data }: Config): boolean => JSON.stringify(data).includes(descriptions)
+const tasks = all.filter(({ config }) => config.task !== undefined)
+const names = tasks.filter(({ config }) => !isDebian(config)).map(({ name }) => name)
+/** Of texts that a script makes of Debian's package descriptions. */
+const writers = tasks.filter(({ config }) => isDebian(config)).map(({ name }) => name)
 /** Of decoders, on text that scripts beside them fetch. */
 const decoders = all.filter(({ config }) => config.task === undefined)
 
 interface Config {
   readonly task?: string
   readonly data: { readonly train: readonly string[]; readonly validation: readonly string[] }
+}
+
+/** Runs two steps of a recipe, and looks at what was written. */
+async function twoSteps(path: string, out: string, environment: NodeJS.ProcessEnv = {}): Promise<void> {
+  const args = ['train', path, '--steps', '2', '--limit', '16', '--out', out, '--json']
+  const env = { ...process.env, ...environment }
+  const { stdout } = await promisify(execFile)(process.execPath, [command, ...args], { env })
+  const result = JSON.parse(stdout) as Record<string, unknown>
+  expect(result).toMatchObject({ reason: 'finished', step: 2, published: join(out, 'package') })
+  expect(result.loss).toBeGreaterThan(0)
+  const files = readdirSync(join(out, 'package'))
+  const { publish } = JSON.parse(readFileSync(join(path, 'train.json'), 'utf8')) as {
+    readonly publish: { readonly adapter?: boolean; readonly part?: boolean }
+  }
+  const written = [
+    'README.md',
+    'config.json',
+    publish.adapter === true ? 'adapter_model.safetensors' : 'model.safetensors',
+    'results.json',
+  ]
+  for (const file of written) expect(files).toContain(file)
+  expect(files.includes('package.json')).toBe(publish.part !== true)
+  const card = readFileSync(join(out, 'package', 'README.md'), 'utf8')
+  for (const part of ['## Data', '## Training', '## Scores', '## Limits', '| **this model** |'])
+    expect(card).toContain(part)
 }
 
 /** Why they can't run here; undefined where they can. */
@@ -47,27 +78,34 @@ describe.skipIf(reason() !== undefined)(`recipes${reason() === undefined ? '' : 
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
   test.each(names)('%s: two steps make a package with its card', { timeout: 300_000 }, async (name) => {
-    const out = join(folder, name)
-    const args = ['train', here(name), '--steps', '2', '--limit', '16', '--out', out, '--json']
-    const { stdout } = await promisify(execFile)(process.execPath, [command, ...args])
-    const result = JSON.parse(stdout) as Record<string, unknown>
-    expect(result).toMatchObject({ reason: 'finished', step: 2, published: join(out, 'package') })
-    expect(result.loss).toBeGreaterThan(0)
-    const files = readdirSync(join(out, 'package'))
-    const { publish } = JSON.parse(readFileSync(join(here(name), 'train.json'), 'utf8')) as {
-      readonly publish: { readonly adapter?: boolean; readonly part?: boolean }
-    }
-    const written = [
-      'README.md',
-      'config.json',
-      publish.adapter === true ? 'adapter_model.safetensors' : 'model.safetensors',
-      'results.json',
-    ]
-    for (const file of written) expect(files).toContain(file)
-    expect(files.includes('package.json')).toBe(publish.part !== true)
-    const card = readFileSync(join(out, 'package', 'README.md'), 'utf8')
-    for (const part of ['## Data', '## Training', '## Scores', '## Limits', '| **this model** |'])
-      expect(card).toContain(part)
+    await twoSteps(here(name), join(folder, name))
+  })
+})
+
+describe("recipes of Debian's descriptions, on a stand-in of them", () => {
+  const folder = mkdtempSync(join(tmpdir(), 'heed-writers-'))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  test.each(writers)('%s: two steps make a package with its card', { timeout: 600_000 }, async (name) => {
+    const lines = (language?: string): string =>
+      Array.from({ length: 400 }, (_, i) => {
+        const mark = language === undefined ? '' : `>>${language}<< `
+        const source = `${mark}A program of the kind ${i % 7} reads files, and writes ${i} others. It is small.`
+        const target = `small program ${i % 7} for files`
+        return `${JSON.stringify({ source, target, language, package: `p${i}`, group: `g${i}` })}\n`
+      }).join('')
+    const cache = join(folder, 'debian', '.cache')
+    mkdirSync(cache, { recursive: true })
+    writeFileSync(join(cache, 'summaries.jsonl'), lines())
+    for (const language of ['it', 'fr', 'de']) writeFileSync(join(cache, `segments-${language}.jsonl`), lines(language))
+    const papers = join(folder, 'data', 'scitldr')
+    mkdirSync(papers, { recursive: true })
+    const paper = { source: ['We read files.', 'They are small.'], target: ['reads files', 'small files'] }
+    for (const part of ['train', 'dev'])
+      writeFileSync(join(papers, `${part}.jsonl.gz`), gzipSync(`${JSON.stringify(paper)}\n`.repeat(20)))
+    mkdirSync(join(folder, name))
+    cpSync(here(`${name}/train.json`), join(folder, name, 'train.json'))
+    await twoSteps(join(folder, name), join(folder, name, 'out'), { HEED_SHARED: folder })
   })
 })
 

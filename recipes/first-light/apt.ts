@@ -11,6 +11,8 @@ export type Indices = {
   readonly names: readonly [string, string]
   readonly translations: string
   readonly packages: string
+  /** The index of each other language that was asked for, by its code. */
+  readonly others: ReadonlyMap<string, string>
 }
 
 const aptHelper = '/usr/lib/apt/apt-helper'
@@ -33,23 +35,26 @@ function text(file: string): string {
  * out. Indices that the folder already holds are used again, so that a second run reads the same bytes.
  *
  * @param folder where the indices are kept.
+ * @param languages of descriptions beside the English ones, by their codes.
  * @returns the indices, or a sentence that says why there are none.
  */
-export function debianIndices(folder: string): Indices | string {
+export function debianIndices(folder: string, languages: readonly string[] = []): Indices | string {
   if (!existsSync(aptHelper)) return 'apt is not on this machine'
   const lists = join(folder, 'lists')
   const cache = join(folder, 'cache')
   mkdirSync(join(lists, 'partial'), { recursive: true })
   mkdirSync(join(cache, 'archives', 'partial'), { recursive: true })
-  const find = (): readonly [string, string] | undefined => {
+  const find = (): readonly [string, string, ...string[]] | undefined => {
     const files = readdirSync(lists).sort()
     for (const translation of files) {
       const release = /_dists_([a-z]+)_main_i18n_Translation-en(?:\.|$)/.exec(translation)?.[1]
       if (release === undefined) continue
-      const packages = files.find((file) =>
-        new RegExp(`_dists_${release}_main_binary-[^_]+_Packages(?:\\.|$)`).test(file),
-      )
-      if (packages !== undefined) return [translation, packages]
+      const named = (end: string): string | undefined =>
+        files.find((file) => new RegExp(`_dists_${release}_main_${end}(?:\\.|$)`).test(file))
+      const packages = named('binary-[^_]+_Packages')
+      const others = languages.map((language) => named(`i18n_Translation-${language}`))
+      if (packages !== undefined && others.every((file) => file !== undefined))
+        return [translation, packages, ...others]
     }
     return undefined
   }
@@ -58,14 +63,15 @@ export function debianIndices(folder: string): Indices | string {
     const options = [
       `Dir::State::lists=${lists}`,
       `Dir::Cache=${cache}`,
-      'Acquire::Languages=en',
+      `Acquire::Languages=${['en', ...languages].join()}`,
       'APT::Sandbox::User=root',
     ].flatMap((option) => ['-o', option])
     const result = spawnSync('apt-get', [...options, 'update'], { maxBuffer: 1 << 26 })
     found = find()
     if (found === undefined) {
       const reason = result.error?.message ?? result.stderr.toString().trim().split('\n').at(-1) ?? ''
-      return `apt-get update brought no main index with English descriptions (exit ${result.status}): ${reason}`
+      const wanted = languages.length === 0 ? '' : ` and those in ${languages.join(', ')}`
+      return `apt-get update brought no main index with English descriptions${wanted} (exit ${result.status}): ${reason}`
     }
   }
   const name = (file: string): string => file.replace(/^.*_dists_/, '').replace(/\.[a-z0-9]+$/, '')
@@ -73,5 +79,6 @@ export function debianIndices(folder: string): Indices | string {
     names: [name(found[0]), name(found[1])],
     translations: text(join(lists, found[0])),
     packages: text(join(lists, found[1])),
+    others: new Map(languages.map((language, i) => [language, text(join(lists, found[2 + i]!))])),
   }
 }

@@ -78,12 +78,12 @@ function isProse(line: string): boolean {
 }
 
 /**
- * One paragraph of a description: wrapped lines joined, each item of a list on a line of its own after `- `.
- * Empty if nothing of it reads as prose.
+ * The lines of one paragraph of a description: wrapped ones joined, each item of a list on a line of its own
+ * after `- `.
  *
  * @param lines without the one space that every line of a description starts with.
  */
-export function cleanPackageParagraph(lines: readonly string[]): string {
+export function unwrapped(lines: readonly string[]): string[] {
   const out: string[] = []
   /**
    * What a following line may continue: running text, a list's item set in by so many columns, or nothing.
@@ -116,20 +116,30 @@ export function cleanPackageParagraph(lines: readonly string[]): string {
     }
   }
   return out
+}
+
+/** One paragraph of a description, unwrapped and cleaned. Empty if nothing of it reads as prose. */
+export function cleanPackageParagraph(lines: readonly string[]): string {
+  return unwrapped(lines)
     .map((line) => cleanLine(withoutMarkup(line)))
     .filter((line) => line !== '' && isProse(line))
     .join('\n')
 }
 
-/** The paragraphs of a long description, which a line of one full stop separates. */
-export function packageParagraphs(body: string): Paragraph[] {
+/** The lines of each paragraph of a long description; a line of one full stop separates them. */
+export function paragraphLines(body: string): string[][] {
   const paragraphs: string[][] = [[]]
   for (const line of body.split('\n')) {
     if (/^\s*\.?\s*$/.test(line)) paragraphs.push([])
     else paragraphs.at(-1)?.push(line.slice(1))
   }
+  return paragraphs
+}
+
+/** The paragraphs of a long description that read as prose. */
+export function packageParagraphs(body: string): Paragraph[] {
   const out: string[] = []
-  for (const lines of paragraphs) {
+  for (const lines of paragraphLines(body)) {
     const text = cleanPackageParagraph(lines)
     if (text === '') continue
     const last = out.at(-1)

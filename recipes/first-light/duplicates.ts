@@ -66,42 +66,24 @@ export function shingleSet(text: string): Uint32Array {
   return sortedSet(shingles(words(text), shingleWords))
 }
 
-export type Verdict = 'new' | 'same' | 'near'
-
-/** Remembers every text that it found new. */
-export class DuplicateFilter {
+/** Finds those among remembered sets of shingles that a set is nearly the same as. */
+export class NearSets {
   readonly threshold: number
-  readonly #exact = new Set<string>()
   readonly #sets: Uint32Array[] = []
   readonly #first = new Int32Array(buckets).fill(-1)
   #next = new Int32Array(1 << 16)
   readonly #signature = new Uint32Array(bands * rows)
   readonly #bucket = new Int32Array(bands)
+  #hashed: Uint32Array | undefined
 
   /** @param threshold Jaccard similarity from which two texts are near duplicates. */
   constructor(threshold: number) {
     this.threshold = threshold
   }
 
-  /**
-   * Whether an earlier text was the same up to case, punctuation and numbers, or nearly so; if not, remembers
-   * this one.
-   */
-  add(text: string): Verdict {
-    const list = words(text)
-    const key = list.join(' ')
-    if (this.#exact.has(key)) return 'same'
-    const set = sortedSet(shingles(list, shingleWords))
-    if (set.length > 0) {
-      this.#hash(set)
-      if (this.#hasNear(set)) return 'near'
-      this.#remember(set)
-    }
-    this.#exact.add(key)
-    return 'new'
-  }
-
   #hash(set: Uint32Array): void {
+    if (set === this.#hashed) return
+    this.#hashed = set
     for (let row = 0; row < bands * rows; row++) {
       const seed = Math.imul(row + 1, 0x9e3779b1)
       let smallest = 0xffffffff
@@ -119,24 +101,31 @@ export class DuplicateFilter {
     }
   }
 
-  #hasNear(set: Uint32Array): boolean {
+  /**
+   * The numbers of remembered sets that are near this one; one may come several times.
+   *
+   * @param isKnown of those with these numbers nobody asks
+   */
+  *near(set: Uint32Array, isKnown?: (number: number) => boolean): Generator<number> {
+    this.#hash(set)
     let last = -1
-    for (let band = 0; band < bands; band++) {
-      let entry = this.#first[this.#bucket[band] ?? 0] ?? -1
+    for (const bucket of this.#bucket) {
+      let entry = this.#first[bucket] ?? -1
       while (entry >= 0) {
         const text = Math.floor(entry / bands)
-        if (text !== last) {
+        if (text !== last && isKnown?.(text) !== true) {
           last = text
           const other = this.#sets[text]
-          if (other !== undefined && jaccard(set, other) >= this.threshold) return true
+          if (other !== undefined && jaccard(set, other) >= this.threshold) yield text
         }
         entry = this.#next[entry] ?? -1
       }
     }
-    return false
   }
 
-  #remember(set: Uint32Array): void {
+  /** Remembers a set under the next number, from 0. */
+  remember(set: Uint32Array): void {
+    this.#hash(set)
     const text = this.#sets.push(set) - 1
     if ((text + 1) * bands > this.#next.length) {
       const longer = new Int32Array(this.#next.length * 2)
@@ -148,6 +137,36 @@ export class DuplicateFilter {
       this.#next[text * bands + band] = this.#first[bucket] ?? -1
       this.#first[bucket] = text * bands + band
     }
+  }
+}
+
+export type Verdict = 'new' | 'same' | 'near'
+
+/** Remembers every text that it found new. */
+export class DuplicateFilter {
+  readonly #exact = new Set<string>()
+  readonly #sets: NearSets
+
+  /** @param threshold Jaccard similarity from which two texts are near duplicates. */
+  constructor(threshold: number) {
+    this.#sets = new NearSets(threshold)
+  }
+
+  /**
+   * Whether an earlier text was the same up to case, punctuation and numbers, or nearly so; if not, remembers
+   * this one.
+   */
+  add(text: string): Verdict {
+    const list = words(text)
+    const key = list.join(' ')
+    if (this.#exact.has(key)) return 'same'
+    const set = sortedSet(shingles(list, shingleWords))
+    if (set.length > 0) {
+      if (this.#sets.near(set).next().done !== true) return 'near'
+      this.#sets.remember(set)
+    }
+    this.#exact.add(key)
+    return 'new'
   }
 }
 

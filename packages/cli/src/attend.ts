@@ -124,7 +124,7 @@ async function encoderDecoderAttention(
   text: string,
   target: string | undefined,
 ): Promise<AttendResult> {
-  const { tokenizer, model, config, attentions } = language
+  const { tokenizer, config } = language
   const source = sourceIds(config, readText(tokenizer, text, true).ids)
   const writer = writerOf(language)
   const start = writer.begin([text]).ids[0]!
@@ -132,22 +132,37 @@ async function encoderDecoderAttention(
     target === undefined
       ? (await writeOn(writer, [text], { temperature: 0 }))[0]!.ids
       : readText(tokenizer, target, true).ids
-  const ids = [...start, ...written]
+  return writtenAttention(language, source, [...start, ...written])
+}
+
+/**
+ * How a text that is written, and what it is written from, are attended to.
+ *
+ * @param ids of the text, from the token that starts it on
+ * @param chosen which attentions; default all
+ */
+export function writtenAttention(
+  { tokenizer, model, config, attentions }: Running<LoadedEncoderDecoder>,
+  source: readonly number[],
+  ids: readonly number[],
+  chosen: (kind: 'self' | 'cross') => boolean = () => true,
+): AttendResult {
   const limit = Math.min(config.context, 1024)
   checkLength(source.length, limit)
   checkLength(ids.length, limit)
   const batch = (numbers: ArrayLike<number>): Tensor<'batch' | 'position'> =>
     tensor(Int32Array.from(numbers), { batch: 1, position: numbers.length }, { dtype: 'i32' })
   return scope(() => {
-    const names = attentions.map(({ name }) => name)
-    const { values } = collect(names, () =>
-      targetStates(model, config, batch(ids), encodeSource(model, config, batch(source))),
+    const shown = attentions.filter(({ kind }) => chosen(kind))
+    const { values } = collect(
+      shown.map(({ name }) => name),
+      () => targetStates(model, config, batch(ids), encodeSource(model, config, batch(source))),
     )
     const labels = { source: tokenLabels(tokenizer, source), target: tokenLabels(tokenizer, ids) }
     return attentionResult(
       values,
       Object.fromEntries(
-        attentions.map(({ name, queries, keys }) => [
+        shown.map(({ name, queries, keys }) => [
           name,
           { query: labels[queries as Half], key: labels[keys as Half] },
         ]),

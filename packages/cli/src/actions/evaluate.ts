@@ -33,6 +33,9 @@ export interface EvaluateCommandOptions {
   readonly first?: string
   readonly depth?: number
   readonly threshold?: number
+  readonly beams?: number
+  readonly lengthPenalty?: number
+  readonly tokens?: number
   readonly window?: number
   readonly stride?: number
   readonly ablateHeads?: 'zero' | 'uniform'
@@ -59,7 +62,7 @@ export async function evaluateModel(
       options.learnFrom &&
       (await loadRecords(sourcesOf(options.learnFrom, { ...options, limit: undefined }), origin))
     const { as, dimensions, vectors, questions, rerank, first } = options
-    const { depth, window, stride, threshold, weights } = options
+    const { depth, window, stride, threshold, beams, lengthPenalty, tokens, weights } = options
     const settings = {
       as,
       dimensions,
@@ -72,6 +75,9 @@ export async function evaluateModel(
       window,
       stride,
       threshold,
+      beams,
+      lengthPenalty,
+      tokens,
     }
     const model = given === undefined ? shippedPath(shippedFor(task)) : resolve(given)
     const opened = await openTask(model, task, settings, { weights })

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { saveTokenizer, trainTokenizer, type Tokenizer, type TrainTokenizerOptions } from 'heed'
+import { saveTokenizer, trainTokenizer, type Tokenizer } from 'heed'
 import { writeFileWhole } from 'heed/internals'
 import type { Context } from '../context.js'
 import { UsageError } from '../errors.js'
@@ -12,6 +12,7 @@ import { charactersOf } from '../tokenize/cells.js'
 import { EncodedText } from '../tokenize/encoded-text.js'
 import { casedNormalizer, presets, type Kind, type Preset } from '../tokenize/presets.js'
 import { fileSource, pipeSource, textsOf } from '../tokenize/texts.js'
+import { trainingSettings } from '../tokenize/training-settings.js'
 
 export interface TrainTokenizerCommandOptions {
   readonly model: Kind
@@ -53,7 +54,7 @@ export async function trainTokenizerOn(
   let tokenizer: Tokenizer
   try {
     tokenizer = await trainTokenizer(texts, {
-      ...settingsOf(options, preset),
+      ...trainingSettings(options, preset),
       signal,
       onProgress({ phase, done, total }) {
         const [phaseName, unit] = phases[phase]
@@ -115,35 +116,6 @@ function presetOf({ model, preset, cased }: TrainTokenizerCommandOptions): [stri
   if (!cased) return [name, found]
   if (name !== 'bert') throw new UsageError('train-tokenizer: --cased goes with --model wordpiece')
   return [name, { ...found, normalizer: casedNormalizer }]
-}
-
-function settingsOf(
-  { model, vocabularySize, minFrequency, special = [] }: TrainTokenizerCommandOptions,
-  preset: Preset,
-): TrainTokenizerOptions {
-  const { normalizer, preTokenizer, postProcessor, decoder, unknownToken } = preset
-  if (minFrequency !== undefined && model === 'unigram')
-    throw new UsageError('train-tokenizer: --min-frequency goes with the other kinds than unigram')
-  const shared = {
-    vocabularySize,
-    special: [...new Set([...preset.special, ...special])],
-    normalizer,
-    preTokenizer,
-    postProcessor,
-    decoder,
-  }
-  const frequency = minFrequency === undefined ? {} : { minimumFrequency: minFrequency }
-  const unknown = { unknownToken: unknownToken ?? '<unk>' }
-  switch (model) {
-    case 'bpe':
-      return { model: 'BPE', ...shared, ...frequency, unknownToken }
-    case 'wordpiece':
-      return { model: 'WordPiece', ...shared, ...frequency, ...unknown }
-    case 'unigram':
-      return { model: 'Unigram', ...shared, ...unknown }
-    case 'wordlevel':
-      return { model: 'WordLevel', ...shared, ...frequency, ...unknown }
-  }
 }
 
 /** Line ends are learned from blocks of so many code units. */

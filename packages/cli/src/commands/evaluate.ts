@@ -64,6 +64,13 @@ export function register(program: Command, context: Context): void {
       'question-answering: no answer where ln(its score / that of the best answer) is above it (default: 0, if some question has none)',
       realNumber({}),
     )
+    .option(
+      '--beams <n>',
+      'summarization, translation: texts that are looked at in each step; 1: the likeliest token (default: as the files say)',
+      wholeNumber(1),
+    )
+    .option('--length-penalty <x>', 'with beams: above 0 longer texts win (default: as the files say)', realNumber({}))
+    .option('--tokens <n>', 'tokens that are written at most (default: as the files say)', wholeNumber(1))
     .option('--dimensions <n>', 'similarity: only the first n numbers of each vector', wholeNumber(1))
     .addOption(
       new Option('--vectors <format>', 'similarity: vectors in 8 bits or 1 bit a number').choices([

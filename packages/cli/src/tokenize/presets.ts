@@ -27,6 +27,12 @@ const bertSpecial = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]']
 const sequence = (id: 'A' | 'B', type_id: number): Settings => ({ Sequence: { id, type_id } })
 const added = (id: string, type_id: number): Settings => ({ SpecialToken: { id, type_id } })
 
+const sentencePiece: Settings = {
+  type: 'Sequence',
+  normalizers: [{ type: 'NFKC' }, { type: 'Replace', pattern: { Regex: ' {2,}' }, content: ' ' }],
+}
+const t5Special = ['<pad>', '</s>', '<unk>']
+
 export const presets: Readonly<Record<string, Preset>> = {
   'byte-level': {
     kinds: ['bpe'],
@@ -59,12 +65,24 @@ export const presets: Readonly<Record<string, Preset>> = {
     kinds: ['unigram', 'bpe'],
     special: ['<unk>', '<s>', '</s>'],
     unknownToken: '<unk>',
-    normalizer: {
-      type: 'Sequence',
-      normalizers: [{ type: 'NFKC' }, { type: 'Replace', pattern: { Regex: ' {2,}' }, content: ' ' }],
-    },
+    normalizer: sentencePiece,
     preTokenizer: metaspace,
     postProcessor: null,
+    decoder: metaspace,
+    learnsLineEnds: false,
+  },
+  t5: {
+    kinds: ['unigram', 'bpe'],
+    special: t5Special,
+    unknownToken: '<unk>',
+    normalizer: sentencePiece,
+    preTokenizer: metaspace,
+    postProcessor: {
+      type: 'TemplateProcessing',
+      single: [sequence('A', 0), added('</s>', 0)],
+      pair: [sequence('A', 0), added('</s>', 0), sequence('B', 0), added('</s>', 0)],
+      special_tokens: { '</s>': { id: '</s>', ids: [t5Special.indexOf('</s>')], tokens: ['</s>'] } },
+    },
     decoder: metaspace,
     learnsLineEnds: false,
   },

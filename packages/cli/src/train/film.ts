@@ -51,7 +51,9 @@ function isHead(value: unknown): boolean {
   const { filter, entropy, previous, first, induction } = recordOf(value)
   if (![entropy, previous, first, induction].every(Number.isFinite) || !Array.isArray(filter)) return false
   const isWeight = (weight: unknown): boolean => typeof weight === 'number' && weight >= 0 && weight <= 1
-  return filter.every((row) => Array.isArray(row) && row.length === filter.length && row.every(isWeight))
+  const row = (filter as readonly unknown[])[0]
+  const keys = Array.isArray(row) ? row.length : 0
+  return filter.every((each) => Array.isArray(each) && each.length === keys && each.every(isWeight))
 }
 
 function recordOf(value: unknown): Readonly<Record<string, unknown>> {
@@ -67,6 +69,8 @@ export function filmedTokens(heads: number): number {
 export interface Scene {
   readonly text: string
   readonly tokens: number
+  /** What they attend to, where that is another text. */
+  readonly keys?: number
   readonly layers: number
   /** In each layer. */
   readonly heads: number
@@ -87,7 +91,8 @@ export class Film {
 
   constructor(scene: Scene) {
     this.#scene = scene
-    const bytes = 2 * scene.layers * scene.heads * scene.tokens ** 2
+    const { layers, heads, tokens, keys = tokens } = scene
+    const bytes = 2 * layers * heads * tokens * keys
     this.#room = Math.max(1, Math.floor(filmBytes / bytes) - 1)
   }
 
@@ -120,12 +125,14 @@ export class Film {
   }
 
   #fits({ text, layers }: Frame): boolean {
-    const { text: own, tokens, layers: depth, heads: width } = this.#scene
+    const { text: own, tokens, keys = tokens, layers: depth, heads: width } = this.#scene
+    const isWhole = (filter: readonly (readonly number[])[]): boolean =>
+      filter.length === tokens && filter[0]?.length === keys
     return (
       (text === undefined || text === own) &&
       layers.length === depth &&
       layers.every(
-        ({ heads }) => heads.length === width && heads.every(({ filter }) => filter.length === tokens),
+        ({ heads }) => heads.length === width && heads.every(({ filter }) => isWhole(filter)),
       )
     )
   }

@@ -8,6 +8,8 @@ export interface Opened {
   readonly model: Running
   /** Whether the pipeline read it itself, and frees its weights. */
   readonly owned: boolean
+  /** Runs each synchronous piece of the model's work, of tasks that write. */
+  readonly around?: (<T>(work: () => T) => T) | undefined
 }
 
 /** A pipeline: a function that runs a task, with what it runs on. */

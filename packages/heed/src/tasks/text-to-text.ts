@@ -19,6 +19,7 @@ import { type Numbered, withBatch, withLimit } from './text-generation.js'
 import { type OrError, type Attended, taskOptionNames, type TaskPipeline } from './task.js'
 import { checkText } from './texts.js'
 import { limitOf, type PromptPiece, writePieces, type MadeText } from './write-pieces.js'
+import { writableWithin } from './writable-within.js'
 import { generationFields, generationOf, TargetWriter, taskFields, taskPrefix } from './writer.js'
 import { checkWriting, type WritingOptions, writingFields, writingOptionNames } from './writing-options.js'
 
@@ -130,7 +131,7 @@ function create<P extends TaskPipeline>(task: P['task'], key: string, opened: Op
       length: ({ source }) => source.length + limitOf(how, 1),
       run: (pieces) =>
         writePieces(
-          writer.writableFor(pieces.map(({ source }) => source)),
+          writableWithin(writer.writableFor(pieces.map(({ source }) => source)), opened.around),
           loaded.tokenizer,
           pieces,
           how,

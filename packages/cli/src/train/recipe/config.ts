@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import type { DataSource } from 'heed'
+import { presets, type Kind } from '../../tokenize/presets.js'
 import { Section } from '../section.js'
 import { cardOf, type CardConfig } from './card-config.js'
 import { pathIn, sourcesOf } from './data.js'
@@ -53,8 +54,17 @@ export type StartConfig =
       /** A configuration in the hub's form. */
       readonly config: Readonly<Record<string, unknown>>
       /** The path of a tokenizer's file, or the size of a vocabulary to train on the training data. */
-      readonly tokenizer: string | { readonly train: number }
+      readonly tokenizer: string | NewTokenizer
     }
+
+/** A tokenizer that is trained on the training data. */
+export interface NewTokenizer {
+  /** Tokens at most. */
+  readonly train: number
+  /** As `heed train-tokenizer` has them. */
+  readonly model: Kind
+  readonly preset: string
+}
 
 /** Passages that are put beside the right one, since they look like it. */
 export interface NegativesConfig {
@@ -106,6 +116,8 @@ export interface RecipeTraining {
 export interface RecipeWatch {
   readonly text: string
   readonly pair: string | undefined
+  /** Of an encoder-decoder: what is written for the text. */
+  readonly target: string | undefined
   /** Steps between snapshots; undefined: a fortieth of all. */
   readonly every: number | undefined
 }
@@ -167,7 +179,7 @@ export function recipeSection(json: unknown, file: string): Section {
 export function recipeOf(top: Section, file: string, tasks: readonly string[]): RecipeConfig {
   const data = top.section('data', ['train', 'validation', 'negatives', 'pairs', 'groups'])
   if (!data.has('train')) throw data.error('train', 'a data source, or a list of them', 'none')
-  const watch = top.has('watch') ? top.section('watch', ['text', 'pair', 'every']) : undefined
+  const watch = top.has('watch') ? top.section('watch', ['text', 'pair', 'target', 'every']) : undefined
   const training = trainingOf(top.section('training', fields.training))
   const evaluation = top.has('evaluation') ? evaluationsOf(top, file) : []
   const publish = top.has('publish') ? publishOf(top, file) : undefined
@@ -194,6 +206,7 @@ export function recipeOf(top: Section, file: string, tasks: readonly string[]): 
     watch: watch && {
       text: watch.text('text'),
       pair: watch.has('pair') ? watch.text('pair') : undefined,
+      target: watch.has('target') ? watch.text('target') : undefined,
       every: watch.has('every') ? watch.integer('every', { least: 1 }) : undefined,
     },
     evaluation,
@@ -222,9 +235,16 @@ function startOf(top: Section, file: string): StartConfig {
   return { config: top.plain('new'), tokenizer: tokenizerOf(top, file) }
 }
 
-function tokenizerOf(top: Section, file: string): string | { readonly train: number } {
+function tokenizerOf(top: Section, file: string): string | NewTokenizer {
   if (typeof top.raw('tokenizer') === 'string') return pathIn(top, 'tokenizer', top.text('tokenizer'), file)
-  return { train: top.section('tokenizer', ['train']).integer('train', { least: 32, most: 2 ** 20 }) }
+  const own = top.section('tokenizer', ['train', 'model', 'preset'])
+  const preset = own.choice('preset', Object.keys(presets), 'bert')
+  const { kinds } = presets[preset]!
+  return {
+    train: own.integer('train', { least: 32, most: 2 ** 20 }),
+    preset,
+    model: own.choice('model', kinds, kinds[0]!),
+  }
 }
 
 function pairsOf(own: Section): PairsConfig {

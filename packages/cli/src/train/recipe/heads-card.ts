@@ -16,12 +16,18 @@ const listed = 8
 export function headsPicture(measured: HeadsResult | undefined, attend: AttendResult | undefined): string {
   const costs = measured?.heads ?? []
   const most = Math.max(1e-9, ...costs.map(({ cost }) => cost.value))
-  const names = attend?.layers.map(({ name }, i) => name ?? `layer ${i}`) ?? [
-    ...new Set(costs.map(({ attention }) => attentionName(attention))),
-  ]
-  const layers = names.map((name, layer): PicturedLayer => {
-    const own = costs.filter((one) => one.layer === layer)
-    const filters = attend?.layers[layer]?.heads ?? []
+  const measuredNames = [...new Set(costs.map(({ attention }) => attention))]
+  const watched = attend?.layers ?? []
+  // Of an encoder-decoder what is written was watched, where it attends to the source.
+  const crossing = measuredNames.filter((name) => name.includes('crossAttention'))
+  const isAll = measuredNames.length === 0 || watched.length === measuredNames.length
+  const count = isAll ? Math.max(watched.length, measuredNames.length) : measuredNames.length
+  const layers = Array.from({ length: count }, (_, layer): PicturedLayer => {
+    const attention = measuredNames[layer]
+    const seen = watched[isAll ? layer : crossing.indexOf(attention!)]
+    const name = (isAll ? seen?.name : undefined) ?? (attention && attentionName(attention)) ?? `layer ${layer}`
+    const own = costs.filter((one) => one.attention === attention)
+    const filters = seen?.heads ?? []
     return {
       name,
       heads: Array.from({ length: Math.max(own.length, filters.length) }, (_, head) => {

@@ -19,7 +19,7 @@ export interface OpenedRecipe {
   readonly objective: Objective<DataRecord, unknown, unknown, LoadedModel['model']>
   /** The encoder whose filters can be watched, with its weights among those that are trained. */
   readonly encoder?: LoadedEncoder
-  readonly weightsOf?: (trained: LoadedModel['model']) => LoadedEncoder['model']
+  readonly weightsOf?: (trained: LoadedModel['model']) => LoadedModel['model']
   /** Writes the changes of low rank alone, where there are some. */
   readonly saveChanges?: (
     trained: LoadedModel,

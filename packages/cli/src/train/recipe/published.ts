@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { dispose, loadModel } from 'heed'
 import { writeFileWhole } from 'heed/internals'
-import { encoderAttention } from '../../attend.js'
+import { watchedBy } from '../watched-text.js'
 import { parsedConfig } from '../config.js'
 import { cardText } from './card.js'
 import { recipeOf, recipeSection, type RecipeConfig } from './config.js'
@@ -80,8 +80,7 @@ export async function stateHeads(
   if (heads === undefined) return
   const { watch } = config
   const loaded = await loadModel(folder)
-  const attend =
-    watch && loaded.family === 'encoder' ? encoderAttention(loaded, watch.text, watch.pair) : undefined
+  const attend = watch && watchedBy(loaded, config.publish!.name, watch)?.attend(loaded.model)
   dispose(loaded.model)
   await writeFileWhole(join(folder, headsFile), new TextEncoder().encode(headsPicture(heads, attend)))
   await state({ config, folder, results: { ...results, heads } })

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { eventsIn, heed, temporaryFolder } from '../../testing.js'
 import type { RunResult } from '../run.js'
 import type { RecipeResults } from './results.js'
-import { writeTiny } from '../testing/tiny-recipe.js'
+import { pairs, writeTiny } from '../testing/tiny-recipe.js'
 
 const folder = temporaryFolder()
 const at = (...names: readonly string[]) => join(folder.path, ...names)
@@ -291,6 +291,56 @@ test('a small model of a large one learns its vectors of sentences', async () =>
   expect(losses).toMatch(/"cosine":[\d.]+,"similarities":/)
 })
 
+test('an encoder-decoder from nothing learns to write, and is watched where it looks at the source', async () => {
+  const lines = pairs(30).map(({ premise, hypothesis }) => JSON.stringify({ source: premise, target: hypothesis }))
+  writeFileSync(at('written.jsonl'), `${lines.join('\n')}\n`)
+  const written = { path: 'written.jsonl' }
+  const path = write({
+    from: undefined,
+    head: undefined,
+    new: {
+      model_type: 'pegasus',
+      d_model: 16,
+      encoder_layers: 1,
+      decoder_layers: 2,
+      encoder_attention_heads: 2,
+      decoder_attention_heads: 2,
+      encoder_ffn_dim: 32,
+      decoder_ffn_dim: 32,
+      scale_embedding: true,
+      dropout: 0.1,
+      pad_token_id: 0,
+      eos_token_id: 1,
+      decoder_start_token_id: 0,
+      num_beams: 2,
+      max_length: 6,
+    },
+    tokenizer: { train: 60, model: 'bpe', preset: 't5' },
+    task: 'text-to-text',
+    objective: { maximum: 16, labelSmoothing: 0.1 },
+    data: { train: written, validation: { ...written, limit: 4 } },
+    watch: { text: 'the cat sleeps here', target: 'the cat', every: 3 },
+    evaluation: { name: 'seen', task: 'summarization', data: { ...written, limit: 8 } },
+    heads: { sample: 3, settings: { beams: 1 } },
+    publish: { ...recipe.publish, to: 'writer' },
+    output: 'written',
+  })
+  const { status, err } = await heed(['train', path, '--watch'])
+  expect(status, err).toBe(0)
+  expect(err).toMatch(/seen: ROUGE-L \d\.\d{4}/)
+  const results = json<RecipeResults>('writer', 'results.json')
+  expect(results.evaluation[0]!.found.scores[0]!.beside.map(({ name }) => name)).toEqual(['lead-1', 'nearest'])
+  expect(results.heads!.heads).toHaveLength(10)
+  expect(readFileSync(at('writer', 'heads.svg'), 'utf8')).toContain('crossAttention')
+  const frames = readFileSync(at('written', 'snapshots.jsonl'), 'utf8').trim().split('\n')
+  const { layers } = JSON.parse(frames[0]!) as { layers: { heads: { filter: number[][] }[] }[] }
+  // Only where the target looks at the source: fewer rows than columns.
+  expect(layers).toHaveLength(2)
+  const [{ filter }] = layers[0]!.heads as [{ filter: number[][] }]
+  expect(filter.length).toBeLessThan(filter[0]!.length)
+  expect(readFileSync(at('writer', 'report.html'), 'utf8')).toContain('id="frame-2"')
+})
+
 test('weights of more bytes than publish allows are no package', async () => {
   const path = write({
     output: 'large',
@@ -314,6 +364,11 @@ test.each<[string, object, RegExp]>([
   ['a name', { taks: 'x' }, /taks to be one of the fields .*did you mean 'task'/],
   ['no start', { from: undefined }, /from to be either from, the path of a model, or new/],
   ['two starts', { new: {} }, /new to be either from, .*, found both/],
+  [
+    'a tokenizer',
+    { from: undefined, new: {}, tokenizer: { train: 100, preset: 'T5' } },
+    /tokenizer\.preset to be one of .*did you mean "t5"/,
+  ],
   ['a tokenizer too many', { tokenizer: 'x' }, /tokenizer to be left out/],
   [
     'a source',

@@ -17,7 +17,7 @@ import { parametersOf } from '../../model.js'
 import { clearLeftovers, makeOutput, modelFolder, refuseBegun, refuseFinished } from '../begun.js'
 import { Recorder, snapshotsFile } from '../recorder.js'
 import type { RunOptions, RunResult } from '../run.js'
-import { watchedByEncoder } from '../watched-text.js'
+import { watchedBy } from '../watched-text.js'
 import { Clock } from './clock.js'
 import type { RecipeConfig } from './config.js'
 import { measureHeads } from './heads.js'
@@ -186,13 +186,15 @@ async function dataOf(
 
 function recorderOf(
   config: RecipeConfig,
-  { encoder, weightsOf }: OpenedRecipe,
+  { model, encoder, weightsOf = (weights) => weights }: OpenedRecipe,
   { progress, watch: asked, resume }: RunOptions,
 ): Recorder<Weights> {
   const { output, watch: watched, start, publish: published } = config
   // What was watched so far is watched on.
   const watch = asked || (resume && existsSync(join(output, snapshotsFile)))
-  if (watch && (watched === undefined || encoder === undefined))
+  const looked = encoder ?? model
+  const canWatch = looked.family !== 'decoder'
+  if (watch && (watched === undefined || !canWatch))
     progress.note(
       watched === undefined
         ? 'nothing to watch: give the configuration { "watch": { "text": "…" } }'
@@ -203,14 +205,14 @@ function recorderOf(
     progress,
     ...(watch &&
       watched !== undefined &&
-      encoder !== undefined && {
+      canWatch && {
         watched: () => {
-          const text = watchedByEncoder(encoder, basename(published?.to ?? output), watched)
+          const text = watchedBy(looked, basename(published?.to ?? output), watched)!
           return {
             ...text,
             ...('from' in start && { from: basename(start.from) }),
-            attend: (model) => text.attend(weightsOf!(model)),
-            summary: (model) => text.summary(weightsOf!(model)),
+            attend: (trained) => text.attend(weightsOf(trained)),
+            summary: (trained) => text.summary(weightsOf(trained)),
           }
         },
       }),

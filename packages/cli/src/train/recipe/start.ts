@@ -14,7 +14,8 @@ import {
   type Tokenizer,
 } from 'heed'
 import { presets } from '../../tokenize/presets.js'
-import type { RecipeConfig } from './config.js'
+import { trainingSettings } from '../../tokenize/training-settings.js'
+import type { NewTokenizer, RecipeConfig } from './config.js'
 import { configured } from './configured.js'
 
 /** Where a new model stands in the output folder before it is trained. */
@@ -42,7 +43,7 @@ export async function startOf(config: RecipeConfig, records: readonly DataRecord
   const tokenizer =
     typeof start.tokenizer === 'string'
       ? await tokenizerIn(start.tokenizer)
-      : await wordPieces(textsOf(records), start.tokenizer.train)
+      : await learnedTokenizer(textsOf(records), start.tokenizer)
   await createCheckpoint(folder, { config: start.config, tokenizer, seed: training.seed })
   return folder
 }
@@ -52,19 +53,11 @@ async function tokenizerIn(path: string): Promise<Tokenizer> {
   return loadTokenizer(await readFile(path), path)
 }
 
-/** A tokenizer as BERT has it. */
-async function wordPieces(texts: Iterable<string>, vocabularySize: number): Promise<Tokenizer> {
-  const { special, normalizer, preTokenizer, postProcessor, decoder, unknownToken } = presets.bert!
-  return trainTokenizer(texts, {
-    model: 'WordPiece',
-    vocabularySize,
-    special,
-    normalizer,
-    preTokenizer,
-    postProcessor,
-    decoder,
-    unknownToken: unknownToken ?? '[UNK]',
-  })
+function learnedTokenizer(
+  texts: Iterable<string>,
+  { train: vocabularySize, model, preset }: NewTokenizer,
+): Promise<Tokenizer> {
+  return trainTokenizer(texts, trainingSettings({ model, vocabularySize }, presets[preset]!))
 }
 
 /** All texts of records. */

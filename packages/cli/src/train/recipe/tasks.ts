@@ -75,7 +75,6 @@ function headed<O>(
     return {
       ...(await learning(config, model, own)),
       encoder: model,
-      weightsOf: (trained) => trained as LoadedEncoder['model'],
     }
   }
 }

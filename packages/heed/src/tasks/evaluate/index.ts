@@ -21,6 +21,7 @@ export {
 } from './search.js'
 export { type EvaluateReadingOptions, measureReading } from './reading.js'
 export { measureTokens } from './token-classification.js'
+export { type EvaluateWritingOptions, measureSummaries, measureTranslations } from './writing.js'
 export { type EvaluatePerplexityOptions, measureChoice, measurePerplexity } from './likelihood.js'
 export { type HeadRow, headTable } from './head-table.js'
 export { type Ablation, ablateHeads, type AblateOptions, type HeadCost } from './ablation.js'
@@ -35,3 +36,5 @@ export {
 export { classBaselines, type ClassBaselines, type ClassExample } from './baselines/classes.js'
 export { averagedEmbeddings } from './baselines/embeddings.js'
 export { firstSentence, slidingWindowAnswer } from './baselines/sliding-window.js'
+export { learnLexicon, type Lexicon, type TranslatedText, wordByWord } from './baselines/lexicon.js'
+export { nearestTarget, type TranslationMemory, translationMemory } from './baselines/written.js'

@@ -23,6 +23,7 @@ import { measureReading } from './reading.js'
 import { measureSearch } from './search.js'
 import { measureSimilarity } from './similarity.js'
 import { measureTokens } from './token-classification.js'
+import { measureSummaries, measureTranslations } from './writing.js'
 
 /** What is measured, by its name. */
 export const evaluationTasks = [
@@ -33,6 +34,8 @@ export const evaluationTasks = [
   'text-classification',
   'token-classification',
   'question-answering',
+  'summarization',
+  'translation',
 ] as const
 /** What can be measured. */
 export type EvaluationTask = (typeof evaluationTasks)[number]
@@ -44,6 +47,10 @@ export interface TaskSettings {
   readonly stride?: number | undefined
   /** Of reading: see `EvaluateReadingOptions`. */
   readonly threshold?: number | undefined
+  /** Of summaries and translations: see `EvaluateWritingOptions`. */
+  readonly beams?: number | undefined
+  readonly lengthPenalty?: number | undefined
+  readonly tokens?: number | undefined
   /** Of similarity. */
   readonly dimensions?: number | undefined
   readonly vectors?: 'int8' | 'binary' | undefined
@@ -117,13 +124,16 @@ export async function openTask(
     }
   }
   const loaded = await loadModel(path, load)
-  const { window, stride, threshold } = settings
+  const { window, stride, threshold, beams, lengthPenalty, tokens } = settings
+  const writing = { beams, lengthPenalty, tokens }
   const measures: Readonly<Record<typeof task, OpenedTask['measure']>> = {
     perplexity: (records, options) => measurePerplexity(loaded, records, { ...options, window, stride }),
     choice: (records, options) => measureChoice(loaded, records, options),
     'text-classification': (records, options) => measureClassification(loaded, records, options),
     'token-classification': (records, options) => measureTokens(loaded, records, options),
     'question-answering': (records, options) => measureReading(loaded, records, { ...options, threshold }),
+    summarization: (records, options) => measureSummaries(loaded, records, { ...options, ...writing }),
+    translation: (records, options) => measureTranslations(loaded, records, { ...options, ...writing }),
   }
   return { task, loaded, measure: measures[task] }
 }

@@ -3,22 +3,19 @@
  * against the texts that people gave.
  */
 import { UsageError } from '../../base/index.js'
+import { spacedWords } from './python-text.js'
 
 /** string.punctuation of Python. */
 const punctuation = /[!-/:-@[-`{-~]/g
 // A letter or digit of any script is part of a word; `\b` of JavaScript knows ASCII alone.
 const article = /(?<![\p{L}\p{N}_])(?:an|a|the)(?![\p{L}\p{N}_])/gu
-/** What Python's `split()` cuts at. */
-const spaces = /[\t-\r\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/u
-
 /** An answer as it is compared: small letters, no punctuation, no articles, single spaces. */
 export function normalizedAnswer(text: string): string {
   return wordsOf(text).join(' ')
 }
 
 function wordsOf(text: string): string[] {
-  const plain = text.toLowerCase().replace(punctuation, '').replace(article, ' ')
-  return plain.split(spaces).filter((word) => word !== '')
+  return spacedWords(text.toLowerCase().replace(punctuation, '').replace(article, ' '))
 }
 
 /**

@@ -81,6 +81,7 @@ export const recordFields: Readonly<Record<string, 'text' | 'number' | 'texts' |
     answer: 'any',
     source: 'text',
     target: 'text',
+    targets: 'texts',
     image: 'file',
   }
 
