@@ -38,13 +38,20 @@ interface Config {
   readonly data: { readonly train: readonly string[]; readonly validation: readonly string[] }
 }
 
-/** Runs two steps of a recipe, and looks at what was written. */
-async function twoSteps(path: string, out: string, environment: NodeJS.ProcessEnv = {}): Promise<void> {
+function finished(out: string): object {
+  return { reason: 'finished', step: 2, published: join(out, 'package') }
+}
+
+/** Runs two steps of a recipe, looks at what was written, and gives what the command said. */
+async function twoSteps(
+  path: string,
+  out: string,
+  environment: NodeJS.ProcessEnv = {},
+): Promise<Readonly<Record<string, unknown>>> {
   const args = ['train', path, '--steps', '2', '--limit', '16', '--out', out, '--json']
   const env = { ...process.env, ...environment }
   const { stdout } = await promisify(execFile)(process.execPath, [command, ...args], { env })
   const result = JSON.parse(stdout) as Record<string, unknown>
-  expect(result).toMatchObject({ reason: 'finished', step: 2, published: join(out, 'package') })
   expect(result.loss).toBeGreaterThan(0)
   const files = readdirSync(join(out, 'package'))
   const { publish } = JSON.parse(readFileSync(join(path, 'train.json'), 'utf8')) as {
@@ -61,6 +68,7 @@ async function twoSteps(path: string, out: string, environment: NodeJS.ProcessEn
   const card = readFileSync(join(out, 'package', 'README.md'), 'utf8')
   for (const part of ['## Data', '## Training', '## Scores', '## Limits', '| **this model** |'])
     expect(card).toContain(part)
+  return result
 }
 
 /** Why they can't run here; undefined where they can. */
@@ -78,7 +86,8 @@ describe.skipIf(reason() !== undefined)(`recipes${reason() === undefined ? '' : 
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
   test.each(names)('%s: two steps make a package with its card', { timeout: 300_000 }, async (name) => {
-    await twoSteps(here(name), join(folder, name))
+    const out = join(folder, name)
+    expect(await twoSteps(here(name), out)).toMatchObject(finished(out))
   })
 })
 
@@ -97,7 +106,8 @@ describe("recipes of Debian's descriptions, on a stand-in of them", () => {
     const cache = join(folder, 'debian', '.cache')
     mkdirSync(cache, { recursive: true })
     writeFileSync(join(cache, 'summaries.jsonl'), lines())
-    for (const language of ['it', 'fr', 'de']) writeFileSync(join(cache, `segments-${language}.jsonl`), lines(language))
+    for (const language of ['it', 'fr', 'de'])
+      writeFileSync(join(cache, `segments-${language}.jsonl`), lines(language))
     const papers = join(folder, 'data', 'scitldr')
     mkdirSync(papers, { recursive: true })
     const paper = { source: ['We read files.', 'They are small.'], target: ['reads files', 'small files'] }
@@ -105,7 +115,9 @@ describe("recipes of Debian's descriptions, on a stand-in of them", () => {
       writeFileSync(join(papers, `${part}.jsonl.gz`), gzipSync(`${JSON.stringify(paper)}\n`.repeat(20)))
     mkdirSync(join(folder, name))
     cpSync(here(`${name}/train.json`), join(folder, name, 'train.json'))
-    await twoSteps(join(folder, name), join(folder, name, 'out'), { HEED_SHARED: folder })
+    const out = join(folder, name, 'out')
+    const result = await twoSteps(join(folder, name), out, { HEED_SHARED: folder })
+    expect(result).toMatchObject(finished(out))
   })
 })
 

@@ -3,9 +3,10 @@
  *
  *     node dist/debian/data.js [--out FOLDER]
  *
- * summaries.jsonl: `{ source, target, package, group }`, a description and its synopsis. segments-LANGUAGE.jsonl:
- * `{ source, target, language, package, group }`, `>>it<< ` and a segment in English, and the same in Italian.
- * A split takes whole groups: `"part": { "by": "group", "of": 20, "take": [0] }`. manifest.json has the counts.
+ * summaries.jsonl: `{ source, target, package, group }`, a description and its synopsis.
+ * segments-LANGUAGE.jsonl: `{ source, target, language, package, group }`, `>>it<< ` and a segment in
+ * English, and the same in Italian. A split takes whole groups:
+ * `"part": { "by": "group", "of": 20, "take": [0] }`. manifest.json has the counts.
  */
 import { createHash } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
@@ -60,8 +61,11 @@ async function write<T extends Grouped & { readonly target: string; readonly pac
   plain: (source: string) => string,
 ): Promise<Counts> {
   const ordered = records
-    .map(({ family: _, ...record }, i) => ({ ...record, group: groups[i]! }))
-    .map((record) => ({ record, key: createHash('sha256').update(JSON.stringify(record)).digest('hex') }))
+    .map(({ family, ...own }, i) => ({ family, record: { ...own, group: groups[i]! } }))
+    .map(({ record }) => ({
+      record,
+      key: createHash('sha256').update(JSON.stringify(record)).digest('hex'),
+    }))
     .sort((a, b) => (a.key < b.key ? -1 : 1))
     .map(({ record }) => record)
   const lines = ordered.map((record) => `${JSON.stringify(record)}\n`)

@@ -50,7 +50,11 @@ describe('summaries', () => {
   it('pairs descriptions with synopses, each pair once, and leaves out what is short', () => {
     const found = summaries(english, sources)
     expect(found).toHaveLength(1)
-    expect(found[0]).toMatchObject({ target: 'plays songs on all instruments', package: 'player-3', family: 'player' })
+    expect(found[0]).toMatchObject({
+      target: 'plays songs on all instruments',
+      package: 'player-3',
+      family: 'player',
+    })
     expect(found[0]!.source).toMatch(/^This program reads the notes of a song and plays them, .* too\. /)
     expect(found[0]!.source).toContain('- a window with buttons; - a command for scripts.')
   })

@@ -222,6 +222,7 @@ export {
   type HeadScores,
   heedName,
   observe,
+  type ObserveOptions,
   tap,
   watched,
   type Watcher,

@@ -69,7 +69,11 @@ export function register(program: Command, context: Context): void {
       'summarization, translation: texts that are looked at in each step; 1: the likeliest token (default: as the files say)',
       wholeNumber(1),
     )
-    .option('--length-penalty <x>', 'with beams: above 0 longer texts win (default: as the files say)', realNumber({}))
+    .option(
+      '--length-penalty <x>',
+      'with beams: above 0 longer texts win (default: as the files say)',
+      realNumber({}),
+    )
     .option('--tokens <n>', 'tokens that are written at most (default: as the files say)', wholeNumber(1))
     .option('--dimensions <n>', 'similarity: only the first n numbers of each vector', wholeNumber(1))
     .addOption(

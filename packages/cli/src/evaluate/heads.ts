@@ -65,9 +65,17 @@ function textOf(record: DataRecord, together: boolean): string | [string, string
   return together && typeof pair === 'string' ? [text, pair] : text
 }
 
-/** `layer 3` of `blocks.3.attention.filter`. */
+/**
+ * `layer 3` of `blocks.3.attention.filter`; of an encoder-decoder `source 3`, `target 3`, and `cross 3` from
+ * one to the other.
+ */
 export function attentionName(attention: string): string {
-  return attention.replace(/\.filter$/, '').replace(/^blocks\.(\d+)\.attention$/, 'layer $1')
+  return attention
+    .replace(/\.filter$/, '')
+    .replace(/^blocks\.(\d+)\.attention$/, 'layer $1')
+    .replace(/^encoder\.blocks\.(\d+)\.attention$/, 'source $1')
+    .replace(/^decoder\.blocks\.(\d+)\.attention$/, 'target $1')
+    .replace(/^decoder\.blocks\.(\d+)\.crossAttention$/, 'cross $1')
 }
 
 /** Hundredths of a share; of what is no share, where less is better, the number itself. */

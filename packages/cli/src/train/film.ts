@@ -131,9 +131,7 @@ export class Film {
     return (
       (text === undefined || text === own) &&
       layers.length === depth &&
-      layers.every(
-        ({ heads }) => heads.length === width && heads.every(({ filter }) => isWhole(filter)),
-      )
+      layers.every(({ heads }) => heads.length === width && heads.every(({ filter }) => isWhole(filter)))
     )
   }
 }

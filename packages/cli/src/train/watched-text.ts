@@ -85,8 +85,8 @@ export function watchedBy(
 }
 
 /**
- * The same of an encoder-decoder: a text, and what is written for it. What each of its tokens attends to in the
- * text is kept. @throws {UsageError} for longer ones than there is room for, or a text without a target
+ * The same of an encoder-decoder: a text, and what is written for it. What each of its tokens attends to in
+ * the text is kept. @throws {UsageError} for longer ones than there is room for, or a text without a target
  */
 function watchedByEncoderDecoder<M extends LoadedEncoderDecoder['model']>(
   loaded: LoadedEncoderDecoder,

@@ -1,8 +1,14 @@
-import { checkFunction, inWords, nearestPaths, refusePromise, UsageError } from '../base/index.js'
+import { checkFunction, checkNames, inWords, nearestPaths, refusePromise, UsageError } from '../base/index.js'
 import { dispose, keep, rename, type Tensor } from '../tensor/index.js'
 import { heedName } from './alias.js'
 import { patternOf } from './pattern.js'
 import { type Observation, runUnder, surroundings, type Watcher } from './tap.js'
+
+/** How values are looked at. */
+export interface ObserveOptions {
+  /** Whether `work` is a part of what has these values: names that it lacks are no error. Default false. */
+  readonly partial?: boolean | undefined
+}
 
 /**
  * Runs `work` and shows each value with one of these names to its watcher. A watcher may read the value. It
@@ -20,8 +26,13 @@ import { type Observation, runUnder, surroundings, type Watcher } from './tap.js
  * @throws UsageError for a name that nothing in `work` had: it lists the nearest names that were there
  * @throws ShapeError if a replacement does not fit
  */
-export function observe<T>(watchers: Readonly<Record<string, Watcher>>, work: () => T): T {
+export function observe<T>(
+  watchers: Readonly<Record<string, Watcher>>,
+  work: () => T,
+  options: ObserveOptions = {},
+): T {
   checkWatchers(watchers)
+  checkNames('observe', options, ['partial'])
   checkFunction('observe', 'the work', work)
   const patterns = Object.entries(watchers).map(([written, watcher]) => ({
     pattern: patternOf(written, heedName(written)),
@@ -44,6 +55,7 @@ export function observe<T>(watchers: Readonly<Record<string, Watcher>>, work: ()
     runUnder(observation, work),
     'observe each synchronous call inside it',
   )
+  if (options.partial === true) return result
   for (const { pattern, met } of patterns) if (!met) throw missing(pattern.written, observation.seen)
   return result
 }

@@ -1,10 +1,7 @@
 import type { Decoding, Writable } from '../generation/index.js'
 
 /** A model that does its work within a function; without one, the model itself. */
-export function writableWithin(
-  writable: Writable,
-  around: (<T>(work: () => T) => T) | undefined,
-): Writable {
+export function writableWithin(writable: Writable, around: (<T>(work: () => T) => T) | undefined): Writable {
   if (around === undefined) return writable
   const within = (decoding: Decoding): Decoding => ({
     get rows() {

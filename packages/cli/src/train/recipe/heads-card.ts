@@ -25,7 +25,8 @@ export function headsPicture(measured: HeadsResult | undefined, attend: AttendRe
   const layers = Array.from({ length: count }, (_, layer): PicturedLayer => {
     const attention = measuredNames[layer]
     const seen = watched[isAll ? layer : crossing.indexOf(attention!)]
-    const name = (isAll ? seen?.name : undefined) ?? (attention && attentionName(attention)) ?? `layer ${layer}`
+    const name =
+      (isAll ? seen?.name : undefined) ?? (attention && attentionName(attention)) ?? `layer ${layer}`
     const own = costs.filter((one) => one.attention === attention)
     const filters = seen?.heads ?? []
     return {

@@ -292,7 +292,9 @@ test('a small model of a large one learns its vectors of sentences', async () =>
 })
 
 test('an encoder-decoder from nothing learns to write, and is watched where it looks at the source', async () => {
-  const lines = pairs(30).map(({ premise, hypothesis }) => JSON.stringify({ source: premise, target: hypothesis }))
+  const lines = pairs(30).map(({ premise, hypothesis }) =>
+    JSON.stringify({ source: premise, target: hypothesis }),
+  )
   writeFileSync(at('written.jsonl'), `${lines.join('\n')}\n`)
   const written = { path: 'written.jsonl' }
   const path = write({
@@ -329,9 +331,12 @@ test('an encoder-decoder from nothing learns to write, and is watched where it l
   expect(status, err).toBe(0)
   expect(err).toMatch(/seen: ROUGE-L \d\.\d{4}/)
   const results = json<RecipeResults>('writer', 'results.json')
-  expect(results.evaluation[0]!.found.scores[0]!.beside.map(({ name }) => name)).toEqual(['lead-1', 'nearest'])
+  expect(results.evaluation[0]!.found.scores[0]!.beside.map(({ name }) => name)).toEqual([
+    'lead-1',
+    'nearest',
+  ])
   expect(results.heads!.heads).toHaveLength(10)
-  expect(readFileSync(at('writer', 'heads.svg'), 'utf8')).toContain('crossAttention')
+  expect(readFileSync(at('writer', 'heads.svg'), 'utf8')).toContain('cross 1')
   const frames = readFileSync(at('written', 'snapshots.jsonl'), 'utf8').trim().split('\n')
   const { layers } = JSON.parse(frames[0]!) as { layers: { heads: { filter: number[][] }[] }[] }
   // Only where the target looks at the source: fewer rows than columns.

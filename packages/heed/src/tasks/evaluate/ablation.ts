@@ -68,13 +68,14 @@ export async function ablateHeads(
   const sizes = new Map<string, number>()
   const whole = await measure({
     ...how,
-    around: (work) => (sizes.size > 0 ? work() : counted(attentions, sizes, work)),
+    around: (work) => (sizes.size === attentions.length ? work() : counted(attentions, sizes, work)),
   })
-  if (sizes.size === 0)
+  const absent = attentions.find(({ name }) => !sizes.has(name))
+  if (absent !== undefined)
     throw new UsageError({
       operation: 'ablateHeads',
       expected: 'a measurement that runs the model by `around`',
-      found: 'one that does not',
+      found: `one that does not, without ${absent.name}`,
       hint: 'give its options on to the measuring function',
     })
   const metric = named ?? Object.keys(whole.own.metrics)[0]!
@@ -95,7 +96,10 @@ export async function ablateHeads(
     const heads = sizes.get(attention)!
     checkWhole('ablateHeads', 'heads', heads, 1)
     without.push(
-      await measure({ ...how, around: (work) => observe(watcherOf(attention, head, heads, ablation), work) }),
+      await measure({
+        ...how,
+        around: (work) => observe(watcherOf(attention, head, heads, ablation), work, { partial: true }),
+      }),
     )
     progress?.(without.length + 1, places.length + 1)
   }
@@ -131,7 +135,8 @@ function counted<T>(attentions: readonly AttentionPlace[], sizes: Map<string, nu
       (mixed: AnyTensor) => void sizes.set(attentions[i]!.name, (mixed as Tensor<'head'>).size('head')),
     ]),
   )
-  return observe(watch, work)
+  // What is written runs the encoder in one call, and the decoder in others.
+  return observe(watch, work, { partial: true })
 }
 
 /** What the heads mix, beside what they attend to. */

@@ -57,7 +57,7 @@ beforeAll(async () => {
 afterAll(() => folder.remove())
 
 const records = Array.from({ length: 12 }, (_, i) => ({
-  source: `${textOf(i, 4)}. ${textOf(i + 50, 4)}.`,
+  source: `${textOf(i, 4)}. Then ${textOf(i + 50, 3)}.`,
   target: textOf(i, 3),
 }))
 const sources = records.map(({ source }) => source)
@@ -68,14 +68,19 @@ describe('what a model writes', () => {
     const summarize = await pipeline('summarization', path)
     const texts = (await summarize(sources)).map(({ summary_text }) => summary_text.trim())
     const { own, baselines, details } = await measureSummaries(loaded, records)
-    const mean = texts.reduce((sum, text, i) => sum + rouge(text, records[i]!.target, { stemmer: true }).rougeL.f1, 0)
+    const mean = texts.reduce(
+      (sum, text, i) => sum + rouge(text, records[i]!.target, { stemmer: true }).rougeL.f1,
+      0,
+    )
     expect(own.metrics['ROUGE-L']!(all)).toBeCloseTo(mean / 12, 12)
     const fresh = texts.map((text, i) => newRuns(text, sources[i]!))
     const share = fresh.reduce((sum, one) => sum + one.new, 0) / fresh.reduce((sum, one) => sum + one.all, 0)
     expect(own.metrics['new words']!(all)).toBeCloseTo(share, 12)
     expect(baselines().map(({ name }) => name)).toEqual(['lead-1', 'nearest'])
     const [lead] = baselines()
-    const first = records.map(({ source, target }) => rouge(source.split('.')[0]!, target, { stemmer: true }).rouge1.f1)
+    const first = records.map(
+      ({ source, target }) => rouge(source.split('.')[0]!, target, { stemmer: true }).rouge1.f1,
+    )
     expect(lead!.metrics['ROUGE-1']!(all)).toBeCloseTo(first.reduce((a, b) => a + b, 0) / 12, 12)
     expect(lead!.metrics['new words']!(all)).toBe(0)
     expect(details).toMatchObject({ examples: [{ written: texts[0] }, {}, {}, {}, {}] })
@@ -102,7 +107,9 @@ describe('what a model writes', () => {
     const two = await measureSummaries(loaded, several)
     expect(two.own.metrics['ROUGE-L']!(all)).toBeGreaterThanOrEqual(one.own.metrics['ROUGE-L']!(all))
     const textsOf = async (settings: object): Promise<string> =>
-      JSON.stringify((await evaluate(path, 'summarization', records, { settings, samples: 1, baselines: false })).details)
+      JSON.stringify(
+        (await evaluate(path, 'summarization', records, { settings, samples: 1, baselines: false })).details,
+      )
     const texts = await Promise.all([textsOf({}), textsOf({ beams: 1 }), textsOf({ tokens: 2 })])
     expect(texts[0]).toBe(texts[1])
     expect(texts[2]).not.toBe(texts[0])
@@ -165,7 +172,7 @@ describe('baselines', () => {
 
   test('the summary of what is most like a text', () => {
     const write = nearestTarget(pairs)
-    expect(write('who has a red house')).toBe('la casa rossa')
+    expect(write('red house')).toBe('la casa rossa')
     expect(write('nothing')).toBe('')
   })
 })

@@ -1,4 +1,6 @@
-/** How good the texts are that a model writes for others: summaries and translations, beside those of people. */
+/**
+ * How good the texts are that a model writes for others: summaries and translations, beside those of people.
+ */
 import { checkWhole, UsageError } from '../../base/index.js'
 import { type LoadedEncoderDecoder, ofFamily, type Running } from '../../models/index.js'
 import type { DataRecord } from '../../train/index.js'
@@ -32,7 +34,9 @@ import {
 
 /** How texts are written. */
 export interface EvaluateWritingOptions extends EvaluateOptions {
-  /** Texts that are looked at in each step: 1 takes the likeliest token. Default: what the model's files say. */
+  /**
+   * Texts that are looked at in each step: 1 takes the likeliest token. Default: what the model's files say.
+   */
   readonly beams?: number | undefined
   /** Of a beam's sum of log probabilities: above 0 longer texts win. Default: what the files say, else 1. */
   readonly lengthPenalty?: number | undefined
@@ -48,9 +52,10 @@ interface Written {
 
 /**
  * Summaries of `{ source, target }`, or `{ source, targets }` of several people, of which the best counts:
- * `ROUGE-L`, `ROUGE-1`, `ROUGE-2` and `ROUGE-Lsum` as F1, words compared by their stems; `new words` and `new
- * pairs`, the share of the summaries' words and pairs of words that are not in the text. Beside: `lead-1`, the
- * first sentence; `nearest`, the summary of the text that BM25 finds first among those learned from.
+ * `ROUGE-L`, `ROUGE-1`, `ROUGE-2` and `ROUGE-Lsum` as F1, words compared by their stems; `new words` and
+ * `new pairs`, the share of the summaries' words and pairs of words that are not in the text. Beside:
+ * `lead-1`, the first sentence; `nearest`, the summary of the text that BM25 finds first among those learned
+ * from.
  *
  * @throws UsageError where the model is no encoder-decoder, or for other records
  */
@@ -80,9 +85,10 @@ export async function measureSummaries(
 }
 
 /**
- * Translations of `{ source, target }`: `BLEU`, `chrF` and `chrF++` of all together, from 0 to 1. A drawn set of
- * records has the scores of its sums. Beside: `word by word`, by a lexicon learned from pairs; `phrase memory`,
- * by the longest whole sources of these; languages that sources are marked with (`>>it<<`) apart.
+ * Translations of `{ source, target }`: `BLEU`, `chrF` and `chrF++` of all together, from 0 to 1. A drawn set
+ * of records has the scores of its sums. Beside: `word by word`, by a lexicon learned from pairs;
+ * `phrase memory`, by the longest whole sources of these; languages that sources are marked with (`>>it<<`)
+ * apart.
  *
  * @throws UsageError where the model is no encoder-decoder, or for other records
  */
@@ -127,7 +133,8 @@ function writtenIn(task: string, record: DataRecord): Written {
   const { target, targets } = record
   const source = textIn(task, record, 'source')
   if (typeof target === 'string' && targets === undefined) return { source, targets: [target] }
-  const isList = Array.isArray(targets) && targets.length > 0 && targets.every((one) => typeof one === 'string')
+  const isList =
+    Array.isArray(targets) && targets.length > 0 && targets.every((one) => typeof one === 'string')
   if (isList && target === undefined) return { source, targets: targets as string[] }
   throw wrongRecord(task, "records with a text 'target', or a list of texts 'targets'", record)
 }
@@ -187,7 +194,8 @@ function byOthers<T>(
 
 function summaryMeasure(name: string, texts: readonly string[], items: readonly Written[]): Measure {
   const scores = items.map(({ targets }, i) => rouge(texts[i]!, targets, { stemmer: true }))
-  const mean = (kind: keyof (typeof scores)[number]): Statistic => meanStatistic(scores.map((one) => one[kind].f1))
+  const mean = (kind: keyof (typeof scores)[number]): Statistic =>
+    meanStatistic(scores.map((one) => one[kind].f1))
   const fresh = (length: number): Statistic => {
     const rows = items.map(({ source }, i) => {
       const { new: count, all } = newRuns(texts[i]!, source, length)
@@ -237,5 +245,7 @@ function examplesOf(
   items: readonly Written[],
   texts: readonly string[],
 ): readonly { readonly source: string; readonly target: string; readonly written: string }[] {
-  return items.slice(0, 5).map(({ source, targets }, i) => ({ source, target: targets[0]!, written: texts[i]! }))
+  return items
+    .slice(0, 5)
+    .map(({ source, targets }, i) => ({ source, target: targets[0]!, written: texts[i]! }))
 }

@@ -83,7 +83,9 @@ export function bleuOf(counts: ArrayLike<number>, effective = false): BleuScore 
     if (effective) order = n + 1
     precisions[n] = right > 0 ? (100 * right) / all : 100 / ((smooth *= 2) * all)
   }
-  const logs = precisions.slice(0, order).map((precision) => (precision === 0 ? -9999999999 : Math.log(precision)))
+  const logs = precisions
+    .slice(0, order)
+    .map((precision) => (precision === 0 ? -9999999999 : Math.log(precision)))
   return { ...found, score: brevity * Math.exp(logs.reduce((sum, log) => sum + log, 0) / order) }
 }
 

@@ -9,7 +9,16 @@ import { checkPairs, summed } from './sums.js'
 const longest = 4
 
 /** Marks that the server leaves out. */
-const marks = /^(?:''|'|``|`|\.|\?|!|,|:|-|--|\.\.\.|;|-[lr][rc]b-)$/
+const marks = /^(?:''|'|``|`|\.|\?|!|,|:|-|--|\.\.\.|;)$/
+/** Brackets, as they are called among words. */
+const brackets: Readonly<Record<string, string>> = {
+  '(': '-lrb-',
+  ')': '-rrb-',
+  '[': '-lsb-',
+  ']': '-rsb-',
+  '{': '-lcb-',
+  '}': '-rcb-',
+}
 
 /**
  * The words of a caption, in small letters and without marks: what Stanford's PTBTokenizer makes of plain
@@ -26,11 +35,12 @@ export function captionWords(text: string): string[] {
     .replace(/([;:?!()[\]{}]|,(?!\d)|(?<!\d),)/g, ' $1 ')
     .replace(/([a-z])(n't)(?![a-z])/g, '$1 $2')
     .replace(/(?<=[a-z0-9])('(?:s|m|d|ll|re|ve))(?![a-z])/g, ' $1')
-    .replace(/(?<![a-z0-9])'(?=[a-z])|(?<=[a-z0-9])'(?![a-z])/g, " ' ")
+    .replace(/(?<![a-z0-9])'(?!(?:s|m|d|ll|re|ve)\b)(?=[a-z])|(?<=[a-z0-9])'(?![a-z])/g, " ' ")
     .replace(/(?<=[^\s.])\.(?=\s*$)/, ' .')
     .replace(/\b(can)(not)\b/g, '$1 $2')
     .split(/\s+/)
-    .filter((word) => word !== '' && !marks.test(word) && !/^[()[\]{}]$/.test(word))
+    .filter((word) => word !== '' && !marks.test(word))
+    .map((word) => brackets[word] ?? word)
 }
 
 /** Scores of captions. */
@@ -105,10 +115,15 @@ export function ciderScores(
     const weights = lengths.map(
       (n) =>
         new Map(
-          [...runCounts(words, n)].map(([run, count]) => [run, count * (all - Math.log(pictures.get(run) ?? 1))]),
+          [...runCounts(words, n)].map(([run, count]) => [
+            run,
+            count * (all - Math.log(pictures.get(run) ?? 1)),
+          ]),
         ),
     )
-    const norms = weights.map((own) => Math.sqrt([...own.values()].reduce((sum, value) => sum + value ** 2, 0)))
+    const norms = weights.map((own) =>
+      Math.sqrt([...own.values()].reduce((sum, value) => sum + value ** 2, 0)),
+    )
     return { weights, norms, length: Math.max(0, words.length - 1) }
   }
   return found.map((words, i) => {

@@ -1,7 +1,7 @@
 /**
- * chrF (Popović 2015, "chrF: character n-gram F-score for automatic MT evaluation") and chrF++ (Popović 2017),
- * as sacrebleu reports them: runs of one to six characters without white space; in chrF++ also words, and
- * pairs of them. β is 2: recall counts twice as much as precision.
+ * chrF (Popović 2015, "chrF: character n-gram F-score for automatic MT evaluation") and chrF++ (Popović
+ * 2017), as sacrebleu reports them: runs of one to six characters without white space; in chrF++ also words,
+ * and pairs of them. β is 2: recall counts twice as much as precision.
  */
 import { runCounts, sharedCount, spacedWords } from './python-text.js'
 import { checkPairs, summed } from './sums.js'

@@ -104,9 +104,7 @@ function lengths(a: readonly string[], b: readonly string[]): Uint32Array[] {
   for (let i = 1; i <= a.length; i++)
     for (let j = 1; j <= b.length; j++)
       table[i]![j] =
-        a[i - 1] === b[j - 1]
-          ? table[i - 1]![j - 1]! + 1
-          : Math.max(table[i - 1]![j]!, table[i]![j - 1]!)
+        a[i - 1] === b[j - 1] ? table[i - 1]![j - 1]! + 1 : Math.max(table[i - 1]![j]!, table[i]![j - 1]!)
   return table
 }
 
@@ -156,7 +154,11 @@ function places(a: readonly string[], b: readonly string[]): number[] {
  *
  * @param length of a run. Default 1
  */
-export function newRuns(summary: string, text: string, length = 1): { readonly new: number; readonly all: number } {
+export function newRuns(
+  summary: string,
+  text: string,
+  length = 1,
+): { readonly new: number; readonly all: number } {
   const known = runCounts(rougeWords(text), length)
   let [fresh, all] = [0, 0]
   for (const [run, count] of runCounts(rougeWords(summary), length)) {

@@ -17,7 +17,11 @@ export function checkPairs(
   found: readonly unknown[],
   wanted: readonly (string | readonly unknown[])[],
 ): void {
-  if (found.length > 0 && found.length === wanted.length && wanted.every((one) => typeof one === 'string' || one.length > 0))
+  if (
+    found.length > 0 &&
+    found.length === wanted.length &&
+    wanted.every((one) => typeof one === 'string' || one.length > 0)
+  )
     return
   throw new UsageError({
     operation,

@@ -55,7 +55,10 @@ const fixtures = JSON.parse(
 
 function worst(found: Numbers, expected: Numbers): number {
   if (found.length !== expected.length) return Infinity
-  return Math.max(0, ...found.map((value, i) => Math.abs(value - expected[i]!) || (value === expected[i] ? 0 : NaN)))
+  return Math.max(
+    0,
+    ...found.map((value, i) => Math.abs(value - expected[i]!) || (value === expected[i] ? 0 : NaN)),
+  )
 }
 
 describe('ROUGE, against rouge-score', () => {
@@ -63,7 +66,11 @@ describe('ROUGE, against rouge-score', () => {
     expect(fixtures.texts).toHaveLength(500)
     const differences = fixtures.texts.map(({ found, wanted }, i) => {
       const { rouge1, rouge2, rougeL, rougeLsum } = rouge(found, wanted, { stemmer: kind === 'stems' })
-      const ours = [rouge1, rouge2, rougeL, rougeLsum].flatMap(({ precision, recall, f1 }) => [precision, recall, f1])
+      const ours = [rouge1, rouge2, rougeL, rougeLsum].flatMap(({ precision, recall, f1 }) => [
+        precision,
+        recall,
+        f1,
+      ])
       return worst(ours, fixtures.rouge[i]![kind].flat())
     })
     expect(Math.max(...differences)).toBeLessThan(1e-12)
@@ -92,18 +99,37 @@ describe('BLEU and chrF, against sacrebleu', () => {
     expect(Math.max(...differences)).toBeLessThan(1e-9)
   })
 
-  test.each(fixtures.sacrebleu.corpora.map((one) => [one.size, one] as const))('a corpus of %i', (size, expected) => {
-    const found = fixtures.texts.slice(0, size).map((one) => one.found)
-    const wanted = fixtures.texts.slice(0, size).map((one) => one.wanted[0]!)
-    const { score, precisions, brevity, length, wantedLength } = bleu(found, wanted)
-    const ours = [score, ...precisions, brevity, length, wantedLength, chrf(found, wanted), chrf(found, wanted, 2)]
-    const theirs = [expected.bleu, ...expected.precisions, expected.brevity, ...expected.lengths, ...expected.chrf]
-    expect(worst(ours, theirs)).toBeLessThan(1e-9)
-    expect(expected.signature).toContain(`nrefs:1|${bleuSignature}|`)
-    expect(expected.chrfSignature.join(' ')).toMatch(
-      new RegExp(`${['nw:0', 'nw:2'].map((words) => chrfSignature.replace('nc:6', `nc:6|${words}`).replaceAll('|', '\\|')).join('.*')}`),
-    )
-  })
+  test.each(fixtures.sacrebleu.corpora.map((one) => [one.size, one] as const))(
+    'a corpus of %i',
+    (size, expected) => {
+      const found = fixtures.texts.slice(0, size).map((one) => one.found)
+      const wanted = fixtures.texts.slice(0, size).map((one) => one.wanted[0]!)
+      const { score, precisions, brevity, length, wantedLength } = bleu(found, wanted)
+      const ours = [
+        score,
+        ...precisions,
+        brevity,
+        length,
+        wantedLength,
+        chrf(found, wanted),
+        chrf(found, wanted, 2),
+      ]
+      const theirs = [
+        expected.bleu,
+        ...expected.precisions,
+        expected.brevity,
+        ...expected.lengths,
+        ...expected.chrf,
+      ]
+      expect(worst(ours, theirs)).toBeLessThan(1e-9)
+      expect(expected.signature).toContain(`nrefs:1|${bleuSignature}|`)
+      expect(expected.chrfSignature.join(' ')).toMatch(
+        new RegExp(
+          `${['nw:0', 'nw:2'].map((words) => chrfSignature.replace('nc:6', `nc:6|${words}`).replaceAll('|', '\\|')).join('.*')}`,
+        ),
+      )
+    },
+  )
 
   test('what makes no pairs is refused', () => {
     expect(() => bleu([], [])).toThrow('expected at least one text')
@@ -122,13 +148,21 @@ describe('captions, against pycocoevalcap', () => {
       cases.map(({ others }) => others.map(cut)),
     )
     expect(worst(scores.bleu, expected)).toBeLessThan(1e-9)
-    expect(worst(scores.ciders, cases.map((one) => one.cider))).toBeLessThan(1e-9)
+    expect(
+      worst(
+        scores.ciders,
+        cases.map((one) => one.cider),
+      ),
+    ).toBeLessThan(1e-9)
     expect(Math.abs(scores.cider - cider)).toBeLessThan(1e-9)
   })
 
   test('words are those of its tokenizer', () => {
     const wrong = cases
-      .flatMap(({ found, wanted, words, others }) => [[found, words] as const, ...wanted.map((text, i) => [text, others[i]!] as const)])
+      .flatMap(({ found, wanted, words, others }) => [
+        [found, words] as const,
+        ...wanted.map((text, i) => [text, others[i]!] as const),
+      ])
       .filter(([text, words]) => captionWords(text).join(' ') !== words)
     expect(wrong.slice(0, 10)).toEqual([])
   })

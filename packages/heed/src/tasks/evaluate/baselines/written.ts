@@ -1,6 +1,13 @@
 /** Summaries and translations without a model: what scores beside a model's are of. */
 import { bm25Index, termsOf, topOf } from '../../../search/index.js'
-import { joinedPieces, learnLexicon, type Lexicon, piecesOf, type TranslatedText, wordByWord } from './lexicon.js'
+import {
+  joinedPieces,
+  learnLexicon,
+  type Lexicon,
+  piecesOf,
+  type TranslatedText,
+  wordByWord,
+} from './lexicon.js'
 
 /** What writes a text for another. */
 export type Writer = (source: string) => string
@@ -25,7 +32,9 @@ export interface TranslationMemory {
   readonly phrases: Writer
 }
 
-/** The mark of a language in front of a source: `>>it<< `. What is learned of one is used for that one alone. */
+/**
+ * The mark of a language in front of a source: `>>it<< `. What is learned of one is used for that one alone.
+ */
 const mark = /^>>[^<>\s]{1,20}<<\s*/
 
 /** Learns to translate from pairs, each language that sources are marked with by itself. */
@@ -38,10 +47,15 @@ export function translationMemory(pairs: readonly TranslatedText[]): Translation
     else known.push({ source: text, target })
   }
   const learned = new Map(
-    [...byLanguage].map(([language, own]) => [language, { lexicon: learnLexicon(own), phrases: phrasesOf(own) }]),
+    [...byLanguage].map(([language, own]) => [
+      language,
+      { lexicon: learnLexicon(own), phrases: phrasesOf(own) },
+    ]),
   )
   const by =
-    (write: (one: { readonly lexicon: Lexicon; readonly phrases: Phrases }, text: string) => string): Writer =>
+    (
+      write: (one: { readonly lexicon: Lexicon; readonly phrases: Phrases }, text: string) => string,
+    ): Writer =>
     (source) => {
       const [language, text] = markedText(source)
       const own = learned.get(language)
@@ -85,7 +99,9 @@ function byPhrases({ targets, longest }: Phrases, lexicon: Lexicon, source: stri
     let end = Math.min(pieces.length, at + longest)
     while (end > at + 1 && !targets.has(small.slice(at, end).join(' '))) end--
     // A word alone is the lexicon's.
-    written.push(end > at + 1 ? targets.get(small.slice(at, end).join(' '))! : wordByWord(lexicon, pieces[at]!))
+    written.push(
+      end > at + 1 ? targets.get(small.slice(at, end).join(' '))! : wordByWord(lexicon, pieces[at]!),
+    )
     at = end
   }
   return joinedPieces(written)
