@@ -61,11 +61,8 @@ async function write<T extends Grouped & { readonly target: string; readonly pac
   plain: (source: string) => string,
 ): Promise<Counts> {
   const ordered = records
-    .map(({ family, ...own }, i) => ({ family, record: { ...own, group: groups[i]! } }))
-    .map(({ record }) => ({
-      record,
-      key: createHash('sha256').update(JSON.stringify(record)).digest('hex'),
-    }))
+    .map((record, i) => ({ ...record, family: undefined, group: groups[i]! }))
+    .map((record) => ({ record, key: createHash('sha256').update(JSON.stringify(record)).digest('hex') }))
     .sort((a, b) => (a.key < b.key ? -1 : 1))
     .map(({ record }) => record)
   const lines = ordered.map((record) => `${JSON.stringify(record)}\n`)
