@@ -61,7 +61,10 @@ async function write<T extends Grouped & { readonly target: string; readonly pac
   plain: (source: string) => string,
 ): Promise<Counts> {
   const ordered = records
-    .map((record, i) => ({ ...record, family: undefined, group: groups[i]! }))
+    .map((record, i) => {
+      const { family: _, ...own } = record
+      return { ...own, group: groups[i]! }
+    })
     .map((record) => ({ record, key: createHash('sha256').update(JSON.stringify(record)).digest('hex') }))
     .sort((a, b) => (a.key < b.key ? -1 : 1))
     .map(({ record }) => record)
