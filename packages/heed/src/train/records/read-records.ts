@@ -14,12 +14,12 @@ import { lineOptions, squadRecords, type StoredRecord } from './squad.js'
 import { tableRows } from './table.js'
 
 /**
- * A record of data, by the names of its fields: `{ text, pair?, label? }` to classify, `{ text | words,
- * labels }` for tokens, `{ id, question, context, answers, impossible? }` to read, `{ text, pair, score }`
- * for similarity, `{ text, positive, negatives? }` for contrasts, `{ query, documents, relevant }` to rank,
- * `{ text }` or `{ prompt, completion }` for language, `{ source, target }` to rewrite, `{ source, targets }`
- * where several people did, `{ image, text }` to describe: the path of a picture, relative to the file's folder
- * until it is read.
+ * A record of data, by the names of its fields: `{ text, pair?, label? }` to classify,
+ * `{ text | words, labels }` for tokens, `{ id, question, context, answers, impossible? }` to read,
+ * `{ text, pair, score }` for similarity, `{ text, positive, negatives? }` for contrasts,
+ * `{ query, documents, relevant }` to rank, `{ text }` or `{ prompt, completion }` for language,
+ * `{ source, target }` to rewrite, `{ source, targets }` where several people did, `{ image, text }` to
+ * describe: the path of a picture, relative to the folder of the file until it is read.
  */
 export type DataRecord = Readonly<Record<string, unknown>>
 
