@@ -67,3 +67,16 @@ export {
   type VisionEncoder,
   type VisionOptions,
 } from './models/index.js'
+export {
+  type AttendedPatches,
+  type ImageClassificationOptions,
+  type ImageClassificationPipeline,
+  type ImageFeatureExtractionOptions,
+  type ImageFeatureExtractionPipeline,
+  type ImageToTextOptions,
+  type ImageToTextOutput,
+  type ImageToTextPipeline,
+  type PictureInput,
+  type ZeroShotImageClassificationOptions,
+  type ZeroShotImageClassificationPipeline,
+} from './tasks/index.js'

@@ -3,6 +3,7 @@ import { collect } from '../observe/index.js'
 import { encoderStates, type LoadedEncoder, type Running } from '../models/index.js'
 import { type AnyTensor, keep, scope, type Tensor } from '../tensor/index.js'
 import { type Encoding, tokenLabels } from '../text/index.js'
+import type { Picture } from '../vision/index.js'
 import { packed } from './texts.js'
 
 /** The texts that label a filter's queries and keys: one list where they are the same positions. */
@@ -24,6 +25,21 @@ export interface Attention {
   readonly labels: FilterLabels | Readonly<Record<string, FilterLabels>>
   /** The tokens of an encoder's text, which label queries and keys. */
   readonly tokens?: readonly AttendedToken[] | undefined
+  /** The picture that patches of are queries or keys. */
+  readonly patches?: AttendedPatches | undefined
+}
+
+/** The patches of a picture, as positions that attend and are attended to. */
+export interface AttendedPatches {
+  /** As the model got it: resized and cropped. */
+  readonly picture: Picture
+  readonly rows: number
+  readonly columns: number
+  /** Positions in front of the patches: tokens that stand for the whole picture. */
+  readonly before: number
+  /** Names of the filters whose queries are patches, and of those whose keys are. */
+  readonly queries: readonly string[]
+  readonly keys: readonly string[]
 }
 
 /** A token, and where it stands. */

@@ -20,7 +20,6 @@ export function callable<P extends TaskPipeline>(
   textOf: P['textOf'],
 ): P {
   let disposed = false
-  const { tokenizer } = model
   const run = async (...given: never[]): Promise<unknown> => {
     if (disposed)
       throw new StateError({
@@ -34,12 +33,15 @@ export function callable<P extends TaskPipeline>(
   const own: Omit<TaskPipeline, 'textOf'> & { readonly textOf: P['textOf'] } = {
     task,
     model,
-    tokenizer,
+    // A model of pictures alone has none.
+    get tokenizer() {
+      return model.tokenizer
+    },
     textOf,
     dispose() {
       if (!disposed && owned) dispose(model.model)
       disposed = true
     },
   }
-  return Object.assign(run, own) as unknown as P
+  return Object.defineProperties(run, Object.getOwnPropertyDescriptors(own)) as unknown as P
 }

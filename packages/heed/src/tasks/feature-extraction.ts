@@ -286,7 +286,8 @@ function featuresOf(
   return features([1, ...(isPooled ? [] : [count]), length], data)
 }
 
-function features(dims: readonly number[], data: Features['data']): Features {
+/** Numbers with their sizes. */
+export function features(dims: readonly number[], data: Features['data']): Features {
   const type = data instanceof Float32Array ? 'float32' : data instanceof Int8Array ? 'int8' : 'uint8'
   return { dims, type, data, tolist: () => nested(dims, data, 0) }
 }

@@ -16,6 +16,16 @@ import { createFeatureExtraction, type FeatureExtractionPipeline } from './featu
 import { createRerank, type RerankPipeline } from './rerank.js'
 import { createSentenceSimilarity, type SentenceSimilarityPipeline } from './sentence-similarity.js'
 import { createTextGeneration, type TextGenerationPipeline } from './text-generation.js'
+import { createImageClassification, type ImageClassificationPipeline } from './image-classification.js'
+import {
+  createImageFeatureExtraction,
+  type ImageFeatureExtractionPipeline,
+} from './image-feature-extraction.js'
+import { createImageToText, type ImageToTextPipeline } from './image-to-text.js'
+import {
+  createZeroShotImageClassification,
+  type ZeroShotImageClassificationPipeline,
+} from './zero-shot-image-classification.js'
 import {
   createSummarization,
   createText2TextGeneration,
@@ -39,6 +49,10 @@ export interface Pipelines {
   'text-generation': TextGenerationPipeline
   'text2text-generation': Text2TextGenerationPipeline
   translation: TranslationPipeline
+  'image-classification': ImageClassificationPipeline
+  'zero-shot-image-classification': ZeroShotImageClassificationPipeline
+  'image-feature-extraction': ImageFeatureExtractionPipeline
+  'image-to-text': ImageToTextPipeline
 }
 
 /** A task by its name. */
@@ -66,6 +80,10 @@ const makers: { readonly [T in Task]: (opened: Opened) => Pipelines[T] } = {
   'text-generation': createTextGeneration,
   'text2text-generation': createText2TextGeneration,
   translation: createTranslation,
+  'image-classification': createImageClassification,
+  'zero-shot-image-classification': createZeroShotImageClassification,
+  'image-feature-extraction': createImageFeatureExtraction,
+  'image-to-text': createImageToText,
 }
 
 const aliases: { readonly [A in keyof TaskAliases]: TaskAliases[A] } = {

@@ -19,7 +19,7 @@ export interface TaskWork<Input, Piece, Output, Result> {
   /** The task's name. */
   readonly operation: string
   /** What the model reads of an input. Throws a HeedError where the input can't be read. */
-  pieces(input: Input): readonly Piece[]
+  pieces(input: Input): readonly Piece[] | Promise<readonly Piece[]>
   /** Tokens of a piece. */
   length(piece: Piece): number
   /** What the model gives for each of these. */
