@@ -163,10 +163,8 @@ describe('bad input', () => {
   })
 
   test.each([
-    ['a question longer than the model', 'Where was Marie Curie born? '.repeat(1000), context],
     ['one emoji', '🎉', '🎉'],
     ['10⁶ characters in words of a thousand', 'Where?', `${'x'.repeat(999)} `.repeat(1000)],
-    ['a question of 10⁶ characters', 'Where? '.repeat(142_858), context],
     ['lone surrogates', '\ud800?', 'a \udc00 b'],
   ])('%s gives an answer', async (_, question, context) => {
     const found = await answer(question, context)
@@ -191,14 +189,25 @@ describe('bad input', () => {
     [{ top_k: 0 }, /top_k/],
     [{ max_answer_len: 0 }, /max_answer_len/],
     [{ max_seq_len: 49 }, /max_seq_len of at most 48/],
-    [{ max_seq_len: 4 }, /room for the context/],
+    [{ max_seq_len: 4, max_question_len: 2 }, /room for the context/],
     [
       { doc_stride: 44 },
       /doc_stride, the tokens that two windows share, below \d+: .*found 44; make it smaller/,
     ],
+    [{ max_question_len: 0 }, /max_question_len/],
     [{ max_question_length: 3 }, /did you mean 'max_question_len'/],
     [{ null_score_diff_threshold: Number.NaN }, /threshold/],
   ])('%j is refused', async (options, message) => {
     await expect(answer('Where?', context.repeat(3), options as never)).rejects.toThrow(message)
+  })
+
+  test.each([
+    ['longer than the model', 'Where was Marie Curie born? '.repeat(1000)],
+    ['of 10⁶ characters', 'Where? '.repeat(142_858)],
+  ])('a question %s is refused, and cut where it is said', async (_, long) => {
+    await expect(answer(long, context)).rejects.toThrow(
+      /a question of at most 24 tokens, found \d+; shorten it/,
+    )
+    await expect(answer(long, context, { max_question_len: 4 })).resolves.toHaveProperty('answer')
   })
 })

@@ -42,7 +42,10 @@ export interface QuestionAnsweringOptions extends TaskOptions {
   readonly max_seq_len?: number | undefined
   /** How many tokens windows of a long context share. Default 128, or half of what a window has room for. */
   readonly doc_stride?: number | undefined
-  /** Most tokens of a question, which is cut. Default half of a window. */
+  /**
+   * Most tokens of a question. A longer one is cut, where this is given, and refused otherwise: then it is
+   * half of a window.
+   */
   readonly max_question_len?: number | undefined
 }
 
@@ -175,6 +178,8 @@ export interface AnswerSettings {
   readonly max_seq_len: number
   readonly doc_stride: number | undefined
   readonly max_question_len: number
+  /** Whether a longer question is cut. */
+  readonly cutsQuestions: boolean
 }
 
 const optionNames: readonly (keyof QuestionAnsweringOptions)[] = [
@@ -217,6 +222,7 @@ export function answerSettings(
     max_seq_len,
     doc_stride,
     max_question_len,
+    cutsQuestions: options.max_question_len !== undefined,
   }
 }
 
@@ -236,6 +242,12 @@ export function questionWindows(
   const plain = { truncation: null, padding: null } as const
   const { length, spans } = tokenizer.encode(question, { ...plain, addSpecial: false })
   if (length === 0) throw refused('a question', 'an empty one', 'ask something')
+  if (length > how.max_question_len && !how.cutsQuestions)
+    throw refused(
+      `a question of at most ${how.max_question_len} tokens`,
+      `${length}`,
+      'shorten it, or give max_question_len, at which it is cut',
+    )
   const cut =
     length > how.max_question_len ? question.slice(0, spans[2 * how.max_question_len - 1]) : question
   const room = how.max_seq_len - tokenizer.encode(cut, { ...plain, pair: '' }).length
