@@ -108,6 +108,12 @@ function plain<L extends LoadedModel, O>(
   return async ({ config, path }) => learning(config, await load(path), objectiveOf)
 }
 
+/** What an adapter trains whole beside its changes, where nothing is said: a head that was made for the task. */
+function headOf({ task }: RecipeConfig, { model }: LoadedModel): readonly string[] {
+  const heads = ['text-classification', 'token-classification', 'question-answering', 'rerank']
+  return heads.includes(task) ? ['head', 'pooler'].filter((name) => name in model) : []
+}
+
 async function learning<L extends LoadedModel, O>(
   config: RecipeConfig,
   loaded: L,
@@ -121,7 +127,8 @@ async function learning<L extends LoadedModel, O>(
     adapter === undefined
       ? loaded
       : await configured(config, 'training.adapter', async () => {
-          const { from, ...options } = adapter
+          const { from, ...given } = adapter
+          const options = { trained: headOf(config, loaded), ...given }
           const fresh = withLowRank(loaded, options as unknown as LowRankOptions)
           if (from === undefined) return fresh
           const field = 'training.adapter.from'
