@@ -26,8 +26,10 @@ const out = resolve(options.out)
 
 interface Recipe {
   readonly data: Readonly<Record<string, unknown>>
-  readonly training: Readonly<Record<string, unknown>>
-  readonly evaluation: readonly { readonly data: Readonly<Record<string, unknown>> }[]
+  readonly training: Readonly<Record<string, unknown>> & { readonly adapter: { readonly from: string } }
+  readonly evaluation: readonly {
+    readonly data: Readonly<Record<string, unknown>> & { readonly path: string }
+  }[]
 }
 interface Results {
   readonly evaluation: readonly {
@@ -38,6 +40,8 @@ interface Results {
   }[]
 }
 
+/** The configurations stand elsewhere than the recipe, from whose folder its paths are seen. */
+const seenFromRecipe = (path: string): string => (path.startsWith('$') ? path : here(path))
 const recipe = JSON.parse(readFileSync(here('train.json'), 'utf8')) as Recipe
 rmSync(out, { recursive: true, force: true })
 for (const precision of ['f32', 'bf16']) {
@@ -47,11 +51,18 @@ for (const precision of ['f32', 'bf16']) {
   const config = {
     ...recipe,
     publish: undefined,
+    heads: undefined,
+    watch: undefined,
     data: { train: recipe.data['train'] },
-    training: { ...training, steps: Number(options.steps), precision },
+    training: {
+      ...training,
+      adapter: { ...training.adapter, from: seenFromRecipe(training.adapter.from) },
+      steps: Number(options.steps),
+      precision,
+    },
     evaluation: recipe.evaluation.map((task) => ({
       ...task,
-      data: { ...task.data, limit: Number(options.limit) },
+      data: { ...task.data, path: seenFromRecipe(task.data.path), limit: Number(options.limit) },
       learnFrom: undefined,
       baselines: false,
     })),
