@@ -1,6 +1,6 @@
 import { fstatSync } from 'node:fs'
-import { access, constants, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { access, constants, realpath, stat } from 'node:fs/promises'
+import { basename, dirname, join, sep } from 'node:path'
 import { HeedError } from 'heed'
 import { writeFileWhole } from 'heed/internals'
 import { renderReport, type Report } from '@heed/studio'
@@ -35,6 +35,26 @@ export async function checkPage(path: string, option = '--html', what = 'a page'
       cause,
     })
   }
+}
+
+/**
+ * Looks that what is written does not take the place of what is read.
+ *
+ * @throws {UsageError} where both are the same file, or the output stands in the folder that is read
+ */
+export async function checkApart(input: string, output: string, option = '--output'): Promise<void> {
+  const [read, folder, written] = await Promise.all([real(input), real(dirname(output)), real(output)])
+  if (read === undefined) return
+  const place = written ?? (folder === undefined ? undefined : join(folder, basename(output)))
+  if (place !== undefined && (place === read || place.startsWith(`${read}${sep}`)))
+    throw new UsageError(
+      `${option}: expected another place than the input's, found '${output}'; ` +
+        'what is read would be replaced, or read again next time',
+    )
+}
+
+function real(path: string): Promise<string | undefined> {
+  return realpath(path).catch(() => undefined)
 }
 
 /**

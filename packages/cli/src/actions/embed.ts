@@ -4,7 +4,7 @@ import { loadSentenceEncoder, type SentenceEncoder, type SentenceOptions } from 
 import type { Context } from '../context.js'
 import { jsonLine, openVectorFile, type VectorFile } from '../embed/vector-file.js'
 import { UsageError } from '../errors.js'
-import { checkPage } from '../html.js'
+import { checkApart, checkPage } from '../html.js'
 import { listenForInterruption } from '../interruption.js'
 import type { WeightChoice } from '../options.js'
 import { ProgressLine } from '../progress-line.js'
@@ -37,7 +37,10 @@ export async function embed(
     throw new UsageError('embed: expected files of texts, or --text, one of the two')
   if (path !== undefined && !/\.(jsonl|ndjson|npy)$/.test(path))
     throw new UsageError(`embed: expected --output to end in .jsonl or .npy, found '${path}'`)
-  if (path !== undefined) await checkPage(path, '--output', 'vectors')
+  if (path !== undefined) {
+    await checkPage(path, '--output', 'vectors')
+    for (const file of files) await checkApart(file, path)
+  }
   const encoder = await loadSentenceEncoder(resolve(options.model), { weights: options.weights })
   const interruption = listenForInterruption()
   try {

@@ -2,7 +2,7 @@ import { answerText, renderAnswers, titleOf, type AnswerSection } from '@heed/st
 import type { Context } from '../context.js'
 import { drained } from '../drained.js'
 import { UsageError } from '../errors.js'
-import { checkPage, writePage } from '../html.js'
+import { checkApart, checkPage, writePage } from '../html.js'
 import { listenForInterruption } from '../interruption.js'
 import { ProgressLine } from '../progress-line.js'
 import { runBatch } from '../run/batch.js'
@@ -44,6 +44,10 @@ export async function runTask(
   checkFields(task, given, asked)
   if (path !== undefined) await checkPage(path, '--output', 'results')
   if (html !== undefined) await checkPage(html)
+  if (choice !== undefined) {
+    if (path !== undefined) await checkApart(choice.path, path)
+    if (html !== undefined) await checkApart(choice.path, html, '--html')
+  }
   const runner = await openRunner(task, options)
   const interruption = listenForInterruption()
   const { signal } = interruption
@@ -135,6 +139,10 @@ function inputsFrom(
 }
 
 function check({ output, html, attend, json }: RunCommandOptions, choice: InputChoice | undefined): void {
+  if (attend === true && json === true)
+    throw new UsageError(
+      'run: --attend is drawn, which JSON has no place for; leave out --json, or add --html',
+    )
   if (output === undefined) return
   if (choice === undefined || choice.path === '-')
     throw new UsageError('run: --output takes a file or a folder of inputs, given with --input')
@@ -239,13 +247,11 @@ async function toOutput(
         count++
         if (outcomes[i]!.some((outcome) => 'error' in outcome)) failed++
         if (choice === undefined) throwFirst(outcomes[i]!)
-        if (options.html !== undefined) {
+        if (options.html !== undefined && sections.length < mostSections) {
           if (options.json === true && item.options.endpoint !== undefined)
             throw new UsageError(
               'run: requests of a batch file are shown by --html, or answered by --json, not both',
             )
-          if (sections.length === mostSections)
-            throw new UsageError(`run: a page shows at most ${mostSections} inputs, found more`)
           sections.push(
             ...outcomes[i]!.map((outcome, j) =>
               sectionOf(task, runner, headingOf(task, item), inputAt(item, j), outcome),
@@ -268,7 +274,8 @@ async function toOutput(
   if (signal.aborted) return count
   if (options.html !== undefined && sections.length > 0) {
     await writePage(options.html, renderAnswers(titleOf(firstText(sections)), sections))
-    errorOutput.write(`wrote ${escaped(options.html)}\n`)
+    const of = count > mostSections ? `, the first ${mostSections} of ${count} inputs` : ''
+    errorOutput.write(`wrote ${escaped(options.html)}${of}\n`)
   }
   if (failed > 0) throw failure(failed, count)
   return count

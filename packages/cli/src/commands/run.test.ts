@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
@@ -250,12 +250,34 @@ test.each([
   [['a', '--output', 'out.jsonl'], /--output takes a file or a folder of inputs/],
   [['--input', 'x.txt', '--output', 'out.txt'], /--output to end in \.jsonl/],
   [['--input', 'x.txt', '--output', 'out.jsonl', '--attend'], /--output and --attend don't go together/],
+  [['a', '--attend', '--json'], /--attend is drawn/],
+  [['--input', 'x.txt', '--input', 'y.txt'], /expected --input once, found it twice/],
   [['a', '--top-k', '0'], /whole number from 1/],
   [['a', '--each', 'word'], /Allowed choices are line, file/],
 ] as const)('%j is refused', async (args, message) => {
   const { status, out, err } = await classify(...args)
   expect({ status, out }).toEqual({ status: 2, out: '' })
   expect(err).toMatch(message)
+})
+
+test('results do not take the place of what is read', async () => {
+  const text = '{"text": "a"}\n'
+  writeFileSync(at('own.jsonl'), text)
+  symlinkSync(at('own.jsonl'), at('linked.jsonl'))
+  mkdirSync(at('apart'))
+  writeFileSync(at('apart/a.txt'), 'a')
+  for (const [input, output] of [
+    ['own.jsonl', 'own.jsonl'],
+    ['linked.jsonl', 'own.jsonl'],
+    ['apart', 'apart/results.jsonl'],
+  ] as const) {
+    const { status, err } = await classify('--input', at(input), '--output', at(output))
+    expect({ status, err }).toEqual({
+      status: 2,
+      err: expect.stringContaining("another place than the input's"),
+    })
+  }
+  expect(readFileSync(at('own.jsonl'), 'utf8')).toBe(text)
 })
 
 test('nothing to read, and no model, are failures that say so', async () => {

@@ -67,7 +67,12 @@ function registerTask(run: Command, task: TaskEntry, context: Context): void {
     )
     .option('--adapter <folder>', 'a LoRA adapter on top of it')
     .addOption(new Option('--weights <format>', 'what matrices are in memory').choices(weightChoices))
-    .option('--input <path>', `a file or a folder to read ${task.read} from; "-" is the standard input`)
+    .addOption(
+      new Option(
+        '--input <path>',
+        `a file or a folder to read ${task.read} from; "-" is the standard input`,
+      ).argParser(once('--input')),
+    )
     .addOption(
       new Option(
         '--each <what>',
@@ -94,6 +99,15 @@ function registerTask(run: Command, task: TaskEntry, context: Context): void {
       const { runTask } = await import('../actions/run.js')
       await runTask(task, args, given[task.fields.length] as RunCommandOptions, context)
     })
+}
+
+/** What is given twice is refused: only the last would be used. */
+function once(option: string): (value: string, before: string | undefined) => string {
+  return (value, before) => {
+    if (before !== undefined)
+      throw new UsageError(`run: expected ${option} once, found it twice; put the files into a folder`)
+    return value
+  }
 }
 
 function fieldNames({ fields }: TaskEntry): string {

@@ -37,10 +37,8 @@ const urlsOf = ({ name }: TaskEntry): readonly string[] => [
 
 /** Whether a line of JSON is a request of a batch file. */
 export function isRequest(line: JsonValue): boolean {
-  return (
-    line.value instanceof Map &&
-    ['custom_id', 'url'].every((name) => line.value instanceof Map && line.value.has(name))
-  )
+  const { value } = line
+  return value instanceof Map && value.has('url') && (value.has('custom_id') || value.has('body'))
 }
 
 /** @throws {FormatError} where it has no `custom_id` to answer to */

@@ -54,6 +54,20 @@ test('lines, whole files, lines of JSON, and a folder', async () => {
   expect(short(await read('summarization', { path: at('lines.txt'), each: 'line' }))).toHaveLength(3)
 })
 
+test('records of data name a pair as they do for evaluation; a misspelled input is refused', async () => {
+  writeFileSync(
+    at('pairs.jsonl'),
+    '{"text": "a", "pair": "b", "label": "x"}\n{"text": "a", "txet_pair": "b"}\n{"text": "a", "source": "s"}\n',
+  )
+  expect(short(await read('text-classification', { path: at('pairs.jsonl') }))).toEqual([
+    [{ line: 1 }, { text: 'a', text_pair: 'b' }],
+    [{ line: 2 }, 'FormatError'],
+    [{ line: 3 }, { text: 'a' }],
+  ])
+  const given = await read('text-classification', { path: at('pairs.jsonl') }, { text_pair: 'p' })
+  expect(short(given)[1]).toEqual([{ line: 2 }, { text: 'a', text_pair: 'p' }])
+})
+
 test('the texts of a list are one input; lines of JSON have one each', async () => {
   const query = { query: 'q' }
   expect(short(await read('rerank', { path: at('lines.txt') }, query))).toEqual([

@@ -7,6 +7,8 @@ export interface TaskField {
   /** True: several texts. */
   readonly isList?: boolean
   readonly isOptional?: boolean
+  /** What records of data call it, which `heed evaluate` and `heed train` read. */
+  readonly inRecords?: string
   /** From an argument to the texts of a list; one, where this is left out. */
   readonly parse?: (argument: string) => readonly string[]
 }
@@ -127,7 +129,10 @@ export const taskList: readonly TaskEntry[] = [
     name: 'text-classification',
     aliases: ['sentiment-analysis'],
     summary: 'the label of a text, or of a pair: whether the second follows from the first',
-    fields: [text, { name: 'text_pair', help: 'a second text: the hypothesis', isOptional: true }],
+    fields: [
+      text,
+      { name: 'text_pair', inRecords: 'pair', help: 'a second text: the hypothesis', isOptional: true },
+    ],
     read: 'text',
     each: 'line',
     options: [topK('so many labels, the likeliest first (default: all)')],
