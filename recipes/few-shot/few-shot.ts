@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util'
 import { pipeline } from 'heed'
 import { shippedPath, writeFileWhole } from 'heed/internals'
 import { accuracyOf, compareFewShot, type Reached } from './compare.js'
-import { pairsOfSciTail, topicsOfWikipedia } from './sets.js'
+import { pairsOfRte, topicsOfWikipedia } from './sets.js'
 import { resultsTable } from './table.js'
 
 const { values: options } = parseArgs({
@@ -43,7 +43,7 @@ const comparing = {
 const limit = Number(options.limit)
 
 const topics = await topicsOfWikipedia(data, limit)
-const pairs = await pairsOfSciTail(data, limit)
+const pairs = await pairsOfRte(data, limit)
 const rows: Reached[] = []
 for (const set of [topics, pairs]) {
   rows.push(await (set === topics ? sortedByEntailment() : judged()))
@@ -80,7 +80,7 @@ async function sortedByEntailment(): Promise<Reached> {
   )
 }
 
-/** Entailment itself, by the model of entailment, which never saw a pair of this set. */
+/** Entailment itself, by the model of entailment, which never saw a label of this set. */
 async function judged(): Promise<Reached> {
   const begin = performance.now()
   const judge = await pipeline('text-classification')

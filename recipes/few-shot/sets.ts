@@ -46,16 +46,19 @@ export interface LabelledPair extends LabelledText {
 }
 
 /**
- * SciTail's pairs, which no shipped model was trained on: whether a sentence entails the answer to a question
- * of science (Khot, Sabharwal and Clark 2018). A classifier of single texts reads both as one. Premises of
- * the examples and of what is measured on differ.
+ * RTE's pairs, whose labels no shipped model was trained on: whether a sentence follows from a piece of news
+ * (Dagan, Glickman and Magnini 2005, "The PASCAL Recognising Textual Entailment Challenge"). A classifier of
+ * single texts reads both as one. Premises of the examples and of what is measured on differ.
  */
-export async function pairsOfSciTail(data: string, limit: number): Promise<LabelledSet<LabelledPair>> {
+export async function pairsOfRte(data: string, limit: number): Promise<LabelledSet<LabelledPair>> {
   const pairs = async (part: number): Promise<LabelledPair[]> => {
     const fields = { text: 'premise', pair: 'hypothesis', label: 'label' }
-    const path = join(data, 'nli/scitail-dev.csv.gz')
     const records = await loadRecords(
-      { path, fields, part: { by: 'premise', of: 2, take: [part] } },
+      ['rte-train.csv.gz', 'rte-dev.csv.gz'].map((name) => ({
+        path: join(data, 'nli', name),
+        fields,
+        part: { by: 'premise', of: 2, take: [part] },
+      })),
       { operation: 'few-shot' },
     )
     return records.map(({ text, pair, label }: DataRecord) => ({
@@ -65,7 +68,7 @@ export async function pairsOfSciTail(data: string, limit: number): Promise<Label
       label: label as string,
     }))
   }
-  const name = 'SciTail, 2 classes'
+  const name = 'RTE, 2 classes'
   return { name, examples: await pairs(0), test: evenly(await pairs(1), limit) }
 }
 
