@@ -108,7 +108,9 @@ function plain<L extends LoadedModel, O>(
   return async ({ config, path }) => learning(config, await load(path), objectiveOf)
 }
 
-/** What an adapter trains whole beside its changes, where nothing is said: a head that was made for the task. */
+/**
+ * What an adapter trains whole beside its changes, where nothing is said: a head that was made for the task.
+ */
 function headOf({ task }: RecipeConfig, { model }: LoadedModel): readonly string[] {
   const heads = ['text-classification', 'token-classification', 'question-answering', 'rerank']
   return heads.includes(task) ? ['head', 'pooler'].filter((name) => name in model) : []
