@@ -1,6 +1,6 @@
 import { basename, resolve } from 'node:path'
 import { type DataSource, evaluationOf, loadRecords, openTask, type TaskSettings } from 'heed'
-import { readJson, shippedPath } from 'heed/internals'
+import { readJson } from 'heed/internals'
 import type { Context } from '../context.js'
 import { UsageError } from '../errors.js'
 import { measuredHeads, sampled } from '../evaluate/heads.js'
@@ -8,6 +8,7 @@ import { ablationText, evaluationText } from '../evaluate/text.js'
 import { listenForInterruption } from '../interruption.js'
 import type { WeightChoice } from '../options.js'
 import { ProgressLine } from '../progress-line.js'
+import { shippedModelOf } from '../run/open-runner.js'
 import { escaped, jsonText } from '../terminal.js'
 
 export interface EvaluateCommandOptions {
@@ -79,7 +80,8 @@ export async function evaluateModel(
       lengthPenalty,
       tokens,
     }
-    const model = given === undefined ? shippedPath(shippedFor(task)) : resolve(given)
+    const model =
+      given === undefined ? shippedModelOf(shippedFor(task), 'name one: heed evaluate MODEL') : resolve(given)
     const opened = await openTask(model, task, settings, { weights })
     const about = { model: basename(model), records: records.length }
     if (ablation !== undefined) {

@@ -31,7 +31,7 @@ export async function openRunner(task: TaskEntry, choice: ModelChoice): Promise<
   const { adapter } = choice
   // A shipped model runs in the numbers that it is stored as.
   const weights = choice.weights ?? (choice.model === undefined ? 'stored' : undefined)
-  const path = choice.model ?? shippedModelOf(task)
+  const path = choice.model ?? shippedModelOf(task.name)
   const options = { ...(adapter !== undefined && { adapter }), ...(weights !== undefined && { weights }) }
   const run = (await pipeline(task.name as Task, path, options)) as unknown as AnyPipeline
   const files = (await Promise.all([path, ...(adapter === undefined ? [] : [adapter])].map(filesOf))).flat()
@@ -47,12 +47,12 @@ export async function openRunner(task: TaskEntry, choice: ModelChoice): Promise<
 }
 
 /** @throws {UsageError} where heed ships none for the task, {StateError} where it isn't installed */
-export function shippedModelOf({ name }: TaskEntry): string {
+export function shippedModelOf(task: string, hint = 'name one with --model'): string {
   try {
-    return shippedPath(name)
+    return shippedPath(task)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    throw new UsageError({ ...error, hint: 'name one with --model' })
+    throw new UsageError({ ...error, hint })
   }
 }
 
