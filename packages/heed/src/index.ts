@@ -303,6 +303,8 @@ export {
   type Weight,
 } from './nn/index.js'
 export {
+  type AdaptiveSpan,
+  adaptiveSpan,
   addPositions,
   alibiSlopes,
   applyRotary,
@@ -311,7 +313,12 @@ export {
   type DisentangledOptions,
   disentangledScore,
   dropWeights,
+  entmax15,
   filtersInOrder,
+  linearAttention,
+  type LinearAttentionOptions,
+  type Normalize,
+  topKeys,
   type ScoreFrom,
   type PositionNumbers,
   positionsFrom,

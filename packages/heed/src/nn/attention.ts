@@ -42,6 +42,7 @@ import type { PositionNumbers } from './position.js'
 import { applyRotary, type RotaryTable } from './rotary.js'
 import { appendRows, contextRows, packedMemory, type RowMemory, rowPositions, type Rows } from './rows.js'
 import { addTo, type Dropout, projectOut, type Residual, type Sequence } from './sequence.js'
+import type { Normalize } from './sparse-filter.js'
 import { plainWeight, type Weight } from './weight.js'
 
 /**
@@ -78,6 +79,10 @@ export interface CrossAttentionOptions<A extends string = never> extends Residua
   readonly mask?: Mask<A> | undefined
   /** From the normalized filter to the weights that values are mixed with; nn/filter.ts has known ones. */
   readonly filter?: FilterFunction<A> | undefined
+  /** From scores to filter in place of softmax (`entmax15`, `topKeys`), step by step; a sink has no part in it. */
+  readonly normalize?: Normalize | undefined
+  /** Mixes values in a way of its own, in place of all that (`linearAttention`). */
+  readonly mix?: ((query: Query, key: Key, value: Key) => Query) | undefined
   /** Drops weights of the filter, after `filter`. While training. */
   readonly filterDropout?: Dropout | undefined
   /** Default 1 / √width of a head. */
@@ -279,8 +284,10 @@ function mixedOf(
 ): Query {
   const how = mixOptions(parameters, options, query, key)
   // Nobody looks at the filter: all of it in one kernel that never holds it.
-  return watched('scores', 'filter', ...(how.filter === undefined ? [] : ['weights']))
-    ? mixedInSteps(query, key, value, how)
+  if (options.mix !== undefined) return options.mix(query, key, value)
+  const { normalize } = options
+  return normalize || watched('scores', 'filter', ...(how.filter === undefined ? [] : ['weights']))
+    ? mixedInSteps(query, key, value, how, normalize)
     : attention(query, key, value, how)
 }
 
@@ -296,7 +303,8 @@ function attendInRows(
   const inRow = <T>(row: number, work: () => T): T => within(`rows.${row}`, work)
   let mixed: Query
   // Each row drops its own weights.
-  const apart = options.scoreFrom !== undefined || filterDropout !== undefined
+  const { scoreFrom, normalize, mix } = options
+  const apart = [scoreFrom, normalize, mix, filterDropout].some((option) => option !== undefined)
   const looked = ['scores', 'filter', ...(options.filter === undefined ? [] : ['weights'])]
   if (apart || lengths.some((_, row) => inRow(row, () => watched(...looked)))) {
     let start = 0
@@ -347,10 +355,17 @@ function dropping(
 }
 
 /** Step by step, for somebody who looks at scores or filter. */
-function mixedInSteps(query: Query, key: Key, value: Key, how: MixOptions): Query {
+function mixedInSteps(
+  query: Query,
+  key: Key,
+  value: Key,
+  how: MixOptions,
+  normalize: Normalize | undefined,
+): Query {
   const { score, mask, scale, sink } = how
   const scores = tap('scores', attentionScores(query, key, { score, mask, scale }))
-  const filter = tap('filter', filterScores(scores, sink))
+  const normalized = normalize?.<'batch' | 'head' | 'query'>(scores) ?? filterScores(scores, sink)
+  const filter = tap('filter', normalized)
   if (how.filter === undefined) return mixValues(filter, value)
   return mixValues(tap('weights', applyFilter(filter, scores, how.filter)), value)
 }

@@ -122,12 +122,12 @@ function variantsFor(sizes: AttentionSizes): Readonly<Record<string, Variant>> {
       mask: () => key.le(query),
     },
     'filter above a bound': {
-      filter: (weight, capture) => weight.sub(capture('float', [Q]).at(row).mul(0.1)).mul(2),
+      filter: (weight, capture) => weight.sub(capture('float', [Q]).at(row).div(K)).mul(2),
       score: (score, capture) => score.mul(capture('float', [H]).at(head)),
       sink: true,
     },
     'filter without the weight': {
-      filter: (_, capture) => capture('float', [K]).at(key).add(0.5),
+      filter: (_, capture) => capture('float', [K]).at(key).add(0.5).div(K),
       mask: () => key.le(query),
     },
     'nothing at all': { mask: () => key.lt(0), sink: false },
