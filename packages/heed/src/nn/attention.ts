@@ -79,7 +79,10 @@ export interface CrossAttentionOptions<A extends string = never> extends Residua
   readonly mask?: Mask<A> | undefined
   /** From the normalized filter to the weights that values are mixed with; nn/filter.ts has known ones. */
   readonly filter?: FilterFunction<A> | undefined
-  /** From scores to filter in place of softmax (`entmax15`, `topKeys`), step by step; a sink has no part in it. */
+  /**
+   * From scores to filter in place of softmax (`entmax15`, `topKeys`), step by step; a sink has no part in
+   * it.
+   */
   readonly normalize?: Normalize | undefined
   /** Mixes values in a way of its own, in place of all that (`linearAttention`). */
   readonly mix?: ((query: Query, key: Key, value: Key) => Query) | undefined
