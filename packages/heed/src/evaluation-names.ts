@@ -20,6 +20,7 @@ export {
   type AblateOptions,
   averagedEmbeddings,
   type Beside,
+  captionMeasure,
   classBaselines,
   type ClassBaselines,
   type ClassExample,

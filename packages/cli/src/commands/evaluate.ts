@@ -17,7 +17,7 @@ export function register(program: Command, context: Context): void {
         'the same records. Tasks: perplexity {text} or {source, target}; choice {prompt, choices, answer}; ' +
         'sentence-similarity {text, pair, score}; search {question, context}, {query, documents, relevant} or {text, ' +
         'positive}; text-classification {text, pair, label}; token-classification {words, labels}; question-answering ' +
-        '{question, context, answers}.',
+        '{question, context, answers}; summarization {source, target}; translation {source, target}.',
     )
     .requiredOption('--task <name>', 'what is measured')
     .requiredOption(

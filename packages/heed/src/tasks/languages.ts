@@ -49,3 +49,14 @@ export function inLanguage(
     if (known.has(ids[at]!)) return ids.map((id, i) => (i === at ? language : id))
   return [language, ...ids]
 }
+
+/**
+ * The mark that stands in front of a source for some translators, by its language: `>>it<<`. Undefined where
+ * the tokenizer doesn't read it as a token.
+ */
+export function languageMark(tokenizer: Tokenizer, language: string): string | undefined {
+  const mark = `>>${language}<<`
+  const known = [mark, `▁${mark}`].map((token) => tokenizer.id(token))
+  const { ids } = tokenizer.encode(mark, { addSpecial: false, padding: null, truncation: null })
+  return known.some((id) => id !== undefined && ids.includes(id)) ? mark : undefined
+}

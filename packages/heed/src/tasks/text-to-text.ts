@@ -13,7 +13,7 @@ import type { Attention, FilterLabels } from './attention.js'
 import { callable, type Opened } from './callable.js'
 import { collectedFilters, labelsOf } from './decoder-attention.js'
 import { joinedAttention } from './joined-attention.js'
-import { inLanguage, languageId } from './languages.js'
+import { inLanguage, languageId, languageMark } from './languages.js'
 import { runTask, type TaskWork } from './run-task.js'
 import { type Numbered, withBatch, withLimit } from './text-generation.js'
 import { type OrError, type Attended, taskOptionNames, type TaskPipeline } from './task.js'
@@ -33,7 +33,7 @@ export interface TextToTextOptions extends WritingOptions {
   readonly long_input?: 'truncate' | 'windows' | 'error' | undefined
 }
 
-/** The languages of a translation, as the model's tokenizer names them: `eng_Latn`. */
+/** The languages of a translation, as the model's tokenizer names them: `eng_Latn`; `it` of `>>it<<`. */
 export interface TranslationOptions extends TextToTextOptions {
   readonly src_lang?: string | undefined
   readonly tgt_lang?: string | undefined
@@ -189,11 +189,14 @@ function wayOf(task: string, writer: TargetWriter, options: TranslationOptions):
   const named = isPair ? pair : task
   const files = withLimit([generationFields(loaded), taskFields(loaded, named)])
   const how = generationOf(task, [...files, writingFields(options)])
+  const mark = tgt_lang === undefined || isPair ? undefined : languageMark(tokenizer, tgt_lang)
   const target =
-    tgt_lang === undefined || isPair ? undefined : languageId(task, tokenizer, 'tgt_lang', tgt_lang)
+    tgt_lang === undefined || isPair || mark !== undefined
+      ? undefined
+      : languageId(task, tokenizer, 'tgt_lang', tgt_lang)
   const language =
     src_lang === undefined || isPair ? undefined : languageId(task, tokenizer, 'src_lang', src_lang)
-  const prefix = taskPrefix(loaded, named)
+  const prefix = (mark === undefined ? '' : `${mark} `) + taskPrefix(loaded, named)
   // Where nothing is said of the start, the language is what a target starts with (mBART).
   if (target !== undefined && how.decoderStart === undefined && config.start === undefined)
     return { how, start: target, prefix, language }

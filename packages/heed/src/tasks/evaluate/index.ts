@@ -21,7 +21,12 @@ export {
 } from './search.js'
 export { type EvaluateReadingOptions, measureReading } from './reading.js'
 export { measureTokens } from './token-classification.js'
-export { type EvaluateWritingOptions, measureSummaries, measureTranslations } from './writing.js'
+export {
+  type EvaluateWritingOptions,
+  captionMeasure,
+  measureSummaries,
+  measureTranslations,
+} from './writing.js'
 export { type EvaluatePerplexityOptions, measureChoice, measurePerplexity } from './likelihood.js'
 export { type HeadRow, headTable } from './head-table.js'
 export { type Ablation, ablateHeads, type AblateOptions, type HeadCost } from './ablation.js'

@@ -4,11 +4,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createCheckpoint, loadModel, type Running } from '../../models/index.js'
 import { trainTokenizer } from '../../text/index.js'
 import { pipeline } from '../index.js'
-import { bleu, chrf, newRuns, rouge } from '../metrics/index.js'
+import { bleu, captionScores, captionWords, chrf, newRuns, rouge } from '../metrics/index.js'
 import { temporaryFolder } from '../testing/tiny.js'
 import { textOf } from './testing/records.js'
 import {
   ablateHeads,
+  captionMeasure,
   evaluate,
   evaluationOf,
   learnLexicon,
@@ -23,20 +24,18 @@ const folder = temporaryFolder()
 const path = join(folder.path, 'writer')
 let loaded: Running
 
-beforeAll(async () => {
-  mkdirSync(path)
+async function writeModel(name: string, texts: readonly string[]): Promise<string> {
+  const at = join(folder.path, name)
+  mkdirSync(at)
   const metaspace = { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true }
-  const tokenizer = await trainTokenizer(
-    Array.from({ length: 40 }, (_, i) => textOf(i)),
-    {
-      model: 'BPE',
-      vocabularySize: 120,
-      special: ['<pad>', '</s>', '<unk>'],
-      unknownToken: '<unk>',
-      preTokenizer: metaspace,
-      decoder: metaspace,
-    },
-  )
+  const tokenizer = await trainTokenizer(texts, {
+    model: 'BPE',
+    vocabularySize: 120,
+    special: ['<pad>', '</s>', '<unk>'],
+    unknownToken: '<unk>',
+    preTokenizer: metaspace,
+    decoder: metaspace,
+  })
   const config = {
     model_type: 'pegasus',
     d_model: 16,
@@ -51,8 +50,19 @@ beforeAll(async () => {
     decoder_start_token_id: 0,
     max_length: 8,
   }
-  await createCheckpoint(path, { config, tokenizer, seed: 3 })
-  loaded = await loadModel(path)
+  await createCheckpoint(at, { config, tokenizer, seed: 3 })
+  return at
+}
+
+const texts = Array.from({ length: 40 }, (_, i) => textOf(i))
+const translators = (): Promise<string> =>
+  writeModel(
+    'translator',
+    texts.map((text) => `>>it<< ${text}`),
+  )
+
+beforeAll(async () => {
+  loaded = await loadModel(await writeModel('writer', texts))
 })
 afterAll(() => folder.remove())
 
@@ -126,6 +136,28 @@ describe('what a model writes', () => {
         (name) => [0, 1].map((head) => `${name}.filter ${head}`),
       ),
     )
+  })
+
+  test('the mark of a language stands in front, where the model reads it as a token', async () => {
+    const marked = await translators()
+    const translate = await pipeline('translation', marked)
+    const [asked] = await translate('the cat sat', { tgt_lang: 'it' })
+    expect(asked).toEqual((await translate('>>it<< the cat sat'))[0])
+    await expect(translate('the cat', { tgt_lang: 'fr' })).rejects.toThrow('no tgt_lang')
+  })
+
+  test('captions have the scores of all, and are right word by word', () => {
+    const found = ['A cat sleeps.', 'a dog', 'two birds sing', 'a red car']
+    const wanted = [['a cat sleeps'], ['the dog runs', 'A dog!'], ['two birds fly'], ['a car']]
+    const { metrics } = captionMeasure('model', found, wanted)
+    const words = captionScores(
+      found.map(captionWords),
+      wanted.map((texts) => texts.map(captionWords)),
+    )
+    const four = Uint32Array.from([0, 1, 2, 3])
+    expect(metrics['exact']!(four)).toBe(0.5)
+    expect(metrics['CIDEr']!(four)).toBeCloseTo(words.cider / 10, 12)
+    expect(metrics['BLEU-4']!(four)).toBeCloseTo(words.bleu[3], 12)
   })
 
   test('other records, and other models, are refused', async () => {
