@@ -3,7 +3,7 @@ import { dispose, foldIn, type RandomKey, randomKey } from 'heed'
 import { integerAt } from 'heed/internals'
 import { contestantOf, special } from './contestants.js'
 import type { Reached, Run, Shown } from './runs.js'
-import type { ModelName, SymbolTask, SymbolTaskName } from './settings.js'
+import { type ModelName, settingsOf, type SymbolTask, type SymbolTaskName } from './settings.js'
 import { drawPairs, type Pair, symbolText, symbolVocabulary } from './symbols.js'
 import { type BatchesOfPairs, countOf, pairBatch, trainModel, type Watching } from './train.js'
 
@@ -14,15 +14,6 @@ const shownLength = 12
 export interface Which {
   readonly model: ModelName
   readonly seed: number
-}
-
-/** What decides a run. Seeds are apart. */
-export function settingsOf<T extends { readonly models: SymbolTask['models'] }>(
-  task: T,
-  model: ModelName,
-): Omit<T, 'models'> & SymbolTask['models'][ModelName] {
-  const { models, ...common } = task
-  return { ...common, ...models[model] }
 }
 
 /** Trains and measures; undefined where it was stopped. */

@@ -14,10 +14,20 @@ const scores: Readonly<Record<TaskName, Pick<LineChart, 'title' | 'x' | 'y'>>> =
     x: { label: 'symbols (n)' },
     y: { label: 'right answers, %', low: 0, high: 100 },
   },
+  'recall-longer': {
+    title: 'The k-th of n symbols, three times the steps',
+    x: { label: 'symbols (n)' },
+    y: { label: 'right answers, %', low: 0, high: 100 },
+  },
   copy: {
     title: 'A copy of n symbols',
     x: { label: 'symbols (n)' },
     y: { label: 'right symbols, %', low: 0, high: 100 },
+  },
+  translation: {
+    title: 'Translation from English to Italian',
+    x: { label: 'words of the sentence, up to' },
+    y: { label: 'BLEU', low: 0, high: 100 },
   },
 }
 
@@ -52,7 +62,7 @@ export async function writePage(runs: readonly Run[], docs: string): Promise<voi
     for (const { model, shown } of own) {
       if (shown === undefined) continue
       const name = `why-${task}-${model.replaceAll(' ', '-')}`
-      const title = `${model}: what each symbol attended to`
+      const title = `${model}: what each ${task === 'translation' ? 'word' : 'symbol'} attended to`
       const filter = { title, weights: shown.filter, queries: shown.written, keys: shown.source }
       await write(name, (theme) => filterSvg(filter, theme))
       lines.push('', picture(name, title))
@@ -79,11 +89,12 @@ function cellsOf(runs: readonly Run[]): Map<ModelName, Cell[]> {
 function chartOf(task: TaskName, runs: readonly Run[]): LineChart {
   const { title, x, y } = scores[task]
   const cells = [...cellsOf(runs)]
+  const most = Math.max(...cells.flatMap(([, own]) => own.flatMap(({ values }) => values)))
   const { longest } = runs[0]!.settings as { readonly longest?: number }
   return {
     title,
     x: { ...x, ticks: cells[0]![1].map(({ length }) => length) },
-    y,
+    y: { ...y, high: Math.ceil(most / 10) * 10 },
     ...(longest !== undefined && { rules: [{ x: longest, label: `trained up to ${longest}` }] }),
     lines: cells.map(([label, own]) => ({
       label,

@@ -1,3 +1,5 @@
+import type { DataSource } from 'heed'
+
 /** What is compared: the sizes of the models, the tasks, and how long each model is trained on each. */
 
 export type ModelSizes =
@@ -67,14 +69,77 @@ const common: Omit<SymbolTask, 'steps'> = {
   examples: 512,
 }
 
-export const symbolTaskNames: readonly ['recall', 'copy'] = ['recall', 'copy']
+export const symbolTaskNames: readonly ['recall', 'recall-longer', 'copy'] = [
+  'recall',
+  'recall-longer',
+  'copy',
+]
 export type SymbolTaskName = (typeof symbolTaskNames)[number]
 
 /** The tasks on symbols, by name. */
 export const symbolTasks: Readonly<Record<SymbolTaskName, SymbolTask>> = {
   recall: { ...common, steps: 3000 },
+  /** Whether more training helps. */
+  'recall-longer': { ...common, steps: 9000 },
   copy: { ...common, steps: 1500 },
 }
 
-export const taskNames: readonly SymbolTaskName[] = symbolTaskNames
-export type TaskName = SymbolTaskName
+/** Sentences to be translated. */
+export interface TranslationTask extends Training {
+  /** Records with `source` and `target`; paths as seen from recipes/. */
+  readonly train: DataSource
+  readonly test: DataSource
+  /** Tokens of the vocabulary, which source and target share. */
+  readonly vocabulary: number
+  /** Longer sources and targets, in tokens, are not trained on; so many are written at most. */
+  readonly maximum: number
+  /** Tokens of a batch at most. */
+  readonly batchTokens: number
+  /** Sentences are measured apart by the words of their source, up to each of these. */
+  readonly buckets: readonly number[]
+}
+
+const segments = (take: readonly number[]): DataSource => ({
+  path: 'debian/.cache/segments-it.jsonl',
+  part: { by: 'group', of: 20, take },
+})
+
+/** English to Italian, on the data and the split of recipes/translation. */
+export const translationTask: TranslationTask = {
+  train: segments(Array.from({ length: 18 }, (_, i) => i + 2)),
+  test: { ...segments([0]), limit: 3000 },
+  vocabulary: 4000,
+  maximum: 96,
+  batchTokens: 2048,
+  steps: 3000,
+  warmUp: 400,
+  buckets: [5, 10, 15, 20, 25, 30, 40],
+  models: {
+    'fixed vector': { sizes: { kind: 'recurrent', width: 128, units: 320 }, rate: 0.002 },
+    attention: { sizes: { kind: 'recurrent', width: 128, units: 208, alignment: 208 }, rate: 0.002 },
+    transformer: {
+      sizes: { kind: 'transformer', width: 192, heads: 4, hidden: 384, layers: 3 },
+      rate: 0.002,
+    },
+  },
+}
+
+export const taskNames: readonly [...typeof symbolTaskNames, 'translation'] = [
+  ...symbolTaskNames,
+  'translation',
+]
+export type TaskName = (typeof taskNames)[number]
+
+/** A task by its name. */
+export function taskOf(name: TaskName): SymbolTask | TranslationTask {
+  return name === 'translation' ? translationTask : symbolTasks[name]
+}
+
+/** What decides a run. Seeds are apart. */
+export function settingsOf<T extends Training>(
+  task: T,
+  model: ModelName,
+): Omit<T, 'models'> & Training['models'][ModelName] {
+  const { models, ...common } = task
+  return { ...common, ...models[model] }
+}

@@ -131,7 +131,7 @@ export async function trainModel<M>(
     return undefined
   }
   const { model } = trainer
-  const parameters = [...leavesOf<Tensor>(model, isTensor).values()].reduce((n, t) => n + t.elements, 0)
+  const parameters = countOfWeights(model)
   return {
     model,
     parameters,
@@ -139,6 +139,11 @@ export async function trainModel<M>(
     loss: mean(took.losses.slice(-Math.max(1, Math.round(steps / 10)))),
     seconds: (median(took.milliseconds) * steps) / 1000,
   }
+}
+
+/** Numbers in the tensors of a model. */
+export function countOfWeights(model: unknown): number {
+  return [...leavesOf<Tensor>(model, isTensor).values()].reduce((sum, { elements }) => sum + elements, 0)
 }
 
 /** What stands beside a checkpoint: what each step took. */

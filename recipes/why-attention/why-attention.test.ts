@@ -1,13 +1,26 @@
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { argmax, dispose, randomKey, scope } from 'heed'
 import { expect, test } from 'vitest'
 import { contestantOf, padded, special } from './contestants.js'
-import { measureSymbols, settingsOf } from './measure-symbols.js'
+import { measureSymbols } from './measure-symbols.js'
+import { measureTranslation } from './measure-translation.js'
 import { between } from './page.js'
 import { isRunOf, readRuns, type Run } from './runs.js'
-import { modelNames, seeds, symbolTaskNames, symbolTasks, taskNames } from './settings.js'
+import {
+  modelNames,
+  seeds,
+  settingsOf,
+  symbolTaskNames,
+  symbolTasks,
+  taskNames,
+  taskOf,
+  translationTask,
+} from './settings.js'
 import { drawPairs, symbolText, symbolVocabulary } from './symbols.js'
+import { countOfWeights } from './train.js'
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const each = symbolTaskNames.flatMap((task) => modelNames.map((model) => ({ task, model })))
@@ -33,15 +46,66 @@ test.each(each)('$task, $model: three steps of its own configuration', async ({ 
   }
 })
 
-test('the models are of one size, within 5 %', async () => {
-  for (const task of Object.values(symbolTasks)) {
-    const counts = await Promise.all(
-      modelNames.map(async (model) => {
-        const short = { ...task, steps: 1, lengths: [], batch: 2, longest: task.longest }
-        return (await measureSymbols('recall', short, { model, seed: 1 }))!.parameters
-      }),
-    )
-    expect(Math.max(...counts) / Math.min(...counts), counts.join(', ')).toBeLessThan(1.05)
+test('a run that was stopped goes on to the same', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'heed-why-'))
+  const short = { ...symbolTasks.copy, steps: 4, lengths: [3], examples: 8, batch: 4 }
+  const which = { model: 'attention', seed: 1 } as const
+  const stop = new AbortController()
+  const onStep = (step: number): void => {
+    if (step === 2) stop.abort()
+  }
+  const watching = { folder, signal: stop.signal, onStep }
+  expect(await measureSymbols('copy', short, which, watching)).toBeUndefined()
+  const later: number[] = []
+  const resumed = await measureSymbols('copy', short, which, { folder, onStep: (step) => later.push(step) })
+  rmSync(folder, { recursive: true })
+  expect(later).toEqual([3, 4])
+  const whole = await measureSymbols('copy', short, which)
+  for (const own of [resumed!, whole!]) expect(own.seconds).toBeGreaterThan(0)
+  expect({ ...resumed, seconds: 0 }).toEqual({ ...whole, seconds: 0 })
+})
+
+test.each(modelNames)('translation, %s: three steps of its own configuration', async (model) => {
+  const folder = mkdtempSync(join(tmpdir(), 'heed-why-'))
+  const words = ['a', 'tool', 'for', 'pictures', 'of', 'small', 'birds', 'and', 'their', 'songs']
+  const lines = Array.from({ length: 40 }, (_, i) => {
+    const own = [...words.slice(i % words.length), ...words.slice(0, i % words.length)].slice(0, 2 + (i % 7))
+    const source = `>>it<< ${own.join(' ')}`
+    return JSON.stringify({ source, target: own.toReversed().join(' ') })
+  })
+  const path = join(folder, 'pairs.jsonl')
+  writeFileSync(path, `${lines.join('\n')}\n`)
+  const data = { train: { path }, test: { path, limit: 20 } }
+  const task = {
+    ...translationTask,
+    ...data,
+    vocabulary: 300,
+    steps: 3,
+    batchTokens: 128,
+    buckets: [4, 8, 99],
+  }
+  const run = (await measureTranslation(task, { model, seed: 0 }))!
+  rmSync(folder, { recursive: true })
+  expect(run.loss).toBeLessThan(2 * Math.log(300))
+  // No sentence is longer than 8 words.
+  expect(run.reached.map(({ length }) => length)).toEqual([4, 8])
+  expect(run.reached.reduce((sum, { examples }) => sum + examples, 0)).toBe(20)
+  if (model === 'fixed vector') return expect(run.shown).toBeUndefined()
+  expect(run.shown!.source.join(' ')).not.toContain('>>')
+  expect(run.shown!.filter[0]).toHaveLength(run.shown!.source.length)
+})
+
+test('the models of a task are of one size, within 5 %', () => {
+  for (const name of taskNames) {
+    const task = taskOf(name)
+    const vocabulary = 'symbols' in task ? symbolVocabulary(task) : task.vocabulary
+    const counts = modelNames.map((model) => {
+      const made = contestantOf(task.models[model].sizes, vocabulary).create(randomKey(1))
+      const count = countOfWeights(made)
+      dispose(made as never)
+      return count
+    })
+    expect(Math.max(...counts) / Math.min(...counts), `${name}: ${counts.join(', ')}`).toBeLessThan(1.05)
   }
 })
 
@@ -95,7 +159,7 @@ test('the page shows the runs that are kept, and these are of the present settin
   const page = readFileSync(here('../../docs/why-attention.md'), 'utf8')
   for (const task of taskNames) expect(() => between(page, task, '')).not.toThrow()
   for (const run of runs) {
-    const settings = settingsOf(symbolTasks[run.task], run.model)
+    const settings = settingsOf(taskOf(run.task), run.model)
     expect(isRunOf(run, { ...run, settings }), `${run.task} ${run.model}`).toBe(true)
     expect(seeds).toContain(run.seed)
     expect(page).toContain(run.parameters.toLocaleString('en'))

@@ -12,10 +12,21 @@ import { rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { listenForInterruption, ProgressLine } from '@heed/cli'
-import { measureSymbols, settingsOf } from './measure-symbols.js'
+import { measureSymbols, type Which } from './measure-symbols.js'
+import { measureTranslation } from './measure-translation.js'
 import { writePage } from './page.js'
 import { isRunOf, type Run, readRuns, runName, writeJson, writeRun } from './runs.js'
-import { modelNames, seeds, symbolTasks, taskNames } from './settings.js'
+import {
+  modelNames,
+  seeds,
+  settingsOf,
+  symbolTasks,
+  taskNames,
+  taskOf,
+  type TaskName,
+  translationTask,
+} from './settings.js'
+import type { Watching } from './train.js'
 
 const here = (path: string): string => fileURLToPath(new URL(`../../why-attention/${path}`, import.meta.url))
 const { values: options } = parseArgs({
@@ -39,12 +50,12 @@ if (!options.draw) {
   for (const [number, which] of wanted.entries()) {
     if (interruption.signal.aborted) break
     const { task, model } = which
-    const settings = settingsOf(symbolTasks[task], model)
+    const settings = settingsOf(taskOf(task), model)
     if ((await readRuns(here('finished'))).some((run) => isRunOf(run, { ...which, settings }))) continue
     const digest = createHash('sha256').update(JSON.stringify(settings)).digest('hex').slice(0, 8)
     const folder = here(`.cache/${runName(which)}-${digest}`)
     const what = `${runName(which)} (${number + 1} of ${wanted.length})`
-    const run = await measureSymbols(task, symbolTasks[task], which, {
+    const run = await measure(task, which, {
       folder,
       signal: interruption.signal,
       onStep: (step) => bar.update(what, step, settings.steps, 'steps'),
@@ -60,6 +71,12 @@ interruption.end()
 const runs = await writeResults()
 if (options.json) process.stdout.write(`${JSON.stringify(runs, undefined, 2)}\n`)
 if (interruption.signal.aborted) process.exitCode = 130
+
+function measure(task: TaskName, which: Which, watching: Watching): Promise<Run | undefined> {
+  return task === 'translation'
+    ? measureTranslation(translationTask, which, watching)
+    : measureSymbols(task, symbolTasks[task], which, watching)
+}
 
 /** Files that are made of all runs. */
 async function writeResults(): Promise<readonly Run[]> {
