@@ -56,6 +56,7 @@ export {
   type PictureToken,
   type PictureVector,
   type Probe,
+  scaledInitializer,
   type TargetDesign,
   type TargetParameters,
   textFeatures,
@@ -67,6 +68,16 @@ export {
   type VisionEncoder,
   type VisionOptions,
 } from './models/index.js'
+export {
+  type CaptionBatch,
+  type CaptionExample,
+  type DescribedPicture,
+  imageTextContrast,
+  imageToText,
+  type ImageToTextTraining,
+  type PairedBatch,
+  type PairedExample,
+} from './train/index.js'
 export {
   type AttendedPatches,
   type ImageClassificationOptions,

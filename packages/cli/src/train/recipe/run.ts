@@ -28,6 +28,7 @@ import { stateFirst } from './published.js'
 import { measureAll, weightBytes, writeResults } from './results.js'
 import { startOf } from './start.js'
 import type { OpenedRecipe } from './opened.js'
+import { ofPictures, withPictures } from './pictures.js'
 import { recipeTasks } from './tasks.js'
 
 type Weights = LoadedModel['model']
@@ -167,7 +168,7 @@ interface RecipeData {
 }
 
 async function dataOf(
-  { data }: RecipeConfig,
+  { data, task }: RecipeConfig,
   signal: AbortSignal,
   stage: (text: string) => void,
 ): Promise<RecipeData> {
@@ -176,7 +177,10 @@ async function dataOf(
     const { negatives, pairs, groups } = data
     const told = (done: number, total: number): void =>
       stage(`looking for negatives of ${countText(done)} of ${countText(total)} records`)
-    const found = await loadRecords(sources, { operation: 'train' })
+    const loaded = await loadRecords(sources, { operation: 'train' })
+    const found = ofPictures.includes(task)
+      ? await withPictures(loaded, signal, (done) => stage(`decoding ${countText(done)} pictures`))
+      : loaded
     const records = negatives === undefined ? found : await withNegatives(found, negatives, signal, told)
     if (pairs !== undefined) return asPairs(records, pairs)
     return groups ? asGroups(records) : records

@@ -1,11 +1,15 @@
 import {
   beginWithAdapter,
   causalLanguage,
+  imageTextContrast,
+  imageToText,
   loadDecoder,
   loadEncoder,
   loadEncoderDecoder,
+  loadModel,
   logitDistillation,
   maskedLanguage,
+  ofFamily,
   questionAnswering,
   rerank,
   saveAdapter,
@@ -17,10 +21,14 @@ import {
   type CausalLanguageTraining,
   type LoadedDecoder,
   type LoadedEncoder,
+  type ImageToTextTraining,
+  type LoadedCaptioner,
   type LoadedEncoderDecoder,
   type LoadedModel,
+  type LoadedTowers,
   type LowRankOptions,
   type SequenceToSequenceTraining,
+  type TextOptions,
 } from 'heed'
 import { ConfigError } from '../section.js'
 import type { RecipeConfig } from './config.js'
@@ -45,6 +53,14 @@ export const recipeTasks: Readonly<Record<string, OpenRecipe>> = {
   'text-to-text': plain<LoadedEncoderDecoder, SequenceToSequenceTraining>(
     (path) => loadEncoderDecoder(path),
     sequenceToSequence,
+  ),
+  'image-to-text': plain<LoadedCaptioner, ImageToTextTraining>(
+    async (path) => ofFamily(await loadModel(path), 'captioner', 'image-to-text'),
+    imageToText,
+  ),
+  'image-text-contrast': plain<LoadedTowers, TextOptions>(
+    async (path) => ofFamily(await loadModel(path), 'dual-encoder', 'image-text-contrast'),
+    imageTextContrast,
   ),
 }
 

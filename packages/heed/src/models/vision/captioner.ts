@@ -9,7 +9,6 @@ import {
   type Initializer,
   linear,
   type Linear,
-  normalInitializer,
   type Quantized,
   type Sequence,
 } from '../../nn/index.js'
@@ -27,6 +26,7 @@ import {
 } from '../encoder-decoder/index.js'
 import { fittedVision, visionAttentions } from './architecture.js'
 import type { VisionDesign } from './design.js'
+import { scaledInitializer } from './initial.js'
 import { createVisionEncoder, imageStates, type VisionEncoder, type VisionOptions } from './vision-encoder.js'
 
 /** How a captioner is built. The sizes of the design are those of the decoder. */
@@ -77,14 +77,14 @@ export function captionerArchitecture(
 }
 
 /**
- * A captioner before training: normal with deviation 0.02, biases 0.
+ * A captioner before training: as `scaledInitializer` makes it, biases 0.
  *
  * @param initializer another one for all weights
  */
 export function createCaptioner(
   design: CaptionerDesign,
   key: RandomKey,
-  { initializer = normalInitializer() }: { readonly initializer?: Initializer } = {},
+  { initializer = scaledInitializer }: { readonly initializer?: Initializer } = {},
 ): Captioner {
   const { encoder, projects = false, width } = design
   return {

@@ -1,4 +1,5 @@
 export * from './design.js'
+export * from './initial.js'
 export * from './vision-encoder.js'
 export * from './vision-output.js'
 export { visionArchitecture } from './architecture.js'

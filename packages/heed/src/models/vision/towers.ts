@@ -14,7 +14,6 @@ import {
   type Initializer,
   linear,
   type Linear,
-  normalInitializer,
   type Quantized,
   type Sequence,
 } from '../../nn/index.js'
@@ -35,6 +34,7 @@ import {
 import type { Pixels } from '../../vision/index.js'
 import { createStack, runStack, type SourceOptions, type Stack } from '../encoder-decoder/index.js'
 import type { TextTowerDesign, TowersDesign } from './towers-design.js'
+import { scaledInitializer } from './initial.js'
 import { createVisionEncoder, imageStates, type VisionEncoder, type VisionOptions } from './vision-encoder.js'
 import { imageVector } from './vision-output.js'
 
@@ -50,15 +50,15 @@ export interface Towers {
 }
 
 /**
- * Two towers before training: normal with deviation 0.02, biases 0; the scale of similarities as the design
- * has it.
+ * Two towers before training: as `scaledInitializer` makes them, biases 0; the scale of similarities as the
+ * design has it.
  *
  * @param initializer another one for all weights
  */
 export function createTowers(
   design: TowersDesign,
   key: RandomKey,
-  { initializer = normalInitializer() }: { readonly initializer?: Initializer } = {},
+  { initializer = scaledInitializer }: { readonly initializer?: Initializer } = {},
 ): Towers {
   const { text, image, features, imageProjection = true, textProjectionBias = false, pairing } = design
   const ofText = foldIn(key, 'text')

@@ -18,7 +18,6 @@ import {
   type Linear,
   norm,
   type Norm,
-  normalInitializer,
   type PositionTable,
   type Quantized,
   type Sequence,
@@ -34,6 +33,7 @@ import {
   type Pixels,
 } from '../../vision/index.js'
 import { blockOptions } from '../layer-design.js'
+import { scaledInitializer } from './initial.js'
 import { learnedGrid, type PictureToken, type VisionDesign } from './design.js'
 
 /** The parameters of an encoder of pictures. */
@@ -67,14 +67,14 @@ export interface Probe {
 }
 
 /**
- * An encoder of pictures before training: normal with deviation 0.02, biases 0.
+ * An encoder of pictures before training: as `scaledInitializer` makes it, biases 0.
  *
  * @param initializer another one for all weights
  */
 export function createVisionEncoder(
   design: VisionDesign,
   key: RandomKey,
-  { initializer = normalInitializer() }: { readonly initializer?: Initializer } = {},
+  { initializer = scaledInitializer }: { readonly initializer?: Initializer } = {},
 ): VisionEncoder {
   const { width, context, picture, patchBias, tokens, maskToken = false, blocks, vector, head } = design
   const normed = (): Norm => createNorm({ width }, { initializer })
@@ -105,7 +105,7 @@ export function createVisionEncoder(
 
 function createProbe(key: RandomKey, shape: Parameters<typeof createBlock>[1]): Probe {
   const { attention, feedForwardNorm, feedForward } = createBlock(key, shape)
-  const { width, initializer = normalInitializer() } = shape
+  const { width, initializer = scaledInitializer } = shape
   const vector = initializer(foldIn(key, 'vector'), { position: 1, width }, 1, width)
   return { vector, attention, norm: feedForwardNorm!, feedForward }
 }

@@ -93,7 +93,8 @@ describe.each(cases)('$name', (one) => {
     expect((await run({ folder: killed, ...every })).bits === whole.bits).toBe(true)
   })
 
-  test.skipIf(one.name === 'masked-language')(
+  // What is hidden, and what a picture is told from, hangs on the batch.
+  test.skipIf(['masked-language', 'image-text-contrast'].includes(one.name))(
     'the same examples cut into other batches have the same loss and gradient',
     async () => {
       const { loaded, objective } = await madeOf(folder, one)

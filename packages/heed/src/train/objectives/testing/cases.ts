@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { type HeadOptions, loadModel, type LoadedModel } from '../../../models/index.js'
 import {
   causalLanguage,
+  imageTextContrast,
+  imageToText,
   maskedLanguage,
   type Objective,
   questionAnswering,
@@ -11,7 +13,7 @@ import {
   textClassification,
   tokenClassification,
 } from '../../index.js'
-import { prompted, questions, rewritten, sentences, taggedWords } from './texts.js'
+import { pictured, prompted, questions, rewritten, sentences, taggedWords } from './texts.js'
 import { type tinyConfigs, writeTinyModel } from './tiny-model.js'
 
 /** An objective of whatever types. */
@@ -124,6 +126,24 @@ export const cases: readonly ObjectiveCase[] = [
     steps: 40,
     rate: 0.04,
     loss: 1,
+  },
+  {
+    name: 'image-to-text',
+    type: 'captioner',
+    of: imageToText,
+    records: pictured,
+    steps: 60,
+    rate: 0.01,
+    loss: 1,
+  },
+  {
+    name: 'image-text-contrast',
+    type: 'clip',
+    of: imageTextContrast,
+    records: pictured,
+    steps: 60,
+    rate: 0.01,
+    loss: 2,
   },
 ]
 

@@ -1,5 +1,6 @@
 /** Small sets of records that can be learned in seconds. */
-import { randomKey, uniformAt } from '../../../base/index.js'
+import { foldIn, randomKey, uniformAt } from '../../../base/index.js'
+import type { Picture } from '../../../vision/index.js'
 
 const animals = ['cat', 'dog', 'horse', 'bird', 'fish', 'cow']
 const tools = ['hammer', 'saw', 'drill', 'knife', 'spoon', 'rake']
@@ -44,6 +45,20 @@ export function taggedWords(count: number): { words: string[]; labels: string[] 
         animals.includes(word) ? 'B-ANIMAL' : tools.includes(word) ? 'B-TOOL' : 'O',
       ),
     }
+  })
+}
+
+/** Pictures of two things side by side, each a pattern of its own, with their names. */
+export function pictured(count: number): { image: Picture; text: string }[] {
+  return Array.from({ length: count }, (_, i) => {
+    const things = [0, 1].map((side) => Math.floor(uniformAt(key, 16 * i + 8 + side) * animals.length))
+    const levels = Uint8Array.from({ length: 3 * 8 * 8 }, (_, at) => {
+      const [channel, x, y] = [at % 3, Math.floor(at / 3) % 8, Math.floor(at / 24)]
+      const pixel = 64 * things[x < 4 ? 0 : 1]! + 4 * (y % 4) + (x % 4) + 16 * channel
+      return Math.floor(256 * uniformAt(foldIn(key, 'patterns'), pixel))
+    })
+    const [left, right] = things.map((thing) => animals[thing]!)
+    return { image: { height: 8, width: 8, levels }, text: `the ${left} ${right}` }
   })
 }
 

@@ -45,7 +45,60 @@ export const tinyConfigs = {
     decoder_start_token_id: 0,
     dropout_rate: 0.1,
   },
+  clip: {
+    model_type: 'clip',
+    architectures: ['CLIPModel'],
+    projection_dim: 16,
+    text_config: {
+      hidden_size: 16,
+      num_hidden_layers: 1,
+      num_attention_heads: 2,
+      intermediate_size: 32,
+      max_position_embeddings: 16,
+      eos_token_id: 3,
+    },
+    vision_config: {
+      hidden_size: 16,
+      num_hidden_layers: 1,
+      num_attention_heads: 2,
+      intermediate_size: 32,
+      image_size: 8,
+      patch_size: 4,
+    },
+  },
+  captioner: {
+    model_type: 'vision-encoder-decoder',
+    architectures: ['VisionEncoderDecoderModel'],
+    pad_token_id: 0,
+    decoder_start_token_id: 2,
+    eos_token_id: 3,
+    encoder: {
+      model_type: 'vit',
+      hidden_size: 16,
+      num_hidden_layers: 1,
+      num_attention_heads: 2,
+      intermediate_size: 32,
+      image_size: 8,
+      patch_size: 4,
+    },
+    decoder: {
+      model_type: 'gpt2',
+      n_embd: 16,
+      n_layer: 2,
+      n_head: 2,
+      n_positions: 16,
+    },
+  },
 } as const
+
+/** Of the models with pictures. */
+const processor = {
+  image_processor_type: 'ViTImageProcessor',
+  do_resize: true,
+  size: { height: 8, width: 8 },
+  image_mean: [0.5, 0.5, 0.5],
+  image_std: [0.5, 0.5, 0.5],
+}
 
 /**
  * Writes a folder of such a model, with a tokenizer of WordPiece that knows the words of `texts.ts`.
@@ -68,8 +121,12 @@ export async function writeTinyModel(
   })
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'tokenizer.json'), saveTokenizer(tokenizer))
-  const json = { ...tinyConfigs[type], vocab_size: tokenizer.size, ...changes }
-  writeFileSync(join(folder, 'config.json'), JSON.stringify(json))
+  const size = { vocab_size: tokenizer.size }
+  const own: Readonly<Record<string, unknown>> = tinyConfigs[type]
+  const part = type === 'clip' ? 'text_config' : type === 'captioner' ? 'decoder' : undefined
+  const sized = part === undefined ? size : { [part]: { ...(own[part] as object), ...size } }
+  writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...own, ...sized, ...changes }))
+  if (part !== undefined) writeFileSync(join(folder, 'preprocessor_config.json'), JSON.stringify(processor))
   const { architecture, design } = openCheckpoint(folder)
   const initializer = normalInitializer(0.15)
   const model = architecture!.create(design as Design, randomKey(5), { initializer })
