@@ -39,14 +39,14 @@ export interface Settings {
 }
 
 export const settings: Settings = {
-  width: 96,
-  layers: 3,
-  heads: 6,
-  context: 192,
-  batch: 8,
+  width: 64,
+  layers: 2,
+  heads: 4,
+  context: 128,
+  batch: 4,
   steps: 300,
   rate: 0.003,
-  window: 32,
+  window: 24,
   sinks: 4,
   kept: 8,
   ramp: 16,

@@ -61,6 +61,18 @@ export class KeyValueCache {
   }
 
   /**
+   * Forgets all but these positions (`sinksAndRecent`), which count from 0, in ascending order. What stays
+   * moves up: the cache is as long as the list. Rotary keys stay turned as they were, so give the model
+   * `positions` from then on, which count on from the text's own length. Masks count the keys that are left.
+   *
+   * @throws UsageError unless they are positions of the cache, in ascending order
+   */
+  keepPositions(kept: readonly number[]): void {
+    checkKept(kept, this.length)
+    for (const layer of this.#layers) layer.keepPositions(kept)
+  }
+
+  /**
    * Another that holds the same and goes on by itself. Both share their memory: who first adds positions goes
    * on in place, and the other copies when it adds some.
    */
@@ -177,6 +189,13 @@ export class LayerCache {
     for (const block of [...own, key?.storage, value?.storage]) if (block !== undefined) yield block
   }
 
+  /** Forgets all but these positions: see `KeyValueCache`. Layers may keep others, as many. */
+  keepPositions(kept: readonly number[]): void {
+    checkKept(kept, this.#keys.length)
+    this.#keys.keepPositions(kept)
+    this.#values.keepPositions(kept)
+  }
+
   truncate(length: number): void {
     for (const part of [this.#keys, this.#values, this.#states]) part.truncate(part.length === 0 ? 0 : length)
   }
@@ -189,6 +208,22 @@ export class LayerCache {
     this.#context?.value.dispose()
     this.#context = undefined
   }
+}
+
+/** @throws UsageError unless they are positions of a cache, in ascending order */
+function checkKept(kept: readonly number[], length: number): void {
+  if (
+    kept.every(
+      (position, i) => Number.isInteger(position) && position > (kept[i - 1] ?? -1) && position < length,
+    )
+  )
+    return
+  throw new UsageError({
+    operation: 'cache.keepPositions',
+    expected: `positions from 0 to ${length - 1}, in ascending order`,
+    found: kept.slice(0, 8).join(', '),
+    hint: 'sort them, and name each once',
+  })
 }
 
 /** @throws StateError where a gradient is wanted */

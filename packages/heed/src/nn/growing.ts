@@ -98,6 +98,25 @@ export class Growing {
     this.length = length
   }
 
+  /** Forgets all but these positions, which count from 0, in ascending order, and moves up those that stay. */
+  keepPositions(kept: readonly number[]): void {
+    const room = this.#room
+    if (room === undefined) return
+    const to = this.#make(room.tensor, Math.max(firstRoom, kept.length))
+    for (let first = 0; first < kept.length;) {
+      let end = first + 1
+      while (end < kept.length && kept[end] === kept[end - 1]! + 1) end++
+      const run = slice(room.tensor, 'key', kept[first]!, kept[end - 1]! + 1)
+      const start = first
+      alone(() => write(run, to.tensor, start))
+      run.dispose()
+      first = end
+    }
+    leave(room)
+    this.#room = to
+    this.length = to.written = kept.length
+  }
+
   /** Another that holds the same. */
   fork(): Growing {
     const other = new Growing(this.#name, this.#dtype)

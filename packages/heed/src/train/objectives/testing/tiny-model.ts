@@ -21,6 +21,7 @@ export const tinyConfigs = {
     intermediate_size: 32,
     max_position_embeddings: 64,
     hidden_dropout_prob: 0.1,
+    attention_probs_dropout_prob: 0.1,
   },
   llama: {
     model_type: 'llama',
