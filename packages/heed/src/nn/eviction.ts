@@ -2,9 +2,9 @@
 import { checkWhole, UsageError } from '../base/index.js'
 
 /**
- * The first positions and the last ones (Xiao et al. 2023, "Efficient Streaming Language Models with Attention
- * Sinks", section 3.2): the first have taken what attention has to spare while the model was trained, and
- * without them it falls apart.
+ * The first positions and the last ones (Xiao et al. 2023, "Efficient Streaming Language Models with
+ * Attention Sinks", section 3.2): the first have taken what attention has to spare while the model was
+ * trained, and without them it falls apart.
  *
  * @param length positions in the cache
  * @throws UsageError unless the numbers are whole, and at least 0

@@ -98,7 +98,7 @@ export class Growing {
     this.length = length
   }
 
-  /** Forgets all but these positions, which count from 0, in ascending order, and moves up those that stay. */
+  /** Forgets all but these positions, in ascending order from 0, and moves up those that stay. */
   keepPositions(kept: readonly number[]): void {
     const room = this.#room
     if (room === undefined) return
