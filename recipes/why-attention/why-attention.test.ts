@@ -191,7 +191,7 @@ test('what the page says in words holds of the runs', async () => {
   for (const task of ['recall-longer', 'copy'])
     expect(Math.min(...scores(task, 'fixed vector', 4))).toBeGreaterThan(90)
   for (const model of ['attention', 'transformer']) {
-    expect(Math.min(...scores('recall', model, 24))).toBeGreaterThan(80)
+    expect(scores('recall', model, 24).filter((score) => score < 99.5).length).toBeLessThan(2)
     expect(Math.max(...scores('copy', model, 64))).toBeLessThan(40)
   }
   // Beyond the lengths of training.

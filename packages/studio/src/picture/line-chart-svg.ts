@@ -64,7 +64,7 @@ export function lineChartSvg(chart: LineChart, theme: Theme): string {
       ...more,
     })
   const path = (d: string, stroke: string, line: number, dash: readonly number[] = []): void =>
-    void shapes.push({ kind: 'path', d, stroke, line, dash })
+    void shapes.push({ kind: 'path', d, stroke, line, ...(dash.length > 0 && { dash }) })
 
   text([edge.left, 16], title, { fill: ink, size: 14, weight: 600 })
   for (const tick of ticks(y.low, y.high, 5)) {
