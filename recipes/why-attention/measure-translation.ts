@@ -29,7 +29,9 @@ export async function measureTranslation(
   watching: Watching = {},
 ): Promise<Run | undefined> {
   const sentences = await sentencesOf(task.train)
-  const tokenizer = await tokenizerOf(task, sentences)
+  const tokenizer = await tokenizerOf(task, sentences, watching)
+  if (tokenizer === undefined) return undefined
+  const tokenText = (id: number): string => tokenizer.decode([id]).trim()
   const { sizes, rate } = task.models[modelName]
   const contestant = contestantOf(sizes, tokenizer.size)
   const pairs = sentences
@@ -81,7 +83,7 @@ export async function measureTranslation(
     if (chosen === undefined) return undefined
     const [written] = (await contestant.write(model, [chosen.ids], task.maximum)) as [number[]]
     const filter = contestant.filter(model, chosen.ids, [special.start, ...written.slice(0, -1)])
-    const texts = (ids: readonly number[]): string[] => ids.map((id) => tokenizer.decode([id]).trim())
+    const texts = (ids: readonly number[]): string[] => ids.map(tokenText)
     return filter && { source: texts(chosen.ids), written: texts(written), filter }
   }
 }
@@ -103,18 +105,27 @@ const languageMark = /^>>\w+<< /
 
 const byteLevel = { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true }
 
-/** Byte pairs of sources and targets, which share one vocabulary. */
-function tokenizerOf(task: TranslationTask, sentences: readonly Sentence[]): Promise<Tokenizer> {
-  return trainTokenizer(
-    sentences.flatMap(({ source, target }) => [source, target]),
-    {
+/** Byte pairs of sources and targets, which share one vocabulary; undefined where it was stopped. */
+async function tokenizerOf(
+  { vocabulary }: TranslationTask,
+  sentences: readonly Sentence[],
+  { signal, onPrepare }: Watching,
+): Promise<Tokenizer | undefined> {
+  const texts = sentences.flatMap(({ source, target }) => [source, target])
+  try {
+    return await trainTokenizer(texts, {
       model: 'BPE',
-      vocabularySize: task.vocabulary,
+      vocabularySize: vocabulary,
       special: ['<pad>', '<start>', '<end>'],
       preTokenizer: byteLevel,
       decoder: byteLevel,
-    },
-  )
+      onProgress: ({ phase, done, total = done }) => onPrepare?.(done, total, phase),
+      ...(signal && { signal }),
+    })
+  } catch (error) {
+    if (signal?.aborted === true) return undefined
+    throw error
+  }
 }
 
 function pairOf(tokenizer: Tokenizer, { source, target }: Sentence): Pair {

@@ -49,6 +49,8 @@ export interface Watching {
   readonly folder?: string | undefined
   readonly signal?: StopSignal | undefined
   readonly onStep?: ((step: number) => void) | undefined
+  /** Before the first step: how much of what `unit` says is done. */
+  readonly onPrepare?: ((done: number, total: number, unit: string) => void) | undefined
 }
 
 export interface TrainOptions extends Watching {

@@ -85,6 +85,8 @@ test.each(modelNames)('translation, %s: three steps of its own configuration', a
     buckets: [4, 8, 99],
   }
   const run = (await measureTranslation(task, { model, seed: 0 }))!
+  const stopped = { signal: AbortSignal.abort() }
+  expect(await measureTranslation(task, { model, seed: 0 }, stopped)).toBeUndefined()
   rmSync(folder, { recursive: true })
   expect(run.loss).toBeLessThan(2 * Math.log(300))
   // No sentence is longer than 8 words.

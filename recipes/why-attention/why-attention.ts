@@ -40,7 +40,7 @@ const { values: options } = parseArgs({
 
 const tasks = chosen('task', options.task, taskNames)
 const wantedSeeds = chosen('seed', options.seed?.map(Number), seeds)
-const interruption = listenForInterruption(() => process.stderr.write('\nstopping after this step\n'))
+const interruption = listenForInterruption(() => process.stderr.write('\nstopping\n'))
 const bar = new ProgressLine(process.stderr, process.env)
 
 if (!options.draw) {
@@ -59,6 +59,7 @@ if (!options.draw) {
       folder,
       signal: interruption.signal,
       onStep: (step) => bar.update(what, step, settings.steps, 'steps'),
+      onPrepare: (done, total, unit) => bar.update(what, done, total, unit),
     })
     bar.end()
     if (run === undefined) break
