@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { defaultDevice, Device, wasmFeatures } from 'heed'
 import {
+  findSharp,
   measureLimits,
   nativeCode,
   processor,
@@ -51,6 +52,8 @@ export interface MachineReport {
     /** Why x64 does not run here; null where it does. */
     readonly x64: string | null
   }
+  /** sharp's version, which decodes pictures; or why there is none. */
+  readonly pictures: string
   readonly memory: {
     readonly totalBytes: number
     /** What this process may use at most (a container's limit); null where there is no limit. */
@@ -99,6 +102,7 @@ export function examineMachine(
       why: reasons(device, options.environment),
       x64: x64Refusal() ?? null,
     },
+    pictures: decoding(),
     memory: {
       totalBytes: totalmem(),
       limitBytes: memoryLimit(),
@@ -106,6 +110,14 @@ export function examineMachine(
     },
     limits: options.measure ? measured(device, sharedMemory) : null,
   }
+}
+
+/** What decodes pictures here. */
+function decoding(): string {
+  const sharp = findSharp()
+  return typeof sharp === 'string'
+    ? `none are decoded: ${sharp}`
+    : `decoded by sharp ${sharp.versions.sharp ?? ''}`
 }
 
 /** The limits of a device like `device`, whose memory is given back afterwards. */

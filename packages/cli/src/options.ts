@@ -25,6 +25,12 @@ export function realNumber(range: {
   }
 }
 
+/** `true` or `false`, for an option. */
+export function trueOrFalse(text: string): boolean {
+  if (text === 'true' || text === 'false') return text === 'true'
+  throw new InvalidArgumentError('Expected true or false.')
+}
+
 /** What `--weights` may be. */
 export const weightChoices = ['stored', 'f32', 'bf16', 'int8', 'int4'] as const
 export type WeightChoice = (typeof weightChoices)[number]

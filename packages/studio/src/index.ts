@@ -1,7 +1,18 @@
 export * from './types.js'
 export { renderAnswers, renderReport } from './report.js'
 export { answerText } from './answer/answer-text.js'
-export type { AnswerPart, BarRow, BarsPart, MapPart, Mark, TextPart, WeightsPart } from './answer/parts.js'
+export type {
+  AnswerPart,
+  BarRow,
+  BarsPart,
+  HeatPart,
+  MapPart,
+  Mark,
+  PicturePart,
+  PicturePixels,
+  TextPart,
+  WeightsPart,
+} from './answer/parts.js'
 export {
   attentionPage,
   type AttentionOptions,

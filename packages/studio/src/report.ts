@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { deflateSync } from 'node:zlib'
 import { StateError, UsageError } from 'heed'
-import { answerHtml, escapeHtml, weightStyle } from './answer/answer-html.js'
+import { answerHtml, weightStyle } from './answer/answer-html.js'
+import { escapeHtml } from './answer/html.js'
+import { heatStyle } from './answer/picture-html.js'
 import { checkReport } from './check.js'
 import { isCausal, layersOf } from './layers.js'
 import { frameId, packFilters, payloadId, SCORES, type FrameSummary, type Payload } from './payload.js'
@@ -137,13 +139,18 @@ export function renderAnswers(heading: string, sections: readonly AnswerSection[
     return [`<section class="answer"${data}>${title}\n${answerHtml(parts)}\n</section>`]
   })
   const script = asset('page.js')
-  const style = `${asset('page-style.css')}${weightStyle()}`
+  const hasPictures = sections.some(({ parts }) =>
+    parts?.some(({ kind }) => kind === 'picture' || kind === 'heat'),
+  )
+  const style = `${asset('page-style.css')}${weightStyle()}${hasPictures ? heatStyle() : ''}`
+  // Pictures stand in the page itself.
+  const images = hasPictures ? ' img-src data:;' : ''
   const title = escapeHtml(escaped(heading))
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src ${hash(script)}; style-src ${hash(style)}; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src ${hash(script)}; style-src ${hash(style)};${images} base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">

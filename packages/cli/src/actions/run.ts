@@ -12,8 +12,8 @@ import { openRunner, type ModelChoice, type PipelineRunner } from '../run/open-r
 import { outcomeLine } from '../run/outcome-line.js'
 import { groupsOf, lengthOf, outcomesOf, type Group, type Outcome } from '../run/runner.js'
 import { optionName, type TaskEntry } from '../run/task-list.js'
-import { partsOf, sectionOf } from '../run/sections.js'
-import { escaped, jsonText, styled } from '../terminal.js'
+import { partsOf, sectionOf, shownInput } from '../run/sections.js'
+import { escaped, isLive, jsonText, styled } from '../terminal.js'
 
 export interface RunCommandOptions extends ModelChoice {
   readonly input?: string
@@ -259,7 +259,7 @@ async function toOutput(
           )
         }
         if (options.json === true) output.write(`${lineOf(runner.model, item, outcomes[i]!)}\n`)
-        else show(work, item, outcomes[i]!, count, options, context)
+        else await show(work, item, outcomes[i]!, count, options, context)
         await drained(rawOutput)
       }
       before = group.items.at(-1)!.bytes
@@ -315,25 +315,27 @@ function placeText({ place, request }: Item): string {
   return parts.join(', ')
 }
 
-function show(
+async function show(
   { task }: Work,
   item: Item,
   outcomes: readonly Outcome[],
   number: number,
   { attend }: RunCommandOptions,
   { output, environment }: Context,
-): void {
-  outcomes.forEach((outcome, i) => {
+): Promise<void> {
+  for (const [i, outcome] of outcomes.entries()) {
     if (number > 1 || i > 0) output.write('\n')
     const place = placeText(item)
     if (place !== '') output.write(`${styled(output, 'dim', escaped(place), environment)}\n`)
     if ('error' in outcome)
       output.write(`${styled(output, 'red', escaped(outcome.error.message), environment)}\n`)
-    else
-      output.write(
-        answerText(partsOf(task, inputAt(item, i), outcome, attend === true), { output, environment }),
-      )
-  })
+    else {
+      const fields = inputAt(item, i)
+      const before = isLive(output, environment) ? await shownInput(task, fields) : []
+      const parts = [...before, ...partsOf(task, fields, outcome, attend === true)]
+      output.write(answerText(parts, { output, environment }))
+    }
+  }
 }
 
 function inputAt({ inputs }: Item, at: number): Fields {

@@ -73,6 +73,7 @@ describe('heed doctor', () => {
           why: ['because'],
           x64: 'the package koffi is not installed',
         },
+        pictures: 'decoded by sharp 0.35.5',
         memory: { totalBytes: 2 ** 35, limitBytes: 2 ** 31, heapBytes: 2 ** 32 },
         limits: { operationsPerSecond: 1.16e11, bytesPerSecond: 2.5e10 },
       },
@@ -86,6 +87,7 @@ processor  Some CPU: 1 core, 2 logical processors, 1 for this process
 memory     32.0 GiB, 2.0 GiB for this process; a heap of tensors holds at most 4.0 GiB
 target     wasm: vectors of 8 × 32-bit floats, 1 thread
            because
+pictures   decoded by sharp 0.35.5
 at most    116 Gflop/s (multiply-adds in registers, all threads)
            25.0 GB/s (memory read and written by a copy, all threads)
 `)

@@ -58,6 +58,7 @@ export function reportText(report: MachineReport, bold: (text: string) => string
       `${target.name}: vectors of ${target.lanes} × ${target.floatBits}-bit floats, ${counted(target.threads, 'thread')}`,
     ],
     ...target.why.map((reason) => ['', reason] as const),
+    ['pictures', report.pictures],
   ]
   if (limits !== null) {
     rows.push(

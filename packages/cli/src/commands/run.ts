@@ -11,8 +11,8 @@ export function register(program: Command, context: Context): void {
   const run = program
     .command('run')
     .argument('[task]', 'what to do; alone, heed run lists the tasks')
-    .summary('run a task on texts: answer questions, classify, find, summarize')
-    .description('Runs a task on texts. heed run TASK --help shows what each takes.')
+    .summary('run a task on texts or pictures: answer questions, classify, find, summarize, describe')
+    .description('Runs a task on texts or pictures. heed run TASK --help shows what each takes.')
     .allowUnknownOption()
     .allowExcessArguments()
     .addHelpText('after', `\nTasks:\n${taskLines()}`)

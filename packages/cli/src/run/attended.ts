@@ -107,13 +107,14 @@ export function textAttended(name: string, attention: Attention, part: string): 
   }
 }
 
-interface PairLabels {
+/** What stands beside a filter's rows and columns. */
+export interface PairLabels {
   readonly query: readonly string[]
   readonly key: readonly string[]
 }
 
 /** The labels of one filter, by name or by a pattern of names. */
-function labelsOf({ labels }: Attention, name: string): PairLabels {
+export function labelsOf({ labels }: Attention, name: string): PairLabels {
   const isPair = (given: unknown): given is PairLabels =>
     typeof given === 'object' && given !== null && Array.isArray((given as PairLabels).query)
   const of = (given: readonly string[] | PairLabels): PairLabels =>

@@ -101,7 +101,9 @@ async function* missing(batch: Batch, has: (key: string) => boolean): AsyncGener
 function keysOf({ runner, task, options }: Batch, item: Item): readonly string[] {
   if (item.inputs instanceof Error) return []
   const all = { ...options, ...item.options }
-  return item.inputs.map((fields) => keyOf(task, runner.stamp, sorted(all), sorted(fields)))
+  return item.inputs.map((fields) =>
+    keyOf(task, runner.stamp, sorted(all), sorted(fields), ...(item.stamp === undefined ? [] : [item.stamp])),
+  )
 }
 
 /** The members in the order of their names, so that equal records are the same JSON. */

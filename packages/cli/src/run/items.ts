@@ -1,5 +1,5 @@
 import { readdir, stat } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { dirname, isAbsolute, join, relative } from 'node:path'
 import {
   FormatError,
   foundAt,
@@ -32,6 +32,8 @@ export interface Item {
   readonly options: TaskOptions
   /** The request of a batch file that it came as. */
   readonly request?: BatchRequest
+  /** What tells the picture from others that stand at its path. */
+  readonly stamp?: unknown
   /** How many bytes of all files have been read by then. */
   readonly bytes: number
 }
@@ -64,6 +66,10 @@ export async function* itemsIn(
   signal: AbortSignal,
 ): AsyncGenerator<Item> {
   const { files, isFolder } = await filesAt(choice.path)
+  if (task.fields.some((field) => field.name === task.read && field.isPicture === true)) {
+    yield* pictureItems(task, choice, files, isFolder ? choice.path : undefined, given, signal)
+    return
+  }
   const isJson = (file: string): boolean => choice.jsonLines ?? linesFile.test(file)
   const each = choice.each ?? (isFolder ? 'file' : task.each)
   const { name, isList } = task.fields.find((field) => field.name === task.read)!
@@ -96,6 +102,69 @@ export async function* itemsIn(
       refuse(`texts in '${choice.path}'`, 'none', 'give a file with a text on each line', choice.path)
     yield { place: {}, inputs: [{ ...given, [name]: gathered }], options: {}, bytes: before }
   }
+}
+
+/** What pictures' files are called. Of a folder the others are passed over. */
+const pictureFile = /\.(avif|bmp|gif|heic|jpe?g|png|svg|tiff?|webp)$/i
+
+/**
+ * The pictures that are named: a file is one, unless it has lines of JSON; in a pipe each line is a path. A
+ * path in JSON is relative to its file.
+ */
+async function* pictureItems(
+  task: TaskEntry,
+  { path, jsonLines }: InputChoice,
+  files: readonly string[],
+  folder: string | undefined,
+  given: Fields,
+  signal: AbortSignal,
+): AsyncGenerator<Item> {
+  const { read } = task
+  const chosen = folder === undefined ? files : files.filter((file) => pictureFile.test(file))
+  if (chosen.length === 0) refuse(`pictures in '${path}'`, 'none', 'name a folder with pictures', path)
+  let before = 0
+  for (const file of chosen) {
+    if (signal.aborted) return
+    const isJson = jsonLines ?? linesFile.test(file)
+    if (file !== '-' && !isJson) {
+      const { size, mtimeMs } = await stat(file)
+      before += size
+      const place = folder === undefined ? {} : { file: relative(folder, file) }
+      yield {
+        place,
+        inputs: [{ ...given, [read]: file }],
+        options: {},
+        bytes: before,
+        stamp: [size, mtimeMs],
+      }
+      continue
+    }
+    const beside = file === '-' ? '.' : dirname(file)
+    let last = before
+    for await (const { text, bytes, line } of textsOf(sourceOf(file, signal), 'line')) {
+      if (signal.aborted) return
+      last = before + bytes
+      const place = line === undefined ? {} : { line }
+      const item = isJson
+        ? itemOf(task, text, place, given)
+        : { place, inputs: [{ ...given, [read]: text.trim() }], options: {} }
+      yield { ...(await besideFile(item, read, beside)), bytes: last }
+    }
+    before = last
+  }
+}
+
+/** The same item with the path of its picture as it is found from here, and what is there. */
+async function besideFile(
+  item: Omit<Item, 'bytes'>,
+  name: string,
+  folder: string,
+): Promise<Omit<Item, 'bytes'>> {
+  if (item.inputs instanceof Error) return item
+  const found = (path: string): string => (isAbsolute(path) ? path : join(folder, path))
+  const inputs = item.inputs.map((fields) => ({ ...fields, [name]: found(String(fields[name])) }))
+  const stamps = await Promise.all(inputs.map((fields) => stat(String(fields[name])).catch(() => undefined)))
+  return { ...item, inputs, stamp: stamps.map((one) => one && [one.size, one.mtimeMs]) }
 }
 
 /** The bytes of all files; 0 of a pipe. */

@@ -20,6 +20,11 @@ export function partsOf(
   return [...task.parts(fields, result), ...leftOut(result), ...attended]
 }
 
+/** The input itself, where a terminal shows it otherwise than as text. */
+export async function shownInput({ name }: TaskEntry, fields: Fields): Promise<readonly AnswerPart[]> {
+  return (await runnableTasks[name]!.shown?.(fields)) ?? []
+}
+
 /** That a part of the text was not read, where the result says so. */
 function leftOut(result: unknown): readonly AnswerPart[] {
   const [first] = [result].flat() as readonly (

@@ -1,4 +1,4 @@
-import { realNumber, wholeNumber } from '../options.js'
+import { realNumber, trueOrFalse, wholeNumber } from '../options.js'
 
 /** A text, or a list of texts, that a task works on, named as the pipeline's inputs are. */
 export interface TaskField {
@@ -9,6 +9,8 @@ export interface TaskField {
   readonly isOptional?: boolean
   /** What records of data call it, which `heed evaluate` and `heed train` read. */
   readonly inRecords?: string
+  /** True: the path of a picture, and not a text. */
+  readonly isPicture?: boolean
   /** From an argument to the texts of a list; one, where this is left out. */
   readonly parse?: (argument: string) => readonly string[]
 }
@@ -49,6 +51,7 @@ function listed(text: string): readonly string[] {
 
 const topK = (help: string): TaskOption => ({ flags: '--top-k <k>', help, parse: wholeNumber(1) })
 const text: TaskField = { name: 'text', help: 'the text' }
+const image: TaskField = { name: 'image', help: 'the path of a picture', isPicture: true }
 
 const writing: readonly TaskOption[] = [
   { flags: '--max-new-tokens <n>', help: 'how many tokens at most', parse: wholeNumber(0, 1_000_000) },
@@ -306,6 +309,75 @@ export const taskList: readonly TaskEntry[] = [
     each: 'line',
     options: [...writing, longInput],
     examples: ['"translate English to German: The cat sat." --model flan-t5-small'],
+  },
+  {
+    name: 'image-to-text',
+    summary: 'a text about a picture: a caption, or what is written on it',
+    fields: [image],
+    read: 'image',
+    each: 'file',
+    options: writing,
+    examples: [
+      'photo.jpg --model vit-gpt2-image-captioning --attend',
+      '--input photos/ --model blip --output captions.jsonl',
+    ],
+  },
+  {
+    name: 'image-classification',
+    summary: 'the labels of a picture',
+    fields: [image],
+    read: 'image',
+    each: 'file',
+    options: [topK('so many labels, the likeliest first (default: 5)')],
+    examples: ['photo.jpg --model vit-base-patch16-224 --html photo.html'],
+  },
+  {
+    name: 'zero-shot-image-classification',
+    summary: 'which of any labels fits a picture',
+    fields: [
+      image,
+      {
+        name: 'candidate_labels',
+        help: 'the labels, also with commas between them',
+        isList: true,
+        isOptional: true,
+        parse: listed,
+      },
+    ],
+    read: 'image',
+    each: 'file',
+    options: [
+      {
+        flags: '--labels <labels>',
+        help: 'the labels, with commas between them',
+        parse: listed,
+        field: 'candidate_labels',
+      },
+      {
+        flags: '--hypothesis-template <texts>',
+        help: 'a sentence with {} where the label goes; several, with | between them, are an ensemble (default: "This is a photo of {}")',
+        parse: (text) => text.split('|').map((one) => one.trim()),
+      },
+    ],
+    examples: [
+      'photo.jpg cat dog tree --model clip-vit-base-patch32',
+      '--input photos/ --labels cat,dog --model clip-vit-base-patch32 --json',
+    ],
+  },
+  {
+    name: 'image-feature-extraction',
+    summary: 'the vector of a picture',
+    fields: [image],
+    read: 'image',
+    each: 'file',
+    options: [
+      {
+        flags: '--pool <whether>',
+        help: 'false: a vector of each patch, and not one of the whole (default: true)',
+        parse: trueOrFalse,
+      },
+    ],
+    examples: ['photo.jpg --model dinov2-small --json'],
   },
 ]
 

@@ -35,6 +35,8 @@ export interface AttendedPatches {
   readonly picture: Picture
   readonly rows: number
   readonly columns: number
+  /** Height and width of a patch, in pixels. */
+  readonly patch: number
   /** Positions in front of the patches: tokens that stand for the whole picture. */
   readonly before: number
   /** Names of the filters whose queries are patches, and of those whose keys are. */

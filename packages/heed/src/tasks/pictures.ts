@@ -93,8 +93,9 @@ export class PictureReader {
     const named = (side: 'queries' | 'keys'): string[] =>
       attentions.filter((place) => place[side] === 'patch').map(({ name }) => name)
     const before = this.design.tokens.length
-    const patches = { picture, rows, columns, before, queries: named('queries'), keys: named('keys') }
-    return { labels, patches }
+    const { patch } = this.design.picture
+    const patches = { picture, rows, columns, patch, before }
+    return { labels, patches: { ...patches, queries: named('queries'), keys: named('keys') } }
   }
 
   #grid({ height, width }: Picture): { readonly rows: number; readonly columns: number } {

@@ -1,6 +1,8 @@
 import { COLOURS, css, inkOn, place, scale, type Colour } from '../page/colour.js'
 import { escaped } from '../terminal/escape.js'
 import { visibleText } from '../visible.js'
+import { heatHtml, pictureHtml } from './picture-html.js'
+import { bdi, escapeHtml } from './html.js'
 import {
   labelColours,
   scoreText,
@@ -21,21 +23,10 @@ const longestText = 20_000
 /** Rows and columns of a map that are shown at most. */
 const widestMap = 200
 
-export function escapeHtml(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
-    .replaceAll("'", '&#39;')
-}
-
 /** Text of others: what would act on the text around it is a mark. */
 function shown(text: string): string {
   return escapeHtml(escaped(text, '\n'))
 }
-
-const bdi = (html: string): string => `<bdi>${html}</bdi>`
 
 /** What a task gave, as HTML that needs no script. */
 export function answerHtml(parts: readonly AnswerPart[]): string {
@@ -57,6 +48,10 @@ function htmlOf(part: AnswerPart): string {
       return weightsHtml(part)
     case 'map':
       return mapHtml(part)
+    case 'picture':
+      return pictureHtml(part)
+    case 'heat':
+      return heatHtml(part)
   }
 }
 

@@ -1,9 +1,10 @@
+import { heatLines, pictureLines, type Screen } from './picture-text.js'
 import { oneFilter } from '../picture/one-filter.js'
 import { Paint, depthOf, themeOf } from '../picture/paint.js'
 import type { PictureOptions } from '../picture/picture.js'
 import { sentenceText } from '../picture/sentence.js'
 import { escaped } from '../terminal/escape.js'
-import { hasColor, styled, widthOf, type Environment, type Output } from '../terminal/output.js'
+import { hasColor, styled, widthOf } from '../terminal/output.js'
 import { clipped, fitted, padded, stringWidth, wrapped } from '../terminal/text-width.js'
 import type { Token } from '../types.js'
 import {
@@ -30,13 +31,6 @@ const widestName = 40
 const mostTokens = 48
 const narrowest = 20
 
-interface Screen {
-  readonly output: Output
-  readonly environment: Environment
-  readonly room: number
-  readonly paint: Paint
-}
-
 /** What a task gave, for the terminal. Nothing in it acts on the terminal but colours, where they show. */
 export function answerText(
   parts: readonly AnswerPart[],
@@ -48,11 +42,16 @@ export function answerText(
     room: Math.max(narrowest, widthOf(output, environment)),
     paint: new Paint(depthOf(output, environment), themeOf(environment)),
   }
-  return parts
-    .map((part) => [...nameLine(part, screen), ...linesOf(part, screen)])
-    .flatMap((lines, i) => (i > 0 ? ['', ...lines] : lines))
-    .map((line) => `${line.trimEnd()}\n`)
-    .join('')
+  return (
+    parts
+      .map((part) => ({ part, lines: linesOf(part, screen) }))
+      // A picture that can't be shown here leaves no gap.
+      .filter(({ part, lines }) => part.kind !== 'picture' || lines.length > 0)
+      .map(({ part, lines }) => [...nameLine(part, screen), ...lines])
+      .flatMap((lines, i) => (i > 0 ? ['', ...lines] : lines))
+      .map((line) => `${line.trimEnd()}\n`)
+      .join('')
+  )
 }
 
 function nameLine({ name }: AnswerPart, { output, environment, room }: Screen): string[] {
@@ -70,6 +69,10 @@ function linesOf(part: AnswerPart, screen: Screen): string[] {
       return weightLines(part, screen)
     case 'map':
       return mapLines(part, screen)
+    case 'picture':
+      return pictureLines(part.picture, screen)
+    case 'heat':
+      return heatLines(part, screen)
   }
 }
 

@@ -14,6 +14,19 @@ const parts: readonly AnswerPart[] = [
   { kind: 'bars', rows: [{ text: 'yes', score: 0.75 }] },
   { kind: 'weights', name: 'weights', tokens: ['one', 'two'], weights: [0.1, 0.9] },
   { kind: 'map', name: 'a map', rows: ['x'], columns: ['y', 'z'], weights: [[1, 0.25]] },
+  {
+    kind: 'heat',
+    name: 'patches',
+    picture: { height: 2, width: 4, levels: new Uint8Array(24).fill(200) },
+    rows: 1,
+    columns: 2,
+    patch: 2,
+    words: [
+      { text: 'cat', weights: [1, 0] },
+      { text: 'dog', weights: [0.25, 0.75] },
+    ],
+  },
+  { kind: 'picture', picture: { height: 1, width: 1, levels: Uint8Array.of(1, 2, 3) } },
 ]
 
 describe.skipIf(missing)('what tasks gave, in a browser', () => {
@@ -50,6 +63,21 @@ describe.skipIf(missing)('what tasks gave, in a browser', () => {
     await says(page, '#heads-title', /What was attended: second/)
     await says(page, '#sentence', /alpha/)
     expect(complaints.filter((one) => !one.startsWith('request: file:'))).toEqual([])
+    await page.close()
+  })
+
+  it('shows the patches of the word that is chosen', async () => {
+    const { page, complaints } = await pages.open(renderAnswers('Patches', [{ heading: 'one', parts }]))
+    const shown = (): Promise<boolean[]> =>
+      page.locator('.heat g').evaluateAll((all) => all.map((one) => getComputedStyle(one).display !== 'none'))
+    expect(await shown()).toEqual([true, false])
+    await page.getByRole('radio', { name: 'cat' }).focus()
+    await page.keyboard.press('ArrowRight')
+    expect(await shown()).toEqual([false, true])
+    expect(
+      await page.locator('.picture img').evaluate((image) => (image as HTMLImageElement).naturalWidth),
+    ).toBe(1)
+    expect(complaints).toEqual([])
     await page.close()
   })
 

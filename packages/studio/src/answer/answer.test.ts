@@ -111,6 +111,50 @@ test('of many tokens those with the largest weights are shown, and the sum of wh
   expect(plain([{ kind: 'weights', name: 'what', tokens: ['a', 'b'], weights: [0, 1] }])).not.toContain('…')
 })
 
+const heat: AnswerPart = {
+  kind: 'heat',
+  name: 'patches',
+  picture: { height: 4, width: 8, levels: new Uint8Array(96).fill(7) },
+  rows: 2,
+  columns: 4,
+  patch: 2,
+  words: [
+    { text: 'a', weights: [1, 0, 0, 0, 0, 0, 0, 0.5] },
+    { text: 'cat', weights: [0, 0, 0, 0, 0, 2, 0, 0] },
+  ],
+}
+
+test('patches of each word, side by side where there is room', () => {
+  const side = plain([heat])
+  expect(side.split('\n').map((line) => line.trimEnd())).toEqual([
+    'patches',
+    'a         cat',
+    '██······  ········',
+    '······▓▓  ··██····',
+    '',
+  ])
+  expect(plain([heat], 20).split('\n')).toHaveLength(5)
+  const one = plain([{ ...heat, words: heat.kind === 'heat' ? heat.words.slice(0, 1) : [] }])
+  expect(one).toContain('██······')
+})
+
+test('a picture is drawn on a terminal of 24-bit colour, and nowhere else', () => {
+  const picture = { height: 4, width: 2, levels: Uint8Array.from({ length: 24 }, (_, i) => i) }
+  const parts: AnswerPart[] = [
+    { kind: 'picture', name: 'a name', picture },
+    { kind: 'text', text: 'a caption' },
+  ]
+  expect(plain(parts)).toBe('a caption\n')
+  const output = { write: () => true, columns: 60, isTTY: true }
+  expect(answerText(parts, { output, environment: { TERM: 'xterm-256color' } })).toBe('a caption\n')
+  const drawn = answerText(parts, { output, environment: { COLORTERM: 'truecolor' } })
+  expect(drawn).toContain('\u001b[38;2;0;1;2;48;2;6;7;8m▀')
+  expect(drawn.split('\n')).toHaveLength(6)
+  expect(answerText(parts, { output: { ...output, isTTY: false }, environment: { FORCE_COLOR: '1' } })).toBe(
+    'a caption\n',
+  )
+})
+
 describe('on a page', () => {
   const report = syntheticReport({ seed: 1, words: SENTENCE, layers: 2, heads: 2, snapshots: 0 })
   const other = syntheticReport({ seed: 2, words: ['a', 'b'], layers: 1, heads: 1, snapshots: 0 })
@@ -148,12 +192,22 @@ describe('on a page', () => {
           { kind: 'bars', rows: [{ text: attack, score: 1 }] },
           { kind: 'weights', name: attack, tokens: [attack], weights: [1] },
           { kind: 'map', name: attack, rows: [attack], columns: [attack], weights: [[1]] },
+          { ...heat, name: attack, words: [{ text: attack, weights: [1] }] } as AnswerPart,
+          { kind: 'picture', name: attack, picture: { height: 1, width: 1, levels: new Uint8Array(3) } },
         ],
       },
     ])
     expect(html).not.toContain('<script>alert')
     expect(html).not.toContain('\u202e')
     expect(html.match(/<\/script>/g)).toHaveLength(1)
+  })
+
+  test('pictures stand in the page, and only pages with some may have them', () => {
+    const html = renderAnswers('patches', [{ parts: [heat] }])
+    expect(html).toContain('img-src data:;')
+    expect(html).toMatch(/<image href="data:image\/png;base64,[\w+/=]+" width="8" height="4"\/>/)
+    expect(html.match(/<rect x="6" y="2" width="2" height="2" fill-opacity="0.41">/g)).toHaveLength(1)
+    expect(renderAnswers('text', [{ parts: [{ kind: 'text', text }] }])).not.toContain('img-src')
   })
 
   test('no section is refused', () => {

@@ -1,5 +1,34 @@
 /** What a task gave, in parts that the terminal and the page draw alike. */
-export type AnswerPart = TextPart | BarsPart | WeightsPart | MapPart
+export type AnswerPart = TextPart | BarsPart | WeightsPart | MapPart | PicturePart | HeatPart
+
+/** A picture's pixels. */
+export interface PicturePixels {
+  readonly height: number
+  readonly width: number
+  /** Height, width, channel (red, green, blue), row by row. */
+  readonly levels: Uint8Array
+}
+
+/** A picture. The terminal shows it small, where it has 24-bit colour. */
+export interface PicturePart {
+  readonly kind: 'picture'
+  readonly name?: string
+  readonly picture: PicturePixels
+}
+
+/** How much each word has to do with each patch of a picture. */
+export interface HeatPart {
+  readonly kind: 'heat'
+  readonly name: string
+  readonly picture: PicturePixels
+  /** Of patches, the uppermost row first. */
+  readonly rows: number
+  readonly columns: number
+  /** Height and width of a patch, in pixels. */
+  readonly patch: number
+  /** Each word's weights, row by row: rows × columns. */
+  readonly words: readonly { readonly text: string; readonly weights: readonly number[] }[]
+}
 
 /** A text, some of it marked. */
 export interface TextPart {

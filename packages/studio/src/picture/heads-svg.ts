@@ -1,6 +1,6 @@
 import { COLOURS, css, inkOn, place, scale } from '../page/colour.js'
 import { FONT } from '../page/scene.js'
-import { escapeHtml } from '../answer/answer-html.js'
+import { escapeHtml } from '../answer/html.js'
 import { visibleText } from '../visible.js'
 import { pngOf } from './png.js'
 

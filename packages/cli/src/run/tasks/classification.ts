@@ -1,7 +1,7 @@
 import { UsageError } from 'heed'
 import { present, tokenAttended, wordsMet } from '../attended.js'
 import type { Fields } from '../fields.js'
-import { forPart, textIn, textsIn, type RunnableTask } from './task.js'
+import { forPart, textIn, textsIn, type RunInputs, type RunnableTask } from './task.js'
 
 interface LabelScore {
   readonly label: string
@@ -36,18 +36,18 @@ export const textClassification: RunnableTask = {
         ),
 }
 
-function withoutLabels(): UsageError {
+function withoutLabels(operation: string): UsageError {
   return new UsageError({
-    operation: 'zero-shot-classification',
+    operation,
     expected: 'labels',
     found: 'none',
     hint: 'name them behind the text, with --labels, or as candidate_labels of a line',
   })
 }
 
-/** `zero-shot-classification`: any labels, those of the input or of the options. */
-export const zeroShotClassification: RunnableTask = {
-  async run(pipeline, inputs, { labels, ...options }) {
+/** Runs what takes labels of its own: inputs of the same labels together. */
+export function labelled(operation: string, inputOf: (fields: Fields) => unknown): RunInputs {
+  return async (pipeline, inputs, { labels, ...options }) => {
     const labelsOf = (fields: Fields): readonly string[] =>
       fields.candidate_labels === undefined
         ? ((labels as readonly string[] | undefined) ?? [])
@@ -58,17 +58,22 @@ export const zeroShotClassification: RunnableTask = {
       let end = at + 1
       while (end < inputs.length && labelsOf(inputs[end]!).join('\n') === own.join('\n')) end++
       if (own.length === 0) {
-        results.push(...inputs.slice(at, end).map(() => withoutLabels()))
+        results.push(...inputs.slice(at, end).map(() => withoutLabels(operation)))
         at = end
         continue
       }
-      const texts = inputs.slice(at, end).map((fields) => textIn(fields, 'text'))
+      const together = inputs.slice(at, end).map(inputOf)
       const told = forPart(options, at, end, inputs.length)
-      results.push(...((await pipeline(texts, own, told)) as readonly unknown[]))
+      results.push(...((await pipeline(together, own, told)) as readonly unknown[]))
       at = end
     }
     return results
-  },
+  }
+}
+
+/** `zero-shot-classification`: any labels, those of the input or of the options. */
+export const zeroShotClassification: RunnableTask = {
+  run: labelled('zero-shot-classification', (fields) => textIn(fields, 'text')),
   parts(fields, result) {
     const { labels, scores } = result as {
       readonly labels: readonly string[]

@@ -122,20 +122,21 @@ export const featureExtraction: RunnableTask = {
           },
     )
   },
-  parts(fields, result) {
-    const rows = result as readonly number[] | readonly (readonly number[])[]
-    const isOne = typeof rows[0] === 'number'
-    const vectors = (isOne ? [rows] : rows) as readonly (readonly number[])[]
-    const [first = []] = vectors
-    const numbers = first.slice(0, shownNumbers).map((value) => value.toFixed(4))
-    const length = Math.sqrt(first.reduce((sum, value) => sum + value * value, 0))
-    const count = isOne ? '' : `${vectors.length} vectors, one a token; the first: `
-    return [
-      { kind: 'text', text: textIn(fields, 'text') },
-      {
-        kind: 'text',
-        text: `${count}${numbers.join(' ')}${first.length > shownNumbers ? ' …' : ''}\n${first.length} numbers, length ${length.toFixed(4)}`,
-      },
-    ]
-  },
+  parts: (fields, result) => [
+    { kind: 'text', text: textIn(fields, 'text') },
+    { kind: 'text', text: vectorText(result, 'token') },
+  ],
+}
+
+/** The first numbers of a vector, or of the first of several: one of each such part. */
+export function vectorText(result: unknown, part: string): string {
+  const rows = result as readonly number[] | readonly (readonly number[])[]
+  const isOne = typeof rows[0] === 'number'
+  const vectors = (isOne ? [rows] : rows) as readonly (readonly number[])[]
+  const [first = []] = vectors
+  const numbers = first.slice(0, shownNumbers).map((value) => value.toFixed(4))
+  const length = Math.sqrt(first.reduce((sum, value) => sum + value * value, 0))
+  const count = isOne ? '' : `${vectors.length} vectors, one a ${part}; the first: `
+  const rest = first.length > shownNumbers ? ' …' : ''
+  return `${count}${numbers.join(' ')}${rest}\n${first.length} numbers, length ${length.toFixed(4)}`
 }

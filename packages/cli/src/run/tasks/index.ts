@@ -1,6 +1,12 @@
 import { textClassification, zeroShotClassification } from './classification.js'
 import { featureExtraction, rerank, sentenceSimilarity } from './comparing.js'
 import { fillMask, questionAnswering, tokenClassification } from './reading.js'
+import {
+  imageClassification,
+  imageFeatureExtraction,
+  imageToText,
+  zeroShotImageClassification,
+} from './pictures.js'
 import type { RunnableTask } from './task.js'
 import { summarization, text2TextGeneration, textGeneration, translation } from './writing.js'
 
@@ -20,4 +26,8 @@ export const runnableTasks: Readonly<Record<string, RunnableTask>> = {
   summarization,
   'text2text-generation': text2TextGeneration,
   translation,
+  'image-to-text': imageToText,
+  'image-classification': imageClassification,
+  'zero-shot-image-classification': zeroShotImageClassification,
+  'image-feature-extraction': imageFeatureExtraction,
 }

@@ -27,6 +27,8 @@ export interface RunnableTask {
   readonly json?: (result: unknown) => unknown
   /** Results for a response in the form of OpenAI's: see `outcomeLine`. */
   readonly respond?: RunInputs
+  /** The input itself, where a terminal or a page shows it otherwise than as text. */
+  shown?(fields: Fields): Promise<readonly AnswerPart[]>
   /** The result, to be shown. */
   parts(fields: Fields, result: unknown): readonly AnswerPart[]
   /** What was attended, in short, to be shown. */

@@ -7,13 +7,15 @@ import { forPart, textIn, type AnyPipeline, type RunInputs, type RunnableTask } 
  * Drawn tokens hang on an input's place in the list: so that a result doesn't, each input is a list of its
  * own where tokens are drawn.
  */
-const byThemselves: RunInputs = async (run, inputs, options) => {
-  const texts = inputs.map(promptIn)
-  if (!draws(run, options)) return (await run(texts, options)) as readonly unknown[]
-  const results: unknown[] = []
-  for (const [i, text] of texts.entries())
-    results.push(...((await run([text], forPart(options, i, i + 1, texts.length))) as readonly unknown[]))
-  return results
+export function byThemselves(inputOf: (fields: Fields) => unknown): RunInputs {
+  return async (run, inputs, options) => {
+    const all = inputs.map(inputOf)
+    if (!draws(run, options)) return (await run(all, options)) as readonly unknown[]
+    const results: unknown[] = []
+    for (const [i, one] of all.entries())
+      results.push(...((await run([one], forPart(options, i, i + 1, all.length))) as readonly unknown[]))
+    return results
+  }
 }
 
 /** The text of an input, or the messages of a conversation, which stand there as JSON. */
@@ -43,9 +45,12 @@ function textOf({ generated_text: text }: Written): string {
 
 /** `text-generation`: a prompt, and what follows it. */
 export const textGeneration: RunnableTask = {
-  run: byThemselves,
+  run: byThemselves(promptIn),
   async respond(run, inputs, options) {
-    const results = (await byThemselves(run, inputs, options)) as readonly (readonly Written[] | Error)[]
+    const results = (await byThemselves(promptIn)(run, inputs, options)) as readonly (
+      | readonly Written[]
+      | Error
+    )[]
     return results.map((written) => {
       if (written instanceof Error) return written
       const { finish_reason, tokens, prompt_tokens } = written[0]!
@@ -72,7 +77,7 @@ export const textGeneration: RunnableTask = {
 /** Tasks that make a text of another, under this name. */
 function textToText(key: string): RunnableTask {
   return {
-    run: byThemselves,
+    run: byThemselves(promptIn),
     parts: (_, result) =>
       [result as Record<string, string> | readonly Record<string, string>[]]
         .flat()
