@@ -44,6 +44,9 @@ export const visionEncoderDecoder: Architecture<CaptionerDesign, Captioner> = ca
   design(config): JoinedDesign {
     const [below, above] = [config.part('encoder'), config.part('decoder')]
     const encoder = chosen(below, captionEncoders).design(below)
+    const attends = above.field('add_cross_attention')
+    if (attends.value !== true)
+      attends.refuse('true: the decoder attends to the picture', { hint: 'write true there' })
     const attended = above.field('cross_attention_hidden_size')
     const crossWidth = attended.isNull ? undefined : attended.count(2 ** 24)
     if (crossWidth !== undefined && crossWidth !== encoder.width)

@@ -56,7 +56,15 @@ const captioner = {
   eos_token_id: 3,
   pad_token_id: 0,
   encoder: { model_type: 'vit', ...pictures },
-  decoder: { model_type: 'gpt2', n_embd: 32, n_layer: 2, n_head: 2, n_positions: 8 },
+  decoder: {
+    model_type: 'gpt2',
+    add_cross_attention: true,
+    is_decoder: true,
+    n_embd: 32,
+    n_layer: 2,
+    n_head: 2,
+    n_positions: 8,
+  },
 }
 
 async function made(name: string, config: object): Promise<LoadedModel> {
@@ -202,7 +210,8 @@ test('pictures of other channels, and models without a head, are refused', async
     [{ ...vit, architectures: ['ViTForMaskedImageModeling'] }, '…ForImageClassification'],
     [{ ...clip, text_config: { ...clip.text_config, hidden_act: 'unknown' } }, 'text_config.hidden_act'],
     [{ ...clip, vision_config: { ...pictures, image_sizes: 16 } }, "did you mean 'image_size'"],
-    [{ ...captioner, decoder: { model_type: 'bart' } }, "'gpt2' or 'trocr'"],
+    [{ ...captioner, decoder: { model_type: 'gpt2' } }, 'decoder.add_cross_attention'],
+    [{ ...captioner, decoder: { model_type: 'bart', add_cross_attention: true } }, "'gpt2' or 'trocr'"],
     [{ ...captioner, decoder: { ...captioner.decoder, cross_attention_hidden_size: 7 } }, 'width, 24'],
   ]
   for (const [one, said] of wrong) {

@@ -84,6 +84,8 @@ export const tinyConfigs = {
     },
     decoder: {
       model_type: 'gpt2',
+      add_cross_attention: true,
+      is_decoder: true,
       n_embd: 16,
       n_layer: 2,
       n_head: 2,
