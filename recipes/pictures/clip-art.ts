@@ -10,8 +10,8 @@ const largestPicture = 2 ** 20
 const largestDrawing = 2 ** 22
 
 /**
- * Drawings whose title is a few words. One that shows what emoji were held out for goes where these are: a
- * title with a word of theirs belongs to their concept.
+ * Drawings whose title is a few words. One that is called as an emoji is has its concept, and so has one
+ * whose title has a word that only concepts have that are held out.
  */
 export function clipArtRecords(cache: string, emoji: readonly PictureRecord[]): readonly PictureRecord[] {
   const pictures = below(debianFolder(cache, 'openclipart-png'), '.png')
@@ -19,6 +19,11 @@ export function clipArtRecords(cache: string, emoji: readonly PictureRecord[]): 
     [...below(debianFolder(cache, 'openclipart-svg'), '.svg')].map(([name, path]) => [name, path]),
   )
   const heldOut = heldOutWords(emoji)
+  const named = new Map(
+    emoji.flatMap(({ references, concept }) =>
+      references.map((name) => [name.split(' ').map(stem).join(' '), concept] as const),
+    ),
+  )
   const records: PictureRecord[] = []
   for (const [name, image] of pictures) {
     const drawing = drawings.get(name)
@@ -33,7 +38,8 @@ export function clipArtRecords(cache: string, emoji: readonly PictureRecord[]): 
       .toLowerCase()
     if (!/^[a-z][a-z' ]{2,}$/.test(text) || text.split(' ').length > 6) continue
     const words = text.split(' ').map(stem)
-    const concept = words.map((word) => heldOut.get(word)).find((one) => one !== undefined)
+    const concept =
+      named.get(words.join(' ')) ?? words.map((word) => heldOut.get(word)).find((one) => one !== undefined)
     records.push({
       image,
       text,
