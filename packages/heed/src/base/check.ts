@@ -67,6 +67,42 @@ export function checkNumber(operation: string, name: string, value: unknown): vo
   })
 }
 
+/**
+ * Numbers in a row that may come from JavaScript. Lists of it may hold anything; typed arrays hold numbers.
+ *
+ * @throws UsageError unless it is a typed array, or a list of numbers, of whatever sizes
+ */
+export function checkNumbers(operation: string, name: string, values: unknown): void {
+  if (ArrayBuffer.isView(values) && !(values instanceof DataView)) return
+  if (!Array.isArray(values))
+    throw new UsageError({
+      operation,
+      expected: `${name} to be a list of numbers`,
+      found: inWords(values),
+      hint: 'give an array, or a typed array',
+    })
+  const wrong = values.findIndex((value) => typeof value !== 'number')
+  if (wrong >= 0) checkNumber(operation, `${name}[${wrong}]`, values[wrong])
+}
+
+/** @throws UsageError where one of these options is given and is neither true nor false */
+export function checkBooleans<O extends object>(
+  operation: string,
+  options: O,
+  names: readonly (keyof O & string)[],
+): void {
+  for (const name of names) {
+    const value: unknown = options[name]
+    if (value === undefined || typeof value === 'boolean') continue
+    throw new UsageError({
+      operation,
+      expected: `${name} to be true or false`,
+      found: inWords(value),
+      hint: `check ${name}`,
+    })
+  }
+}
+
 /** @throws UsageError unless it is a function */
 export function checkFunction(operation: string, name: string, value: unknown): void {
   if (typeof value === 'function') return

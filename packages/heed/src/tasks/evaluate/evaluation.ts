@@ -16,6 +16,7 @@ import {
   intervalOf,
   meanAt,
   type PairedInterval,
+  pairedIntervalOf,
   type ScoreInterval,
 } from '../metrics/index.js'
 
@@ -150,16 +151,11 @@ export async function scoresOf(
       return {
         name: other.measure.name,
         ...intervalOf(less, other.drawn, options),
-        difference: pairedOf(value - less, differences, options),
+        difference: pairedIntervalOf(value - less, differences, options),
       }
     })
     return { metric, ...intervalOf(value, first!.drawn, options), count, beside }
   })
-}
-
-function pairedOf(value: number, drawn: Float64Array, options: BootstrapOptions): PairedInterval {
-  const other = drawn.filter((one) => Math.sign(one) !== Math.sign(value) || one === 0).length
-  return { ...intervalOf(value, drawn, options), p: Math.min(1, (2 * other) / drawn.length) }
 }
 
 /** Throws the signal's reason where it says to stop. */

@@ -2,7 +2,7 @@
  * How sure a score is, by drawing its items again (Efron 1979): the score of many sets of as many items, each
  * drawn with replacement from the items that there are. The interval is between percentiles of these scores.
  */
-import { checkNames, checkWhole, integerAt, randomKey, UsageError } from '../../base/index.js'
+import { checkNames, checkNumbers, checkWhole, integerAt, randomKey, UsageError } from '../../base/index.js'
 import { meanOf } from './correlation.js'
 
 /** How intervals are found. */
@@ -29,7 +29,8 @@ export interface PairedInterval extends ScoreInterval {
 }
 
 /**
- * A score's interval. Sets in which the score is not a number are left out.
+ * A score's interval. Sets in which the score is NaN are left out; where that of all items is, so are the
+ * interval's ends.
  *
  * @param count how many items there are
  * @param score of the items with these numbers, which may come several times
@@ -44,8 +45,13 @@ export function bootstrap(
   return intervalOf(score(items), drawn(count, score, options), options)
 }
 
-/** The interval of a mean of numbers, one for each item. */
+/**
+ * The interval of a mean of numbers, one for each item. NaN among them makes all of it NaN.
+ *
+ * @throws UsageError as `bootstrap` does, and for something else than numbers
+ */
 export function bootstrapMean(values: ArrayLike<number>, options: BootstrapOptions = {}): ScoreInterval {
+  checkNumbers('bootstrapMean', 'values', values)
   return { ...bootstrap(values.length, (items) => meanAt(values, items), options), value: meanOf(values) }
 }
 
@@ -64,8 +70,7 @@ export function pairedBootstrap(
   const difference = (items: Uint32Array): number => a(items) - b(items)
   const value = difference(Uint32Array.from({ length: count }, (_, i) => i))
   const scores = drawn(count, difference, options)
-  const other = scores.filter((score) => Math.sign(score) !== Math.sign(value) || score === 0).length
-  return { ...intervalOf(value, scores, options), p: Math.min(1, (2 * other) / scores.length) }
+  return pairedIntervalOf(value, scores, options)
 }
 
 /** The mean of the numbers at these places. */
@@ -79,9 +84,11 @@ export function meanAt(values: ArrayLike<number>, items: Uint32Array): number {
 function drawn(
   count: number,
   score: (items: Uint32Array) => number,
-  { samples = 1000, seed = 0, ...rest }: BootstrapOptions,
+  options: BootstrapOptions,
 ): Float64Array {
-  checkNames('bootstrap', rest, ['confidence'])
+  const known: Record<keyof BootstrapOptions, true> = { samples: true, confidence: true, seed: true }
+  checkNames('bootstrap', options, Object.keys(known))
+  const { samples = 1000, seed = 0 } = options
   checkWhole('bootstrap', 'samples', samples, 1)
   checkWhole('bootstrap', 'count', count, 1)
   const items = new Uint32Array(count)
@@ -97,7 +104,7 @@ export function drawItems(items: Uint32Array, seed: number, sample: number): voi
   for (let i = 0; i < items.length; i++) items[i] = integerAt(key, i, items.length)
 }
 
-/** The interval of a score, from the scores of the drawn sets. Those that are not numbers are left out. */
+/** The interval of a score, from the scores of the drawn sets. Those that are NaN are left out. */
 export function intervalOf(
   value: number,
   scores: Float64Array,
@@ -110,12 +117,24 @@ export function intervalOf(
       found: String(confidence),
       hint: 'use 0.95',
     })
+  if (Number.isNaN(value)) return { value, low: NaN, high: NaN }
   const sorted = scores.filter((score) => !Number.isNaN(score)).sort()
   return {
     value,
     low: percentile(sorted, (1 - confidence) / 2),
     high: percentile(sorted, (1 + confidence) / 2),
   }
+}
+
+/** The interval of a difference, from those of the drawn sets. */
+export function pairedIntervalOf(
+  value: number,
+  differences: Float64Array,
+  options: BootstrapOptions,
+): PairedInterval {
+  const other = differences.filter((one) => Math.sign(one) !== Math.sign(value) || one === 0).length
+  const p = Number.isNaN(value) ? NaN : Math.min(1, (2 * other) / differences.length)
+  return { ...intervalOf(value, differences, options), p }
 }
 
 /** The number below which this share lies; between two, in proportion. NaN of none. */

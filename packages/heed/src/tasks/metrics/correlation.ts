@@ -1,23 +1,17 @@
 /** How two lists of numbers go together. */
-import { UsageError } from '../../base/index.js'
+import { checkNumbers, UsageError } from '../../base/index.js'
 
 type Numbers = ArrayLike<number>
 
 /**
  * Pearson's correlation, −1 to 1, in f64: covariance over the product of the deviations. NaN where one of the
- * lists does not vary, or has fewer than two numbers.
+ * lists does not vary, has fewer than two numbers, or has one that is NaN.
  *
- * @throws UsageError for lists of different lengths
+ * @throws UsageError for lists of different lengths, or of something else than numbers
  */
 export function pearson(a: Numbers, b: Numbers): number {
+  check('pearson', a, b)
   const count = a.length
-  if (b.length !== count)
-    throw new UsageError({
-      operation: 'pearson',
-      expected: `two lists of ${count} numbers`,
-      found: `one of ${b.length}`,
-      hint: 'give a number of each list for each item',
-    })
   const [meanA, meanB] = [meanOf(a), meanOf(b)]
   let [products, squaresA, squaresB] = [0, 0, 0]
   for (let i = 0; i < count; i++) {
@@ -33,23 +27,41 @@ export function pearson(a: Numbers, b: Numbers): number {
 
 /**
  * Spearman's rank correlation (1904), −1 to 1: Pearson's of the ranks, where equal numbers share the mean of
- * their ranks. NaN where one of the lists does not vary.
+ * their ranks. NaN where one of the lists does not vary, or has a number that is NaN.
  *
- * @throws UsageError for lists of different lengths
+ * @throws UsageError for lists of different lengths, or of something else than numbers
  */
 export function spearman(a: Numbers, b: Numbers): number {
+  check('spearman', a, b)
   return pearson(ranksOf(a), ranksOf(b))
 }
 
-/** The rank of each number, the smallest 1; equal ones share the mean of their ranks. */
+function check(operation: string, a: Numbers, b: Numbers): void {
+  checkNumbers(operation, 'the first', a)
+  checkNumbers(operation, 'the second', b)
+  if (b.length === a.length) return
+  throw new UsageError({
+    operation,
+    expected: `two lists of ${a.length} numbers`,
+    found: `one of ${b.length}`,
+    hint: 'give a number of each list for each item',
+  })
+}
+
+/**
+ * The rank of each number, the smallest 1; equal ones share the mean of their ranks. Beside NaN nothing has a
+ * rank: all are NaN then.
+ *
+ * @throws UsageError for something else than numbers
+ */
 export function ranksOf(values: Numbers): Float64Array {
+  checkNumbers('ranksOf', 'values', values)
   const count = values.length
+  if (Array.prototype.some.call(values, Number.isNaN)) return new Float64Array(count).fill(NaN)
   const order = Uint32Array.from({ length: count }, (_, i) => i).sort((i, j) => values[i]! - values[j]!)
   const ranks = new Float64Array(count)
   for (let start = 0, end = 0; start < count; start = end) {
     while (end < count && values[order[end]!] === values[order[start]!]) end++
-    // A number that equals nothing, NaN, has a place of its own.
-    if (end === start) end++
     for (let place = start; place < end; place++) ranks[order[place]!] = (start + end + 1) / 2
   }
   return ranks

@@ -3,7 +3,7 @@
  * type, its beginning and its end are. The rules are those of the CoNLL-2000 script (Tjong Kim Sang and
  * Buchholz 2000), which take IOB1, IOB2, IOE and IOBES alike.
  */
-import { UsageError } from '../../base/index.js'
+import { inWords, UsageError } from '../../base/index.js'
 import { type ClassScores, classScoresOf } from './classification.js'
 
 /** Words that are of one entity. */
@@ -22,8 +22,13 @@ export interface EntityScores extends ClassScores {
   readonly types: Readonly<Record<string, ClassScores>>
 }
 
-/** The entities that labels spell, in order. A label without a type is of type `_`. */
+/**
+ * The entities that labels spell, in order. A label without a type is of type `_`.
+ *
+ * @throws UsageError for anything but a list of texts
+ */
 export function entitiesIn(labels: readonly string[]): LabelledEntity[] {
+  checkLabels('entitiesIn', labels)
   const found: LabelledEntity[] = []
   let [before, typeBefore, start] = ['O', '', 0]
   for (let i = 0; i <= labels.length; i++) {
@@ -44,7 +49,7 @@ export function entitiesIn(labels: readonly string[]): LabelledEntity[] {
  * Precision, recall and F1 of entities over all texts, and by type.
  *
  * @param found the labels of each text's words
- * @throws UsageError where texts or words are missing
+ * @throws UsageError where texts or words are missing, or for anything but labels
  */
 export function entityScores(
   found: readonly (readonly string[])[],
@@ -56,6 +61,8 @@ export function entityScores(
     counts.set(type, known)
     return known
   }
+  for (const lists of [found, truth])
+    for (const labels of Array.isArray(lists) ? lists : [lists]) checkLabels('entityScores', labels)
   if (found.length !== truth.length) throw uneven('texts', truth.length, found.length)
   truth.forEach((labels, i) => {
     if (found[i]!.length !== labels.length)
@@ -79,6 +86,16 @@ export function entityScores(
     macroF1: scores.reduce((sum, [, { f1 }]) => sum + f1, 0) / Math.max(1, scores.length),
     types: Object.fromEntries(scores),
   }
+}
+
+function checkLabels(operation: string, labels: unknown): void {
+  if (Array.isArray(labels) && labels.every((label) => typeof label === 'string')) return
+  throw new UsageError({
+    operation,
+    expected: 'a list of labels for each text',
+    found: Array.isArray(labels) ? 'a list with something else' : inWords(labels),
+    hint: 'give texts such as B-PER and O, one for each word',
+  })
 }
 
 function uneven(what: string, expected: number, found: number): UsageError {

@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { normalAt, randomKey } from '../../base/index.js'
+import { normalAt, randomKey, UsageError } from '../../base/index.js'
 import {
   averagePrecision,
   bootstrap,
   bootstrapMean,
   classificationScores,
+  entitiesIn,
   entityScores,
   meanAt,
   mrrAt,
@@ -99,7 +100,18 @@ describe('correlations, against scipy', () => {
 
   test('equal numbers share the mean of their ranks', () => {
     expect([...ranksOf([3, 1, 3, 2, 3])]).toEqual([4, 1, 4, 2, 4])
-    expect(() => pearson([1, 2], [1])).toThrow('expected two lists of 2 numbers, found one of 1')
+    expect([...ranksOf([3, NaN, -Infinity])]).toEqual([NaN, NaN, NaN])
+  })
+
+  test('with NaN there is no correlation; what are no numbers is refused', () => {
+    // scipy.stats.spearmanr and pearsonr, whose nan_policy is 'propagate'
+    for (const correlation of [pearson, spearman]) {
+      expect(correlation([1, NaN, 3], [1, 2, 3])).toBeNaN()
+      expect(correlation(Float64Array.of(1, 2, 3), [1, 2, NaN])).toBeNaN()
+      expect(() => correlation([1, 2], [1])).toThrow('expected two lists of 2 numbers, found one of 1')
+      expect(() => correlation(['a', 'b'] as never, [1, 2])).toThrow(UsageError)
+      expect(() => correlation([1, 2], undefined as never)).toThrow(UsageError)
+    }
   })
 })
 
@@ -195,6 +207,15 @@ describe('answers, against the SQuAD scripts', () => {
     const found = squadScores(answered)
     expect(worst([[100 * found.f1, totals['none']!['f1']]])).toBeLessThan(1e-9)
     expect(() => squadScores([])).toThrow('at least one answer')
+    for (const wrong of [5, [5], [{ found: 5, answers: ['a'] }], [{ found: 'a', answers: 'a' }]])
+      expect(() => squadScores(wrong as never)).toThrow(UsageError)
+    for (const [found, answers] of [
+      ['a', 'a'],
+      [5, ['a']],
+      ['a', [5]],
+    ])
+      for (const score of [squadExact, squadF1])
+        expect(() => score(found as never, answers as never)).toThrow(UsageError)
   })
 })
 
@@ -249,6 +270,9 @@ describe('entities, against seqeval', () => {
     })
     expect(Math.max(...differences)).toBeLessThan(1e-12)
     expect(() => entityScores([['O']], [['O', 'O']])).toThrow('expected 2 labels of text 0, found 1')
+    for (const wrong of [5, [5], [[5]], [null]])
+      expect(() => entityScores(wrong as never, wrong as never)).toThrow(UsageError)
+    expect(() => entitiesIn('B-PER' as never)).toThrow(UsageError)
   })
 })
 
@@ -302,6 +326,17 @@ describe('intervals by the bootstrap', () => {
     expect(() => bootstrapMean([])).toThrow('expected count')
     expect(() => bootstrapMean([1], { confidence: 1 })).toThrow('confidence between 0 and 1')
     expect(() => bootstrap(1, () => 1, { samples: 0 })).toThrow('samples')
-    expect(() => bootstrap(1, () => 1, { sample: 3 } as never)).toThrow("'sample'")
+    expect(() => bootstrap(1, () => 1, { sample: 3 } as never)).toThrow(
+      "other names than samples, confidence, seed, found 'sample'",
+    )
+    expect(() => bootstrapMean([1], null as never)).toThrow(UsageError)
+    expect(() => bootstrapMean(['a'] as never)).toThrow('values[0] to be a number')
+  })
+
+  test('NaN makes all of an interval NaN', () => {
+    expect(bootstrapMean([NaN, 1, 2])).toEqual({ value: NaN, low: NaN, high: NaN })
+    const score = (items: Uint32Array): number => meanAt([NaN, 1, 2], items)
+    const difference = pairedBootstrap(3, score, () => 1)
+    expect(difference).toEqual({ value: NaN, low: NaN, high: NaN, p: NaN })
   })
 })

@@ -2,7 +2,7 @@
  * The measure of SQuAD 1.1 and 2.0 (Rajpurkar et al. 2016; Rajpurkar, Jia and Liang 2018): an answer's text
  * against the texts that people gave.
  */
-import { UsageError } from '../../base/index.js'
+import { inWords, UsageError } from '../../base/index.js'
 import { spacedWords } from './python-text.js'
 
 /** string.punctuation of Python. */
@@ -22,8 +22,10 @@ function wordsOf(text: string): string[] {
  * 1 where the answer is one of the given ones, else 0. Both are normalized first.
  *
  * @param answers none: the question has no answer, and '' is right
+ * @throws UsageError for anything but a text and a list of texts
  */
 export function squadExact(found: string, answers: readonly string[]): number {
+  check('squadExact', found, answers)
   const text = normalizedAnswer(found)
   return goldOf(answers).some((answer) => normalizedAnswer(answer) === text) ? 1 : 0
 }
@@ -33,10 +35,23 @@ export function squadExact(found: string, answers: readonly string[]): number {
  * precision and recall, of the given one that fits best. Where one has no words, 1 if the other has none.
  *
  * @param answers none: the question has no answer, and '' is right
+ * @throws UsageError for anything but a text and a list of texts
  */
 export function squadF1(found: string, answers: readonly string[]): number {
+  check('squadF1', found, answers)
   const words = wordsOf(found)
   return Math.max(...goldOf(answers).map((answer) => overlap(words, wordsOf(answer))))
+}
+
+function check(operation: string, found: unknown, answers: unknown): void {
+  const isText = (one: unknown): boolean => typeof one === 'string'
+  if (isText(found) && Array.isArray(answers) && answers.every(isText)) return
+  throw new UsageError({
+    operation,
+    expected: 'an answer that is a text, and a list of texts that are right',
+    found: `${inWords(found)}, and ${Array.isArray(answers) ? 'a list with something else' : inWords(answers)}`,
+    hint: "write ('Warsaw', ['Warsaw', 'in Warsaw'])",
+  })
 }
 
 /** Given answers that are nothing but punctuation and articles don't count. */
@@ -100,14 +115,23 @@ export function squadScores(answered: readonly SquadAnswer[]): SquadScores {
 }
 
 function checkedScores(answered: readonly SquadAnswer[], threshold: number): SquadScores {
-  if (answered.length === 0)
-    throw new UsageError({
-      operation: 'squadScores',
-      expected: 'at least one answer',
-      found: 'none',
-      hint: 'give the answers to the questions of a set',
-    })
+  checkAnswered(answered)
   return meanScores(answered, threshold)
+}
+
+function checkAnswered(answered: readonly SquadAnswer[]): void {
+  const isAnswer = (one: unknown): boolean => typeof one === 'object' && one !== null
+  if (Array.isArray(answered) && answered.length > 0 && answered.every(isAnswer)) return
+  throw new UsageError({
+    operation: 'squadScores',
+    expected: 'a list of at least one answer, { found, answers }',
+    found: !Array.isArray(answered)
+      ? inWords(answered)
+      : answered.length === 0
+        ? 'none'
+        : 'a list with something else',
+    hint: 'give the answers to the questions of a set',
+  })
 }
 
 /**
@@ -121,6 +145,7 @@ export function squadNoAnswerScores(
   answered: readonly SquadAnswer[],
   threshold: number = Infinity,
 ): SquadNoAnswerScores {
+  checkAnswered(answered)
   const [bestExact, bestExactThreshold] = best(answered, squadExact)
   const [bestF1, bestF1Threshold] = best(answered, squadF1)
   return {

@@ -124,6 +124,11 @@ test('what a template refuses, and what are no messages', () => {
     expect(() => template.apply(wrong as never)).toThrow(UsageError)
 })
 
+test('what is no text is no template', () => {
+  for (const wrong of [5, undefined, null, {}])
+    expect(() => new ChatTemplate(wrong as never)).toThrow(UsageError)
+})
+
 test('the date is the one that is given', () => {
   const template = new ChatTemplate("{{ strftime_now('%d %b %Y %H:%M %%') }}")
   expect(template.apply(hello, { date: new Date(2024, 6, 4, 9, 5) })).toBe('04 Jul 2024 09:05 %')

@@ -34,8 +34,18 @@ export interface ChatOptions {
 export class ChatTemplate {
   readonly #statements: readonly Statement[]
 
-  /** @throws FormatError for what is no template, or uses what heed doesn't read */
+  /**
+   * @throws FormatError for a text that is no template, or uses what heed doesn't read; UsageError for no
+   * text
+   */
   constructor(source: string) {
+    if (typeof source !== 'string')
+      throw new UsageError({
+        operation: 'chat template',
+        expected: 'the text of a template',
+        found: inWords(source),
+        hint: 'give the chat_template of the model as a string',
+      })
     this.#statements = parseTemplate(templateTokens(source))
   }
 
