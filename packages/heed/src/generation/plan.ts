@@ -247,7 +247,7 @@ class Checks {
   }
 
   refuse(expected: string, found: unknown, hint: string = 'leave it out for the default'): never {
-    const shown = typeof found === 'string' && found.length < 60 ? found : inWords(found)
+    const shown = typeof found === 'string' && found !== '' && found.length < 60 ? found : inWords(found)
     throw new UsageError({ operation: this.#operation, expected, found: shown, hint })
   }
 

@@ -1,8 +1,9 @@
 /**
  * Texts to vectors: of each token, or one for all of them (Reimers and Gurevych 2019, "Sentence-BERT").
  */
-import { checkNames, checkWhole, inWords, UsageError } from '../base/index.js'
+import { checkBooleans, checkNames, inWords, UsageError } from '../base/index.js'
 import {
+  checkDimensions,
   decoderStates,
   type LoadedDecoder,
   type LoadedEncoder,
@@ -133,6 +134,7 @@ export function createFeatureExtraction(opened: Opened): FeatureExtractionPipeli
     check(task, options)
     reader ??= loaded.family === 'encoder' ? new EncoderReader(loaded) : new DecoderReader(loaded)
     const own = reader
+    if (options.dimensions !== undefined) checkDimensions(task, options.dimensions, own.width(pooling))
     const work: TaskWork<string, Encoding, Rows, Features> = {
       operation: task,
       pieces(one) {
@@ -171,6 +173,8 @@ type ReadOptions = Pick<FeatureExtractionOptions, 'normalize' | 'dimensions' | '
 
 /** What differs between families. */
 interface Reader {
+  /** Numbers of a vector that isn't cut. */
+  width(pooling: Pooling): number
   read(text: string, options: ReadOptions): Encoding
   run(texts: readonly Encoding[], pooling: Pooling, options: ReadOptions): readonly Rows[]
   attention(text: Encoding): ReturnType<typeof encoderAttention>
@@ -181,6 +185,10 @@ class EncoderReader implements Reader {
 
   constructor(loaded: Running<LoadedEncoder>) {
     this.#encoder = readSentenceEncoder(loaded)
+  }
+
+  width(pooling: Pooling): number {
+    return pooling === 'model' ? this.#encoder.fullWidth : this.#encoder.loaded.config.width
   }
 
   read(text: string, { prompt, prompt_name: promptName }: ReadOptions): Encoding {
@@ -218,6 +226,10 @@ class DecoderReader implements Reader {
   constructor(loaded: Running<LoadedDecoder>) {
     this.#loaded = loaded
     this.#settings = textSettings(loaded)
+  }
+
+  width(): number {
+    return this.#loaded.config.width
   }
 
   read(text: string, { prompt = '', prompt_name: name }: ReadOptions): Encoding {
@@ -299,20 +311,24 @@ function nested([size = 0, ...rest]: readonly number[], data: Features['data'], 
 }
 
 function check(task: string, options: FeatureExtractionOptions): void {
-  const { pooling = 'none', precision = 'binary', dimensions, ranges, quantize = false } = options
+  const { pooling = 'none', precision = 'binary', ranges, quantize = false } = options
   const refuse = (expected: string, found: unknown): never => {
     throw new UsageError({ operation: task, expected, found: inWords(found), hint: 'correct the option' })
   }
   const known = ['none', 'model', ...Object.keys(poolings)]
   if (!known.includes(pooling)) refuse(`pooling, one of ${known.join(', ')}`, pooling)
   if (!precisions.includes(precision)) refuse(`precision, one of ${precisions.join(', ')}`, precision)
-  for (const name of ['normalize', 'quantize'] as const)
-    if (options[name] !== undefined && typeof options[name] !== 'boolean')
-      refuse(`${name}, true or false`, options[name])
+  checkBooleans(task, options, ['normalize', 'quantize'])
   for (const name of ['prompt', 'prompt_name'] as const)
     if (options[name] !== undefined && typeof options[name] !== 'string')
       refuse(`${name}, a text`, options[name])
-  if (dimensions !== undefined) checkWhole(task, 'dimensions', dimensions, 1)
+  if (!quantize && options.precision !== undefined)
+    throw new UsageError({
+      operation: task,
+      expected: 'quantize: true beside precision',
+      found: `precision '${precision}' alone`,
+      hint: 'give both, or leave precision out',
+    })
   if (!quantize || !precision.endsWith('int8')) return
   if (ranges === undefined)
     throw new UsageError({

@@ -87,7 +87,7 @@ export function createFillMask(opened: Opened): FillMaskPipeline {
   const most = mostTokens(loaded)
 
   const masked = (text: unknown): Masked[] => {
-    checkText(task, 'a text', text)
+    checkText(task, 'the input', text)
     const whole = tokenizer.encode(text, { specials: 'allow', truncation: null, padding: null })
     const found = Array.from(whole.ids.keys()).filter((at) => whole.ids[at] === id)
     if (found.length === 0) throw refused(`a text with ${token}`, 'none', 'write it where a token is wanted')
@@ -121,6 +121,7 @@ export function createFillMask(opened: Opened): FillMaskPipeline {
     const { top_k = 5, targets } = options
     checkWhole(task, 'top_k', top_k, 1)
     const chosen = targets === undefined ? undefined : targetIds(tokenizer, targets)
+    const isList = Array.isArray(texts)
     const work: TaskWork<string, Masked, Float32Array[], FilledMask[]> = {
       operation: task,
       pieces: masked,
@@ -150,8 +151,8 @@ export function createFillMask(opened: Opened): FillMaskPipeline {
           : result
       },
     }
-    const results = await runTask(work, typeof texts === 'string' ? [texts] : texts, options)
-    return Array.isArray(texts) ? results : results[0]
+    const results = await runTask(work, isList ? texts : [texts as string], options)
+    return isList ? results : results[0]
   }
   return Object.assign(
     callable<FillMaskPipeline>(task, opened, call, (text) => text),

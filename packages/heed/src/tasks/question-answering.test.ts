@@ -197,6 +197,11 @@ describe('bad input', () => {
     [{ max_question_len: 0 }, /max_question_len/],
     [{ max_question_length: 3 }, /did you mean 'max_question_len'/],
     [{ null_score_diff_threshold: Number.NaN }, /threshold/],
+    [{ align_to_words: 'no' }, /align_to_words to be true or false/],
+    [{ handle_impossible_answer: 'yes' }, /handle_impossible_answer to be true or false/],
+    [{ attention: 1 }, /attention to be true or false/],
+    [{ signal: {} }, /an AbortSignal/],
+    [null, /options to be a record/],
   ])('%j is refused', async (options, message) => {
     await expect(answer('Where?', context.repeat(3), options as never)).rejects.toThrow(message)
   })

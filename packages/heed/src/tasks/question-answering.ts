@@ -2,7 +2,7 @@
  * Answers that stand in a text (Rajpurkar et al. 2016, "SQuAD"): where the answer to a question begins and
  * ends in its context (Devlin et al. 2019, "BERT", section 4.2).
  */
-import { checkNames, checkWhole, inWords, UsageError } from '../base/index.js'
+import { checkBooleans, checkNames, checkWhole, inWords, UsageError } from '../base/index.js'
 import { encoderOutput, type LoadedEncoder, ofFamily, type Running } from '../models/index.js'
 import { scope } from '../tensor/index.js'
 import type { Encoding } from '../text/index.js'
@@ -108,7 +108,8 @@ export function createQuestionAnswering(opened: Opened): QuestionAnsweringPipeli
   headOfKind(task, loaded, 'answer')
   const call = async (first: unknown, second: unknown, third?: unknown): Promise<unknown> => {
     const asked = inputsOf(first, second)
-    const options = ((asked.hasContext ? third : second) ?? {}) as QuestionAnsweringOptions
+    const given = asked.hasContext ? third : second
+    const options = (given === undefined ? {} : given) as QuestionAnsweringOptions
     const how = answerSettings(loaded, options)
     const work: TaskWork<QuestionInput, Encoding, AnswerScores, QuestionAnswer | QuestionAnswer[]> = {
       operation: task,
@@ -200,6 +201,7 @@ export function answerSettings(
   options: QuestionAnsweringOptions,
 ): AnswerSettings {
   checkNames(task, options, optionNames)
+  checkBooleans(task, options, ['handle_impossible_answer', 'align_to_words'])
   const most = mostTokens(loaded)
   const { top_k = 1, max_answer_len = 15, max_seq_len = Math.min(384, most), doc_stride } = options
   const { max_question_len = Math.floor(max_seq_len / 2) } = options
@@ -232,7 +234,7 @@ export function questionWindows(
   input: QuestionInput,
   how: AnswerSettings,
 ): readonly Encoding[] {
-  if (typeof input !== 'object' || input === null)
+  if (typeof input !== 'object' || input === null || Array.isArray(input))
     throw refused('a question with its context', inWords(input), 'write { question, context }')
   checkNames(task, input, ['question', 'context'], 'an input')
   const { question, context } = input

@@ -53,8 +53,17 @@ describe('zero-shot classification', () => {
     [[], {}, /at least one label/],
     [['sport'], { hypothesis_template: 'It is sport.' }, /\{\}/],
     [['sport', 3], {}, /each label to be a text, found 3/],
+    [['sport', ''], {}, /labels with a word in them, found the text ""/],
+    [['sport'], { multi_label: 'yes' }, /multi_label to be true or false/],
   ])('%j %j is refused', async (labels, options, message) => {
-    await expect(judge('The dog', labels as string[], options)).rejects.toThrow(message)
+    await expect(judge('The dog', labels as string[], options as never)).rejects.toThrow(message)
+  })
+
+  test.each([undefined, null, 5, { text: 'The dog' }, new Map()])('%j is no text', async (wrong) => {
+    const message = /expected the input to be a text/
+    await expect(judge(wrong as never, ['sport'])).rejects.toThrow(message)
+    await expect(tag(wrong as never)).rejects.toThrow(message)
+    await expect(fill(wrong as never)).rejects.toThrow(message)
   })
 
   test('10⁶ characters, none, and what is no text', async () => {

@@ -2,7 +2,7 @@
  * Documents by how well they answer a query: read together with it by a cross-encoder (Nogueira and Cho
  * 2019), compared as vectors, or token by token (Khattab and Zaharia 2020, "ColBERT").
  */
-import { checkNames, checkWhole, inWords, UsageError } from '../base/index.js'
+import { checkBooleans, checkNames, checkWhole, inWords, UsageError } from '../base/index.js'
 import {
   isLateInteraction,
   type LoadedEncoder,
@@ -108,6 +108,7 @@ export function createRerank(opened: Opened): RerankPipeline {
     options: RerankOptions = {},
   ): Promise<unknown> => {
     checkNames(task, options, [...taskOptionNames, 'top_k', 'method', 'return_documents'])
+    checkBooleans(task, options, ['return_documents'])
     const { top_k, method = usual, return_documents = true, attention = false } = options
     if (top_k !== undefined) checkWhole(task, 'top_k', top_k, 1)
     if (!methods.includes(method))

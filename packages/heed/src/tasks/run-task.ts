@@ -1,5 +1,6 @@
 /** How tasks run lists of inputs: in batches of like lengths, with pauses for other work between them. */
 import {
+  checkBooleans,
   checkFunction,
   checkWhole,
   HeedError,
@@ -55,9 +56,17 @@ export async function runTask<Input, Piece, Output, Result>(
   options: TaskOptions,
 ): Promise<(Result | HeedError)[]> {
   const { operation } = work
+  checkBooleans(operation, options, ['attention'])
   const { signal, progress, attention = false, errors = 'throw', batchTokens = defaultBatchTokens } = options
   checkWhole(operation, 'batchTokens', batchTokens, 1)
   if (progress !== undefined) checkFunction(operation, 'progress', progress)
+  if (signal !== undefined && typeof signal?.aborted !== 'boolean')
+    throw new UsageError({
+      operation,
+      expected: 'signal, an AbortSignal',
+      found: inWords(signal),
+      hint: 'give the signal of an AbortController',
+    })
   if (errors !== 'throw' && errors !== 'return')
     throw new UsageError({
       operation,

@@ -1,5 +1,5 @@
 /** Writing on from a text, with a decoder. */
-import { checkNames, UsageError } from '../base/index.js'
+import { checkBooleans, checkNames, inWords, UsageError } from '../base/index.js'
 import { ofFamily } from '../models/index.js'
 import type { ChatMessage } from '../text/index.js'
 import { callable, type Opened } from './callable.js'
@@ -102,7 +102,20 @@ export function createTextGeneration(opened: Opened): TextGenerationPipeline {
       'specials',
     ])
     checkWriting(task, options)
-    const { return_full_text = true, add_special_tokens = true, attention = false } = options
+    checkBooleans(task, options, ['return_full_text', 'add_special_tokens'])
+    const {
+      return_full_text = true,
+      add_special_tokens = true,
+      attention = false,
+      specials = 'text',
+    } = options
+    if (specials !== 'text' && specials !== 'allow')
+      throw new UsageError({
+        operation: task,
+        expected: "specials 'text' or 'allow'",
+        found: inWords(specials),
+        hint: "take 'text' for texts of users",
+      })
     const how = generationOf(task, [
       ...(writer.stop.length > 0 ? [{ eos_token_id: writer.stop }] : []),
       ...withLimit([generationFields(loaded), taskFields(loaded, task)]),
@@ -114,12 +127,12 @@ export function createTextGeneration(opened: Opened): TextGenerationPipeline {
         if (!isChat(text)) checkText(task, 'the input', text)
         const ids = isChat(text)
           ? chatIds((chat ??= modelChat(task, loaded)), tokenizer, text, options.tools)
-          : writer.idsOf(task, text, add_special_tokens, options.specials)
+          : writer.idsOf(task, text, add_special_tokens, specials)
         checkPrompt(task, ids.length, config.context)
         return [{ ids, input: number }]
       },
       length: ({ ids }) => Math.min(config.context, ids.length + limitOf(how, ids.length)),
-      run: (pieces) => writePieces(writer.writable, tokenizer, pieces, how, options),
+      run: (pieces) => writePieces(task, writer.writable, tokenizer, pieces, how, options),
       result({ text }, [texts], [prompt]) {
         const made = texts!.map((one): Output => {
           const rest = {
@@ -175,8 +188,8 @@ export function withLimit(
 
 /** Room for what is written. */
 export function withBatch(options: TaskOptions): TaskOptions {
-  const { signal, progress, errors, batchTokens = writingBatchTokens } = options
-  return { signal, progress, errors, batchTokens }
+  const { signal, progress, errors, attention, batchTokens = writingBatchTokens } = options
+  return { signal, progress, errors, attention, batchTokens }
 }
 
 function checkPrompt(operation: string, length: number, context: number): void {

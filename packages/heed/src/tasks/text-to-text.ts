@@ -131,6 +131,7 @@ function create<P extends TaskPipeline>(task: P['task'], key: string, opened: Op
       length: ({ source }) => source.length + limitOf(how, 1),
       run: (pieces) =>
         writePieces(
+          task,
           writableWithin(writer.writableFor(pieces.map(({ source }) => source)), opened.around),
           loaded.tokenizer,
           pieces,

@@ -103,10 +103,11 @@ export function createTokenClassification(opened: Opened): TokenClassificationPi
       const named = all.filter(({ found }) => !ignored.includes(found.entity_group))
       return tokens.length > 1 ? withoutOverlaps(named) : named
     }
+    const isList = Array.isArray(texts)
     const work: TaskWork<string, Encoding, Float32Array, (TokenLabel | Entity)[]> = {
       operation: task,
       pieces(text) {
-        checkText(task, 'a text', text)
+        checkText(task, 'the input', text)
         return windows(loaded, text, most, shared)
       },
       length: ({ length }) => length,
@@ -127,8 +128,8 @@ export function createTokenClassification(opened: Opened): TokenClassificationPi
         return piece ? Object.assign(result, { attention: encoderAttention(loaded, piece) }) : result
       },
     }
-    const results = await runTask(work, typeof texts === 'string' ? [texts] : texts, options)
-    return Array.isArray(texts) ? results : results[0]
+    const results = await runTask(work, isList ? texts : [texts as string], options)
+    return isList ? results : results[0]
   }
   return callable<TokenClassificationPipeline>(task, opened, call, (text) => text)
 }

@@ -1,4 +1,5 @@
 /** A batch of a task's prompts, written on. */
+import { ShapeError, UsageError } from '../base/index.js'
 import {
   type GenerationConfig,
   streamPieces,
@@ -8,7 +9,7 @@ import {
   type WriteOptions,
 } from '../generation/index.js'
 import type { Tokenizer } from '../text/index.js'
-import type { WritingOptions } from './writing-options.js'
+import { inFieldNames, type WritingOptions } from './writing-options.js'
 
 /** A text that a task wrote. */
 export interface MadeText {
@@ -29,8 +30,25 @@ export function limitOf({ options: { tokens, maxLength } }: GenerationConfig, pr
   return Math.max(0, tokens ?? (maxLength === undefined ? 0 : maxLength - prompt))
 }
 
-/** Writes on from each prompt; gives the texts of each, of beams the best first. */
-export async function writePieces(
+/**
+ * Writes on from each prompt; gives the texts of each, of beams the best first.
+ *
+ * @throws UsageError and ShapeError for options that make no sense, by their names in `WritingOptions`
+ */
+export async function writePieces(task: string, ...given: Parameters<typeof written>): Promise<MadeText[][]> {
+  try {
+    return await written(...given)
+  } catch (error) {
+    if (!(error instanceof UsageError || error instanceof ShapeError)) throw error
+    const { operation, expected, found, hint } = error
+    if (operation !== 'write' && operation !== 'streamPieces') throw error
+    const named = { expected: inFieldNames(expected), found: inFieldNames(found), hint: inFieldNames(hint) }
+    const Kind = error instanceof UsageError ? UsageError : ShapeError
+    throw new Kind({ operation: task, ...named, cause: error })
+  }
+}
+
+async function written(
   model: Writable,
   tokenizer: Tokenizer,
   pieces: readonly PromptPiece[],

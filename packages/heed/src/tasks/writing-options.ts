@@ -79,6 +79,36 @@ const fieldNames = [
   'forced_eos_token_id',
 ] as const satisfies readonly (keyof WritingOptions)[]
 
+/** What `write` calls the options whose names it changes. */
+const fieldsOfWriting: Readonly<Record<string, (typeof fieldNames)[number]>> = {
+  maxLength: 'max_length',
+  minTokens: 'min_new_tokens',
+  minLength: 'min_length',
+  topK: 'top_k',
+  topP: 'top_p',
+  minP: 'min_p',
+  typicalP: 'typical_p',
+  repetitionPenalty: 'repetition_penalty',
+  noRepeatNgram: 'no_repeat_ngram_size',
+  beams: 'num_beams',
+  lengthPenalty: 'length_penalty',
+  earlyStopping: 'early_stopping',
+  perPrompt: 'num_return_sequences',
+  stopStrings: 'stop_strings',
+  forbidden: 'bad_words_ids',
+  suppressed: 'suppress_tokens',
+  forcedBegin: 'forced_bos_token_id',
+  forcedEnd: 'forced_eos_token_id',
+}
+
+/** A phrase of an error of `write` with the names that a task's options have. */
+export function inFieldNames(phrase: string): string {
+  return phrase.replace(
+    /\b[a-z]\w+\b/gi,
+    (word) => (Object.hasOwn(fieldsOfWriting, word) && fieldsOfWriting[word]) || word,
+  )
+}
+
 /** The names of `WritingOptions` beside those of `TaskOptions`. */
 export const writingOptionNames: readonly (keyof WritingOptions)[] = [...fieldNames, 'seed', 'streamer']
 

@@ -2,7 +2,7 @@
  * Labels that the model has never seen, by entailment: whether a text entails "This example is about sport."
  * (Yin et al. 2019, "Benchmarking Zero-shot Text Classification").
  */
-import { checkNames, inWords, UsageError } from '../base/index.js'
+import { checkBooleans, checkNames, inWords, UsageError } from '../base/index.js'
 import { type LoadedEncoder, ofFamily, type Running } from '../models/index.js'
 import { encoderAttention } from './attention.js'
 import { callable, type Opened } from './callable.js'
@@ -79,19 +79,24 @@ export function createZeroShotClassification(opened: Opened): ZeroShotClassifica
     options: ZeroShotClassificationOptions = {},
   ): Promise<unknown> => {
     checkNames(task, options, [...taskOptionNames, 'hypothesis_template', 'multi_label'])
+    checkBooleans(task, options, ['multi_label'])
     const { hypothesis_template: template = 'This example is {}.', multi_label = false } = options
     const labels = typeof candidates === 'string' ? [candidates] : candidates
     if (!Array.isArray(labels) || labels.length === 0)
       throw refused('at least one label', inWords(labels), `write ${task}(text, ['sport', 'politics'])`)
-    for (const label of labels) checkText(task, 'each label', label)
+    for (const label of labels) {
+      checkText(task, 'each label', label)
+      if (label.trim() === '') throw refused('labels with a word in them', inWords(label), 'leave it out')
+    }
     checkText(task, 'hypothesis_template', template)
     if (!template.includes('{}'))
       throw refused('a hypothesis_template with {} in it', inWords(template), 'write {} for the label')
     const hypotheses = labels.map((label) => template.replace('{}', () => label))
+    const isList = Array.isArray(texts)
     const work: TaskWork<string, ReadTexts, Float32Array, ZeroShotClassification> = {
       operation: task,
       pieces(text) {
-        checkText(task, 'a text', text)
+        checkText(task, 'the input', text)
         return hypotheses.map((hypothesis) => encoded(loaded, task, text, hypothesis, 'OnlyFirst'))
       },
       length: ({ tokens }) => tokens.length,
@@ -119,8 +124,8 @@ export function createZeroShotClassification(opened: Opened): ZeroShotClassifica
         }
       },
     }
-    const results = await runTask(work, typeof texts === 'string' ? [texts] : texts, options)
-    return Array.isArray(texts) ? results : results[0]
+    const results = await runTask(work, isList ? texts : [texts as string], options)
+    return isList ? results : results[0]
   }
   return callable<ZeroShotClassificationPipeline>(task, opened, call, (text) => text)
 }

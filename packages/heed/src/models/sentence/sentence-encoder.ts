@@ -77,6 +77,8 @@ export class SentenceEncoder {
   readonly settings: SentenceSettings & TextSettings
   /** Numbers of an embedding. */
   readonly width: number
+  /** Numbers of one that isn't cut: `dimensions` are at most so many. */
+  readonly fullWidth: number
 
   constructor(
     loaded: Running<LoadedEncoder>,
@@ -89,8 +91,9 @@ export class SentenceEncoder {
     this.modules = modules
     this.settings = settings
     const last = modules.findLast((module) => module.kind === 'dense')
-    const own = last?.kind === 'dense' ? last.dense.map.weight.size('made') : pooledWidth(loaded, pooling)
-    this.width = Math.min(own, settings.dimensions ?? Infinity)
+    this.fullWidth =
+      last?.kind === 'dense' ? last.dense.map.weight.size('made') : pooledWidth(loaded, pooling)
+    this.width = Math.min(this.fullWidth, settings.dimensions ?? Infinity)
   }
 
   /**
@@ -104,7 +107,7 @@ export class SentenceEncoder {
     checkNames('encode', options, optionNames)
     const { dimensions, batchTokens = defaultBatchTokens } = options
     checkWhole('encode', 'batchTokens', batchTokens, 1)
-    if (dimensions !== undefined) checkWhole('encode', 'dimensions', dimensions, 1)
+    if (dimensions !== undefined) checkDimensions('encode', dimensions, this.fullWidth)
     const tokens = texts.map((text) => this.tokens(text, options))
     const found: Float32Array[] = []
     let done = 0
@@ -236,6 +239,18 @@ export class SentenceEncoder {
       hint: 'write the prompt itself: { prompt: "query: " }',
     })
   }
+}
+
+/** @throws UsageError for more numbers than a vector has */
+export function checkDimensions(operation: string, dimensions: number, width: number): void {
+  checkWhole(operation, 'dimensions', dimensions, 1)
+  if (dimensions <= width) return
+  throw new UsageError({
+    operation,
+    expected: `dimensions of at most ${width}, the numbers of a vector`,
+    found: String(dimensions),
+    hint: 'leave it out for all of them',
+  })
 }
 
 function pooledWidth({ config }: Pick<LoadedEncoder, 'config'>, { modes }: PoolingDesign): number {
