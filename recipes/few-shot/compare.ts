@@ -73,8 +73,7 @@ export async function compareFewShot(
       const begin = performance.now()
       for (let draw = 0; draw < draws; draw++) {
         told(`${set}, ${each} of each label, ${method}: draw ${draw + 1} of ${draws}`)
-        const start = own === 0 ? plain : await loadSentenceEncoder(path, { weights: 'f32' })
-        const made = await fewShot(start, drawn(examples, each, draw), { pairs: own, rate, seed: draw })
+        const made = await fewShot(plain, drawn(examples, each, draw), { pairs: own, rate, seed: draw })
         const vectors = own === 0 ? frozen : made.encoder.encode(texts)
         if (own > 0) freeEncoder(made.encoder)
         const found = vectors.map((vector) => {

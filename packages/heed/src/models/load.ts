@@ -1,6 +1,6 @@
 /** Models from this machine's disk, whatever their architecture. */
 import { checkNames, FormatError, inWords, nodeModule, randomKey, UsageError } from '../base/index.js'
-import type { WeightFormat } from '../kernels/index.js'
+import { type WeightFormat, weightFormats } from '../kernels/index.js'
 import {
   asStored,
   describing,
@@ -26,7 +26,7 @@ import type {
   VisionDesign,
   VisionEncoder,
 } from './vision/index.js'
-import { type Adapter, baseOfAdapter, headOfAdapter, loadAdapter } from './low-rank/index.js'
+import { type Adapter, baseOfAdapter, headOfAdapter, checkAdapter, loadAdapter } from './low-rank/index.js'
 import { ownWeights } from './model-files.js'
 import { quantizeDecoder } from './quantize.js'
 
@@ -108,7 +108,8 @@ export type Running<L extends LoadedModel = LoadedModel> = L extends LoadedModel
  * folder of an adapter that says where the model below it lies, or a file in GGUF or in llama2.c's legacy
  * layout.
  *
- * @throws FormatError where a file is missing or wrong, or they don't belong together
+ * @throws FormatError where a file is missing or wrong, or they don't belong together; UsageError for options
+ * that make no sense
  */
 export async function loadModel(path: string, options?: TrainableLoadOptions): Promise<LoadedModel>
 export async function loadModel(path: string, options: LoadOptions): Promise<Running>
@@ -128,27 +129,52 @@ const dtypes: Readonly<Record<string, NonNullable<LoadOptions['weights']>>> = {
   q4f16: 'int4',
 }
 
-function refuseDtype(options: object): void {
-  if (!('dtype' in options)) return
+function refuseDtype(operation: string, options: object): void {
+  if (typeof options !== 'object' || options === null || !('dtype' in options)) return
   const { dtype } = options
   const weights = (typeof dtype === 'string' && Object.hasOwn(dtypes, dtype) && dtypes[dtype]) || 'stored'
   throw new UsageError({
-    operation: 'loadModel',
+    operation,
     expected: 'the numbers of matrices as weights',
     found: `dtype ${inWords(dtype)}`,
     hint: `write { weights: '${weights}' }`,
   })
 }
 
+const weightNames: readonly unknown[] = ['f32', 'stored', ...weightFormats]
+
+/** @throws UsageError for options of `loadModel` that make no sense */
+export function checkLoadOptions(operation: string, options: LoadOptions): void {
+  refuseDtype(operation, options)
+  checkNames(operation, options, ['weights', 'head', 'adapter'])
+  const { weights, adapter } = options
+  const refuse = (expected: string, found: unknown): never => {
+    throw new UsageError({ operation, expected, found: inWords(found), hint: 'correct the option' })
+  }
+  if (weights !== undefined && !weightNames.includes(weights))
+    refuse(`weights, one of ${weightNames.join(', ')}`, weights)
+  if (adapter !== undefined && typeof adapter !== 'string') refuse('adapter, the path of a folder', adapter)
+}
+
 /** `loadModel` at once, for `withDevice`: the process waits for the disk. Throws as it does. */
 export function readModel(path: string, options?: TrainableLoadOptions): LoadedModel
 export function readModel(path: string, options: LoadOptions): Running
 export function readModel(path: string, options: LoadOptions = {}): Running {
+  checkLoadOptions('loadModel', options)
+  if (typeof path !== 'string')
+    throw new UsageError({
+      operation: 'loadModel',
+      expected: 'the path of a folder or a file',
+      found: inWords(path),
+      hint: 'give it as a text',
+    })
   const { weights = 'f32', adapter } = options
-  refuseDtype(options)
-  checkNames('loadModel', options, ['weights', 'head', 'adapter'])
-  const base = adapter === undefined ? baseOfAdapter(path) : undefined
-  if (base !== undefined) return readModel(base, { ...options, adapter: path })
+  if (adapter !== undefined) checkAdapter(adapter)
+  const base = baseOfAdapter(path)
+  if (base !== undefined) {
+    if (adapter !== undefined) throw twoAdapters(path, base)
+    return readModel(base, { ...options, adapter: path })
+  }
   const opened = openCheckpoint(path)
   const head = options.head ?? (adapter === undefined ? undefined : headOfAdapter(adapter, opened))
   const stored = head === undefined ? opened : withHead(opened, head)
@@ -171,6 +197,15 @@ export function readModel(path: string, options: LoadOptions = {}): Running {
     },
   } as Running
   return adapter === undefined ? loaded : (loadAdapter(loaded, adapter) as Running)
+}
+
+function twoAdapters(path: string, base: string): UsageError {
+  return new UsageError({
+    operation: 'loadModel',
+    expected: 'a model without an adapter of its own, beside the option adapter',
+    found: `the folder of an adapter, '${path}'`,
+    hint: `name the model below it, '${base}'`,
+  })
 }
 
 /**

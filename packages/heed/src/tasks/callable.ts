@@ -1,5 +1,6 @@
 import { StateError } from '../base/index.js'
 import type { Running } from '../models/index.js'
+import type { FewShotClassifier } from '../train/index.js'
 import { dispose } from '../tensor/index.js'
 import type { TaskPipeline } from './task.js'
 
@@ -10,6 +11,8 @@ export interface Opened {
   readonly owned: boolean
   /** Runs each synchronous piece of the model's work, of tasks that write. */
   readonly around?: (<T>(work: () => T) => T) | undefined
+  /** Where the model is the encoder of a classifier of few examples. */
+  readonly fewShot?: FewShotClassifier | undefined
 }
 
 /** A pipeline: a function that runs a task, with what it runs on. */

@@ -1,7 +1,8 @@
 /** One call for each task: `pipeline(task)`. */
-import { nearest, UsageError } from '../base/index.js'
-import { loadModel, type LoadOptions, type Running } from '../models/index.js'
+import { inWords, nearest, UsageError } from '../base/index.js'
+import { checkLoadOptions, loadModel, type LoadOptions, type Running } from '../models/index.js'
 import { dispose } from '../tensor/index.js'
+import { isFewShot, loadFewShot } from '../train/index.js'
 import type { Opened } from './callable.js'
 import { shippedPath } from './shipped.js'
 import { createFillMask, type FillMaskPipeline } from './fill-mask.js'
@@ -102,21 +103,20 @@ export const tasks: readonly Task[] = Object.keys(makers) as Task[]
  *
  * @param model a folder or file, a model that is loaded, or none: the one that heed ships for the task
  * @param options how the model is read
- * @throws UsageError for a task that isn't known, or a model of another kind; FormatError where what stands
+ * @throws UsageError for a task that isn't known, a model of another kind, or options that make no sense;
+ * FormatError where what stands
  * at the path is no model; StateError where the shipped model isn't installed
  */
 export async function pipeline<const T extends Task | keyof TaskAliases>(
   task: T,
-  model?: string | Running | null,
+  model?: string | Running,
   options: PipelineOptions = {},
 ): Promise<Pipelines[T extends keyof TaskAliases ? TaskAliases[T] : T & Task]> {
   const name = (Object.hasOwn(aliases, task) ? aliases[task as keyof TaskAliases] : task) as Task
   if (!Object.hasOwn(makers, name)) throw unknownTask(task)
   const make: (opened: Opened) => unknown = makers[name]
-  const opened: Opened =
-    typeof model === 'object' && model !== null
-      ? { model, owned: false }
-      : { model: await opening(task, model, options), owned: true }
+  checkLoadOptions('pipeline', options)
+  const opened = await openedOf(name, model, options)
   try {
     return make(opened) as Pipelines[T extends keyof TaskAliases ? TaskAliases[T] : T & Task]
   } catch (error) {
@@ -125,11 +125,27 @@ export async function pipeline<const T extends Task | keyof TaskAliases>(
   }
 }
 
-/** A shipped model runs in the numbers that it is stored as. */
-function opening(task: string, model: string | null | undefined, options: PipelineOptions): Promise<Running> {
-  return typeof model === 'string'
-    ? loadModel(model, options)
-    : loadModel(shippedPath(task), { weights: 'stored', ...options })
+async function openedOf(
+  task: string,
+  model: string | Running | undefined,
+  options: PipelineOptions,
+): Promise<Opened> {
+  if (task === 'text-classification' && typeof model === 'string' && isFewShot(model)) {
+    const fewShot = await loadFewShot(model, options)
+    return { model: fewShot.encoder.loaded, owned: true, fewShot }
+  }
+  if (typeof model === 'string') return { model: await loadModel(model, options), owned: true }
+  if (model === undefined) {
+    // A shipped model runs in the numbers that it is stored as.
+    return { model: await loadModel(shippedPath(task), { weights: 'stored', ...options }), owned: true }
+  }
+  if (typeof model?.family === 'string' && typeof model.stored === 'object') return { model, owned: false }
+  throw new UsageError({
+    operation: 'pipeline',
+    expected: 'a path or a model that loadModel gave',
+    found: inWords(model),
+    hint: 'give the folder or file as a text, or leave it out for the model that heed ships',
+  })
 }
 
 function unknownTask(task: string): UsageError {

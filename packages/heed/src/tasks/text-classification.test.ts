@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { HeedError, StateError, UsageError } from '../base/index.js'
@@ -213,6 +215,16 @@ describe('the model', () => {
     await expect(pipeline('text-classification', folder.path, { dtype: 'q8' } as never)).rejects.toThrow(
       /expected the numbers of matrices as weights, found dtype the text "q8"; write \{ weights: 'int8' \}/,
     )
+    for (const wrong of [null, true, 5, {}, [], new URL('file:///models')])
+      await expect(pipeline('text-classification', wrong as never)).rejects.toThrow(
+        /pipeline: expected a path or a model that loadModel gave, found/,
+      )
+    for (const wrong of [null, 5, [], 'f32', { adapter: 5 }])
+      for (const model of [folder.path, undefined])
+        await expect(pipeline('text-classification', model, wrong as never)).rejects.toThrow(UsageError)
+    await expect(pipeline('text-classification', folder.path, { weights: 'foo' as never })).rejects.toThrow(
+      'weights, one of f32, stored, bf16, int8, int4, found the text "foo"',
+    )
     const other = temporaryFolder()
     try {
       await writeTiny(other.path, { architectures: ['BertForMaskedLM'] })
@@ -221,6 +233,24 @@ describe('the model', () => {
       )
     } finally {
       other.remove()
+    }
+  })
+
+  test('an adapter that isn’t there, and one on the folder of another', async () => {
+    const adapted = temporaryFolder()
+    try {
+      const config = JSON.stringify({ base_model_name_or_path: folder.path })
+      writeFileSync(join(adapted.path, 'adapter_config.json'), config)
+      writeFileSync(join(adapted.path, 'adapter_model.safetensors'), '')
+      for (const model of [folder.path, adapted.path])
+        await expect(pipeline('text-classification', model, { adapter: '/nope' })).rejects.toThrow(
+          "in the folder of an adapter, '/nope', found no such folder",
+        )
+      await expect(pipeline('text-classification', adapted.path, { adapter: adapted.path })).rejects.toThrow(
+        `name the model below it, '${folder.path}'`,
+      )
+    } finally {
+      adapted.remove()
     }
   })
 })

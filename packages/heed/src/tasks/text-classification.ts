@@ -6,13 +6,14 @@ import { checkNames, inWords, UsageError } from '../base/index.js'
 import { encoderOutput, type LoadedEncoder, ofFamily, type Running } from '../models/index.js'
 import { scope } from '../tensor/index.js'
 import type { Encoding } from '../text/index.js'
+import { FewShotClassifier, linearLogits } from '../train/index.js'
 import { encoderAttention } from './attention.js'
 import { callable, type Opened } from './callable.js'
 import { headOfKind, labelNames, problemType } from './labels.js'
 import { runTask, type TaskWork } from './run-task.js'
 import { applied, type ScoreFunction, scoreFunctions } from './scores.js'
 import { type TaskOptions, taskOptionNames, type TaskPipeline, type TaskResult } from './task.js'
-import { checkText, encoded, packed, type ReadTexts, type TextPairInput } from './texts.js'
+import { checkText, encoded, packed, type ReadTexts, type TextPairInput, unreadOf } from './texts.js'
 
 /** What is classified: a text, or two that are read together. */
 export type TextClassificationInput = string | TextPairInput
@@ -37,6 +38,8 @@ export interface LabelScore {
    */
   readonly unread?: number
 }
+
+const task = 'text-classification'
 
 type Labels<Options> = Options extends { readonly top_k: infer K }
   ? K extends 1
@@ -63,23 +66,13 @@ export interface TextClassificationPipeline extends TaskPipeline<
 
 /** Throws UsageError where the model has no head that classifies texts. */
 export function createTextClassification(opened: Opened): TextClassificationPipeline {
-  const task = 'text-classification'
-  const loaded: Running<LoadedEncoder> = ofFamily(opened.model, 'encoder', task)
-  const head = headOfKind(task, loaded, 'classification')
-  const labels = labelNames(loaded, head.labels)
-  const problem = problemType(loaded)
-  const own =
-    problem === 'regression'
-      ? 'none'
-      : problem === 'multi_label_classification' || labels.length === 1
-        ? 'sigmoid'
-        : 'softmax'
+  const { loaded, labels, usual, read, logitsOf } = textClassifier(opened.fewShot ?? opened.model)
   const call = async (
     input: TextClassificationInput | readonly TextClassificationInput[],
     options: TextClassificationOptions = {},
   ): Promise<unknown> => {
     checkNames(task, options, [...taskOptionNames, 'top_k', 'function_to_apply'])
-    const { top_k = 1, function_to_apply = own, attention = false } = options
+    const { top_k = 1, function_to_apply = usual, attention = false } = options
     if (top_k !== null && !(Number.isSafeInteger(top_k) && top_k >= 1))
       throw refused(task, 'top_k, a whole number of at least 1, or null for all', inWords(top_k))
     if (!scoreFunctions.includes(function_to_apply))
@@ -91,15 +84,11 @@ export function createTextClassification(opened: Opened): TextClassificationPipe
     const isList = Array.isArray(input)
     const work: TaskWork<TextClassificationInput, ReadTexts, ArrayLike<number>, LabelScore | LabelScore[]> = {
       operation: task,
-      pieces: (one) => [encodedInput(task, loaded, one)],
+      pieces: (one) => [read(one)],
       length: ({ tokens }) => tokens.length,
-      run: (pieces) =>
-        classLogits(
-          loaded,
-          pieces.map(({ tokens }) => tokens),
-        ),
-      result(_, [logits], [read]) {
-        const { tokens, unread } = read!
+      run: (pieces) => logitsOf(pieces.map(({ tokens }) => tokens)),
+      result(_, [logits], [piece]) {
+        const { tokens, unread } = piece!
         const scores = applied(function_to_apply, logits!)
         const best = labels
           .map((label, i) => ({ label, score: scores[i]!, ...(unread > 0 && { unread }) }))
@@ -115,6 +104,52 @@ export function createTextClassification(opened: Opened): TextClassificationPipe
   return callable<TextClassificationPipeline>(task, opened, call, (input) =>
     typeof input === 'string' ? input : `${input.text}\n${input.text_pair}`,
   )
+}
+
+/** What classifies texts: an encoder with a head, or one with what `fewShot` learned. */
+export interface TextClassifier {
+  readonly loaded: Running<LoadedEncoder>
+  readonly labels: readonly string[]
+  /** From its logits to scores, where nobody says it. */
+  readonly usual: ScoreFunction
+  /** Throws UsageError for what it doesn't read. */
+  read(input: TextClassificationInput): ReadTexts
+  /** The logits of each text's labels. */
+  logitsOf(texts: readonly Encoding[]): ArrayLike<number>[]
+}
+
+/** Throws UsageError where a model has no head that classifies texts. */
+export function textClassifier(model: Running | FewShotClassifier): TextClassifier {
+  if (model instanceof FewShotClassifier) return fewShotClassifier(model)
+  const loaded: Running<LoadedEncoder> = ofFamily(model, 'encoder', task)
+  const labels = labelNames(loaded, headOfKind(task, loaded, 'classification').labels)
+  const problem = problemType(loaded)
+  const isSigmoid = problem === 'multi_label_classification' || labels.length === 1
+  return {
+    loaded,
+    labels,
+    usual: problem === 'regression' ? 'none' : isSigmoid ? 'sigmoid' : 'softmax',
+    read: (input) => encodedInput(task, loaded, input),
+    logitsOf: (texts) => classLogits(loaded, texts),
+  }
+}
+
+function fewShotClassifier({ encoder, labels, head }: FewShotClassifier): TextClassifier {
+  const { prompts, defaultPrompt = '' } = encoder.settings
+  return {
+    loaded: encoder.loaded,
+    labels,
+    usual: 'softmax',
+    read(text) {
+      if (typeof text === 'object' && text !== null)
+        throw refused(task, 'a text alone, for a classifier of sentence embeddings', 'an object')
+      checkText(task, 'the input', text)
+      const tokens = encoder.tokens(text)
+      if (tokens.length === 0) throw refused(task, 'a text of at least one token', 'an empty one')
+      return { tokens, unread: unreadOf(tokens, (prompts.get(defaultPrompt) ?? '') + text, 0) }
+    },
+    logitsOf: (texts) => encoder.vectorsOf(texts).map((vector) => linearLogits(head, vector)),
+  }
 }
 
 /** An input as it is read. Throws UsageError for what is neither a text nor a pair. */

@@ -70,8 +70,8 @@ export function encoded(
   return { tokens, unread: unreadOf(tokens, text, 0) + unreadOf(tokens, pair ?? '', 1) }
 }
 
-/** How much of a text stands behind its last token. */
-function unreadOf({ sequenceIds, spans }: Encoding, text: string, sequence: number): number {
+/** How much of a text stands behind its last token, in UTF-16 units. */
+export function unreadOf({ sequenceIds, spans }: Encoding, text: string, sequence: number): number {
   const last = sequenceIds.lastIndexOf(sequence)
   return Math.max(0, text.trimEnd().length - (last < 0 ? 0 : spans[2 * last + 1]!))
 }

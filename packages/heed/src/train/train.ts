@@ -432,7 +432,7 @@ async function bestIn<M>(folder: string, like: M): Promise<M | undefined> {
 }
 
 /** The same tree with tensors of its own; tied ones stay tied. */
-function copied<M>(tree: M): M {
+export function copied<M>(tree: M): M {
   const made = new Map<Tensor, Tensor>()
   return mapTree<M, Tensor>(tree, isTensor, (leaf) => {
     const known = made.get(leaf) ?? copy(leaf)

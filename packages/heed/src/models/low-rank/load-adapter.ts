@@ -145,6 +145,11 @@ function configIn(folder: string): AdapterConfig {
   )
 }
 
+/** Throws FormatError where a path is no folder with an adapter's files. */
+export function checkAdapter(folder: string): void {
+  for (const name of [configFile, weightsFile]) pathIn(folder, name)
+}
+
 function pathIn(folder: string, name: string): string {
   const fs = nodeModule<typeof import('node:fs')>('node:fs', operation)
   const path = nodeModule<typeof import('node:path')>('node:path', operation).join(folder, name)

@@ -1,10 +1,9 @@
 /** Labels of texts and pairs: accuracy, F1, the confusion of classes. */
 import { inWords, UsageError } from '../../base/index.js'
-import { batchesByLength, type LoadedEncoder, ofFamily, type Running } from '../../models/index.js'
-import { type DataRecord, FewShotClassifier } from '../../train/index.js'
-import { headOfKind, labelNames } from '../labels.js'
+import { batchesByLength, type Running } from '../../models/index.js'
+import type { DataRecord, FewShotClassifier } from '../../train/index.js'
 import { classificationScores } from '../metrics/index.js'
-import { classLogits, encodedInput } from '../text-classification.js'
+import { textClassifier } from '../text-classification.js'
 import { classBaselines, type ClassExample } from './baselines/classes.js'
 import {
   checkOptions,
@@ -47,13 +46,22 @@ export async function measureClassification(
 ): Promise<Measured> {
   checkOptions(task, options)
   const { around = (work) => work() } = options
-  const { labels, read } =
-    model instanceof FewShotClassifier ? fewShotReader(model) : classReader(ofFamily(model, 'encoder', task))
+  const { labels, read, logitsOf } = textClassifier(model)
+  if (labels.length < 2)
+    throw new UsageError({
+      operation: task,
+      expected: 'a model of at least two labels',
+      found: String(labels.length),
+      hint: "a model of one score is measured by 'sentence-similarity' or 'search'",
+    })
   const examples = examplesOf(records, labels)
-  const { lengths, scores } = read(examples)
+  const texts = examples.map(
+    ({ text, pair }) => read(pair === undefined ? text : { text, text_pair: pair }).tokens,
+  )
+  const lengths = texts.map(({ length }) => length)
   const found = new Array<number>(examples.length)
   await inBatches(batchesByLength(lengths, options.batchTokens ?? 2048), options, (batch) => {
-    const all = around(() => scores(batch))
+    const all = around(() => logitsOf(batch.map((i) => texts[i]!)))
     batch.forEach((i, row) => {
       const own = Array.from(all[row]!)
       found[i] = own.indexOf(own.reduce((a, b) => Math.max(a, b), -Infinity))
@@ -66,62 +74,6 @@ export async function measureClassification(
     own: measureOf('model', found, examples, labels.length),
     baselines: () => baselinesOf(examples, labels, options),
     details: { ...details },
-  }
-}
-
-/** A classifier's labels, and how it reads examples. */
-interface Reader {
-  readonly labels: readonly string[]
-  readonly read: (examples: readonly ClassExample[]) => {
-    /** Tokens of each example. */
-    readonly lengths: readonly number[]
-    /** A number for each label, for each of these examples. */
-    readonly scores: (numbers: readonly number[]) => readonly ArrayLike<number>[]
-  }
-}
-
-function classReader(loaded: Running<LoadedEncoder>): Reader {
-  const labels = labelNames(loaded, headOfKind(task, loaded, 'classification').labels)
-  if (labels.length < 2)
-    throw new UsageError({
-      operation: task,
-      expected: 'a model of at least two labels',
-      found: String(labels.length),
-      hint: "a model of one score is measured by 'sentence-similarity' or 'search'",
-    })
-  return {
-    labels,
-    read(examples) {
-      const texts = examples.map(
-        ({ text, pair }) =>
-          encodedInput(task, loaded, pair === undefined ? text : { text, text_pair: pair }).tokens,
-      )
-      const scores = (numbers: readonly number[]): readonly ArrayLike<number>[] =>
-        classLogits(
-          loaded,
-          numbers.map((i) => texts[i]!),
-        )
-      return { lengths: texts.map(({ length }) => length), scores }
-    },
-  }
-}
-
-function fewShotReader(classifier: FewShotClassifier): Reader {
-  return {
-    labels: classifier.labels,
-    read(examples) {
-      if (examples.some(({ pair }) => pair !== undefined))
-        throw new UsageError({
-          operation: task,
-          expected: 'records of one text, for a classifier of sentence embeddings',
-          found: 'one with a pair',
-          hint: 'name other fields of the data, or take a model that reads pairs',
-        })
-      return {
-        lengths: examples.map(({ text }) => classifier.encoder.tokens(text).length),
-        scores: (numbers) => classifier.classify(numbers.map((i) => examples[i]!.text)),
-      }
-    },
   }
 }
 

@@ -116,7 +116,7 @@ export async function openTask(
     }
   }
   if (task === 'text-classification' && isFewShot(path)) {
-    const classifier = await loadFewShot(path)
+    const classifier = await loadFewShot(path, load)
     return {
       task,
       loaded: classifier.encoder.loaded,

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { FormatError, UsageError } from '../../base/index.js'
 import { createSentenceEncoder, type LoadedEncoder, readModel } from '../../models/index.js'
-import { evaluate } from '../../tasks/index.js'
+import { evaluate, pipeline } from '../../tasks/index.js'
 import { tinyFolder } from '../../models/testing/tiny-folder.js'
 import {
   contrastivePairs,
@@ -80,9 +80,18 @@ test('a few examples of each label are enough for what is easy; what is written 
   const folder = tinyFolder('bert, classification')
   folders.push(folder)
   const encoder = createSentenceEncoder(readModel(folder) as LoadedEncoder)
-  const classifier = await fewShot(encoder, examples, { pairs: 8, epochs: 3, rate: 0.01, strength: 100 })
+  const untrained = encoder
+    .encode(examples.map(({ text }) => text))
+    .map(String)
+    .join('\n')
+  const how = { pairs: 8, epochs: 3, rate: 0.01, strength: 100 }
+  const classifier = await fewShot(encoder, examples, how)
   expect(classifier.labels).toEqual(['first', 'second'])
   const texts = examples.map(({ text }) => text)
+  // What was given stays as it is, and gives the same classifier again.
+  expect(encoder.encode(texts).map(String).join('\n')).toBe(untrained)
+  const same = await fewShot(encoder, examples, how)
+  expect(same.head.weights.join()).toBe(classifier.head.weights.join())
   const shares = classifier.classify(texts)
   shares.forEach((own, i) => expect(own[i < 3 ? 0 : 1]!).toBeGreaterThan(0.6))
   const out = mkdtempSync(join(tmpdir(), 'heed-few-'))
@@ -94,9 +103,32 @@ test('a few examples of each label are enough for what is easy; what is written 
   expect(isFewShot(out) && !isFewShot(folder)).toBe(true)
   const measured = await evaluate(out, 'text-classification', examples)
   expect(measured.scores.find(({ metric }) => metric === 'accuracy')?.value).toBe(1)
+  // The pipeline of its task reads it.
+  const classify = await pipeline('text-classification', out)
+  const found = await classify(texts, { top_k: null })
+  found.forEach((own, i) => {
+    for (const { label, score } of own)
+      expect(score).toBeCloseTo(shares[i]![classifier.labels.indexOf(label)]!, 6)
+  })
+  expect((await classify('a', { attention: true })).attention.labels.length).toBeGreaterThan(0)
+  await expect(classify({ text: 'a', text_pair: 'c' })).rejects.toThrow(/a text alone/)
+  await expect(classify(5 as never)).rejects.toThrow(UsageError)
+  expect((await classify('a '.repeat(500)))[0]!.unread).toBeGreaterThan(0)
+  classify.dispose()
   // Without pairs the encoder stays as it is.
   const plain = await fewShot(again.encoder, examples, { pairs: 0 })
   expect(plain.encoder).toBe(again.encoder)
+  for (const [given, options, message] of [
+    [[{ text: 5, label: 'a' }], {}, /^fewShot: expected examples\[0\]\.text to be a text, found 5/],
+    [[...examples, { text: 'a' }], {}, /^fewShot: expected examples\[6\]\.label to be a text/],
+    [['a'], {}, /^fewShot: expected examples\[0\] to be a text with its label/],
+    ['a', {}, /^fewShot: expected examples, a list/],
+    [examples.slice(0, 3), {}, /^fewShot: expected examples of at least two labels/],
+    [examples, { rate: 0 }, /^fewShot: expected rate/],
+    [examples, { batch: 0 }, /^fewShot: expected batch/],
+  ] as const)
+    await expect(fewShot(encoder, given as never, options)).rejects.toThrow(message)
+  await expect(fewShot({} as never, examples)).rejects.toThrow(/^fewShot: expected a sentence encoder/)
   writeFileSync(join(out, 'model_head.safetensors'), readFileSync(join(out, 'model.safetensors')))
   await expect(loadFewShot(out)).rejects.toThrow(FormatError)
 })

@@ -4,9 +4,11 @@
  */
 import {
   checkNames,
+  checkPositive,
   checkWhole,
   foldIn,
   FormatError,
+  inWords,
   integerAt,
   nodeModule,
   randomKey,
@@ -15,13 +17,14 @@ import {
 } from '../../base/index.js'
 import { saveSafetensors, withSafetensors } from '../../formats/index.js'
 import {
+  type LoadOptions,
   loadSentenceEncoder,
   saveSentenceEncoder,
-  type SentenceEncoder,
+  SentenceEncoder,
   type SentenceOptions,
 } from '../../models/index.js'
 import { type ScoredPair, sentenceSimilarity, trainedSentences } from '../objectives/index.js'
-import { train, type TrainingOptions } from '../train.js'
+import { copied, train, type TrainingOptions } from '../train.js'
 import { labelShares, type LinearClassifier, logisticRegression } from './logistic-regression.js'
 
 /** A text and the name of its label. */
@@ -105,10 +108,14 @@ export class FewShotClassifier {
 
 /**
  * Learns labels of texts from a few examples of each: the encoder by the cosines of pairs, then a linear head
- * on its vectors by softmax regression. With pairs, the encoder's weights are freed on the way: use the
- * classifier's.
+ * on its vectors by softmax regression. The encoder stays as it is: with pairs the classifier has one of its
+ * own, without any it has this one.
  *
- * @throws UsageError for options or examples that make no sense
+ *     const classifier = await fewShot(encoder, [{ text: 'It leaks.', label: 'defect' }, …])
+ *     classifier.classify(['The lid is broken.']) // [the probability of each of classifier.labels]
+ *
+ * @throws UsageError for options or examples that make no sense, and for an encoder whose matrices are
+ * quantized
  */
 export async function fewShot(
   encoder: SentenceEncoder,
@@ -128,11 +135,19 @@ export async function fewShot(
   checkNames(operation, options, Object.keys(names))
   const { pairs = 20, epochs = 1, batch = 16, rate = 2e-5, strength, seed = 0, hooks, signal } = options
   checkWhole(operation, 'pairs', pairs)
+  checkPositive(operation, 'epochs', epochs)
+  checkWhole(operation, 'batch', batch, 1)
+  checkPositive(operation, 'rate', rate)
+  if (strength !== undefined) checkPositive(operation, 'strength', strength)
+  checkWhole(operation, 'seed', seed)
+  checkGiven(encoder, examples)
   const labels = [...new Set(examples.map(({ label }) => label))].sort()
   let body = encoder
   if (pairs > 0) {
+    const model = trainedSentences(encoder)
     const trained = await train({
-      model: trainedSentences(encoder),
+      // The training frees the weights that it begins with.
+      model: { ...model, model: copied(model.model) },
       objective: sentenceSimilarity(encoder, { scored: 'cosine' }),
       data: contrastivePairs(examples, { each: pairs, seed }),
       epochs,
@@ -147,6 +162,28 @@ export async function fewShot(
   const vectors = body.encode(examples.map(({ text }) => text))
   const numbers = examples.map(({ label }) => labels.indexOf(label))
   return new FewShotClassifier(body, labels, logisticRegression(vectors, numbers, { strength }))
+}
+
+/** Throws UsageError for what is no encoder, or no examples of at least two labels. */
+function checkGiven(encoder: SentenceEncoder, examples: readonly LabelledText[]): void {
+  const refuse = (expected: string, found: string, hint: string): never => {
+    throw new UsageError({ operation, expected, found, hint })
+  }
+  if (!(encoder instanceof SentenceEncoder))
+    refuse('a sentence encoder', inWords(encoder), 'take what loadSentenceEncoder gives')
+  const hint = "write { text: 'It leaks.', label: 'defect' }"
+  if (!Array.isArray(examples)) refuse('examples, a list', inWords(examples), hint)
+  examples.forEach((example: unknown, i) => {
+    if (typeof example !== 'object' || example === null)
+      return refuse(`examples[${i}] to be a text with its label`, inWords(example), hint)
+    const { text, label } = example as Partial<LabelledText>
+    for (const [name, value] of Object.entries({ text, label }))
+      if (typeof value !== 'string') refuse(`examples[${i}].${name} to be a text`, inWords(value), hint)
+    if (encoder.tokens(text!).length === 0)
+      refuse(`examples[${i}].text of at least one token`, inWords(text), 'leave it out')
+  })
+  const count = new Set(examples.map(({ label }) => label)).size
+  if (count < 2) refuse('examples of at least two labels', `${count}`, 'give some of each label')
 }
 
 const headFile = 'model_head.safetensors'
@@ -182,11 +219,12 @@ export function isFewShot(folder: string): boolean {
 /**
  * Reads what `saveFewShot` wrote.
  *
+ * @param load how the encoder's weights are read
  * @throws FormatError where files are missing or do not belong together
  */
-export async function loadFewShot(folder: string): Promise<FewShotClassifier> {
+export async function loadFewShot(folder: string, load: LoadOptions = {}): Promise<FewShotClassifier> {
   const paths = nodeModule<typeof import('node:path')>('node:path', 'loadFewShot')
-  const encoder = await loadSentenceEncoder(folder)
+  const encoder = await loadSentenceEncoder(folder, load)
   const file = paths.join(folder, headFile)
   return withSafetensors(file, ({ tensors, metadata }) => {
     const [weight, bias] = [tensors.get('weight'), tensors.get('bias')]

@@ -96,16 +96,22 @@ export function logisticRegression(
   return { width, labels: count, weights, bias }
 }
 
-/** The probability of each label. Throws UsageError for a vector of another length. */
-export function labelShares(
+/** The logit of each label. Throws UsageError for a vector of another length. */
+export function linearLogits(
   { width, labels, weights, bias }: LinearClassifier,
   vector: ArrayLike<number>,
 ): Float64Array {
   if (vector.length !== width)
-    throw refused('labelShares', `a vector of ${width} numbers`, `one of ${vector.length}`)
+    throw refused('linearLogits', `a vector of ${width} numbers`, `one of ${vector.length}`)
   const logits = Float64Array.from(bias)
   for (let c = 0; c < labels; c++)
     for (let i = 0; i < width; i++) logits[c]! += weights[c * width + i]! * vector[i]!
+  return logits
+}
+
+/** The probability of each label. Throws UsageError for a vector of another length. */
+export function labelShares(classifier: LinearClassifier, vector: ArrayLike<number>): Float64Array {
+  const logits = linearLogits(classifier, vector)
   const largest = logits.reduce((most, x) => Math.max(most, x), -Infinity)
   const powers = logits.map((x) => Math.exp(x - largest))
   const total = powers.reduce((sum, x) => sum + x, 0)
