@@ -75,7 +75,8 @@ export function createImageToText(opened: Opened): ImageToTextPipeline {
       run: (pieces) =>
         reader.withPixels(
           pieces.map(({ fitted }) => fitted),
-          (pixels) => writePieces(task, writableCaption(model, config, pixels), tokenizer, pieces, how, options),
+          (pixels) =>
+            writePieces(task, writableCaption(model, config, pixels), tokenizer, pieces, how, options),
         ),
       async result(_, [texts], [piece]) {
         const made = texts!.map(({ text }) => ({ generated_text: text.trim() }))
