@@ -113,9 +113,9 @@ export interface TextClassifier {
   /** From its logits to scores, where nobody says it. */
   readonly usual: ScoreFunction
   /** Throws UsageError for what it doesn't read. */
-  read(input: TextClassificationInput): ReadTexts
+  readonly read: (input: TextClassificationInput) => ReadTexts
   /** The logits of each text's labels. */
-  logitsOf(texts: readonly Encoding[]): ArrayLike<number>[]
+  readonly logitsOf: (texts: readonly Encoding[]) => ArrayLike<number>[]
 }
 
 /** Throws UsageError where a model has no head that classifies texts. */
