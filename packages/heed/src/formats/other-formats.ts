@@ -103,10 +103,10 @@ export function pickleConversion(path: string = 'pytorch_model.bin'): string {
 export function pickleProgram(path: string): string {
   const folder = path.slice(0, Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1)
   const piece = /-\d{5}-of-\d{5}(?=\.\w+$)/
+  // A pattern's `?` stands for what a shell would take apart.
   const quoted = (text: string): string => `'${text.replace(/[^\w./* -]/g, '?')}'`
-  const files = piece.test(path)
-    ? `sorted(glob.glob(${quoted(path.replace(piece, '-*'))}))`
-    : `[${quoted(path)}]`
+  const all = quoted(path.replace(piece, '-*'))
+  const files = /[?*]/.test(all) ? `sorted(glob.glob(${all}))` : `[${all}]`
   const isItself = path === `${folder}model.safetensors`
   const target = quoted(`${folder}${isItself ? 'converted' : 'model'}.safetensors`)
   const program = [
