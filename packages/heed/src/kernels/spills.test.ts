@@ -107,8 +107,15 @@ class NotingArena extends Arena {
   }
 }
 
-/** Scores that need more beside the products than 16 registers have. */
-const wide = ['alibi', 'temperature', 'two readings']
+/** Scores and functions on the filter that need more beside the products than 16 registers have. */
+const wide = [
+  'alibi',
+  'temperature',
+  'two readings',
+  'gain of heads and keys',
+  'sharpened filter',
+  'filter above a bound',
+]
 
 /**
  * Heads over key/value heads, queries and keys: one row, a few, many, of one head and of groups, and keys in

@@ -8,6 +8,7 @@ import {
   argmax,
   arrange,
   arrangeLike,
+  applyFilter,
   at,
   attention,
   attentionFilter,
@@ -174,6 +175,11 @@ export const operationCalls: Readonly<Record<string, OperationCall>> = {
   filterScores: row(
     () => [filter(), slope()],
     (f, sink) => filterScores(f, sink as Tensor<'head'>),
+  ),
+  applyFilter: row(
+    () => [filter(), drawn(9, { head: 4, query: 3, key: 4 }), slope()],
+    (f, scores, gain) =>
+      applyFilter(f, scores, (weight, { head }) => weight.mul(capture(gain as Tensor<'head'>).at({ head }))),
   ),
   mixValues: row(
     () => [filter(), value()],
