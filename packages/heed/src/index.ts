@@ -165,6 +165,7 @@ export {
   distillVectors,
   inBatchNegativesLoss,
   type InBatchOptions,
+  type PairLossOptions,
   inChunks,
   listwiseLoss,
   matryoshkaLoss,

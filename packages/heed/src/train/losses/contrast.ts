@@ -66,6 +66,15 @@ export function inBatchNegativesLoss(
   return contrastiveLoss(scores, 'candidate', { symmetric })
 }
 
+/** What `clipLoss` and `siglipLoss` leave out. */
+export interface PairLossOptions {
+  /**
+   * 1 where a text (candidate) is no negative of a picture (batch), since it fits that one as well: the pair
+   * takes no part. Default: all others are negatives.
+   */
+  readonly excluded?: Tensor<'batch' | 'candidate'> | undefined
+}
+
 /** e^logScale is at most this (Radford et al. 2021, section 2.5). */
 const largestScale = 100
 
@@ -78,9 +87,16 @@ const largestScale = 100
  * @param logScale begins at ln(1 / 0.07)
  * @throws ShapeError unless there are as many texts as images, of one width
  */
-export function clipLoss(images: Vectors, texts: Vectors, logScale: Tensor<never>): Tensor<never> {
+export function clipLoss(
+  images: Vectors,
+  texts: Vectors,
+  logScale: Tensor<never>,
+  options: PairLossOptions = {},
+): Tensor<never> {
+  checkNames('clipLoss', options, ['excluded'] satisfies (keyof typeof options)[])
+  const { excluded } = options
   const scale = map((x: Scalar) => x.min(Math.log(largestScale)).exp(), logScale)
-  return inBatchNegativesLoss(images, texts, { scale, symmetric: true })
+  return inBatchNegativesLoss(images, texts, { scale, symmetric: true, excluded })
 }
 
 /**
@@ -99,8 +115,11 @@ export function siglipLoss(
   texts: Vectors,
   logScale: Tensor<never>,
   bias: Tensor<never>,
+  options: PairLossOptions = {},
 ): Tensor<never> {
   checkPairs('siglipLoss', images, texts)
+  checkNames('siglipLoss', options, ['excluded'] satisfies (keyof typeof options)[])
+  const { excluded } = options
   const scores = scoresBetween(images, texts)
   const count = images.size('batch')
   const { device } = scores
@@ -115,7 +134,8 @@ export function siglipLoss(
     logScale,
     bias,
   )
-  return sum(losses).mul(1 / Math.max(1, count))
+  const kept = excluded === undefined ? losses : map((loss, is) => is.ne(0).select(0, loss), losses, excluded)
+  return sum(kept).mul(1 / Math.max(1, count))
 }
 
 function checkPairs(operation: string, a: Vectors, b: Vectors): void {

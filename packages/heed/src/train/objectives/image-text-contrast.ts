@@ -8,7 +8,7 @@ import {
   type Towers,
 } from '../../models/index.js'
 import type { Quantized } from '../../nn/index.js'
-import { tensor, type Tensor } from '../../tensor/index.js'
+import { map, tensor, type Tensor } from '../../tensor/index.js'
 import type { Picture, Pixels } from '../../vision/index.js'
 import { clipLoss, siglipLoss } from '../losses/index.js'
 import { accuracy } from '../metrics.js'
@@ -29,13 +29,15 @@ export interface PairedBatch {
   readonly pixels: Pixels
   readonly ids: Tensor<'batch' | 'position'>
   readonly lengths: readonly number[]
+  /** The number of the first text that is equal to each. */
+  readonly first: readonly number[]
 }
 
 /**
  * Learns which picture and which text belong together: CLIP's loss over the pairs of a batch (Radford et al.
  * 2021, figure 3), or SigLIP's where the model pairs by sigmoids (Zhai et al. 2023). Each of a batch's texts
- * stands against all others, so texts that several pictures share belong into different batches. Metric:
- * `accuracy`, the share of pictures whose own text fits best.
+ * stands against all others, but for its equals: what the tokenizer makes the same ids of is no negative.
+ * Metric: `accuracy`, the share of pictures whose own text fits best among those that differ.
  *
  * @throws UsageError where the model's folder doesn't say how pictures become numbers
  */
@@ -73,8 +75,9 @@ export function imageTextContrast(
       pixels: pictures.pixels(examples.map(({ picture }) => picture)),
       ids: joinedNumbers(examples.map(({ ids }) => ids)),
       lengths: examples.map(({ ids }) => ids.length),
+      first: firstEqual(examples.map(({ ids }) => ids.join())),
     }),
-    loss(model, { pixels, ids, lengths }, { run }) {
+    loss(model, { pixels, ids, lengths, first }, { run }) {
       const images = imageFeatures(model, config, pixels, run)
       const said = textFeatures(model, config, ids, { lengths, ...run })
       const { logScale, logitBias } = model
@@ -84,14 +87,41 @@ export function imageTextContrast(
         { image: count },
         { dtype: 'i32' },
       )
+      const excluded = equalsOf(first)
+      const logits = pairLogits(model, images, said)
+      const apart =
+        excluded === undefined
+          ? logits
+          : map(
+              (logit, is) => is.ne(0).select(-Infinity, logit),
+              logits,
+              excluded.rename({ batch: 'image', candidate: 'text' }),
+            )
       return {
         loss:
           logitBias === undefined
-            ? clipLoss(images, said, logScale)
-            : siglipLoss(images, said, logScale, logitBias),
+            ? clipLoss(images, said, logScale, { excluded })
+            : siglipLoss(images, said, logScale, logitBias, { excluded }),
         weight: count,
-        metrics: { accuracy: accuracy(pairLogits(model, images, said), own, 'text') },
+        metrics: { accuracy: accuracy(apart, own, 'text') },
       }
     },
   }
+}
+
+/** For each text the place of the first that is equal to it. */
+function firstEqual(texts: readonly string[]): number[] {
+  const places = new Map<string, number>()
+  return texts.map((text, i) => {
+    const known = places.get(text) ?? i
+    places.set(text, known)
+    return known
+  })
+}
+
+/** 1 where another picture's text is equal to a picture's own. Undefined where all differ. */
+function equalsOf(first: readonly number[]): Tensor<'batch' | 'candidate'> | undefined {
+  if (first.every((place, i) => place === i)) return undefined
+  const numbers = first.flatMap((own, i) => first.map((other, j) => (i !== j && own === other ? 1 : 0)))
+  return tensor(numbers, { batch: first.length, candidate: first.length })
 }
