@@ -37,6 +37,8 @@ export interface EvaluateCommandOptions {
   readonly beams?: number
   readonly lengthPenalty?: number
   readonly tokens?: number
+  readonly towers?: string
+  readonly template?: readonly string[]
   readonly window?: number
   readonly stride?: number
   readonly ablateHeads?: 'zero' | 'uniform'
@@ -64,6 +66,7 @@ export async function evaluateModel(
       (await loadRecords(sourcesOf(options.learnFrom, { ...options, limit: undefined }), origin))
     const { as, dimensions, vectors, questions, rerank, first } = options
     const { depth, window, stride, threshold, beams, lengthPenalty, tokens, weights } = options
+    const { towers, template: templates } = options
     const settings = {
       as,
       dimensions,
@@ -79,6 +82,8 @@ export async function evaluateModel(
       beams,
       lengthPenalty,
       tokens,
+      towers: towers && resolve(towers),
+      templates,
     }
     const model =
       given === undefined ? shippedModelOf(shippedFor(task), 'name one: heed evaluate MODEL') : resolve(given)

@@ -17,7 +17,8 @@ export function register(program: Command, context: Context): void {
         'the same records. Tasks: perplexity {text} or {source, target}; choice {prompt, choices, answer}; ' +
         'sentence-similarity {text, pair, score}; search {question, context}, {query, documents, relevant} or {text, ' +
         'positive}; text-classification {text, pair, label}; token-classification {words, labels}; question-answering ' +
-        '{question, context, answers}; summarization {source, target}; translation {source, target}.',
+        '{question, context, answers}; summarization {source, target}; translation {source, target}; image-to-text {image, text, references}; ' +
+        'zero-shot-image-classification {image, label}.',
     )
     .requiredOption('--task <name>', 'what is measured')
     .requiredOption(
@@ -66,7 +67,7 @@ export function register(program: Command, context: Context): void {
     )
     .option(
       '--beams <n>',
-      'summarization, translation: texts that are looked at in each step; 1: the likeliest token (default: as the files say)',
+      'summarization, translation, image-to-text: texts that are looked at in each step; 1: the likeliest token (default: as the files say)',
       wholeNumber(1),
     )
     .option(
@@ -75,6 +76,15 @@ export function register(program: Command, context: Context): void {
       realNumber({}),
     )
     .option('--tokens <n>', 'tokens that are written at most (default: as the files say)', wholeNumber(1))
+    .option(
+      '--template <text>',
+      'zero-shot-image-classification: the sentence that a label makes, {} where it stands; several are an ensemble',
+      gathered,
+    )
+    .option(
+      '--towers <model>',
+      'image-to-text: a model of texts and pictures, by which the nearest picture is found for a baseline',
+    )
     .option('--dimensions <n>', 'similarity: only the first n numbers of each vector', wholeNumber(1))
     .addOption(
       new Option('--vectors <format>', 'similarity: vectors in 8 bits or 1 bit a number').choices([

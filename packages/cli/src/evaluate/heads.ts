@@ -50,7 +50,8 @@ export async function measuredHeads(
     !['sentence-similarity', 'search'].includes(task) ||
     (loaded.family === 'encoder' && loaded.config.head?.kind === 'classification')
   const texts = records.slice(0, looked).map((record) => textOf(record, together))
-  return { ...found, table: await headTable(loaded, texts, { signal: options.signal }) }
+  const reads = ['encoder', 'decoder', 'encoder-decoder'].includes(loaded.family)
+  return { ...found, table: reads ? await headTable(loaded, texts, { signal: options.signal }) : [] }
 }
 
 /** What a model reads of a record. */

@@ -18,6 +18,7 @@ import {
 import { runTask, type TaskWork } from './run-task.js'
 import { type TaskOptions, taskOptionNames, type TaskPipeline, type TaskResult } from './task.js'
 import { withBatch, withLimit } from './text-generation.js'
+import { writableWithin } from './writable-within.js'
 import { limitOf, type MadeText, type PromptPiece, writePieces } from './write-pieces.js'
 import { generationFields, generationOf } from './writer.js'
 import { checkWriting, type WritingOptions, writingFields, writingOptionNames } from './writing-options.js'
@@ -76,7 +77,14 @@ export function createImageToText(opened: Opened): ImageToTextPipeline {
         reader.withPixels(
           pieces.map(({ fitted }) => fitted),
           (pixels) =>
-            writePieces(task, writableCaption(model, config, pixels), tokenizer, pieces, how, options),
+            writePieces(
+              task,
+              writableWithin(writableCaption(model, config, pixels), opened.around),
+              tokenizer,
+              pieces,
+              how,
+              options,
+            ),
         ),
       async result(_, [texts], [piece]) {
         const made = texts!.map(({ text }) => ({ generated_text: text.trim() }))

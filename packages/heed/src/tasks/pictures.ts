@@ -46,12 +46,13 @@ export class PictureReader {
    * @throws UsageError for what is no picture; FormatError where it can't be read or decoded
    */
   async fitted(input: PictureInput): Promise<FittedPicture> {
-    const picture = fitPicture(await this.#decoded(input), this.processor)
+    const picture = fitPicture(await this.decoded(input), this.processor)
     const { rows, columns } = this.#grid(picture)
     return { picture, positions: this.design.tokens.length + rows * columns }
   }
 
-  async #decoded(input: PictureInput): Promise<Picture> {
+  /** The same as it is, before it is fitted. @throws as `fitted` does */
+  async decoded(input: PictureInput): Promise<Picture> {
     const { transparency } = this.processor
     if (typeof input === 'string') return await readPicture(input, { transparency })
     if (input instanceof Uint8Array) return await decodePicture(input, { transparency })

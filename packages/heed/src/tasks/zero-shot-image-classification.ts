@@ -63,6 +63,7 @@ export function createZeroShotImageClassification(opened: Opened): ZeroShotImage
   const task = 'zero-shot-image-classification'
   const loaded = ofFamily(opened.model, 'dual-encoder', task)
   const reader = new PictureReader(task, loaded)
+  const { around = (work) => work() } = opened
   const call = async (
     images: PictureInput | readonly PictureInput[],
     candidates: string | readonly string[],
@@ -76,7 +77,7 @@ export function createZeroShotImageClassification(opened: Opened): ZeroShotImage
     if (without !== undefined)
       throw refused('a hypothesis_template with {} in it', inWords(without), 'write {} for the label')
     const sentences = labels.map((label) => templates.map((template) => template.replace('{}', () => label)))
-    const texts = labelVectors(loaded, sentences)
+    const texts = around(() => labelVectors(loaded, sentences))
     const work: TaskWork<PictureInput, FittedPicture, Float32Array, LabelScore[]> = {
       operation: task,
       pieces: async (input) => [await reader.fitted(input)],
@@ -85,7 +86,8 @@ export function createZeroShotImageClassification(opened: Opened): ZeroShotImage
         reader.withPixels(pictures, (pixels) =>
           scope(() => {
             const { model, config } = loaded
-            const logits = pairLogits(model, imageFeatures(model, config, pixels), texts)
+            const seen = around(() => imageFeatures(model, config, pixels))
+            const logits = pairLogits(model, seen, texts)
             const numbers = pairProbabilities(config, logits).values(['image', 'text']) as Float32Array
             return pictures.map((_, row) => numbers.slice(row * labels.length, (row + 1) * labels.length))
           }),
@@ -127,7 +129,10 @@ function labelVectors(
   })
 }
 
-/** A sentence as the model's tower of texts takes it: cut to its context, or filled up to it (SigLIP). */
+/**
+ * A sentence as the model's tower of texts takes it: cut to its context, or filled up to it (SigLIP); with
+ * the token whose state stands for it, where the tokenizer puts none.
+ */
 function sentenceIds(
   { tokenizer, config: { text } }: Running<LoadedTowers>,
   sentence: string,
@@ -138,6 +143,10 @@ function sentenceIds(
     padding: null,
   })
   const all = [...ids]
+  if (pooled.at === 'end' && !ids.includes(pooled.id)) {
+    all.splice(context - 1)
+    all.push(pooled.id)
+  }
   if (pooled.at === 'last') while (all.length < context) all.push(pooled.padding)
   return tensor(Int32Array.from(all), { batch: 1, position: all.length }, { dtype: 'i32' })
 }

@@ -41,8 +41,9 @@ export class Measurements {
    */
   async of<T>(model: string, settings: TaskSettings, about: unknown, work: () => Promise<T>): Promise<T> {
     const hash = createHash('sha256')
-    const { first, rerank } = settings
-    for (const path of [model, first, rerank]) if (path !== undefined) hash.update(await digestOf(path))
+    const { first, rerank, towers } = settings
+    for (const path of [model, first, rerank, towers])
+      if (path !== undefined) hash.update(await digestOf(path))
     hash.update(JSON.stringify(settings))
     const key = hash.update(JSON.stringify(about)).digest('hex')
     const known = this.#known[key]

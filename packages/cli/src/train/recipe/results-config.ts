@@ -131,7 +131,7 @@ function settingsOf(own: Section, file: string): Readonly<Record<string, unknown
   const settings = Object.fromEntries(
     Object.entries(own.plain('settings')).map(([name, value]) => [name, value ?? undefined]),
   )
-  for (const name of ['rerank', 'first']) {
+  for (const name of ['rerank', 'first', 'towers']) {
     const path = settings[name]
     if (typeof path === 'string') settings[name] = pathIn(own, `settings.${name}`, path, file)
   }

@@ -27,6 +27,12 @@ export {
   measureSummaries,
   measureTranslations,
 } from './writing.js'
+export {
+  type EvaluateCaptionsOptions,
+  type EvaluateZeroShotOptions,
+  measureCaptions,
+  measureZeroShotPictures,
+} from './pictures.js'
 export { type EvaluatePerplexityOptions, measureChoice, measurePerplexity } from './likelihood.js'
 export { type HeadRow, headTable } from './head-table.js'
 export { type Ablation, ablateHeads, type AblateOptions, type HeadCost } from './ablation.js'

@@ -20,6 +20,7 @@ import { measureClassification } from './classification.js'
 import { type EvaluateOptions, type Evaluation, evaluationOf, type Measured } from './evaluation.js'
 import { measureChoice, measurePerplexity } from './likelihood.js'
 import { measureReading } from './reading.js'
+import { measureCaptions, measureZeroShotPictures } from './pictures.js'
 import { measureSearch } from './search.js'
 import { measureSimilarity } from './similarity.js'
 import { measureTokens } from './token-classification.js'
@@ -36,6 +37,8 @@ export const evaluationTasks = [
   'question-answering',
   'summarization',
   'translation',
+  'image-to-text',
+  'zero-shot-image-classification',
 ] as const
 /** What can be measured. */
 export type EvaluationTask = (typeof evaluationTasks)[number]
@@ -47,10 +50,14 @@ export interface TaskSettings {
   readonly stride?: number | undefined
   /** Of reading: see `EvaluateReadingOptions`. */
   readonly threshold?: number | undefined
-  /** Of summaries and translations: see `EvaluateWritingOptions`. */
+  /** Of summaries, translations and captions: see `EvaluateWritingOptions`. */
   readonly beams?: number | undefined
   readonly lengthPenalty?: number | undefined
   readonly tokens?: number | undefined
+  /** Of captions: the folder of a model of texts and pictures, in whose space the nearest is looked for. */
+  readonly towers?: string | undefined
+  /** Of labels of pictures: see `EvaluateZeroShotOptions`. */
+  readonly templates?: readonly string[] | undefined
   /** Of similarity. */
   readonly dimensions?: number | undefined
   readonly vectors?: 'int8' | 'binary' | undefined
@@ -124,7 +131,11 @@ export async function openTask(
     }
   }
   const loaded = await loadModel(path, load)
-  const { window, stride, threshold, beams, lengthPenalty, tokens } = settings
+  const { window, stride, threshold, beams, lengthPenalty, tokens, templates } = settings
+  const towers =
+    task === 'image-to-text' && settings.towers !== undefined
+      ? await loadModel(settings.towers, load)
+      : undefined
   const writing = { beams, lengthPenalty, tokens }
   const measures: Readonly<Record<typeof task, OpenedTask['measure']>> = {
     perplexity: (records, options) => measurePerplexity(loaded, records, { ...options, window, stride }),
@@ -134,6 +145,10 @@ export async function openTask(
     'question-answering': (records, options) => measureReading(loaded, records, { ...options, threshold }),
     summarization: (records, options) => measureSummaries(loaded, records, { ...options, ...writing }),
     translation: (records, options) => measureTranslations(loaded, records, { ...options, ...writing }),
+    'image-to-text': (records, options) =>
+      measureCaptions(loaded, records, { ...options, ...writing, towers }),
+    'zero-shot-image-classification': (records, options) =>
+      measureZeroShotPictures(loaded, records, { ...options, templates }),
   }
   return { task, loaded, measure: measures[task] }
 }
