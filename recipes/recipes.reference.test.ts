@@ -12,22 +12,28 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execFile } from 'node:child_process'
+import { createRequire } from 'node:module'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, test } from 'vitest'
+import { pngFile } from '../packages/heed/src/vision/testing/png.js'
 
 /** A few steps of each recipe from its own configuration, on its own data. */
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const command = here('../packages/cli/bin/heed.js')
 const descriptions = '../debian/.cache/'
+const pictures = '../pictures/.cache/'
 /** Recipes with a configuration, and what each of them says. */
 const all = readdirSync(here('.'))
   .filter((name) => existsSync(here(`${name}/train.json`)))
   .map((name) => ({ name, config: JSON.parse(readFileSync(here(`${name}/train.json`), 'utf8')) as Config }))
 const isDebian = ({ data }: Config): boolean => JSON.stringify(data).includes(descriptions)
+const isSeen = ({ data }: Config): boolean => JSON.stringify(data).includes(pictures)
 const tasks = all.filter(({ config }) => config.task !== undefined)
-const names = tasks.filter(({ config }) => !isDebian(config)).map(({ name }) => name)
+const names = tasks.filter(({ config }) => !isDebian(config) && !isSeen(config)).map(({ name }) => name)
+/** Of drawings that a script fetches. */
+const seeing = tasks.filter(({ config }) => isSeen(config)).map(({ name }) => name)
 /** Of texts that a script makes of Debian's package descriptions. */
 const writers = tasks.filter(({ config }) => isDebian(config)).map(({ name }) => name)
 /** Of decoders, on text that scripts beside them fetch. */
@@ -118,6 +124,51 @@ describe("recipes of Debian's descriptions, on a stand-in of them", () => {
     const out = join(folder, name, 'out')
     const result = await twoSteps(join(folder, name), out, { HEED_SHARED: folder })
     expect(result).toMatchObject(finished(out))
+  })
+})
+
+/** Whether sharp is there, which decodes pictures. */
+const decodes = ((): boolean => {
+  try {
+    createRequire(import.meta.url)('sharp')
+    return true
+  } catch {
+    return false
+  }
+})()
+if (!decodes) console.warn('Skipped: recipes of drawings: sharp is not installed.')
+
+describe.skipIf(!decodes)('recipes of drawings, on a stand-in of them', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'heed-seeing-'))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  test.each(seeing)('%s: two steps make a package with its card', { timeout: 600_000 }, async (name) => {
+    const cache = join(folder, 'pictures', '.cache')
+    mkdirSync(cache, { recursive: true })
+    // Two fields of colour side by side, half of each transparent.
+    const colours = ['red', 'green', 'blue', 'dark red', 'dark green', 'dark blue']
+    const levelsOf = (colour: number): number[] =>
+      [0, 1, 2].map((i) => (i === colour % 3 ? (colour < 3 ? 250 : 90) : 10))
+    const records = colours.flatMap((left, i) =>
+      colours.map((right, j) => {
+        const rows = Uint8Array.from({ length: 4 * 24 * 24 }, (_, at) => {
+          const [channel, x, y] = [at % 4, Math.floor(at / 4) % 24, Math.floor(at / 96)]
+          return channel === 3 ? (y < 12 ? 255 : 0) : levelsOf(x < 12 ? i : j)[channel]!
+        })
+        const image = `${i}-${j}.png`
+        writeFileSync(join(cache, image), pngFile({ width: 24, height: 24, colour: 6, rows }))
+        const text = `${left} beside ${right}`
+        return { image, text, references: [text], tags: [left], concept: left, style: 'plain' }
+      }),
+    )
+    const lines = records.map((record) => `${JSON.stringify(record)}\n`).join('')
+    for (const part of ['train', 'validation', 'test', 'style-train', 'style-test'])
+      writeFileSync(join(cache, `${part}.jsonl`), lines)
+    mkdirSync(join(folder, name))
+    cpSync(here(`${name}/train.json`), join(folder, name, 'train.json'))
+    const out = join(folder, name, 'out')
+    expect(await twoSteps(join(folder, name), out)).toMatchObject(finished(out))
+    expect(readFileSync(join(out, 'package', 'README.md'), 'utf8')).toContain('| nearest in pixels |')
   })
 })
 
