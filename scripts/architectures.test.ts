@@ -10,7 +10,8 @@ const end = '\n<!-- end of architectures -->'
 
 function tableOf(list: readonly Architecture[]): string {
   const code = (names: readonly string[] = []): string => names.map((name) => `\`${name}\``).join(', ') || '–'
-  const rows = (['decoder', 'encoder', 'encoder-decoder'] as const).flatMap((family) =>
+  const families = [...new Set(list.map(({ family }) => family))]
+  const rows = families.flatMap((family) =>
     list
       .filter((one) => one.family === family)
       .map(({ name, modelTypes, gguf, source }) => [name, family, code(modelTypes), code(gguf), source]),

@@ -13,17 +13,18 @@ export interface ReadText {
 /** A file or a pipe: its bytes as they come, and its name for errors. */
 export interface Source {
   readonly name: string
-  readonly chunks: Readable
+  /** Opens it: an error of a file that nobody reads would end the process. */
+  readonly open: () => Readable
   /** Ends it where it stands. */
   readonly signal: AbortSignal
 }
 
 export function fileSource(path: string, signal: AbortSignal): Source {
-  return { name: path, chunks: createReadStream(path), signal }
+  return { name: path, open: () => createReadStream(path), signal }
 }
 
 export function pipeSource(signal: AbortSignal): Source {
-  return { name: 'the standard input', chunks: process.stdin, signal }
+  return { name: 'the standard input', open: () => process.stdin, signal }
 }
 
 /**
@@ -73,7 +74,8 @@ export async function wholeText(source: Source): Promise<ReadText> {
   return { text: parts.join(''), bytes: read }
 }
 
-async function* readable({ name, chunks, signal }: Source): AsyncGenerator<Uint8Array> {
+async function* readable({ name, open, signal }: Source): AsyncGenerator<Uint8Array> {
+  const chunks = open()
   const stop = (): void => void chunks.destroy()
   signal.addEventListener('abort', stop)
   const iterator = chunks[Symbol.asyncIterator]() as AsyncIterableIterator<Uint8Array>
