@@ -13,7 +13,6 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import {
   type DataSource,
-  dispose,
   drawnOf,
   loadRecords,
   openTask,
@@ -60,7 +59,7 @@ for (const way of ways) {
   })
   seconds.push((performance.now() - since) / 1000)
   measures.push({ ...own, name: nameOf(way) })
-  dispose(opened.loaded.model)
+  opened.dispose()
 }
 process.stderr.write('\n')
 

@@ -8,7 +8,6 @@ import {
   ofFamily,
   type Running,
 } from '../models/index.js'
-import { scope } from '../tensor/index.js'
 import type { Attention } from './attention.js'
 import { callable, type Opened } from './callable.js'
 import { collectedFilters } from './decoder-attention.js'
@@ -17,10 +16,10 @@ import {
   labelsByPlace,
   type PictureInput,
   pictureInWords,
-  pictureList,
   PictureReader,
+  rowsOf,
+  seePictures,
 } from './pictures.js'
-import { runTask, type TaskWork } from './run-task.js'
 import { applied, type ScoreFunction, scoreFunctions } from './scores.js'
 import { type TaskOptions, taskOptionNames, type TaskPipeline, type TaskResult } from './task.js'
 import type { LabelScore } from './text-classification.js'
@@ -68,33 +67,23 @@ export function createImageClassification(opened: Opened): ImageClassificationPi
       throw refused('top_k, a whole number of at least 1, or null for all', inWords(top_k))
     if (!scoreFunctions.includes(function_to_apply))
       throw refused(`function_to_apply, one of ${scoreFunctions.join(', ')}`, inWords(function_to_apply))
-    const work: TaskWork<PictureInput, FittedPicture, Float32Array, LabelScore[]> = {
-      operation: task,
-      pieces: async (input) => [await reader.fitted(input)],
-      length: ({ positions }) => positions,
-      run: (pictures) =>
-        reader.withPixels(pictures, (pixels) =>
-          scope(() => {
-            const states = imageStates(loaded.model, loaded.config, pixels)
-            const logits = imageLogits(loaded.model, loaded.config, states)
-            const numbers = logits.values(['batch', 'label']) as Float32Array
-            return pictures.map((_, row) => numbers.slice(row * labels.length, (row + 1) * labels.length))
-          }),
-        ),
-      async result(_, [logits], [picture]) {
-        const scores = applied(function_to_apply, logits!)
+    return seePictures(reader, images, options, {
+      run(pixels) {
+        const states = imageStates(loaded.model, loaded.config, pixels)
+        const logits = imageLogits(loaded.model, loaded.config, states)
+        return rowsOf(logits.values(['batch', 'label']), labels.length)
+      },
+      async result(logits, picture): Promise<LabelScore[]> {
+        const scores = applied(function_to_apply, logits)
         const best = labels
           .map((label, i) => ({ label, score: scores[i]! }))
           .sort((a, b) => b.score - a.score)
           .slice(0, top_k ?? undefined)
         return attention
-          ? Object.assign(best, { attention: await pictureAttention(loaded, reader, picture!) })
+          ? Object.assign(best, { attention: await pictureAttention(loaded, reader, picture) })
           : best
       },
-    }
-    const { isList, list } = pictureList(images)
-    const results = await runTask(work, list, options)
-    return isList ? results : results[0]
+    })
   }
   return callable<ImageClassificationPipeline>(task, opened, call, pictureInWords)
 }

@@ -1,19 +1,12 @@
 /** Vectors of pictures: one for each patch, or one for the whole picture. */
 import { checkNames, inWords, UsageError } from '../base/index.js'
 import { imageFeatures, imageStates, imageVector } from '../models/index.js'
-import { type AnyTensor, scope, type Tensor } from '../tensor/index.js'
+import type { AnyTensor, Tensor } from '../tensor/index.js'
 import type { Attention } from './attention.js'
 import { callable, type Opened } from './callable.js'
 import { type Features, features } from './feature-extraction.js'
 import { pictureAttention } from './image-classification.js'
-import {
-  type FittedPicture,
-  type PictureInput,
-  pictureInWords,
-  pictureList,
-  PictureReader,
-} from './pictures.js'
-import { runTask, type TaskWork } from './run-task.js'
+import { type PictureInput, pictureInWords, PictureReader, rowsOf, seePictures } from './pictures.js'
 import { type TaskOptions, taskOptionNames, type TaskPipeline, type TaskResult } from './task.js'
 import { towersAttention } from './zero-shot-image-classification.js'
 
@@ -74,41 +67,26 @@ export function createImageFeatureExtraction(opened: Opened): ImageFeatureExtrac
       const states = imageStates(loaded.model, loaded.config, pixels)
       return pooled ? imageVector(loaded.model, loaded.config, states) : states
     }
-    const work: TaskWork<PictureInput, FittedPicture, Features, Features> = {
-      operation: task,
-      pieces: async (input) => [await reader.fitted(input)],
-      length: ({ positions }) => positions,
-      run: (pictures) =>
-        reader.withPixels(pictures, (pixels) =>
-          scope(() => {
-            const vectors = made(pixels) as Tensor<'batch' | 'position' | 'width'>
-            const width = vectors.size('width')
-            const count = pooled ? 1 : vectors.size('position')
-            const numbers = Float32Array.from(
-              pooled
-                ? (vectors as AnyTensor as Tensor<'batch' | 'width'>).values(['batch', 'width'])
-                : vectors.values(['batch', 'position', 'width']),
-            )
-            return pictures.map((_, row) =>
-              features(
-                pooled ? [1, width] : [1, count, width],
-                numbers.slice(row * count * width, (row + 1) * count * width),
-              ),
-            )
-          }),
-        ),
-      async result(_, [found], [picture]) {
-        if (!attention) return found!
+    return seePictures(reader, images, options, {
+      run(pixels) {
+        const vectors = made(pixels) as Tensor<'batch' | 'position' | 'width'>
+        const width = vectors.size('width')
+        const count = pooled ? 1 : vectors.size('position')
+        const numbers = pooled
+          ? (vectors as AnyTensor as Tensor<'batch' | 'width'>).values(['batch', 'width'])
+          : vectors.values(['batch', 'position', 'width'])
+        const dims = pooled ? [1, width] : [1, count, width]
+        return rowsOf(numbers, count * width).map((own) => features(dims, own))
+      },
+      async result(found, picture): Promise<Features> {
+        if (!attention) return found
         const seen: Attention =
           loaded.family === 'dual-encoder'
-            ? await towersAttention(loaded, reader, picture!)
-            : await pictureAttention(loaded, reader, picture!)
-        return Object.assign(found!, { attention: seen })
+            ? await towersAttention(loaded, reader, picture)
+            : await pictureAttention(loaded, reader, picture)
+        return Object.assign(found, { attention: seen })
       },
-    }
-    const { isList, list } = pictureList(images)
-    const results = await runTask(work, list, options)
-    return isList ? results : results[0]
+    })
   }
   return callable<ImageFeatureExtractionPipeline>(task, opened, call, pictureInWords)
 }

@@ -1,7 +1,7 @@
 /** Pictures as tasks take them: by path, as bytes of a file, or decoded; and what models make of them. */
 import { inWords, UsageError } from '../base/index.js'
 import type { LoadedCaptioner, LoadedTowers, LoadedVision, Running, VisionDesign } from '../models/index.js'
-import { dispose } from '../tensor/index.js'
+import { dispose, scope } from '../tensor/index.js'
 import {
   decodePicture,
   fitPicture,
@@ -14,6 +14,8 @@ import {
   readPicture,
 } from '../vision/index.js'
 import type { AttendedPatches, FilterLabels } from './attention.js'
+import { runTask, type TaskWork } from './run-task.js'
+import type { TaskOptions } from './task.js'
 
 /** A picture: the path of a file, the bytes of one, or one that is decoded. */
 export type PictureInput = string | Uint8Array | Picture
@@ -132,6 +134,38 @@ export function pictureList(input: PictureInput | readonly PictureInput[]): {
 } {
   const isList = Array.isArray(input)
   return { isList, list: (isList ? input : [input]) as readonly PictureInput[] }
+}
+
+/** What a task makes of each picture by itself. */
+export interface OfEachPicture<Made, Result> {
+  /** From the numbers of pictures to what is made of each. */
+  readonly run: (pixels: Pixels) => readonly Made[]
+  readonly result: (made: Made, picture: FittedPicture) => Result | Promise<Result>
+}
+
+/** Runs a task that looks at each picture by itself: of one the result, of a list a list. */
+export async function seePictures<Made, Result>(
+  reader: PictureReader,
+  images: PictureInput | readonly PictureInput[],
+  options: TaskOptions,
+  { run, result }: OfEachPicture<Made, Result>,
+): Promise<unknown> {
+  const work: TaskWork<PictureInput, FittedPicture, Made, Result> = {
+    operation: reader.task,
+    pieces: async (input) => [await reader.fitted(input)],
+    length: ({ positions }) => positions,
+    run: (pictures) => reader.withPixels(pictures, (pixels) => scope(() => run(pixels))),
+    result: async (_, [made], [picture]) => result(made!, picture!),
+  }
+  const { isList, list } = pictureList(images)
+  const results = await runTask(work, list, options)
+  return isList ? results : results[0]
+}
+
+/** The rows of a matrix of numbers. */
+export function rowsOf(numbers: ArrayLike<number>, width: number): Float32Array[] {
+  const all = Float32Array.from(numbers)
+  return Array.from({ length: all.length / width }, (_, row) => all.slice(row * width, (row + 1) * width))
 }
 
 function visionOf({ family, config }: SeeingModel): VisionDesign {

@@ -23,10 +23,10 @@ import {
   labelsByPlace,
   type PictureInput,
   pictureInWords,
-  pictureList,
   PictureReader,
+  rowsOf,
+  seePictures,
 } from './pictures.js'
-import { runTask, type TaskWork } from './run-task.js'
 import { type TaskOptions, taskOptionNames, type TaskPipeline, type TaskResult } from './task.js'
 import type { LabelScore } from './text-classification.js'
 import { checkText } from './texts.js'
@@ -78,32 +78,22 @@ export function createZeroShotImageClassification(opened: Opened): ZeroShotImage
       throw refused('a hypothesis_template with {} in it', inWords(without), 'write {} for the label')
     const sentences = labels.map((label) => templates.map((template) => template.replace('{}', () => label)))
     const texts = around(() => labelVectors(loaded, sentences))
-    const work: TaskWork<PictureInput, FittedPicture, Float32Array, LabelScore[]> = {
-      operation: task,
-      pieces: async (input) => [await reader.fitted(input)],
-      length: ({ positions }) => positions,
-      run: (pictures) =>
-        reader.withPixels(pictures, (pixels) =>
-          scope(() => {
-            const { model, config } = loaded
-            const seen = around(() => imageFeatures(model, config, pixels))
-            const logits = pairLogits(model, seen, texts)
-            const numbers = pairProbabilities(config, logits).values(['image', 'text']) as Float32Array
-            return pictures.map((_, row) => numbers.slice(row * labels.length, (row + 1) * labels.length))
-          }),
-        ),
-      async result(_, [scores], [picture]) {
-        const order = labels.map((__, i) => i).sort((a, b) => scores![b]! - scores![a]! || a - b)
-        const found = order.map((i) => ({ label: labels[i]!, score: scores![i]! }))
-        if (!attention) return found
-        const seen = await towersAttention(loaded, reader, picture!, sentences[order[0]!]![0])
-        return Object.assign(found, { attention: seen })
-      },
-    }
     try {
-      const { isList, list } = pictureList(images)
-      const results = await runTask(work, list, options)
-      return isList ? results : results[0]
+      return await seePictures(reader, images, options, {
+        run(pixels) {
+          const { model, config } = loaded
+          const seen = around(() => imageFeatures(model, config, pixels))
+          const shares = pairProbabilities(config, pairLogits(model, seen, texts))
+          return rowsOf(shares.values(['image', 'text']), labels.length)
+        },
+        async result(scores, picture): Promise<LabelScore[]> {
+          const order = labels.map((__, i) => i).sort((a, b) => scores[b]! - scores[a]! || a - b)
+          const found = order.map((i) => ({ label: labels[i]!, score: scores[i]! }))
+          if (!attention) return found
+          const seen = await towersAttention(loaded, reader, picture, sentences[order[0]!]![0])
+          return Object.assign(found, { attention: seen })
+        },
+      })
     } finally {
       dispose(texts)
     }

@@ -1,4 +1,4 @@
-import { dispose, loadRecords, openTask, type HeadCost, type HeadRow } from 'heed'
+import { loadRecords, openTask, type HeadCost, type HeadRow } from 'heed'
 import { measuredHeads, sampled, type MeasuredHeads } from '../../evaluate/heads.js'
 import { countText, durationText } from '../../format.js'
 import type { RunOptions } from '../run.js'
@@ -28,10 +28,15 @@ export async function measureHeads(
   const settings = { ...evaluation.settings, ...own }
   const measure = async (): Promise<HeadsResult> => {
     const opened = await openTask(folder, task, settings)
-    const since = performance.now()
+    let since = performance.now()
     const told = (done: number, total: number): void => {
-      const left = durationText(((performance.now() - since) / 1000 / done) * (total - done))
-      if (done === 1) progress.note(`what each of ${total - 1} heads is worth to ${name}: ${left}`)
+      // The first run, of the whole model, also prepares what the others use.
+      if (done === 1) {
+        since = performance.now()
+        return
+      }
+      const left = durationText(((performance.now() - since) / 1000 / (done - 1)) * (total - done))
+      if (done === 2) progress.note(`what each of ${total - 1} heads is worth to ${name}: ${left}`)
       progress.stage(`without head ${countText(done)} of ${countText(total - 1)}, ${left} left`)
     }
     try {
@@ -41,7 +46,7 @@ export async function measureHeads(
         table.find((row) => row.attention === attention && row.head === head)
       return { name, ...others, heads: heads.map((head) => rounded({ ...rowOf(head), ...head })) }
     } finally {
-      dispose(opened.loaded.model)
+      opened.dispose()
     }
   }
   return measurements.of(folder, settings, ['heads', task, ablation, metric ?? null, seed, records], measure)

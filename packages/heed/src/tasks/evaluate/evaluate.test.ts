@@ -261,6 +261,19 @@ describe('search', () => {
       return count
     }
     expect(await calls(encoder)).toBe(await calls())
+    // Measured again, what is found first is looked for once.
+    let encodings = 0
+    const counting = Object.assign(await loadSentenceEncoder(path('plain')), {
+      encode: (...given: Parameters<typeof encoder.encode>) => (encodings++, encoder.encode(...given)),
+    })
+    const kept = new WeakMap()
+    const first = await evaluationOf(await measureSearch(model, records, { first: counting, kept }), fast)
+    const before = encodings
+    expect(before).toBeGreaterThan(0)
+    const again = await evaluationOf(await measureSearch(model, records, { first: counting, kept }), fast)
+    expect([encodings, again.scores]).toEqual([before, first.scores])
+    await measureSearch(model, records, { first: counting, kept, queries: 2 })
+    expect(encodings).toBeGreaterThan(before)
     await expect(measureSearch(encoder, records, { first: encoder })).rejects.toThrow('searches by itself')
   })
 

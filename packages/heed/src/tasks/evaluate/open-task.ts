@@ -21,7 +21,7 @@ import { type EvaluateOptions, type Evaluation, evaluationOf, type Measured } fr
 import { measureChoice, measurePerplexity } from './likelihood.js'
 import { measureReading } from './reading.js'
 import { measureCaptions, measureZeroShotPictures } from './pictures.js'
-import { measureSearch } from './search.js'
+import { type KeptRankings, measureSearch } from './search.js'
 import { measureSimilarity } from './similarity.js'
 import { measureTokens } from './token-classification.js'
 import { measureSummaries, measureTranslations } from './writing.js'
@@ -83,6 +83,8 @@ export interface OpenedTask {
   readonly loaded: Running
   /** Runs the task on these records. */
   measure(records: readonly DataRecord[], options?: EvaluateOptions): Promise<Measured>
+  /** Frees the model, and those that the task needs beside it. */
+  dispose(): void
 }
 
 /**
@@ -110,24 +112,29 @@ export async function openTask(
         loaded,
         measure: (records, options) =>
           measureSimilarity(encoder, records, { ...options, dimensions, vectors }),
+        dispose: freeing(loaded),
       }
     }
     const { questions, queries, depth, rerank } = settings
     const first = settings.first === undefined ? undefined : await searcherOf(settings.first, load)
     const reranker = rerank === undefined ? undefined : await loadCrossEncoder(rerank)
+    const kept: KeptRankings = new WeakMap()
     return {
       task,
       loaded,
       measure: (records, options) =>
-        measureSearch(encoder, records, { ...options, questions, queries, depth, reranker, first }),
+        measureSearch(encoder, records, { ...options, questions, queries, depth, reranker, first, kept }),
+      dispose: freeing(loaded, first?.loaded, reranker?.loaded),
     }
   }
   if (task === 'text-classification' && isFewShot(path)) {
     const classifier = await loadFewShot(path, load)
+    const { loaded } = classifier.encoder
     return {
       task,
-      loaded: classifier.encoder.loaded,
+      loaded,
       measure: (records, options) => measureClassification(classifier, records, options),
+      dispose: freeing(loaded),
     }
   }
   const loaded = await loadModel(path, load)
@@ -150,7 +157,12 @@ export async function openTask(
     'zero-shot-image-classification': (records, options) =>
       measureZeroShotPictures(loaded, records, { ...options, templates }),
   }
-  return { task, loaded, measure: measures[task] }
+  return { task, loaded, measure: measures[task], dispose: freeing(loaded, towers) }
+}
+
+/** Frees models. */
+function freeing(...models: readonly (Pick<Running, 'model'> | undefined)[]): () => void {
+  return () => models.forEach((one) => one && dispose(one.model))
 }
 
 /** Opens a model, measures it, and gives its scores with their intervals, beside those of baselines. */
@@ -165,7 +177,7 @@ export async function evaluate(
   try {
     return await evaluationOf(await opened.measure(records, rest), rest)
   } finally {
-    dispose(opened.loaded.model)
+    opened.dispose()
   }
 }
 

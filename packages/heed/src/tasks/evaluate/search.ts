@@ -131,9 +131,12 @@ const deepest = 100
 export async function measureSearch(
   model: SentenceEncoder | SparseEncoder | CrossEncoder | LateInteraction | 'bm25',
   records: readonly DataRecord[] | SearchCollection,
-  options: EvaluateSearchOptions & { readonly tokenizer?: Tokenizer | undefined } = {},
+  options: EvaluateSearchOptions & {
+    readonly tokenizer?: Tokenizer | undefined
+    readonly kept?: KeptRankings | undefined
+  } = {},
 ): Promise<Measured> {
-  checkOptions(task, options, ['questions', 'queries', 'reranker', 'depth', 'first', 'tokenizer'])
+  checkOptions(task, options, ['questions', 'queries', 'reranker', 'depth', 'first', 'tokenizer', 'kept'])
   const { depth = 20, questions } = options
   checkWhole(task, 'depth', depth, 1)
   const collection = drawnQueries(
@@ -141,8 +144,8 @@ export async function measureSearch(
     options,
   )
   const tokenizer = options.tokenizer ?? (model === 'bm25' ? undefined : model.loaded.tokenizer)
-  let counted: readonly Ranked[][] | undefined
-  const byWords = (): readonly Ranked[][] => (counted ??= wordRankings(collection, tokenizer))
+  const found = foundIn(options.kept, records, options)
+  const byWords = (): readonly Ranked[][] => (found.byWords ??= wordRankings(collection, tokenizer))
   const isSecond = model !== 'bm25' && ('scores' in model || model instanceof LateInteraction)
   if (options.first !== undefined && !isSecond)
     throw new UsageError({
@@ -156,7 +159,7 @@ export async function measureSearch(
     searcher === undefined || searcher === 'bm25'
       ? byWords()
       : isSecond
-        ? await firstRankings(searcher, records, collection, options)
+        ? (found.first ??= await ownRankings(searcher, collection, { ...options, around: undefined }))
         : await ownRankings(searcher, collection, options)
   const fused = (): readonly Ranked[][] =>
     alone.map((ranking, i) => reciprocalRankFusion([ranking, byWords()[i]!]))
@@ -201,29 +204,28 @@ function wordRankings({ documents, queries }: SearchCollection, tokenizer?: Toke
   return queries.map((query) => ranking(query, index.scores({ ids: terms(query.text) })))
 }
 
-/** What another model found first, by the records. */
-const firstStages = new WeakMap<
-  object,
-  { readonly searcher: object; readonly about: string; readonly rankings: Ranked[][] }
->()
-
+/** What BM25 and another model find, whatever is done to the one that ranks it anew. */
+interface Found {
+  byWords?: readonly Ranked[][]
+  first?: readonly Ranked[][]
+}
 /**
- * What another model finds first: the same whatever is done to the second, so it is looked for once, and not
- * in `around`.
+ * What was found first, by the records: who measures a model again and again, with the same model that finds
+ * first and the same tokenizer, has it found once.
  */
-async function firstRankings(
-  searcher: SentenceEncoder | SparseEncoder,
+export type KeptRankings = WeakMap<object, Map<string, Found>>
+
+function foundIn(
+  kept: KeptRankings | undefined,
   records: object,
-  collection: SearchCollection,
-  options: EvaluateSearchOptions,
-): Promise<Ranked[][]> {
-  const { questions, queries, seed } = options
+  { questions, queries, seed }: EvaluateSearchOptions,
+): Found {
   const about = JSON.stringify([questions, queries, seed])
-  const known = firstStages.get(records)
-  if (known?.searcher === searcher && known.about === about) return known.rankings
-  const rankings = await ownRankings(searcher, collection, { ...options, around: undefined })
-  firstStages.set(records, { searcher, about, rankings })
-  return rankings
+  const known = kept?.get(records) ?? new Map<string, Found>()
+  kept?.set(records, known)
+  const found = known.get(about) ?? {}
+  known.set(about, found)
+  return found
 }
 
 async function ownRankings(
